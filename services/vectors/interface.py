@@ -1,0 +1,101 @@
+"""The vector store: the home of embeddings and the searchable projection of samples.
+
+Points live in collections (one per kind and space) under a tenant: a snapshot, an issue, a
+dataset or a campaign, always qualified by its project. There is no unfiltered search: with
+per-tenant graphs it would silently return nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+Payload = dict[str, Any]
+
+
+class Kind(StrEnum):
+    """What the points of a collection are."""
+
+    ELEMENTS = "elements"
+    FRAMES = "frames"
+    SAMPLES = "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The vectors that may be compared: one project, one embedding model, one dimension."""
+
+    project: str
+    model_id: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """All points of one kind in one space."""
+
+    kind: Kind
+    space: Space
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points in columns: ids, vectors `(points, dimension) float32` and payloads, in one order."""
+
+    ids: Sequence[UUID]
+    vectors: NDArray[np.float32]
+    payloads: Sequence[Payload]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A point found by a search; `similarity` is the inner product with the query."""
+
+    id: UUID
+    similarity: float
+    payload: Payload
+
+
+class Vectors(Protocol):
+    """A durable store of vectors under tenants. Vectors come back exactly as they were written."""
+
+    async def write(self, collection: Collection, tenant: str, points: Points) -> None:
+        """Insert or replace points; durable when this returns. Writing the same again is harmless."""
+
+    async def read(self, collection: Collection, tenant: str) -> Points:
+        """All points of the tenant, ordered by id."""
+
+    async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
+        """Those of the points that the tenant has, in the order asked for."""
+
+    async def count(self, collection: Collection, tenant: str) -> int:
+        """How many points the tenant has."""
+
+    async def search(
+        self,
+        collection: Collection,
+        tenant: str,
+        query: NDArray[np.float32],
+        *,
+        limit: int,
+        exact: bool = False,
+    ) -> list[Hit]:
+        """The tenant's points with the largest inner product to the query, best first."""
+
+    async def delete(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> None:
+        """Remove those points of the tenant; durable when this returns."""
+
+    async def delete_tenant(self, collection: Collection, tenant: str) -> None:
+        """Remove all points of the tenant; durable when this returns."""
+
+    async def close(self) -> None:
+        """Finish what is under way and release the store."""
