@@ -1,0 +1,110 @@
+"""Resource names: `projects/p/campaigns/c` and its kin, parsed and written in one place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+from urllib.parse import quote, unquote
+
+from sluice.errors import InvalidArgument
+
+_RESOURCE_ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+
+def check_resource_id(value: str, field: str) -> str:
+    """The value, if it can name a project or dataset; InvalidArgument naming `field` otherwise."""
+    if not _RESOURCE_ID.fullmatch(value):
+        raise InvalidArgument.of(
+            field, f"{value!r} is not 1 to 63 of a-z, 0-9 and -, beginning with a letter"
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Name:
+    """A resource name: its segments in order; `str` writes it, `parse` reads it.
+
+    A segment is percent-encoded where it holds anything that would not be one segment of a path,
+    so that every id can stand in a name and in a ledger key.
+    """
+
+    pattern: ClassVar[tuple[str, ...]] = ()
+
+    def __str__(self) -> str:
+        segments = (quote(getattr(self, f.name), safe=":@+,") for f in fields(self))
+        return "/".join(f"{kind}/{id}" for kind, id in zip(self.pattern, segments, strict=True))
+
+    @classmethod
+    def parse(cls, text: str, field: str = "name") -> Self:
+        """Read a name; InvalidArgument naming `field` and the form that would be accepted."""
+        parts = text.split("/")
+        kinds, ids = parts[::2], parts[1::2]
+        if tuple(kinds) != cls.pattern or len(ids) != len(kinds) or not all(ids):
+            form = "/".join(f"{kind}/{{{kind[:-1]}}}" for kind in cls.pattern)
+            raise InvalidArgument.of(field, f"{text!r} is not of the form {form}")
+        return cls(*map(unquote, ids))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProjectName(_Name):
+    """`projects/{project}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects",)
+    project: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ApiKeyName(_Name):
+    """`projects/{project}/apiKeys/{key}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "apiKeys")
+    project: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DatasetName(_Name):
+    """`projects/{project}/datasets/{dataset}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets")
+    project: str
+    dataset: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class IssueName(_Name):
+    """`projects/{project}/issues/{issue}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "issues")
+    project: str
+    issue: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CampaignName(_Name):
+    """`projects/{project}/campaigns/{campaign}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "campaigns")
+    project: str
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VersionName(_Name):
+    """`projects/{project}/campaigns/{campaign}/versions/{number}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "campaigns", "versions")
+    project: str
+    campaign: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SampleName(_Name):
+    """`projects/{project}/campaigns/{campaign}/samples/{frame}`, the frame id percent-encoded."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "campaigns", "samples")
+    project: str
+    campaign: str
+    frame: str

@@ -1,0 +1,39 @@
+"""How domain records are stored in the ledger: msgspec structs as MessagePack."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from services.ledger.interface import Entry
+
+RecordT = TypeVar("RecordT", bound="Record")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of everything that is stored: immutable; fields may be added with a default, not removed."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(record: Record) -> bytes:
+    """The record's bytes."""
+    return _encoder.encode(record)
+
+
+def decode(kind: type[RecordT], entry: Entry) -> RecordT:
+    """The record that an entry of the ledger holds."""
+    return msgspec.msgpack.decode(entry.value, type=kind)
+
+
+def key(*segments: str) -> str:
+    """A ledger key: its segments, percent-encoded, joined by `/`, so that ids cannot collide."""
+    return "/".join(quote(segment, safe=":@+,") for segment in segments)
+
+
+def prefix(*segments: str) -> str:
+    """What every key below those segments starts with."""
+    return key(*segments) + "/"
