@@ -1,0 +1,1 @@
+"""The transactional store: one interface, one conformance suite, several implementations."""

@@ -1,0 +1,109 @@
+"""The ledger's file: its lock, its schema, and the two connections to it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from sluice import errors
+
+SCHEMA_VERSION: Final = 1
+
+# Names and values are BLOBs: ordered by their bytes, and free to contain NUL.
+_SCHEMA = (
+    """CREATE TABLE partitions (
+        partition BLOB PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE entries (
+        partition BLOB, key BLOB, value BLOB NOT NULL, revision INTEGER NOT NULL,
+        PRIMARY KEY (partition, key)) WITHOUT ROWID""",
+    """CREATE TABLE counters (
+        partition BLOB, name BLOB, value INTEGER NOT NULL,
+        PRIMARY KEY (partition, name)) WITHOUT ROWID""",
+    """CREATE TABLE distinct_counts (
+        partition BLOB, name BLOB, registers BLOB NOT NULL,
+        PRIMARY KEY (partition, name)) WITHOUT ROWID""",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+_CHECKPOINT_PAGES = 4_000
+_WAL_BYTES_KEPT = 64 * 2**20
+
+
+def lock(path: Path) -> int:
+    """Take the ledger's file for one owner; closing the returned descriptor gives it back.
+
+    The lock lies beside the file, because SQLite's own locks on it are lost when any other
+    descriptor of it is closed. It is flock's, which two instances of one process contend for
+    too, and the system drops it with the process. Raises errors.FailedPrecondition when taken.
+    """
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise errors.FailedPrecondition(
+            f"ledger {path}: is open elsewhere, expected no other process or instance to use it"
+        ) from error
+    return descriptor
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The connection for all commits and checkpoints; creates the file and its schema.
+
+    Raises errors.FailedPrecondition when the file is not a ledger that this version can write.
+    """
+    # isolation_level None: Python never begins or ends a transaction of its own.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise errors.FailedPrecondition(f"ledger {path}: cannot be opened: {error}") from error
+    except errors.FailedPrecondition:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """A connection that can only read, and never runs a checkpoint."""
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = _pragma(connection, "user_version")
+    if version not in (0, SCHEMA_VERSION):
+        raise errors.FailedPrecondition(
+            f"ledger {path}: has schema version {version}, this Sluice knows {SCHEMA_VERSION}"
+        )
+    if (mode := _pragma(connection, "journal_mode = WAL")) != "wal":
+        raise errors.FailedPrecondition(
+            f"ledger {path}: journal mode is {mode}, expected a file system that can share memory"
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    # Elsewhere no-ops; on macOS a plain fsync leaves the data in the drive's cache.
+    connection.execute("PRAGMA fullfsync = ON")
+    connection.execute("PRAGMA checkpoint_fullfsync = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+    if version == 0:
+        _create_schema(connection)
+
+
+def _create_schema(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute("COMMIT")
+
+
+def _pragma(connection: sqlite3.Connection, pragma: str) -> int | str:
+    value: int | str = connection.execute(f"PRAGMA {pragma}").fetchall()[0][0]
+    return value
