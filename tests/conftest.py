@@ -1,0 +1,42 @@
+"""What holds for every test: no skips in CI, and how hard hypothesis tries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("tests")  # suites that several test files share assert too
+
+# Timings are no test's business, and this may run on a busy machine: no deadline, no slowness check.
+_common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", _common, max_examples=25)
+settings.register_profile("ci", _common, max_examples=200, derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """In CI, or with SLUICE_NO_SKIP set, turn a skip into a failure: what a test needs must be there."""
+    if not os.environ.keys() & {"CI", "SLUICE_NO_SKIP"}:
+        return
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"a skipped test counts as failed: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Refuse a test that skips."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Refuse a test file that skips."""
+    report = yield
+    _refuse_skip(report)
+    return report
