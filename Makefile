@@ -63,7 +63,7 @@ check-protos: node_modules/.ready
 # The committed stubs are what the protos say.
 check-stubs: .venv-protos/.ready
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; tools/protos.sh "$$fresh"; \
-	diff -r --exclude=__init__.py --exclude=__pycache__ "$$fresh/sluice/v1" client/sluice/v1 \
+	diff -rq --exclude=__init__.py --exclude=__pycache__ "$$fresh/sluice/v1" client/sluice/v1 \
 	  || { echo 'client/sluice/v1 is not what protos/ says: run `make protos`' >&2; exit 1; }
 
 # The client imports without a warning on the oldest versions of its needs and nothing else, and

@@ -8,7 +8,6 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests")  # suites that several test files share assert too
 
 # Timings are no test's business, and this may run on a busy machine: no deadline, no slowness check.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

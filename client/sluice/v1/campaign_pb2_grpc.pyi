@@ -3,312 +3,224 @@
 isort:skip_file
 Campaigns: standing orders to collect more frames like those of an issue."""
 
-import abc
-import collections.abc
-import grpc
-import grpc.aio
-import sluice.v1.campaign_pb2
-import typing
+from collections import abc as _abc
+from grpc import aio as _aio
+from sluice.v1 import campaign_pb2 as _campaign_pb2
+import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
-_T = typing.TypeVar("_T")
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+_T = _typing.TypeVar("_T")
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
+
+GRPC_GENERATED_VERSION: str
+GRPC_VERSION: str
 
 class CampaignServiceStub:
     """Keeps campaigns, their immutable versions, and the spaces they are scored in."""
 
-    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
-    CreateCampaign: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.CreateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CampaignServiceAsyncStub: ...
+    CreateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.CreateCampaignRequest, _campaign_pb2.Campaign]
     """Starts a campaign: snapshots the issue as version 1 and makes it active. The issue must have
     an element.
     """
-
-    GetCampaign: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.GetCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    GetCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.GetCampaignRequest, _campaign_pb2.Campaign]
     """Reads one campaign, with what has changed in the issue since its snapshot."""
-
-    ListCampaigns: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ListCampaignsRequest,
-        sluice.v1.campaign_pb2.ListCampaignsResponse,
-    ]
+    ListCampaigns: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.ListCampaignsRequest, _campaign_pb2.ListCampaignsResponse]
     """Lists the campaigns of a project, by name."""
-
-    UpdateCampaign: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.UpdateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    UpdateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.UpdateCampaignRequest, _campaign_pb2.Campaign]
     """Changes display name, threshold or budget."""
-
-    ActivateCampaign: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ActivateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    ActivateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.ActivateCampaignRequest, _campaign_pb2.Campaign]
     """Makes it collect again; no change when it is active."""
-
-    DeactivateCampaign: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.DeactivateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    DeactivateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.DeactivateCampaignRequest, _campaign_pb2.Campaign]
     """Makes it collect no more; its samples stay readable. No change when it is inactive."""
-
-    CommitVersion: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.CommitVersionRequest,
-        sluice.v1.campaign_pb2.CampaignVersion,
-    ]
+    CommitVersion: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.CommitVersionRequest, _campaign_pb2.CampaignVersion]
     """Snapshots the issue as it is now as the next version, which becomes the one that is scored.
     Of two commits at once one is ABORTED.
     """
-
-    GetVersion: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.GetVersionRequest,
-        sluice.v1.campaign_pb2.CampaignVersion,
-    ]
+    GetVersion: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.GetVersionRequest, _campaign_pb2.CampaignVersion]
     """Reads one version."""
-
-    ListVersions: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ListVersionsRequest,
-        sluice.v1.campaign_pb2.ListVersionsResponse,
-    ]
+    ListVersions: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.ListVersionsRequest, _campaign_pb2.ListVersionsResponse]
     """Lists the versions of a campaign, newest first."""
-
-    GetScoringModel: grpc.UnaryStreamMultiCallable[
-        sluice.v1.campaign_pb2.GetScoringModelRequest,
-        sluice.v1.campaign_pb2.GetScoringModelResponse,
-    ]
+    GetScoringModel: _grpc.UnaryStreamMultiCallable[_campaign_pb2.GetScoringModelRequest, _campaign_pb2.GetScoringModelResponse]
     """Downloads the scoring model or the basis of a version; concatenated, the chunks have the digest
     that the version names.
     """
-
-    WatchActiveVersions: grpc.UnaryStreamMultiCallable[
-        sluice.v1.campaign_pb2.WatchActiveVersionsRequest,
-        sluice.v1.campaign_pb2.WatchActiveVersionsResponse,
-    ]
+    WatchActiveVersions: _grpc.UnaryStreamMultiCallable[_campaign_pb2.WatchActiveVersionsRequest, _campaign_pb2.WatchActiveVersionsResponse]
     """Sends which versions are to be scored: at once, and again within a second of every change."""
-
-    SetBackground: grpc.StreamUnaryMultiCallable[
-        sluice.v1.campaign_pb2.SetBackgroundRequest,
-        sluice.v1.campaign_pb2.Space,
-    ]
+    SetBackground: _grpc.StreamUnaryMultiCallable[_campaign_pb2.SetBackgroundRequest, _campaign_pb2.Space]
     """Gives a space its background: a random sample of its frames, in any number of messages. Versions
     committed from then on use it.
     """
-
-    ListSpaces: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ListSpacesRequest,
-        sluice.v1.campaign_pb2.ListSpacesResponse,
-    ]
+    ListSpaces: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]
     """Lists the spaces of a project and the background of each."""
 
-class CampaignServiceAsyncStub:
+@_typing.type_check_only
+class CampaignServiceAsyncStub(CampaignServiceStub):
     """Keeps campaigns, their immutable versions, and the spaces they are scored in."""
 
-    CreateCampaign: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.CreateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.CreateCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
     """Starts a campaign: snapshots the issue as version 1 and makes it active. The issue must have
     an element.
     """
-
-    GetCampaign: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.GetCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    GetCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.GetCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
     """Reads one campaign, with what has changed in the issue since its snapshot."""
-
-    ListCampaigns: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ListCampaignsRequest,
-        sluice.v1.campaign_pb2.ListCampaignsResponse,
-    ]
+    ListCampaigns: _aio.UnaryUnaryMultiCallable[_campaign_pb2.ListCampaignsRequest, _campaign_pb2.ListCampaignsResponse]  # type: ignore[assignment]
     """Lists the campaigns of a project, by name."""
-
-    UpdateCampaign: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.UpdateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    UpdateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.UpdateCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
     """Changes display name, threshold or budget."""
-
-    ActivateCampaign: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ActivateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    ActivateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.ActivateCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
     """Makes it collect again; no change when it is active."""
-
-    DeactivateCampaign: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.DeactivateCampaignRequest,
-        sluice.v1.campaign_pb2.Campaign,
-    ]
+    DeactivateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.DeactivateCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
     """Makes it collect no more; its samples stay readable. No change when it is inactive."""
-
-    CommitVersion: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.CommitVersionRequest,
-        sluice.v1.campaign_pb2.CampaignVersion,
-    ]
+    CommitVersion: _aio.UnaryUnaryMultiCallable[_campaign_pb2.CommitVersionRequest, _campaign_pb2.CampaignVersion]  # type: ignore[assignment]
     """Snapshots the issue as it is now as the next version, which becomes the one that is scored.
     Of two commits at once one is ABORTED.
     """
-
-    GetVersion: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.GetVersionRequest,
-        sluice.v1.campaign_pb2.CampaignVersion,
-    ]
+    GetVersion: _aio.UnaryUnaryMultiCallable[_campaign_pb2.GetVersionRequest, _campaign_pb2.CampaignVersion]  # type: ignore[assignment]
     """Reads one version."""
-
-    ListVersions: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ListVersionsRequest,
-        sluice.v1.campaign_pb2.ListVersionsResponse,
-    ]
+    ListVersions: _aio.UnaryUnaryMultiCallable[_campaign_pb2.ListVersionsRequest, _campaign_pb2.ListVersionsResponse]  # type: ignore[assignment]
     """Lists the versions of a campaign, newest first."""
-
-    GetScoringModel: grpc.aio.UnaryStreamMultiCallable[
-        sluice.v1.campaign_pb2.GetScoringModelRequest,
-        sluice.v1.campaign_pb2.GetScoringModelResponse,
-    ]
+    GetScoringModel: _aio.UnaryStreamMultiCallable[_campaign_pb2.GetScoringModelRequest, _campaign_pb2.GetScoringModelResponse]  # type: ignore[assignment]
     """Downloads the scoring model or the basis of a version; concatenated, the chunks have the digest
     that the version names.
     """
-
-    WatchActiveVersions: grpc.aio.UnaryStreamMultiCallable[
-        sluice.v1.campaign_pb2.WatchActiveVersionsRequest,
-        sluice.v1.campaign_pb2.WatchActiveVersionsResponse,
-    ]
+    WatchActiveVersions: _aio.UnaryStreamMultiCallable[_campaign_pb2.WatchActiveVersionsRequest, _campaign_pb2.WatchActiveVersionsResponse]  # type: ignore[assignment]
     """Sends which versions are to be scored: at once, and again within a second of every change."""
-
-    SetBackground: grpc.aio.StreamUnaryMultiCallable[
-        sluice.v1.campaign_pb2.SetBackgroundRequest,
-        sluice.v1.campaign_pb2.Space,
-    ]
+    SetBackground: _aio.StreamUnaryMultiCallable[_campaign_pb2.SetBackgroundRequest, _campaign_pb2.Space]  # type: ignore[assignment]
     """Gives a space its background: a random sample of its frames, in any number of messages. Versions
     committed from then on use it.
     """
-
-    ListSpaces: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.campaign_pb2.ListSpacesRequest,
-        sluice.v1.campaign_pb2.ListSpacesResponse,
-    ]
+    ListSpaces: _aio.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]  # type: ignore[assignment]
     """Lists the spaces of a project and the background of each."""
 
-class CampaignServiceServicer(metaclass=abc.ABCMeta):
+class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps campaigns, their immutable versions, and the spaces they are scored in."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CreateCampaign(
         self,
-        request: sluice.v1.campaign_pb2.CreateCampaignRequest,
+        request: _campaign_pb2.CreateCampaignRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.Campaign, collections.abc.Awaitable[sluice.v1.campaign_pb2.Campaign]]:
+    ) -> _typing.Union[_campaign_pb2.Campaign, _abc.Awaitable[_campaign_pb2.Campaign]]:
         """Starts a campaign: snapshots the issue as version 1 and makes it active. The issue must have
         an element.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetCampaign(
         self,
-        request: sluice.v1.campaign_pb2.GetCampaignRequest,
+        request: _campaign_pb2.GetCampaignRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.Campaign, collections.abc.Awaitable[sluice.v1.campaign_pb2.Campaign]]:
+    ) -> _typing.Union[_campaign_pb2.Campaign, _abc.Awaitable[_campaign_pb2.Campaign]]:
         """Reads one campaign, with what has changed in the issue since its snapshot."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListCampaigns(
         self,
-        request: sluice.v1.campaign_pb2.ListCampaignsRequest,
+        request: _campaign_pb2.ListCampaignsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.ListCampaignsResponse, collections.abc.Awaitable[sluice.v1.campaign_pb2.ListCampaignsResponse]]:
+    ) -> _typing.Union[_campaign_pb2.ListCampaignsResponse, _abc.Awaitable[_campaign_pb2.ListCampaignsResponse]]:
         """Lists the campaigns of a project, by name."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def UpdateCampaign(
         self,
-        request: sluice.v1.campaign_pb2.UpdateCampaignRequest,
+        request: _campaign_pb2.UpdateCampaignRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.Campaign, collections.abc.Awaitable[sluice.v1.campaign_pb2.Campaign]]:
+    ) -> _typing.Union[_campaign_pb2.Campaign, _abc.Awaitable[_campaign_pb2.Campaign]]:
         """Changes display name, threshold or budget."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ActivateCampaign(
         self,
-        request: sluice.v1.campaign_pb2.ActivateCampaignRequest,
+        request: _campaign_pb2.ActivateCampaignRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.Campaign, collections.abc.Awaitable[sluice.v1.campaign_pb2.Campaign]]:
+    ) -> _typing.Union[_campaign_pb2.Campaign, _abc.Awaitable[_campaign_pb2.Campaign]]:
         """Makes it collect again; no change when it is active."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def DeactivateCampaign(
         self,
-        request: sluice.v1.campaign_pb2.DeactivateCampaignRequest,
+        request: _campaign_pb2.DeactivateCampaignRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.Campaign, collections.abc.Awaitable[sluice.v1.campaign_pb2.Campaign]]:
+    ) -> _typing.Union[_campaign_pb2.Campaign, _abc.Awaitable[_campaign_pb2.Campaign]]:
         """Makes it collect no more; its samples stay readable. No change when it is inactive."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CommitVersion(
         self,
-        request: sluice.v1.campaign_pb2.CommitVersionRequest,
+        request: _campaign_pb2.CommitVersionRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.CampaignVersion, collections.abc.Awaitable[sluice.v1.campaign_pb2.CampaignVersion]]:
+    ) -> _typing.Union[_campaign_pb2.CampaignVersion, _abc.Awaitable[_campaign_pb2.CampaignVersion]]:
         """Snapshots the issue as it is now as the next version, which becomes the one that is scored.
         Of two commits at once one is ABORTED.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetVersion(
         self,
-        request: sluice.v1.campaign_pb2.GetVersionRequest,
+        request: _campaign_pb2.GetVersionRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.CampaignVersion, collections.abc.Awaitable[sluice.v1.campaign_pb2.CampaignVersion]]:
+    ) -> _typing.Union[_campaign_pb2.CampaignVersion, _abc.Awaitable[_campaign_pb2.CampaignVersion]]:
         """Reads one version."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListVersions(
         self,
-        request: sluice.v1.campaign_pb2.ListVersionsRequest,
+        request: _campaign_pb2.ListVersionsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.ListVersionsResponse, collections.abc.Awaitable[sluice.v1.campaign_pb2.ListVersionsResponse]]:
+    ) -> _typing.Union[_campaign_pb2.ListVersionsResponse, _abc.Awaitable[_campaign_pb2.ListVersionsResponse]]:
         """Lists the versions of a campaign, newest first."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetScoringModel(
         self,
-        request: sluice.v1.campaign_pb2.GetScoringModelRequest,
+        request: _campaign_pb2.GetScoringModelRequest,
         context: _ServicerContext,
-    ) -> typing.Union[collections.abc.Iterator[sluice.v1.campaign_pb2.GetScoringModelResponse], collections.abc.AsyncIterator[sluice.v1.campaign_pb2.GetScoringModelResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_campaign_pb2.GetScoringModelResponse], _abc.AsyncIterator[_campaign_pb2.GetScoringModelResponse]]:
         """Downloads the scoring model or the basis of a version; concatenated, the chunks have the digest
         that the version names.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def WatchActiveVersions(
         self,
-        request: sluice.v1.campaign_pb2.WatchActiveVersionsRequest,
+        request: _campaign_pb2.WatchActiveVersionsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[collections.abc.Iterator[sluice.v1.campaign_pb2.WatchActiveVersionsResponse], collections.abc.AsyncIterator[sluice.v1.campaign_pb2.WatchActiveVersionsResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_campaign_pb2.WatchActiveVersionsResponse], _abc.AsyncIterator[_campaign_pb2.WatchActiveVersionsResponse]]:
         """Sends which versions are to be scored: at once, and again within a second of every change."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def SetBackground(
         self,
-        request_iterator: _MaybeAsyncIterator[sluice.v1.campaign_pb2.SetBackgroundRequest],
+        request_iterator: _MaybeAsyncIterator[_campaign_pb2.SetBackgroundRequest],
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.Space, collections.abc.Awaitable[sluice.v1.campaign_pb2.Space]]:
+    ) -> _typing.Union[_campaign_pb2.Space, _abc.Awaitable[_campaign_pb2.Space]]:
         """Gives a space its background: a random sample of its frames, in any number of messages. Versions
         committed from then on use it.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListSpaces(
         self,
-        request: sluice.v1.campaign_pb2.ListSpacesRequest,
+        request: _campaign_pb2.ListSpacesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.campaign_pb2.ListSpacesResponse, collections.abc.Awaitable[sluice.v1.campaign_pb2.ListSpacesResponse]]:
+    ) -> _typing.Union[_campaign_pb2.ListSpacesResponse, _abc.Awaitable[_campaign_pb2.ListSpacesResponse]]:
         """Lists the spaces of a project and the background of each."""
 
-def add_CampaignServiceServicer_to_server(servicer: CampaignServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_CampaignServiceServicer_to_server(servicer: CampaignServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,88 +3,80 @@
 isort:skip_file
 Datasets: what the labels of a set of frames mean."""
 
-import abc
-import collections.abc
-import grpc
-import grpc.aio
-import sluice.v1.dataset_pb2
-import typing
+from collections import abc as _abc
+from grpc import aio as _aio
+from sluice.v1 import dataset_pb2 as _dataset_pb2
+import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
-_T = typing.TypeVar("_T")
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+_T = _typing.TypeVar("_T")
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
+
+GRPC_GENERATED_VERSION: str
+GRPC_VERSION: str
 
 class DatasetServiceStub:
     """Makes datasets known."""
 
-    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
-    CreateDataset: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.dataset_pb2.CreateDatasetRequest,
-        sluice.v1.dataset_pb2.Dataset,
-    ]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> DatasetServiceAsyncStub: ...
+    CreateDataset: _grpc.UnaryUnaryMultiCallable[_dataset_pb2.CreateDatasetRequest, _dataset_pb2.Dataset]
     """Creates a dataset."""
-
-    GetDataset: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.dataset_pb2.GetDatasetRequest,
-        sluice.v1.dataset_pb2.Dataset,
-    ]
+    GetDataset: _grpc.UnaryUnaryMultiCallable[_dataset_pb2.GetDatasetRequest, _dataset_pb2.Dataset]
     """Reads one dataset."""
-
-    ListDatasets: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.dataset_pb2.ListDatasetsRequest,
-        sluice.v1.dataset_pb2.ListDatasetsResponse,
-    ]
+    ListDatasets: _grpc.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]
     """Lists the datasets of a project, by name."""
 
-class DatasetServiceAsyncStub:
+@_typing.type_check_only
+class DatasetServiceAsyncStub(DatasetServiceStub):
     """Makes datasets known."""
 
-    CreateDataset: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.dataset_pb2.CreateDatasetRequest,
-        sluice.v1.dataset_pb2.Dataset,
-    ]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateDataset: _aio.UnaryUnaryMultiCallable[_dataset_pb2.CreateDatasetRequest, _dataset_pb2.Dataset]  # type: ignore[assignment]
     """Creates a dataset."""
-
-    GetDataset: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.dataset_pb2.GetDatasetRequest,
-        sluice.v1.dataset_pb2.Dataset,
-    ]
+    GetDataset: _aio.UnaryUnaryMultiCallable[_dataset_pb2.GetDatasetRequest, _dataset_pb2.Dataset]  # type: ignore[assignment]
     """Reads one dataset."""
-
-    ListDatasets: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.dataset_pb2.ListDatasetsRequest,
-        sluice.v1.dataset_pb2.ListDatasetsResponse,
-    ]
+    ListDatasets: _aio.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]  # type: ignore[assignment]
     """Lists the datasets of a project, by name."""
 
-class DatasetServiceServicer(metaclass=abc.ABCMeta):
+class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes datasets known."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CreateDataset(
         self,
-        request: sluice.v1.dataset_pb2.CreateDatasetRequest,
+        request: _dataset_pb2.CreateDatasetRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.dataset_pb2.Dataset, collections.abc.Awaitable[sluice.v1.dataset_pb2.Dataset]]:
+    ) -> _typing.Union[_dataset_pb2.Dataset, _abc.Awaitable[_dataset_pb2.Dataset]]:
         """Creates a dataset."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetDataset(
         self,
-        request: sluice.v1.dataset_pb2.GetDatasetRequest,
+        request: _dataset_pb2.GetDatasetRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.dataset_pb2.Dataset, collections.abc.Awaitable[sluice.v1.dataset_pb2.Dataset]]:
+    ) -> _typing.Union[_dataset_pb2.Dataset, _abc.Awaitable[_dataset_pb2.Dataset]]:
         """Reads one dataset."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListDatasets(
         self,
-        request: sluice.v1.dataset_pb2.ListDatasetsRequest,
+        request: _dataset_pb2.ListDatasetsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.dataset_pb2.ListDatasetsResponse, collections.abc.Awaitable[sluice.v1.dataset_pb2.ListDatasetsResponse]]:
+    ) -> _typing.Union[_dataset_pb2.ListDatasetsResponse, _abc.Awaitable[_dataset_pb2.ListDatasetsResponse]]:
         """Lists the datasets of a project, by name."""
 
-def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,180 +3,140 @@
 isort:skip_file
 Ingest: every frame accounted for, every match collected once."""
 
-import abc
-import collections.abc
-import grpc
-import grpc.aio
-import sluice.v1.ingest_pb2
-import typing
+from collections import abc as _abc
+from grpc import aio as _aio
+from sluice.v1 import ingest_pb2 as _ingest_pb2
+import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
-_T = typing.TypeVar("_T")
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+_T = _typing.TypeVar("_T")
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
+
+GRPC_GENERATED_VERSION: str
+GRPC_VERSION: str
 
 class IngestServiceStub:
     """Takes what loggers and scans have seen, decides what is collected, and keeps the samples."""
 
-    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
-    Submit: grpc.StreamStreamMultiCallable[
-        sluice.v1.ingest_pb2.SubmitRequest,
-        sluice.v1.ingest_pb2.SubmitResponse,
-    ]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> IngestServiceAsyncStub: ...
+    Submit: _grpc.StreamStreamMultiCallable[_ingest_pb2.SubmitRequest, _ingest_pb2.SubmitResponse]
     """Submits the batches of one session. The client starts, the server answers with how many batches
     may be under way and which comes next; then every batch is answered by its number, in order.
     What has been acknowledged is durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the
     number open: send that batch again. Every other outcome is final, a refusal too.
     """
-
-    GetFunnel: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.GetFunnelRequest,
-        sluice.v1.ingest_pb2.Funnel,
-    ]
+    GetFunnel: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetFunnelRequest, _ingest_pb2.Funnel]
     """Reads what became of the frames that a campaign's loggers have seen."""
-
-    GetSample: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.GetSampleRequest,
-        sluice.v1.ingest_pb2.Sample,
-    ]
+    GetSample: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetSampleRequest, _ingest_pb2.Sample]
     """Reads one sample."""
-
-    ListSamples: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.ListSamplesRequest,
-        sluice.v1.ingest_pb2.ListSamplesResponse,
-    ]
+    ListSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.ListSamplesRequest, _ingest_pb2.ListSamplesResponse]
     """Lists the samples of a campaign."""
-
-    AcceptSamples: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.AcceptSamplesRequest,
-        sluice.v1.ingest_pb2.AcceptSamplesResponse,
-    ]
+    AcceptSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.AcceptSamplesRequest, _ingest_pb2.AcceptSamplesResponse]
     """Marks samples as what the campaign looks for; all or none."""
-
-    DiscardSamples: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.DiscardSamplesRequest,
-        sluice.v1.ingest_pb2.DiscardSamplesResponse,
-    ]
+    DiscardSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.DiscardSamplesRequest, _ingest_pb2.DiscardSamplesResponse]
     """Marks samples as not what the campaign looks for; all or none."""
-
-    RestoreSamples: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.RestoreSamplesRequest,
-        sluice.v1.ingest_pb2.RestoreSamplesResponse,
-    ]
+    RestoreSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]
     """Takes back AcceptSamples and DiscardSamples; all or none."""
 
-class IngestServiceAsyncStub:
+@_typing.type_check_only
+class IngestServiceAsyncStub(IngestServiceStub):
     """Takes what loggers and scans have seen, decides what is collected, and keeps the samples."""
 
-    Submit: grpc.aio.StreamStreamMultiCallable[
-        sluice.v1.ingest_pb2.SubmitRequest,
-        sluice.v1.ingest_pb2.SubmitResponse,
-    ]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    Submit: _aio.StreamStreamMultiCallable[_ingest_pb2.SubmitRequest, _ingest_pb2.SubmitResponse]  # type: ignore[assignment]
     """Submits the batches of one session. The client starts, the server answers with how many batches
     may be under way and which comes next; then every batch is answered by its number, in order.
     What has been acknowledged is durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the
     number open: send that batch again. Every other outcome is final, a refusal too.
     """
-
-    GetFunnel: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.GetFunnelRequest,
-        sluice.v1.ingest_pb2.Funnel,
-    ]
+    GetFunnel: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetFunnelRequest, _ingest_pb2.Funnel]  # type: ignore[assignment]
     """Reads what became of the frames that a campaign's loggers have seen."""
-
-    GetSample: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.GetSampleRequest,
-        sluice.v1.ingest_pb2.Sample,
-    ]
+    GetSample: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetSampleRequest, _ingest_pb2.Sample]  # type: ignore[assignment]
     """Reads one sample."""
-
-    ListSamples: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.ListSamplesRequest,
-        sluice.v1.ingest_pb2.ListSamplesResponse,
-    ]
+    ListSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.ListSamplesRequest, _ingest_pb2.ListSamplesResponse]  # type: ignore[assignment]
     """Lists the samples of a campaign."""
-
-    AcceptSamples: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.AcceptSamplesRequest,
-        sluice.v1.ingest_pb2.AcceptSamplesResponse,
-    ]
+    AcceptSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.AcceptSamplesRequest, _ingest_pb2.AcceptSamplesResponse]  # type: ignore[assignment]
     """Marks samples as what the campaign looks for; all or none."""
-
-    DiscardSamples: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.DiscardSamplesRequest,
-        sluice.v1.ingest_pb2.DiscardSamplesResponse,
-    ]
+    DiscardSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.DiscardSamplesRequest, _ingest_pb2.DiscardSamplesResponse]  # type: ignore[assignment]
     """Marks samples as not what the campaign looks for; all or none."""
-
-    RestoreSamples: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.ingest_pb2.RestoreSamplesRequest,
-        sluice.v1.ingest_pb2.RestoreSamplesResponse,
-    ]
+    RestoreSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]  # type: ignore[assignment]
     """Takes back AcceptSamples and DiscardSamples; all or none."""
 
-class IngestServiceServicer(metaclass=abc.ABCMeta):
+class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes what loggers and scans have seen, decides what is collected, and keeps the samples."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def Submit(
         self,
-        request_iterator: _MaybeAsyncIterator[sluice.v1.ingest_pb2.SubmitRequest],
+        request_iterator: _MaybeAsyncIterator[_ingest_pb2.SubmitRequest],
         context: _ServicerContext,
-    ) -> typing.Union[collections.abc.Iterator[sluice.v1.ingest_pb2.SubmitResponse], collections.abc.AsyncIterator[sluice.v1.ingest_pb2.SubmitResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_ingest_pb2.SubmitResponse], _abc.AsyncIterator[_ingest_pb2.SubmitResponse]]:
         """Submits the batches of one session. The client starts, the server answers with how many batches
         may be under way and which comes next; then every batch is answered by its number, in order.
         What has been acknowledged is durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the
         number open: send that batch again. Every other outcome is final, a refusal too.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetFunnel(
         self,
-        request: sluice.v1.ingest_pb2.GetFunnelRequest,
+        request: _ingest_pb2.GetFunnelRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.ingest_pb2.Funnel, collections.abc.Awaitable[sluice.v1.ingest_pb2.Funnel]]:
+    ) -> _typing.Union[_ingest_pb2.Funnel, _abc.Awaitable[_ingest_pb2.Funnel]]:
         """Reads what became of the frames that a campaign's loggers have seen."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetSample(
         self,
-        request: sluice.v1.ingest_pb2.GetSampleRequest,
+        request: _ingest_pb2.GetSampleRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.ingest_pb2.Sample, collections.abc.Awaitable[sluice.v1.ingest_pb2.Sample]]:
+    ) -> _typing.Union[_ingest_pb2.Sample, _abc.Awaitable[_ingest_pb2.Sample]]:
         """Reads one sample."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListSamples(
         self,
-        request: sluice.v1.ingest_pb2.ListSamplesRequest,
+        request: _ingest_pb2.ListSamplesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.ingest_pb2.ListSamplesResponse, collections.abc.Awaitable[sluice.v1.ingest_pb2.ListSamplesResponse]]:
+    ) -> _typing.Union[_ingest_pb2.ListSamplesResponse, _abc.Awaitable[_ingest_pb2.ListSamplesResponse]]:
         """Lists the samples of a campaign."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def AcceptSamples(
         self,
-        request: sluice.v1.ingest_pb2.AcceptSamplesRequest,
+        request: _ingest_pb2.AcceptSamplesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.ingest_pb2.AcceptSamplesResponse, collections.abc.Awaitable[sluice.v1.ingest_pb2.AcceptSamplesResponse]]:
+    ) -> _typing.Union[_ingest_pb2.AcceptSamplesResponse, _abc.Awaitable[_ingest_pb2.AcceptSamplesResponse]]:
         """Marks samples as what the campaign looks for; all or none."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def DiscardSamples(
         self,
-        request: sluice.v1.ingest_pb2.DiscardSamplesRequest,
+        request: _ingest_pb2.DiscardSamplesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.ingest_pb2.DiscardSamplesResponse, collections.abc.Awaitable[sluice.v1.ingest_pb2.DiscardSamplesResponse]]:
+    ) -> _typing.Union[_ingest_pb2.DiscardSamplesResponse, _abc.Awaitable[_ingest_pb2.DiscardSamplesResponse]]:
         """Marks samples as not what the campaign looks for; all or none."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def RestoreSamples(
         self,
-        request: sluice.v1.ingest_pb2.RestoreSamplesRequest,
+        request: _ingest_pb2.RestoreSamplesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.ingest_pb2.RestoreSamplesResponse, collections.abc.Awaitable[sluice.v1.ingest_pb2.RestoreSamplesResponse]]:
+    ) -> _typing.Union[_ingest_pb2.RestoreSamplesResponse, _abc.Awaitable[_ingest_pb2.RestoreSamplesResponse]]:
         """Takes back AcceptSamples and DiscardSamples; all or none."""
 
-def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -3,201 +3,153 @@
 isort:skip_file
 Issues: the hard cases that a team has found."""
 
-import abc
-import collections.abc
-import google.protobuf.empty_pb2
-import grpc
-import grpc.aio
-import sluice.v1.issue_pb2
-import typing
+from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
+from grpc import aio as _aio
+from sluice.v1 import issue_pb2 as _issue_pb2
+import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
-_T = typing.TypeVar("_T")
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+_T = _typing.TypeVar("_T")
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
+
+GRPC_GENERATED_VERSION: str
+GRPC_VERSION: str
 
 class IssueServiceStub:
     """Keeps issues and their elements."""
 
-    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
-    CreateIssue: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.CreateIssueRequest,
-        sluice.v1.issue_pb2.Issue,
-    ]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> IssueServiceAsyncStub: ...
+    CreateIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.CreateIssueRequest, _issue_pb2.Issue]
     """Creates an issue without elements."""
-
-    GetIssue: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.GetIssueRequest,
-        sluice.v1.issue_pb2.Issue,
-    ]
+    GetIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.GetIssueRequest, _issue_pb2.Issue]
     """Reads one issue."""
-
-    ListIssues: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.ListIssuesRequest,
-        sluice.v1.issue_pb2.ListIssuesResponse,
-    ]
+    ListIssues: _grpc.UnaryUnaryMultiCallable[_issue_pb2.ListIssuesRequest, _issue_pb2.ListIssuesResponse]
     """Lists the issues of a project, by name."""
-
-    UpdateIssue: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.UpdateIssueRequest,
-        sluice.v1.issue_pb2.Issue,
-    ]
+    UpdateIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.UpdateIssueRequest, _issue_pb2.Issue]
     """Renames an issue."""
-
-    DeleteIssue: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.DeleteIssueRequest,
-        google.protobuf.empty_pb2.Empty,
-    ]
+    DeleteIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.DeleteIssueRequest, _empty_pb2.Empty]
     """Deletes an issue and its elements. Refused while a campaign of it is active; versions already
     committed keep their snapshots.
     """
-
-    AddElements: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.AddElementsRequest,
-        sluice.v1.issue_pb2.AddElementsResponse,
-    ]
+    AddElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.AddElementsRequest, _issue_pb2.AddElementsResponse]
     """Adds elements; all or none. One that is there already with the same content changes nothing,
     with other content it is replaced.
     """
-
-    RemoveElements: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.RemoveElementsRequest,
-        sluice.v1.issue_pb2.RemoveElementsResponse,
-    ]
+    RemoveElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.RemoveElementsRequest, _issue_pb2.RemoveElementsResponse]
     """Removes elements; those that are not there are passed over."""
-
-    ListElements: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.ListElementsRequest,
-        sluice.v1.issue_pb2.ListElementsResponse,
-    ]
+    ListElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.ListElementsRequest, _issue_pb2.ListElementsResponse]
     """Lists the elements of an issue, by frame id."""
 
-class IssueServiceAsyncStub:
+@_typing.type_check_only
+class IssueServiceAsyncStub(IssueServiceStub):
     """Keeps issues and their elements."""
 
-    CreateIssue: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.CreateIssueRequest,
-        sluice.v1.issue_pb2.Issue,
-    ]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.CreateIssueRequest, _issue_pb2.Issue]  # type: ignore[assignment]
     """Creates an issue without elements."""
-
-    GetIssue: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.GetIssueRequest,
-        sluice.v1.issue_pb2.Issue,
-    ]
+    GetIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.GetIssueRequest, _issue_pb2.Issue]  # type: ignore[assignment]
     """Reads one issue."""
-
-    ListIssues: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.ListIssuesRequest,
-        sluice.v1.issue_pb2.ListIssuesResponse,
-    ]
+    ListIssues: _aio.UnaryUnaryMultiCallable[_issue_pb2.ListIssuesRequest, _issue_pb2.ListIssuesResponse]  # type: ignore[assignment]
     """Lists the issues of a project, by name."""
-
-    UpdateIssue: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.UpdateIssueRequest,
-        sluice.v1.issue_pb2.Issue,
-    ]
+    UpdateIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.UpdateIssueRequest, _issue_pb2.Issue]  # type: ignore[assignment]
     """Renames an issue."""
-
-    DeleteIssue: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.DeleteIssueRequest,
-        google.protobuf.empty_pb2.Empty,
-    ]
+    DeleteIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.DeleteIssueRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Deletes an issue and its elements. Refused while a campaign of it is active; versions already
     committed keep their snapshots.
     """
-
-    AddElements: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.AddElementsRequest,
-        sluice.v1.issue_pb2.AddElementsResponse,
-    ]
+    AddElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.AddElementsRequest, _issue_pb2.AddElementsResponse]  # type: ignore[assignment]
     """Adds elements; all or none. One that is there already with the same content changes nothing,
     with other content it is replaced.
     """
-
-    RemoveElements: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.RemoveElementsRequest,
-        sluice.v1.issue_pb2.RemoveElementsResponse,
-    ]
+    RemoveElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.RemoveElementsRequest, _issue_pb2.RemoveElementsResponse]  # type: ignore[assignment]
     """Removes elements; those that are not there are passed over."""
-
-    ListElements: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.issue_pb2.ListElementsRequest,
-        sluice.v1.issue_pb2.ListElementsResponse,
-    ]
+    ListElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.ListElementsRequest, _issue_pb2.ListElementsResponse]  # type: ignore[assignment]
     """Lists the elements of an issue, by frame id."""
 
-class IssueServiceServicer(metaclass=abc.ABCMeta):
+class IssueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issues and their elements."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CreateIssue(
         self,
-        request: sluice.v1.issue_pb2.CreateIssueRequest,
+        request: _issue_pb2.CreateIssueRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.issue_pb2.Issue, collections.abc.Awaitable[sluice.v1.issue_pb2.Issue]]:
+    ) -> _typing.Union[_issue_pb2.Issue, _abc.Awaitable[_issue_pb2.Issue]]:
         """Creates an issue without elements."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetIssue(
         self,
-        request: sluice.v1.issue_pb2.GetIssueRequest,
+        request: _issue_pb2.GetIssueRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.issue_pb2.Issue, collections.abc.Awaitable[sluice.v1.issue_pb2.Issue]]:
+    ) -> _typing.Union[_issue_pb2.Issue, _abc.Awaitable[_issue_pb2.Issue]]:
         """Reads one issue."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListIssues(
         self,
-        request: sluice.v1.issue_pb2.ListIssuesRequest,
+        request: _issue_pb2.ListIssuesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.issue_pb2.ListIssuesResponse, collections.abc.Awaitable[sluice.v1.issue_pb2.ListIssuesResponse]]:
+    ) -> _typing.Union[_issue_pb2.ListIssuesResponse, _abc.Awaitable[_issue_pb2.ListIssuesResponse]]:
         """Lists the issues of a project, by name."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def UpdateIssue(
         self,
-        request: sluice.v1.issue_pb2.UpdateIssueRequest,
+        request: _issue_pb2.UpdateIssueRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.issue_pb2.Issue, collections.abc.Awaitable[sluice.v1.issue_pb2.Issue]]:
+    ) -> _typing.Union[_issue_pb2.Issue, _abc.Awaitable[_issue_pb2.Issue]]:
         """Renames an issue."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def DeleteIssue(
         self,
-        request: sluice.v1.issue_pb2.DeleteIssueRequest,
+        request: _issue_pb2.DeleteIssueRequest,
         context: _ServicerContext,
-    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Deletes an issue and its elements. Refused while a campaign of it is active; versions already
         committed keep their snapshots.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def AddElements(
         self,
-        request: sluice.v1.issue_pb2.AddElementsRequest,
+        request: _issue_pb2.AddElementsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.issue_pb2.AddElementsResponse, collections.abc.Awaitable[sluice.v1.issue_pb2.AddElementsResponse]]:
+    ) -> _typing.Union[_issue_pb2.AddElementsResponse, _abc.Awaitable[_issue_pb2.AddElementsResponse]]:
         """Adds elements; all or none. One that is there already with the same content changes nothing,
         with other content it is replaced.
         """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def RemoveElements(
         self,
-        request: sluice.v1.issue_pb2.RemoveElementsRequest,
+        request: _issue_pb2.RemoveElementsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.issue_pb2.RemoveElementsResponse, collections.abc.Awaitable[sluice.v1.issue_pb2.RemoveElementsResponse]]:
+    ) -> _typing.Union[_issue_pb2.RemoveElementsResponse, _abc.Awaitable[_issue_pb2.RemoveElementsResponse]]:
         """Removes elements; those that are not there are passed over."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListElements(
         self,
-        request: sluice.v1.issue_pb2.ListElementsRequest,
+        request: _issue_pb2.ListElementsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.issue_pb2.ListElementsResponse, collections.abc.Awaitable[sluice.v1.issue_pb2.ListElementsResponse]]:
+    ) -> _typing.Union[_issue_pb2.ListElementsResponse, _abc.Awaitable[_issue_pb2.ListElementsResponse]]:
         """Lists the elements of an issue, by frame id."""
 
-def add_IssueServiceServicer_to_server(servicer: IssueServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_IssueServiceServicer_to_server(servicer: IssueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

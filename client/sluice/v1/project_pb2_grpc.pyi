@@ -3,155 +3,123 @@
 isort:skip_file
 Projects: the tenants, and the keys that open them."""
 
-import abc
-import collections.abc
-import google.protobuf.empty_pb2
-import grpc
-import grpc.aio
-import sluice.v1.project_pb2
-import typing
+from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
+from grpc import aio as _aio
+from sluice.v1 import project_pb2 as _project_pb2
+import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
-_T = typing.TypeVar("_T")
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+_T = _typing.TypeVar("_T")
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
+
+GRPC_GENERATED_VERSION: str
+GRPC_VERSION: str
 
 class ProjectServiceStub:
     """Makes projects and the API keys of each. A key belongs to one project, or is the admin's and
     opens them all.
     """
 
-    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
-    CreateProject: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.CreateProjectRequest,
-        sluice.v1.project_pb2.Project,
-    ]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ProjectServiceAsyncStub: ...
+    CreateProject: _grpc.UnaryUnaryMultiCallable[_project_pb2.CreateProjectRequest, _project_pb2.Project]
     """Creates a project. Admin key only."""
-
-    GetProject: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.GetProjectRequest,
-        sluice.v1.project_pb2.Project,
-    ]
+    GetProject: _grpc.UnaryUnaryMultiCallable[_project_pb2.GetProjectRequest, _project_pb2.Project]
     """Reads one project."""
-
-    ListProjects: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.ListProjectsRequest,
-        sluice.v1.project_pb2.ListProjectsResponse,
-    ]
+    ListProjects: _grpc.UnaryUnaryMultiCallable[_project_pb2.ListProjectsRequest, _project_pb2.ListProjectsResponse]
     """Lists the projects that the key may see, by name."""
-
-    CreateApiKey: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.CreateApiKeyRequest,
-        sluice.v1.project_pb2.CreateApiKeyResponse,
-    ]
+    CreateApiKey: _grpc.UnaryUnaryMultiCallable[_project_pb2.CreateApiKeyRequest, _project_pb2.CreateApiKeyResponse]
     """Creates an API key of a project; the only time that its secret is shown."""
-
-    ListApiKeys: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.ListApiKeysRequest,
-        sluice.v1.project_pb2.ListApiKeysResponse,
-    ]
+    ListApiKeys: _grpc.UnaryUnaryMultiCallable[_project_pb2.ListApiKeysRequest, _project_pb2.ListApiKeysResponse]
     """Lists the keys of a project, without secrets."""
-
-    DeleteApiKey: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.DeleteApiKeyRequest,
-        google.protobuf.empty_pb2.Empty,
-    ]
+    DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_project_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]
     """Revokes a key at once."""
 
-class ProjectServiceAsyncStub:
+@_typing.type_check_only
+class ProjectServiceAsyncStub(ProjectServiceStub):
     """Makes projects and the API keys of each. A key belongs to one project, or is the admin's and
     opens them all.
     """
 
-    CreateProject: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.CreateProjectRequest,
-        sluice.v1.project_pb2.Project,
-    ]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateProject: _aio.UnaryUnaryMultiCallable[_project_pb2.CreateProjectRequest, _project_pb2.Project]  # type: ignore[assignment]
     """Creates a project. Admin key only."""
-
-    GetProject: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.GetProjectRequest,
-        sluice.v1.project_pb2.Project,
-    ]
+    GetProject: _aio.UnaryUnaryMultiCallable[_project_pb2.GetProjectRequest, _project_pb2.Project]  # type: ignore[assignment]
     """Reads one project."""
-
-    ListProjects: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.ListProjectsRequest,
-        sluice.v1.project_pb2.ListProjectsResponse,
-    ]
+    ListProjects: _aio.UnaryUnaryMultiCallable[_project_pb2.ListProjectsRequest, _project_pb2.ListProjectsResponse]  # type: ignore[assignment]
     """Lists the projects that the key may see, by name."""
-
-    CreateApiKey: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.CreateApiKeyRequest,
-        sluice.v1.project_pb2.CreateApiKeyResponse,
-    ]
+    CreateApiKey: _aio.UnaryUnaryMultiCallable[_project_pb2.CreateApiKeyRequest, _project_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """Creates an API key of a project; the only time that its secret is shown."""
-
-    ListApiKeys: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.ListApiKeysRequest,
-        sluice.v1.project_pb2.ListApiKeysResponse,
-    ]
+    ListApiKeys: _aio.UnaryUnaryMultiCallable[_project_pb2.ListApiKeysRequest, _project_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """Lists the keys of a project, without secrets."""
-
-    DeleteApiKey: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.project_pb2.DeleteApiKeyRequest,
-        google.protobuf.empty_pb2.Empty,
-    ]
+    DeleteApiKey: _aio.UnaryUnaryMultiCallable[_project_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Revokes a key at once."""
 
-class ProjectServiceServicer(metaclass=abc.ABCMeta):
+class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes projects and the API keys of each. A key belongs to one project, or is the admin's and
     opens them all.
     """
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CreateProject(
         self,
-        request: sluice.v1.project_pb2.CreateProjectRequest,
+        request: _project_pb2.CreateProjectRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.project_pb2.Project, collections.abc.Awaitable[sluice.v1.project_pb2.Project]]:
+    ) -> _typing.Union[_project_pb2.Project, _abc.Awaitable[_project_pb2.Project]]:
         """Creates a project. Admin key only."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def GetProject(
         self,
-        request: sluice.v1.project_pb2.GetProjectRequest,
+        request: _project_pb2.GetProjectRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.project_pb2.Project, collections.abc.Awaitable[sluice.v1.project_pb2.Project]]:
+    ) -> _typing.Union[_project_pb2.Project, _abc.Awaitable[_project_pb2.Project]]:
         """Reads one project."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListProjects(
         self,
-        request: sluice.v1.project_pb2.ListProjectsRequest,
+        request: _project_pb2.ListProjectsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.project_pb2.ListProjectsResponse, collections.abc.Awaitable[sluice.v1.project_pb2.ListProjectsResponse]]:
+    ) -> _typing.Union[_project_pb2.ListProjectsResponse, _abc.Awaitable[_project_pb2.ListProjectsResponse]]:
         """Lists the projects that the key may see, by name."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def CreateApiKey(
         self,
-        request: sluice.v1.project_pb2.CreateApiKeyRequest,
+        request: _project_pb2.CreateApiKeyRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.project_pb2.CreateApiKeyResponse, collections.abc.Awaitable[sluice.v1.project_pb2.CreateApiKeyResponse]]:
+    ) -> _typing.Union[_project_pb2.CreateApiKeyResponse, _abc.Awaitable[_project_pb2.CreateApiKeyResponse]]:
         """Creates an API key of a project; the only time that its secret is shown."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ListApiKeys(
         self,
-        request: sluice.v1.project_pb2.ListApiKeysRequest,
+        request: _project_pb2.ListApiKeysRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.project_pb2.ListApiKeysResponse, collections.abc.Awaitable[sluice.v1.project_pb2.ListApiKeysResponse]]:
+    ) -> _typing.Union[_project_pb2.ListApiKeysResponse, _abc.Awaitable[_project_pb2.ListApiKeysResponse]]:
         """Lists the keys of a project, without secrets."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def DeleteApiKey(
         self,
-        request: sluice.v1.project_pb2.DeleteApiKeyRequest,
+        request: _project_pb2.DeleteApiKeyRequest,
         context: _ServicerContext,
-    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Revokes a key at once."""
 
-def add_ProjectServiceServicer_to_server(servicer: ProjectServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_ProjectServiceServicer_to_server(servicer: ProjectServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

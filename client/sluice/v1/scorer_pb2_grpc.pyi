@@ -3,77 +3,77 @@
 isort:skip_file
 Scoring: how like a campaign's issue is a frame, and why."""
 
-import abc
-import collections.abc
-import grpc
-import grpc.aio
-import sluice.v1.scorer_pb2
-import typing
+from collections import abc as _abc
+from grpc import aio as _aio
+from sluice.v1 import scorer_pb2 as _scorer_pb2
+import abc as _abc_1
+import grpc as _grpc
+import sys
+import typing as _typing
 
-_T = typing.TypeVar("_T")
+if sys.version_info >= (3, 11):
+    from typing import Self as _Self
+else:
+    from typing_extensions import Self as _Self
 
-class _MaybeAsyncIterator(collections.abc.AsyncIterator[_T], collections.abc.Iterator[_T], metaclass=abc.ABCMeta): ...
+_T = _typing.TypeVar("_T")
 
-class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type: ignore[misc, type-arg]
+class _MaybeAsyncIterator(_abc.AsyncIterator[_T], _abc.Iterator[_T], metaclass=_abc_1.ABCMeta): ...
+
+class _ServicerContext(_grpc.ServicerContext, _aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
+
+GRPC_GENERATED_VERSION: str
+GRPC_VERSION: str
 
 class ScorerServiceStub:
     """Scores frames against active campaigns. Keeps nothing, counts nothing."""
 
-    def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
-    ScoreFrames: grpc.UnaryUnaryMultiCallable[
-        sluice.v1.scorer_pb2.ScoreFramesRequest,
-        sluice.v1.scorer_pb2.ScoreFramesResponse,
-    ]
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ScorerServiceAsyncStub: ...
+    ScoreFrames: _grpc.UnaryUnaryMultiCallable[_scorer_pb2.ScoreFramesRequest, _scorer_pb2.ScoreFramesResponse]
     """Scores one batch."""
-
-    StreamScores: grpc.StreamStreamMultiCallable[
-        sluice.v1.scorer_pb2.StreamScoresRequest,
-        sluice.v1.scorer_pb2.StreamScoresResponse,
-    ]
+    StreamScores: _grpc.StreamStreamMultiCallable[_scorer_pb2.StreamScoresRequest, _scorer_pb2.StreamScoresResponse]
     """Scores batch after batch, answering each in turn. A bad batch is answered with its status and
     does not end the stream; a version committed meanwhile is used from the next batch on, within
     a second.
     """
 
-class ScorerServiceAsyncStub:
+@_typing.type_check_only
+class ScorerServiceAsyncStub(ScorerServiceStub):
     """Scores frames against active campaigns. Keeps nothing, counts nothing."""
 
-    ScoreFrames: grpc.aio.UnaryUnaryMultiCallable[
-        sluice.v1.scorer_pb2.ScoreFramesRequest,
-        sluice.v1.scorer_pb2.ScoreFramesResponse,
-    ]
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    ScoreFrames: _aio.UnaryUnaryMultiCallable[_scorer_pb2.ScoreFramesRequest, _scorer_pb2.ScoreFramesResponse]  # type: ignore[assignment]
     """Scores one batch."""
-
-    StreamScores: grpc.aio.StreamStreamMultiCallable[
-        sluice.v1.scorer_pb2.StreamScoresRequest,
-        sluice.v1.scorer_pb2.StreamScoresResponse,
-    ]
+    StreamScores: _aio.StreamStreamMultiCallable[_scorer_pb2.StreamScoresRequest, _scorer_pb2.StreamScoresResponse]  # type: ignore[assignment]
     """Scores batch after batch, answering each in turn. A bad batch is answered with its status and
     does not end the stream; a version committed meanwhile is used from the next batch on, within
     a second.
     """
 
-class ScorerServiceServicer(metaclass=abc.ABCMeta):
+class ScorerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Scores frames against active campaigns. Keeps nothing, counts nothing."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def ScoreFrames(
         self,
-        request: sluice.v1.scorer_pb2.ScoreFramesRequest,
+        request: _scorer_pb2.ScoreFramesRequest,
         context: _ServicerContext,
-    ) -> typing.Union[sluice.v1.scorer_pb2.ScoreFramesResponse, collections.abc.Awaitable[sluice.v1.scorer_pb2.ScoreFramesResponse]]:
+    ) -> _typing.Union[_scorer_pb2.ScoreFramesResponse, _abc.Awaitable[_scorer_pb2.ScoreFramesResponse]]:
         """Scores one batch."""
 
-    @abc.abstractmethod
+    @_abc_1.abstractmethod
     def StreamScores(
         self,
-        request_iterator: _MaybeAsyncIterator[sluice.v1.scorer_pb2.StreamScoresRequest],
+        request_iterator: _MaybeAsyncIterator[_scorer_pb2.StreamScoresRequest],
         context: _ServicerContext,
-    ) -> typing.Union[collections.abc.Iterator[sluice.v1.scorer_pb2.StreamScoresResponse], collections.abc.AsyncIterator[sluice.v1.scorer_pb2.StreamScoresResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_scorer_pb2.StreamScoresResponse], _abc.AsyncIterator[_scorer_pb2.StreamScoresResponse]]:
         """Scores batch after batch, answering each in turn. A bad batch is answered with its status and
         does not end the stream; a version committed meanwhile is used from the next batch on, within
         a second.
         """
 
-def add_ScorerServiceServicer_to_server(servicer: ScorerServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
+def add_ScorerServiceServicer_to_server(servicer: ScorerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
