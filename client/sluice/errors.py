@@ -229,3 +229,13 @@ def from_rpc_error(error: grpc.RpcError) -> SluiceError:
         if key == DETAILS_KEY:
             return from_status(errors_pb2.Status.FromString(value))
     return _BY_CODE.get(error.code(), SluiceError)(error.details() or str(error.code()))
+
+
+def dumps(error: SluiceError) -> bytes:
+    """The error as bytes, for storing it."""
+    return to_status(error).SerializeToString()
+
+
+def loads(stored: bytes) -> SluiceError:
+    """The error that `dumps` was given."""
+    return from_status(errors_pb2.Status.FromString(stored))

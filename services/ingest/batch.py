@@ -1,0 +1,60 @@
+"""One batch of a session, as the domain sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.frames import Frame
+from sluice.tally import Tally
+from sluice.tensors import Embeddings
+
+
+class Verdict(IntEnum):
+    """What became of a match when its batch was judged; numbered as in the API."""
+
+    PENDING = 1
+    DUPLICATE = 2
+    OVER_BUDGET = 3
+    INACTIVE = 4
+    SCORE_MISMATCH = 5
+    BELOW_THRESHOLD = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A frame, and for each campaign that it matches the index of its tally and the score."""
+
+    frame: Frame
+    scores: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a logger saw, summed up, and the documents of its matches.
+
+    `seen_hashes` is `(frames,) uint64`; `embeddings` holds the rows of the matches' vectors, None
+    when nothing matched.
+    """
+
+    seen_hashes: NDArray[np.uint64]
+    tallies: tuple[Tally, ...]
+    threshold_override: float | None
+    matches: tuple[Match, ...]
+    embeddings: Embeddings | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A numbered batch as it arrived: `digest` tells a replay from other content.
+
+    `read` makes the batch, and raises what is wrong with it; a replay is answered without it.
+    """
+
+    seq: int
+    digest: bytes
+    read: Callable[[], Batch]

@@ -1,0 +1,249 @@
+"""Judging a batch: which of its matches are matches, by ingest's own scores.
+
+Everything here is decided from the batch, the campaign versions and their models alone; what the
+ledger knows (duplicates, budgets) is decided in `plan.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.ingest.batch import Batch, Match, Verdict
+from services.platform.active import DEFAULT_THRESHOLD, ActiveVersions, Budget, Version
+from services.platform.models import Models
+from sluice.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
+from sluice.explanations import Explanation
+from sluice.frames import Frame
+from sluice.names import CampaignName
+from sluice.scoring import explain_scores, normalise
+from sluice.tally import Tally
+
+SCORE_TOLERANCE = 1e-3
+"""How far a logger's score may be from ingest's: float32 products differ between machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCampaign:
+    """A campaign version that a batch was judged under; `active` is its state now."""
+
+    campaign: str
+    version: Version
+    active: bool
+    threshold: float
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedMatch:
+    """One frame under one campaign.
+
+    PENDING means a match for which the ledger is still to be asked; then there is an explanation,
+    and `vector` is the `(dimension,) float32` that has the score.
+    """
+
+    frame: Frame
+    campaign: int
+    verdict: Verdict
+    score: float
+    vector: NDArray[np.float32] | None = None
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A batch with its campaigns, in the order of its tallies, and its matches, in its order."""
+
+    batch: Batch
+    campaigns: tuple[JudgedCampaign, ...]
+    matches: tuple[JudgedMatch, ...]
+
+
+async def judge(active: ActiveVersions, models: Models, project: str, batch: Batch) -> Judgement:
+    """Check a batch against the versions it names and score its matches again.
+
+    Raises InvalidArgument, NotFound or PermissionDenied naming what is wrong with the batch.
+    """
+    _check_consistency(batch)
+    campaigns = await _campaigns(active, project, batch)
+    _check_space(batch, [judged.version for judged in campaigns])
+    if not batch.matches:
+        return Judgement(batch, campaigns, ())
+    return Judgement(batch, campaigns, await _rescore(models, batch, campaigns))
+
+
+def _check_consistency(batch: Batch) -> None:
+    """Refuse a batch whose parts contradict each other."""
+    frames = len(batch.seen_hashes)
+    for index, tally in enumerate(batch.tallies):
+        if tally.count != frames:
+            raise InvalidArgument.of(
+                f"batch.tallies[{index}].count",
+                f"{tally.count} is not the number of frames seen, {frames}",
+            )
+    _check_unique("batch.tallies", "campaign", [tally.campaign for tally in batch.tallies])
+    _check_unique("batch.matches", "frame id", [match.frame.id for match in batch.matches])
+    if len(batch.matches) > frames:
+        raise InvalidArgument.of(
+            "batch.matches", f"{len(batch.matches)} matches of {frames} frames seen"
+        )
+    for index, match in enumerate(batch.matches):
+        _check_scores(f"batch.matches[{index}].scores", match, len(batch.tallies))
+    rows = batch.embeddings.frame_count if batch.embeddings else 0
+    if rows != len(batch.matches):
+        raise InvalidArgument.of(
+            "batch.embeddings", f"vectors of {rows} frames for {len(batch.matches)} matches"
+        )
+
+
+def _check_scores(field: str, match: Match, tallies: int) -> None:
+    indices = [index for index, _ in match.scores]
+    if not indices:
+        raise InvalidArgument.of(field, f"frame {match.frame.id!r} matches no campaign")
+    _check_unique(field, "tally_index", indices)
+    for index, score in match.scores:
+        if index >= tallies:
+            raise InvalidArgument.of(field, f"tally_index {index} of {tallies} tallies")
+        if not 0 <= score <= 1:
+            raise InvalidArgument.of(field, f"score {score} is not in 0…1")
+
+
+def _check_unique(field: str, what: str, values: Sequence[object]) -> None:
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise InvalidArgument.of(field, f"{what} {value!r} stands twice")
+        seen.add(value)
+
+
+async def _campaigns(
+    active: ActiveVersions, project: str, batch: Batch
+) -> tuple[JudgedCampaign, ...]:
+    current = await active.current(project)
+    judged = []
+    for index, tally in enumerate(batch.tallies):
+        field = f"batch.tallies[{index}]"
+        campaign = _campaign_id(project, tally, field)
+        standing = current.campaigns.get(campaign)
+        if standing is not None and standing.version.number == tally.version:
+            version = standing.version
+        else:
+            version = await active.version(project, campaign, tally.version)
+        if version.model_digest != tally.model_digest:
+            raise InvalidArgument.of(
+                f"{field}.model_digest",
+                f"{tally.model_digest!r} is not that of version {tally.version}, "
+                f"{version.model_digest!r}",
+            )
+        threshold = batch.threshold_override
+        if threshold is None and standing is not None:
+            threshold = standing.threshold
+        judged.append(
+            JudgedCampaign(
+                campaign,
+                version,
+                active=standing is not None,
+                threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+                budget=standing.budget if standing is not None else Budget(),
+            )
+        )
+    return tuple(judged)
+
+
+def _campaign_id(project: str, tally: Tally, field: str) -> str:
+    name = CampaignName.parse(tally.campaign, f"{field}.campaign")
+    if name.project != project:
+        raise PermissionDenied(
+            f"{field}.campaign: {tally.campaign!r} is not of the session's project {project!r}",
+            reason="FOREIGN_PROJECT",
+        )
+    return name.campaign
+
+
+def _check_space(batch: Batch, versions: Sequence[Version]) -> None:
+    spaces = {(version.model_id, version.dimension) for version in versions}
+    if batch.embeddings is not None:
+        spaces.add((batch.embeddings.model_id, batch.embeddings.vectors.shape[1]))
+    if len(spaces) > 1:
+        named = ", ".join(f"{model!r} with {dim} dimensions" for model, dim in sorted(spaces))
+        raise InvalidArgument.of(
+            "batch.embeddings", f"one batch is of one space, not of {named}", reason="SPACE_MISMATCH"
+        )
+
+
+async def _rescore(
+    models: Models, batch: Batch, campaigns: Sequence[JudgedCampaign]
+) -> tuple[JudgedMatch, ...]:
+    columns = [index for index, judged in enumerate(campaigns) if judged.active]
+    if not columns:
+        return tuple(
+            JudgedMatch(match.frame, index, Verdict.INACTIVE, score)
+            for match in batch.matches
+            for index, score in match.scores
+        )
+    try:
+        scorer = await models.scorer([campaigns[index].version for index in columns])
+    except (DataLoss, NotFound) as error:
+        # The batch is right and the server's file is not: the logger must keep the batch.
+        raise Unavailable(f"a scoring model cannot be read: {error}", retry_after_s=5) from error
+    return await asyncio.to_thread(_judge_matches, scorer, batch, campaigns, columns)
+
+
+def _judge_matches(
+    scorer: Scorer, batch: Batch, campaigns: Sequence[JudgedCampaign], columns: Sequence[int]
+) -> tuple[JudgedMatch, ...]:
+    """Score the matches in the scorer's columns, judge each pair, explain what passes."""
+    embeddings = batch.embeddings
+    assert embeddings is not None  # _check_consistency: there are matches
+    vectors = normalise(embeddings.vectors)
+    scores = scorer.score(vectors, embeddings.frame_of_row, embeddings.frame_count)
+    column_of = {index: column for column, index in enumerate(columns)}
+
+    judged: list[tuple[int, int, Verdict, float]] = []
+    for frame, match in enumerate(batch.matches):
+        for index, claimed in match.scores:
+            column = column_of.get(index)
+            if column is None:
+                judged.append((frame, index, Verdict.INACTIVE, claimed))
+                continue
+            score = float(scores.scores[frame, column])
+            verdict = _verdict(score, claimed, campaigns[index].threshold)
+            judged.append((frame, index, verdict, score))
+
+    passed = [(frame, column_of[index]) for frame, index, verdict, _ in judged
+              if verdict is Verdict.PENDING]  # fmt: skip
+    pairs = np.array(passed, np.intp).reshape(-1, 2)
+    explained = iter(
+        explain_scores(
+            scorer,
+            vectors,
+            scores,
+            frames=pairs[:, 0],
+            columns=pairs[:, 1],
+            campaigns=[batch.tallies[index].campaign for index in columns],
+            thresholds=[campaigns[index].threshold for index in columns],
+            label_ids=embeddings.label_ids,
+        )
+    )
+    matches = []
+    for frame, index, verdict, score in judged:
+        if verdict is Verdict.PENDING:
+            row = scores.rows[frame, column_of[index]]
+            evidence = {"vector": vectors[row], "explanation": next(explained)}
+        else:
+            evidence = {}
+        matches.append(
+            JudgedMatch(batch.matches[frame].frame, index, verdict, score, **evidence)
+        )
+    return tuple(matches)
+
+
+def _verdict(score: float, claimed: float, threshold: float) -> Verdict:
+    if abs(score - claimed) > SCORE_TOLERANCE:
+        return Verdict.SCORE_MISMATCH
+    return Verdict.PENDING if score >= threshold else Verdict.BELOW_THRESHOLD

@@ -1,0 +1,63 @@
+"""The lease that makes one projector per project, with the ledger's revision as fencing token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.ledger.interface import ABSENT, Conflict, Entry, Ledger, Transaction
+from services.platform.records import Record, decode, encode
+
+LEASE = "projector-lease"
+DURATION_US = 10_000_000
+
+
+class Lease(Record):
+    """Who projects, until when: microseconds since 1970, UTC."""
+
+    owner: str
+    expires_us: int
+
+
+class Fence:
+    """A lease that is held: `checks` must be part of every transaction made under it.
+
+    A holder that was paused past its lease finds that the revision has moved on, and its
+    transaction is refused, whatever its clock says.
+    """
+
+    def __init__(self, revision: int, expires_us: int) -> None:
+        self.checks = {LEASE: revision}
+        self._expires_us = expires_us
+
+    def lasts(self, now_us: int) -> bool:
+        """Whether more than half of the lease is left."""
+        return self._expires_us - now_us > DURATION_US // 2
+
+
+async def acquire(
+    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int], held: Fence | None
+) -> Fence | None:
+    """Take the lease of a project, or renew the one held; None while somebody else has it.
+
+    Also None when the lease held was lost in between, even if it is free again: what its holder
+    remembers may be out of date.
+    """
+    found = (await ledger.get(project, [LEASE])).get(LEASE)
+    revision = found.revision if found else ABSENT
+    if held is not None and held.checks[LEASE] != revision:
+        return None
+    if held is None and found is not None and not _free(found, owner, now_us()):
+        return None
+    expires_us = now_us() + DURATION_US
+    lease = encode(Lease(owner=owner, expires_us=expires_us))
+    try:
+        await ledger.commit(Transaction(project, checks={LEASE: revision}, puts={LEASE: lease}))
+    except Conflict:
+        return None
+    taken = (await ledger.get(project, [LEASE])).get(LEASE)
+    return Fence(taken.revision, expires_us) if taken and taken.value == lease else None
+
+
+def _free(found: Entry, owner: str, now_us: int) -> bool:
+    lease = decode(Lease, found)
+    return lease.owner == owner or lease.expires_us <= now_us
