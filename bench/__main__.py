@@ -12,7 +12,7 @@ FOLDER = Path(__file__).resolve().parent
 Figures = dict[str, float]
 
 
-class BenchmarkFailedError(Exception):
+class BenchmarkFailed(Exception):
     """A benchmark did not end well, or its last line is not an object of numbers."""
 
 
@@ -24,13 +24,15 @@ def names(folder: Path) -> list[str]:
 def run(name: str, folder: Path) -> Figures:
     """Run one benchmark in a process of its own; its progress goes to standard error."""
     command = [sys.executable, "-m", f"{folder.name}.{name}"]
-    done = subprocess.run(command, cwd=folder.parent, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, cwd=folder.parent, stdout=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode:
-        raise BenchmarkFailedError(f"{name}: exit status {done.returncode}")
+        raise BenchmarkFailed(f"{name}: exit status {done.returncode}")
     try:
         return figures(done.stdout)
     except ValueError as error:
-        raise BenchmarkFailedError(f"{name}: {error}") from error
+        raise BenchmarkFailed(f"{name}: {error}") from error
 
 
 def figures(output: str) -> Figures:
@@ -43,7 +45,8 @@ def figures(output: str) -> Figures:
     if not isinstance(found, dict) or not found:
         raise ValueError(f"an object of figures was expected, not {lines[-1]}")
     for name, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        # `type`, since True is an int too.
+        if type(value) not in (int, float) or not math.isfinite(value):
             raise ValueError(f"{name}: a finite number was expected, not {value!r}")
     return found
 
@@ -61,7 +64,7 @@ def main(chosen: list[str], folder: Path = FOLDER) -> int:
         print(f"bench.{name}", file=sys.stderr)
         try:
             found = run(name, folder)
-        except BenchmarkFailedError as error:
+        except BenchmarkFailed as error:
             problems.append(str(error))
             continue
         problems += [f"{name}: {twice} is another's figure too" for twice in found.keys() & fresh]

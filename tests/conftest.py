@@ -8,8 +8,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-
-# Timings are no test's business, and this may run on a busy machine: no deadline, no slowness check.
+# Timings are no test's business, and this may run on a busy machine.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", _common, max_examples=25)
 settings.register_profile("ci", _common, max_examples=200, derandomize=False, print_blob=True)
@@ -17,7 +16,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.en
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """In CI, or with SLUICE_NO_SKIP set, turn a skip into a failure: what a test needs must be there."""
+    """Turn a skip into a failure, in CI or with SLUICE_NO_SKIP set: what a test needs is there."""
     if not os.environ.keys() & {"CI", "SLUICE_NO_SKIP"}:
         return
     if report.outcome == "skipped" and not hasattr(report, "wasxfail"):

@@ -31,12 +31,12 @@ OPTIONS = [
 def needs() -> dict[str, list[str]]:
     """The requirements of each lock file, by its name."""
     client, server = _pyproject("client/pyproject.toml"), _pyproject("pyproject.toml")
-    base = client["project"]["dependencies"]
+    base, services = client["project"]["dependencies"], server["project"]["dependencies"]
     extras = server["project"]["optional-dependencies"]
     return {
         "requirements.lock": [
             *base,
-            *(need for need in server["project"]["dependencies"] if need.split("==")[0] != "sluice"),
+            *(need for need in services if not need.startswith("sluice==")),
             *extras["demo"],
             *extras["dev"],
             *client["build-system"]["requires"],
