@@ -1,0 +1,85 @@
+"""The runner of the benchmarks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.__main__ import figures, main, names
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of benchmarks, empty but for a helper."""
+    folder = tmp_path / "gauges"
+    folder.mkdir()
+    (folder / "_data.py").write_text("raise SystemExit('a helper was run')")
+    return folder
+
+
+def benchmark(folder: Path, name: str, *lines: str) -> None:
+    """Write a benchmark that prints those lines."""
+    (folder / f"{name}.py").write_text("\n".join(f"print({line!r})" for line in lines))
+
+
+def results(folder: Path) -> dict[str, float]:
+    """What the runner has written."""
+    found: dict[str, float] = json.loads((folder / "results.json").read_text())
+    return found
+
+
+def test_figures_of_all_modules_are_merged(folder: Path) -> None:
+    """One flat object holds what every module printed last, and nothing of an earlier run."""
+    (folder / "results.json").write_text('{"gone": 1}')
+    benchmark(folder, "speed", "warming up", '{"speedup": 3.5}')
+    benchmark(folder, "quality", '{"precision": 1, "recall": 0.5}')
+
+    assert 0 == main([], folder)
+    assert {"speedup": 3.5, "precision": 1, "recall": 0.5} == results(folder)
+
+
+def test_a_failing_module_fails_the_run_alone(folder: Path) -> None:
+    """The figures of the others are merged, and its own stay as they were."""
+    (folder / "results.json").write_text('{"speedup": 3.5, "recall": 0.4}')
+    (folder / "speed.py").write_text("raise SystemExit(1)")
+    benchmark(folder, "quality", '{"recall": 0.5}')
+
+    assert 0 != main([], folder)
+    assert {"speedup": 3.5, "recall": 0.5} == results(folder)
+
+
+def test_one_module_can_be_run(folder: Path) -> None:
+    """The figures of the modules that were not named stay as they were."""
+    (folder / "results.json").write_text('{"speedup": 3.5, "recall": 0.4}')
+    (folder / "speed.py").write_text("raise SystemExit(1)")
+    benchmark(folder, "quality", '{"recall": 0.5}')
+
+    assert 0 == main(["quality"], folder)
+    assert {"speedup": 3.5, "recall": 0.5} == results(folder)
+
+
+def test_two_modules_cannot_share_a_figure(folder: Path) -> None:
+    """A figure's name says which module measured it."""
+    benchmark(folder, "speed", '{"speedup": 3.5}')
+    benchmark(folder, "quality", '{"speedup": 0.5}')
+
+    assert 0 != main([], folder)
+
+
+def test_helpers_are_no_benchmarks(folder: Path) -> None:
+    """A module whose name begins with an underscore is not run."""
+    benchmark(folder, "speed", '{"speedup": 3.5}')
+
+    assert ["speed"] == names(folder)
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["", "done", "[1]", "{}", '{"a": "1"}', '{"a": true}', '{"a": NaN}', '{"a": {"b": 1}}'],
+)
+def test_only_an_object_of_numbers_is_taken(output: str) -> None:
+    """Anything but finite numbers under names is refused."""
+    with pytest.raises(ValueError, match=r"expected|Expecting"):
+        figures(output)
