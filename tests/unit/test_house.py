@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator
+from email.parser import Parser
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +80,42 @@ def test_an_index_would_be_noticed() -> None:
     assert ADDRESS.search(json.dumps({"resolved": address}))
 
 
-def test_the_client_needs_four_packages() -> None:
-    """What runs on an edge device needs grpcio, numpy, protobuf and safetensors, and no more."""
-    needs = pyproject("client/pyproject.toml")["project"]["dependencies"]
+@pytest.fixture(scope="module")
+def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client as it would be published, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        f"--outdir={folder}",
+        "client",
+    ]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    [wheel] = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder)
+    return folder
+
+
+def test_the_client_needs_four_packages(client_wheel: Path) -> None:
+    """What runs on an edge device asks for grpcio, numpy, protobuf and safetensors, and no more."""
+    [metadata] = client_wheel.glob("*.dist-info/METADATA")
+    needs = Parser().parsestr(metadata.read_text()).get_all("Requires-Dist", [])
 
     assert {"grpcio", "numpy", "protobuf", "safetensors"} == {Requirement(n).name for n in needs}
+
+
+def test_the_client_is_published_whole(client_wheel: Path) -> None:
+    """The wheel holds every file of the package, its types and stubs too, and the licence."""
+    source = ROOT / "client"
+    files = {path.relative_to(source) for path in tracked("client/sluice/")}
+
+    assert Path("sluice/py.typed") in files
+    assert set() == {path for path in files if not (client_wheel / path).is_file()}
+    [licence] = client_wheel.glob("*.dist-info/licenses/LICENSE")
+    assert (ROOT / "LICENSE").read_text() == licence.read_text()
 
 
 def test_importing_the_client_loads_nothing_else() -> None:
