@@ -63,7 +63,7 @@ class Transaction:
     distinct: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
-class Conflict(Exception):  # noqa: N818 - an outcome that callers expect, named after etcd's
+class Conflict(Exception):
     """A transaction was refused and nothing of it applied.
 
     `subject` is the key whose check failed, or the counter whose ceiling would have been passed.

@@ -12,7 +12,7 @@ from threading import Event
 
 import pytest
 
-from services.ledger import sqlite_file, sqlite_writer
+from services.ledger import hyperloglog, sqlite_file, sqlite_writer
 from services.ledger.interface import ABSENT, Add, Transaction
 from services.ledger.sqlite import SqliteLedger
 from sluice import errors
@@ -180,6 +180,42 @@ async def test_a_full_disk_refuses_the_group_and_no_more(
     reopened = await SqliteLedger.open(path)
     assert ["kept", "large", "still"] == [e.key for e in await reopened.scan("p", "", limit=9)]
     await reopened.close()
+
+
+async def test_an_unexpected_error_is_one_caller_s_own(
+    ledger: SqliteLedger, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug met half way through a transaction undoes that one and leaves its group alone."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(hyperloglog, "insert", broken)
+    [first] = start(ledger, Transaction("p"))
+    async with writer.stopped_before("COMMIT", first):
+        rest = start(
+            ledger,
+            Transaction("p", puts={"a": b"1"}),
+            Transaction("p", puts={"b": b"1"}, adds={"n": Add(1)}, distinct={"ids": [1]}),
+            Transaction("p", puts={"c": b"1"}),
+        )
+        await asyncio.sleep(0)
+    assert ["None", "RuntimeError", "None"] == await outcomes(rest)
+
+    assert ["a", "c"] == [entry.key for entry in await ledger.scan("p", "", limit=9)]
+    assert {"n": 0} == await ledger.counters("p", ["n"])
+
+
+async def test_an_error_that_sqlite_leaves_open_is_rolled_back(
+    ledger: SqliteLedger, writer: Writer
+) -> None:
+    """An error of a single statement undoes what its group did before, and ends there."""
+    writer.connection.execute("ALTER TABLE distinct_counts RENAME TO elsewhere")
+    with pytest.raises(errors.Unavailable, match="distinct_counts"):
+        await ledger.commit(Transaction("p", puts={"a": b"1"}, distinct={"ids": [1]}))
+
+    await ledger.commit(Transaction("p", puts={"b": b"1"}))
+    assert ["b"] == [entry.key for entry in await ledger.scan("p", "", limit=9)]
 
 
 @contextmanager

@@ -18,10 +18,10 @@ from services.ledger.interface import ABSENT, Add, Conflict, Entry, Ledger, Tran
 
 NewStore = Callable[[], AbstractAsyncContextManager[Callable[[], Awaitable[Ledger]]]]
 
-# Few names, so that they meet often; each kind of awkward character in some of them.
+# Few names, so that they meet often, with the least and the greatest characters among them.
 partitions = st.sampled_from(["p", "p\0"])
-names = st.text("a%\0é\U0010ffff", min_size=1, max_size=2)
-prefixes = st.text("a%\0é\U0010ffff", max_size=2)
+names = st.text("a\0\U0010ffff", min_size=1, max_size=2)
+prefixes = st.text("a\0\U0010ffff", max_size=2)
 values = st.binary(max_size=3)
 adds = st.builds(Add, st.integers(-3, 5) | st.just(2**63 - 1), st.none() | st.integers(-1, 12))
 hashes = st.lists(st.integers(0, 40) | st.just(2**64 - 1), max_size=8)

@@ -74,6 +74,7 @@ async def test_scan_takes_prefixes_literally(ledger: Ledger, prefix: str) -> Non
     [
         ("", ["b", "b1", "b2"]),
         ("a", ["b", "b1", "b2"]),
+        ("aa", ["b", "b1", "b2"]),
         ("b", ["b1", "b2"]),
         ("b1", ["b2"]),
         ("b1\0", ["b2"]),
@@ -84,7 +85,7 @@ async def test_scan_takes_prefixes_literally(ledger: Ledger, prefix: str) -> Non
 )
 async def test_scan_starts_after_a_key(ledger: Ledger, after: str, expected: list[str]) -> None:
     """`after` is exclusive, and may lie before, between or beyond the keys of the prefix."""
-    await put(ledger, "a", "b", "b1", "b2", "c")
+    await put(ledger, "a", "ab", "b", "b1", "b2", "c")
 
     assert expected == await scan_keys(ledger, "b", after=after)
 
