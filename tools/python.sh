@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # tools/python.sh [NAME…]: prints the first of these Pythons that runs, is 3.11 or newer and can
-# make virtual environments. PYTHON=… in the environment decides alone.
+# make virtual environments. Without names, PYTHON=… decides, or else the newest that we test.
 set -euo pipefail
 
-(($#)) || set -- python3.13 python3.12 python3.11 python3
-[ -z "${PYTHON:-}" ] || set -- "$PYTHON"
+(($#)) || set -- ${PYTHON:-python3.13 python3.12 python3.11 python3}
 
 says() { "$1" -c "$2" 2>/dev/null; }  # a name on the PATH may still not run: shims
 
@@ -22,5 +21,5 @@ for name in "$@"; do
   echo "$python"
   exit
 done
-echo "Sluice needs Python 3.11 or newer; none of these is: $*. Name yours with PYTHON=…" >&2
+echo "Sluice needs Python 3.11 or newer; none of these runs and is: $*. PYTHON=… names yours" >&2
 exit 1
