@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -225,7 +225,9 @@ def from_status(status: errors_pb2.Status) -> SluiceError:
 
 def from_rpc_error(error: grpc.RpcError) -> SluiceError:
     """The Sluice error behind a failed call, also when the failure is the network's own."""
-    for key, value in error.trailing_metadata() or ():
+    # Pairs, in both of grpc's clients, whatever its type stubs say.
+    trailing = cast("Iterable[tuple[str, bytes]]", error.trailing_metadata() or ())
+    for key, value in trailing:
         if key == DETAILS_KEY:
             return from_status(errors_pb2.Status.FromString(value))
     return _BY_CODE.get(error.code(), SluiceError)(error.details() or str(error.code()))

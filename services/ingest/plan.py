@@ -29,7 +29,7 @@ from services.ingest.records import (
     seen_set_key,
     session_key,
 )
-from services.ledger.interface import ABSENT, Add, Entry, Transaction
+from services.ledger.interface import ABSENT, Add, Entry, Hashes, Transaction
 from services.platform.records import decode, encode, key
 from sluice.tally import Tally
 
@@ -88,7 +88,7 @@ class Plan:
         self._puts: dict[str, bytes] = {}
         self._adds: Counter[str] = Counter()
         self._ceilings: dict[str, int | None] = {counters.OUTBOX: outbox_entries_max}
-        self._distinct: dict[str, list[int]] = {}
+        self._distinct: dict[str, Hashes] = {}
 
     def refuse(self, error: bytes) -> tuple[Transaction, Answer]:
         """Record that the batch was refused; nothing is counted."""
@@ -158,7 +158,7 @@ class Plan:
         if not len(hashes) or not judgement.campaigns:
             return
         seen_set = _seen_set(judgement.campaigns)
-        self._distinct[seen_set] = hashes.tolist()
+        self._distinct[seen_set] = hashes
         for judged in judgement.campaigns:
             self._puts[seen_set_key(judged.campaign, seen_set)] = encode(Mark())
 

@@ -14,8 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 ABSENT: Final = 0
 """The revision of a key that does not exist; in `Transaction.checks` it means "must not exist"."""
+
+
+Hashes = Sequence[int] | NDArray[np.uint64]
+"""Unsigned 64-bit hashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class Transaction:
     puts: Mapping[str, bytes] = field(default_factory=dict)
     deletes: Iterable[str] = ()
     adds: Mapping[str, Add] = field(default_factory=dict)
-    distinct: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    distinct: Mapping[str, Hashes] = field(default_factory=dict)
 
 
 class Conflict(Exception):

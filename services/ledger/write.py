@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.ledger.interface import Add, Transaction
+from services.ledger.interface import Add, Hashes, Transaction
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
@@ -63,7 +63,7 @@ def _encode_names(mapping: Mapping[str, _Value]) -> dict[bytes, _Value]:
     return {encode(name): value for name, value in mapping.items()}
 
 
-def _hashes(name: str, hashes: Sequence[int]) -> NDArray[np.uint64]:
+def _hashes(name: str, hashes: Hashes) -> NDArray[np.uint64]:
     try:
         return np.array(hashes, dtype=np.uint64)
     except OverflowError as error:

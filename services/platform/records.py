@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -37,3 +37,8 @@ def key(*segments: str) -> str:
 def prefix(*segments: str) -> str:
     """What every key below those segments starts with."""
     return key(*segments) + "/"
+
+
+def segments(stored: str) -> list[str]:
+    """The segments that `key` was given."""
+    return [unquote(segment) for segment in stored.split("/")]

@@ -1,0 +1,108 @@
+"""The funnel: what became of the frames that a campaign's loggers have seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.ingest import counters
+from services.ingest.context import Ingest
+from services.ingest.counters import Count
+from services.ingest.records import Extremes, extremes_key
+from services.ledger.interface import Ledger
+from services.platform.records import decode, key, segments
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSummary:
+    """How the scores of the frames seen are spread; all 0 when there are none."""
+
+    mean: float
+    standard_deviation: float
+    minimum: float
+    maximum: float
+    histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """The counts of a campaign, read at one moment, and the loggers that sent wrong scores."""
+
+    counts: Mapping[Count, int]
+    distinct_seen: int
+    scores: ScoreSummary
+    mismatches: Mapping[str, int]
+
+    @property
+    def collection_rate(self) -> float:
+        """Collected of all frames seen, a frame seen twice counted twice."""
+        return _rate(self.counts[Count.COLLECTED], self.counts[Count.SEEN])
+
+    @property
+    def collection_rate_distinct(self) -> float:
+        """Collected of the different frames seen."""
+        return _rate(self.counts[Count.COLLECTED], self.distinct_seen)
+
+
+async def read_funnel(ingest: Ingest, project: str, campaign: str) -> Funnel:
+    """The funnel of a campaign, active or not.
+
+    Raises NotFound naming the campaign.
+    """
+    await ingest.active.version(project, campaign, 1)
+    ledger = ingest.stores.ledger
+    loggers = await _below(ledger, project, key("mismatch", campaign))
+    bins = [counters.score_bin(campaign, index) for index in range(counters.BINS)]
+    of_logger = {logger: counters.mismatches_of(campaign, logger) for logger in loggers}
+    names = [*(count.of(campaign) for count in Count), *bins, *of_logger.values()]
+    values = await ledger.counters(project, names)
+    counts = {count: values[count.of(campaign)] for count in Count}
+    histogram = tuple(values[name] for name in bins)
+    return Funnel(
+        counts=counts,
+        distinct_seen=await _distinct_seen(ledger, project, campaign),
+        scores=_summary(counts, histogram, await _extremes(ledger, project, campaign)),
+        mismatches={logger: values[name] for logger, name in of_logger.items()},
+    )
+
+
+async def _distinct_seen(ledger: Ledger, project: str, campaign: str) -> int:
+    sets = await _below(ledger, project, key("seen-set", campaign))
+    return await ledger.count_distinct(project, sets) if sets else 0
+
+
+async def _below(ledger: Ledger, project: str, parent: str) -> list[str]:
+    """The last segments of all keys directly below `parent`."""
+    found: list[str] = []
+    after = ""
+    while page := await ledger.scan(project, parent + "/", after=after, limit=_PAGE):
+        found += [segments(entry.key)[-1] for entry in page]
+        after = page[-1].key
+    return found
+
+
+async def _extremes(ledger: Ledger, project: str, campaign: str) -> Extremes:
+    entry = (await ledger.get(project, [extremes_key(campaign)])).get(extremes_key(campaign))
+    return decode(Extremes, entry) if entry else Extremes(minimum=0.0, maximum=0.0)
+
+
+def _summary(
+    counts: Mapping[Count, int], histogram: tuple[int, ...], extremes: Extremes
+) -> ScoreSummary:
+    seen = max(counts[Count.SEEN], 1)
+    mean = counts[Count.SCORE_SUM] / counters.SUM_SCALE / seen
+    square = counts[Count.SCORE_SUM_SQUARES] / counters.SUM_SCALE / seen
+    return ScoreSummary(
+        mean=mean,
+        standard_deviation=math.sqrt(max(square - mean**2, 0.0)),
+        minimum=extremes.minimum,
+        maximum=extremes.maximum,
+        histogram=histogram,
+    )
+
+
+def _rate(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
