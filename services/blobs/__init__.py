@@ -1,0 +1,1 @@
+"""The blob store: immutable files named by their content."""

@@ -11,7 +11,7 @@ LEASE = "projector-lease"
 DURATION_US = 10_000_000
 
 
-class Lease(Record):
+class Lease(Record, frozen=True, kw_only=True):
     """Who projects, until when: microseconds since 1970, UTC."""
 
     owner: str

@@ -46,14 +46,14 @@ class Review(IntEnum):
     DISCARDED = 3
 
 
-class Session(Record):
+class Session(Record, frozen=True, kw_only=True):
     """How far one run of a logger has come; times are microseconds since 1970, UTC."""
 
     watermark: int
     updated_us: int
 
 
-class Answer(Record):
+class Answer(Record, frozen=True, kw_only=True):
     """The outcome of one batch: verdicts, one byte each, or the error it was refused with."""
 
     seq: int
@@ -63,7 +63,7 @@ class Answer(Record):
     error: bytes = b""
 
 
-class Row(Record):
+class Row(Record, frozen=True, kw_only=True):
     """One match of one campaign: what is decided and counted of it."""
 
     state: RowState
@@ -78,14 +78,14 @@ class Row(Record):
     duplicate_of: str = ""
 
 
-class Document(Record):
+class Document(Record, frozen=True, kw_only=True):
     """The frame of a match, as `Frame.to_bytes` wrote it, and why it matched."""
 
     frame: bytes
     explanation: Explanation
 
 
-class Pending(Record):
+class Pending(Record, frozen=True, kw_only=True):
     """A match that waits for the projector; `vector` is `(dimension,) float32`, normalised."""
 
     campaign: str
@@ -95,20 +95,20 @@ class Pending(Record):
     vector: bytes
 
 
-class Decided(Record):
+class Decided(Record, frozen=True, kw_only=True):
     """The outbox entries whose decision is committed and whose samples must reach the vectors."""
 
     entries: tuple[str, ...] = ()
 
 
-class Extremes(Record):
+class Extremes(Record, frozen=True, kw_only=True):
     """The least and the greatest score that a campaign has seen."""
 
     minimum: float
     maximum: float
 
 
-class Mark(Record):
+class Mark(Record, frozen=True, kw_only=True):
     """A record whose key says it all."""
 
 

@@ -1,0 +1,1 @@
+"""The vector store: embeddings and the searchable projection of samples."""

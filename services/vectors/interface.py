@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Payload = dict[str, Any]
+"""Plain JSON: str, bool, None, int and finite float, and lists and dicts of these with str keys."""
 
 
 class Kind(StrEnum):
@@ -66,16 +67,25 @@ class Hit:
 
 
 class Vectors(Protocol):
-    """A durable store of vectors under tenants. Vectors come back exactly as they were written."""
+    """A durable store of vectors under tenants; all comes back as written, to the last bit.
+
+    An id is one point of its collection: writing it under another tenant moves it there, so ids
+    are made from all that tells points apart (`naming.point_id`). A collection comes to be with
+    its first write; before that, it reads as empty.
+
+    Raises errors.InvalidArgument for vectors that are not finite float32 of the collection's
+    dimension and payloads that are not plain JSON, errors.ResourceExhausted when the disk is
+    full, and errors.Unavailable when the store fails.
+    """
 
     async def write(self, collection: Collection, tenant: str, points: Points) -> None:
-        """Insert or replace points; durable when this returns. Writing the same again is harmless."""
+        """Insert or replace points; durable when this returns, and harmless to repeat."""
 
     async def read(self, collection: Collection, tenant: str) -> Points:
         """All points of the tenant, ordered by id."""
 
     async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
-        """Those of the points that the tenant has, in the order asked for."""
+        """Those of the points that the tenant has, in the order of `ids`, which are different."""
 
     async def count(self, collection: Collection, tenant: str) -> int:
         """How many points the tenant has."""
