@@ -1,0 +1,128 @@
+"""The embedded blob store: one file per blob in a folder, `ab/abcdef…`, named by its digest."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from sluice.errors import DataLoss, InvalidArgument, NotFound, ResourceExhausted, Unavailable
+
+LEFTOVER_AFTER_S: Final = 3_600
+"""Age at which a temporary file belongs to a `put` that died, not to one under way."""
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_RETRY_AFTER_S = 5.0
+
+_Result = TypeVar("_Result")
+
+
+class FolderBlobs:
+    """`Blobs` in a folder; several processes may use one folder at the same time.
+
+    Every method raises errors.InvalidArgument for what is no digest, errors.ResourceExhausted
+    when the disk is full, and errors.Unavailable when the file system fails in another way.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._unfinished = root / "tmp"
+        self._unfinished.mkdir(parents=True, exist_ok=True)
+        # All made at once, so that a put has only its own folder to make durable.
+        for first_byte in range(256):
+            (root / f"{first_byte:02x}").mkdir(exist_ok=True)
+        _sync_folder(root)
+        self._remove_leftovers()
+
+    async def put(self, content: bytes) -> str:
+        """Store the content durably and return its digest; storing it twice changes nothing."""
+        digest = sha256(content).hexdigest()
+        await _in_thread(digest, lambda: self._put(digest, content))
+        return digest
+
+    async def get(self, digest: str) -> bytes:
+        """The content of that digest, verified.
+
+        Raises errors.NotFound when there is none, errors.DataLoss when it does not match.
+        """
+        path = self._path(digest)
+        return await _in_thread(digest, lambda: _read_verified(path, digest))
+
+    async def delete(self, digest: str) -> None:
+        """Remove the content of that digest; removing what is not there changes nothing."""
+        path = self._path(digest)
+        await _in_thread(digest, lambda: _remove(path))
+
+    def _path(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise InvalidArgument.of("digest", f"{digest!r}; it must be 64 hexadecimal digits, a-f")
+        return self._root / digest[:2] / digest
+
+    def _put(self, digest: str, content: bytes) -> None:
+        # Written also where the file exists already: it may be damaged, or not yet durable.
+        path = self._path(digest)
+        unfinished = self._unfinished / uuid4().hex
+        try:
+            with unfinished.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+
+    def _remove_leftovers(self) -> None:
+        oldest = time.time() - LEFTOVER_AFTER_S
+        for unfinished in self._unfinished.iterdir():
+            with suppress(FileNotFoundError):  # a put of another process has just ended
+                if unfinished.stat().st_mtime < oldest:
+                    unfinished.unlink()
+
+
+async def _in_thread(digest: str, job: Callable[[], _Result]) -> _Result:
+    try:
+        return await asyncio.to_thread(job)
+    except OSError as cause:
+        if cause.errno in _FULL:
+            raise ResourceExhausted(f"blob {digest}: the disk is full: {cause}") from cause
+        message = f"blob {digest}: the file system failed: {cause}"
+        raise Unavailable(message, retry_after_s=_RETRY_AFTER_S) from cause
+
+
+def _read_verified(path: Path, digest: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as cause:
+        raise NotFound(f"blob {digest}: there is none") from cause
+    actual = sha256(content).hexdigest()
+    if actual != digest:
+        raise DataLoss(
+            f"blob {digest}: its content has the digest {actual}", metadata={"digest": digest}
+        )
+    return content
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,66 @@
+"""Every test of this folder that asks for `blobs` runs against each of `STORES`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from services.blobs.folder import FolderBlobs
+from services.blobs.interface import Blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A store to be tested, and what a test may do to it from outside."""
+
+    open: Callable[[], Blobs]
+    """Opens one and the same store once more."""
+    damage: Callable[[str], None]
+    """Flips a bit of the content of that digest, behind the store's back."""
+
+
+@asynccontextmanager
+async def folder(path: Path) -> AsyncIterator[Hold]:
+    """A new store in a folder."""
+
+    def damage(digest: str) -> None:
+        (file,) = path.rglob(digest)
+        content = file.read_bytes()
+        file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+
+    yield Hold(lambda: FolderBlobs(path), damage)
+
+
+STORES: list[Callable[[Path], AbstractAsyncContextManager[Hold]]] = [
+    folder,
+]
+
+
+@pytest.fixture(params=STORES, ids=lambda store: store.__name__)
+async def hold(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Hold]:
+    """Each store in turn, empty."""
+    store: Callable[[Path], AbstractAsyncContextManager[Hold]] = request.param
+    async with store(tmp_path / "blobs") as held:
+        yield held
+
+
+@pytest.fixture
+def open_blobs(hold: Hold) -> Callable[[], Blobs]:
+    """Opens the test's store, as often as called."""
+    return hold.open
+
+
+@pytest.fixture
+def blobs(hold: Hold) -> Blobs:
+    """The test's store, opened."""
+    return hold.open()
+
+
+@pytest.fixture
+def damage(hold: Hold) -> Callable[[str], None]:
+    """Flips a bit of the content of a digest, behind the store's back."""
+    return hold.damage

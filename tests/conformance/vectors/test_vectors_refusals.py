@@ -1,0 +1,113 @@
+"""What every vector store refuses, before anything of it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.vectors.interface import Payload, Points, Vectors
+from sluice.errors import InvalidArgument
+from tests.conformance.vectors.points import FRAMES, bits, random_points
+
+
+def altered(vectors: NDArray[np.float32], value: float) -> NDArray[np.float32]:
+    """A copy with that value in the last place."""
+    copy = vectors.copy()
+    copy[-1, -1] = value
+    return copy
+
+
+WRONG_VECTORS: dict[str, Callable[[NDArray[np.float32]], NDArray[Any]]] = {
+    "dimension": lambda good: good[:, :7],
+    "rows": lambda good: good[:2],
+    "type": lambda good: good.astype(np.float64),
+    "NaN": lambda good: altered(good, np.nan),
+    "infinity": lambda good: altered(good, np.inf),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_VECTORS.values(), ids=WRONG_VECTORS)
+async def test_vectors_of_no_use_are_refused_whole(
+    vectors: Vectors, wrong: Callable[[NDArray[np.float32]], NDArray[Any]]
+) -> None:
+    """A write with wrong vectors is InvalidArgument, and no point of it is there."""
+    good = random_points(3, name="a")
+    with pytest.raises(InvalidArgument, match=r"points\.vectors"):
+        await vectors.write(FRAMES, "t", Points(good.ids, wrong(good.vectors), good.payloads))
+
+    assert 0 == await vectors.count(FRAMES, "t")
+
+
+def nested(levels: int) -> list[Any]:
+    """An empty list in a list in a list, and so on: that many in all."""
+    outermost: list[Any] = []
+    for _ in range(levels - 1):
+        outermost = [outermost]
+    return outermost
+
+
+WRONG_PAYLOADS: dict[str, Any] = {
+    "NaN": {"a": float("nan")},
+    "infinity": {"a": [float("-inf")]},
+    "bytes": {"a": b"x"},
+    "tuple": {"a": (1, 2)},
+    "set": {"a": {1}},
+    "key": {"a": {1: 2}},
+    "surrogate": {"a": "\ud800"},
+    "surrogate key": {"\ud800": 1},
+    "depth": {"a": nested(100_000)},
+    "object": {"a": object()},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_PAYLOADS.values(), ids=WRONG_PAYLOADS)
+async def test_payloads_that_would_change_are_refused_whole(
+    vectors: Vectors, wrong: Payload
+) -> None:
+    """A payload that could not come back as it was is InvalidArgument naming its row."""
+    good = random_points(3, name="a")
+    with pytest.raises(InvalidArgument, match=r"points\.payloads\[1\]"):
+        await vectors.write(FRAMES, "t", Points(good.ids, good.vectors, [{}, wrong, {}]))
+
+    assert 0 == await vectors.count(FRAMES, "t")
+
+
+async def test_a_deep_payload_comes_back(vectors: Vectors) -> None:
+    """A payload deeper than the engine could read is kept all the same."""
+    good = random_points(1, name="a")
+    points = Points(good.ids, good.vectors, [{"a": nested(300)}])
+    await vectors.write(FRAMES, "t", points)
+
+    assert bits(points) == bits(await vectors.read(FRAMES, "t"))
+
+
+async def test_each_point_has_one_payload(vectors: Vectors) -> None:
+    """Fewer payloads than ids is InvalidArgument, not points that go missing."""
+    good = random_points(3, name="a")
+    with pytest.raises(InvalidArgument, match=r"points\.payloads"):
+        await vectors.write(FRAMES, "t", Points(good.ids, good.vectors, good.payloads[:2]))
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("query", "limit", "field"),
+    [
+        (np.ones(7, np.float32), 1, "query"),
+        (np.ones((1, 8), np.float32), 1, "query"),
+        (np.full(8, np.nan, np.float32), 1, "query"),
+        (np.ones(8, np.float32), 0, "limit"),
+        (np.ones(8, np.float32), -1, "limit"),
+    ],
+)
+async def test_a_search_that_makes_no_sense_is_refused(
+    vectors: Vectors, query: NDArray[np.float32], limit: int, field: str, known: bool
+) -> None:
+    """A query of another shape or a limit below 1 is InvalidArgument, in any collection."""
+    if known:
+        await vectors.write(FRAMES, "t", random_points(1, name="a"))
+    with pytest.raises(InvalidArgument, match=field):
+        await vectors.search(FRAMES, "t", query, limit=limit)
