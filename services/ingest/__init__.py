@@ -1,0 +1,1 @@
+"""Ingest: takes what loggers have seen, decides what is collected, and keeps the samples."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,10 @@ from services.ingest.batch import Batch, Match, Verdict
 from services.platform.active import DEFAULT_THRESHOLD, ActiveVersions, Budget, Version
 from services.platform.models import Models
 from sluice.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
-from sluice.explanations import Explanation
+from sluice.explanations import Explanation, explain_scores
 from sluice.frames import Frame
 from sluice.names import CampaignName
-from sluice.scoring import explain_scores, normalise
+from sluice.scoring import Scorer, normalise
 from sluice.tally import Tally
 
 SCORE_TOLERANCE = 1e-3
@@ -172,7 +171,9 @@ def _check_space(batch: Batch, versions: Sequence[Version]) -> None:
     if len(spaces) > 1:
         named = ", ".join(f"{model!r} with {dim} dimensions" for model, dim in sorted(spaces))
         raise InvalidArgument.of(
-            "batch.embeddings", f"one batch is of one space, not of {named}", reason="SPACE_MISMATCH"
+            "batch.embeddings",
+            f"one batch is of one space, not of {named}",
+            reason="SPACE_MISMATCH",
         )
 
 
@@ -237,9 +238,7 @@ def _judge_matches(
             evidence = {"vector": vectors[row], "explanation": next(explained)}
         else:
             evidence = {}
-        matches.append(
-            JudgedMatch(batch.matches[frame].frame, index, verdict, score, **evidence)
-        )
+        matches.append(JudgedMatch(batch.matches[frame].frame, index, verdict, score, **evidence))
     return tuple(matches)
 
 

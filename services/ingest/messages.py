@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from uuid import UUID
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.ingest.batch import Batch, Delivery, Match
-from services.ingest.counters import Count
 from services.ingest.funnel import Funnel
 from services.ingest.records import Answer, Review
-from services.ingest.samples import Sample, Selection
+from services.ingest.samples import ReviewOrder, Sample, Selection
+from services.ingest.submit import SessionId
+from services.platform.requests import Request
 from sluice import errors
 from sluice.frames import Frame
-from sluice.limits import BATCH_MATCHES_MAX, BATCH_ROWS_MAX
-from sluice.names import CampaignName, SampleName
+from sluice.limits import BATCH_MATCHES_MAX, BATCH_ROWS_MAX, ID_BYTES_MAX
+from sluice.names import CampaignName, ProjectName, SampleName
 from sluice.tally import Tally
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2 as pb
@@ -24,8 +26,30 @@ from sluice.v1 import ingest_pb2 as pb
 _HASH_BYTES = 8
 
 
-def delivery(message: pb.SubmitBatch) -> Delivery:
+def session(request: pb.SubmitRequest) -> SessionId:
+    """The session that the first message of a stream names."""
+    if request.WhichOneof("message") != "start":
+        raise errors.InvalidArgument.of("start", "the first message of a stream must be the start")
+    start = request.start
+    try:
+        session_id = str(UUID(start.session_id))
+    except ValueError:
+        raise errors.InvalidArgument.of(
+            "start.session_id", f"{start.session_id!r} is not a UUID"
+        ) from None
+    if len(start.logger.encode()) > ID_BYTES_MAX:
+        raise errors.InvalidArgument.of(
+            "start.logger", f"is longer than {ID_BYTES_MAX} bytes", reason="TOO_LARGE"
+        )
+    project = ProjectName.parse(start.parent, "start.parent").project
+    return SessionId(project, session_id, start.logger)
+
+
+def delivery(request: pb.SubmitRequest) -> Delivery:
     """A numbered batch, which is read only when it has no outcome yet."""
+    if request.WhichOneof("message") != "batch":
+        raise errors.InvalidArgument.of("batch", "every message after the start must be a batch")
+    message = request.batch
     # Deterministic, so that a sender that builds the same batch again is known again.
     digest = hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
     return Delivery(message.seq, digest, lambda: _batch(message))
@@ -34,9 +58,7 @@ def delivery(message: pb.SubmitBatch) -> Delivery:
 def _batch(message: pb.SubmitBatch) -> Batch:
     override = message.threshold_override if message.HasField("threshold_override") else None
     if override is not None and not 0 <= override <= 1:
-        raise errors.InvalidArgument.of(
-            "batch.threshold_override", f"{override} is not in 0…1"
-        )
+        raise errors.InvalidArgument.of("batch.threshold_override", f"{override} is not in 0…1")
     return Batch(
         seen_hashes=_seen_hashes(message.seen_hashes),
         tallies=tuple(
@@ -86,9 +108,7 @@ def batch_result(answer: Answer) -> pb.BatchResult:
     """The outcome of a batch."""
     if answer.error:
         return refused(answer.seq, errors.loads(answer.error))
-    verdicts = pb.BatchVerdicts(
-        verdicts=list(answer.verdicts), id_conflicts=answer.id_conflicts
-    )
+    verdicts = pb.BatchVerdicts(verdicts=list(answer.verdicts), id_conflicts=answer.id_conflicts)
     return pb.BatchResult(seq=answer.seq, verdicts=verdicts)
 
 
@@ -150,6 +170,23 @@ def selection(request: pb.ListSamplesRequest) -> Selection:
             raise errors.InvalidArgument.of("states", f"{state} is not a state of samples")
     return Selection(
         by_version=request.order == pb.SAMPLE_ORDER_VERSION,
-        states=frozenset(Review(state) for state in request.states),
+        states=tuple(sorted(Review(state) for state in set(request.states))),
         version=request.version,
+    )
+
+
+ReviewRequest = pb.AcceptSamplesRequest | pb.DiscardSamplesRequest | pb.RestoreSamplesRequest
+
+
+def review_order(request: ReviewRequest, verdict: Review) -> ReviewOrder:
+    """What a request says of which samples."""
+    return ReviewOrder(
+        CampaignName.parse(request.parent, "parent"),
+        list(request.frame_ids),
+        verdict,
+        Request.of(
+            request.DESCRIPTOR.name,
+            request.request_id,
+            request.SerializeToString(deterministic=True),
+        ),
     )

@@ -121,7 +121,9 @@ class Projector:
             vectors = await self._project(kept.basis_digest, _stack(group))
             duplicate_of = kept.keep([match.pending.frame_id for match in group], vectors)
             self._kept.put(project, group[0].pending.campaign, kept)
-            decided += [match.decide(named) for match, named in zip(group, duplicate_of, strict=True)]
+            decided += [
+                match.decide(named) for match, named in zip(group, duplicate_of, strict=True)
+            ]
         await self._ingest.stores.ledger.commit(decisions(project, fence, decided))
         return decided
 

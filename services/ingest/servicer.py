@@ -10,10 +10,10 @@ from services.ingest import messages
 from services.ingest.context import Ingest
 from services.ingest.funnel import read_funnel
 from services.ingest.records import Review
-from services.ingest.samples import ReviewOrder, get_sample, list_samples, review
+from services.ingest.samples import get_sample, list_samples, review
 from services.ingest.submit import SessionId, start, submit
 from services.platform.draining import Draining
-from services.platform.pages import Pages
+from services.platform.pages import read_page
 from sluice import errors
 from sluice.names import CampaignName, SampleName
 from sluice.v1 import ingest_pb2 as pb
@@ -21,13 +21,13 @@ from sluice.v1 import ingest_pb2_grpc as grpc_pb
 
 
 class IngestServicer(grpc_pb.IngestServiceServicer):
-    """Submit, the funnel and the samples. `wake` tells the projector which project has work."""
+    """Submit, the funnel and the samples. `wake` tells the projector that there is work."""
 
     def __init__(
         self,
         ingest: Ingest,
         draining: Draining,
-        wake: Callable[[str], None],
+        wake: Callable[[], None],
         max_in_flight: int,
     ) -> None:
         self._ingest = ingest
@@ -51,8 +51,61 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
     async def _answer(self, session: SessionId, request: pb.SubmitRequest) -> pb.BatchResult:
         delivery = messages.delivery(request)
         try:
-            result = messages.batch_result(await submit(self._ingest, session, delivery))
+            answer = await submit(self._ingest, session, delivery)
         except errors.SluiceError as error:
             return messages.refused(delivery.seq, error)
-        self._wake(session.project)
-        return result
+        self._wake()
+        return messages.batch_result(answer)
+
+    async def GetFunnel(
+        self, request: pb.GetFunnelRequest, context: aio.ServicerContext
+    ) -> pb.Funnel:
+        """Read the funnel of a campaign."""
+        name = CampaignName.parse(request.campaign, "campaign")
+        return messages.funnel(
+            str(name), await read_funnel(self._ingest, name.project, name.campaign)
+        )
+
+    async def GetSample(
+        self, request: pb.GetSampleRequest, context: aio.ServicerContext
+    ) -> pb.Sample:
+        """Read one sample."""
+        return messages.sample(await get_sample(self._ingest, SampleName.parse(request.name)))
+
+    async def ListSamples(
+        self, request: pb.ListSamplesRequest, context: aio.ServicerContext
+    ) -> pb.ListSamplesResponse:
+        """List a page of samples."""
+        selection = messages.selection(request)
+        page = read_page(
+            request.page_size, request.page_token, "samples", request.parent, str(selection)
+        )
+        campaign = CampaignName.parse(request.parent, "parent")
+        samples, after = await list_samples(
+            self._ingest, campaign, selection, after=page.after, limit=page.size
+        )
+        return pb.ListSamplesResponse(
+            samples=map(messages.sample, samples),
+            next_page_token=page.token(after) if after else "",
+        )
+
+    async def AcceptSamples(
+        self, request: pb.AcceptSamplesRequest, context: aio.ServicerContext
+    ) -> pb.AcceptSamplesResponse:
+        """Mark samples as what the campaign looks for."""
+        order = messages.review_order(request, Review.ACCEPTED)
+        return pb.AcceptSamplesResponse(changed_count=await review(self._ingest, order))
+
+    async def DiscardSamples(
+        self, request: pb.DiscardSamplesRequest, context: aio.ServicerContext
+    ) -> pb.DiscardSamplesResponse:
+        """Mark samples as not what the campaign looks for."""
+        order = messages.review_order(request, Review.DISCARDED)
+        return pb.DiscardSamplesResponse(changed_count=await review(self._ingest, order))
+
+    async def RestoreSamples(
+        self, request: pb.RestoreSamplesRequest, context: aio.ServicerContext
+    ) -> pb.RestoreSamplesResponse:
+        """Take back what was said of samples."""
+        order = messages.review_order(request, Review.UNSORTED)
+        return pb.RestoreSamplesResponse(changed_count=await review(self._ingest, order))

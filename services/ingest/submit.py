@@ -10,6 +10,7 @@ from services.ingest.batch import Delivery
 from services.ingest.context import Ingest
 from services.ingest.judge import Judgement, judge
 from services.ingest.plan import Plan, Sender, counters_to_read, keys_to_read
+from services.ingest.projects import note_session
 from services.ingest.records import (
     ANSWERS_KEPT,
     Answer,
@@ -43,6 +44,7 @@ async def start(ingest: Ingest, session: SessionId) -> int:
     Raises NotFound for a project that does not exist.
     """
     await ingest.active.current(session.project)
+    await note_session(ingest.stores.ledger, session.project)
     found = await ingest.stores.ledger.get(session.project, [session_key(session.session)])
     return _watermark(found.get(session_key(session.session))) + 1
 

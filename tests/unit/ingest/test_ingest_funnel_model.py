@@ -22,7 +22,16 @@ from services.ingest.submit import submit
 from services.platform.active import Budget
 from services.platform.records import decode
 from sluice import errors
-from tests.unit.ingest.world import DIMENSION, MODEL_ID, PROJECT, World, delivery, frame, session, world
+from tests.unit.ingest.world import (
+    DIMENSION,
+    MODEL_ID,
+    PROJECT,
+    World,
+    delivery,
+    frame,
+    session,
+    world,
+)
 
 CAMPAIGNS = ("a", "b")
 SESSIONS = ("one", "two")
@@ -31,7 +40,10 @@ BUDGET = Budget(total=8, per_day=5)
 _random = np.random.default_rng(7)
 _CENTRES = _random.normal(size=(4, DIMENSION))
 FRAMES = [
-    (frame(f"f{index}"), (_CENTRES[index % 4] + spread * _random.normal(size=DIMENSION)).astype("f4"))
+    (
+        frame(f"f{index}"),
+        (_CENTRES[index % 4] + spread * _random.normal(size=DIMENSION)).astype("f4"),
+    )
     for index, spread in enumerate(np.tile([0.02, 0.3, 0.6], 10))
 ]
 BACKGROUND = _random.normal(size=(64, DIMENSION)).astype("f4")
@@ -80,7 +92,12 @@ class FunnelMachine(RuleBasedStateMachine):
         self.run(self.stack.aclose())
         self.loop.close()
 
-    @rule(name=sessions, chosen=frames, old=st.booleans(), score_error=st.sampled_from([0.0, 0.0, 0.1]))
+    @rule(
+        name=sessions,
+        chosen=frames,
+        old=st.booleans(),
+        score_error=st.sampled_from([0.0, 0.0, 0.1]),
+    )
     def submit_next(self, name: str, chosen: list[int], old: bool, score_error: float) -> None:
         """A logger sends its next batch, perhaps under old versions, perhaps with wrong scores."""
         judged = [(c, n) for c in CAMPAIGNS for n in [self._version(c, old=old)]]

@@ -1,0 +1,54 @@
+"""The projector in the background: wakes when a batch brought matches, and now and then anyway."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from services.ingest.projector import Projector
+from services.ingest.projects import projects_with_sessions
+from services.ledger.interface import Ledger
+
+IDLE_S = 1.0
+"""How long to sleep when nothing waits: another process may have filled an outbox."""
+
+BACKOFF_S = 5.0
+"""How long to sleep after a failure, of the vector store for example."""
+
+log = structlog.get_logger()
+
+
+class Background:
+    """Empties the outboxes of all projects until it is cancelled."""
+
+    def __init__(self, ledger: Ledger, projector: Projector) -> None:
+        self._ledger = ledger
+        self._projector = projector
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that an outbox has something."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work for ever; a failure is logged and tried again."""
+        while True:
+            self._woken.clear()
+            try:
+                busy = await self._round()
+            except Exception:
+                log.exception("projector.failed")
+                await asyncio.sleep(BACKOFF_S)
+                continue
+            if not busy:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), IDLE_S)
+
+    async def _round(self) -> bool:
+        """One page of each project, so that a busy one does not starve the others."""
+        decided = 0
+        for project in await projects_with_sessions(self._ledger):
+            decided += await self._projector.step(project)
+        return decided > 0
