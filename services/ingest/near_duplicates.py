@@ -38,7 +38,7 @@ class KeptSamples:
         return self._vectors.nbytes
 
     def keep(self, frame_ids: Sequence[str], vectors: NDArray[np.float32]) -> list[str]:
-        """Decide a page of matches in its order: for each "" if it is kept, else its near duplicate.
+        """Decide a page of matches in its order: for each "" if kept, else the sample it is like.
 
         `vectors` is `(matches, components) float32`, L2-normalised. A match is compared with the
         samples and with those of the page that were kept before it; the most similar is named.

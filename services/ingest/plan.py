@@ -199,7 +199,8 @@ class Plan:
 
     def _take(self, judged: JudgedCampaign, match: JudgedMatch, index: int) -> None:
         """Give a new match its row, its document and its place in the outbox."""
-        assert match.vector is not None and match.explanation is not None  # it is PENDING
+        assert match.vector is not None  # it is PENDING
+        assert match.explanation is not None
         sender, frame, campaign = self._sender, match.frame, judged.campaign
         row = row_key(campaign, frame.id)
         self._checks[row] = ABSENT

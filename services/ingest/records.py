@@ -8,7 +8,7 @@
 | `document/{campaign}/{frame}` | the frame of a row and its explanation; written once |
 | `outbox/{received}/{session}/{seq}/{index}` | a pending match for the projector, with its vector |
 | `decided` | the outbox entries that are decided, but perhaps not yet in the vector store |
-| `by-score/…`, `by-version/…` | the collected rows of a campaign in the orders that people ask for |
+| `by-score/…`, `by-version/…` | a campaign's collected rows in the orders that people ask for |
 | `extremes/{campaign}` | the least and the greatest score seen |
 | `seen-set/{campaign}/{set}` | the distinct counts that hold frames seen by the campaign |
 | `mismatch/{campaign}/{logger}` | the loggers that sent wrong scores |

@@ -24,7 +24,6 @@ from services.platform.records import decode
 from sluice import errors
 from tests.unit.ingest.world import (
     DIMENSION,
-    MODEL_ID,
     PROJECT,
     World,
     delivery,

@@ -173,7 +173,7 @@ def test_kept_samples_grow_as_brute_force_says() -> None:
     """Page by page, what is kept is what a plain comparison with all kept before would keep."""
     random = np.random.default_rng(3)
     centres = random.normal(size=(30, 4))
-    vectors = normalise((centres[random.integers(0, 30, 900)] + random.normal(0, 0.1, (900, 4))))
+    vectors = normalise(centres[random.integers(0, 30, 900)] + random.normal(0, 0.1, (900, 4)))
     kept, plain = KeptSamples("", [], np.empty((0, 4), np.float32)), []
     for page in np.array_split(np.arange(900), 7):
         named = kept.keep([str(i) for i in page], vectors[page])

@@ -225,7 +225,7 @@ async def test_a_damaged_model_leaves_the_number_open(here: World, tmp_path: Pat
     """When the server's model file is damaged the logger keeps its batch."""
     batch = here.batch([(frame("f"), near(0))])
     digest = here.versions.standing["c"].version.model_digest
-    [file] = [path for path in (tmp_path / "blobs").rglob(digest)]
+    [file] = list((tmp_path / "blobs").rglob(digest))
     file.chmod(0o600)
     file.write_bytes(b"rubbish")
     with pytest.raises(errors.Unavailable, match="model"):

@@ -71,6 +71,7 @@ class Clock:
         self.time = NOON
 
     def __call__(self) -> datetime:
+        """The time."""
         return self.time
 
     def advance(self, step: timedelta) -> None:

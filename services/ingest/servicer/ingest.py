@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable
 
 from grpc import aio
 
-from services.ingest import messages
 from services.ingest.context import Ingest
 from services.ingest.funnel import read_funnel
 from services.ingest.records import Review
 from services.ingest.samples import get_sample, list_samples, review
+from services.ingest.servicer import messages
 from services.ingest.submit import SessionId, start, submit
 from services.platform.draining import Draining
 from services.platform.pages import read_page
