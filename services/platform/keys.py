@@ -82,7 +82,7 @@ class KeyStore:
         self._ledger = ledger
         self._pepper = pepper
         self._internal_token = internal_token
-        self._internal = Caller("internal", "", frozenset(Scope))
+        self.internal = Caller("internal", "", frozenset(Scope))
 
     async def create(self, project: str, display_name: str, scopes: Collection[Scope]) -> NewKey:
         """Make a key of a project, which must exist.
@@ -125,7 +125,7 @@ class KeyStore:
         Raises errors.Unauthenticated when it is none of ours; the message never holds the token.
         """
         if hmac.compare_digest(token.encode(), self._internal_token.encode()):
-            return self._internal
+            return self.internal
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise Unauthenticated(

@@ -1,0 +1,52 @@
+"""How streams learn that the server is about to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final, TypeVar
+
+from sluice.errors import Unavailable
+
+RETRY_AFTER_S: Final = 1.0
+
+_Item = TypeVar("_Item")
+
+
+class Draining:
+    """Set once, when the server begins to stop: streams end where nothing is lost."""
+
+    def __init__(self) -> None:
+        self._started = asyncio.Event()
+
+    def start(self) -> None:
+        """Tell all streams to end."""
+        self._started.set()
+
+    async def until(self, items: AsyncIterator[_Item]) -> AsyncIterator[_Item]:
+        """The same items, until the server is to stop; then errors.Unavailable.
+
+        A handler that iterates its requests through this finishes what it has read. What waits
+        for the next item is cancelled, so `items` may be a generator that sleeps.
+        """
+        stop = asyncio.ensure_future(self._started.wait())
+        iterator = aiter(items)
+        try:
+            while not stop.done():
+                item = asyncio.ensure_future(anext(iterator))
+                try:
+                    await asyncio.wait({stop, item}, return_when=asyncio.FIRST_COMPLETED)
+                    if item.done():
+                        yield item.result()
+                except StopAsyncIteration:
+                    return
+                finally:
+                    item.cancel()
+            raise stopping()
+        finally:
+            stop.cancel()
+
+
+def stopping() -> Unavailable:
+    """The error that ends a stream: another server, or this one later, goes on with it."""
+    return Unavailable("the server is stopping; connect again", retry_after_s=RETRY_AFTER_S)

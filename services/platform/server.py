@@ -1,0 +1,85 @@
+"""The server around the services, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.platform.auth import Authorise
+from services.platform.draining import Draining
+from services.platform.interceptors import Interceptor, LogCalls, RaiseStatus
+from services.platform.keys import KeyStore
+from services.platform.registry import register
+from services.platform.settings import Settings
+from sluice.errors import FailedPrecondition
+
+MESSAGE_BYTES_MAX: Final = 16 * 2**20
+"""A batch is at most 8 MiB; the rest is for what stands beside its vectors."""
+
+OPTIONS: Final = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    # A logger that lost its network must not hold a stream for ever; a quiet one may.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    # Else a second server on the same port would take half of the calls of the first.
+    ("grpc.so_reuseport", 0),
+]
+
+
+def interceptors(keys: KeyStore, settings: Settings) -> list[Interceptor]:
+    """All interceptors, the outermost first; the order matters.
+
+    The record of a call has the status that the caller gets, so logging stands around the errors;
+    a key that is refused is an error like any other, so the errors stand around the keys.
+    """
+    return [
+        LogCalls(),
+        RaiseStatus(),
+        Authorise(keys, streams_per_key_max=settings.streams_per_key_max),
+    ]
+
+
+class Server:
+    """Serves on a port, says how it is, and stops without losing what it has begun."""
+
+    def __init__(self, keys: KeyStore, draining: Draining, settings: Settings) -> None:
+        self._server = grpc.aio.server(interceptors=interceptors(keys, settings), options=OPTIONS)
+        self._health = health.aio.HealthServicer()
+        self._draining = draining
+        self._grace_s = settings.grace_s
+
+    def bind(self, host: str, port: int) -> int:
+        """Take the port, 0 for any that is free; returns it.
+
+        Raises FailedPrecondition when the port cannot be had.
+        """
+        address = f"{host}:{port}"
+        try:
+            return self._server.add_insecure_port(address)
+        except RuntimeError as cause:
+            raise FailedPrecondition(
+                f"port {port}: cannot listen on {address}; is another server running there?"
+            ) from cause
+
+    async def start(self, servicers: Iterable[Any]) -> None:
+        """Serve these servicers, with their health and a description for any gRPC tool."""
+        names = [register(servicer, self._server) for servicer in servicers]
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        described = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(described, self._server)
+        await self._server.start()
+        for name in names:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self) -> None:
+        """Take no more calls, let streams end where they can, wait for all others for a while."""
+        await self._health.enter_graceful_shutdown()
+        self._draining.start()
+        await self._server.stop(self._grace_s)

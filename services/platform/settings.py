@@ -1,0 +1,82 @@
+"""Settings of a server: defaults, a file, secrets, and the environment over all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB: Final = 2**20
+
+
+class Settings(BaseSettings):
+    """What can be set, by environment variables `SLUICE_<NAME>` and in a TOML file."""
+
+    model_config = SettingsConfigDict(env_prefix="SLUICE_", extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    """Where to listen: an address of this machine, 0.0.0.0 for all."""
+
+    port: int = Field(50_050, ge=0, le=65_535)
+    """The port to listen on; 0: any that is free."""
+
+    data_dir: Path = Path("sluice-data")
+    """Where everything lies that must outlast a restart."""
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """How records are written to stderr; auto: console on a terminal, else JSON."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level of records that are written."""
+
+    grace_s: float = Field(10, ge=0)
+    """How long calls may go on once the server is told to stop, seconds."""
+
+    blas_threads: int = Field(0, ge=0)
+    """Threads of one matrix product; 0: as many as the linear algebra library likes."""
+
+    model_cache_bytes_max: int = Field(512 * MIB, ge=0)
+    """Memory for scoring models and bases that were used last, bytes."""
+
+    pepper: SecretStr | None = None
+    """The server's part of the hash of API keys; without one, it is made and kept in data_dir."""
+
+    internal_key: SecretStr | None = None
+    """What services send each other; without one, it is made at each start."""
+
+    streams_per_key_max: int = Field(64, ge=1)
+    """Streams that one API key may have open."""
+
+    @classmethod
+    def load(cls, file: Path | None = None, secrets_dir: Path | None = None) -> Self:
+        """The settings of the environment, else of the secrets, else of the file, else defaults.
+
+        Raises FileNotFoundError when the file is not there, pydantic.ValidationError naming each
+        setting with a value that is not accepted.
+        """
+        if file is not None and not file.is_file():
+            raise FileNotFoundError(file)
+
+        kind = type(cls.__name__, (cls,), {"model_config": SettingsConfigDict(toml_file=file)})
+        loaded: Self = kind(_secrets_dir=secrets_dir)
+        return loaded
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, the first that has one; no `.env` file is read."""
+        file = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, file_secret_settings, file
