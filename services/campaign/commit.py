@@ -1,0 +1,148 @@
+"""Committing a version: a snapshot of the issue, a scoring model of it, and their binding.
+
+All is written under names that nobody knows yet; the one transaction at the end makes it a
+version. A commit that dies before leaves the campaign as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+from services.campaign.campaigns import Terms, read_campaign
+from services.campaign.documents import check_etag, retry
+from services.campaign.issues import read_campaigns_of
+from services.campaign.projects import get_project
+from services.campaign.records import (
+    GENERATION,
+    Campaign,
+    IssueCampaigns,
+    Version,
+    campaign_key,
+    changed,
+    issue_campaigns_key,
+    now_us,
+    version_key,
+)
+from services.campaign.snapshots import Content, read_content, write_snapshot
+from services.campaign.spaces import find_space
+from services.ledger.interface import ABSENT, Add, Conflict, Transaction
+from services.platform.records import encode
+from services.platform.requests import Request, commit_once, first_response
+from services.platform.stores import Stores
+from sluice.errors import Aborted, InvalidArgument
+from sluice.names import CampaignName, IssueName, ProjectName
+from sluice.scoring import Basis, ScoringModel
+
+
+async def create_campaign(
+    stores: Stores, request: Request, project: ProjectName, issue: IssueName, terms: Terms
+) -> Campaign:
+    """Start a campaign of an issue, active, with the issue as it is now as version 1.
+
+    Raises FailedPrecondition when the issue has no element.
+    """
+    terms.check()
+    if issue.project != project.project:
+        raise InvalidArgument.of("campaign.issue", f"{str(issue)!r} is not of {project}")
+    await get_project(stores, project)
+    if first := await first_response(stores.ledger, project.project, request, Campaign):
+        return first
+    name = CampaignName(project.project, str(uuid4()))
+    content = await read_content(stores, issue)
+    version = await _make_version(stores, name, content, number=1)
+    campaign = Campaign(
+        id=name.campaign,
+        display_name=terms.display_name or content.issue.display_name,
+        issue=issue.issue,
+        active=True,
+        threshold=terms.threshold,
+        budget=terms.budget,
+        version=version,
+        created_us=version.created_us,
+        updated_us=version.created_us,
+    )
+    return await retry(lambda: _bind_first(stores, request, issue, campaign), issue)
+
+
+async def commit_version(
+    stores: Stores, request: Request, name: CampaignName, etag: str
+) -> Version:
+    """Snapshot the issue as it is now as the campaign's next version.
+
+    Raises Aborted when the campaign has not that etag any more, or changes meanwhile, and
+    FailedPrecondition when the issue has no element.
+    """
+    if first := await first_response(stores.ledger, name.project, request, Version):
+        return first
+    before = await read_campaign(stores, name)
+    check_etag(etag, before.record.etag, name)
+    content = await read_content(stores, IssueName(name.project, before.record.issue))
+    number = before.record.version.number + 1
+    version = await _make_version(stores, name, content, number)
+    now = changed(before.record, version=version)
+    binding = Transaction(
+        name.project,
+        checks={campaign_key(name.campaign): before.revision},
+        puts=_puts(now),
+        adds={GENERATION: Add(1)} if now.active else {},
+    )
+    try:
+        return await commit_once(stores.ledger, binding, request, version)
+    except Conflict as conflict:
+        raise Aborted(
+            f"{name} was changed by somebody else while version {number} was made: read it again"
+        ) from conflict
+
+
+async def _bind_first(
+    stores: Stores, request: Request, issue: IssueName, campaign: Campaign
+) -> Campaign:
+    listed = await read_campaigns_of(stores, issue)
+    where = issue_campaigns_key(issue.issue)
+    campaigns = IssueCampaigns(campaigns=(*listed.record.campaigns, campaign.id))
+    # The list goes with its issue, so this check also finds an issue that was deleted meanwhile.
+    binding = Transaction(
+        issue.project,
+        checks={where: listed.revision, campaign_key(campaign.id): ABSENT},
+        puts=_puts(campaign) | {where: encode(campaigns)},
+        adds={GENERATION: Add(1)},
+    )
+    return await commit_once(stores.ledger, binding, request, campaign)
+
+
+def _puts(campaign: Campaign) -> dict[str, bytes]:
+    """What binds the newest version of a campaign."""
+    return {
+        campaign_key(campaign.id): encode(campaign),
+        version_key(campaign.id, campaign.version.number): encode(campaign.version),
+    }
+
+
+async def _make_version(
+    stores: Stores, name: CampaignName, content: Content, number: int
+) -> Version:
+    issue = content.issue
+    snapshot_digest = await write_snapshot(stores, name, content)
+    space = await find_space(stores, name.project, issue.model_id, issue.dimension)
+    basis = None
+    if space.basis_digest:
+        basis = Basis.from_bytes(await stores.blobs.get(space.basis_digest))
+    model = await asyncio.to_thread(_model_of, content, basis)
+    return Version(
+        number=number,
+        snapshot_digest=snapshot_digest,
+        model_digest=await stores.blobs.put(await asyncio.to_thread(model.to_bytes)),
+        basis_digest=space.basis_digest,
+        model_id=issue.model_id,
+        dimension=issue.dimension,
+        element_count=len(content.elements),
+        cluster_count=model.cluster_count,
+        diverse=model.diverse,
+        issue_edits=issue.edits,
+        created_us=now_us(),
+    )
+
+
+def _model_of(content: Content, basis: Basis | None) -> ScoringModel:
+    raise NotImplementedError

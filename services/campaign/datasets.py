@@ -1,0 +1,101 @@
+"""Datasets: what the labels of a set of frames mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from services.campaign.documents import read, read_page
+from services.campaign.projects import get_project
+from services.campaign.records import Dataset, LabelClass, dataset_key, now_us
+from services.campaign.text import check_text
+from services.ledger.interface import ABSENT, Conflict, Transaction
+from services.platform.pages import Page
+from services.platform.records import encode, prefix
+from services.platform.requests import Request, commit_once, first_response
+from services.platform.stores import Stores
+from sluice.errors import AlreadyExists, InvalidArgument
+from sluice.labels import TaskType
+from sluice.names import DatasetName, ProjectName, check_resource_id
+
+CLASSES_MAX: Final = 1_024
+CLASS_ID_MAX: Final = 65_535
+
+_COLOUR = re.compile("(#[0-9a-fA-F]{6})?")
+
+
+async def create_dataset(
+    stores: Stores,
+    request: Request,
+    name: DatasetName,
+    display_name: str,
+    task_type: TaskType,
+    classes: Sequence[LabelClass],
+) -> Dataset:
+    """Create a dataset; its display name defaults to its id.
+
+    Raises AlreadyExists naming it, and InvalidArgument naming what is wrong with a class.
+    """
+    check_resource_id(name.dataset, "dataset_id")
+    check_text(display_name, "dataset.display_name")
+    check_classes(classes)
+    await get_project(stores, ProjectName(name.project))
+    if first := await first_response(stores.ledger, name.project, request, Dataset):
+        return first
+    record = Dataset(
+        id=name.dataset,
+        display_name=display_name or name.dataset,
+        task_type=task_type,
+        classes=tuple(classes),
+        created_us=now_us(),
+    )
+    where = dataset_key(name.dataset)
+    creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(record)})
+    try:
+        return await commit_once(stores.ledger, creation, request, record)
+    except Conflict as conflict:
+        raise AlreadyExists(f"dataset_id: {name} exists already") from conflict
+
+
+async def get_dataset(stores: Stores, name: DatasetName) -> Dataset:
+    """A dataset; NotFound naming it if there is none."""
+    found = await read(stores.ledger, name.project, dataset_key(name.dataset), Dataset, name)
+    return found.record
+
+
+async def list_datasets(
+    stores: Stores, project: ProjectName, page: Page
+) -> tuple[list[Dataset], str]:
+    """A page of the datasets of a project, by name, and the next one's token."""
+    await get_project(stores, project)
+    return await read_page(stores.ledger, project.project, prefix("dataset"), Dataset, page)
+
+
+def check_classes(classes: Sequence[LabelClass]) -> None:
+    """Refuse a class map with too many classes, or with one that is wrong or not unique."""
+    if len(classes) > CLASSES_MAX:
+        raise InvalidArgument.of(
+            "dataset.classes",
+            f"{len(classes)}; at most {CLASSES_MAX} are accepted",
+            reason="TOO_LARGE",
+        )
+    ids: dict[int, int] = {}
+    names: dict[str, int] = {}
+    for index, label_class in enumerate(classes):
+        field = f"dataset.classes[{index}]"
+        _check_class(label_class, field)
+        if (first := ids.setdefault(label_class.id, index)) != index:
+            problem = f"{label_class.id} is the id of classes[{first}] too"
+            raise InvalidArgument.of(f"{field}.id", problem)
+        if (first := names.setdefault(label_class.name, index)) != index:
+            problem = f"{label_class.name!r} is the name of classes[{first}] too"
+            raise InvalidArgument.of(f"{field}.name", problem)
+
+
+def _check_class(label_class: LabelClass, field: str) -> None:
+    check_text(label_class.name, f"{field}.name", needed=True)
+    if label_class.id > CLASS_ID_MAX:
+        raise InvalidArgument.of(f"{field}.id", f"{label_class.id} is not in 0…{CLASS_ID_MAX}")
+    if not _COLOUR.fullmatch(label_class.colour):
+        raise InvalidArgument.of(f"{field}.colour", f"{label_class.colour!r} is not #rrggbb")

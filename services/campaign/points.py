@@ -1,0 +1,95 @@
+"""Where the vectors of elements lie: those of an issue, and those of a version's snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from services.campaign.records import Element, ElementEntry, Issue
+from services.platform.stores import Stores
+from services.vectors.interface import Collection, Kind, Points, Space, Vectors
+from services.vectors.naming import point_id
+from sluice.errors import SluiceError
+from sluice.names import CampaignName, IssueName
+
+PAGE: Final = 1_000
+"""Points read at a time, so that few of them lie in memory twice."""
+
+_log = structlog.get_logger(__name__)
+
+
+def elements_of(project: str, model_id: str, dimension: int) -> Collection:
+    """The collection of all elements of a space."""
+    return Collection(Kind.ELEMENTS, Space(project, model_id, dimension))
+
+
+def issue_tenant(issue: IssueName) -> str:
+    """Whose points the elements of an issue are."""
+    return f"{issue.project}/issues/{issue.issue}"
+
+
+def snapshot_tenant(campaign: CampaignName, digest: str) -> str:
+    """Whose points the elements of a snapshot are."""
+    return f"{campaign.project}/snapshots/{campaign.campaign}/{digest}"
+
+
+def snapshot_point(campaign: CampaignName, digest: str, element: ElementEntry) -> UUID:
+    """The point of an element in a snapshot."""
+    return point_id(campaign.project, campaign.campaign, digest, element.frame_id, element.label_id)
+
+
+async def write(
+    stores: Stores,
+    name: IssueName,
+    issue: Issue,
+    elements: Sequence[Element],
+    vectors: NDArray[np.float32],
+) -> None:
+    """Write the points of elements of an issue, one row of `vectors` each."""
+    ids = [UUID(bytes=element.point) for element in elements]
+    collection = elements_of(name.project, issue.model_id, issue.dimension)
+    await stores.vectors.write(collection, issue_tenant(name), points_of(ids, elements, vectors))
+
+
+async def forget(
+    stores: Stores, name: IssueName, issue: Issue, elements: Sequence[Element]
+) -> None:
+    """Delete the points of what are elements of an issue no more.
+
+    They only take up space, so a store that fails here fails nobody: what the caller asked for
+    is done, and `doctor` removes what is left.
+    """
+    if not elements:
+        return
+    ids = [UUID(bytes=element.point) for element in elements]
+    collection = elements_of(name.project, issue.model_id, issue.dimension)
+    try:
+        await stores.vectors.delete(collection, issue_tenant(name), ids)
+    except SluiceError as error:
+        _log.warning("points left behind", issue=str(name), points=len(ids), error=error.message)
+
+
+async def read(
+    vectors: Vectors, collection: Collection, tenant: str, ids: Sequence[UUID]
+) -> NDArray[np.float32]:
+    """The vectors of points, `(ids, dimension) float32`; zeros where there is no such point."""
+    rows = np.zeros((len(ids), collection.space.dimension), np.float32)
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        row_of = {id: row for row, id in enumerate(page, start)}
+        found = await vectors.retrieve(collection, tenant, page)
+        rows[[row_of[id] for id in found.ids]] = found.vectors
+    return rows
+
+
+def points_of(
+    ids: Sequence[UUID], elements: Iterable[ElementEntry], vectors: NDArray[np.float32]
+) -> Points:
+    """Points of elements, one row of `vectors` each, that say which element they are."""
+    payloads = [{"frame_id": e.frame_id, "label_id": e.label_id} for e in elements]
+    return Points(ids, vectors, payloads)

@@ -1,0 +1,1 @@
+"""The services of this package over gRPC: protobuf to domain and back, nothing else."""

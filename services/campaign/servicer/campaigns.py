@@ -1,0 +1,191 @@
+"""CampaignService over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.campaign.campaigns import (
+    Terms,
+    get_campaign,
+    list_campaigns,
+    set_active,
+    update_campaign,
+)
+from services.campaign.commit import commit_version, create_campaign
+from services.campaign.downloads import File, chunks, read_file
+from services.campaign.records import Budget
+from services.campaign.servicer import messages
+from services.campaign.spaces import list_spaces, set_background
+from services.campaign.versions import drift_of, get_version, list_versions
+from services.campaign.watch import Watches
+from services.platform.draining import Draining
+from services.platform.pages import read_page
+from services.platform.requests import Request
+from services.platform.stores import Stores
+from sluice.errors import InvalidArgument
+from sluice.names import CampaignName, IssueName, ProjectName, VersionName
+from sluice.tensors import tensor_from_proto
+from sluice.v1 import campaign_pb2 as pb
+from sluice.v1.campaign_pb2_grpc import CampaignServiceServicer
+
+_FILES = {
+    pb.GetScoringModelRequest.FILE_UNSPECIFIED: File.MODEL,
+    pb.GetScoringModelRequest.FILE_MODEL: File.MODEL,
+    pb.GetScoringModelRequest.FILE_BASIS: File.BASIS,
+}
+
+
+class CampaignServicer(CampaignServiceServicer):
+    """Campaigns, their versions, and the spaces they are scored in."""
+
+    def __init__(self, stores: Stores, draining: Draining) -> None:
+        self._stores = stores
+        self._draining = draining
+        self._watches = Watches(stores)
+
+    async def CreateCampaign(self, request: pb.CreateCampaignRequest, context: Any) -> pb.Campaign:
+        """Start a campaign of an issue."""
+        parent = ProjectName.parse(request.parent, "parent")
+        made = await create_campaign(
+            self._stores,
+            Request.of("CreateCampaign", request.request_id, messages.asked(request)),
+            parent,
+            IssueName.parse(request.campaign.issue, "campaign.issue"),
+            _terms(request.campaign),
+        )
+        return messages.campaign(parent.project, made)
+
+    async def GetCampaign(self, request: pb.GetCampaignRequest, context: Any) -> pb.Campaign:
+        """Read one campaign, with what has changed in its issue."""
+        name = CampaignName.parse(request.name)
+        found = await get_campaign(self._stores, name)
+        drift = await drift_of(self._stores, name.project, found)
+        return messages.campaign(name.project, found, drift)
+
+    async def ListCampaigns(
+        self, request: pb.ListCampaignsRequest, context: Any
+    ) -> pb.ListCampaignsResponse:
+        """List the campaigns of a project."""
+        parent = ProjectName.parse(request.parent, "parent")
+        page = read_page(request.page_size, request.page_token, "ListCampaigns", request.parent)
+        found, token = await list_campaigns(self._stores, parent, page)
+        return pb.ListCampaignsResponse(
+            campaigns=[messages.campaign(parent.project, record) for record in found],
+            next_page_token=token,
+        )
+
+    async def UpdateCampaign(self, request: pb.UpdateCampaignRequest, context: Any) -> pb.Campaign:
+        """Change display name, threshold or budget."""
+        name = CampaignName.parse(request.campaign.name, "campaign.name")
+        terms, mask = _terms(request.campaign), list(request.update_mask.paths)
+        changed = await update_campaign(self._stores, name, terms, mask, request.campaign.etag)
+        return messages.campaign(name.project, changed)
+
+    async def ActivateCampaign(
+        self, request: pb.ActivateCampaignRequest, context: Any
+    ) -> pb.Campaign:
+        """Make a campaign collect again."""
+        name = CampaignName.parse(request.name)
+        return messages.campaign(name.project, await set_active(self._stores, name, active=True))
+
+    async def DeactivateCampaign(
+        self, request: pb.DeactivateCampaignRequest, context: Any
+    ) -> pb.Campaign:
+        """Make a campaign collect no more."""
+        name = CampaignName.parse(request.name)
+        return messages.campaign(name.project, await set_active(self._stores, name, active=False))
+
+    async def CommitVersion(
+        self, request: pb.CommitVersionRequest, context: Any
+    ) -> pb.CampaignVersion:
+        """Snapshot the issue as the next version."""
+        name = CampaignName.parse(request.parent, "parent")
+        once = Request.of("CommitVersion", request.request_id, messages.asked(request))
+        made = await commit_version(self._stores, once, name, request.etag)
+        return messages.version(name, made)
+
+    async def GetVersion(self, request: pb.GetVersionRequest, context: Any) -> pb.CampaignVersion:
+        """Read one version."""
+        name = VersionName.parse(request.name)
+        found = await get_version(self._stores, name)
+        return messages.version(CampaignName(name.project, name.campaign), found)
+
+    async def ListVersions(
+        self, request: pb.ListVersionsRequest, context: Any
+    ) -> pb.ListVersionsResponse:
+        """List the versions of a campaign, newest first."""
+        parent = CampaignName.parse(request.parent, "parent")
+        page = read_page(request.page_size, request.page_token, "ListVersions", request.parent)
+        found, token = await list_versions(self._stores, parent, page)
+        return pb.ListVersionsResponse(
+            versions=[messages.version(parent, record) for record in found],
+            next_page_token=token,
+        )
+
+    async def GetScoringModel(
+        self, request: pb.GetScoringModelRequest, context: Any
+    ) -> AsyncIterator[pb.GetScoringModelResponse]:
+        """Send the scoring model or the basis of a version."""
+        name = VersionName.parse(request.name)
+        if request.file not in _FILES:
+            raise InvalidArgument.of("file", f"{request.file} is neither FILE_MODEL nor FILE_BASIS")
+        content = await read_file(self._stores, name, _FILES[request.file])
+        for chunk in chunks(content):
+            yield pb.GetScoringModelResponse(data=chunk, total_bytes=len(content))
+
+    async def WatchActiveVersions(
+        self, request: pb.WatchActiveVersionsRequest, context: Any
+    ) -> AsyncIterator[pb.WatchActiveVersionsResponse]:
+        """Send what is to be scored, now and with every change, until the server stops."""
+        parent = ProjectName.parse(request.parent, "parent")
+        async with aclosing(self._draining.until(self._watches.watch(parent))) as changes:
+            async for active in changes:
+                yield messages.active(parent.project, active)
+
+    async def SetBackground(
+        self, requests: AsyncIterator[pb.SetBackgroundRequest], context: Any
+    ) -> pb.Space:
+        """Give a space its background."""
+        first = await anext(requests, pb.SetBackgroundRequest())
+        parent = ProjectName.parse(first.parent, "parent")
+        rows = _background(first, requests)
+        return messages.space(await set_background(self._stores, parent, first.model_id, rows))
+
+    async def ListSpaces(
+        self, request: pb.ListSpacesRequest, context: Any
+    ) -> pb.ListSpacesResponse:
+        """List the spaces of a project."""
+        parent = ProjectName.parse(request.parent, "parent")
+        page = read_page(request.page_size, request.page_token, "ListSpaces", request.parent)
+        found, token = await list_spaces(self._stores, parent, page)
+        return pb.ListSpacesResponse(spaces=map(messages.space, found), next_page_token=token)
+
+
+def _terms(message: pb.Campaign) -> Terms:
+    budget = message.budget
+    return Terms(
+        display_name=message.display_name,
+        threshold=message.threshold if message.HasField("threshold") else None,
+        budget=Budget(
+            total=budget.total if budget.HasField("total") else None,
+            per_day=budget.per_day if budget.HasField("per_day") else None,
+        ),
+    )
+
+
+async def _background(
+    first: pb.SetBackgroundRequest, others: AsyncIterator[pb.SetBackgroundRequest]
+) -> AsyncIterator[NDArray[np.float32]]:
+    if first.HasField("embeddings"):
+        yield tensor_from_proto(first.embeddings, "embeddings")
+    async for message in others:
+        for field in ("parent", "model_id"):
+            if getattr(message, field) not in ("", getattr(first, field)):
+                problem = f"{getattr(message, field)!r} is not that of the first message"
+                raise InvalidArgument.of(field, problem)
+        yield tensor_from_proto(message.embeddings, "embeddings")

@@ -1,0 +1,64 @@
+"""DatasetService over gRPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.campaign.datasets import create_dataset, get_dataset, list_datasets
+from services.campaign.records import LabelClass
+from services.campaign.servicer import messages
+from services.platform.pages import read_page
+from services.platform.requests import Request
+from services.platform.stores import Stores
+from sluice.errors import InvalidArgument
+from sluice.labels import TaskType
+from sluice.names import DatasetName, ProjectName
+from sluice.v1 import dataset_pb2 as pb
+from sluice.v1 import frame_pb2
+from sluice.v1.dataset_pb2_grpc import DatasetServiceServicer
+
+
+class DatasetServicer(DatasetServiceServicer):
+    """Datasets with their class maps."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def CreateDataset(self, request: pb.CreateDatasetRequest, context: Any) -> pb.Dataset:
+        """Create a dataset."""
+        parent = ProjectName.parse(request.parent, "parent")
+        made = await create_dataset(
+            self._stores,
+            Request.of("CreateDataset", request.request_id, messages.asked(request)),
+            DatasetName(parent.project, request.dataset_id),
+            request.dataset.display_name,
+            _task_type(request.dataset.task_type),
+            [LabelClass(id=c.id, name=c.name, colour=c.colour) for c in request.dataset.classes],
+        )
+        return messages.dataset(parent.project, made)
+
+    async def GetDataset(self, request: pb.GetDatasetRequest, context: Any) -> pb.Dataset:
+        """Read one dataset."""
+        name = DatasetName.parse(request.name)
+        return messages.dataset(name.project, await get_dataset(self._stores, name))
+
+    async def ListDatasets(
+        self, request: pb.ListDatasetsRequest, context: Any
+    ) -> pb.ListDatasetsResponse:
+        """List the datasets of a project."""
+        parent = ProjectName.parse(request.parent, "parent")
+        page = read_page(request.page_size, request.page_token, "ListDatasets", request.parent)
+        found, token = await list_datasets(self._stores, parent, page)
+        return pb.ListDatasetsResponse(
+            datasets=[messages.dataset(parent.project, record) for record in found],
+            next_page_token=token,
+        )
+
+
+def _task_type(number: frame_pb2.TaskType.ValueType) -> TaskType:
+    try:
+        return TaskType(number)
+    except ValueError as cause:
+        accepted = ", ".join(f"TASK_TYPE_{known.name}" for known in TaskType)
+        problem = f"{number} is none of {accepted}"
+        raise InvalidArgument.of("dataset.task_type", problem) from cause

@@ -1,0 +1,182 @@
+"""Domain records as messages; what is read from requests stands beside its method."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.campaign.records import (
+    NO_BUDGET,
+    Budget,
+    Campaign,
+    Dataset,
+    Element,
+    Issue,
+    Project,
+    Space,
+    Version,
+)
+from services.campaign.versions import Drift
+from services.campaign.watch import Active
+from services.platform.keys import ApiKey, Scope
+from sluice.frames import Frame
+from sluice.names import (
+    ApiKeyName,
+    CampaignName,
+    DatasetName,
+    IssueName,
+    ProjectName,
+    VersionName,
+)
+from sluice.v1 import campaign_pb2, dataset_pb2, frame_pb2, issue_pb2, project_pb2
+
+SCOPES = {
+    project_pb2.SCOPE_LOG: Scope.LOG,
+    project_pb2.SCOPE_REVIEW: Scope.REVIEW,
+    project_pb2.SCOPE_ADMIN: Scope.ADMIN,
+}
+_SCOPE_NUMBERS = {scope: number for number, scope in SCOPES.items()}
+
+
+def asked(request: Message) -> bytes:
+    """What a request asks for, so that it is known when it comes again."""
+    return request.SerializeToString(deterministic=True)
+
+
+def timestamp(time_us: int) -> Timestamp:
+    """A time given in microseconds since 1970, UTC."""
+    message = Timestamp()
+    message.FromMicroseconds(time_us)
+    return message
+
+
+def project(record: Project) -> project_pb2.Project:
+    """A project."""
+    return project_pb2.Project(
+        name=str(ProjectName(record.id)),
+        display_name=record.display_name,
+        create_time=timestamp(record.created_us),
+    )
+
+
+def api_key(record: ApiKey) -> project_pb2.ApiKey:
+    """An API key, without what opens doors."""
+    return project_pb2.ApiKey(
+        name=str(ApiKeyName(record.project, record.id)),
+        display_name=record.display_name,
+        scopes=[_SCOPE_NUMBERS[scope] for scope in record.scopes],
+        create_time=timestamp(round(record.create_time.timestamp() * 1e6)),
+    )
+
+
+def dataset(project: str, record: Dataset) -> dataset_pb2.Dataset:
+    """A dataset with its class map."""
+    return dataset_pb2.Dataset(
+        name=str(DatasetName(project, record.id)),
+        display_name=record.display_name,
+        task_type=frame_pb2.TaskType.ValueType(record.task_type),
+        classes=[
+            dataset_pb2.LabelClass(id=known.id, name=known.name, colour=known.colour)
+            for known in record.classes
+        ],
+        create_time=timestamp(record.created_us),
+    )
+
+
+def issue(project: str, record: Issue) -> issue_pb2.Issue:
+    """An issue without its elements."""
+    return issue_pb2.Issue(
+        name=str(IssueName(project, record.id)),
+        display_name=record.display_name,
+        dataset=str(DatasetName(project, record.dataset)),
+        model_id=record.model_id,
+        dimension=record.dimension,
+        element_count=record.element_count,
+        create_time=timestamp(record.created_us),
+        update_time=timestamp(record.updated_us),
+        etag=str(record.etag),
+    )
+
+
+def element(dataset: DatasetName, record: Element) -> issue_pb2.Element:
+    """An element of an issue of that dataset."""
+    return issue_pb2.Element(
+        frame=Frame.from_bytes(record.frame).to_proto(),
+        label_id=record.label_id,
+        dataset=str(dataset),
+    )
+
+
+def budget(record: Budget) -> campaign_pb2.Budget | None:
+    """A budget, None when it bounds nothing."""
+    if record == NO_BUDGET:
+        return None
+    return campaign_pb2.Budget(total=record.total, per_day=record.per_day)
+
+
+def version(name: CampaignName, record: Version) -> campaign_pb2.CampaignVersion:
+    """A version of that campaign."""
+    return campaign_pb2.CampaignVersion(
+        name=str(VersionName(name.project, name.campaign, str(record.number))),
+        number=record.number,
+        snapshot_digest=record.snapshot_digest,
+        model_digest=record.model_digest,
+        basis_digest=record.basis_digest,
+        model_id=record.model_id,
+        dimension=record.dimension,
+        element_count=record.element_count,
+        cluster_count=record.cluster_count,
+        diverse=record.diverse,
+        create_time=timestamp(record.created_us),
+    )
+
+
+def campaign(project: str, record: Campaign, drift: Drift | None = None) -> campaign_pb2.Campaign:
+    """A campaign, with what has changed since its version where that is asked."""
+    name = CampaignName(project, record.id)
+    state = campaign_pb2.Campaign.State
+    message = campaign_pb2.Campaign(
+        name=str(name),
+        display_name=record.display_name,
+        issue=str(IssueName(project, record.issue)),
+        state=state.STATE_ACTIVE if record.active else state.STATE_INACTIVE,
+        threshold=record.threshold,
+        budget=budget(record.budget),
+        version=version(name, record.version),
+        create_time=timestamp(record.created_us),
+        update_time=timestamp(record.updated_us),
+        etag=str(record.etag),
+    )
+    if drift is not None:
+        message.elements_added = drift.elements_added
+        message.elements_removed = drift.elements_removed
+        message.commit_adds_background = drift.commit_adds_background
+    return message
+
+
+def active(project: str, known: Active) -> campaign_pb2.WatchActiveVersionsResponse:
+    """All that is to be scored in a project."""
+    return campaign_pb2.WatchActiveVersionsResponse(
+        generation=known.generation,
+        active_versions=[
+            campaign_pb2.ActiveVersion(
+                campaign=str(CampaignName(project, record.id)),
+                issue=str(IssueName(project, record.issue)),
+                threshold=record.threshold,
+                budget=budget(record.budget),
+                version=version(CampaignName(project, record.id), record.version),
+            )
+            for record in known.campaigns
+        ],
+    )
+
+
+def space(record: Space) -> campaign_pb2.Space:
+    """A space and its background."""
+    return campaign_pb2.Space(
+        model_id=record.model_id,
+        dimension=record.dimension,
+        basis_digest=record.basis_digest,
+        background_count=record.background_count,
+        background_time=None if record.background_us is None else timestamp(record.background_us),
+    )

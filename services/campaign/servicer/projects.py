@@ -1,0 +1,81 @@
+"""ProjectService over gRPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from services.campaign.projects import create_project, get_project, list_projects
+from services.campaign.servicer import messages
+from services.platform.auth import current_caller
+from services.platform.keys import KeyStore, Scope
+from services.platform.pages import read_page
+from services.platform.requests import Request
+from services.platform.stores import Stores
+from sluice.errors import InvalidArgument
+from sluice.names import ApiKeyName, ProjectName
+from sluice.v1 import project_pb2 as pb
+from sluice.v1.project_pb2_grpc import ProjectServiceServicer
+
+
+class ProjectServicer(ProjectServiceServicer):
+    """Projects and their API keys."""
+
+    def __init__(self, stores: Stores, keys: KeyStore) -> None:
+        self._stores = stores
+        self._keys = keys
+
+    async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
+        """Create a project."""
+        once = Request.of("CreateProject", request.request_id, messages.asked(request))
+        display_name = request.project.display_name
+        made = await create_project(self._stores, once, request.project_id, display_name)
+        return messages.project(made)
+
+    async def GetProject(self, request: pb.GetProjectRequest, context: Any) -> pb.Project:
+        """Read one project."""
+        return messages.project(await get_project(self._stores, ProjectName.parse(request.name)))
+
+    async def ListProjects(
+        self, request: pb.ListProjectsRequest, context: Any
+    ) -> pb.ListProjectsResponse:
+        """List the projects that the key may see."""
+        page = read_page(request.page_size, request.page_token, "ListProjects")
+        found, token = await list_projects(self._stores, current_caller(), page)
+        return pb.ListProjectsResponse(projects=map(messages.project, found), next_page_token=token)
+
+    async def CreateApiKey(
+        self, request: pb.CreateApiKeyRequest, context: Any
+    ) -> pb.CreateApiKeyResponse:
+        """Create an API key of a project."""
+        parent = ProjectName.parse(request.parent, "parent")
+        await get_project(self._stores, parent)
+        scopes = _scopes(request.api_key)
+        made = await self._keys.create(parent.project, request.api_key.display_name, scopes)
+        return pb.CreateApiKeyResponse(api_key=messages.api_key(made.record), secret=made.token)
+
+    async def ListApiKeys(
+        self, request: pb.ListApiKeysRequest, context: Any
+    ) -> pb.ListApiKeysResponse:
+        """List the keys of a project."""
+        parent = ProjectName.parse(request.parent, "parent")
+        await get_project(self._stores, parent)
+        page = read_page(request.page_size, request.page_token, "ListApiKeys", request.parent)
+        found = await self._keys.list(parent.project, after=page.after, limit=page.size + 1)
+        kept, token = page.cut(found, lambda known: known.id)
+        return pb.ListApiKeysResponse(api_keys=map(messages.api_key, kept), next_page_token=token)
+
+    async def DeleteApiKey(self, request: pb.DeleteApiKeyRequest, context: Any) -> Empty:
+        """Revoke a key."""
+        name = ApiKeyName.parse(request.name)
+        await self._keys.delete(name.project, name.key)
+        return Empty()
+
+
+def _scopes(message: pb.ApiKey) -> list[Scope]:
+    for index, number in enumerate(message.scopes):
+        if number not in messages.SCOPES:
+            problem = f"{number} is none of SCOPE_LOG, SCOPE_REVIEW, SCOPE_ADMIN"
+            raise InvalidArgument.of(f"api_key.scopes[{index}]", problem)
+    return [messages.SCOPES[number] for number in message.scopes]

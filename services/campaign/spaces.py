@@ -1,0 +1,90 @@
+"""Spaces: the vectors that may be compared, and what is ordinary among them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.campaign.documents import find, read_page
+from services.campaign.projects import get_project
+from services.campaign.records import Space, now_us, space_key
+from services.campaign.text import check_text
+from services.ledger.interface import Transaction
+from services.platform.pages import Page
+from services.platform.records import encode, prefix
+from services.platform.stores import Stores
+from sluice.errors import InvalidArgument
+from sluice.names import ProjectName
+from sluice.scoring import build_basis
+
+BACKGROUND_BYTES_MAX: Final = 512 * 2**20
+
+
+async def set_background(
+    stores: Stores,
+    project: ProjectName,
+    model_id: str,
+    chunks: AsyncIterable[NDArray[np.float32]],
+    *,
+    bytes_max: int = BACKGROUND_BYTES_MAX,
+) -> Space:
+    """Give a space its background, rows `(rows, dimension) float32` in any number of chunks.
+
+    Raises InvalidArgument for rows of different dimensions, rows without direction, too few of
+    them, or more than `bytes_max`.
+    """
+    check_text(model_id, "model_id", needed=True)
+    await get_project(stores, project)
+    rows = await _gather(chunks, bytes_max)
+    basis = await asyncio.to_thread(build_basis, rows)
+    digest = await stores.blobs.put(await asyncio.to_thread(basis.to_bytes))
+    space = Space(
+        model_id=model_id,
+        dimension=rows.shape[1],
+        basis_digest=digest,
+        background_count=len(rows),
+        background_us=now_us(),
+    )
+    where = space_key(model_id, space.dimension)
+    # Whatever background it had before, this one is newer.
+    await stores.ledger.commit(Transaction(project.project, puts={where: encode(space)}))
+    return space
+
+
+async def find_space(stores: Stores, project: str, model_id: str, dimension: int) -> Space:
+    """A space; one without background if no vector of it has come yet."""
+    found = await find(stores.ledger, project, space_key(model_id, dimension), Space)
+    return found.record if found else Space(model_id=model_id, dimension=dimension)
+
+
+async def list_spaces(stores: Stores, project: ProjectName, page: Page) -> tuple[list[Space], str]:
+    """A page of the spaces of a project, and the next one's token."""
+    await get_project(stores, project)
+    return await read_page(stores.ledger, project.project, prefix("space"), Space, page)
+
+
+async def _gather(
+    chunks: AsyncIterable[NDArray[np.float32]], bytes_max: int
+) -> NDArray[np.float32]:
+    # Bytes grow in place, where a list of arrays would need twice the memory to be joined.
+    gathered, dimension = bytearray(), 0
+    async for chunk in chunks:
+        dimension = dimension or chunk.shape[1]
+        if chunk.shape[1] != dimension:
+            raise InvalidArgument.of(
+                "embeddings",
+                f"dimension {chunk.shape[1]} after rows of dimension {dimension}",
+                reason="SPACE_MISMATCH",
+            )
+        if len(gathered) + chunk.nbytes > bytes_max:
+            raise InvalidArgument.of(
+                "embeddings", f"more than {bytes_max} bytes of rows", reason="TOO_LARGE"
+            )
+        gathered += chunk.tobytes()
+    if not dimension:
+        raise InvalidArgument.of("embeddings", "no rows at all")
+    return np.frombuffer(gathered, np.float32).reshape(-1, dimension)

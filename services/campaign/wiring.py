@@ -1,0 +1,21 @@
+"""What a process runs to serve projects, datasets, issues and campaigns."""
+
+from __future__ import annotations
+
+from services.campaign.servicer.campaigns import CampaignServicer
+from services.campaign.servicer.datasets import DatasetServicer
+from services.campaign.servicer.issues import IssueServicer
+from services.campaign.servicer.projects import ProjectServicer
+from services.platform.draining import Draining
+from services.platform.keys import KeyStore
+from services.platform.stores import Stores
+
+
+def servicers(stores: Stores, keys: KeyStore, draining: Draining) -> list[object]:
+    """The servicers of ProjectService, DatasetService, IssueService and CampaignService."""
+    return [
+        ProjectServicer(stores, keys),
+        DatasetServicer(stores),
+        IssueServicer(stores),
+        CampaignServicer(stores, draining),
+    ]
