@@ -32,7 +32,7 @@ class Draining:
         stop = asyncio.ensure_future(self._started.wait())
         iterator = aiter(items)
         try:
-            while not stop.done():
+            while not self._started.is_set():
                 item = asyncio.ensure_future(anext(iterator))
                 try:
                     await asyncio.wait({stop, item}, return_when=asyncio.FIRST_COMPLETED)

@@ -30,7 +30,6 @@ def configure(settings: Settings) -> None:
             logging.getLevelNamesMapping()[settings.log_level.upper()]
         ),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import (
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     """Where to listen: an address of this machine, 0.0.0.0 for all."""
 
-    port: int = Field(50_050, ge=0, le=65_535)
+    port: Annotated[int, Field(ge=0, le=65_535)] = 50_050
     """The port to listen on; 0: any that is free."""
 
     data_dir: Path = Path("sluice-data")
@@ -36,13 +36,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least level of records that are written."""
 
-    grace_s: float = Field(10, ge=0)
+    grace_s: Annotated[float, Field(ge=0)] = 10
     """How long calls may go on once the server is told to stop, seconds."""
 
-    blas_threads: int = Field(0, ge=0)
+    blas_threads: Annotated[int, Field(ge=0)] = 0
     """Threads of one matrix product; 0: as many as the linear algebra library likes."""
 
-    model_cache_bytes_max: int = Field(512 * MIB, ge=0)
+    models_bytes_max: Annotated[int, Field(ge=0)] = 512 * MIB
     """Memory for scoring models and bases that were used last, bytes."""
 
     pepper: SecretStr | None = None
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     internal_key: SecretStr | None = None
     """What services send each other; without one, it is made at each start."""
 
-    streams_per_key_max: int = Field(64, ge=1)
+    streams_per_key_max: Annotated[int, Field(ge=1)] = 64
     """Streams that one API key may have open."""
 
     @classmethod

@@ -1,0 +1,97 @@
+"""Who may call what."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
+
+from services.platform.access import RULES, Reach
+from services.platform.keys import Scope
+from services.platform.registry import FILES, services
+from sluice import v1
+
+
+def methods() -> dict[str, MethodDescriptor]:
+    """Every method of the API by its full name."""
+    return {
+        f"/{service.full_name}/{method.name}": method
+        for service in services().values()
+        for method in service.methods
+    }
+
+
+def test_every_method_has_a_rule() -> None:
+    """No method of the API is missing from the table, and the table names no other."""
+    assert methods().keys() == RULES.keys()
+
+
+def test_every_service_is_known() -> None:
+    """Every proto file that declares a service is looked at by the test above."""
+    names = [entry.name for entry in files(v1).iterdir()]
+    stubs = {name.removesuffix("_grpc.py") for name in names if name.endswith("_pb2_grpc.py")}
+    known = {file.__name__.rpartition(".")[2] for file in FILES}
+
+    assert stubs == known
+
+
+def test_every_request_says_its_project() -> None:
+    """The field that a rule takes the project from exists in the request, and is text."""
+    for name, method in methods().items():
+        path = RULES[name].project
+        if isinstance(path, Reach):
+            continue
+        message: Descriptor | None = method.input_type
+        *parents, last = path.split(".")
+        for parent in parents:
+            assert message is not None
+            message = message.fields_by_name[parent].message_type
+        assert message is not None
+        field = message.fields_by_name[last]
+        assert field.type == field.TYPE_STRING, name
+
+
+def test_two_methods_only_are_about_no_project() -> None:
+    """Only creating and listing projects do without a project; creating is the admin's alone."""
+    reaching = {
+        name: rule.project for name, rule in RULES.items() if isinstance(rule.project, Reach)
+    }
+
+    assert {
+        "/sluice.v1.ProjectService/CreateProject": Reach.ALL_PROJECTS,
+        "/sluice.v1.ProjectService/ListProjects": Reach.OWN_PROJECTS,
+    } == reaching
+
+
+def test_an_admin_may_do_all() -> None:
+    """Every method is open to the scope admin."""
+    assert all(Scope.ADMIN in rule.scopes for rule in RULES.values())
+
+
+def test_loggers_can_do_their_work_and_no_more() -> None:
+    """The scope log is what scopes of the API say: read campaigns and models, score, submit."""
+    open_to_log = {name.split("/")[2] for name, rule in RULES.items() if Scope.LOG in rule.scopes}
+
+    assert {
+        "GetProject",
+        "ListProjects",
+        "GetCampaign",
+        "ListCampaigns",
+        "GetVersion",
+        "ListVersions",
+        "GetScoringModel",
+        "WatchActiveVersions",
+        "SetBackground",
+        "ListSpaces",
+        "ScoreFrames",
+        "StreamScores",
+        "Submit",
+    } == open_to_log
+
+
+def test_reviewers_read_everything() -> None:
+    """The scope review opens every reading method but the listing of keys."""
+    reading = {name for name in RULES if name.split("/")[2].startswith(("Get", "List", "Watch"))}
+    refused = {name.split("/")[2] for name in reading if Scope.REVIEW not in RULES[name].scopes}
+
+    assert {"ListApiKeys"} == refused
