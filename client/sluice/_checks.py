@@ -1,0 +1,84 @@
+"""Checks that the typed objects share; each names the field and its value."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from sluice.errors import InvalidArgument
+from sluice.limits import ID_BYTES_MAX, URL_BYTES_MAX
+
+
+def check_text(
+    field: str, value: str, bytes_max: int = ID_BYTES_MAX, *, empty: bool = False
+) -> None:
+    """Refuse a text that is too long, cannot be UTF-8, or is empty where it may not be."""
+    if not value and not empty:
+        raise InvalidArgument.of(field, f"is empty; 1 to {bytes_max:,} bytes are accepted")
+    try:
+        size_bytes = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidArgument.of(field, f"{value!r} cannot be encoded as UTF-8") from None
+    if size_bytes > bytes_max:
+        raise InvalidArgument.of(
+            field,
+            f"{value[:32]!r}… has {size_bytes:,} bytes; at most {bytes_max:,} are accepted",
+            reason="TOO_LARGE",
+        )
+
+
+def check_url(field: str, value: str) -> None:
+    """Refuse an empty or too long reference to a file."""
+    check_text(field, value, URL_BYTES_MAX)
+
+
+def check_finite(field: str, value: float) -> None:
+    """Refuse NaN and infinity."""
+    if not math.isfinite(value):
+        raise InvalidArgument.of(field, f"{value} is not a finite number")
+
+
+def check_positive(field: str, value: float) -> None:
+    """Refuse what is not a finite number over 0."""
+    check_finite(field, value)
+    if value <= 0:
+        raise InvalidArgument.of(field, f"{value} is not over 0")
+
+
+def check_unique(field: str, what: str, values: Iterable[str]) -> None:
+    """Refuse a value that stands twice."""
+    value, count = max(Counter(values).items(), key=lambda item: item[1], default=("", 0))
+    if count > 1:
+        raise InvalidArgument.of(field, f"{what} {value!r} stands {count} times")
+
+
+def check_time(field: str, value: datetime | None) -> None:
+    """Refuse a time without a zone: nobody could tell when it was."""
+    if value is not None and value.tzinfo is None:
+        raise InvalidArgument.of(
+            field, f"{value.isoformat()} has no time zone; for UTC add tzinfo=datetime.UTC"
+        )
+
+
+def to_timestamp(value: datetime | None) -> Timestamp | None:
+    """The message of a time, None for none."""
+    if value is None:
+        return None
+    timestamp = Timestamp()
+    timestamp.FromDatetime(value.astimezone(UTC))
+    return timestamp
+
+
+def from_timestamp(field: str, message: Timestamp) -> datetime:
+    """The time of a message, UTC, to the microsecond."""
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        problem = (
+            f"{message.seconds} s and {message.nanos} ns are no time between the years 1 and 9999"
+        )
+        raise InvalidArgument.of(field, problem) from None

@@ -1,0 +1,183 @@
+"""Frames: one capture each, with what its sensors recorded and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.message import DecodeError
+
+from sluice._checks import (
+    check_finite,
+    check_text,
+    check_time,
+    check_unique,
+    from_timestamp,
+    to_timestamp,
+)
+from sluice.errors import DataLoss, InvalidArgument
+from sluice.labels import Box2D, Label
+from sluice.limits import FRAME_BYTES_MAX, METADATA_PAIRS_MAX
+from sluice.sensors import SensorData
+from sluice.v1 import frame_pb2
+
+MetadataValue = str | int | float | bool
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INTEGER_BITS = 63
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One capture; its id is unique in the project.
+
+    `capture_time` must have a time zone; None when it is not known. Made by a caller it is not
+    checked; `check` is, and both directions of the wire are.
+    """
+
+    id: str
+    capture_time: datetime | None = None
+    device: str = ""
+    sensors: tuple[SensorData, ...] = ()
+    labels: tuple[Label, ...] = ()
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+
+    @property
+    def capture_time_us(self) -> int | None:
+        """The capture time in microseconds since 1970, UTC; None when it is not known."""
+        if self.capture_time is None:
+            return None
+        return (self.capture_time - _EPOCH) // timedelta(microseconds=1)
+
+    def check(self, path: str = "frame") -> None:
+        """Raise InvalidArgument naming what is wrong, and where below `path`."""
+        check_text(f"{path}.id", self.id)
+        check_text(f"{path}.device", self.device, empty=True)
+        check_time(f"{path}.capture_time", self.capture_time)
+        for index, sensor in enumerate(self.sensors):
+            sensor.check(f"{path}.sensors[{index}]")
+        check_unique(f"{path}.sensors", "sensor_id", [s.sensor_id for s in self.sensors])
+        for index, label in enumerate(self.labels):
+            label.check(f"{path}.labels[{index}]")
+            self._check_box(f"{path}.labels[{index}].box_2d", label)
+        check_unique(f"{path}.labels", "label id", [label.id for label in self.labels])
+        _check_metadata(f"{path}.metadata", self.metadata)
+
+    def _check_box(self, path: str, label: Label) -> None:
+        """Refuse a box outside its image, where the image's size is known."""
+        if not isinstance(label.shape, Box2D):
+            return
+        for sensor in self.sensors:
+            if sensor.sensor_id == label.sensor_id and sensor.width and sensor.height:
+                label.shape.check_inside(path, sensor.width, sensor.height)
+
+    def to_proto(self, path: str = "frame") -> frame_pb2.Frame:
+        """The message that says the same; InvalidArgument for a frame that is not right."""
+        self.check(path)
+        return frame_pb2.Frame(
+            id=self.id,
+            capture_time=to_timestamp(self.capture_time),
+            device=self.device,
+            sensors=[sensor.to_proto() for sensor in self.sensors],
+            labels=[label.to_proto() for label in self.labels],
+            metadata={key: _value_to_proto(value) for key, value in self.metadata.items()},
+        )
+
+    @classmethod
+    def from_proto(cls, message: frame_pb2.Frame, path: str = "frame") -> Frame:
+        """The frame that a message holds; InvalidArgument for one that is not right."""
+        size_bytes = message.ByteSize()
+        if size_bytes > FRAME_BYTES_MAX:
+            raise InvalidArgument.of(
+                path,
+                f"frame {message.id[:32]!r} has {size_bytes:,} bytes; at most "
+                f"{FRAME_BYTES_MAX:,} are accepted",
+                reason="TOO_LARGE",
+            )
+        frame = cls._read(message, path)
+        frame.check(path)
+        return frame
+
+    @classmethod
+    def _read(cls, message: frame_pb2.Frame, path: str) -> Frame:
+        capture_time = None
+        if message.HasField("capture_time"):
+            capture_time = from_timestamp(f"{path}.capture_time", message.capture_time)
+        return cls(
+            id=message.id,
+            capture_time=capture_time,
+            device=message.device,
+            sensors=tuple(
+                SensorData.from_proto(sensor, f"{path}.sensors[{index}]")
+                for index, sensor in enumerate(message.sensors)
+            ),
+            labels=tuple(
+                Label.from_proto(label, f"{path}.labels[{index}]")
+                for index, label in enumerate(message.labels)
+            ),
+            metadata={
+                key: _value_from_proto(value, f"{path}.metadata[{key!r}]")
+                for key, value in message.metadata.items()
+            },
+        )
+
+    def to_bytes(self) -> bytes:
+        """The form that frames are stored in; equal frames give equal bytes."""
+        return self.to_proto().SerializeToString(deterministic=True)
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Frame:
+        """The frame that `to_bytes` was called on; DataLoss if `stored` is not one."""
+        try:
+            return cls._read(frame_pb2.Frame.FromString(stored), "frame")
+        except (DecodeError, InvalidArgument) as error:
+            raise DataLoss(f"a stored frame cannot be read: {error}") from error
+
+
+def _check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
+    if len(metadata) > METADATA_PAIRS_MAX:
+        raise InvalidArgument.of(
+            path,
+            f"has {len(metadata)} pairs; at most {METADATA_PAIRS_MAX} are accepted",
+            reason="TOO_LARGE",
+        )
+    for key, value in metadata.items():
+        check_text(f"{path} key", key)
+        _check_value(f"{path}[{key!r}]", value)
+
+
+def _check_value(path: str, value: object) -> None:
+    match value:
+        case bool() | str():
+            pass
+        case int():
+            if value.bit_length() > _INTEGER_BITS:
+                raise InvalidArgument.of(path, f"{value} needs more than 64 bits")
+        case float():
+            check_finite(path, value)
+        case _:
+            raise InvalidArgument.of(
+                path,
+                f"{value!r} is a {type(value).__name__}; str, int, float and bool are accepted",
+            )
+
+
+def _value_to_proto(value: MetadataValue) -> frame_pb2.MetadataValue:
+    match value:
+        case bool():
+            return frame_pb2.MetadataValue(flag=value)
+        case int():
+            return frame_pb2.MetadataValue(integer=value)
+        case float():
+            return frame_pb2.MetadataValue(number=value)
+        case str():
+            return frame_pb2.MetadataValue(text=value)
+
+
+def _value_from_proto(message: frame_pb2.MetadataValue, path: str) -> MetadataValue:
+    kind = message.WhichOneof("kind")
+    if kind is None:
+        raise InvalidArgument.of(path, "has no value; one must be set")
+    value: MetadataValue = getattr(message, kind)
+    return value

@@ -1,0 +1,29 @@
+"""The limits of the API: what the client checks before it sends, and servers refuse."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DIMENSION_MIN: Final = 2
+DIMENSION_MAX: Final = 8_192
+
+BATCH_ROWS_MAX: Final = 4_096
+"""Vectors, or frames seen, in one batch."""
+
+BATCH_BYTES_MAX: Final = 8 * 2**20
+"""Bytes of the vectors in one message."""
+
+BATCH_MATCHES_MAX: Final = 16_384
+"""Scores of matches in one batch: a frame that matches two campaigns has two."""
+
+FRAME_BYTES_MAX: Final = 64 * 2**10
+"""Bytes of a frame as a message."""
+
+METADATA_PAIRS_MAX: Final = 64
+"""Pairs in a frame's metadata."""
+
+ID_BYTES_MAX: Final = 256
+"""Bytes of an id or a name, as UTF-8."""
+
+URL_BYTES_MAX: Final = 4_096
+"""Bytes of a URL, as UTF-8."""

@@ -1,0 +1,70 @@
+"""What the sensors of a frame recorded, by reference: Sluice never copies a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from sluice._checks import check_text, check_time, check_url, from_timestamp, to_timestamp
+from sluice.errors import InvalidArgument
+from sluice.v1 import frame_pb2
+
+
+class MediaType(IntEnum):
+    """What kind of file a sensor recorded; numbered as in the API."""
+
+    IMAGE = 1
+    POINT_CLOUD = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorData:
+    """One file of one sensor: where it lies, and for images how large it is, in pixels.
+
+    `width` and `height` are 0 when not known; `capture_time` is the frame's when None.
+    """
+
+    sensor_id: str
+    url: str
+    media_type: MediaType = MediaType.IMAGE
+    capture_time: datetime | None = None
+    width: int = 0
+    height: int = 0
+
+    def check(self, field: str) -> None:
+        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        check_text(f"{field}.sensor_id", self.sensor_id)
+        check_url(f"{field}.url", self.url)
+        check_time(f"{field}.capture_time", self.capture_time)
+
+    def to_proto(self) -> frame_pb2.SensorData:
+        """The message that says the same."""
+        return frame_pb2.SensorData(
+            sensor_id=self.sensor_id,
+            url=self.url,
+            media_type=frame_pb2.MediaType.Name(self.media_type),
+            capture_time=to_timestamp(self.capture_time),
+            width=self.width,
+            height=self.height,
+        )
+
+    @classmethod
+    def from_proto(cls, message: frame_pb2.SensorData, field: str) -> SensorData:
+        """The data that a message holds; InvalidArgument for a media type that is not known."""
+        try:
+            media_type = MediaType(message.media_type or MediaType.IMAGE)
+        except ValueError:
+            problem = f"{message.media_type} is not a known media type"
+            raise InvalidArgument.of(f"{field}.media_type", problem) from None
+        capture_time = None
+        if message.HasField("capture_time"):
+            capture_time = from_timestamp(f"{field}.capture_time", message.capture_time)
+        return cls(
+            sensor_id=message.sensor_id,
+            url=message.url,
+            media_type=media_type,
+            capture_time=capture_time,
+            width=message.width,
+            height=message.height,
+        )

@@ -1,0 +1,124 @@
+"""The scores of a batch, summed up: what the funnel needs of the frames that did not match."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.errors import InvalidArgument
+from sluice.v1 import ingest_pb2
+
+BINS = 64
+"""Bins of the histogram, over 0…1."""
+
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The scores of one batch under one campaign version.
+
+    `campaign` is the resource name. `minimum` and `maximum` are 0 when `count` is.
+    """
+
+    campaign: str
+    version: int
+    model_digest: str
+    count: int
+    total: float
+    sum_squares: float
+    minimum: float
+    maximum: float
+    histogram: tuple[int, ...]
+
+    def to_proto(self) -> ingest_pb2.Tally:
+        """The message that says the same."""
+        return ingest_pb2.Tally(
+            campaign=self.campaign,
+            version=self.version,
+            model_digest=self.model_digest,
+            count=self.count,
+            sum=self.total,
+            sum_squares=self.sum_squares,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            histogram=self.histogram,
+        )
+
+    @classmethod
+    def from_proto(cls, message: ingest_pb2.Tally, field: str) -> Tally:
+        """The tally that a message holds; InvalidArgument for one that contradicts itself."""
+        tally = cls(
+            campaign=message.campaign,
+            version=message.version,
+            model_digest=message.model_digest,
+            count=message.count,
+            total=message.sum,
+            sum_squares=message.sum_squares,
+            minimum=message.minimum if message.count else 0.0,
+            maximum=message.maximum if message.count else 0.0,
+            histogram=tuple(message.histogram),
+        )
+        tally.check(field)
+        return tally
+
+    def check(self, field: str) -> None:
+        """Raise InvalidArgument naming what contradicts what, below `field`."""
+        if len(self.histogram) != BINS or sum(self.histogram) != self.count:
+            raise InvalidArgument.of(
+                f"{field}.histogram",
+                f"has {len(self.histogram)} bins that sum up to {sum(self.histogram)}; "
+                f"{BINS} bins and {self.count} scores are expected",
+            )
+        if not 0 <= self.minimum <= self.maximum <= 1:  # false for NaN too
+            raise InvalidArgument.of(
+                f"{field}.minimum", f"{self.minimum} to {self.maximum} is no range in 0…1"
+            )
+        self._check_sum(f"{field}.sum", self.total, self.minimum, self.maximum)
+        self._check_sum(f"{field}.sum_squares", self.sum_squares, self.minimum**2, self.maximum**2)
+
+    def _check_sum(self, field: str, value: float, least: float, greatest: float) -> None:
+        slack = _SUM_TOLERANCE * (self.count + 1)
+        low, high = self.count * least - slack, self.count * greatest + slack
+        if not (math.isfinite(value) and low <= value <= high):
+            raise InvalidArgument.of(
+                field, f"{value} is not possible for {self.count} scores of {least}…{greatest}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBy:
+    """What made one column of scores: the campaign's resource name, version and model."""
+
+    campaign: str
+    version: int
+    model_digest: str
+
+
+def tally_scores(scores: NDArray[np.float64], scored_by: Sequence[ScoredBy]) -> list[Tally]:
+    """Sum up `(frames, versions) float64` scores, one tally for each column."""
+    frames, versions = scores.shape
+    columns = np.arange(versions) * BINS
+    bins = np.minimum((scores * BINS).astype(np.intp), BINS - 1) + columns
+    histogram = np.bincount(bins.ravel(), minlength=versions * BINS).reshape(versions, BINS)
+    totals, squares = scores.sum(axis=0), np.square(scores).sum(axis=0)
+    least = scores.min(axis=0) if frames else np.zeros(versions)
+    greatest = scores.max(axis=0) if frames else np.zeros(versions)
+    return [
+        Tally(
+            campaign=by.campaign,
+            version=by.version,
+            model_digest=by.model_digest,
+            count=frames,
+            total=float(totals[column]),
+            sum_squares=float(squares[column]),
+            minimum=float(least[column]),
+            maximum=float(greatest[column]),
+            histogram=tuple(histogram[column].tolist()),
+        )
+        for column, by in enumerate(scored_by)
+    ]

@@ -1,0 +1,123 @@
+"""Vectors on the wire: packed, and read without a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sluice._checks import check_text
+from sluice.errors import InvalidArgument
+from sluice.limits import BATCH_BYTES_MAX, BATCH_ROWS_MAX, DIMENSION_MAX, DIMENSION_MIN
+from sluice.v1 import frame_pb2
+
+_FLOAT32 = np.dtype("<f4")
+
+
+def pack(vectors: ArrayLike) -> frame_pb2.Tensor:
+    """The message of `(rows, dimension)` vectors, as float32."""
+    rows = np.ascontiguousarray(vectors, _FLOAT32)
+    if rows.ndim != 2:
+        raise InvalidArgument.of("embeddings", f"has {rows.ndim} axes, not rows and dimension")
+    return frame_pb2.Tensor(dimension=rows.shape[1], data=rows.tobytes())
+
+
+def unpack(
+    tensor: frame_pb2.Tensor, field: str, *, rows_max: int = BATCH_ROWS_MAX
+) -> NDArray[np.float32]:
+    """The `(rows, dimension) float32` vectors of a message: a read-only view of its bytes.
+
+    Raises InvalidArgument naming `field` for a dimension, a length or a number of rows that is not
+    accepted. Whether the values are finite is for `sluice.scoring.normalise` to say.
+    """
+    dimension, size_bytes = tensor.dimension, len(tensor.data)
+    if not DIMENSION_MIN <= dimension <= DIMENSION_MAX:
+        raise InvalidArgument.of(
+            f"{field}.dimension", f"{dimension} is not in {DIMENSION_MIN}…{DIMENSION_MAX:,}"
+        )
+    row_bytes = dimension * _FLOAT32.itemsize
+    if size_bytes % row_bytes:
+        raise InvalidArgument.of(
+            f"{field}.data",
+            f"{size_bytes:,} bytes are no whole rows of {dimension} float32 ({row_bytes:,} bytes)",
+        )
+    rows = size_bytes // row_bytes
+    for what, value, bound in (("rows", rows, rows_max), ("bytes", size_bytes, BATCH_BYTES_MAX)):
+        if value > bound:
+            raise InvalidArgument.of(
+                f"{field}.data", f"{value:,} {what} are more than {bound:,}", reason="TOO_LARGE"
+            )
+    return np.frombuffer(tensor.data, _FLOAT32).reshape(rows, dimension)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """Embeddings of a batch of frames: a frame has one row for itself, or for each crop, or both.
+
+    `vectors` is `(rows, dimension) float32`; `frame_of_row` is `(rows,)`, never falling, and
+    names every frame of the batch; `label_ids` says which crop each row is of, "" for the frame
+    itself.
+    """
+
+    model_id: str
+    vectors: NDArray[np.float32]
+    frame_of_row: NDArray[np.intp]
+    label_ids: Sequence[str]
+
+    @classmethod
+    def of_frames(cls, model_id: str, vectors: NDArray[np.float32]) -> Embeddings:
+        """One row for each frame."""
+        return cls(model_id, vectors, np.arange(len(vectors)), [""] * len(vectors))
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames there are."""
+        return int(self.frame_of_row[-1]) + 1 if len(self.frame_of_row) else 0
+
+    @property
+    def one_row_each(self) -> bool:
+        """Whether row i belongs to frame i."""
+        return self.frame_count == len(self.vectors)
+
+    def to_proto(self) -> frame_pb2.Embeddings:
+        """The message that says the same; columns that say nothing are left empty."""
+        return frame_pb2.Embeddings(
+            model_id=self.model_id,
+            tensor=pack(self.vectors),
+            frame_indices=[] if self.one_row_each else self.frame_of_row.tolist(),
+            label_ids=self.label_ids if any(self.label_ids) else [],
+        )
+
+    @classmethod
+    def from_proto(cls, message: frame_pb2.Embeddings, field: str = "embeddings") -> Embeddings:
+        """The embeddings that a message holds; InvalidArgument naming what is not right."""
+        check_text(f"{field}.model_id", message.model_id)
+        vectors = unpack(message.tensor, f"{field}.tensor")
+        _check_column(f"{field}.frame_indices", len(message.frame_indices), len(vectors))
+        _check_column(f"{field}.label_ids", len(message.label_ids), len(vectors))
+        frame_of_row = np.arange(len(vectors))
+        if message.frame_indices:
+            frame_of_row = np.array(message.frame_indices, np.intp)
+            _check_frames(f"{field}.frame_indices", frame_of_row)
+        label_ids = list(message.label_ids) or [""] * len(vectors)
+        return cls(message.model_id, vectors, frame_of_row, label_ids)
+
+
+def _check_column(field: str, length: int, rows: int) -> None:
+    if length not in (0, rows):
+        raise InvalidArgument.of(field, f"has {length} entries for {rows} rows; none or all")
+
+
+def _check_frames(field: str, frame_of_row: NDArray[np.intp]) -> None:
+    """Refuse indices that do not begin at 0, fall, or leave a frame out."""
+    steps = np.diff(frame_of_row, prepend=-1)
+    wrong = np.flatnonzero((steps < 0) | (steps > 1))
+    if frame_of_row[0] != 0:
+        wrong = np.array([0])
+    if wrong.size:
+        row = int(wrong[0])
+        raise InvalidArgument.of(
+            f"{field}[{row}]", f"{frame_of_row[row]} does not go on from the row before, from 0"
+        )
