@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final, TypeVar
 
 from sluice.errors import Unavailable
@@ -23,11 +23,12 @@ class Draining:
         """Tell all streams to end."""
         self._started.set()
 
-    async def until(self, items: AsyncIterator[_Item]) -> AsyncIterator[_Item]:
+    async def until(self, items: AsyncIterator[_Item]) -> AsyncGenerator[_Item]:
         """The same items, until the server is to stop; then errors.Unavailable.
 
         A handler that iterates its requests through this finishes what it has read. What waits
-        for the next item is cancelled, so `items` may be a generator that sleeps.
+        for the next item is cancelled, so `items` may be a generator that sleeps; like this one,
+        it is closed at the end.
         """
         stop = asyncio.ensure_future(self._started.wait())
         iterator = aiter(items)
@@ -42,9 +43,12 @@ class Draining:
                     return
                 finally:
                     item.cancel()
+                    await asyncio.wait([item])
             raise stopping()
         finally:
             stop.cancel()
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
 
 
 def stopping() -> Unavailable:

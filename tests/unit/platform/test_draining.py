@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
@@ -67,3 +68,20 @@ async def test_errors_of_the_stream_pass() -> None:
 
     with pytest.raises(ValueError, match="as it is"):
         [item async for item in Draining().until(failing())]
+
+
+async def test_closing_the_stream_closes_its_items() -> None:
+    """Who stops reading early closes the generator that the items come from, at once."""
+    closed = asyncio.Event()
+
+    async def endless() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.set()
+
+    async with aclosing(Draining().until(endless())) as items:
+        assert 0 == await anext(items)
+        assert not closed.is_set()
+    assert closed.is_set()
