@@ -1,0 +1,59 @@
+"""Errors are the same class with the same details on both sides, and any gRPC tool can read them."""
+
+from __future__ import annotations
+
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+from sluice import errors
+from sluice.v1 import errors_pb2
+
+CLASSES = [
+    cls for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, errors.SluiceError) and cls is not errors.SluiceError
+]  # fmt: skip
+
+
+def full(cls: type[errors.SluiceError]) -> errors.SluiceError:
+    """An error of that class with every detail."""
+    return cls(
+        "frame.id: is empty",
+        fields=[errors.FieldViolation("frame.id", "is empty")],
+        metadata={"expected_seq": "7"},
+        retry_after_s=1.5,
+    )
+
+
+def facts(error: errors.SluiceError) -> tuple[object, ...]:
+    """All that an error says."""
+    details = (error.message, error.reason, error.fields, error.metadata, error.retry_after_s)
+    return type(error), *details
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_class_survives_the_wire_and_storage(cls: type[errors.SluiceError]) -> None:
+    """What a service raises is what a client catches."""
+    assert facts(full(cls)) == facts(errors.from_status(errors.to_status(full(cls))))
+    assert facts(full(cls)) == facts(errors.loads(errors.dumps(full(cls))))
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_reasons_stand_in_the_proto(cls: type[errors.SluiceError]) -> None:
+    """The reason that a class has by default is one of the API's."""
+    assert f"ERROR_REASON_{cls.default_reason}" in errors_pb2.ErrorReason.keys()
+
+
+def test_googles_own_classes_read_the_details() -> None:
+    """The status is a google.rpc.Status, with details under google.rpc's own types."""
+    sent = errors.dumps(full(errors.Unavailable))
+    status = status_pb2.Status.FromString(sent)
+    info, bad, retry = (
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.RetryInfo(),
+    )
+    assert all(d.Unpack(m) for d, m in zip(status.details, (info, bad, retry), strict=True))
+    assert (14, "frame.id: is empty") == (status.code, status.message)
+    assert ("TRY_LATER", "sluice", "7") == (info.reason, info.domain, info.metadata["expected_seq"])
+    assert "frame.id" == bad.field_violations[0].field
+    assert 1_500 == retry.retry_delay.ToMilliseconds()

@@ -1,0 +1,97 @@
+"""Vectors are read as they were packed, without a copy, and refused where they are not right."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from sluice.errors import InvalidArgument
+from sluice.hashes import frame_hashes
+from sluice.limits import BATCH_BYTES_MAX, BATCH_ROWS_MAX, DIMENSION_MAX
+from sluice.tensors import Embeddings, pack, unpack
+from sluice.v1 import frame_pb2
+
+matrices = arrays(np.float32, st.tuples(st.integers(0, 5), st.integers(2, 9)))
+
+
+@given(matrices)
+def test_vectors_survive_packing(vectors: np.ndarray) -> None:
+    """Every bit of a float32 vector comes back, NaN too: that is for others to refuse."""
+    unpacked = unpack(pack(vectors), "t")
+    assert vectors.tobytes() == unpacked.tobytes()
+    assert vectors.shape == unpacked.shape
+
+
+def test_unpacking_copies_nothing() -> None:
+    """The vectors are a read-only view of the message's bytes."""
+    unpacked = unpack(pack(np.ones((2, 3))), "t")
+    assert not unpacked.flags.writeable
+    assert not unpacked.flags.owndata
+
+
+@pytest.mark.parametrize(
+    ("tensor", "field", "named"),
+    [
+        (frame_pb2.Tensor(dimension=1, data=b"1234"), "t.dimension", "1 is not in 2"),
+        (frame_pb2.Tensor(dimension=DIMENSION_MAX + 1), "t.dimension", "8193"),
+        (frame_pb2.Tensor(dimension=2, data=b"123456789"), "t.data", "9 bytes"),
+        (frame_pb2.Tensor(dimension=2, data=bytes(8 * (BATCH_ROWS_MAX + 1))), "t.data", "4,097"),
+        (frame_pb2.Tensor(dimension=1024, data=bytes(BATCH_BYTES_MAX + 4096)), "t.data", "bytes"),
+    ],
+)
+def test_a_tensor_that_is_not_right_is_refused(
+    tensor: frame_pb2.Tensor, field: str, named: str
+) -> None:
+    """Dimension, length and size are checked before anything is read."""
+    with pytest.raises(InvalidArgument) as refused:
+        unpack(tensor, field.split(".")[0])
+    assert field == refused.value.fields[0].field
+    assert named in refused.value.message
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=6), st.booleans())
+def test_embeddings_survive_the_wire(rows_of_frame: list[int], crops: bool) -> None:
+    """Frames keep their rows and crops, and columns that say nothing are not sent."""
+    frame_of_row = np.repeat(np.arange(len(rows_of_frame)), rows_of_frame)
+    labels = [f"l{row}" if crops else "" for row in range(len(frame_of_row))]
+    sent = Embeddings("m", np.ones((len(frame_of_row), 2), "f4"), frame_of_row, labels)
+    message = sent.to_proto()
+    received = Embeddings.from_proto(message)
+    np.testing.assert_array_equal(frame_of_row, received.frame_of_row)
+    assert (len(rows_of_frame), labels) == (received.frame_count, received.label_ids)
+    assert crops == bool(message.label_ids)
+    assert (max(rows_of_frame) > 1) == bool(message.frame_indices)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"model_id": ""}, "e.model_id"),
+        ({"frame_indices": [0]}, "e.frame_indices"),
+        ({"label_ids": ["a"]}, "e.label_ids"),
+        ({"frame_indices": [1, 1, 2]}, "e.frame_indices[0]"),
+        ({"frame_indices": [0, 2, 2]}, "e.frame_indices[1]"),
+        ({"frame_indices": [0, 1, 0]}, "e.frame_indices[2]"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(changes: dict[str, object], field: str) -> None:
+    """A column has an entry for each row; frames begin at 0, never fall and none is left out."""
+    message = Embeddings.of_frames("m", np.ones((3, 2), "f4")).to_proto()
+    for name, value in changes.items():
+        message.ClearField(name)
+        message.MergeFrom(frame_pb2.Embeddings(**{name: value}))
+    with pytest.raises(InvalidArgument) as refused:
+        Embeddings.from_proto(message, "e")
+    assert field == refused.value.fields[0].field
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"))))
+def test_hashes_are_sha256_prefixes(ids: list[str]) -> None:
+    """The hash of an id is what any language makes of its SHA-256."""
+    expected = [int.from_bytes(sha256(i.encode()).digest()[:8], "little") for i in ids]
+    assert expected == frame_hashes(ids).tolist()
