@@ -23,9 +23,9 @@ ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 numbers = st.floats(-1e6, 1e6)
 sizes = st.floats(1e-3, 1e6)
 times = st.datetimes(
-    datetime(1950, 1, 1),
-    datetime(2200, 1, 1),
-    timezones=st.just(UTC),  # noqa: DTZ001 - zones are drawn
+    datetime(1950, 1, 1),  # noqa: DTZ001 - hypothesis wants the bounds without zones
+    datetime(2200, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
 )
 zoned = st.builds(
     lambda time, minutes: time.astimezone(timezone(timedelta(minutes=minutes))),
@@ -35,7 +35,7 @@ zoned = st.builds(
 
 
 def _unit(numbers_drawn: list[float]) -> tuple[float, ...]:
-    vector = np.array(numbers_drawn) + [0, 0, 0, 10]
+    vector = np.add(numbers_drawn, [0, 0, 0, 10])
     return tuple((vector / np.linalg.norm(vector)).tolist())
 
 

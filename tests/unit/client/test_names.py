@@ -24,7 +24,7 @@ KINDS = [
 
 
 @given(st.sampled_from(KINDS), st.data())
-def test_names_hold_every_id(kind: type, data: st.DataObject) -> None:
+def test_names_hold_every_id(kind: type[names.ProjectName], data: st.DataObject) -> None:
     """A name with any ids is read as it was written, and has as many segments as its form."""
     name = kind(*(data.draw(ids) for _ in fields(kind)))
     assert name == kind.parse(str(name))

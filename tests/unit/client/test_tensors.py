@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_embeddings_survive_the_wire(rows_of_frame: list[int], crops: bool) -> N
         ({"frame_indices": [0, 1, 0]}, "e.frame_indices[2]"),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(changes: dict[str, object], field: str) -> None:
+def test_columns_that_do_not_fit_are_refused(changes: dict[str, Any], field: str) -> None:
     """A column has an entry for each row; frames begin at 0, never fall and none is left out."""
     message = Embeddings.of_frames("m", np.ones((3, 2), "f4")).to_proto()
     for name, value in changes.items():
