@@ -1,0 +1,76 @@
+"""`python -m demo`: the main job of Sluice on real frames, from start to report.
+
+Writes only `demo-data/` and `demo-report.json`, in the current directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+
+from demo.classifier import Failures, find_failures, train
+from demo.digits import LABELLED_OF_SCARCE_CLASS, LABELLED_PER_CLASS, write_digits
+from demo.frames import Source
+from demo.job import Job, Outcome
+from demo.report import Paths, Truth, tell, write_report
+from demo.sluiced import Server, running_sluiced
+from demo.team import open_project
+
+PATHS = Paths(work=Path("demo-data").resolve(), report=Path("demo-report.json").resolve())
+WIDTH_MIN = 110  # what the table of samples needs; a terminal may be wider, a pipe has no width
+
+
+def main() -> None:
+    """Make the frames, run the job against a server of its own, tell what came of it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _exit)
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH_MIN
+    source, failures = _prepare(console)
+    with running_sluiced(PATHS.data, PATHS.log) as server:
+        console.print(f"sluiced serves on {server.address}\n")
+        outcome = asyncio.run(_run(server, source, failures, console))
+    truth = Truth.of(source, failures)
+    tell(console, outcome, truth, PATHS)
+    write_report(outcome, truth, PATHS.report)
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    """End by raising, so that whatever was started is ended too."""
+    sys.exit(128 + number)
+
+
+def _prepare(console: Console) -> tuple[Source, Failures]:
+    """Write the frames, train the classifier, find where it fails; an earlier run is erased."""
+    shutil.rmtree(PATHS.work, ignore_errors=True)
+    digits = write_digits(PATHS.frames)
+    source = Source(digits, train(digits))
+    failures = find_failures(source.classifier, digits)
+    console.print(
+        f"{len(digits.truth):,} handwritten digits lie in {PATHS.frames}\n"
+        f"A classifier has learnt from {len(digits.labelled)} of them: {LABELLED_PER_CLASS} of "
+        f"each class, but {LABELLED_OF_SCARCE_CLASS} of one. It was tried on "
+        f"{len(digits.validation)} others whose labels are known, and fails most on "
+        f"[bold]{failures.class_id}[/]: {len(failures.frames)} of {failures.class_rows} are wrong. "
+        f"They are the issue; the other {len(digits.archive):,} frames are the unlabelled "
+        f"archive.\n",
+        highlight=False,
+    )
+    return source, failures
+
+
+async def _run(server: Server, source: Source, failures: Failures, console: Console) -> Outcome:
+    async with open_project(server.address, server.admin_key) as project:
+        return await Job(project, source, failures, console).run()
+
+
+if __name__ == "__main__":
+    main()

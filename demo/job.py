@@ -1,0 +1,146 @@
+"""The main job: from the frames that went wrong to more of their kind, and round again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from demo.classifier import MODEL_ID, Failures
+from demo.digits import SEED
+from demo.frames import Source, frame_id_of, number_of
+from demo.review import commit_version, get_funnel, list_samples, review, settled_funnel
+from demo.scan import Progress as ScanProgress
+from demo.scan import Scan
+from demo.team import Project, add_elements, create_issue, set_background, start_campaign
+from sluice.v1 import campaign_pb2, ingest_pb2
+
+# A basis of 64 components needs at least four rows for each.
+BACKGROUND_ROWS = 300
+# How much of the archive is scanned a second time: enough to meet many samples again.
+OVERLAP_SHARE = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """How a campaign stands after a scan: its funnel and all its samples, best first."""
+
+    funnel: ingest_pb2.Funnel
+    samples: list[ingest_pb2.Sample]
+
+    @property
+    def numbers(self) -> list[int]:
+        """The frame numbers of the samples."""
+        return [number_of(sample.frame.id) for sample in self.samples]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the job came to: after the first scan, the overlapping one, and that of version 2."""
+
+    first: Scanned
+    overlap: Scanned
+    second: Scanned
+    version: campaign_pb2.CampaignVersion
+
+
+class Job:
+    """One campaign for one issue, step by step."""
+
+    def __init__(
+        self, project: Project, source: Source, failures: Failures, console: Console
+    ) -> None:
+        self._project = project
+        self._source = source
+        self._failures = failures
+        self._console = console
+
+    async def run(self) -> Outcome:
+        """Do the whole job; RuntimeError where Sluice does not hold what it promises."""
+        archive = self._source.digits.archive
+        issue, campaign = await self._start()
+        first = await self._scan(campaign, archive, "scanning the archive")
+        part = archive[: round(len(archive) * OVERLAP_SHARE)]
+        overlap = await self._scan(campaign, part, "scanning a third of it again")
+        _check_overlap(first.funnel, overlap.funnel)
+        accepted = await self._review(campaign, first.samples)
+        await add_elements(self._project, issue, self._source.read(accepted, labelled=True))
+        probe = self._source.read(archive[:1]).vectors
+        version = await commit_version(self._project, campaign, probe)
+        second = await self._scan(campaign, archive, f"scanning all under version {version.number}")
+        return Outcome(first, overlap, second, version)
+
+    async def _start(self) -> tuple[str, str]:
+        """Make the issue and its campaign; returns their resource names."""
+        elements = self._source.read(self._failures.frames, labelled=True)
+        title = f"{self._failures.class_id} taken for something else"
+        issue = await create_issue(self._project, title, elements)
+        ordinary = np.random.default_rng(SEED).choice(
+            self._source.digits.archive, BACKGROUND_ROWS, replace=False
+        )
+        await set_background(self._project, self._source.read(ordinary).vectors)
+        campaign = await start_campaign(self._project, issue.name)
+        return issue.name, campaign.name
+
+    async def _scan(self, campaign: str, numbers: NDArray[np.intp], title: str) -> Scanned:
+        """Scan frames in a session of their own and wait until all matches are decided."""
+        scan = Scan(self._project.log, project=self._project.name, model_id=MODEL_ID, logger="demo")
+        with _progress(self._console) as bars:
+            bar = bars.add_task(title, total=len(numbers), collected=0)
+
+            async def show(progress: ScanProgress) -> None:
+                funnel = await get_funnel(self._project, campaign)
+                bars.update(bar, completed=progress.seen, collected=funnel.collected)
+
+            await scan.run(self._source.batches(numbers), show)
+            funnel = await settled_funnel(self._project, campaign)
+            bars.update(bar, collected=funnel.collected)
+        return Scanned(funnel, await list_samples(self._project, campaign))
+
+    async def _review(self, campaign: str, samples: list[ingest_pb2.Sample]) -> NDArray[np.intp]:
+        """Accept what is of the class and discard the rest; returns the numbers accepted.
+
+        The truth stands in for a person here, who would see it in the picture.
+        """
+        numbers = np.array([number_of(sample.frame.id) for sample in samples], np.intp)
+        right = self._source.digits.truth[numbers] == self._failures.class_id
+        await review(
+            self._project,
+            campaign,
+            accepted=[frame_id_of(number) for number in numbers[right]],
+            discarded=[frame_id_of(number) for number in numbers[~right]],
+        )
+        return np.asarray(numbers[right])
+
+
+def _check_overlap(before: ingest_pb2.Funnel, after: ingest_pb2.Funnel) -> None:
+    """Frames that come a second time are duplicates, and change no figure of different frames."""
+    if after.duplicate == before.duplicate:
+        raise RuntimeError(f"no duplicates were counted: {after}")
+    for name in ("distinct_seen", "collected", "collection_rate_distinct"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was != now:
+            raise RuntimeError(f"{name} was {was}, and is {now} after the same frames came again")
+
+
+class _Rate(ProgressColumn):
+    """Frames a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed or 0
+        return Text(f"{speed:,.0f} frames/s", style="dim")
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<34}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TextColumn("[bold]{task.fields[collected]}[/] collected"),
+        console=console,
+    )

@@ -1,0 +1,79 @@
+"""The contact sheet: the issue on the left, what was found for it on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+BACKGROUND, INK, FAINT = "#ffffff", "#1c2733", "#6b7885"
+WIDTH, HEIGHT = 1120, 560
+MARGIN = 32
+GAP = 8
+TOP = 104  # below the headings
+
+ELEMENT_SIDE = 56
+ELEMENTS_ACROSS, ELEMENTS_DOWN = 6, 6
+
+SAMPLE_SIDE = 72
+SAMPLES_ACROSS, SAMPLES_DOWN = 4, 4
+SAMPLES_LEFT = 476
+CELL_WIDTH, CELL_HEIGHT = 156, 108
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A sample to show: its picture, what the classifier took it for, its score, its neighbour."""
+
+    picture: Path
+    prediction: str
+    score: float
+    nearest: Path
+
+
+def draw_contact_sheet(elements: Sequence[Path], finds: Sequence[Find], target: Path) -> None:
+    """Write the sheet as a PNG file: some elements, and the best finds with what explains them."""
+    sheet = Image.new("RGB", (WIDTH, HEIGHT), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    shown = elements[: ELEMENTS_ACROSS * ELEMENTS_DOWN]
+    best = finds[: SAMPLES_ACROSS * SAMPLES_DOWN]
+    _head(draw, MARGIN, "The issue", f"{len(shown)} of {len(elements)} frames that went wrong")
+    _head(
+        draw, SAMPLES_LEFT, "Found for it", "score, and beside each the nearest frame of the issue"
+    )
+    for index, path in enumerate(shown):
+        down, across = divmod(index, ELEMENTS_ACROSS)
+        step = ELEMENT_SIDE + GAP
+        _paste(sheet, path, MARGIN + across * step, TOP + down * step, ELEMENT_SIDE)
+    for index, find in enumerate(best):
+        down, across = divmod(index, SAMPLES_ACROSS)
+        _draw_find(sheet, draw, find, SAMPLES_LEFT + across * CELL_WIDTH, TOP + down * CELL_HEIGHT)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Greys and few of them: a palette makes the file a third as big.
+    sheet.quantize(64).save(target, optimize=True)
+
+
+def _head(draw: ImageDraw.ImageDraw, left: int, title: str, subtitle: str) -> None:
+    draw.text((left, 28), title, INK, ImageFont.load_default(26))
+    draw.text((left, 64), subtitle, FAINT, ImageFont.load_default(16))
+
+
+def _draw_find(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, find: Find, left: int, top: int
+) -> None:
+    _paste(sheet, find.picture, left, top, SAMPLE_SIDE)
+    small = SAMPLE_SIDE // 2
+    _paste(sheet, find.nearest, left + SAMPLE_SIDE + GAP, top + small, small)
+    font = ImageFont.load_default(15)
+    draw.text((left + SAMPLE_SIDE + GAP, top), f"{find.score:.2f}", INK, font)
+    draw.text((left, top + SAMPLE_SIDE + 3), f"taken for {find.prediction}", FAINT, font)
+
+
+def _paste(sheet: Image.Image, path: Path, left: int, top: int, side: int) -> None:
+    with Image.open(path) as picture:
+        # Ink on paper reads better on a white page than the light on dark of the scans.
+        inverted = picture.convert("L").point(lambda value: 255 - value)
+        sheet.paste(inverted.resize((side, side), Image.Resampling.NEAREST), (left, top))
+    ImageDraw.Draw(sheet).rectangle((left, top, left + side - 1, top + side - 1), outline="#c9d1d9")

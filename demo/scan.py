@@ -1,0 +1,182 @@
+"""The loop of every scan and logger: score all frames, tally all, submit those that match.
+
+Three tasks work side by side, each on a batch of its own: one sends batches to the scorer, one
+submits what was scored, one takes the answers. No more batches are under way than ingest allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.errors import Unavailable, from_rpc_error, from_status
+from sluice.frames import Frame
+from sluice.hashes import frame_hashes
+from sluice.tally import ScoredBy, tally_scores
+from sluice.tensors import Embeddings
+from sluice.v1 import frame_pb2, ingest_pb2, ingest_pb2_grpc, scorer_pb2, scorer_pb2_grpc
+
+Message = TypeVar("Message")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Frames and their vectors, `(frames, dim) float32`."""
+
+    frames: Sequence[Frame]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a session has come to: frames acknowledged, and verdicts of their matches by name."""
+
+    session_id: str
+    seen: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+
+OnAnswer = Callable[[Progress], Awaitable[None]]
+
+
+class Scan:
+    """One session: batches go to the scorer, what they come to goes to ingest."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, *, project: str, model_id: str, logger: str
+    ) -> None:
+        """Scan for all active campaigns of the project, `projects/{project_id}`."""
+        self._project = project
+        self._model_id = model_id
+        self._logger = logger
+        self._scorer = scorer_pb2_grpc.ScorerServiceStub(channel).StreamScores()
+        self._ingest = ingest_pb2_grpc.IngestServiceStub(channel).Submit()
+        self._unscored: deque[Batch] = deque()
+        self._unanswered: deque[Batch] = deque()
+        self._window = asyncio.Semaphore(0)
+        self.progress = Progress(str(uuid4()))
+
+    async def run(self, batches: Iterable[Batch], on_answer: OnAnswer) -> Progress:
+        """Scan all batches; `on_answer` is called after each one that was acknowledged.
+
+        Raises the SluiceError of the first batch, or stream, that was refused. A logger that must
+        not lose frames would send again what failed with Unavailable, under the same number.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._send(batches))
+                tasks.create_task(self._submit())
+                tasks.create_task(self._take_answers(on_answer))
+        except ExceptionGroup as group:
+            raise _first(group) from group
+        finally:
+            self._scorer.cancel()
+            self._ingest.cancel()
+        return self.progress
+
+    async def _send(self, batches: Iterable[Batch]) -> None:
+        """Score batch after batch, as ingest has room for what they come to."""
+        start = ingest_pb2.SubmitStart(
+            parent=self._project, session_id=self.progress.session_id, logger=self._logger
+        )
+        await self._ingest.write(ingest_pb2.SubmitRequest(start=start))
+        for batch_id, batch in enumerate(batches):
+            await self._window.acquire()
+            self._unscored.append(batch)
+            frames = scorer_pb2.ScoreFramesRequest(
+                parent=self._project,
+                embeddings=self._pack(batch.vectors),
+                # Ingest explains what it collects.
+                explain=scorer_pb2.EXPLAIN_MODE_NONE,
+            )
+            await self._scorer.write(
+                scorer_pb2.StreamScoresRequest(batch_id=batch_id, batch=frames)
+            )
+        await self._scorer.done_writing()
+
+    async def _submit(self) -> None:
+        """Submit what was scored; the scorer answers in order, so numbers simply count."""
+        seq = 0
+        async for answer in _messages(self._scorer):
+            if answer.HasField("error"):
+                raise from_status(answer.error)
+            seq += 1
+            batch = self._unscored.popleft()
+            self._unanswered.append(batch)
+            submission = self._summarise(seq, batch, answer.scores)
+            await self._ingest.write(ingest_pb2.SubmitRequest(batch=submission))
+        await self._ingest.done_writing()
+
+    async def _take_answers(self, on_answer: OnAnswer) -> None:
+        async for answer in _messages(self._ingest):
+            if answer.HasField("started"):
+                for _ in range(answer.started.max_in_flight):
+                    self._window.release()
+                continue
+            if answer.result.HasField("error"):
+                raise from_status(answer.result.error)
+            self._window.release()
+            self.progress.seen += len(self._unanswered.popleft().frames)
+            verdicts = answer.result.verdicts.verdicts
+            self.progress.verdicts.update(map(_verdict_name, verdicts))
+            await on_answer(self.progress)
+        if self._unscored or self._unanswered:
+            raise Unavailable("the stream ended before all batches were answered")
+
+    def _summarise(
+        self, seq: int, batch: Batch, scored: scorer_pb2.ScoreFramesResponse
+    ) -> ingest_pb2.SubmitBatch:
+        """All scores summed up by campaign version, and the documents of the matches."""
+        versions = scored.versions
+        scores = np.frombuffer(scored.scores, "<f8").reshape(scored.frame_count, len(versions))
+        tallies = tally_scores(
+            scores, [ScoredBy(v.campaign, v.version, v.model_digest) for v in versions]
+        )
+        matching = scores >= [version.threshold for version in versions]
+        rows: list[int] = np.flatnonzero(matching.any(axis=1)).tolist()
+        matches = [
+            ingest_pb2.Match(
+                frame=batch.frames[row].to_proto(),
+                scores=[
+                    ingest_pb2.Match.CampaignScore(tally_index=column, score=scores[row, column])
+                    for column in np.flatnonzero(matching[row]).tolist()
+                ],
+            )
+            for row in rows
+        ]
+        return ingest_pb2.SubmitBatch(
+            seq=seq,
+            seen_hashes=frame_hashes(frame.id for frame in batch.frames).tobytes(),
+            tallies=[tally.to_proto() for tally in tallies],
+            matches=matches,
+            embeddings=self._pack(batch.vectors[rows]) if matches else None,
+        )
+
+    def _pack(self, vectors: NDArray[np.float32]) -> frame_pb2.Embeddings:
+        return Embeddings.of_frames(self._model_id, vectors).to_proto()
+
+
+async def _messages(call: grpc.aio.StreamStreamCall[Any, Message]) -> AsyncIterator[Message]:
+    """What a stream answers, until it ends."""
+    while (message := await call.read()) is not grpc.aio.EOF:
+        yield cast("Message", message)
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    """What went wrong first, as a SluiceError where a call failed."""
+    error = group.exceptions[0]
+    if isinstance(error, BaseExceptionGroup):
+        return _first(error)
+    return from_rpc_error(error) if isinstance(error, grpc.RpcError) else error
+
+
+def _verdict_name(verdict: ingest_pb2.Verdict) -> str:
+    return ingest_pb2.Verdict.Name(verdict).removeprefix("VERDICT_").lower()
