@@ -20,7 +20,7 @@ class Sized(Generic[_Value]):
     size_bytes: int
 
 
-class Cache(Generic[_Value]):
+class Cache:
     """What was used last, up to so many bytes; what is asked for by many at once is loaded once.
 
     The value used last is always kept, even if it is larger than that: it is in use anyway.
@@ -29,17 +29,17 @@ class Cache(Generic[_Value]):
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._kept: OrderedDict[Hashable, Sized[_Value]] = OrderedDict()
-        self._loading: dict[Hashable, asyncio.Task[Sized[_Value]]] = {}
+        self._kept: OrderedDict[Hashable, Sized[Any]] = OrderedDict()
+        self._loading: dict[Hashable, asyncio.Task[Sized[Any]]] = {}
 
     async def get(
         self, key: Hashable, load: Callable[[], Coroutine[Any, Any, Sized[_Value]]]
     ) -> _Value:
-        """The value under that key, loaded if it is not kept.
+        """The value under that key, loaded if it is not kept; a key says which type it is of.
 
         Raises what `load` raises; a failure is not kept.
         """
-        kept = self._kept.get(key)
+        kept: Sized[_Value] | None = self._kept.get(key)
         if kept is None:
             kept = await self._load(key, load)
         else:
@@ -57,7 +57,7 @@ class Cache(Generic[_Value]):
             loading.add_done_callback(lambda done: self._loaded(key, done))
         return await asyncio.shield(loading)
 
-    def _loaded(self, key: Hashable, loading: asyncio.Task[Sized[_Value]]) -> None:
+    def _loaded(self, key: Hashable, loading: asyncio.Task[Sized[Any]]) -> None:
         del self._loading[key]
         if not loading.cancelled():
             loading.exception()  # seen, also when nobody waits any more

@@ -69,6 +69,11 @@ def new_token() -> str:
     return f"slc_{secrets.token_hex(8)}_{secrets.token_hex(32)}"
 
 
+async def has_admin(ledger: Ledger) -> bool:
+    """Whether the admin's key has been made."""
+    return bool(await ledger.get(PARTITION, [_ADMIN]))
+
+
 class KeyStore:
     """The keys of all projects, in the ledger.
 
@@ -138,10 +143,6 @@ class KeyStore:
             if hmac.compare_digest(record.mac, self._mac(token)):
                 return Caller(record.id, record.project, frozenset(record.scopes))
         raise Unauthenticated("authorization: this API key is not known here, or was revoked")
-
-    async def has_admin(self) -> bool:
-        """Whether the admin's key has been made."""
-        return bool(await self._ledger.get(PARTITION, [_ADMIN]))
 
     def new_admin(self) -> NewKey:
         """A key for every project; it opens nothing before `adopt_admin`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import (
@@ -13,7 +14,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-MIB: Final = 2**20
+SECRET_CHARS_MIN: Final = 32
+"""How long a secret must be that somebody chose."""
 
 
 class Settings(BaseSettings):
@@ -42,21 +44,32 @@ class Settings(BaseSettings):
     blas_threads: Annotated[int, Field(ge=0)] = 0
     """Threads of one matrix product; 0: as many as the linear algebra library likes."""
 
-    models_bytes_max: Annotated[int, Field(ge=0)] = 512 * MIB
+    scoring_threads: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
+    """Batches that are scored at a time."""
+
+    models_bytes_max: Annotated[int, Field(ge=0)] = 512 * 2**20
     """Memory for scoring models and bases that were used last, bytes."""
 
-    pepper: SecretStr | None = None
+    pepper: Annotated[SecretStr, Field(min_length=SECRET_CHARS_MIN)] | None = None
     """The server's part of the hash of API keys; without one, it is made and kept in data_dir."""
 
-    internal_key: SecretStr | None = None
+    internal_key: Annotated[SecretStr, Field(min_length=SECRET_CHARS_MIN)] | None = None
     """What services send each other; without one, it is made at each start."""
 
     streams_per_key_max: Annotated[int, Field(ge=1)] = 64
     """Streams that one API key may have open."""
 
+    outbox_entries_max: Annotated[int, Field(ge=1)] = 100_000
+    """Matches of a project that may wait for the vector store, before loggers are told to wait."""
+
+    in_flight_max: Annotated[int, Field(ge=1)] = 8
+    """Batches that a logger may send ahead of their answers."""
+
     @classmethod
-    def load(cls, file: Path | None = None, secrets_dir: Path | None = None) -> Self:
-        """The settings of the environment, else of the secrets, else of the file, else defaults.
+    def load(
+        cls, file: Path | None = None, secrets_dir: Path | None = None, **overrides: Any
+    ) -> Self:
+        """The overrides, else the environment, the secrets, the file, the defaults.
 
         Raises FileNotFoundError when the file is not there, pydantic.ValidationError naming each
         setting with a value that is not accepted.
@@ -65,7 +78,7 @@ class Settings(BaseSettings):
             raise FileNotFoundError(file)
 
         kind = type(cls.__name__, (cls,), {"model_config": SettingsConfigDict(toml_file=file)})
-        loaded: Self = kind(_secrets_dir=secrets_dir)
+        loaded: Self = kind(_secrets_dir=secrets_dir, **overrides)
         return loaded
 
     @classmethod

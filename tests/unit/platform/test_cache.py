@@ -19,7 +19,7 @@ class Loads:
         self.go.set()
         self._size_bytes = size_bytes
 
-    async def get(self, cache: Cache[str], key: str) -> str:
+    async def get(self, cache: Cache, key: str) -> str:
         """Ask the cache."""
 
         async def load() -> Sized[str]:
@@ -32,7 +32,7 @@ class Loads:
 
 async def test_what_was_used_last_is_kept() -> None:
     """Over the bound, the value that was used longest ago makes room, and is loaded anew."""
-    cache, loads = Cache[str](2), Loads()
+    cache, loads = Cache(2), Loads()
     for key in "ab" + "a" + "c" + "a" + "b":
         assert key == await loads.get(cache, key)
 
@@ -41,7 +41,7 @@ async def test_what_was_used_last_is_kept() -> None:
 
 async def test_the_bound_is_of_bytes() -> None:
     """A value over the bound is used, and kept until the next one comes."""
-    cache, loads = Cache[str](10), Loads(size_bytes=11)
+    cache, loads = Cache(10), Loads(size_bytes=11)
     for key in "aaba":
         assert key == await loads.get(cache, key)
 
@@ -50,7 +50,7 @@ async def test_the_bound_is_of_bytes() -> None:
 
 async def test_many_who_ask_at_once_share_one_load() -> None:
     """A value that is asked for while it is loaded is not loaded again."""
-    cache, loads = Cache[str](10), Loads()
+    cache, loads = Cache(10), Loads()
 
     assert ["a"] * 20 == await asyncio.gather(*(loads.get(cache, "a") for _ in range(20)))
     assert ["a"] == loads.made
@@ -58,7 +58,7 @@ async def test_many_who_ask_at_once_share_one_load() -> None:
 
 async def test_who_goes_away_takes_nothing_from_others() -> None:
     """When the first who asked is cancelled, the others still get the value of the same load."""
-    cache, loads = Cache[str](10), Loads()
+    cache, loads = Cache(10), Loads()
     loads.go.clear()
     first, second = [asyncio.create_task(loads.get(cache, "a")) for _ in range(2)]
     await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_who_goes_away_takes_nothing_from_others() -> None:
 
 async def test_a_failure_is_not_kept() -> None:
     """All who asked hear of a failed load; the next one loads anew."""
-    cache, loads = Cache[str](10), Loads()
+    cache, loads = Cache(10), Loads()
 
     async def fail() -> Sized[str]:
         raise ValueError("not now")
@@ -85,7 +85,7 @@ async def test_a_failure_is_not_kept() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 9)), max_size=40))
 async def test_the_bound_holds(uses: list[tuple[str, int]]) -> None:
     """However values are used, what is kept is within the bound, or is the last value alone."""
-    cache = Cache[str](10)
+    cache = Cache(10)
     sizes: dict[str, int] = {}
     kept: list[str] = []
     for key, size in uses:

@@ -38,15 +38,17 @@ def test_the_environment_beats_secrets_and_they_the_file(
 ) -> None:
     """A setting is taken from the environment, else from the secrets, else from the file."""
     file = tmp_path / "sluice.toml"
-    file.write_text("port = 1\nhost = 'file'\npepper = 'file'\ngrace_s = 3.5\n")
-    (tmp_path / "sluice_pepper").write_text("secret\n")
+    file.write_text(
+        "port = 1\nhost = 'file'\npepper = 'file 56789012345678901234567890'\ngrace_s = 3.5\n"
+    )
+    (tmp_path / "sluice_pepper").write_text("secret" * 8 + "\n")
     (tmp_path / "sluice_host").write_text("secret")
     monkeypatch.setenv("SLUICE_PORT", "2")
     monkeypatch.setenv("SLUICE_HOST", "environment")
     settings = Settings.load(file, tmp_path)
 
     assert settings.pepper is not None
-    assert ("environment", 2, "secret", 3.5) == (
+    assert ("environment", 2, "secret" * 8, 3.5) == (
         settings.host,
         settings.port,
         settings.pepper.get_secret_value(),
@@ -54,7 +56,9 @@ def test_the_environment_beats_secrets_and_they_the_file(
     )
 
 
-@pytest.mark.parametrize("line", ["port = 70000", "prot = 1", "log_format = 'xml'", "grace_s = -1"])
+@pytest.mark.parametrize(
+    "line", ["port = 70000", "prot = 1", "log_format = 'xml'", "grace_s = -1", "pepper = ''"]
+)
 def test_a_wrong_setting_is_named(tmp_path: Path, line: str) -> None:
     """A value that is not accepted, and a setting that does not exist, are refused by name."""
     file = tmp_path / "sluice.toml"
@@ -72,7 +76,7 @@ def test_a_missing_file_is_no_empty_one(tmp_path: Path) -> None:
 
 def test_secrets_are_not_shown() -> None:
     """Printing settings does not print what is secret in them."""
-    settings = Settings.model_validate({"pepper": "hush", "internal_key": "hush"})
+    settings = Settings.model_validate({"pepper": "hush" * 8, "internal_key": "hush" * 8})
 
     assert "hush" not in repr(settings)
 

@@ -1,0 +1,89 @@
+"""Every service in one process, on one port: what `sluiced`, tests and the demo run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+from services.blobs.folder import FolderBlobs
+from services.campaign import wiring as campaign
+from services.embedded.keys import Keys, mint_admin, open_keys
+from services.ledger.sqlite import SqliteLedger
+from services.platform.draining import Draining
+from services.platform.follower import CHANNEL_OPTIONS, Follower
+from services.platform.models import Models
+from services.platform.server import Server
+from services.platform.settings import Settings
+from services.platform.stores import Stores
+from services.scorer import wiring as scorer
+from services.vectors.edge import EdgeVectors
+
+_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - what is set
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running server: where it listens, where its data and the admin's key lie."""
+
+    target: str
+    data_dir: Path
+    admin_file: Path
+    first_start: bool
+
+    @property
+    def admin_key(self) -> str:
+        """The admin's key, for as long as nobody took its file away."""
+        return self.admin_file.read_text().strip()
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """Serve until left; then drain streams, finish what has begun, and close the stores.
+
+    Raises FailedPrecondition when the data is in use by another server, or the port is.
+    """
+    async with AsyncExitStack() as stack:
+        stores = await _open_stores(settings.data_dir, stack)
+        keys = await open_keys(stores.ledger, settings)
+        draining = Draining()
+        server = Server(keys.store, draining, settings)
+        port = server.bind(settings.host, settings.port)
+        active = await _follow(settings.host, port, keys, stack)
+        models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
+        servicers = [
+            *campaign.servicers(stores, keys.store, draining),
+            *scorer.servicers(active, models, draining, settings.scoring_threads),
+        ]
+        # Only now can nothing go wrong any more, and the key is shown to who starts the server.
+        admin_file = settings.data_dir / "admin.key"
+        first_start = await mint_admin(stores.ledger, keys.store, admin_file)
+        stack.push_async_callback(server.stop)
+        await server.start(servicers)
+        yield Running(f"{settings.host}:{port}", settings.data_dir, admin_file, first_start)
+
+
+async def _open_stores(data_dir: Path, stack: AsyncExitStack) -> Stores:
+    await asyncio.to_thread(data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
+    ledger = await SqliteLedger.open(data_dir / "ledger.sqlite")
+    stack.push_async_callback(ledger.close)
+    vectors = await EdgeVectors.open(data_dir / "vectors")
+    stack.push_async_callback(vectors.close)
+    blobs = await asyncio.to_thread(FolderBlobs, data_dir / "blobs")
+    return Stores(ledger, vectors, blobs)
+
+
+async def _follow(host: str, port: int, keys: Keys, stack: AsyncExitStack) -> Follower:
+    """A follower of this server's own campaign service."""
+    target = f"{_ANY_ADDRESS.get(host, host)}:{port}"
+    channel = await stack.enter_async_context(
+        grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+    )
+    follower = Follower(channel, keys.internal_token)
+    stack.push_async_callback(follower.close)
+    return follower
