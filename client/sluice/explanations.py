@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.scoring import Scorer, Scores, nearest
 from sluice.v1 import scorer_pb2
 
 
@@ -56,3 +61,55 @@ class Explanation:
             runner_up=message.runner_up,
             margin_to_runner_up=message.margin_to_runner_up,
         )
+
+
+def explain_scores(
+    scorer: Scorer,
+    unit: NDArray[np.float32],
+    scores: Scores,
+    *,
+    frames: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    campaigns: Sequence[str],
+    thresholds: Sequence[float],
+    label_ids: Sequence[str],
+) -> list[Explanation]:
+    """Explain the scores at `frames` and `columns`, index by index.
+
+    `unit` are the `(rows, dim)` normalised rows that were scored and `label_ids` their crops;
+    `campaigns` and `thresholds` are those of the scorer's columns.
+    """
+    rows = scores.rows[frames, columns]
+    near = nearest(scorer, unit[rows], columns)
+    runners_up = _runners_up(scores.scores[frames], columns)
+    explanations = []
+    for index, found in enumerate(near):
+        score = float(scores.scores[frames[index], columns[index]])
+        rival = int(runners_up[index])
+        rival_score = float(scores.scores[frames[index], rival]) if rival >= 0 else score
+        explanations.append(
+            Explanation(
+                label_id=label_ids[rows[index]],
+                cluster=found.cluster,
+                cluster_size=found.cluster_size,
+                distance=found.distance,
+                radius=found.radius,
+                neighbours=tuple(
+                    Neighbour(element.frame_id, element.label_id, cosine)
+                    for element, cosine in found.elements
+                ),
+                margin_to_threshold=score - thresholds[columns[index]],
+                runner_up=campaigns[rival] if rival >= 0 else "",
+                margin_to_runner_up=score - rival_score,
+            )
+        )
+    return explanations
+
+
+def _runners_up(scores: NDArray[np.float64], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """For each row of `(pairs, versions)` scores the best column but its own; -1 without another."""
+    if scores.shape[1] < 2:
+        return np.full(len(scores), -1)
+    others = scores.copy()
+    others[np.arange(len(scores)), columns] = -np.inf
+    return others.argmax(axis=1)

@@ -1,0 +1,100 @@
+"""The groups that an issue's elements fall into: what a score is explained by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.scoring.vectors import blocks
+
+CLUSTERS_MAX = 256
+RADIUS_MIN = 0.05
+"""The radius of a cluster whose elements (nearly) coincide: an angle of 3 degrees."""
+
+_ITERATIONS_MAX = 25
+_RADIUS_TENTHS = 9  # a cluster's radius holds this many tenths of its elements
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Which cluster each row belongs to, `(rows,)`, and the clusters' centroids and radii."""
+
+    cluster_of: NDArray[np.intp]
+    centroids: NDArray[np.float32]
+    radii: NDArray[np.float32]
+
+
+def cluster(rows: NDArray[np.float32], weights: NDArray[np.intp]) -> Clusters:
+    """Divide `(rows, components)` unique rows into about √(rows / 2) clusters by weighted Lloyd.
+
+    A row counts as often as its weight says. Deterministic; no cluster is empty. A radius is the
+    distance from the centroid within which nine tenths of the cluster's weight lie.
+    """
+    count = int(np.clip(round(np.sqrt(len(rows) / 2)), 1, CLUSTERS_MAX))
+    centroids = rows[_farthest_first(rows, weights, count)]
+    cluster_of = _nearest(rows, centroids)
+    for _ in range(_ITERATIONS_MAX):
+        centroids = _means(rows, weights, cluster_of)
+        moved = _nearest(rows, centroids)
+        if np.array_equal(moved, cluster_of):
+            break
+        cluster_of = moved
+    # A cluster that lost all its rows is gone; the others close ranks.
+    cluster_of = np.unique(cluster_of, return_inverse=True)[1]
+    centroids = _means(rows, weights, cluster_of)
+    distances = np.linalg.norm(rows - centroids[cluster_of], axis=1)
+    return Clusters(cluster_of, centroids, _radii(distances, weights, cluster_of))
+
+
+def _farthest_first(
+    rows: NDArray[np.float32], weights: NDArray[np.intp], count: int
+) -> NDArray[np.intp]:
+    """`count` rows: the one nearest the mean, then always the one farthest from those chosen."""
+    squares = np.einsum("ij,ij->i", rows, rows)
+    mean = (weights @ rows / weights.sum()).astype(np.float32)
+    chosen = np.empty(count, np.intp)
+    chosen[0] = np.argmin(squares - 2 * (rows @ mean))
+    nearest = np.full(len(rows), np.inf, np.float32)
+    for index in range(1, count):
+        last = chosen[index - 1]
+        np.minimum(nearest, squares + squares[last] - 2 * (rows @ rows[last]), out=nearest)
+        nearest[last] = -np.inf  # rounding must not let a row be chosen twice
+        chosen[index] = np.argmax(nearest)
+    return chosen
+
+
+def _nearest(rows: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The nearest centroid of each row, by Euclidean distance."""
+    half_squares = np.einsum("ij,ij->i", centroids, centroids) / 2
+    nearest = np.empty(len(rows), np.intp)
+    for block in blocks(len(rows)):
+        np.argmax(rows[block] @ centroids.T - half_squares, axis=1, out=nearest[block])
+    return nearest
+
+
+def _means(
+    rows: NDArray[np.float32], weights: NDArray[np.intp], cluster_of: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """The weighted mean of each cluster that has rows, in the order of their numbers."""
+    order = np.argsort(cluster_of, kind="stable")
+    starts = np.flatnonzero(np.diff(cluster_of[order], prepend=-1))
+    sorted_weights = weights[order].astype(np.float32)
+    sums = np.add.reduceat(rows[order] * sorted_weights[:, None], starts, axis=0)
+    return np.asarray(sums / np.add.reduceat(sorted_weights, starts)[:, None], np.float32)
+
+
+def _radii(
+    distances: NDArray[np.float32], weights: NDArray[np.intp], cluster_of: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    order = np.lexsort((distances, cluster_of))
+    numbers, starts = np.unique(cluster_of[order], return_index=True)
+    within = np.cumsum(weights[order])  # of all clusters before, and of this one so far
+    ends = np.append(starts[1:], len(order)) - 1
+    before = np.append(0, within[ends[:-1]])
+    needed = before * 10 + _RADIUS_TENTHS * (within[ends] - before)
+    # `within` grows, so the first row of a cluster that reaches its share is a search in it.
+    reached = np.searchsorted(within * 10, needed)
+    assert numbers.size == reached.size
+    return np.maximum(distances[order[reached]], np.float32(RADIUS_MIN))

@@ -1,0 +1,63 @@
+"""What of an issue a frame is like: the nearest cluster and the nearest elements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.scoring.kernel import Scorer
+from sluice.scoring.model import ElementId, ScoringModel
+from sluice.scoring.selection import top_columns
+
+NEIGHBOURS_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The nearest cluster of a frame, from 0, and the nearest elements with their cosines."""
+
+    cluster: int
+    cluster_size: int
+    distance: float
+    radius: float
+    elements: tuple[tuple[ElementId, float], ...]
+
+
+def nearest(scorer: Scorer, unit: NDArray[np.float32], columns: NDArray[np.intp]) -> list[Nearest]:
+    """For each of `(rows, dim)` normalised rows what is near it in the model of its column.
+
+    `columns` `(rows,)` are indices of the scorer's models. Equal elements are named once.
+    """
+    found: dict[int, Nearest] = {}
+    for column in np.unique(columns).tolist():
+        rows = np.flatnonzero(columns == column)
+        projected = scorer.project(unit[rows], column)
+        found |= zip(rows.tolist(), _nearest(scorer.models[column], projected), strict=True)
+    return [found[row] for row in range(len(columns))]
+
+
+def _nearest(model: ScoringModel, projected: NDArray[np.float32]) -> list[Nearest]:
+    distances = _distances(projected, model.centroids)
+    clusters = distances.argmin(axis=1)
+    cosines = projected @ model.elements.T
+    near = top_columns(cosines, NEIGHBOURS_NAMED)
+    return [
+        Nearest(
+            cluster=int(cluster),
+            cluster_size=int(model.cluster_sizes[cluster]),
+            distance=float(distances[row, cluster]),
+            radius=float(model.radii[cluster]),
+            elements=tuple(
+                (model.element_ids[model.named[element]], float(cosines[row, element]))
+                for element in near[row]
+            ),
+        )
+        for row, cluster in enumerate(clusters)
+    ]
+
+
+def _distances(rows: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.float32]:
+    squares = np.square(rows).sum(axis=1)[:, None] + np.square(centroids).sum(axis=1)
+    return np.sqrt(np.maximum(squares - 2 * (rows @ centroids.T), 0))

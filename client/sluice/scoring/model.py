@@ -1,0 +1,214 @@
+"""Scoring models: all that is needed to score against one version of a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sluice.errors import InvalidArgument
+from sluice.scoring.basis import Basis
+from sluice.scoring.clusters import cluster
+from sluice.scoring.codec import File, decode, encode
+from sluice.scoring.score_map import ScoreMap, fit_score_map
+from sluice.scoring.selection import top_values
+from sluice.scoring.vectors import blocks, check_dimension, group_equal, normalise, read_only
+
+NEIGHBOURS = 5
+"""How many of the nearest elements a frame is compared with."""
+
+_KIND = "sluice.scoring-model"
+_NO_COSINE = np.float32(-2)  # below every cosine, and finite
+
+
+class ElementId(NamedTuple):
+    """What an element is known by: its frame, and its label if it is a crop."""
+
+    frame_id: str
+    label_id: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ScoringModel:
+    """One version's model; immutable and content-addressed.
+
+    `element_ids` are in canonical order, and `unique_of` `(elements,)` says which row of
+    `elements` `(unique, components) float32` each is: equal elements share a row. `cluster_of`
+    `(unique,)` names each row's cluster; `centroids` are `(clusters, components)`, `radii`
+    `(clusters,)`. With no basis (`basis_digest` "") the components are the dimensions themselves.
+    """
+
+    dimension: int
+    basis_digest: str
+    element_ids: tuple[ElementId, ...]
+    unique_of: NDArray[np.int32]
+    elements: NDArray[np.float32]
+    cluster_of: NDArray[np.int32]
+    centroids: NDArray[np.float32]
+    radii: NDArray[np.float32]
+    score_map: ScoreMap
+    diverse: bool
+
+    def __post_init__(self) -> None:
+        for name in ("elements", "centroids", "radii"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
+        for name in ("unique_of", "cluster_of"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.int32))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `to_bytes()`, hexadecimal."""
+        return sha256(self.to_bytes()).hexdigest()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the arrays, in bytes."""
+        return self.elements.nbytes + self.centroids.nbytes + self.unique_of.nbytes
+
+    @cached_property
+    def named(self) -> NDArray[np.intp]:
+        """For each row of `elements` the first element that it stands for."""
+        return np.unique(self.unique_of, return_index=True)[1]
+
+    @cached_property
+    def cluster_sizes(self) -> NDArray[np.intp]:
+        """How many elements each cluster has, equal ones counted each."""
+        return np.bincount(self.cluster_of[self.unique_of], minlength=len(self.centroids))
+
+    def to_bytes(self) -> bytes:
+        """The model as a safetensors file; equal models give equal bytes."""
+        facts = {
+            "dimension": self.dimension,
+            "basis": self.basis_digest,
+            "elements": [list(element) for element in self.element_ids],
+            "threshold": self.score_map.threshold,
+            "below": self.score_map.below,
+            "above": self.score_map.above,
+            "diverse": self.diverse,
+        }
+        names = ("unique_of", "elements", "cluster_of", "centroids", "radii")
+        return encode(_KIND, facts, {name: getattr(self, name) for name in names})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ScoringModel:
+        """The model that `to_bytes` was called on; raises DataLoss if `data` is not one."""
+        file = decode(_KIND, data)
+        model = cls(
+            dimension=file.fact("dimension", int),
+            basis_digest=file.fact("basis", str),
+            element_ids=_read_ids(file),
+            unique_of=file.tensor("unique_of", np.int32, 1),
+            elements=file.tensor("elements", np.float32, 2),
+            cluster_of=file.tensor("cluster_of", np.int32, 1),
+            centroids=file.tensor("centroids", np.float32, 2),
+            radii=file.tensor("radii", np.float32, 1),
+            score_map=ScoreMap(*(file.fact(f, float) for f in ("threshold", "below", "above"))),
+            diverse=file.fact("diverse", bool),
+        )
+        _check(file, model)
+        return model
+
+
+def build_model(
+    embeddings: ArrayLike, element_ids: Sequence[ElementId], basis: Basis | None
+) -> ScoringModel:
+    """Make the model of a snapshot: `(elements, dim)` embeddings and what each is known by.
+
+    Deterministic: the order of the elements does not matter. Raises InvalidArgument for invalid
+    vectors, for no elements, and for a dimension that is not the basis's.
+    """
+    unit = normalise(embeddings)
+    order = _canonical_order(element_ids, len(unit))
+    rows = unit[order]
+    if basis is not None:
+        check_dimension(rows, basis.dimension)
+        rows = basis.project(rows)
+    first, unique_of = group_equal(rows)
+    unique = rows[first]
+    clusters = cluster(unique, np.bincount(unique_of))
+    score_map, diverse = _calibrate(unique, basis)
+    return ScoringModel(
+        dimension=unit.shape[1],
+        basis_digest=basis.digest if basis is not None else "",
+        element_ids=tuple(element_ids[index] for index in order),
+        unique_of=unique_of.astype(np.int32),
+        elements=unique,
+        cluster_of=clusters.cluster_of.astype(np.int32),
+        centroids=clusters.centroids,
+        radii=clusters.radii,
+        score_map=score_map,
+        diverse=diverse,
+    )
+
+
+def mean_nearest(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of the five largest cosines along the last axis; of all where there are fewer."""
+    return top_values(cosines, NEIGHBOURS).mean(axis=-1)
+
+
+def _canonical_order(element_ids: Sequence[ElementId], rows: int) -> list[int]:
+    if len(element_ids) != rows or not rows:
+        raise InvalidArgument.of(
+            "elements", f"{len(element_ids)} ids for {rows} vectors; one each, and at least one"
+        )
+    if len(set(element_ids)) < rows:
+        raise InvalidArgument.of("elements", "an element stands twice")
+    return sorted(range(rows), key=element_ids.__getitem__)
+
+
+def _calibrate(unique: NDArray[np.float32], basis: Basis | None) -> tuple[ScoreMap, bool]:
+    members = _leave_one_out(unique)
+    if basis is None:
+        return fit_score_map(members, len(unique), None)
+    members = members - basis.background_term(unique)[: len(members)]
+    ordinary = np.concatenate(
+        [mean_nearest(basis.background[rows] @ unique.T) for rows in blocks(len(basis.background))]
+    )
+    ordinary -= basis.background_term(basis.background)
+    return fit_score_map(members, len(unique), ordinary)
+
+
+def _leave_one_out(unique: NDArray[np.float32]) -> NDArray[np.float32]:
+    """For each row the mean of its largest cosines to the others; none for a lone row."""
+    if len(unique) == 1:
+        return np.empty(0, np.float32)
+    nearest = np.empty(len(unique), np.float32)
+    width = min(NEIGHBOURS, len(unique) - 1)
+    for rows in blocks(len(unique)):
+        cosines = unique[rows] @ unique.T
+        own = np.arange(rows.start, rows.stop)
+        cosines[own - rows.start, own] = _NO_COSINE
+        nearest[rows] = top_values(cosines, width).mean(axis=1)
+    return nearest
+
+
+def _read_ids(file: File) -> tuple[ElementId, ...]:
+    ids = file.fact("elements", list)
+    for pair in ids:
+        whole = isinstance(pair, list) and [type(part) for part in pair] == [str, str]
+        file.check(whole, "fact 'elements'")
+    return tuple(ElementId(*pair) for pair in ids)
+
+
+def _check(file: File, model: ScoringModel) -> None:
+    unique, components = model.elements.shape
+    clusters = len(model.centroids)
+    scales = (model.score_map.below, model.score_map.above)
+    file.check(0 < unique <= len(model.element_ids), "number of elements")
+    file.check(model.unique_of.shape == (len(model.element_ids),), "shape of 'unique_of'")
+    rows = np.arange(unique)
+    file.check(np.array_equal(np.unique(model.unique_of), rows), "values of 'unique_of'")
+    file.check(model.cluster_of.shape == (unique,), "shape of 'cluster_of'")
+    numbers = np.arange(clusters)
+    file.check(np.array_equal(np.unique(model.cluster_of), numbers), "values of 'cluster_of'")
+    file.check(model.centroids.shape[1] == components, "shape of 'centroids'")
+    file.check(model.radii.shape == (clusters,) and bool((model.radii > 0).all()), "'radii'")
+    file.check(bool(np.isfinite([*scales, model.score_map.threshold]).all()), "score map")
+    file.check(min(scales) > 0, "score map")
+    file.check(components <= model.dimension, "dimension")
+    file.check(model.basis_digest != "" or components == model.dimension, "dimension")
