@@ -97,7 +97,7 @@ async def test_a_known_frame_is_a_duplicate_in_every_version(here: World) -> Non
     """A frame is collected once by a campaign, also after a new version."""
     first = await verdicts(here, 1, here.batch([(frame("f"), near(0))]))
     await here.commit("c", np.stack([EYE[0], near(3)]))
-    second = await verdicts(here, 2, here.batch([(frame("f"), near(0))]))
+    second = await verdicts(here, 2, here.batch([(frame("f"), near(0))], override=0.1))
     assert ([Verdict.PENDING], [Verdict.DUPLICATE]) == (first, second)
 
 

@@ -28,7 +28,7 @@ from sluice.frames import Frame
 from sluice.hashes import frame_hashes
 from sluice.names import CampaignName
 from sluice.scoring import ElementId, Scorer, build_basis, build_model, normalise
-from sluice.tally import tally
+from sluice.tally import ScoredBy, tally_scores
 from sluice.tensors import Embeddings
 
 if TYPE_CHECKING:
@@ -153,12 +153,9 @@ class World:
             scores[:, column] = scorer.score(rows).scores[:, 0]
             standing = self.versions.standing.get(campaign) or self.versions.inactive[campaign]
             passed[:, column] = scores[:, column] >= _threshold(override, standing)
-            tallies += tally(
-                scores[:, [column]],
-                [str(CampaignName(PROJECT, campaign))],
-                [number],
-                [version.model_digest],
-            )
+            name = str(CampaignName(PROJECT, campaign))
+            scored_by = ScoredBy(name, number, version.model_digest)
+            tallies += tally_scores(scores[:, [column]], [scored_by])
         matched = np.flatnonzero(passed.any(axis=1))
         return Batch(
             seen_hashes=frame_hashes([frame.id for frame, _ in frames]),
@@ -214,7 +211,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
     vectors = await EdgeVectors.open(folder / "vectors")
     stores = Stores(ledger, vectors, FolderBlobs(folder / "blobs"))
     versions, clock = Versions(), Clock()
-    ingest = Ingest(stores, versions, Models(stores.blobs), now=clock)
+    ingest = Ingest(stores, versions, Models(stores.blobs, bytes_max=2**26), now=clock)
     try:
         yield World(stores, ingest, versions, clock)
     finally:
