@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
 from uuid import uuid4
 
 import numpy as np
@@ -15,10 +14,9 @@ from services.campaign.records import Dataset, Element, Issue
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Label, TaskType
+from sluice.limits import BATCH_ROWS_MAX
 from sluice.names import DatasetName
 from sluice.scoring.vectors import normalise
-
-ELEMENTS_PER_CALL_MAX: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +58,10 @@ def check_dataset(candidates: Sequence[Candidate], name: DatasetName, dataset: D
 
 def check_count(count: int) -> None:
     """Refuse more elements than one call may name, and none."""
-    if not 0 < count <= ELEMENTS_PER_CALL_MAX:
+    if not 0 < count <= BATCH_ROWS_MAX:
         raise InvalidArgument.of(
             "elements",
-            f"{count} in one call, 1 to {ELEMENTS_PER_CALL_MAX} are accepted",
+            f"{count} in one call, 1 to {BATCH_ROWS_MAX} are accepted",
             reason="TOO_LARGE" if count else None,
         )
 

@@ -32,7 +32,7 @@ from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
 from sluice.errors import Aborted, InvalidArgument
 from sluice.names import CampaignName, IssueName, ProjectName
-from sluice.scoring import Basis, ScoringModel
+from sluice.scoring import Basis, ElementId, ScoringModel, build_model
 
 
 async def create_campaign(
@@ -137,7 +137,7 @@ async def _make_version(
         model_id=issue.model_id,
         dimension=issue.dimension,
         element_count=len(content.elements),
-        cluster_count=model.cluster_count,
+        cluster_count=len(model.centroids),
         diverse=model.diverse,
         issue_edits=issue.edits,
         created_us=now_us(),
@@ -145,4 +145,5 @@ async def _make_version(
 
 
 def _model_of(content: Content, basis: Basis | None) -> ScoringModel:
-    raise NotImplementedError
+    ids = [ElementId(element.frame_id, element.label_id) for element in content.elements]
+    return build_model(content.vectors, ids, basis)

@@ -30,6 +30,7 @@ from services.campaign.records import (
     issue_key,
     space_key,
 )
+from services.campaign.text import check_text
 from services.ledger.interface import ABSENT, Transaction
 from services.platform.pages import Page
 from services.platform.records import decode, encode
@@ -67,6 +68,7 @@ async def add_elements(stores: Stores, name: IssueName, candidates: Candidates) 
     Raises InvalidArgument naming the first element that may not be one of the issue's, and
     ResourceExhausted when there would be too many.
     """
+    check_text(candidates.model_id, "model_id", needed=True)
     issue = await get_issue(stores, name)
     dataset = DatasetName(name.project, issue.dataset)
     check_dataset(candidates.candidates, dataset, await get_dataset(stores, dataset))

@@ -20,7 +20,7 @@ from services.campaign.snapshots import manifest_of, read_elements, read_manifes
 from services.campaign.spaces import find_space
 from services.platform.pages import Page
 from services.platform.stores import Stores
-from sluice.errors import InvalidArgument
+from sluice.errors import NotFound
 from sluice.names import CampaignName, IssueName, VersionName
 
 _NUMBER = re.compile("[1-9][0-9]{0,11}")
@@ -38,7 +38,7 @@ class Drift:
 async def get_version(stores: Stores, name: VersionName) -> Version:
     """A version; NotFound naming it if there is none."""
     if not _NUMBER.fullmatch(name.number):
-        raise InvalidArgument.of("name", f"{name.number!r} is not a version: 1, 2, 3…")
+        raise NotFound(f"{name} does not exist; versions are 1, 2, 3…")
     where = version_key(name.campaign, int(name.number))
     return (await read(stores.ledger, name.project, where, Version, name)).record
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import contextvars
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -47,7 +48,7 @@ class Watches:
         self._stores = stores
         self._pollers: dict[str, _Poller] = {}
 
-    async def watch(self, name: ProjectName) -> AsyncIterator[Active]:
+    async def watch(self, name: ProjectName) -> AsyncGenerator[Active, None]:
         """What is to be scored: now, and again after each change; without end.
 
         Raises NotFound for a project that does not exist.
@@ -84,7 +85,8 @@ class _Poller:
         self._project = project
         self._latest: Active | None = None
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.task = asyncio.create_task(self._poll())
+        # In a context of its own: it outlives the call that happened to start it.
+        self.task = asyncio.create_task(self._poll(), context=contextvars.Context())
 
     async def newer_than(self, generation: int) -> Active:
         """What is to be scored, as soon as it is of a later generation.

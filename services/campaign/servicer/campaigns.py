@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,9 @@ from services.platform.pages import read_page
 from services.platform.requests import Request
 from services.platform.stores import Stores
 from sluice.errors import InvalidArgument
+from sluice.limits import BATCH_BYTES_MAX
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
-from sluice.tensors import tensor_from_proto
+from sluice.tensors import unpack
 from sluice.v1 import campaign_pb2 as pb
 from sluice.v1.campaign_pb2_grpc import CampaignServiceServicer
 
@@ -143,9 +143,8 @@ class CampaignServicer(CampaignServiceServicer):
     ) -> AsyncIterator[pb.WatchActiveVersionsResponse]:
         """Send what is to be scored, now and with every change, until the server stops."""
         parent = ProjectName.parse(request.parent, "parent")
-        async with aclosing(self._draining.until(self._watches.watch(parent))) as changes:
-            async for active in changes:
-                yield messages.active(parent.project, active)
+        async for active in self._draining.until(self._watches.watch(parent)):
+            yield messages.active(parent.project, active)
 
     async def SetBackground(
         self, requests: AsyncIterator[pb.SetBackgroundRequest], context: Any
@@ -182,10 +181,15 @@ async def _background(
     first: pb.SetBackgroundRequest, others: AsyncIterator[pb.SetBackgroundRequest]
 ) -> AsyncIterator[NDArray[np.float32]]:
     if first.HasField("embeddings"):
-        yield tensor_from_proto(first.embeddings, "embeddings")
+        yield _rows(first)
     async for message in others:
         for field in ("parent", "model_id"):
             if getattr(message, field) not in ("", getattr(first, field)):
                 problem = f"{getattr(message, field)!r} is not that of the first message"
                 raise InvalidArgument.of(field, problem)
-        yield tensor_from_proto(message.embeddings, "embeddings")
+        yield _rows(message)
+
+
+def _rows(message: pb.SetBackgroundRequest) -> NDArray[np.float32]:
+    # Vectors alone, with nothing beside them: only their bytes are bounded.
+    return unpack(message.embeddings, "embeddings", rows_max=BATCH_BYTES_MAX)

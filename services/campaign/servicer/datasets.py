@@ -14,7 +14,6 @@ from sluice.errors import InvalidArgument
 from sluice.labels import TaskType
 from sluice.names import DatasetName, ProjectName
 from sluice.v1 import dataset_pb2 as pb
-from sluice.v1 import frame_pb2
 from sluice.v1.dataset_pb2_grpc import DatasetServiceServicer
 
 
@@ -55,7 +54,7 @@ class DatasetServicer(DatasetServiceServicer):
         )
 
 
-def _task_type(number: frame_pb2.TaskType.ValueType) -> TaskType:
+def _task_type(number: int) -> TaskType:
     try:
         return TaskType(number)
     except ValueError as cause:

@@ -17,7 +17,7 @@ from services.platform.stores import Stores
 from sluice.errors import InvalidArgument
 from sluice.frames import Frame
 from sluice.names import DatasetName, IssueName, ProjectName
-from sluice.tensors import tensor_from_proto
+from sluice.tensors import unpack
 from sluice.v1 import issue_pb2 as pb
 from sluice.v1.issue_pb2_grpc import IssueServiceServicer
 
@@ -122,5 +122,5 @@ def _candidates(request: pb.AddElementsRequest) -> Candidates:
             )
             for index, element in enumerate(request.elements)
         ],
-        tensor_from_proto(request.embeddings, "embeddings"),
+        unpack(request.embeddings, "embeddings"),
     )

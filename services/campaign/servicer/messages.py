@@ -28,7 +28,7 @@ from sluice.names import (
     ProjectName,
     VersionName,
 )
-from sluice.v1 import campaign_pb2, dataset_pb2, frame_pb2, issue_pb2, project_pb2
+from sluice.v1 import campaign_pb2, dataset_pb2, issue_pb2, project_pb2
 
 SCOPES = {
     project_pb2.SCOPE_LOG: Scope.LOG,
@@ -74,7 +74,7 @@ def dataset(project: str, record: Dataset) -> dataset_pb2.Dataset:
     return dataset_pb2.Dataset(
         name=str(DatasetName(project, record.id)),
         display_name=record.display_name,
-        task_type=frame_pb2.TaskType.ValueType(record.task_type),
+        task_type=f"TASK_TYPE_{record.task_type.name}",
         classes=[
             dataset_pb2.LabelClass(id=known.id, name=known.name, colour=known.colour)
             for known in record.classes

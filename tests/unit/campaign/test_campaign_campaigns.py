@@ -1,0 +1,269 @@
+"""Campaigns: their terms, their state, and how far the issue has moved on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from services.campaign import campaigns as campaigns_module
+from services.campaign import versions as versions_module
+from services.campaign.campaigns import (
+    BUDGET_MAX,
+    Terms,
+    get_campaign,
+    list_campaigns,
+    set_active,
+    update_campaign,
+)
+from services.campaign.commit import create_campaign
+from services.campaign.elements import remove_elements
+from services.campaign.issue_deletion import delete_issue
+from services.campaign.issues import rename_issue
+from services.campaign.records import Budget
+from services.campaign.versions import Drift, drift_of
+from services.campaign.watch import read_active
+from sluice.errors import Aborted, InvalidArgument, NotFound
+from sluice.names import CampaignName, IssueName
+from tests.unit.campaign.faults import overtaken
+from tests.unit.campaign.world import ALL, ONCE, PROJECT, World, page
+
+WRONG = [
+    (Terms(threshold=-0.1), "threshold", r"campaign\.threshold: -0\.1 is not in 0…1"),
+    (Terms(threshold=1.5), "threshold", r"campaign\.threshold: 1\.5 is not in 0…1"),
+    (Terms(threshold=math.nan), "threshold", r"campaign\.threshold: nan is not in 0…1"),
+    (Terms(threshold=math.inf), "threshold", r"campaign\.threshold: inf is not in 0…1"),
+    (Terms(display_name="n" * 257), "display_name", r"campaign\.display_name: 257 bytes"),
+    (Terms(budget=Budget(total=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.total: 9223"),
+    (Terms(budget=Budget(per_day=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.per_day: 9223"),
+]
+
+
+async def generation(here: World) -> int:
+    """How often what is to be scored has changed."""
+    return (await read_active(here.stores.ledger, "p")).generation
+
+
+@pytest.mark.parametrize(("terms", "path", "told"), WRONG)
+async def test_wrong_terms_are_named(here: World, terms: Terms, path: str, told: str) -> None:
+    """A term outside its range is refused when a campaign is made and when it is changed."""
+    issue = await here.issue("a")
+    name, made = await here.campaign(issue)
+
+    with pytest.raises(InvalidArgument, match=told):
+        await create_campaign(here.stores, ONCE, PROJECT, issue, terms)
+    with pytest.raises(InvalidArgument, match=told):
+        await update_campaign(here.stores, name, terms, [path], "")
+
+    assert ([made], "") == await list_campaigns(here.stores, PROJECT, ALL)
+
+
+@pytest.mark.parametrize("terms", [Terms(threshold=0.0), Terms(threshold=1.0)])
+async def test_the_ends_of_the_range_are_accepted(here: World, terms: Terms) -> None:
+    """Thresholds of 0 and 1 are thresholds like any other."""
+    name, _ = await here.campaign(await here.issue("a"))
+
+    changed = await update_campaign(here.stores, name, terms, ["threshold"], "")
+
+    assert terms.threshold == changed.threshold == (await get_campaign(here.stores, name)).threshold
+
+
+async def test_only_what_the_mask_names_changes(here: World) -> None:
+    """Terms outside the mask stay; masked ones that are not given go back to their defaults."""
+    name, _ = await here.campaign(await here.issue("a"))
+    given = Terms(display_name="Nights", threshold=0.3, budget=Budget(total=5, per_day=0))
+
+    changed = await update_campaign(here.stores, name, given, ["threshold", "budget"], "")
+    named = await update_campaign(here.stores, name, given, ["display_name"], "")
+    reset = await update_campaign(
+        here.stores, name, Terms(), ["threshold", "budget", "display_name"], ""
+    )
+
+    assert ("night", 0.3, given.budget) == (changed.display_name, changed.threshold, changed.budget)
+    assert ("Nights", 0.3, given.budget) == (named.display_name, named.threshold, named.budget)
+    assert ("night", None, Budget()) == (reset.display_name, reset.threshold, reset.budget)
+    assert 4 == reset.etag
+
+
+@pytest.mark.parametrize("mask", [[], ["state"], ["threshold", "issue"], ["budget.total"]])
+async def test_a_mask_names_what_can_change(here: World, mask: list[str]) -> None:
+    """An empty mask, or a path that cannot be changed, is refused, naming it and what can."""
+    name, made = await here.campaign(await here.issue("a"))
+    told = repr(mask[-1]) if mask else "is empty"
+
+    with pytest.raises(InvalidArgument, match=r"update_mask: .*display_name, threshold") as e:
+        await update_campaign(here.stores, name, Terms(threshold=0.3), mask, "")
+
+    assert told in e.value.message
+    assert made == await get_campaign(here.stores, name)
+
+
+async def test_an_old_etag_changes_nothing(here: World) -> None:
+    """An update under an etag that the campaign has no more is refused."""
+    name, made = await here.campaign(await here.issue("a"))
+    changed = await update_campaign(
+        here.stores, name, Terms(threshold=0.3), ["threshold"], str(made.etag)
+    )
+
+    with pytest.raises(Aborted, match=f"etag: .*{name}"):
+        await update_campaign(
+            here.stores, name, Terms(threshold=0.4), ["threshold"], str(made.etag)
+        )
+
+    assert changed == await get_campaign(here.stores, name)
+
+
+async def test_an_update_that_is_overtaken_keeps_both(here: World) -> None:
+    """Changes of two terms at once, without etags, both hold."""
+    name, _ = await here.campaign(await here.issue("a"))
+    other = update_campaign(here.stores, name, Terms(threshold=0.3), ["threshold"], "")
+    late = here.having(ledger=overtaken(here.stores.ledger, "commit", other))
+
+    await update_campaign(late.stores, name, Terms(display_name="Nights"), ["display_name"], "")
+
+    found = await get_campaign(here.stores, name)
+    assert ("Nights", 0.3) == (found.display_name, found.threshold)
+
+
+async def test_activation_is_idempotent(here: World) -> None:
+    """Deactivating and activating happen once, however often they are asked for."""
+    name, made = await here.campaign(await here.issue("a"))
+
+    same = await set_active(here.stores, name, active=True)
+    off = await set_active(here.stores, name, active=False)
+    still_off = await set_active(here.stores, name, active=False)
+    on = await set_active(here.stores, name, active=True)
+
+    assert (made, off) == (same, still_off)
+    assert (False, True) == (off.active, on.active)
+    assert made.version == on.version
+
+
+async def test_the_generation_grows_with_what_is_scored(here: World) -> None:
+    """Every change of what is to be scored has a generation of its own; no other change has."""
+    issue = await here.issue("a")
+    seen = [await generation(here)]
+
+    async def after(change: Any) -> None:
+        await change
+        seen.append(await generation(here))
+
+    name, _ = await here.campaign(issue)
+    await after(here.campaign(issue))
+    await after(update_campaign(here.stores, name, Terms(threshold=0.3), ["threshold"], ""))
+    await after(update_campaign(here.stores, name, Terms(budget=Budget(total=1)), ["budget"], ""))
+    await after(here.commit(name))
+    await after(set_active(here.stores, name, active=False))
+    quiet = seen[-1]
+    await after(set_active(here.stores, name, active=False))
+    await after(update_campaign(here.stores, name, Terms(threshold=0.4), ["threshold"], ""))
+    await after(here.commit(name))
+    await after(set_active(here.stores, name, active=True))
+    await after(update_campaign(here.stores, name, Terms(), ["display_name"], ""))
+
+    assert seen[:6] == sorted(set(seen[:6]))
+    assert [quiet, quiet, quiet, quiet + 1, quiet + 1] == seen[6:]
+
+
+async def test_pages_hold_every_campaign_once(here: World) -> None:
+    """Campaigns are listed by name, inactive ones too."""
+    issue = await here.issue("a")
+    made = sorted([(await here.campaign(issue))[0].campaign for _ in range(3)])
+    await set_active(here.stores, CampaignName("p", made[0]), active=False)
+
+    first, token = await list_campaigns(here.stores, PROJECT, page(2))
+    rest, end = await list_campaigns(here.stores, PROJECT, page(2, token))
+
+    assert (made, "") == ([campaign.id for campaign in (*first, *rest)], end)
+
+
+async def test_what_does_not_exist_is_not_found(here: World) -> None:
+    """Every way to reach a campaign names the one that does not exist."""
+    nowhere = CampaignName("p", "none")
+
+    for way in (
+        get_campaign(here.stores, nowhere),
+        update_campaign(here.stores, nowhere, Terms(threshold=1), ["threshold"], ""),
+        set_active(here.stores, nowhere, active=True),
+        here.commit(nowhere),
+        versions_module.list_versions(here.stores, nowhere, ALL),
+    ):
+        with pytest.raises(NotFound, match="projects/p/campaigns/none does not exist"):
+            await way
+
+
+async def drift(here: World, name: CampaignName) -> Drift:
+    """What a new version of the campaign would change."""
+    return await drift_of(here.stores, "p", await get_campaign(here.stores, name))
+
+
+async def test_changes_since_the_version_are_counted(here: World) -> None:
+    """Elements added and removed are counted; a replaced one is both, one put back is neither."""
+    issue = await here.issue("a", "b", "c")
+    name, _ = await here.campaign(issue)
+    assert Drift(0, 0, commit_adds_background=False) == await drift(here, name)
+
+    await here.add(issue, "d", "e")
+    await remove_elements(here.stores, issue, [("a", "")])
+    assert Drift(2, 1, commit_adds_background=False) == await drift(here, name)
+
+    await here.add(issue, "b", seed=1)
+    assert Drift(3, 2, commit_adds_background=False) == await drift(here, name)
+
+    await here.add(issue, "a")
+    assert Drift(3, 1, commit_adds_background=False) == await drift(here, name)
+
+    await here.commit(name)
+    assert Drift(0, 0, commit_adds_background=False) == await drift(here, name)
+
+
+async def test_an_unchanged_issue_is_not_read(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the elements are those of the version, none of them is read."""
+    issue = await here.issue("a")
+    name, _ = await here.campaign(issue)
+    await rename_issue(here.stores, issue, "rain", "")
+
+    monkeypatch.delattr(versions_module, "read_elements")
+
+    assert Drift(0, 0, commit_adds_background=False) == await drift(here, name)
+
+
+async def test_of_a_deleted_issue_all_is_removed(here: World) -> None:
+    """When its issue is gone, a campaign says that all its elements are."""
+    issue = await here.issue("a", "b")
+    name, _ = await here.campaign(issue)
+    await set_active(here.stores, name, active=False)
+    await delete_issue(here.stores, issue, "")
+
+    assert Drift(0, 2, commit_adds_background=False) == await drift(here, name)
+    assert (await set_active(here.stores, name, active=True)).active
+
+
+async def test_a_campaign_says_when_a_background_would_help(here: World) -> None:
+    """Made without a background, it says so once there is one, until the next commit."""
+    name, _ = await here.campaign(await here.issue("a"))
+    before = await drift(here, name)
+    await here.background()
+    meanwhile = await drift(here, name)
+    await here.commit(name)
+
+    assert [False, True, False] == [
+        known.commit_adds_background for known in (before, meanwhile, await drift(here, name))
+    ]
+
+
+def test_terms_are_fields_of_a_campaign() -> None:
+    """What a mask may name are the fields of Terms, no more and no less."""
+    assert tuple(Terms.__dataclass_fields__) == campaigns_module.TERMS
+
+
+async def test_a_default_name_needs_the_issue(here: World) -> None:
+    """A campaign whose issue is gone cannot be named after it."""
+    issue = await here.issue("a")
+    name, _ = await here.campaign(issue)
+    await set_active(here.stores, name, active=False)
+    await delete_issue(here.stores, issue, "")
+
+    with pytest.raises(NotFound, match=str(IssueName("p", issue.issue))):
+        await update_campaign(here.stores, name, Terms(), ["display_name"], "")
