@@ -14,6 +14,7 @@ import grpc
 from services.blobs.folder import FolderBlobs
 from services.campaign import wiring as campaign
 from services.embedded.keys import Keys, mint_admin, open_keys
+from services.ingest import wiring as ingest
 from services.ledger.sqlite import SqliteLedger
 from services.platform.draining import Draining
 from services.platform.follower import CHANNEL_OPTIONS, Follower
@@ -59,6 +60,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         servicers = [
             *campaign.servicers(stores, keys.store, draining),
             *scorer.servicers(active, models, draining, settings.scoring_threads),
+            *await stack.enter_async_context(
+                ingest.servicers(stores, active, models, draining, settings)
+            ),
         ]
         # Only now can nothing go wrong any more, and the key is shown to who starts the server.
         admin_file = settings.data_dir / "admin.key"

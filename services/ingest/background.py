@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
@@ -32,8 +33,18 @@ class Background:
         """Say that an outbox has something."""
         self._woken.set()
 
-    async def run(self) -> None:
-        """Work for ever; a failure is logged and tried again."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work in the background until left; a page that is cut off is brought to its end later."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
         while True:
             self._woken.clear()
             try:

@@ -62,8 +62,8 @@ class Settings(BaseSettings):
     outbox_entries_max: Annotated[int, Field(ge=1)] = 100_000
     """Matches of a project that may wait for the vector store, before loggers are told to wait."""
 
-    in_flight_max: Annotated[int, Field(ge=1)] = 8
-    """Batches that a logger may send ahead of their answers."""
+    in_flight_max: Annotated[int, Field(ge=1, le=8)] = 8
+    """Batches that a logger may send ahead of their answers, which are kept for as many."""
 
     @classmethod
     def load(

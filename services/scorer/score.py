@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from services.platform.active import DEFAULT_THRESHOLD, ActiveCampaign, ActiveVersions
 from services.platform.models import Models
 from sluice.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
-from sluice.explanations import Explanation
+from sluice.explanations import Explanation, explain_scores
 from sluice.limits import BATCH_MATCHES_MAX
 from sluice.names import CampaignName
-from sluice.scoring import Scorer, explain_scores, normalise
+from sluice.scoring import Scorer, normalise
 from sluice.tensors import Embeddings
 
 EXPLANATIONS_MAX: Final = BATCH_MATCHES_MAX
@@ -163,11 +163,13 @@ def _to_explain(
     explain: Explain, scores: NDArray[np.float64], thresholds: Sequence[float]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The indices `(frames,)` and `(columns,)` of the scores to be explained, by frame."""
-    wanted = {
-        Explain.MATCHES: lambda: scores >= np.array(thresholds),
-        Explain.NONE: lambda: np.zeros(scores.shape, bool),
-        Explain.ALL: lambda: np.ones(scores.shape, bool),
-    }[explain]()
+    match explain:
+        case Explain.MATCHES:
+            wanted = scores >= np.array(thresholds)
+        case Explain.NONE:
+            wanted = np.zeros(scores.shape, bool)
+        case Explain.ALL:
+            wanted = np.ones(scores.shape, bool)
     frames, columns = np.nonzero(wanted)
     if len(frames) > EXPLANATIONS_MAX:
         raise InvalidArgument.of(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-
-from grpc import aio
+from typing import Any
 
 from services.ingest.context import Ingest
 from services.ingest.funnel import read_funnel
@@ -36,10 +35,10 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         self._max_in_flight = max_in_flight
 
     async def Submit(
-        self, request_iterator: AsyncIterator[pb.SubmitRequest], context: aio.ServicerContext
+        self, request_iterator: AsyncIterator[pb.SubmitRequest], context: Any
     ) -> AsyncIterator[pb.SubmitResponse]:
         """Start the session, then answer each batch in turn."""
-        requests = self._draining.until_drained(request_iterator)
+        requests = self._draining.until(request_iterator)
         session = messages.session(await anext(requests, pb.SubmitRequest()))
         started = pb.SubmitStarted(
             max_in_flight=self._max_in_flight, next_seq=await start(self._ingest, session)
@@ -57,23 +56,19 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         self._wake()
         return messages.batch_result(answer)
 
-    async def GetFunnel(
-        self, request: pb.GetFunnelRequest, context: aio.ServicerContext
-    ) -> pb.Funnel:
+    async def GetFunnel(self, request: pb.GetFunnelRequest, context: Any) -> pb.Funnel:
         """Read the funnel of a campaign."""
         name = CampaignName.parse(request.campaign, "campaign")
         return messages.funnel(
             str(name), await read_funnel(self._ingest, name.project, name.campaign)
         )
 
-    async def GetSample(
-        self, request: pb.GetSampleRequest, context: aio.ServicerContext
-    ) -> pb.Sample:
+    async def GetSample(self, request: pb.GetSampleRequest, context: Any) -> pb.Sample:
         """Read one sample."""
         return messages.sample(await get_sample(self._ingest, SampleName.parse(request.name)))
 
     async def ListSamples(
-        self, request: pb.ListSamplesRequest, context: aio.ServicerContext
+        self, request: pb.ListSamplesRequest, context: Any
     ) -> pb.ListSamplesResponse:
         """List a page of samples."""
         selection = messages.selection(request)
@@ -90,21 +85,21 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         )
 
     async def AcceptSamples(
-        self, request: pb.AcceptSamplesRequest, context: aio.ServicerContext
+        self, request: pb.AcceptSamplesRequest, context: Any
     ) -> pb.AcceptSamplesResponse:
         """Mark samples as what the campaign looks for."""
         order = messages.review_order(request, Review.ACCEPTED)
         return pb.AcceptSamplesResponse(changed_count=await review(self._ingest, order))
 
     async def DiscardSamples(
-        self, request: pb.DiscardSamplesRequest, context: aio.ServicerContext
+        self, request: pb.DiscardSamplesRequest, context: Any
     ) -> pb.DiscardSamplesResponse:
         """Mark samples as not what the campaign looks for."""
         order = messages.review_order(request, Review.DISCARDED)
         return pb.DiscardSamplesResponse(changed_count=await review(self._ingest, order))
 
     async def RestoreSamples(
-        self, request: pb.RestoreSamplesRequest, context: aio.ServicerContext
+        self, request: pb.RestoreSamplesRequest, context: Any
     ) -> pb.RestoreSamplesResponse:
         """Take back what was said of samples."""
         order = messages.review_order(request, Review.UNSORTED)

@@ -108,7 +108,9 @@ def batch_result(answer: Answer) -> pb.BatchResult:
     """The outcome of a batch."""
     if answer.error:
         return refused(answer.seq, errors.loads(answer.error))
-    verdicts = pb.BatchVerdicts(verdicts=list(answer.verdicts), id_conflicts=answer.id_conflicts)
+    verdicts = pb.BatchVerdicts(
+        verdicts=map(pb.Verdict.Name, answer.verdicts), id_conflicts=answer.id_conflicts
+    )
     return pb.BatchResult(seq=answer.seq, verdicts=verdicts)
 
 
@@ -155,7 +157,7 @@ def sample(found: Sample) -> pb.Sample:
         version=row.version,
         score=row.score,
         explanation=found.explanation.to_proto(),
-        state=pb.Sample.State.ValueType(row.review),
+        state=pb.Sample.State.Name(row.review),
         receive_time=received,
         session_id=row.session,
         logger=row.logger,

@@ -1,0 +1,31 @@
+"""What a process runs to take batches and to keep samples."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.ingest.background import Background
+from services.ingest.context import Ingest
+from services.ingest.projector import Projector
+from services.ingest.servicer import IngestServicer
+from services.platform.active import ActiveVersions
+from services.platform.draining import Draining
+from services.platform.models import Models
+from services.platform.settings import Settings
+from services.platform.stores import Stores
+
+
+@asynccontextmanager
+async def servicers(
+    stores: Stores, active: ActiveVersions, models: Models, draining: Draining, settings: Settings
+) -> AsyncIterator[list[object]]:
+    """The servicer of IngestService, with the projector at work for as long as this is entered.
+
+    The projector's name in leases is the data's own: whoever has the data is the same projector,
+    and need not wait for a lease that ended with the process before.
+    """
+    ingest = Ingest(stores, active, models, settings.outbox_entries_max)
+    background = Background(stores.ledger, Projector(ingest, owner=str(settings.data_dir)))
+    async with background.running():
+        yield [IngestServicer(ingest, draining, background.wake, settings.in_flight_max)]
