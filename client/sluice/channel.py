@@ -1,0 +1,94 @@
+"""Connections that carry an API key with every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import grpc
+
+MESSAGE_BYTES_MAX: Final = 16 * 2**20
+"""As large as servers accept."""
+
+_OPTIONS: Final = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    # A network that went away is noticed, also while nothing is sent.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+]
+
+
+def connect(
+    target: str, api_key: str, *, credentials: grpc.ChannelCredentials | None = None
+) -> grpc.aio.Channel:
+    """An asyncio channel to `target` (`host:port`) whose calls carry the key.
+
+    With `credentials`, over TLS. The channel is an async context manager, and closes what is open
+    when it is left.
+    """
+    keyed = [kind(api_key) for kind in _KEYED]
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=keyed)
+    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS, interceptors=keyed)
+
+
+class _Keyed:
+    """Adds the key to a call. grpc wants one interceptor for each shape of calls."""
+
+    def __init__(self, api_key: str) -> None:
+        # Not call credentials: grpc refuses those without TLS, which loopback does not need.
+        self._metadata = (("authorization", f"Bearer {api_key}"),)
+
+    def _add(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()), *self._metadata)
+        return grpc.aio.ClientCallDetails(
+            details.method,
+            details.timeout,
+            metadata,
+            details.credentials,
+            details.wait_for_ready,
+        )
+
+
+class _UnaryUnary(_Keyed, grpc.aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[..., Any],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        return await continuation(self._add(client_call_details), request)
+
+
+class _UnaryStream(_Keyed, grpc.aio.UnaryStreamClientInterceptor):
+    async def intercept_unary_stream(
+        self,
+        continuation: Callable[..., Any],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        return await continuation(self._add(client_call_details), request)
+
+
+class _StreamUnary(_Keyed, grpc.aio.StreamUnaryClientInterceptor):
+    async def intercept_stream_unary(
+        self,
+        continuation: Callable[..., Any],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request_iterator: Any,
+    ) -> Any:
+        return await continuation(self._add(client_call_details), request_iterator)
+
+
+class _StreamStream(_Keyed, grpc.aio.StreamStreamClientInterceptor):
+    async def intercept_stream_stream(
+        self,
+        continuation: Callable[..., Any],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request_iterator: Any,
+    ) -> Any:
+        return await continuation(self._add(client_call_details), request_iterator)
+
+
+_KEYED: Final = (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)
