@@ -6,11 +6,12 @@ become one: an interceptor is an async context manager around the call.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 from uuid import uuid4
@@ -26,6 +27,9 @@ DETAILS_BYTES_MAX: Final = 3_072
 
 MESSAGE_BYTES_MAX: Final = 1_024
 """How long the bare message may be; gRPC percent-encodes it, so it may travel as thrice that."""
+
+LINGER_S: Final = 2.0
+PAUSE_S: Final = 0.05
 
 _QUIET: Final = ("/grpc.health.v1.", "/grpc.reflection.")
 _OURS: Final = {"INTERNAL", "UNKNOWN", "DATA_LOSS"}
@@ -138,10 +142,10 @@ class RaiseStatus(Interceptor):
         except grpc.aio.AbortError:  # health and reflection have a status of their own
             raise
         except SluiceError as error:
-            await _abort(call.context, error)
+            await _abort(call, error)
         except Exception:
             log.exception("rpc.failed", method=call.method)
-            await _abort(call.context, _internal())
+            await _abort(call, _internal())
 
 
 def _internal() -> Internal:
@@ -151,10 +155,24 @@ def _internal() -> Internal:
     )
 
 
-async def _abort(context: Context, error: SluiceError) -> None:
+async def _abort(call: Call, error: SluiceError) -> None:
+    if call.requests_stream:
+        await _linger(call.context)
     status = fitted_status(error)
     trailers = ((DETAILS_KEY, status.SerializeToString()),)
-    await context.abort(error.code, _cut(status.message, MESSAGE_BYTES_MAX), trailers)
+    await call.context.abort(error.code, _cut(status.message, MESSAGE_BYTES_MAX), trailers)
+
+
+async def _linger(context: Context) -> None:
+    """Read on until the client ends or pauses, as web servers do before they close a connection.
+
+    A client of grpc.aio that is cut off amid a message reports an internal error of its own
+    instead of the status.
+    """
+    with suppress(TimeoutError, grpc.aio.BaseError):
+        async with asyncio.timeout(LINGER_S):
+            while await asyncio.wait_for(context.read(), PAUSE_S) is not grpc.aio.EOF:
+                pass
 
 
 def fitted_status(error: SluiceError) -> errors_pb2.Status:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import grpc
 import pytest
 import structlog
-from google.rpc import status_pb2  # type: ignore[import-untyped]
+from google.rpc import status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,6 +135,20 @@ async def test_an_error_comes_out_as_it_went_in(shape: str) -> None:
     )
     assert errors.SequenceGap is type(error)
     assert vars(raised) == vars(error)
+
+
+@pytest.mark.parametrize("shape", ["stream_unary", "stream_stream"])
+async def test_a_client_hears_the_status_amid_its_messages(shape: str) -> None:
+    """A client that still sends when its call is refused hears why, not an error of its own."""
+
+    async def refuse(_: AsyncIterator[bytes], __: Context) -> bytes:
+        raise errors.PermissionDenied("not you")
+
+    refusing = getattr(grpc, f"{shape}_rpc_method_handler")(refuse)
+    async with serving({"Do": refusing}) as channel:
+        for _ in range(10):
+            with pytest.raises(grpc.aio.AioRpcError, match="not you"):
+                await call(channel, shape, *[bytes(1_000)] * 20)
 
 
 async def test_any_grpc_tool_can_read_the_details() -> None:
