@@ -13,8 +13,8 @@ from sklearn.neural_network import MLPClassifier
 from demo.digits import SEED, Digits
 
 MODEL_ID = "digits-mlp-v1"
-# As wide as the basis has components; with 16 or 32 units the failures are less alike, and one scan
-# in ten finds next to nothing.
+# As wide as a basis may be; with 16 or 32 units the failures are less alike, and some seeds collect
+# next to nothing.
 HIDDEN_UNITS = 64
 EPOCHS_MAX = 300
 
@@ -43,6 +43,11 @@ class Failures:
     frames: NDArray[np.intp]
     class_rows: int
     """How many validation frames of the class there are."""
+
+    @property
+    def title(self) -> str:
+        """What goes wrong, for people."""
+        return f"{self.class_id} taken for something else"
 
 
 def train(digits: Digits) -> Classifier:

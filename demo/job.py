@@ -62,29 +62,32 @@ class Job:
     async def run(self) -> Outcome:
         """Do the whole job; RuntimeError where Sluice does not hold what it promises."""
         archive = self._source.digits.archive
-        issue, campaign = await self._start()
-        first = await self._scan(campaign, archive, "scanning the archive")
+        campaign = await self._start()
+        first = await self._scan(campaign.name, archive, "scanning the archive")
         part = archive[: round(len(archive) * OVERLAP_SHARE)]
-        overlap = await self._scan(campaign, part, "scanning a third of it again")
+        overlap = await self._scan(campaign.name, part, "scanning a third of it again")
         _check_overlap(first.funnel, overlap.funnel)
-        accepted = await self._review(campaign, first.samples)
-        await add_elements(self._project, issue, self._source.read(accepted, labelled=True))
+        accepted = await self._review(campaign.name, first.samples)
+        await add_elements(
+            self._project, campaign.issue, self._source.read(accepted, labelled=True)
+        )
         probe = self._source.read(archive[:1]).vectors
-        version = await commit_version(self._project, campaign, probe)
-        second = await self._scan(campaign, archive, f"scanning all under version {version.number}")
+        version = await commit_version(self._project, campaign.name, probe)
+        self._say_version(version)
+        second = await self._scan(campaign.name, archive, "scanning all of it again")
         return Outcome(first, overlap, second, version)
 
-    async def _start(self) -> tuple[str, str]:
-        """Make the issue and its campaign; returns their resource names."""
+    async def _start(self) -> campaign_pb2.Campaign:
+        """Make the issue, say what is ordinary, and start the campaign."""
         elements = self._source.read(self._failures.frames, labelled=True)
-        title = f"{self._failures.class_id} taken for something else"
-        issue = await create_issue(self._project, title, elements)
+        issue = await create_issue(self._project, self._failures.title, elements)
         ordinary = np.random.default_rng(SEED).choice(
             self._source.digits.archive, BACKGROUND_ROWS, replace=False
         )
         await set_background(self._project, self._source.read(ordinary).vectors)
         campaign = await start_campaign(self._project, issue.name)
-        return issue.name, campaign.name
+        self._say_version(campaign.version)
+        return campaign
 
     async def _scan(self, campaign: str, numbers: NDArray[np.intp], title: str) -> Scanned:
         """Scan frames in a session of their own and wait until all matches are decided."""
@@ -114,13 +117,25 @@ class Job:
             accepted=[frame_id_of(number) for number in numbers[right]],
             discarded=[frame_id_of(number) for number in numbers[~right]],
         )
+        self._console.print(
+            f"\n{right.sum()} samples are {self._failures.class_id} and accepted, "
+            f"{(~right).sum()} are not and discarded; what is accepted joins the issue.",
+            highlight=False,
+        )
         return np.asarray(numbers[right])
+
+    def _say_version(self, version: campaign_pb2.CampaignVersion) -> None:
+        self._console.print(
+            f"Version {version.number} of the campaign looks for {version.element_count} elements "
+            f"in {version.cluster_count} clusters.",
+            highlight=False,
+        )
 
 
 def _check_overlap(before: ingest_pb2.Funnel, after: ingest_pb2.Funnel) -> None:
     """Frames that come a second time are duplicates, and change no figure of different frames."""
     if after.duplicate == before.duplicate:
-        raise RuntimeError(f"no duplicates were counted: {after}")
+        raise RuntimeError(f"no duplicates were counted of frames that came again:\n{after}")
     for name in ("distinct_seen", "collected", "collection_rate_distinct"):
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
@@ -137,7 +152,7 @@ class _Rate(ProgressColumn):
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description:<34}"),
+        TextColumn("{task.description:<28}"),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),

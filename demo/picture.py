@@ -33,16 +33,16 @@ class Find:
     nearest: Path
 
 
-def draw_contact_sheet(elements: Sequence[Path], finds: Sequence[Find], target: Path) -> None:
+def draw_contact_sheet(
+    title: str, elements: Sequence[Path], finds: Sequence[Find], target: Path
+) -> None:
     """Write the sheet as a PNG file: some elements, and the best finds with what explains them."""
     sheet = Image.new("RGB", (WIDTH, HEIGHT), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     shown = elements[: ELEMENTS_ACROSS * ELEMENTS_DOWN]
     best = finds[: SAMPLES_ACROSS * SAMPLES_DOWN]
-    _head(draw, MARGIN, "The issue", f"{len(shown)} of {len(elements)} frames that went wrong")
-    _head(
-        draw, SAMPLES_LEFT, "Found for it", "score, and beside each the nearest frame of the issue"
-    )
+    _head(draw, MARGIN, title, f"{len(shown)} of its {len(elements)} elements")
+    _head(draw, SAMPLES_LEFT, "The best samples", "each with its score and the nearest element")
     for index, path in enumerate(shown):
         down, across = divmod(index, ELEMENTS_ACROSS)
         step = ELEMENT_SIDE + GAP
@@ -56,7 +56,7 @@ def draw_contact_sheet(elements: Sequence[Path], finds: Sequence[Find], target: 
 
 
 def _head(draw: ImageDraw.ImageDraw, left: int, title: str, subtitle: str) -> None:
-    draw.text((left, 28), title, INK, ImageFont.load_default(26))
+    draw.text((left, 28), title, INK, ImageFont.load_default(24))
     draw.text((left, 64), subtitle, FAINT, ImageFont.load_default(16))
 
 

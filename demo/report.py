@@ -103,7 +103,8 @@ def draw_picture(outcome: Outcome, truth: Truth, target: Path) -> None:
         )
         for sample in outcome.first.samples
     ]
-    draw_contact_sheet([digits.path(int(n)) for n in truth.failures.frames], finds, target)
+    elements = [digits.path(int(number)) for number in truth.failures.frames]
+    draw_contact_sheet(f"Issue: {truth.failures.title}", elements, finds, target)
 
 
 def write_report(outcome: Outcome, truth: Truth, path: Path) -> None:

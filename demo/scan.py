@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.errors import Unavailable, from_rpc_error, from_status
+from sluice.errors import SluiceError, Unavailable, from_rpc_error, from_status
 from sluice.frames import Frame
 from sluice.hashes import frame_hashes
 from sluice.tally import ScoredBy, tally_scores
@@ -62,6 +62,7 @@ class Scan:
         self._unscored: deque[Batch] = deque()
         self._unanswered: deque[Batch] = deque()
         self._window = asyncio.Semaphore(0)
+        self._all_sent = False
         self.progress = Progress(str(uuid4()))
 
     async def run(self, batches: Iterable[Batch], on_answer: OnAnswer) -> Progress:
@@ -83,11 +84,11 @@ class Scan:
         return self.progress
 
     async def _send(self, batches: Iterable[Batch]) -> None:
-        """Score batch after batch, as ingest has room for what they come to."""
+        """Have batch after batch scored, as ingest has room for what they come to."""
         start = ingest_pb2.SubmitStart(
             parent=self._project, session_id=self.progress.session_id, logger=self._logger
         )
-        await self._ingest.write(ingest_pb2.SubmitRequest(start=start))
+        await _write(self._ingest, ingest_pb2.SubmitRequest(start=start))
         for batch_id, batch in enumerate(batches):
             await self._window.acquire()
             self._unscored.append(batch)
@@ -97,9 +98,10 @@ class Scan:
                 # Ingest explains what it collects.
                 explain=scorer_pb2.EXPLAIN_MODE_NONE,
             )
-            await self._scorer.write(
-                scorer_pb2.StreamScoresRequest(batch_id=batch_id, batch=frames)
+            await _write(
+                self._scorer, scorer_pb2.StreamScoresRequest(batch_id=batch_id, batch=frames)
             )
+        self._all_sent = True
         await self._scorer.done_writing()
 
     async def _submit(self) -> None:
@@ -112,10 +114,11 @@ class Scan:
             batch = self._unscored.popleft()
             self._unanswered.append(batch)
             submission = self._summarise(seq, batch, answer.scores)
-            await self._ingest.write(ingest_pb2.SubmitRequest(batch=submission))
+            await _write(self._ingest, ingest_pb2.SubmitRequest(batch=submission))
         await self._ingest.done_writing()
 
     async def _take_answers(self, on_answer: OnAnswer) -> None:
+        """Count what was acknowledged; each answer makes room for one more batch."""
         async for answer in _messages(self._ingest):
             if answer.HasField("started"):
                 for _ in range(answer.started.max_in_flight):
@@ -128,8 +131,8 @@ class Scan:
             verdicts = answer.result.verdicts.verdicts
             self.progress.verdicts.update(map(_verdict_name, verdicts))
             await on_answer(self.progress)
-        if self._unscored or self._unanswered:
-            raise Unavailable("the stream ended before all batches were answered")
+        if not self._all_sent or self._unscored or self._unanswered:
+            raise Unavailable("a stream ended before all batches were answered")
 
     def _summarise(
         self, seq: int, batch: Batch, scored: scorer_pb2.ScoreFramesResponse
@@ -162,6 +165,23 @@ class Scan:
 
     def _pack(self, vectors: NDArray[np.float32]) -> frame_pb2.Embeddings:
         return Embeddings.of_frames(self._model_id, vectors).to_proto()
+
+
+async def _write(call: grpc.aio.StreamStreamCall[Message, Any], message: Message) -> None:
+    """Send on a stream; the error that ended it, where that happened meanwhile."""
+    try:
+        await call.write(message)
+    except asyncio.InvalidStateError:
+        raise await _ending(call) from None
+
+
+async def _ending(call: grpc.aio.StreamStreamCall[Any, Any]) -> SluiceError:
+    """Why a stream has ended; its answers are another task's to read."""
+    code, details = await call.code(), await call.details()
+    if code is grpc.StatusCode.OK:
+        return Unavailable("the stream ended before all batches were sent")
+    initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
+    return from_rpc_error(grpc.aio.AioRpcError(code, initial, trailing, details))
 
 
 async def _messages(call: grpc.aio.StreamStreamCall[Any, Message]) -> AsyncIterator[Message]:

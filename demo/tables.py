@@ -28,7 +28,7 @@ VERDICTS = {
 
 def print_funnel(console: Console, outcome: Outcome) -> None:
     """Account for every frame, after each scan."""
-    table = _table("Where every frame went")
+    table = _table("\nWhere every frame went")
     funnels = {
         "first scan": outcome.first.funnel,
         "+ a third again": outcome.overlap.funnel,
