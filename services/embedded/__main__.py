@@ -1,13 +1,12 @@
 """`sluiced`: every service of Sluice in one process.
 
-numpy reads how many threads it may use when it is imported, so nothing here imports it before the
-settings are known.
+numpy reads how many threads it may use when it is imported, and most of Sluice imports it: so
+nothing of that is imported here before the settings are known.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ from typing import Final
 from pydantic import ValidationError
 
 from services.platform.settings import Settings
-from sluice import __version__
-from sluice.errors import SluiceError
 
 _BLAS_THREADS: Final = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
@@ -28,24 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(_parse(arguments))
     except (ValidationError, OSError, ValueError) as error:
-        return _complain(f"settings: {error}")
+        sys.stderr.write(f"sluiced: settings: {error}\n")
+        return 2
     if settings.blas_threads:
         os.environ.update(dict.fromkeys(_BLAS_THREADS, str(settings.blas_threads)))
 
-    from services.embedded.serve import serve
+    from services.embedded.serve import run
 
-    try:
-        asyncio.run(serve(settings))
-    except SluiceError as error:
-        return _complain(error.message)
-    except OSError as error:
-        return _complain(str(error))
-    return 0
-
-
-def _complain(problem: str) -> int:
-    sys.stderr.write(f"sluiced: {problem}\n")
-    return 1
+    return run(settings)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -54,7 +41,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Every service of Sluice in one process, on one port.",
         epilog="Every setting can be given as an environment variable, SLUICE_<NAME>.",
     )
-    parser.add_argument("--version", action="version", version=f"sluiced {__version__}")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings, as TOML")
     parser.add_argument(
         "--secrets-dir", type=Path, metavar="DIR", help="a file for each secret: sluice_<name>"

@@ -11,8 +11,19 @@ import structlog
 from services.embedded.process import Running, running
 from services.platform import logs
 from services.platform.settings import Settings
+from sluice.errors import SluiceError
 
 log = structlog.get_logger()
+
+
+def run(settings: Settings) -> int:
+    """Serve; the exit status of the process, and on stderr what went wrong."""
+    try:
+        asyncio.run(serve(settings))
+    except (SluiceError, OSError) as error:
+        sys.stderr.write(f"sluiced: {error}\n")
+        return 1
+    return 0
 
 
 async def serve(settings: Settings) -> None:

@@ -5,35 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import grpc
 import pytest
 
 from services.embedded.process import Running, running
 from services.platform.settings import Settings
+from sluice.channel import connect as channel_to
 from sluice.v1 import project_pb2 as pb
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 
 PROJECT = "projects/p"
-
-
-def with_key(token: str) -> list[grpc.aio.ClientInterceptor]:
-    """Interceptors that send a key with every call."""
-
-    async def intercept(_: Any, continuation: Any, details: Any, request: Any) -> Any:
-        metadata = grpc.aio.Metadata(*(details.metadata or ()))
-        metadata.add("authorization", f"Bearer {token}")
-        return await continuation(details._replace(metadata=metadata), request)
-
-    kinds = ["UnaryUnary", "UnaryStream", "StreamUnary", "StreamStream"]
-    methods = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
-    return [
-        type(
-            kind, (getattr(grpc.aio, f"{kind}ClientInterceptor"),), {f"intercept_{m}": intercept}
-        )()
-        for kind, m in zip(kinds, methods, strict=True)
-    ]
 
 
 class Connect(Protocol):
@@ -69,7 +52,7 @@ async def connect(sluiced: Running) -> AsyncIterator[Connect]:
     async with AsyncExitStack() as opened:
 
         def connect(token: str) -> grpc.aio.Channel:
-            channel = grpc.aio.insecure_channel(sluiced.target, interceptors=with_key(token))
+            channel = channel_to(sluiced.target, token)
             opened.push_async_callback(channel.close)
             return channel
 
