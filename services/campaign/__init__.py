@@ -1,0 +1,1 @@
+"""Projects, datasets, issues and campaigns: what to collect, and the versions it is scored with."""

@@ -81,15 +81,15 @@ async def update_campaign(
     when the campaign has not that etag any more.
     """
     _check_mask(mask)
-    terms.check()
+    wanted = {path: getattr(terms, path) for path in mask}
+    Terms(**wanted).check()
 
     async def apply(campaign: Campaign) -> Campaign:
         check_etag(etag, campaign.etag, name)
-        fields = {path: getattr(terms, path) for path in mask}
-        if fields.get("display_name") == "":
-            issue = await get_issue(stores, IssueName(name.project, campaign.issue))
-            fields["display_name"] = issue.display_name
-        return changed(campaign, **fields)
+        if wanted.get("display_name") != "":
+            return changed(campaign, **wanted)
+        issue = await get_issue(stores, IssueName(name.project, campaign.issue))
+        return changed(campaign, **{**wanted, "display_name": issue.display_name})
 
     return await _change(stores, name, apply)
 

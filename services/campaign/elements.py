@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -73,7 +74,7 @@ async def add_elements(stores: Stores, name: IssueName, candidates: Candidates) 
     dataset = DatasetName(name.project, issue.dataset)
     check_dataset(candidates.candidates, dataset, await get_dataset(stores, dataset))
     check_space(candidates, issue)
-    elements, vectors = make_elements(candidates)
+    elements, vectors = await asyncio.to_thread(make_elements, candidates)
     addition = _Addition(stores, name, candidates, elements, vectors)
     return await retry(addition.attempt, name)
 
@@ -159,12 +160,12 @@ class _Addition:
         ]
         replaced = [old for row in rows if (old := known[row])]
         added, unchanged = len(rows) - len(replaced), len(known) - len(rows)
-        if not rows:
-            return Added(0, 0, unchanged, issue.record)
-        now = self._grown(issue.record, added)
-        # Vectors go first: a point that no element names is harmless, the reverse is not.
-        await self._write_points(now, rows)
-        await self._commit(issue, now, rows)
+        now = issue.record
+        if rows:
+            now = self._grown(now, added)
+            # Vectors go first: a point that no element names is harmless, the reverse is not.
+            await self._write_points(now, rows)
+            await self._commit(issue, now, rows)
         unnamed = [self.elements[row] for row in self.written.difference(rows)]
         await points.forget(self.stores, self.name, now, [*replaced, *unnamed])
         return Added(added, len(replaced), unchanged, now)

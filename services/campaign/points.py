@@ -20,7 +20,7 @@ from sluice.names import CampaignName, IssueName
 PAGE: Final = 1_000
 """Points read at a time, so that few of them lie in memory twice."""
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 def elements_of(project: str, model_id: str, dimension: int) -> Collection:
@@ -71,7 +71,7 @@ async def forget(
     try:
         await stores.vectors.delete(collection, issue_tenant(name), ids)
     except SluiceError as error:
-        _log.warning("points left behind", issue=str(name), points=len(ids), error=error.message)
+        log.warning("points.left_behind", issue=str(name), points=len(ids), error=str(error))
 
 
 async def read(

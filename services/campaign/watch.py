@@ -74,6 +74,8 @@ class Watches:
             poller.watchers -= 1
             if not poller.watchers:
                 poller.task.cancel()
+                if self._pollers.get(project) is poller:
+                    del self._pollers[project]
 
 
 class _Poller:
@@ -86,7 +88,9 @@ class _Poller:
         self._latest: Active | None = None
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # In a context of its own: it outlives the call that happened to start it.
-        self.task = asyncio.create_task(self._poll(), context=contextvars.Context())
+        self.task = asyncio.create_task(
+            self._poll(), name=f"watch {project}", context=contextvars.Context()
+        )
 
     async def newer_than(self, generation: int) -> Active:
         """What is to be scored, as soon as it is of a later generation.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from hashlib import sha256
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -331,7 +332,7 @@ async def test_what_cannot_be_started_is_refused(api: Api) -> None:
 async def test_every_method_names_what_it_does_not_find(api: Api) -> None:
     """No method makes up a campaign or version that is not there."""
     mask = FieldMask(paths=["threshold"])
-    calls = [
+    calls: list[Awaitable[Any]] = [
         api.campaigns.GetCampaign(pb.GetCampaignRequest(name=NO_CAMPAIGN)),
         api.campaigns.UpdateCampaign(
             pb.UpdateCampaignRequest(campaign=pb.Campaign(name=NO_CAMPAIGN), update_mask=mask)
@@ -386,6 +387,22 @@ async def test_an_unknown_project_is_not_watched(api: Api) -> None:
     error = await refusal(first)
 
     assert (errors.NotFound, "projects/q does not exist") == (type(error), error.message)
+
+
+async def test_a_watcher_that_leaves_is_not_read_for(api: Api) -> None:
+    """When the last watcher of a project cancels its call, nobody reads its generation."""
+    request = pb.WatchActiveVersionsRequest(parent=PROJECT)
+    watch = api.campaigns.WatchActiveVersions(request)
+    await watch.read()
+    reading = asyncio.ensure_future(watch.read())
+    await api.campaign(await api.issue("a"))
+    await reading
+    pollers = [task for task in asyncio.all_tasks() if task.get_name() == "watch p"]
+
+    watch.cancel()
+    _, running_on = await asyncio.wait(pollers, timeout=5)
+
+    assert (1, set()) == (len(pollers), running_on)
 
 
 async def test_a_stopping_server_ends_its_watches(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,7 +76,8 @@ async def test_only_what_the_mask_names_changes(here: World) -> None:
     given = Terms(display_name="Nights", threshold=0.3, budget=Budget(total=5, per_day=0))
 
     changed = await update_campaign(here.stores, name, given, ["threshold", "budget"], "")
-    named = await update_campaign(here.stores, name, given, ["display_name"], "")
+    unasked = replace(given, threshold=7)
+    named = await update_campaign(here.stores, name, unasked, ["display_name"], "")
     reset = await update_campaign(
         here.stores, name, Terms(), ["threshold", "budget", "display_name"], ""
     )

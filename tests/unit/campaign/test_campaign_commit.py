@@ -19,7 +19,8 @@ from services.campaign.downloads import File, chunks, read_file
 from services.campaign.elements import list_elements, remove_elements
 from services.campaign.issue_deletion import delete_issue
 from services.campaign.points import elements_of, issue_tenant, snapshot_tenant
-from services.campaign.snapshots import read_manifest
+from services.campaign.records import ElementEntry
+from services.campaign.snapshots import manifest_of, read_manifest
 from services.campaign.versions import get_version, list_versions
 from services.campaign.watch import read_active
 from services.platform.requests import Request
@@ -131,6 +132,16 @@ async def test_the_order_of_elements_does_not_matter(here: World) -> None:
 
     assert first.version.snapshot_digest == second.version.snapshot_digest
     assert first.version.model_digest == second.version.model_digest
+
+
+def test_a_manifest_is_sorted() -> None:
+    """The manifest of elements is the same whatever order they are given in."""
+    given = [
+        ElementEntry(frame_id=id, label_id=label, digest=b"d") for id, label in ("bx", "by", "az")
+    ]
+
+    assert manifest_of(given) == manifest_of(given[::-1])
+    assert [("a", "z"), ("b", "x"), ("b", "y")] == [line[:2] for line in manifest_of(given)]
 
 
 async def test_a_commit_is_the_next_version(here: World) -> None:

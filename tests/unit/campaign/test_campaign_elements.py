@@ -22,7 +22,7 @@ from services.ledger.interface import Conflict
 from sluice.errors import Aborted, InvalidArgument, NotFound, ResourceExhausted
 from sluice.labels import Classification2D, Label
 from sluice.names import IssueName
-from tests.unit.campaign.faults import Around, overtaken
+from tests.unit.campaign.faults import Around, failing, overtaken
 from tests.unit.campaign.world import (
     ALL,
     DIMENSION,
@@ -347,6 +347,31 @@ async def test_an_overtaken_call_leaves_no_points(here: World) -> None:
     found = await elements(here, issue)
     assert (1, 0, 2) == (added.added_count, added.replaced_count, added.unchanged_count)
     assert {element.point for element in found} == (await points(here, issue)).keys()
+
+
+async def test_a_wholly_overtaken_call_leaves_no_points(here: World) -> None:
+    """When somebody else has added all of it first, nothing of a call is left over."""
+    issue = await here.issue()
+    late = here.having(ledger=overtaken(here.stores.ledger, "commit", here.add(issue, "a", "b")))
+
+    added = await late.add(issue, "a", "b")
+
+    found = await elements(here, issue)
+    assert (0, 0, 2) == (added.added_count, added.replaced_count, added.unchanged_count)
+    assert {element.point for element in found} == (await points(here, issue)).keys()
+
+
+async def test_old_points_that_stay_fail_nobody(here: World) -> None:
+    """What was asked for is done although the points it replaced cannot be deleted now."""
+    issue = await here.issue("a", "b")
+    broken = here.having(vectors=failing(here.stores.vectors, "delete"))
+
+    removed = await remove_elements(broken.stores, issue, [("a", "")])
+
+    assert (1, 1) == (removed.removed_count, removed.issue.element_count)
+    assert ["b"] == [element.frame_id for element in await elements(here, issue)]
+    assert 2 == len(await points(here, issue))
+    assert 1 == (await here.campaign(issue))[1].version.element_count
 
 
 async def test_removing_and_adding_at_once_keeps_the_vector(here: World) -> None:

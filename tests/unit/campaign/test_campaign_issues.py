@@ -14,6 +14,7 @@ from services.campaign.records import element_prefix
 from services.platform.requests import Request
 from sluice.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from sluice.names import DatasetName, IssueName
+from tests.unit.campaign.faults import overtaken
 from tests.unit.campaign.world import (
     ALL,
     DATASET,
@@ -130,3 +131,17 @@ async def test_an_active_campaign_keeps_its_issue(here: World) -> None:
     assert str(first) not in raised.value.message
     with pytest.raises(NotFound):
         await get_issue(here.stores, issue)
+
+
+async def test_a_campaign_activated_meanwhile_keeps_its_issue(here: World) -> None:
+    """An activation that is faster than the deletion of its issue wins."""
+    issue = await here.issue("a")
+    campaign, _ = await here.campaign(issue)
+    await set_active(here.stores, campaign, active=False)
+    activation = set_active(here.stores, campaign, active=True)
+    late = here.having(ledger=overtaken(here.stores.ledger, "commit", activation))
+
+    with pytest.raises(FailedPrecondition, match=str(campaign)):
+        await delete_issue(late.stores, issue, "")
+
+    assert 1 == (await get_issue(here.stores, issue)).element_count

@@ -90,6 +90,19 @@ async def test_watchers_share_one_poller(here: World) -> None:
     assert [True] == [poller.cancelled() for poller in pollers]
 
 
+async def test_one_watcher_comes_as_the_last_leaves(here: World) -> None:
+    """A watch that begins just as the last one ends does not end with it."""
+    watches = Watches(here.stores)
+    async with aclosing(watches.watch(PROJECT)) as late:
+        await anext(late)
+        async with aclosing(watches.watch(PROJECT)) as early:
+            await anext(early)
+            leaving = asyncio.ensure_future(anext(early))
+            name, _ = await here.campaign(await here.issue("a"))
+            await leaving
+        assert [(name.campaign, 1, None)] == told(await anext(late))
+
+
 async def test_projects_do_not_disturb_each_other(here: World) -> None:
     """A watcher of one project is not told of another, and does not end with its poller."""
     await create_project(here.stores, ONCE, "q", "")
