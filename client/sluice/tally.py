@@ -22,7 +22,8 @@ _SUM_TOLERANCE = 1e-6
 class Tally:
     """The scores of one batch under one campaign version.
 
-    `campaign` is the resource name. `minimum` and `maximum` are 0 when `count` is.
+    `campaign` is the resource name. `minimum` and `maximum` are 0 when `count` is. `not_selected`
+    are frames at or over the threshold that the client chose not to submit.
     """
 
     campaign: str
@@ -34,6 +35,7 @@ class Tally:
     minimum: float
     maximum: float
     histogram: tuple[int, ...]
+    not_selected: int = 0
 
     def to_proto(self) -> ingest_pb2.Tally:
         """The message that says the same."""
@@ -47,6 +49,7 @@ class Tally:
             minimum=self.minimum,
             maximum=self.maximum,
             histogram=self.histogram,
+            not_selected=self.not_selected,
         )
 
     @classmethod
@@ -62,6 +65,7 @@ class Tally:
             minimum=message.minimum if message.count else 0.0,
             maximum=message.maximum if message.count else 0.0,
             histogram=tuple(message.histogram),
+            not_selected=message.not_selected,
         )
         tally.check(field)
         return tally
@@ -73,6 +77,10 @@ class Tally:
                 f"{field}.histogram",
                 f"has {len(self.histogram)} bins that sum up to {sum(self.histogram)}; "
                 f"{BINS} bins and {self.count} scores are expected",
+            )
+        if self.not_selected > self.count:
+            raise InvalidArgument.of(
+                f"{field}.not_selected", f"{self.not_selected} of {self.count} scores"
             )
         if not 0 <= self.minimum <= self.maximum <= 1:  # false for NaN too
             raise InvalidArgument.of(

@@ -32,6 +32,7 @@ class Count(StrEnum):
     ACCEPTED = "accepted"
     DISCARDED = "discarded"
     ID_CONFLICTS = "id-conflicts"
+    NOT_SELECTED = "not-selected"
     BUDGET_USED = "budget-used"
     SCORE_SUM = "score-sum"
     SCORE_SUM_SQUARES = "score-sum-squares"

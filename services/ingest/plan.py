@@ -133,6 +133,7 @@ class Plan:
 
     def _count_tally(self, campaign: str, tally: Tally, extremes: Entry | None) -> None:
         self._adds[Count.SEEN.of(campaign)] += tally.count
+        self._adds[Count.NOT_SELECTED.of(campaign)] += tally.not_selected
         self._adds[Count.SCORE_SUM.of(campaign)] += round(tally.total * counters.SUM_SCALE)
         self._adds[Count.SCORE_SUM_SQUARES.of(campaign)] += round(
             tally.sum_squares * counters.SUM_SCALE

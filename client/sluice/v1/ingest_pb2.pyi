@@ -72,7 +72,7 @@ class SubmitBatch(_message.Message):
     def __init__(self, seq: _Optional[int] = ..., seen_hashes: _Optional[bytes] = ..., tallies: _Optional[_Iterable[_Union[Tally, _Mapping]]] = ..., threshold_override: _Optional[float] = ..., matches: _Optional[_Iterable[_Union[Match, _Mapping]]] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ...) -> None: ...
 
 class Tally(_message.Message):
-    __slots__ = ("campaign", "version", "model_digest", "count", "sum", "sum_squares", "minimum", "maximum", "histogram")
+    __slots__ = ("campaign", "version", "model_digest", "count", "sum", "sum_squares", "minimum", "maximum", "histogram", "not_selected")
     CAMPAIGN_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +82,7 @@ class Tally(_message.Message):
     MINIMUM_FIELD_NUMBER: _ClassVar[int]
     MAXIMUM_FIELD_NUMBER: _ClassVar[int]
     HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+    NOT_SELECTED_FIELD_NUMBER: _ClassVar[int]
     campaign: str
     version: int
     model_digest: str
@@ -91,7 +92,8 @@ class Tally(_message.Message):
     minimum: float
     maximum: float
     histogram: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, campaign: _Optional[str] = ..., version: _Optional[int] = ..., model_digest: _Optional[str] = ..., count: _Optional[int] = ..., sum: _Optional[float] = ..., sum_squares: _Optional[float] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., histogram: _Optional[_Iterable[int]] = ...) -> None: ...
+    not_selected: int
+    def __init__(self, campaign: _Optional[str] = ..., version: _Optional[int] = ..., model_digest: _Optional[str] = ..., count: _Optional[int] = ..., sum: _Optional[float] = ..., sum_squares: _Optional[float] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., histogram: _Optional[_Iterable[int]] = ..., not_selected: _Optional[int] = ...) -> None: ...
 
 class Match(_message.Message):
     __slots__ = ("frame", "scores")
@@ -149,7 +151,7 @@ class GetFunnelRequest(_message.Message):
     def __init__(self, campaign: _Optional[str] = ...) -> None: ...
 
 class Funnel(_message.Message):
-    __slots__ = ("campaign", "seen", "distinct_seen", "matches", "duplicate", "over_budget", "inactive", "score_mismatch", "pending", "near_duplicate", "collected", "accepted", "discarded", "id_conflicts", "collection_rate", "collection_rate_distinct", "scores", "mismatches")
+    __slots__ = ("campaign", "seen", "distinct_seen", "matches", "duplicate", "over_budget", "inactive", "score_mismatch", "pending", "near_duplicate", "collected", "accepted", "discarded", "id_conflicts", "collection_rate", "collection_rate_distinct", "scores", "mismatches", "not_selected")
     class Mismatch(_message.Message):
         __slots__ = ("logger", "count")
         LOGGER_FIELD_NUMBER: _ClassVar[int]
@@ -175,6 +177,7 @@ class Funnel(_message.Message):
     COLLECTION_RATE_DISTINCT_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     MISMATCHES_FIELD_NUMBER: _ClassVar[int]
+    NOT_SELECTED_FIELD_NUMBER: _ClassVar[int]
     campaign: str
     seen: int
     distinct_seen: int
@@ -193,7 +196,8 @@ class Funnel(_message.Message):
     collection_rate_distinct: float
     scores: ScoreSummary
     mismatches: _containers.RepeatedCompositeFieldContainer[Funnel.Mismatch]
-    def __init__(self, campaign: _Optional[str] = ..., seen: _Optional[int] = ..., distinct_seen: _Optional[int] = ..., matches: _Optional[int] = ..., duplicate: _Optional[int] = ..., over_budget: _Optional[int] = ..., inactive: _Optional[int] = ..., score_mismatch: _Optional[int] = ..., pending: _Optional[int] = ..., near_duplicate: _Optional[int] = ..., collected: _Optional[int] = ..., accepted: _Optional[int] = ..., discarded: _Optional[int] = ..., id_conflicts: _Optional[int] = ..., collection_rate: _Optional[float] = ..., collection_rate_distinct: _Optional[float] = ..., scores: _Optional[_Union[ScoreSummary, _Mapping]] = ..., mismatches: _Optional[_Iterable[_Union[Funnel.Mismatch, _Mapping]]] = ...) -> None: ...
+    not_selected: int
+    def __init__(self, campaign: _Optional[str] = ..., seen: _Optional[int] = ..., distinct_seen: _Optional[int] = ..., matches: _Optional[int] = ..., duplicate: _Optional[int] = ..., over_budget: _Optional[int] = ..., inactive: _Optional[int] = ..., score_mismatch: _Optional[int] = ..., pending: _Optional[int] = ..., near_duplicate: _Optional[int] = ..., collected: _Optional[int] = ..., accepted: _Optional[int] = ..., discarded: _Optional[int] = ..., id_conflicts: _Optional[int] = ..., collection_rate: _Optional[float] = ..., collection_rate_distinct: _Optional[float] = ..., scores: _Optional[_Union[ScoreSummary, _Mapping]] = ..., mismatches: _Optional[_Iterable[_Union[Funnel.Mismatch, _Mapping]]] = ..., not_selected: _Optional[int] = ...) -> None: ...
 
 class ScoreSummary(_message.Message):
     __slots__ = ("mean", "standard_deviation", "minimum", "maximum", "histogram")

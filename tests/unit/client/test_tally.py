@@ -55,6 +55,7 @@ HONEST = tally_scores(np.array([[0.2], [0.7]]), columns(1))[0]
     ("changes", "field"),
     [
         ({"count": 3}, "t.histogram"),
+        ({"not_selected": 3}, "t.not_selected"),
         ({"histogram": (2,)}, "t.histogram"),
         ({"minimum": 0.8}, "t.minimum"),
         ({"minimum": float("nan")}, "t.minimum"),

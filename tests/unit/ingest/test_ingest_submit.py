@@ -75,6 +75,15 @@ async def test_a_batch_without_matches_counts(here: World) -> None:
     )
 
 
+async def test_what_was_not_selected_is_counted_and_is_no_match(here: World) -> None:
+    """A client that submits only its best says how many it left out."""
+    batch = here.batch([(frame("x"), EYE[4])])
+    tally = replace(batch.tallies[0], not_selected=1)
+    await verdicts(here, 1, replace(batch, tallies=(tally,)))
+    counts = (await here.funnel("c")).counts
+    assert (1, 0) == (counts[Count.NOT_SELECTED], counts[Count.MATCHES])
+
+
 async def test_override_goes_before_the_campaign_and_the_campaign_before_the_default(
     here: World,
 ) -> None:
