@@ -318,15 +318,17 @@ async def test_the_server_answers_while_it_scores(
 ) -> None:
     """A batch that takes long keeps nobody waiting: scoring has threads of its own."""
     await world.campaign(near(0, 5))
-    go = threading.Event()
+    started, go = threading.Event(), threading.Event()
     original = score._score  # noqa: SLF001 - what stands for work that takes long
 
     def slow(*arguments: Any) -> score.ScoredBatch:
-        assert go.wait(30)
+        started.set()
+        assert go.wait(10), "nothing else was done meanwhile"
         return original(*arguments)
 
     monkeypatch.setattr(score, "_score", slow)
     scoring = asyncio.ensure_future(world.score(anywhere(3)))
+    await asyncio.to_thread(started.wait)
     async with grpc.aio.insecure_channel(sluiced.target) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         for _ in range(3):
