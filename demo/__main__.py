@@ -5,19 +5,15 @@ Writes only `demo-data/` and `demo-report.json`, in the current directory.
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 
 from demo.classifier import Failures, find_failures, train
 from demo.digits import LABELLED_OF_SCARCE_CLASS, LABELLED_PER_CLASS, write_digits
 from demo.frames import Source
+from demo.interrupts import exit_when_signalled, run_until_signalled
 from demo.job import Job, Outcome
 from demo.report import Paths, Truth, tell, write_report
 from demo.sluiced import Server, running_sluiced
@@ -29,23 +25,17 @@ WIDTH_MIN = 110  # what the table of samples needs; a terminal may be wider, a p
 
 def main() -> None:
     """Make the frames, run the job against a server of its own, tell what came of it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _exit)
+    exit_when_signalled()
     console = Console()
     if not console.is_terminal:
         console.width = WIDTH_MIN
     source, failures = _prepare(console)
     with running_sluiced(PATHS.data, PATHS.log) as server:
         console.print(f"sluiced serves on {server.address}\n")
-        outcome = asyncio.run(_run(server, source, failures, console))
+        outcome = run_until_signalled(_run(server, source, failures, console))
     truth = Truth.of(source, failures)
     tell(console, outcome, truth, PATHS)
     write_report(outcome, truth, PATHS.report)
-
-
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    """End by raising, so that whatever was started is ended too."""
-    sys.exit(128 + number)
 
 
 def _prepare(console: Console) -> tuple[Source, Failures]:
