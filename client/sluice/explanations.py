@@ -107,9 +107,9 @@ def explain_scores(
 
 
 def _runners_up(scores: NDArray[np.float64], columns: NDArray[np.intp]) -> NDArray[np.intp]:
-    """For each row of `(pairs, versions)` scores the best column but its own; -1 without another."""
+    """For each row of `(pairs, versions)` scores the best column but its own; -1 if alone."""
     if scores.shape[1] < 2:
         return np.full(len(scores), -1)
     others = scores.copy()
     others[np.arange(len(scores)), columns] = -np.inf
-    return others.argmax(axis=1)
+    return np.asarray(others.argmax(axis=1), np.intp)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 DEFAULT_THRESHOLD = 0.5
-"""A frame at or over this score is a match, where neither the call nor the campaign says otherwise."""
+"""A frame at or over this score is a match, unless the call or the campaign says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

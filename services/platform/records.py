@@ -13,7 +13,7 @@ RecordT = TypeVar("RecordT", bound="Record")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of everything that is stored: immutable; fields may be added with a default, not removed."""
+    """Base of all that is stored: immutable; fields may be added with a default, not removed."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -31,6 +33,8 @@ from tests.unit.ingest.world import (
     session,
     world,
 )
+
+Result = TypeVar("Result")
 
 CAMPAIGNS = ("a", "b")
 SESSIONS = ("one", "two")
@@ -82,7 +86,7 @@ class FunnelMachine(RuleBasedStateMachine):
             elements = np.stack([FRAMES[i][1] for i in range(index, 12, 4)])
             self.run(self.world.commit(name, elements, budget=budget if name == "a" else None))
 
-    def run(self, awaitable):
+    def run(self, awaitable: Coroutine[Any, Any, Result]) -> Result:
         """The result of a coroutine."""
         return self.loop.run_until_complete(awaitable)
 

@@ -174,12 +174,13 @@ def test_kept_samples_grow_as_brute_force_says() -> None:
     random = np.random.default_rng(3)
     centres = random.normal(size=(30, 4))
     vectors = normalise(centres[random.integers(0, 30, 900)] + random.normal(0, 0.1, (900, 4)))
-    kept, plain = KeptSamples("", [], np.empty((0, 4), np.float32)), []
+    kept = KeptSamples("", [], np.empty((0, 4), np.float32))
+    plain: list[int] = []
     for page in np.array_split(np.arange(900), 7):
         named = kept.keep([str(i) for i in page], vectors[page])
         for index, name in zip(page, named, strict=True):
             similar = vectors[plain] @ vectors[index] if plain else np.array([-1.0])
             assert (not name) == (similar.max() < np.float32(SIMILARITY_MIN))
             if not name:
-                plain.append(index)
+                plain.append(int(index))
     assert 30 < len(plain) < 900

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from services.ingest import submit as submit_module
-from services.ingest.batch import Verdict
+from services.ingest.batch import Batch, Verdict
 from services.ingest.counters import Count
 from services.ingest.submit import start, submit
 from services.platform.active import Budget
@@ -39,12 +41,12 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
         yield found
 
 
-def near(index: int) -> np.ndarray:
+def near(index: int) -> NDArray[np.float32]:
     """A vector like the first axis, each index another way, none a near duplicate of another."""
-    return (EYE[0] * 4 + EYE[1 + index % (DIMENSION - 1)] * 1.4).astype("f4")
+    return np.asarray(EYE[0] * 4 + EYE[1 + index % (DIMENSION - 1)] * 1.4, np.float32)
 
 
-async def verdicts(here: World, seq: int, batch: object, name: str = "s") -> list[Verdict]:
+async def verdicts(here: World, seq: int, batch: Batch, name: str = "s") -> list[Verdict]:
     """The verdicts of the session's next batch."""
     answer = await submit(here.ingest, session(name), delivery(seq, batch, f"{name}{seq}"))
     assert answer.error == b"", errors.loads(answer.error)
@@ -161,7 +163,7 @@ async def test_another_projects_campaign_is_refused(here: World) -> None:
     ],
 )
 async def test_a_tally_that_contradicts_is_refused(
-    here: World, changes: dict[str, object], named: str
+    here: World, changes: dict[str, Any], named: str
 ) -> None:
     """A tally of another model or of other frames is refused, naming the field."""
     batch = here.batch([(frame("f"), near(0))])

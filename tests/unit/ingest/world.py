@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from sluice import errors
 from sluice.frames import Frame
 from sluice.hashes import frame_hashes
 from sluice.names import CampaignName
-from sluice.scoring import ElementId, Scorer, build_basis, build_model, normalise
+from sluice.scoring import Basis, ElementId, Scorer, build_basis, build_model, normalise
 from sluice.tally import ScoredBy, tally_scores
 from sluice.tensors import Embeddings
 
@@ -89,7 +89,7 @@ class World:
     clock: Clock
     scorers: dict[tuple[str, int], tuple[Scorer, Version]] = field(default_factory=dict)
     basis_digest: str = ""
-    basis: object = None
+    basis: Basis | None = None
 
     async def set_background(self, rows: NDArray[np.float32]) -> None:
         """Use a basis for the versions committed from now on."""
@@ -110,7 +110,7 @@ class World:
         digest = await self.stores.blobs.put(model.to_bytes())
         number = 1 + sum(name == campaign for name, _ in self.versions.committed)
         version = Version(number, digest, self.basis_digest, MODEL_ID, DIMENSION)
-        bases = {self.basis_digest: self.basis} if self.basis_digest else {}
+        bases = {self.basis_digest: self.basis} if self.basis else {}
         self.scorers[campaign, number] = Scorer([model], bases), version
         self.versions.committed[campaign, number] = version
         before = self.versions.standing.get(campaign)
@@ -156,7 +156,7 @@ class World:
             name = str(CampaignName(PROJECT, campaign))
             scored_by = ScoredBy(name, number, version.model_digest)
             tallies += tally_scores(scores[:, [column]], [scored_by])
-        matched = np.flatnonzero(passed.any(axis=1))
+        matched = np.flatnonzero(passed.any(axis=1)).tolist()
         return Batch(
             seen_hashes=frame_hashes([frame.id for frame, _ in frames]),
             tallies=tuple(tallies),
@@ -199,7 +199,7 @@ def delivery(seq: int, batch: Batch, content: str = "") -> Delivery:
     return Delivery(seq, hashlib.sha256(content.encode()).digest(), lambda: batch)
 
 
-def frame(frame_id: str, **changes: object) -> Frame:
+def frame(frame_id: str, **changes: Any) -> Frame:
     """A frame of that id."""
     return replace(Frame(id=frame_id, device="cam", capture_time=NOON), **changes)
 
