@@ -98,8 +98,6 @@ class Authorise(Interceptor):
             yield
         finally:
             self._streams[caller.key_id] -= 1
-            if not self._streams[caller.key_id]:
-                del self._streams[caller.key_id]
 
 
 def _rule(method: str) -> Rule:

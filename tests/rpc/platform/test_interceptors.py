@@ -230,8 +230,10 @@ async def test_a_cancelled_call_ends_its_handler_at_once(
     assert ("rpc", "CANCELLED") == (record["event"], record["code"])
 
 
-async def test_a_generator_is_closed_when_its_reader_goes() -> None:
-    """A client that leaves while responses are being written ends the generator behind them."""
+async def test_a_generator_is_closed_when_its_reader_goes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """When a client leaves amid the responses, the generator behind them ends within the call."""
     ended = asyncio.Event()
 
     async def endless(_: bytes, __: Context) -> AsyncIterator[bytes]:
@@ -239,14 +241,20 @@ async def test_a_generator_is_closed_when_its_reader_goes() -> None:
             while True:
                 yield bytes(65_536)
         finally:
+            structlog.get_logger().info("ended")
             ended.set()
 
-    async with serving({"Do": grpc.unary_stream_rpc_method_handler(endless)}) as channel:
-        method: Any = channel.unary_stream("/test.Service/Do")
-        running = method(b"")
-        await running.read()
-        running.cancel()
-        await asyncio.wait_for(ended.wait(), 10)
+    with logged():
+        async with serving({"Do": grpc.unary_stream_rpc_method_handler(endless)}) as channel:
+            method: Any = channel.unary_stream("/test.Service/Do")
+            running = method(b"")
+            await running.read()
+            running.cancel()
+            await asyncio.wait_for(ended.wait(), 10)
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+    assert ["ended", "rpc"] == [record["event"] for record in records]
+    assert records[0]["rpc_id"] == records[1]["rpc_id"]
 
 
 async def test_an_unknown_method_is_unimplemented() -> None:
@@ -258,16 +266,19 @@ async def test_an_unknown_method_is_unimplemented() -> None:
     assert grpc.StatusCode.UNIMPLEMENTED == failed.value.code()
 
 
-async def test_a_status_of_its_own_is_left_alone() -> None:
+async def test_a_status_of_its_own_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """A handler that aborts its call itself, as health does, keeps its status."""
 
     async def abort(_: bytes, context: Context) -> bytes:
         await context.abort(grpc.StatusCode.NOT_FOUND, "as I said")
 
-    async with serving({"Do": grpc.unary_unary_rpc_method_handler(abort)}) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as failed:
-            await call(channel, "unary_unary", b"")
+    with logged():
+        async with serving({"Do": grpc.unary_unary_rpc_method_handler(abort)}) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await call(channel, "unary_unary", b"")
+    [record] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
+    assert ("rpc", "NOT_FOUND") == (record["event"], record["code"])
     assert (grpc.StatusCode.NOT_FOUND, "as I said") == (failed.value.code(), failed.value.details())
 
 
