@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -18,7 +18,7 @@ COMPONENTS_MAX = 64
 BACKGROUND_ROWS_MAX = 1_000
 ROWS_PER_COMPONENT_MIN = 4
 PCA_ROWS_MAX = 2_048
-"""Rows that the components are computed from: at 8,192 dimensions, eigh takes seconds, not hours."""
+"""Rows that the components are computed from: so eigh takes seconds at 8,192 dimensions too."""
 
 NEIGHBOURS = 10
 BACKGROUND_WEIGHT = 0.25
@@ -53,12 +53,12 @@ class Basis:
     @property
     def dimension(self) -> int:
         """The dimension of the space."""
-        return self.projection.shape[0]
+        return len(self.projection)
 
     @property
     def components(self) -> int:
         """The dimension of the basis."""
-        return self.projection.shape[1]
+        return int(self.projection.shape[1])
 
     @cached_property
     def digest(self) -> str:
@@ -78,10 +78,10 @@ class Basis:
         projected = np.empty((len(unit), self.components), np.float32)
         for block in blocks(len(unit)):
             np.matmul(unit[block] - self.mean, self.projection, out=projected[block])
-        lengths = np.sqrt(np.einsum("ij,ij->i", projected, projected))[:, None]
-        return np.divide(
-            projected, lengths, out=np.zeros_like(projected), where=lengths > self._noise
-        )
+        lengths = np.sqrt(np.einsum("ij,ij->i", projected, projected))
+        lengths[lengths <= self._noise] = np.inf
+        projected /= lengths[:, None]
+        return projected
 
     def background_term(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
         """How ordinary rows `(rows, components)` are: what the contrast takes off, `(rows,)`.
@@ -140,11 +140,12 @@ def build_basis(embeddings: ArrayLike) -> Basis:
         )
     sample = unit[evenly_spaced(rows, PCA_ROWS_MAX)].astype(np.float64)
     mean = sample.mean(axis=0)
-    projection = _half_whitening(sample - mean, components)
+    projection = _half_whitening(sample - mean, components).astype(np.float32)
+    whitening = Basis(mean.astype(np.float32), projection, np.empty((0, components), np.float32))
     unique, _ = group_equal(unit)
-    basis = Basis(mean, projection, np.zeros((1, components)))
-    background = basis.project(unit[unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]])
-    return Basis(mean, projection, background[group_equal(background)[0]])
+    kept = unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]
+    background = whitening.project(unit[kept])
+    return replace(whitening, background=background[group_equal(background)[0]])
 
 
 def _half_whitening(centred: NDArray[np.float64], components: int) -> NDArray[np.float64]:
@@ -162,7 +163,8 @@ def _half_whitening(centred: NDArray[np.float64], components: int) -> NDArray[np
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.where(directions[largest, np.arange(components)] < 0, -1, 1)
     ridge = _RIDGE * variances.mean() or 1.0  # without any variance there is nothing to scale
-    return directions * (variances + ridge) ** -0.25
+    scaled: NDArray[np.float64] = directions * (variances + ridge) ** -0.25
+    return scaled
 
 
 def _mean_of_others(top: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -34,10 +34,10 @@ def cluster(rows: NDArray[np.float32], weights: NDArray[np.intp]) -> Clusters:
     """
     count = int(np.clip(round(np.sqrt(len(rows) / 2)), 1, CLUSTERS_MAX))
     centroids = rows[_farthest_first(rows, weights, count)]
-    cluster_of = _nearest(rows, centroids)
+    cluster_of = nearest_centroids(rows, centroids)
     for _ in range(_ITERATIONS_MAX):
         centroids = _means(rows, weights, cluster_of)
-        moved = _nearest(rows, centroids)
+        moved = nearest_centroids(rows, centroids)
         if np.array_equal(moved, cluster_of):
             break
         cluster_of = moved
@@ -65,8 +65,10 @@ def _farthest_first(
     return chosen
 
 
-def _nearest(rows: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The nearest centroid of each row, by Euclidean distance."""
+def nearest_centroids(
+    rows: NDArray[np.float32], centroids: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    """The nearest centroid of each row by Euclidean distance, `(rows,)`."""
     half_squares = np.einsum("ij,ij->i", centroids, centroids) / 2
     nearest = np.empty(len(rows), np.intp)
     for block in blocks(len(rows)):
@@ -89,12 +91,10 @@ def _radii(
     distances: NDArray[np.float32], weights: NDArray[np.intp], cluster_of: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     order = np.lexsort((distances, cluster_of))
-    numbers, starts = np.unique(cluster_of[order], return_index=True)
-    within = np.cumsum(weights[order])  # of all clusters before, and of this one so far
-    ends = np.append(starts[1:], len(order)) - 1
-    before = np.append(0, within[ends[:-1]])
-    needed = before * 10 + _RADIUS_TENTHS * (within[ends] - before)
-    # `within` grows, so the first row of a cluster that reaches its share is a search in it.
-    reached = np.searchsorted(within * 10, needed)
-    assert numbers.size == reached.size
-    return np.maximum(distances[order[reached]], np.float32(RADIUS_MIN))
+    ends = np.flatnonzero(np.diff(cluster_of[order], append=len(order)))
+    reached = np.cumsum(weights[order])  # by the clusters before, and by this one so far
+    before = np.append(0, reached[ends[:-1]])
+    needed = 10 * before + _RADIUS_TENTHS * (reached[ends] - before)
+    # `reached` only grows: bisection finds the first row at which a cluster has its share.
+    farthest = order[np.searchsorted(10 * reached, needed)]
+    return np.asarray(np.maximum(distances[farthest], RADIUS_MIN), np.float32)

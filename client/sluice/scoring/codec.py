@@ -28,8 +28,12 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 def encode(kind: str, facts: Mapping[str, Any], tensors: dict[str, NDArray[Any]]) -> bytes:
     """The file of a kind with those facts (JSON) and tensors."""
     said = {"kind": kind, "format": FORMAT, **facts}
-    line = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return save(tensors, {_FACTS: line})
+    return save(tensors, {_FACTS: to_json(said)})
+
+
+def to_json(value: object) -> str:
+    """The one JSON text of a value: keys sorted, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

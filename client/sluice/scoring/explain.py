@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.scoring.clusters import nearest_centroids
 from sluice.scoring.kernel import Scorer
 from sluice.scoring.model import ElementId, ScoringModel
 from sluice.scoring.selection import top_columns
+from sluice.scoring.vectors import blocks
 
 NEIGHBOURS_NAMED = 3
 
@@ -32,22 +34,24 @@ def nearest(scorer: Scorer, unit: NDArray[np.float32], columns: NDArray[np.intp]
     """
     found: dict[int, Nearest] = {}
     for column in np.unique(columns).tolist():
-        rows = np.flatnonzero(columns == column)
-        projected = scorer.project(unit[rows], column)
-        found |= zip(rows.tolist(), _nearest(scorer.models[column], projected), strict=True)
+        of_column = np.flatnonzero(columns == column)
+        for block in blocks(len(of_column)):
+            rows = of_column[block]
+            projected = scorer.project(unit[rows], column)
+            found |= zip(rows.tolist(), _nearest(scorer.models[column], projected), strict=True)
     return [found[row] for row in range(len(columns))]
 
 
 def _nearest(model: ScoringModel, projected: NDArray[np.float32]) -> list[Nearest]:
-    distances = _distances(projected, model.centroids)
-    clusters = distances.argmin(axis=1)
+    clusters = nearest_centroids(projected, model.centroids)
+    distances = np.linalg.norm(projected - model.centroids[clusters], axis=1)
     cosines = projected @ model.elements.T
     near = top_columns(cosines, NEIGHBOURS_NAMED)
     return [
         Nearest(
             cluster=int(cluster),
             cluster_size=int(model.cluster_sizes[cluster]),
-            distance=float(distances[row, cluster]),
+            distance=float(distances[row]),
             radius=float(model.radii[cluster]),
             elements=tuple(
                 (model.element_ids[model.named[element]], float(cosines[row, element]))
@@ -56,8 +60,3 @@ def _nearest(model: ScoringModel, projected: NDArray[np.float32]) -> list[Neares
         )
         for row, cluster in enumerate(clusters)
     ]
-
-
-def _distances(rows: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.float32]:
-    squares = np.square(rows).sum(axis=1)[:, None] + np.square(centroids).sum(axis=1)
-    return np.sqrt(np.maximum(squares - 2 * (rows @ centroids.T), 0))

@@ -15,8 +15,11 @@ from sluice.scoring.model import NEIGHBOURS, ScoringModel, mean_nearest
 from sluice.scoring.score_map import map_scores
 from sluice.scoring.vectors import ROWS_PER_BLOCK, blocks, check_dimension
 
-COSINES_PER_BLOCK = 2**24
-"""How many cosines are held at a time: 64 MiB of float32."""
+COSINES_PER_BLOCK = 2**20
+"""How many cosines are held at a time, 4 MiB: the largest are selected while they are in cache.
+
+A model of more than 4,096 elements has more, 50 MiB for the 50,000 that an issue may have.
+"""
 
 _EXACT_WIDTH_MAX = 8
 _NO_COSINE = np.float32(-4)  # added to a cosine, it ends below every other, and finite
@@ -45,13 +48,13 @@ class Scorer:
     def __init__(self, models: Sequence[ScoringModel], bases: Mapping[str, Basis]) -> None:
         """`bases` maps digests to all bases that the models name.
 
-        Raises InvalidArgument when the models are not of one dimension.
+        Raises InvalidArgument when the models are not of one dimension, or a basis is not there.
         """
         dimensions = {model.dimension for model in models}
         if len(dimensions) > 1:
             raise InvalidArgument.of("models", f"of several dimensions: {sorted(dimensions)}")
         self.models = tuple(models)
-        self.bases = {digest: bases[digest] for digest in {m.basis_digest for m in models} - {""}}
+        self.bases = {m.basis_digest: _basis_of(m, bases) for m in models if m.basis_digest}
         self._dimension = dimensions.pop() if dimensions else None
         columns: defaultdict[str, list[int]] = defaultdict(list)
         for column, model in enumerate(models):
@@ -79,17 +82,18 @@ class Scorer:
         """Score `(rows, dim)` normalised rows; each frame by the best of its rows.
 
         `frame_of_row` `(rows,)` never falls and names each of `frames` frames; without it row i is
-        frame i. Raises InvalidArgument for another dimension than the models'.
+        frame i. Raises InvalidArgument for another dimension than the models', and for a frame
+        without rows.
         """
         if self._dimension is not None:
             check_dimension(unit, self._dimension)
+        if frame_of_row is None:
+            frame_of_row = np.arange(len(unit))
+        starts = _frame_starts(frame_of_row, len(unit), frames)
         contrasts = np.empty((len(unit), len(self.models)), np.float32)
         for group in self._groups:
             group.contrast(unit, contrasts)
-        if frame_of_row is None or frames == len(unit):
-            rows = np.broadcast_to(np.arange(len(unit))[:, None], contrasts.shape)
-        else:
-            contrasts, rows = _best_rows(contrasts, frame_of_row)
+        contrasts, rows = _best_rows(contrasts, frame_of_row, starts)
         scores = map_scores(contrasts, self._thresholds, self._below, self._above)
         return Scores(scores, contrasts, rows)
 
@@ -186,16 +190,41 @@ def _width(elements: int) -> int:
     return -(-elements // step) * step
 
 
+def _basis_of(model: ScoringModel, bases: Mapping[str, Basis]) -> Basis:
+    """The basis that a model names; it must be of the model's space."""
+    basis = bases.get(model.basis_digest)
+    if basis is None:
+        raise InvalidArgument.of(
+            "bases", f"{model.basis_digest!r}, which a model names, is missing"
+        )
+    if (basis.dimension, basis.components) != (model.dimension, model.elements.shape[1]):
+        raise InvalidArgument.of("bases", f"{model.basis_digest!r} is not of the model's space")
+    return basis
+
+
+def _frame_starts(
+    frame_of_row: NDArray[np.intp], rows: int, frames: int | None
+) -> NDArray[np.intp]:
+    """The first row of each frame; every frame must have one, and its rows stand together."""
+    if frame_of_row.shape != (rows,):
+        raise InvalidArgument.of("frame_of_row", f"shape {frame_of_row.shape} for {rows} rows")
+    starts = np.flatnonzero(np.diff(frame_of_row, prepend=frame_of_row[:1] - 1))
+    expected = len(starts) if frames is None else frames
+    if not np.array_equal(frame_of_row[starts], np.arange(expected)):
+        raise InvalidArgument.of(
+            "frame_of_row",
+            f"must name all frames from 0 to {expected - 1}, in order, and no others",
+        )
+    return starts
+
+
 def _best_rows(
-    contrasts: NDArray[np.float32], frame_of_row: NDArray[np.intp]
+    contrasts: NDArray[np.float32], frame_of_row: NDArray[np.intp], starts: NDArray[np.intp]
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """The largest contrast of each frame's rows, and the first row that has it."""
-    rows, versions = contrasts.shape
-    if not rows or not versions:
-        frames = int(frame_of_row[-1]) + 1 if rows else 0
-        return np.empty((frames, versions), np.float32), np.empty((frames, versions), np.intp)
-    starts = np.flatnonzero(np.diff(frame_of_row, prepend=-1))
+    if len(starts) == len(contrasts):
+        return contrasts, np.broadcast_to(starts[:, None], contrasts.shape)
     best = np.maximum.reduceat(contrasts, starts, axis=0)
-    is_best = contrasts == best[frame_of_row]
-    candidates = np.where(is_best, np.arange(rows)[:, None], rows)
+    numbers = np.arange(len(contrasts))[:, None]
+    candidates = np.where(contrasts == best[frame_of_row], numbers, len(contrasts))
     return best, np.minimum.reduceat(candidates, starts, axis=0)

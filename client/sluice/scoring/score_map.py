@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 SCALE_MIN = 0.05
-"""The least scale on either side: bounds the slope at 10, so rounding cannot move a score by 1e-5."""
+"""The least scale on either side: the slope is at most 10, so rounding moves no score by 1e-5."""
+
+_Parameter = float | NDArray[np.float64]
 
 _SCORE_MIN, _SCORE_MAX = np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)
 _MEMBERS_BELOW = 0.10  # the share of elements that may lie below the threshold point
@@ -31,7 +33,7 @@ class ScoreMap:
 
 
 def map_scores(
-    contrasts: ArrayLike, threshold: ArrayLike, below: ArrayLike, above: ArrayLike
+    contrasts: ArrayLike, threshold: _Parameter, below: _Parameter, above: _Parameter
 ) -> NDArray[np.float64]:
     """Map contrasts to scores in (0, 1), in float64; all arguments broadcast.
 

@@ -30,10 +30,13 @@ def top_values(values: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 
 def top_columns(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """The columns of the `count` largest values along the last axis, largest first."""
-    columns = _unordered_columns(values, min(count, values.shape[-1]))
+    """The columns of the `count` largest values along the last axis, largest first.
+
+    Of equal values the one on the left stands first. Values must be finite.
+    """
+    columns = np.sort(_unordered_columns(values, min(count, values.shape[-1])), axis=-1)
     order = np.argsort(-np.take_along_axis(values, columns, axis=-1), axis=-1, kind="stable")
-    return np.take_along_axis(columns, order, axis=-1)
+    return np.asarray(np.take_along_axis(columns, order, axis=-1), np.intp)
 
 
 def _partition(values: NDArray[_Float], count: int) -> NDArray[_Float]:
@@ -52,9 +55,10 @@ def _candidates(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
         half = maxima.shape[1] // 2
         maxima = np.maximum(maxima[:, :half], maxima[:, half:])
     best = _unordered_columns(maxima[:, 0], count)
-    columns = (best[:, None, :] + np.arange(_GROUP_SIZE)[:, None] * groups).reshape(len(rows), -1)
-    columns += np.arange(len(rows))[:, None] * rows.shape[1]
-    return np.concatenate([rows.ravel()[columns], rows[:, groups * _GROUP_SIZE :]], axis=1)
+    first = best + np.arange(len(rows))[:, None] * rows.shape[1]
+    members = first[:, None, :] + np.arange(_GROUP_SIZE)[:, None] * groups
+    found = rows.ravel()[members.reshape(len(rows), -1)]
+    return np.concatenate([found, rows[:, groups * _GROUP_SIZE :]], axis=1)
 
 
 def _unordered_columns(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
@@ -67,4 +71,4 @@ def _unordered_columns(values: NDArray[np.float32], count: int) -> NDArray[np.in
     column_bits = (1 << (width - 1).bit_length()) - 1
     keys = values.astype(np.float64)
     keys.view(np.int64)[...] |= np.arange(width)
-    return (_partition(keys, count).view(np.int64) & column_bits).astype(np.intp, copy=False)
+    return np.asarray(_partition(keys, count).view(np.int64) & column_bits, np.intp)

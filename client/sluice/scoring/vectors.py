@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -15,10 +15,8 @@ ROWS_PER_BLOCK = 256
 """Rows worked on at a time: enough to keep a matrix product busy, few enough to stay in cache."""
 
 _ROWS_NAMED_MAX = 10
-_SQUARED_NORM_MIN, _SQUARED_NORM_MAX = (
-    1e-20,
-    1e30,
-)  # between them float32 neither over- nor underflows
+# Between them the squares of float32 neither over- nor underflow.
+_SQUARED_NORM_MIN, _SQUARED_NORM_MAX = 1e-20, 1e30
 
 
 def normalise(embeddings: ArrayLike) -> NDArray[np.float32]:
@@ -36,7 +34,7 @@ def normalise(embeddings: ArrayLike) -> NDArray[np.float32]:
     with np.errstate(all="ignore"):  # what over- or underflows here is done again below
         rows = given.astype(np.float32, order="C", copy=False)
         squared_norms = np.einsum("ij,ij->i", rows, rows)
-        unit = rows * (1 / np.sqrt(squared_norms))[:, None]
+        unit: NDArray[np.float32] = rows * (1 / np.sqrt(squared_norms))[:, None]
     safe = (squared_norms > _SQUARED_NORM_MIN) & (squared_norms < _SQUARED_NORM_MAX)
     if not safe.all():
         extreme = np.flatnonzero(~safe)
@@ -52,7 +50,8 @@ def _normalise_extreme(rows: NDArray[Any], row_numbers: NDArray[np.intp]) -> NDA
     if invalid.size:
         raise _invalid_rows(invalid)
     values /= peaks[:, None]
-    return values / np.sqrt(np.einsum("ij,ij->i", values, values))[:, None]
+    values /= np.sqrt(np.einsum("ij,ij->i", values, values))[:, None]
+    return values
 
 
 def _invalid_rows(rows: NDArray[np.intp]) -> InvalidArgument:
@@ -78,7 +77,7 @@ def check_dimension(embeddings: NDArray[Any], expected: int) -> None:
         )
 
 
-def group_equal(rows: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def group_equal(rows: Iterable[NDArray[np.float32]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Find the rows that are equal in every bit (but for the sign of zero).
 
     Returns `first`, the index of each unique row's first occurrence, ascending, and `unique_of`,
@@ -86,9 +85,8 @@ def group_equal(rows: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np
     """
     number_of: dict[bytes, int] = {}
     unique_of = np.fromiter(
-        (number_of.setdefault(blake2b(row + 0.0).digest(), len(number_of)) for row in rows),
+        (number_of.setdefault(blake2b((row + 0.0).data).digest(), len(number_of)) for row in rows),
         np.intp,
-        len(rows),
     )
     return np.unique(unique_of, return_index=True)[1], unique_of
 
@@ -99,9 +97,12 @@ def evenly_spaced(count: int, count_max: int) -> NDArray[np.intp]:
     return np.arange(kept, dtype=np.intp) * count // max(kept, 1)
 
 
-def blocks(count: int, size: int = ROWS_PER_BLOCK) -> Iterator[slice]:
-    """Slices that cover `count` rows, `size` at a time."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+def blocks(count: int) -> Iterator[slice]:
+    """Slices that cover `count` rows, a block at a time."""
+    return (
+        slice(start, min(start + ROWS_PER_BLOCK, count))
+        for start in range(0, count, ROWS_PER_BLOCK)
+    )
 
 
 def read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
