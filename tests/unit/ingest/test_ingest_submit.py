@@ -191,6 +191,19 @@ async def test_budget_takes_no_more_than_it_has(here: World) -> None:
     assert [Verdict.DUPLICATE] * 3 + [Verdict.PENDING, Verdict.OVER_BUDGET] == tomorrow
 
 
+async def test_sessions_that_race_for_the_last_place_do_not_overdraw(here: World) -> None:
+    """Of sessions that all saw one place left in the budget, one takes it."""
+    await here.commit("d", EYE[:1], budget=Budget(total=1))
+    batches = [here.batch([(frame(f"f{i}"), near(i))], [("d", 1)]) for i in range(4)]
+    here.meet(4)
+    found = await asyncio.gather(
+        *(verdicts(here, 1, batch, f"s{i}") for i, batch in enumerate(batches))
+    )
+    assert [Verdict.OVER_BUDGET] * 3 + [Verdict.PENDING] == sorted(
+        (v for [v] in found), reverse=True
+    )
+
+
 async def test_a_near_duplicate_gives_its_budget_back(here: World) -> None:
     """What the projector finds to be a near duplicate leaves room for a later frame."""
     await here.commit("d", EYE[:1], budget=Budget(total=2))
@@ -215,6 +228,7 @@ async def test_a_full_outbox_leaves_the_number_open(here: World) -> None:
 async def test_one_frame_from_many_sessions_at_once_is_taken_once(here: World) -> None:
     """Sessions that race for a row look again, and all but one find a duplicate."""
     batch = here.batch([(frame("f"), near(0))])
+    here.meet(12)
     found = await asyncio.gather(*(verdicts(here, 1, batch, f"s{i}") for i in range(12)))
     assert [Verdict.DUPLICATE] * 11 + [Verdict.PENDING] == sorted(
         (v for [v] in found), reverse=True
@@ -225,6 +239,7 @@ async def test_one_frame_from_many_sessions_at_once_is_taken_once(here: World) -
 async def test_one_batch_sent_on_two_streams_at_once_counts_once(here: World) -> None:
     """Two streams of one session that send the same batch get the same outcome."""
     sent = delivery(1, here.batch([(frame("f"), near(0))]))
+    here.meet(2)
     first, second = await asyncio.gather(
         submit(here.ingest, session(), sent), submit(here.ingest, session(), sent)
     )

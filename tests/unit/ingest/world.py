@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from services.ingest.context import Ingest
 from services.ingest.funnel import Funnel, read_funnel
 from services.ingest.projector import Projector
 from services.ingest.submit import SessionId
+from services.ledger.interface import Ledger, Transaction
 from services.ledger.sqlite import SqliteLedger
 from services.platform.active import ActiveCampaign, ActiveSet, Budget, Version
 from services.platform.models import Models
@@ -62,6 +64,25 @@ class Versions:
             return self.committed[campaign, number]
         except KeyError:
             raise errors.NotFound(f"there is no version {number} of {campaign!r}") from None
+
+
+class Meeting:
+    """The ledger, where the first commits wait until so many have read what they build on."""
+
+    def __init__(self, ledger: Ledger, parties: int) -> None:
+        self._ledger = ledger
+        self._barrier = asyncio.Barrier(parties)
+        self._late = parties
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def commit(self, transaction: Transaction) -> None:
+        """Commit, but not before the others have read."""
+        if self._late:
+            self._late -= 1
+            await self._barrier.wait()
+        await self._ledger.commit(transaction)
 
 
 class Clock:
@@ -121,6 +142,11 @@ class World:
             budget or (before.budget if before else Budget()),
         )
         return version
+
+    def meet(self, parties: int) -> None:
+        """Let the next `parties` commits wait for each other: all decide on the same knowledge."""
+        ledger = cast("Ledger", Meeting(self.stores.ledger, parties))
+        self.ingest = replace(self.ingest, stores=replace(self.stores, ledger=ledger))
 
     def deactivate(self, campaign: str) -> None:
         """Make it collect no more."""
