@@ -31,7 +31,6 @@ class WaitingMatch:
 
     place: str
     pending: Pending
-    row_revision: int
     row: Row
 
     def decide(self, duplicate_of: str) -> WaitingMatch:
@@ -55,13 +54,14 @@ def one_basis_each(page: Sequence[WaitingMatch]) -> int:
 
 
 def decisions(project: str, fence: Fence, page: Sequence[WaitingMatch]) -> Transaction:
-    """Make what was decided known, under the fence, with the list of the places decided."""
-    checks = dict(fence.checks)
+    """Make what was decided known, with the list of the places decided.
+
+    The fence is all that is checked: only its holder changes rows that are pending.
+    """
     puts = {DECIDED: encode(Decided(entries=tuple(match.place for match in page)))}
     adds: defaultdict[str, int] = defaultdict(int)
     for match in page:
         campaign, frame_id, row = match.pending.campaign, match.pending.frame_id, match.row
-        checks[row_key(campaign, frame_id)] = match.row_revision
         puts[row_key(campaign, frame_id)] = encode(row)
         adds[Count.PENDING.of(campaign)] -= 1
         if row.state is RowState.COLLECTED:
@@ -75,7 +75,7 @@ def decisions(project: str, fence: Fence, page: Sequence[WaitingMatch]) -> Trans
             adds[counters.budget_used_on(campaign, row.received_us)] -= 1
     return Transaction(
         project,
-        checks=checks,
+        checks=fence.checks,
         puts=puts,
         adds={name: Add(delta) for name, delta in adds.items()},
     )

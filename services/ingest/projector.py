@@ -107,7 +107,7 @@ class Projector:
         keys = [row_key(waits.campaign, waits.frame_id) for _, waits in pending]
         rows = await self._ingest.stores.ledger.get(project, keys)
         return [
-            WaitingMatch(place, waits, rows[key].revision, decode(Row, rows[key]))
+            WaitingMatch(place, waits, decode(Row, rows[key]))
             for (place, waits), key in zip(pending, keys, strict=True)
         ]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from services.ingest.counters import OUTBOX, Count
 from services.ingest.near_duplicates import SIMILARITY_MIN, KeptSamples
@@ -38,9 +41,9 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
         yield found
 
 
-async def send(here: World, seq: int, *vectors: tuple[str, np.ndarray]) -> None:
+async def send(here: World, seq: int, *vectors: tuple[str, NDArray[np.float32]]) -> None:
     """Submit frames, all of which match."""
-    batch = here.batch([(frame(name), vector) for name, vector in vectors])
+    batch = here.batch([(frame(name), vector) for name, vector in vectors], override=0.0)
     assert len(batch.matches) == len(vectors)
     await submit(here.ingest, session(), delivery(seq, batch, str(seq)))
 
@@ -148,15 +151,58 @@ async def test_a_holder_that_overslept_decides_nothing(here: World) -> None:
     assert (1, 0, 2) == await counts(here)
 
 
-async def test_a_new_basis_compares_with_all_that_was_kept(here: World) -> None:
-    """A page in which the campaign's basis changes is decided as if it had come in two."""
+async def test_what_a_successor_kept_is_known_when_the_lease_comes_back(here: World) -> None:
+    """A projector that lost its lease forgets what it remembers, and reads what others kept."""
+    first, second = here.projector("first"), here.projector("second")
     await send(here, 1, ("a", A))
-    rows = np.random.default_rng(0).normal(size=(64, DIMENSION)).astype("f4")
-    await here.set_background(rows)
+    await first.drain(PROJECT)
+    here.clock.advance(timedelta(minutes=1))
+    await send(here, 2, ("b", B))
+    await second.drain(PROJECT)
+    here.clock.advance(timedelta(minutes=1))
+    await send(here, 3, ("b2", B))
+    await first.step(PROJECT)
+    await first.step(PROJECT)
+    assert (0, 1, 2) == await counts(here)
+
+
+async def test_a_holder_that_oversleeps_while_it_writes_deletes_nothing(here: World) -> None:
+    """A projector fenced off between its write and its end leaves the end to its successor."""
+    first, second = here.projector("first"), here.projector("second")
+    await send(here, 1, ("a", A))
+    write, resume, wrote = type(here.stores.vectors).write, asyncio.Event(), asyncio.Event()
+
+    async def slow_write(*arguments: Any) -> None:
+        await write(*arguments)
+        wrote.set()
+        await resume.wait()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(here.stores.vectors), "write", slow_write)
+        asleep = asyncio.create_task(first.step(PROJECT))
+        await wrote.wait()
+    here.clock.advance(timedelta(minutes=1))
+    await second.drain(PROJECT)
+    resume.set()
+    assert 0 == await asleep
+    assert {OUTBOX: 0} == await here.stores.ledger.counters(PROJECT, [OUTBOX])
+    assert (0, 0, 1) == await counts(here)
+
+
+async def test_each_basis_decides_its_own(here: World) -> None:
+    """A page in which the campaign's basis changes is decided as if it had come in two.
+
+    Without a basis the frames are all alike; in the basis of frames like them they are not.
+    """
+    twins = EYE[0] * 8 + EYE[1], EYE[0] * 8 - EYE[1], EYE[0] * 8 - EYE[1] * 1.01
+    await send(here, 1, ("a", twins[0]), ("a2", twins[0]))
+    noise = np.random.default_rng(0).normal(size=(64, DIMENSION)).astype("f4")
+    await here.set_background(EYE[0] * 8 + noise)
     await here.commit("c", EYE[:1])
-    await send(here, 2, ("a2", A))
+    await send(here, 2, ("unlike", twins[1]), ("alike", twins[2]))
     await here.projector().drain(PROJECT)
-    assert (0, 1, 1) == await counts(here)
+    assert (0, 2, 2) == await counts(here)
+    assert {"a", "unlike"} == await stored(here)
 
 
 def test_the_most_similar_is_named_and_the_bound_is_inclusive() -> None:

@@ -19,6 +19,7 @@ from services.ingest.counters import Count
 from services.ingest.submit import start, submit
 from services.platform.active import Budget
 from sluice import errors
+from sluice.scoring import normalise
 from tests.unit.ingest.world import (
     DIMENSION,
     NOON,
@@ -75,6 +76,21 @@ async def test_a_batch_without_matches_counts(here: World) -> None:
         funnel.distinct_seen,
         funnel.counts[Count.MATCHES],
     )
+
+
+async def test_the_funnel_sums_up_the_scores_of_all_frames(here: World) -> None:
+    """Mean, deviation and extremes are those of every score that was tallied, in all batches."""
+    parts = [[near(0), EYE[3]], [near(4), EYE[5], EYE[0]]]
+    for seq, part in enumerate(parts, 1):
+        frames = [(frame(f"{seq}-{i}"), vector) for i, vector in enumerate(part)]
+        await verdicts(here, seq, here.batch(frames))
+    scorer, _ = here.scorers["c", 1]
+    scores = scorer.score(normalise(np.concatenate(parts))).scores[:, 0]
+    summary = (await here.funnel("c")).scores
+    assert scores.mean() == pytest.approx(summary.mean, abs=1e-8)
+    assert scores.std() == pytest.approx(summary.standard_deviation, abs=1e-6)
+    assert (scores.min(), scores.max()) == (summary.minimum, summary.maximum)
+    assert tuple(np.histogram(scores, 64, (0, 1))[0]) == summary.histogram
 
 
 async def test_what_was_not_selected_is_counted_and_is_no_match(here: World) -> None:
