@@ -59,7 +59,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
             *campaign.servicers(stores, keys.store, draining),
-            *scorer.servicers(active, models, draining, settings.scoring_threads),
+            *await stack.enter_async_context(
+                scorer.servicers(active, models, draining, settings.scoring_threads)
+            ),
             *await stack.enter_async_context(
                 ingest.servicers(stores, active, models, draining, settings)
             ),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from services.platform.active import ActiveVersions
 from services.platform.draining import Draining
 from services.platform.models import Models
@@ -9,8 +12,13 @@ from services.scorer.score import Scoring
 from services.scorer.servicer import ScorerServicer
 
 
-def servicers(
+@asynccontextmanager
+async def servicers(
     active: ActiveVersions, models: Models, draining: Draining, threads: int
-) -> list[object]:
-    """The servicer of ScorerService."""
-    return [ScorerServicer(Scoring(active, models, threads), draining)]
+) -> AsyncIterator[list[object]]:
+    """The servicer of ScorerService, with its threads for as long as this is entered."""
+    scoring = Scoring(active, models, threads)
+    try:
+        yield [ScorerServicer(scoring, draining)]
+    finally:
+        scoring.close()
