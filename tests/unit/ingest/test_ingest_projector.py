@@ -194,10 +194,10 @@ async def test_each_basis_decides_its_own(here: World) -> None:
 
     Without a basis the frames are all alike; in the basis of frames like them they are not.
     """
-    twins = EYE[0] * 8 + EYE[1], EYE[0] * 8 - EYE[1], EYE[0] * 8 - EYE[1] * 1.01
+    twins = EYE[0] * 20 + EYE[1], EYE[0] * 20 - EYE[1], EYE[0] * 20 - EYE[1] * 1.01
     await send(here, 1, ("a", twins[0]), ("a2", twins[0]))
     noise = np.random.default_rng(0).normal(size=(64, DIMENSION)).astype("f4")
-    await here.set_background(EYE[0] * 8 + noise)
+    await here.set_background(EYE[0] * 20 + noise)
     await here.commit("c", EYE[:1])
     await send(here, 2, ("unlike", twins[1]), ("alike", twins[2]))
     await here.projector().drain(PROJECT)
