@@ -324,6 +324,17 @@ async def test_concurrent_calls_lose_nothing(here: World) -> None:
     assert {element.point for element in found} == (await points(here, issue)).keys()
 
 
+async def test_a_removal_that_is_overtaken_counts_right(here: World) -> None:
+    """Removing while others add keeps the count exact."""
+    issue = await here.issue("a", "b")
+    addition = here.add(issue, "c", "d")
+    late = here.having(ledger=overtaken(here.stores.ledger, "commit", addition))
+
+    removed = await remove_elements(late.stores, issue, [("a", "")])
+
+    assert 3 == removed.issue.element_count == len(await elements(here, issue))
+
+
 async def test_an_element_removed_meanwhile_is_added_again(here: World) -> None:
     """A call that is overtaken looks again: what was unchanged a moment ago may be new now."""
     issue = await here.issue("a")

@@ -13,6 +13,7 @@ from services.campaign.spaces import list_spaces, set_background
 from sluice.errors import InvalidArgument, NotFound
 from sluice.names import ProjectName
 from sluice.scoring import Basis, build_basis
+from tests.unit.campaign.faults import overtaken
 from tests.unit.campaign.world import ALL, DIMENSION, MODEL_ID, PROJECT, World, page
 
 ROWS = np.random.default_rng(3).normal(size=(40, DIMENSION)).astype(np.float32)
@@ -54,6 +55,17 @@ async def test_elements_leave_the_background_alone(here: World) -> None:
     await here.issue("a")
 
     assert ([space], "") == await list_spaces(here.stores, PROJECT, ALL)
+
+
+async def test_a_background_set_meanwhile_stays(here: World) -> None:
+    """The first element of a space does not undo a background that was set at the same moment."""
+    issue = await here.issue()
+    late = here.having(ledger=overtaken(here.stores.ledger, "commit", here.background()))
+
+    await late.add(issue, "a")
+
+    (space,), _ = await list_spaces(here.stores, PROJECT, ALL)
+    assert 64 == space.background_count
 
 
 @pytest.mark.parametrize(

@@ -93,14 +93,18 @@ async def test_watchers_share_one_poller(here: World) -> None:
 async def test_one_watcher_comes_as_the_last_leaves(here: World) -> None:
     """A watch that begins just as the last one ends does not end with it."""
     watches = Watches(here.stores)
+    name, _ = await here.campaign(await here.issue("a"))
     async with aclosing(watches.watch(PROJECT)) as late:
-        await anext(late)
         async with aclosing(watches.watch(PROJECT)) as early:
             await anext(early)
-            leaving = asyncio.ensure_future(anext(early))
-            name, _ = await here.campaign(await here.issue("a"))
-            await leaving
+            hearing = asyncio.ensure_future(anext(early))
+            await set_active(here.stores, name, active=False)
+            await hearing
+            assert [] == told(await anext(late))
+            change = asyncio.ensure_future(set_active(here.stores, name, active=True))
+        # Nothing else runs between the end of the one and the start of the other.
         assert [(name.campaign, 1, None)] == told(await anext(late))
+    await change
 
 
 async def test_projects_do_not_disturb_each_other(here: World) -> None:
