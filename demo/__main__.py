@@ -20,7 +20,7 @@ from demo.sluiced import Server, running_sluiced
 from demo.team import open_project
 
 PATHS = Paths(work=Path("demo-data").resolve(), report=Path("demo-report.json").resolve())
-WIDTH_MIN = 110  # what the table of samples needs; a terminal may be wider, a pipe has no width
+WIDTH_MIN = 100  # what the table of samples needs; a terminal may be wider, a pipe has no width
 
 
 def main() -> None:

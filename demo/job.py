@@ -147,13 +147,13 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed or 0
-        return Text(f"{speed:,.0f} frames/s", style="dim")
+        return Text(f"{speed:,.0f}/s", style="dim")
 
 
 def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description:<28}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         _Rate(),
         TextColumn("[bold]{task.fields[collected]}[/] collected"),

@@ -17,11 +17,11 @@ from sluice.v1 import ingest_pb2
 # What becomes of a match; the numbers add up to the matches.
 VERDICTS = {
     "duplicate": "known already",
-    "over_budget": "no room in the budget",
-    "inactive": "came while the campaign was off",
-    "score_mismatch": "not the score that ingest computed",
-    "pending": "not yet compared with the samples",
-    "near_duplicate": "too like a sample to label both",
+    "over_budget": "budget used up",
+    "inactive": "campaign was off",
+    "score_mismatch": "ingest disagrees",
+    "pending": "not yet decided",
+    "near_duplicate": "too like a sample",
     "collected": "are samples",
 }
 
@@ -31,7 +31,7 @@ def print_funnel(console: Console, outcome: Outcome) -> None:
     table = _table("\nWhere every frame went")
     funnels = {
         "first scan": outcome.first.funnel,
-        "+ a third again": outcome.overlap.funnel,
+        "+ overlap": outcome.overlap.funnel,
         f"+ version {outcome.version.number}": outcome.second.funnel,
     }
     table.add_column("")
@@ -39,22 +39,22 @@ def print_funnel(console: Console, outcome: Outcome) -> None:
         table.add_column(heading, justify="right")
     table.add_column("", style="dim")
     for name, meaning in (
-        ("seen", "a frame scanned twice counts twice"),
-        ("distinct_seen", "different ones, estimated"),
+        ("seen", "scans, not frames"),
+        ("distinct_seen", "frames, estimated"),
         ("matches", "at or over the threshold"),
         *VERDICTS.items(),
-        ("accepted", "samples, by review"),
-        ("discarded", "samples, by review"),
+        ("accepted", "by review"),
+        ("discarded", "by review"),
     ):
         indent = "  " if name in VERDICTS else ""
         counts = (f"{getattr(funnel, name):,}" for funnel in funnels.values())
         table.add_row(indent + name.replace("_", " "), *counts, meaning)
     for name, meaning in (
-        ("collection_rate", "collected / seen"),
-        ("collection_rate_distinct", "collected / distinct seen"),
+        ("collection_rate", "of seen"),
+        ("collection_rate_distinct", "of distinct seen"),
     ):
         rates = (f"{getattr(funnel, name):.2%}" for funnel in funnels.values())
-        table.add_row(name.replace("_", " "), *rates, meaning)
+        table.add_row("collection rate", *rates, meaning)
     console.print(table, "")
 
 
@@ -63,20 +63,20 @@ def print_samples(
 ) -> None:
     """Show samples, each with why it was collected; `truth` is each frame's class by number."""
     table = _table("The best samples, and why")
-    for heading in ("frame", "score", "taken for", "truly", "cluster", "distance / radius"):
+    for heading in ("frame", "score", "taken\nfor", "truly", "cluster", "distance\n/ radius"):
         table.add_column(heading, justify="right")
-    table.add_column("nearest elements, similarity", justify="center")
+    table.add_column("nearest elements:similarity", justify="left")
     table.add_column("margin", justify="right")
     for sample in samples:
         why = sample.explanation
         table.add_row(
-            sample.frame.id,
+            f"{number_of(sample.frame.id):04d}",
             f"{sample.score:.3f}",
             sample.frame.metadata["prediction"].text,
             str(truth[number_of(sample.frame.id)]),
             f"{why.cluster}, of {why.cluster_size}",
             f"{why.distance:.2f} / {why.radius:.2f}",
-            "  ".join(f"{number_of(n.frame_id):04d} {n.similarity:.2f}" for n in why.neighbours),
+            "  ".join(f"{number_of(n.frame_id):04d}:{n.similarity:.2f}" for n in why.neighbours),
             f"{why.margin_to_threshold:+.3f}",
         )
     console.print(table, "")
@@ -84,20 +84,22 @@ def print_samples(
 
 def print_quality(console: Console, class_name: str, qualities: dict[str, Quality]) -> None:
     """Compare what was collected with random selection of the same size, by the truth."""
-    table = _table("Against the truth, and random selection of as many frames")
+    table = _table(
+        "Against the truth, and random selection of as many (hard: the classifier is wrong)"
+    )
     table.add_column("")
     for heading in qualities:
         table.add_column(heading, justify="right")
     table.add_column("", style="dim")
     rows = {
-        "precision": f"of the samples, how many are {class_name}",
-        "recall": f"of all {class_name} in the archive, how many are samples",
-        "precision_hard": "of the samples, how many the classifier gets wrong",
-        "recall_hard": "of all that it gets wrong, how many are samples",
+        "precision": f"samples that are {class_name}",
+        "recall": f"found of all {class_name}",
+        "precision_hard": "samples that are hard",
+        "recall_hard": "found of all hard",
     }
     for name, meaning in rows.items():
         cells = (_beside_random(quality, name) for quality in qualities.values())
-        table.add_row(name.replace("_", ", "), *cells, meaning)
+        table.add_row(name.replace("_hard", ", hard"), *cells, meaning)
     console.print(table, "")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,51 +198,42 @@ async def _rescore(
 def _judge_matches(
     scorer: Scorer, batch: Batch, campaigns: Sequence[JudgedCampaign], columns: Sequence[int]
 ) -> tuple[JudgedMatch, ...]:
-    """Score the matches in the scorer's columns, judge each pair, explain what passes."""
+    """Judge each match under each of its campaigns; the scorer's columns are those active."""
     embeddings = batch.embeddings
     assert embeddings is not None  # _check_consistency: there are matches
     vectors = normalise(embeddings.vectors)
     scores = scorer.score(vectors, embeddings.frame_of_row, embeddings.frame_count)
     column_of = {index: column for column, index in enumerate(columns)}
-
-    judged: list[tuple[int, int, Verdict, float]] = []
+    judged: list[JudgedMatch] = []
+    passed: list[tuple[int, int, int]] = []
     for frame, match in enumerate(batch.matches):
         for index, claimed in match.scores:
-            column = column_of.get(index)
-            if column is None:
-                judged.append((frame, index, Verdict.INACTIVE, claimed))
-                continue
-            score = float(scores.scores[frame, column])
-            verdict = _verdict(score, claimed, campaigns[index].threshold)
-            judged.append((frame, index, verdict, score))
-
-    passed = [(frame, column_of[index]) for frame, index, verdict, _ in judged
-              if verdict is Verdict.PENDING]  # fmt: skip
-    pairs = np.array(passed, np.intp).reshape(-1, 2)
-    explained = iter(
-        explain_scores(
-            scorer,
-            vectors,
-            scores,
-            frames=pairs[:, 0],
-            columns=pairs[:, 1],
-            campaigns=[batch.tallies[index].campaign for index in columns],
-            thresholds=[campaigns[index].threshold for index in columns],
-            label_ids=embeddings.label_ids,
-        )
+            column = column_of.get(index, -1)
+            score = float(scores.scores[frame, column]) if column >= 0 else claimed
+            verdict = _verdict(campaigns[index], score, claimed)
+            if verdict is Verdict.PENDING:
+                passed.append((len(judged), frame, column))
+            judged.append(JudgedMatch(match.frame, index, verdict, score))
+    at, frames, in_columns = np.array(passed, np.intp).reshape(-1, 3).T
+    explanations = explain_scores(
+        scorer,
+        vectors,
+        scores,
+        frames=frames,
+        columns=in_columns,
+        campaigns=[batch.tallies[index].campaign for index in columns],
+        thresholds=[campaigns[index].threshold for index in columns],
+        label_ids=embeddings.label_ids,
     )
-    matches = []
-    for frame, index, verdict, score in judged:
-        if verdict is Verdict.PENDING:
-            row = scores.rows[frame, column_of[index]]
-            evidence = {"vector": vectors[row], "explanation": next(explained)}
-        else:
-            evidence = {}
-        matches.append(JudgedMatch(batch.matches[frame].frame, index, verdict, score, **evidence))
-    return tuple(matches)
+    rows = scores.rows[frames, in_columns]
+    for index, row, explanation in zip(at, rows, explanations, strict=True):
+        judged[index] = replace(judged[index], vector=vectors[row], explanation=explanation)
+    return tuple(judged)
 
 
-def _verdict(score: float, claimed: float, threshold: float) -> Verdict:
+def _verdict(campaign: JudgedCampaign, score: float, claimed: float) -> Verdict:
+    if not campaign.active:
+        return Verdict.INACTIVE
     if abs(score - claimed) > SCORE_TOLERANCE:
         return Verdict.SCORE_MISMATCH
-    return Verdict.PENDING if score >= threshold else Verdict.BELOW_THRESHOLD
+    return Verdict.PENDING if score >= campaign.threshold else Verdict.BELOW_THRESHOLD
