@@ -36,6 +36,10 @@ from sluice.v1 import errors_pb2
 
 DOMAIN = "sluice"
 DETAILS_KEY = "grpc-status-details-bin"
+
+_CONNECTION_LOST = "Internal error from Core"
+"""What grpc.aio says when a connection went away while it was sending: not a server's error."""
+
 _TYPE_URL = "type.googleapis.com/google.rpc."
 
 
@@ -230,7 +234,10 @@ def from_rpc_error(error: grpc.RpcError) -> SluiceError:
     for key, value in trailing:
         if key == DETAILS_KEY:
             return from_status(errors_pb2.Status.FromString(value))
-    return _BY_CODE.get(error.code(), SluiceError)(error.details() or str(error.code()))
+    code, details = error.code(), error.details() or str(error.code())
+    if code is grpc.StatusCode.INTERNAL and _CONNECTION_LOST in details:
+        return Unavailable(details)
+    return _BY_CODE.get(code, SluiceError)(details)
 
 
 def dumps(error: SluiceError) -> bytes:

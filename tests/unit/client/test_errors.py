@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
@@ -54,3 +55,33 @@ def test_googles_own_classes_read_the_details() -> None:
     assert ("TRY_LATER", "sluice", "7") == (info.reason, info.domain, info.metadata["expected_seq"])
     assert "frame.id" == bad.field_violations[0].field
     assert 1_500 == retry.retry_delay.ToMilliseconds()
+
+
+def failed(code: grpc.StatusCode, details: str, status: bytes = b"") -> grpc.aio.AioRpcError:
+    """A call that failed, with or without our details."""
+    trailing = grpc.aio.Metadata(*([(errors.DETAILS_KEY, status)] if status else []))
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, details)
+
+
+def test_a_failed_call_is_the_error_that_the_server_raised() -> None:
+    """The details in the trailers decide, whatever the status line says."""
+    sent = full(errors.SequenceGap)
+    call = failed(grpc.StatusCode.FAILED_PRECONDITION, "cut", errors.dumps(sent))
+    assert facts(sent) == facts(errors.from_rpc_error(call))
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "expected"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "failed to connect", errors.Unavailable),
+        (grpc.StatusCode.INTERNAL, "Internal error from Core", errors.Unavailable),
+        (grpc.StatusCode.INTERNAL, "a bug", errors.Internal),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "too slow", errors.SluiceError),
+    ],
+)
+def test_a_call_that_failed_on_the_way_is_told_apart(
+    code: grpc.StatusCode, details: str, expected: type[errors.SluiceError]
+) -> None:
+    """Without our details the status says what it can; a lost connection is worth another try."""
+    error = errors.from_rpc_error(failed(code, details))
+    assert (expected, details) == (type(error), error.message)
