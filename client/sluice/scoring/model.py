@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
-from sluice.scoring.basis import Basis
+from sluice.scoring.basis import COMPONENTS_MAX, Basis
 from sluice.scoring.clusters import cluster
 from sluice.scoring.codec import File, decode, encode, to_json
 from sluice.scoring.score_map import ScoreMap, fit_score_map
@@ -225,21 +225,22 @@ def _read_ids(file: File) -> tuple[ElementId, ...]:
 
 
 def _check(file: File, model: ScoringModel) -> None:
-    unique, components = model.elements.shape
-    longest = np.abs(model.elements).max(initial=0)
-    clusters = len(model.centroids)
-    scales = (model.score_map.below, model.score_map.above)
-    file.check(0 < unique <= len(model.element_ids), "number of elements")
-    file.check(bool(longest < -_NO_COSINE), "values of 'elements'")
-    file.check(model.unique_of.shape == (len(model.element_ids),), "shape of 'unique_of'")
-    rows = np.arange(unique)
-    file.check(np.array_equal(np.unique(model.unique_of), rows), "values of 'unique_of'")
-    file.check(model.cluster_of.shape == (unique,), "shape of 'cluster_of'")
-    numbers = np.arange(clusters)
-    file.check(np.array_equal(np.unique(model.cluster_of), numbers), "values of 'cluster_of'")
-    file.check(model.centroids.shape[1] == components, "shape of 'centroids'")
+    """Raise DataLoss unless scoring by the model cannot fail."""
+    components = min(model.dimension, COMPONENTS_MAX) if model.basis_digest else model.dimension
+    for name in ("elements", "centroids"):
+        rows = getattr(model, name)
+        file.check(rows.shape == (len(rows), components), f"shape of {name!r}")
+        file.check(bool((np.abs(rows) < -_NO_COSINE).all()), f"values of {name!r}")
+    unique, clusters = len(model.elements), len(model.centroids)
+    file.check(_is_onto(model.unique_of, len(model.element_ids), unique), "values of 'unique_of'")
+    file.check(_is_onto(model.cluster_of, unique, clusters), "values of 'cluster_of'")
     file.check(model.radii.shape == (clusters,) and bool((model.radii > 0).all()), "'radii'")
-    file.check(bool(np.isfinite([*scales, model.score_map.threshold]).all()), "score map")
-    file.check(min(scales) > 0, "score map")
-    file.check(components <= model.dimension, "dimension")
-    file.check(model.basis_digest != "" or components == model.dimension, "dimension")
+    curve = model.score_map
+    finite = bool(np.isfinite([curve.threshold, curve.below, curve.above]).all())
+    file.check(finite and curve.below > 0 and curve.above > 0, "score map")
+
+
+def _is_onto(numbers: NDArray[np.int32], count: int, below: int) -> bool:
+    """Whether there are `count` numbers, at least 1, and they name all from 0 to `below` - 1."""
+    whole = numbers.shape == (count,) and count > 0
+    return whole and np.array_equal(np.unique(numbers), np.arange(below))

@@ -1,0 +1,176 @@
+"""The basis of a space: half-whitened principal components, and what is ordinary there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sluice.errors import InvalidArgument
+from sluice.scoring import Basis, build_basis, normalise
+from sluice.scoring.basis import BACKGROUND_ROWS_MAX, PCA_ROWS_MAX
+
+Rows = NDArray[np.float64]
+
+
+def draw(seed: int, rows: int, dimension: int) -> Rows:
+    """Rows whose dimensions vary unequally, away from the origin."""
+    rng = np.random.default_rng(seed)
+    return 1 + rng.normal(size=(rows, dimension)) * rng.uniform(0.05, 1, dimension)
+
+
+def unit_rows(rows: Rows) -> Rows:
+    """The rows at length 1, in float64."""
+    lengths: Rows = np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    return rows / lengths
+
+
+def reference_cosines(background: Rows, rows: Rows) -> Rows:
+    """Cosines of all pairs of rows in the basis of a background, straight from the design."""
+    components = min(64, background.shape[1])
+    sample = unit_rows(background)
+    mean = sample.mean(axis=0)
+    variances, directions = np.linalg.eigh(np.cov(sample.T, bias=True))
+    variances, directions = variances[-components:], directions[:, -components:]
+    scales = (variances + 0.05 * variances.mean()) ** -0.25
+    projected = unit_rows((unit_rows(rows) - mean) @ (directions * scales))
+    cosines: Rows = projected @ projected.T
+    return cosines
+
+
+def reference_term(row: NDArray[np.float32], background: NDArray[np.float32]) -> float:
+    """A quarter of the mean of the ten largest cosines to other rows, one row at a time."""
+    others = [float(row @ other) for other in background if not np.allclose(row, other, atol=1e-5)]
+    ordinary = sorted(others, reverse=True)[:10]
+    return 0.25 * sum(ordinary) / max(len(ordinary), 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "dimension"), [(40, 3), (64, 16), (256, 64), (400, 100), (260, 300), (300, 299)]
+)
+def test_cosines_are_those_of_half_whitened_components(rows: int, dimension: int) -> None:
+    """Frames compare as the design says, with more dimensions than rows as with fewer."""
+    background, frames = draw(1, rows, dimension), draw(2, 20, dimension)
+    projected = build_basis(background).project(normalise(frames))
+    assert np.float32 == projected.dtype
+    assert (20, min(64, dimension)) == projected.shape
+    expected = reference_cosines(background, frames)
+    np.testing.assert_allclose(projected @ projected.T, expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize(("rows", "dimension"), [(300, 70), (260, 300)])
+def test_a_basis_is_reproducible(rows: int, dimension: int) -> None:
+    """The same background gives the same file, and each component points where it is longest."""
+    basis, again = (build_basis(draw(3, rows, dimension)) for _ in range(2))
+    assert basis.digest == again.digest
+    assert basis.digest != build_basis(draw(4, rows, dimension)).digest
+    largest = np.abs(basis.projection).argmax(axis=0)
+    assert (basis.projection[largest, np.arange(64)] > 0).all()
+
+
+@pytest.mark.parametrize(("dimension", "needed"), [(2, 8), (10, 40), (64, 256), (1_000, 256)])
+def test_a_small_background_is_refused(dimension: int, needed: int) -> None:
+    """One row fewer than four per component is refused, saying how many there must be."""
+    assert dimension == build_basis(draw(1, needed, dimension)).dimension
+    with pytest.raises(InvalidArgument, match=rf"{needed - 1} background rows.* {needed} are"):
+        build_basis(draw(1, needed - 1, dimension))
+
+
+def test_an_invalid_background_row_is_named() -> None:
+    """A background that holds NaN is refused with the row's number."""
+    background = draw(1, 40, 3)
+    background[17, 1] = np.nan
+    with pytest.raises(InvalidArgument, match="row 17"):
+        build_basis(background)
+
+
+@pytest.mark.parametrize("dimension", [6, 300])
+def test_dimensions_that_never_vary_do_no_harm(dimension: int) -> None:
+    """Constant dimensions leave every frame a finite place of length 1."""
+    background = draw(1, 260, dimension)
+    background[:, 1::3] = 2
+    background[:, 2::3] = 0
+    basis = build_basis(background)
+    lengths = np.linalg.norm(basis.project(normalise(draw(2, 9, dimension))), axis=1)
+    np.testing.assert_allclose(lengths, 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dimension", [2, 20, 300])
+def test_an_all_identical_background_is_one_row(dimension: int) -> None:
+    """A background of one frame, repeated, is kept once; that frame is unlike everything."""
+    background = np.repeat(draw(1, 1, dimension), 256, axis=0)
+    basis = build_basis(background)
+    assert (1, min(64, dimension)) == basis.background.shape
+    assert not basis.background.any()
+    other = basis.project(normalise(draw(2, 3, dimension)))
+    assert np.isfinite(other).all()
+    np.testing.assert_array_equal(np.zeros(3), basis.background_term(other))
+
+
+def test_the_background_is_bounded_distinct_and_spread() -> None:
+    """Of a large sample a thousand distinct rows are kept, from its beginning to its end."""
+    distinct = draw(1, 1_500, 4)
+    basis = build_basis(np.repeat(distinct, 3, axis=0))
+    assert (BACKGROUND_ROWS_MAX, 4) == basis.background.shape
+    assert BACKGROUND_ROWS_MAX == len(np.unique(basis.background, axis=0))
+    kept = distinct[np.arange(BACKGROUND_ROWS_MAX) * 1_500 // BACKGROUND_ROWS_MAX]
+    expected = basis.project(normalise(kept))
+    np.testing.assert_allclose(basis.background, expected, rtol=0, atol=1e-6)
+
+
+def test_components_come_from_a_bounded_sample() -> None:
+    """However large the background, the components are those of evenly spaced rows."""
+    large = draw(1, 3 * PCA_ROWS_MAX, 5)
+    basis, thinned = build_basis(large), build_basis(large[::3])
+    np.testing.assert_array_equal(thinned.mean, basis.mean)
+    np.testing.assert_array_equal(thinned.projection, basis.projection)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(8, 60))
+def test_the_background_term_is_the_designs(seed: int, rows: int) -> None:
+    """New frames and background rows alike: a quarter of the mean of ten, without oneself."""
+    background = draw(seed, max(rows, 24), 6)[:rows].repeat(1 + 24 // rows, axis=0)
+    basis = build_basis(background)
+    frames = basis.project(normalise(np.concatenate([background[:5], draw(seed + 1, 5, 6)])))
+    expected = [reference_term(frame, basis.background) for frame in frames]
+    np.testing.assert_allclose(basis.background_term(frames), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 9, 10, 11, 12])
+def test_a_background_of_few_rows_gives_what_it_has(kept: int) -> None:
+    """With fewer than ten other rows, the mean is over those, and of none it is nothing."""
+    whole = build_basis(draw(1, 40, 3))
+    basis = Basis(whole.mean, whole.projection, whole.background[:kept])
+    frames = np.concatenate([basis.background[:1], whole.background[20:23]])
+    expected = [reference_term(frame, basis.background) for frame in frames]
+    np.testing.assert_allclose(basis.background_term(frames), expected, rtol=0, atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_rounded_background_row_still_leaves_itself_out(seed: int) -> None:
+    """Projected in another batch, a background row is the same row in spite of rounding."""
+    background = draw(seed, 80, 20).astype(np.float32)
+    basis = build_basis(background)
+    together = basis.background_term(basis.project(normalise(background)))
+    alone = [basis.background_term(basis.project(normalise(row[None])))[0] for row in background]
+    np.testing.assert_allclose(alone, together, rtol=0, atol=1e-6)
+
+
+def test_a_basis_does_not_change() -> None:
+    """What content-addressing names cannot be written to."""
+    basis = build_basis(draw(1, 40, 3))
+    for array in (basis.mean, basis.projection, basis.background):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_bytes_keep_the_basis() -> None:
+    """A basis read from its bytes is the same basis, with the same digest."""
+    basis = build_basis(draw(1, 300, 70))
+    read = Basis.from_bytes(basis.to_bytes())
+    assert basis.digest == read.digest
+    np.testing.assert_array_equal(basis.mean, read.mean)
+    np.testing.assert_array_equal(basis.projection, read.projection)
+    np.testing.assert_array_equal(basis.background, read.background)

@@ -1,0 +1,50 @@
+"""The kernel finds real things: handwritten digits of one class among all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.metrics import average_precision_score
+
+from sluice.scoring import ElementId, Scorer, build_basis, build_model, normalise
+
+ISSUES_PER_CLASS = 3
+
+
+@pytest.mark.parametrize(
+    ("size", "precision", "members", "frames"), [(10, 0.90, 0.60, 0.08), (30, 0.95, 0.80, 0.10)]
+)
+def test_digits_of_a_class_are_found(
+    size: int, precision: float, members: float, frames: float
+) -> None:
+    """Scores rank a class first, and at 0.5 most of it passes and few frames in all.
+
+    Design, on this data: average precision .84 over issues of 3 to 100; members passing / all
+    frames passing .66/.066 and .82/.074 for issues of 10 and 30, where a class is 10 % of all.
+    """
+    pixels, digits = load_digits(return_X_y=True)
+    basis = build_basis(pixels)
+    unit = normalise(pixels)
+    found = []
+    for digit in range(10):
+        for number in range(ISSUES_PER_CLASS):
+            rng = np.random.default_rng([digit, number])
+            issue = rng.choice(np.flatnonzero(digits == digit), size, replace=False)
+            model = build_model(pixels[issue], [ElementId(str(row)) for row in issue], basis)
+            scores = Scorer([model], {basis.digest: basis}).score(unit)
+            is_new = np.ones(len(digits), bool)
+            is_new[issue] = False
+            is_member = digits == digit
+            passes = scores.scores[:, 0] >= 0.5
+            found.append(
+                (
+                    average_precision_score(is_member[is_new], scores.contrasts[is_new, 0]),
+                    passes[is_new & is_member].mean(),
+                    passes.mean(),
+                )
+            )
+    actual_precision, actual_members, actual_frames = np.mean(found, axis=0)
+    assert actual_precision >= precision
+    assert actual_members >= members
+    assert actual_frames <= frames
