@@ -60,7 +60,6 @@ def _farthest_first(
     for index in range(1, count):
         last = chosen[index - 1]
         np.minimum(nearest, squares + squares[last] - 2 * (rows @ rows[last]), out=nearest)
-        nearest[last] = -np.inf  # rounding must not let a row be chosen twice
         chosen[index] = np.argmax(nearest)
     return chosen
 

@@ -188,26 +188,34 @@ def _unique(
 
 
 def _calibrate(unique: NDArray[np.float32], basis: Basis | None) -> tuple[ScoreMap, bool]:
-    sample = evenly_spaced(len(unique), LEAVE_ONE_OUT_MAX) if len(unique) > 1 else np.arange(0)
-    members = _leave_one_out(unique, sample)
+    sample = evenly_spaced(len(unique), LEAVE_ONE_OUT_MAX)
+    others = _nearest_others(unique, sample)
+    members = others.mean(axis=1) if len(unique) > 1 else np.empty(0, np.float32)
     if basis is None:
         return fit_score_map(members, len(unique), None)
-    members -= basis.background_term(unique[sample])
+    term = basis.background_term(unique[sample])
     ordinary = np.concatenate(
         [mean_nearest(basis.background[rows] @ unique.T) for rows in blocks(len(basis.background))]
     )
     ordinary -= basis.background_term(basis.background)
-    return fit_score_map(members, len(unique), ordinary)
+    # A copy of an element: what is nearest is itself, then the others.
+    copies = mean_nearest(np.insert(others, 0, 1, axis=1)) - term
+    members = members - term[: len(members)]
+    return fit_score_map(members, len(unique), ordinary, float(copies.max()))
 
 
-def _leave_one_out(unique: NDArray[np.float32], sample: NDArray[np.intp]) -> NDArray[np.float32]:
-    """For each row of the sample the mean of its largest cosines to all rows but itself."""
-    nearest = np.empty(len(sample), np.float32)
+def _nearest_others(unique: NDArray[np.float32], sample: NDArray[np.intp]) -> NDArray[np.float32]:
+    """For each row of the sample the largest cosines to all rows but itself, in no order.
+
+    Five of them, or as many as there are other rows.
+    """
+    nearest = np.empty((len(sample), min(NEIGHBOURS, len(unique) - 1)), np.float32)
     for block in blocks(len(sample)):
         own = sample[block]
         cosines = unique[own] @ unique.T
         cosines[np.arange(len(own)), own] = _NO_COSINE
-        nearest[block] = top_values(cosines, min(NEIGHBOURS, len(unique) - 1)).mean(axis=1)
+        if nearest.shape[1]:
+            nearest[block] = top_values(cosines, nearest.shape[1])
     return nearest
 
 

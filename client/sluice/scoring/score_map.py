@@ -16,6 +16,8 @@ _SCORE_MIN, _SCORE_MAX = np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)
 _MEMBERS_BELOW = 0.10  # the share of elements that may lie below the threshold point
 _ONE_SIGMA_BELOW = 0.16  # the quantile of a normal distribution one deviation under its median
 _PRIOR_WEIGHT = 5  # in elements: how far a small issue leans on the background
+# In spaces of few dimensions m + 4s can lie beyond what any frame has: then nothing would match.
+_WITHIN_REACH = 0.85
 _LONE_ELEMENT_THRESHOLD = 0.9  # one element, no background: only what is nearly it
 
 
@@ -47,14 +49,18 @@ def map_scores(
 
 
 def fit_score_map(
-    leave_one_out: NDArray[np.float32], unique_count: int, background: NDArray[np.float32] | None
+    leave_one_out: NDArray[np.float32],
+    unique_count: int,
+    background: NDArray[np.float32] | None,
+    reach: float = np.inf,
 ) -> tuple[ScoreMap, bool]:
     """Choose the curve that lets most members pass and few ordinary frames.
 
     `leave_one_out` are contrasts of elements to the others, none for a lone element;
     `unique_count` is how many unique elements there are; `background` are the contrasts of
-    background rows, None without a basis. Also says whether the issue is diverse: its elements
-    are so unlike each other that the background decided the threshold.
+    background rows, None without a basis; `reach` is the contrast of a frame that is an element
+    once more, the most that any frame can be expected to have. Also says whether the issue is
+    diverse: its elements are so unlike each other that the background decided the threshold.
     """
     members = leave_one_out.astype(np.float64)
     if background is None:
@@ -66,6 +72,7 @@ def fit_score_map(
     uncommon = median + 2 * spread
     start = max(low, uncommon)
     threshold = (unique_count * start + _PRIOR_WEIGHT * rare) / (unique_count + _PRIOR_WEIGHT)
+    threshold = min(threshold, median + _WITHIN_REACH * max(reach - median, 0))
     return _score_map(threshold, threshold - median, members), low < uncommon
 
 

@@ -75,10 +75,11 @@ def test_the_score_map_is_fitted_to_leave_one_out_contrasts(size: int, basis: Ba
     embeddings = np.concatenate([BACKGROUND[: size // 2], draw(2, size)])[:size]
     built = build_model(embeddings, ids(size), basis)
     members = other_contrasts(built.elements, built.elements, basis, own=True)
-    ordinary = None
+    ordinary, reach = None, np.inf
     if basis is not None:
         ordinary = other_contrasts(basis.background, built.elements, basis, own=False)
-    expected, diverse = fit_score_map(members, size, ordinary)
+        reach = float(other_contrasts(built.elements, built.elements, basis, own=False).max())
+    expected, diverse = fit_score_map(members, size, ordinary, reach)
     actual = built.score_map
     assert expected.threshold == pytest.approx(actual.threshold, abs=2e-6)
     assert expected.below == pytest.approx(actual.below, abs=2e-6)
@@ -123,6 +124,14 @@ def test_equal_elements_count_but_compare_once(basis: Basis | None) -> None:
     assert ids(12) == list(built.element_ids)
     assert single.score_map == built.score_map
     assert 12 == built.cluster_sizes.sum()
+
+
+def test_clusters_weigh_elements_by_their_number() -> None:
+    """The centre of a cluster is the mean of its elements, copies counted each."""
+    embeddings = draw(4, 3)[[0, 1, 1, 1, 1, 2]]
+    built = build_model(embeddings, ids(6), None)
+    mean = normalise(embeddings).mean(axis=0)
+    np.testing.assert_allclose(built.centroids, mean[None], rtol=0, atol=1e-6)
 
 
 @bases

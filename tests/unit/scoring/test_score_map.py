@@ -98,6 +98,15 @@ def test_fit_to_a_lone_element() -> None:
     assert not diverse
 
 
+@pytest.mark.parametrize("members", [(), (0.3, 0.4, 0.5)])
+def test_fit_stays_within_reach(members: tuple[float, ...]) -> None:
+    """A threshold that no frame could have is lowered, so that a copy of an element passes."""
+    reach = MEDIAN + 2 * SPREAD
+    curve, _ = fit_score_map(members_of(*members), max(len(members), 1), BACKGROUND, reach)
+    assert MEDIAN + 0.85 * 2 * SPREAD == pytest.approx(curve.threshold, abs=1e-6)
+    assert float(curve.apply(reach)) > 0.5
+
+
 @pytest.mark.parametrize("members", [(), (0.2,), (0.2, 0.2), (-0.5, -0.5)])
 def test_fit_to_a_background_without_spread(members: tuple[float, ...]) -> None:
     """Where all background rows are alike the scales stay positive and the curve a curve."""
