@@ -109,6 +109,15 @@ def test_an_all_identical_background_is_one_row(dimension: int) -> None:
     np.testing.assert_array_equal(np.zeros(3), basis.background_term(other))
 
 
+def test_rounding_makes_no_background() -> None:
+    """Rows that differ by no more than rounding are one row, and no direction is made of them."""
+    background = np.repeat(normalise(draw(1, 1, 300)), 256, axis=0)
+    background[::2, 0] = np.nextafter(background[0, 0], np.float32(2))
+    basis = build_basis(background)
+    assert (1, 64) == basis.background.shape
+    assert not basis.background.any()
+
+
 def test_the_background_is_bounded_distinct_and_spread() -> None:
     """Of a large sample a thousand distinct rows are kept, from its beginning to its end."""
     distinct = draw(1, 1_500, 4)

@@ -82,6 +82,18 @@ def test_a_lone_element_is_a_cluster_with_a_radius() -> None:
     assert [np.float32(RADIUS_MIN)] == found.radii.tolist()
 
 
+def test_clusters_that_lose_their_rows_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that rounding hardly tells apart leave no empty cluster, even if Lloyd stops early."""
+    monkeypatch.setattr(clusters, "_ITERATIONS_MAX", 1)
+    lost = 0
+    for seed in range(150):
+        jitter = np.random.default_rng(seed).normal(scale=1e-4, size=(100, 3))
+        found = cluster((1 + jitter).astype(np.float32), np.ones(100, np.intp))
+        assert list(range(len(found.centroids))) == np.unique(found.cluster_of).tolist()
+        lost += 7 - len(found.centroids)
+    assert lost > 0  # or it was never tried
+
+
 def test_the_number_of_clusters_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many elements there are, there are no more clusters than the limit."""
     rows = np.random.default_rng(1).normal(size=(200, 3)).astype(np.float32)

@@ -148,6 +148,7 @@ def test_flipped_bits_never_break_scoring(kind: str, data: st.DataObject) -> Non
     "data",
     [
         FILES["basis"],
+        save(load(FILES["model"]), {"sluice": "[" * 100_000}),
         rewritten(FILES["model"], {"kind": "sluice.other"}),
         rewritten(FILES["model"], {"format": 2}),
         rewritten(FILES["model"], {"format": None}),
