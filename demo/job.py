@@ -136,7 +136,7 @@ def _check_overlap(before: ingest_pb2.Funnel, after: ingest_pb2.Funnel) -> None:
     """Frames that come a second time are duplicates, and change no figure of different frames."""
     if after.duplicate == before.duplicate:
         raise RuntimeError(
-            f"frames came again, and duplicates are still {after.duplicate} of {after.matches} matches"
+            f"frames came again, and {after.duplicate} of {after.matches} matches are duplicates"
         )
     for name in ("distinct_seen", "collected", "collection_rate_distinct"):
         was, now = getattr(before, name), getattr(after, name)
