@@ -33,6 +33,52 @@ def connect(
     return grpc.aio.secure_channel(target, credentials, options=_OPTIONS, interceptors=keyed)
 
 
+def connect_sync(
+    target: str, api_key: str, *, credentials: grpc.ChannelCredentials | None = None
+) -> grpc.Channel:
+    """A blocking channel to `target` whose calls carry the key; otherwise as `connect`."""
+    if credentials is None:
+        channel = grpc.insecure_channel(target, options=_OPTIONS)
+    else:
+        channel = grpc.secure_channel(target, credentials, options=_OPTIONS)
+    return grpc.intercept_channel(channel, _KeyedSync(api_key))
+
+
+class _KeyedSync(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Adds the key to a call of any shape."""
+
+    def __init__(self, api_key: str) -> None:
+        self._metadata = (("authorization", f"Bearer {api_key}"),)
+
+    def _add(self, details: Any) -> Any:
+        return details._replace(metadata=(*(details.metadata or ()), *self._metadata))
+
+    def intercept_unary_unary(
+        self, continuation: Any, client_call_details: Any, request: Any
+    ) -> Any:
+        return continuation(self._add(client_call_details), request)
+
+    def intercept_unary_stream(
+        self, continuation: Any, client_call_details: Any, request: Any
+    ) -> Any:
+        return continuation(self._add(client_call_details), request)
+
+    def intercept_stream_unary(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        return continuation(self._add(client_call_details), request_iterator)
+
+    def intercept_stream_stream(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        return continuation(self._add(client_call_details), request_iterator)
+
+
 class _Keyed:
     """Adds the key to a call. grpc wants one interceptor for each shape of calls."""
 

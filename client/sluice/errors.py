@@ -24,12 +24,12 @@ tool can show them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import grpc
-from google.protobuf.any_pb2 import Any
+from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 
 from sluice.v1 import errors_pb2
@@ -39,6 +39,8 @@ DETAILS_KEY = "grpc-status-details-bin"
 
 _CONNECTION_LOST = "Internal error from Core"
 """What grpc.aio says when a connection went away while it was sending: not a server's error."""
+
+_Response = TypeVar("_Response")
 
 _TYPE_URL = "type.googleapis.com/google.rpc."
 
@@ -185,7 +187,7 @@ _BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 def to_status(error: SluiceError) -> errors_pb2.Status:
     """The wire form of an error; equal in bytes to a google.rpc.Status."""
     info = errors_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
-    details = [Any(type_url=_TYPE_URL + "ErrorInfo", value=info.SerializeToString())]
+    details = [any_pb2.Any(type_url=_TYPE_URL + "ErrorInfo", value=info.SerializeToString())]
     if error.fields:
         bad = errors_pb2.BadRequest(
             field_violations=[
@@ -193,12 +195,16 @@ def to_status(error: SluiceError) -> errors_pb2.Status:
                 for v in error.fields
             ]
         )
-        details.append(Any(type_url=_TYPE_URL + "BadRequest", value=bad.SerializeToString()))
+        details.append(
+            any_pb2.Any(type_url=_TYPE_URL + "BadRequest", value=bad.SerializeToString())
+        )
     if error.retry_after_s is not None:
         delay = Duration()
         delay.FromMilliseconds(round(error.retry_after_s * 1000))
         retry = errors_pb2.RetryInfo(retry_delay=delay)
-        details.append(Any(type_url=_TYPE_URL + "RetryInfo", value=retry.SerializeToString()))
+        details.append(
+            any_pb2.Any(type_url=_TYPE_URL + "RetryInfo", value=retry.SerializeToString())
+        )
     return errors_pb2.Status(code=error.code.value[0], message=error.message, details=details)
 
 
@@ -238,6 +244,14 @@ def from_rpc_error(error: grpc.RpcError) -> SluiceError:
     if code is grpc.StatusCode.INTERNAL and _CONNECTION_LOST in details:
         return Unavailable(details)
     return _BY_CODE.get(code, SluiceError)(details)
+
+
+def translate(call: Callable[..., _Response], *arguments: Any) -> _Response:
+    """Make a blocking call; if it fails, raise the Sluice error behind it."""
+    try:
+        return call(*arguments)
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from error
 
 
 def dumps(error: SluiceError) -> bytes:

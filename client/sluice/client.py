@@ -1,0 +1,297 @@
+"""The collection client: find the frames like those of the active campaigns, and send them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+import grpc
+import numpy as np
+
+from sluice import errors
+from sluice.channel import connect_sync
+from sluice.collection import CollectionReport, batches_of, choose, report_of
+from sluice.frames import Frame
+from sluice.labeled_frame import LabeledFrame
+from sluice.model_store import ModelStore
+from sluice.probabilities import Probabilities, Sampled
+from sluice.resources import Campaigns, Issues, Projects, Samples
+from sluice.session import SubmitSession
+from sluice.state import (
+    SpaceState,
+    choose_issues,
+    choose_projects,
+    list_projects,
+    load_state,
+    read_active,
+)
+from sluice.tensors import Embeddings
+from sluice.v1 import ingest_pb2, scorer_pb2
+from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and how much there is."""
+
+DEFAULT_TARGET = "localhost:50050"
+
+
+class CollectionClient:
+    """Samples frames against the active campaigns and submits those that match.
+
+    A context manager. Its `session_id` names this run: another run under the same id goes on
+    where this one ended, and counts nothing twice.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        session_id: str | None = None,
+        logger: str = "",
+        cache_dir: Path | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self.session_id = session_id or str(uuid4())
+        self._target = target
+        self._logger = logger
+        self._store = ModelStore(cache_dir)
+        self._on_progress = on_progress or (lambda what, done, total: None)
+        self._channel: grpc.Channel | None = None
+        self._chosen: dict[tuple[str, ...] | None, list[str]] = {}
+        self._spaces: list[SpaceState] | None = None
+        self._sampled: list[Sampled] = []
+        self._unsent: deque[tuple[str, ingest_pb2.SubmitBatch]] = deque()
+        self._sessions: dict[str, SubmitSession] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def set_credentials(
+        self, api_key: str | None = None, *, credentials: grpc.ChannelCredentials | None = None
+    ) -> None:
+        """Say by which key to connect: this one, else `SLUICE_API_KEY`.
+
+        With `credentials` over TLS. Raises Unauthenticated when there is no key.
+        """
+        key = api_key or os.environ.get("SLUICE_API_KEY", "")
+        if not key:
+            raise errors.Unauthenticated("api_key: none given, and SLUICE_API_KEY is not set")
+        self.close()
+        self._chosen.clear()
+        self._channel = connect_sync(self._target, key, credentials=credentials)
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """The connection, for calls that have no method here."""
+        if self._channel is None:
+            raise errors.Unauthenticated("call set_credentials first")
+        return self._channel
+
+    @property
+    def projects(self) -> Projects:
+        """Projects and their keys."""
+        return Projects(self.channel)
+
+    @property
+    def issues(self) -> Issues:
+        """Issues and their elements."""
+        return Issues(self.channel)
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Campaigns and their versions."""
+        return Campaigns(self.channel)
+
+    @property
+    def samples(self) -> Samples:
+        """Samples, their review, and the funnel."""
+        return Samples(self.channel)
+
+    def sync_state(
+        self,
+        target_project_names: Sequence[str] | None = None,
+        target_issue_uuids: Sequence[str] | None = None,
+    ) -> None:
+        """Learn which campaigns are active, and download their models as far as they are missing.
+
+        Of all projects that the key may see, and all issues, where no targets are given. Called
+        again it takes one round trip for each project. Raises NotFound naming an unknown target,
+        ResourceExhausted when the disk has no room for the models.
+        """
+        active = [
+            version
+            for project in self._projects(target_project_names)
+            for version in read_active(self.channel, project)
+        ]
+        chosen = choose_issues(active, target_issue_uuids)
+        self._spaces = load_state(
+            self.channel,
+            self._store,
+            chosen,
+            lambda done, total: self._on_progress("models", done, total),
+        )
+
+    def _projects(self, names: Sequence[str] | None) -> list[str]:
+        key = None if names is None else tuple(names)
+        if key not in self._chosen:
+            self._chosen[key] = choose_projects(list_projects(self.channel), names)
+        return self._chosen[key]
+
+    def sample_probabilities(
+        self, frames: Iterable[LabeledFrame], embedding_model_id: str | None = None
+    ) -> Probabilities:
+        """Score frames against every active campaign of their space; uploads nothing.
+
+        The model id may be left out where all campaigns have one. What was sampled is kept for
+        the next `save_for_collection`. Raises InvalidArgument naming a frame that is not right,
+        and what is kept then is as before.
+        """
+        built = list(frames)
+        parts = [frame.vectors() for frame in built]
+        checked = [_checked(frame.frame()) for frame in built]
+        if not built:
+            return Probabilities(0, [])
+        dimensions = {vectors.shape[1] for vectors, _ in parts}
+        if len(dimensions) > 1:
+            raise errors.InvalidArgument.of(
+                "frames", f"have vectors of several dimensions: {sorted(dimensions)}"
+            )
+        spaces = self._spaces_of(embedding_model_id, dimensions.pop())
+        embeddings = Embeddings(
+            spaces[0].model_id,
+            np.concatenate([vectors for vectors, _ in parts]),
+            np.repeat(np.arange(len(built)), [len(vectors) for vectors, _ in parts]),
+            [label_id for _, label_ids in parts for label_id in label_ids],
+        )
+        sampled = []
+        for done, space in enumerate(spaces):
+            self._on_progress("scores", done, len(spaces))
+            sampled.append(Sampled.of(space, checked, embeddings))
+        self._on_progress("scores", len(spaces), len(spaces))
+        self._sampled += sampled
+        return Probabilities(len(built), sampled)
+
+    def _spaces_of(self, model_id: str | None, dimension: int) -> list[SpaceState]:
+        if self._spaces is None:
+            raise errors.FailedPrecondition("call sync_state before sample_probabilities")
+        model_ids = {space.model_id for space in self._spaces}
+        if model_id is None and len(model_ids) == 1:
+            [model_id] = model_ids
+        found = [s for s in self._spaces if (s.model_id, s.dimension) == (model_id, dimension)]
+        if not found:
+            known = ", ".join(sorted(f"{s.model_id!r} ({s.dimension})" for s in self._spaces))
+            raise errors.InvalidArgument.of(
+                "embedding_model_id",
+                f"no active campaign scores vectors of {model_id!r} with {dimension} dimensions; "
+                f"campaigns score {known or 'nothing'}",
+                reason="SPACE_MISMATCH",
+            )
+        return found
+
+    def save_for_collection(
+        self,
+        override_sampling_threshold: float | None = None,
+        target_sample_count: int | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> CollectionReport:
+        """Submit what was sampled since the last save and is at or over the threshold.
+
+        The threshold is the override, else the campaign's, else 0.5. With a target, only that
+        many frames are submitted, the best, each for its best campaign. A dry run uploads nothing
+        and keeps what was sampled. When the server stays away, what is unsent is kept too: call
+        again.
+        """
+        if override_sampling_threshold is not None and not 0 <= override_sampling_threshold <= 1:
+            raise errors.InvalidArgument.of(
+                "override_sampling_threshold", f"{override_sampling_threshold} is not in 0…1"
+            )
+        if target_sample_count is not None and target_sample_count < 0:
+            raise errors.InvalidArgument.of(
+                "target_sample_count", f"{target_sample_count} is less than 0"
+            )
+        choices = choose(self._sampled, override_sampling_threshold, target_sample_count)
+        report = report_of(choices, dry_run=dry_run)
+        if dry_run:
+            return report
+        for choice in choices:
+            project = choice.sampled.space.project
+            self._unsent += ((project, batch) for batch in batches_of(choice))
+        self._sampled.clear()
+        return replace(
+            report,
+            verdicts=self._send(),
+            session_ids=tuple(session.session_id for session in self._sessions.values()),
+        )
+
+    def _send(self) -> Counter[tuple[str, str]]:
+        before = self._verdicts()
+        total = len(self._unsent)
+        while self._unsent:
+            project, batch = self._unsent[0]
+            self._session(project).submit(batch)
+            self._unsent.popleft()
+            self._on_progress("batches", total - len(self._unsent), total)
+        for session in self._sessions.values():
+            session.flush()
+        return self._verdicts() - before
+
+    def _verdicts(self) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        for session in self._sessions.values():
+            found.update(session.outcomes.verdicts)
+        return found
+
+    def _session(self, project: str) -> SubmitSession:
+        if project not in self._sessions:
+            self._sessions[project] = SubmitSession(
+                self.channel, project, session_id=self.session_id, logger=self._logger
+            )
+        return self._sessions[project]
+
+    def score_stream(
+        self, project: str, batches: Iterable[Embeddings]
+    ) -> Iterator[scorer_pb2.ScoreFramesResponse]:
+        """Score batches on the server, against its active campaigns; one answer each, in order.
+
+        Raises what is wrong with a batch when its turn comes.
+        """
+        requests = (
+            scorer_pb2.StreamScoresRequest(
+                batch_id=number,
+                batch=scorer_pb2.ScoreFramesRequest(
+                    parent=project, embeddings=embeddings.to_proto()
+                ),
+            )
+            for number, embeddings in enumerate(batches)
+        )
+        call = ScorerServiceStub(self.channel).StreamScores(requests)
+        try:
+            for response in call:
+                if response.HasField("error"):
+                    raise errors.from_status(response.error)
+                yield response.scores
+        except grpc.RpcError as error:
+            raise errors.from_rpc_error(error) from error
+
+
+def _checked(frame: Frame) -> Frame:
+    frame.check(f"frames[{frame.id!r}]")
+    return frame

@@ -1,0 +1,131 @@
+"""Scoring models on the disk, by digest: downloaded once, verified whenever they are read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import grpc
+
+from sluice import errors
+from sluice.scoring import Basis, Scorer, ScoringModel
+from sluice.v1 import campaign_pb2
+from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+
+SPARE_BYTES: Final = 64 * 2**20
+"""How much of the disk is left free."""
+
+_MODEL = campaign_pb2.GetScoringModelRequest.FILE_MODEL
+_BASIS = campaign_pb2.GetScoringModelRequest.FILE_BASIS
+
+_File = TypeVar("_File")
+
+OnProgress = Callable[[int, int], None]
+"""Called with the files that are there, and how many are needed."""
+
+
+def default_folder() -> Path:
+    """Where models are kept: `SLUICE_CACHE_DIR`, else a folder of the user's cache."""
+    chosen = os.environ.get("SLUICE_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice"
+
+
+class ModelStore:
+    """A folder of models and bases, each named by the SHA-256 of its content."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or default_folder()
+
+    def fetch(
+        self,
+        channel: grpc.Channel,
+        versions: Sequence[campaign_pb2.CampaignVersion],
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """Download what is missing of the models and bases of those versions.
+
+        Raises ResourceExhausted naming what is needed and what is free when the disk has no room,
+        DataLoss when what arrives is not what its digest says.
+        """
+        stub = CampaignServiceStub(channel)
+        wanted = _files(versions)
+        for done, (digest, (version, file)) in enumerate(wanted.items()):
+            if on_progress is not None:
+                on_progress(done, len(wanted))
+            if self._read(digest) is None:
+                self._write(digest, self._download(stub, digest, version, file))
+        if on_progress is not None:
+            on_progress(len(wanted), len(wanted))
+
+    def scorer(self, versions: Sequence[campaign_pb2.CampaignVersion]) -> Scorer:
+        """The scorer of versions that were fetched, one column each.
+
+        Raises NotFound for a file that is not there, or is damaged: fetch again.
+        """
+        models = [self._load(v.model_digest, ScoringModel.from_bytes) for v in versions]
+        digests = {v.basis_digest for v in versions} - {""}
+        return Scorer(models, {d: self._load(d, Basis.from_bytes) for d in digests})
+
+    def _load(self, digest: str, read: Callable[[bytes], _File]) -> _File:
+        content = self._read(digest)
+        if content is None:
+            raise errors.NotFound(
+                f"{self._folder}: no file {digest}, or a damaged one; call sync_state again"
+            )
+        return read(content)
+
+    def _read(self, digest: str) -> bytes | None:
+        """The content of that digest; None if it is missing or damaged."""
+        try:
+            content = (self._folder / digest).read_bytes()
+        except FileNotFoundError:
+            return None
+        return content if sha256(content).hexdigest() == digest else None
+
+    def _download(self, stub: CampaignServiceStub, digest: str, version: str, file: Any) -> bytes:
+        request = campaign_pb2.GetScoringModelRequest(name=version, file=file)
+        content = bytearray()
+        try:
+            for chunk in stub.GetScoringModel(request):
+                if not content:
+                    self._check_room(chunk.total_bytes)
+                content += chunk.data
+        except grpc.RpcError as error:
+            raise errors.from_rpc_error(error) from error
+        if sha256(content).hexdigest() != digest:
+            raise errors.DataLoss(
+                f"{version}: what was downloaded is not {digest}", metadata={"digest": digest}
+            )
+        return bytes(content)
+
+    def _check_room(self, size_bytes: int) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder).free
+        if size_bytes + SPARE_BYTES > free:
+            raise errors.ResourceExhausted(
+                f"{self._folder}: {free:,} bytes are free, and a model of {size_bytes:,} would "
+                f"leave less than {SPARE_BYTES:,}",
+                metadata={"limit": str(free)},
+            )
+
+    def _write(self, digest: str, content: bytes) -> None:
+        """Write a file under its name at once: a reader finds all of it, or nothing."""
+        unfinished = self._folder / f"{digest}.{os.getpid()}"
+        unfinished.write_bytes(content)
+        unfinished.replace(self._folder / digest)
+
+
+def _files(versions: Iterable[campaign_pb2.CampaignVersion]) -> dict[str, tuple[str, Any]]:
+    """The digests that are needed, each with a version that has it and which of its files it is."""
+    files: dict[str, tuple[str, Any]] = {}
+    for version in versions:
+        files[version.model_digest] = (version.name, _MODEL)
+        if version.basis_digest:
+            files[version.basis_digest] = (version.name, _BASIS)
+    return files

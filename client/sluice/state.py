@@ -1,0 +1,133 @@
+"""What a client knows of the active campaigns: which there are, and how to score for them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import grpc
+
+from sluice import errors
+from sluice.model_store import ModelStore, OnProgress
+from sluice.names import CampaignName, IssueName
+from sluice.scoring import Scorer
+from sluice.v1 import campaign_pb2, project_pb2
+from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+from sluice.v1.project_pb2_grpc import ProjectServiceStub
+
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """An active campaign: `name` and `issue` are resource names."""
+
+    name: str
+    issue: str
+    version: int
+    model_digest: str
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpaceState:
+    """The active campaigns of one project and space, and the scorer of their versions."""
+
+    project: str
+    model_id: str
+    dimension: int
+    campaigns: tuple[Campaign, ...]
+    scorer: Scorer
+
+
+def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
+    """All projects that the key may see."""
+    stub, token = ProjectServiceStub(channel), ""
+    found: list[project_pb2.Project] = []
+    while True:
+        request = project_pb2.ListProjectsRequest(page_size=1_000, page_token=token)
+        page = errors.translate(stub.ListProjects, request)
+        found += page.projects
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def choose_projects(
+    projects: Iterable[project_pb2.Project], names: Sequence[str] | None
+) -> list[str]:
+    """The resource names of the projects of those ids or display names; all when None.
+
+    Raises NotFound naming the first that is none of them.
+    """
+    of_name = {}
+    for project in projects:
+        of_name[project.display_name] = project.name
+        of_name[project.name.removeprefix("projects/")] = project.name
+    if names is None:
+        return sorted(set(of_name.values()))
+    for name in names:
+        if name not in of_name:
+            known = ", ".join(sorted(of_name)) or "none"
+            raise errors.NotFound(f"target_project_names: no project {name!r}; there are: {known}")
+    return [of_name[name] for name in names]
+
+
+def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.ActiveVersion]:
+    """The versions of a project that are to be scored now, in one round trip."""
+    request = campaign_pb2.WatchActiveVersionsRequest(parent=project)
+    call = CampaignServiceStub(channel).WatchActiveVersions(request)
+    try:
+        return list(errors.translate(next, call).active_versions)
+    finally:
+        call.cancel()
+
+
+def choose_issues(
+    active: Sequence[campaign_pb2.ActiveVersion], uuids: Sequence[str] | None
+) -> list[campaign_pb2.ActiveVersion]:
+    """The versions of the campaigns of those issues; all when None.
+
+    Raises NotFound naming the first issue without an active campaign.
+    """
+    if uuids is None:
+        return list(active)
+    of_issue = {IssueName.parse(version.issue).issue for version in active}
+    for uuid in uuids:
+        if uuid not in of_issue:
+            raise errors.NotFound(f"target_issue_uuids: no active campaign of issue {uuid!r}")
+    return [version for version in active if IssueName.parse(version.issue).issue in uuids]
+
+
+def load_state(
+    channel: grpc.Channel,
+    store: ModelStore,
+    active: Sequence[campaign_pb2.ActiveVersion],
+    on_progress: OnProgress | None,
+) -> list[SpaceState]:
+    """Fetch the models of those versions, and make a scorer for each project and space."""
+    store.fetch(channel, [version.version for version in active], on_progress)
+    spaces: defaultdict[tuple[str, str, int], list[campaign_pb2.ActiveVersion]]
+    spaces = defaultdict(list)
+    for version in active:
+        project = f"projects/{CampaignName.parse(version.campaign).project}"
+        spaces[project, version.version.model_id, version.version.dimension].append(version)
+    return [
+        SpaceState(
+            *space,
+            campaigns=tuple(map(_campaign, versions)),
+            scorer=store.scorer([version.version for version in versions]),
+        )
+        for space, versions in spaces.items()
+    ]
+
+
+def _campaign(active: campaign_pb2.ActiveVersion) -> Campaign:
+    return Campaign(
+        active.campaign,
+        active.issue,
+        active.version.number,
+        active.version.model_digest,
+        active.threshold if active.HasField("threshold") else DEFAULT_THRESHOLD,
+    )
