@@ -1,0 +1,31 @@
+"""A running `sluiced`, and a team that has started campaigns on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.sluiced import Sluiced
+from tests.e2e.team import Team
+
+
+@pytest.fixture
+def sluiced(tmp_path: Path) -> Iterator[Sluiced]:
+    """A server in a process of its own."""
+    server = Sluiced(tmp_path / "sluiced")
+    (tmp_path / "sluiced").mkdir()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def team(sluiced: Sluiced, tmp_path: Path) -> Iterator[Team]:
+    """A project with two campaigns: `vans` is near the first axis, `trams` near the second."""
+    with Team(sluiced, tmp_path / "models") as found:
+        found.create_project("p")
+        found.start("vans", axis=0)
+        found.start("trams", axis=1)
+        yield found
