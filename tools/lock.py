@@ -33,10 +33,12 @@ def needs() -> dict[str, list[str]]:
     client, server = _pyproject("client/pyproject.toml"), _pyproject("pyproject.toml")
     base, services = client["project"]["dependencies"], server["project"]["dependencies"]
     extras = server["project"]["optional-dependencies"]
+    client_extras = client["project"]["optional-dependencies"]
     return {
         "requirements.lock": [
             *base,
             *(need for need in services if not need.startswith("sluice==")),
+            *(need for extra in client_extras.values() for need in extra),
             *extras["demo"],
             *extras["dev"],
             *client["build-system"]["requires"],
