@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -230,3 +233,19 @@ def test_a_file_is_of_the_kind_asked_for() -> None:
         file.tensor("x", np.int32, 2)
     with pytest.raises(DataLoss, match="'n'"):
         file.fact("n", str)
+
+
+def test_bytes_are_the_same_in_every_process() -> None:
+    """A digest does not depend on a process's order of hashing: what is said is sorted."""
+    program = (
+        "from tests.unit.scoring.test_codec import BASIS, MODEL; print(BASIS.digest, MODEL.digest)"
+    )
+    for seed in ("1", "2"):
+        made = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert [BASIS.digest, MODEL.digest] == made.stdout.split()
