@@ -10,7 +10,14 @@ import sluice
 
 NEEDS = ("grpcio", "numpy", "protobuf", "safetensors")
 
-modules = [module.name for module in pkgutil.walk_packages(sluice.__path__, "sluice.")]
+# What needs an extra, and whatever lies below it.
+EXTRAS = ("sluice.cli", "sluice.formats.arrow")
+
+modules = [
+    module.name
+    for module in pkgutil.walk_packages(sluice.__path__, "sluice.", onerror=lambda name: None)
+    if not module.name.startswith(EXTRAS)
+]
 for name in modules:
     importlib.import_module(name)
 versions = ", ".join(f"{need} {version(need)}" for need in NEEDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +17,13 @@ from sluice.v1 import ingest_pb2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredFrames:
-    """Frames with their embeddings, their scores `(frames, versions) float64`, and what scored."""
+    """Frames with their embeddings, their scores `(frames, versions) float64`, and what scored.
 
-    frames: Sequence[Frame]
+    `frame` makes the frame of an index: only those that match are ever made.
+    """
+
+    ids: Sequence[str]
+    frame: Callable[[int], Frame]
     embeddings: Embeddings
     scores: NDArray[np.float64]
     scored_by: Sequence[ScoredBy]
@@ -47,11 +51,11 @@ def make_batch(
     ]
     frames = np.flatnonzero(chosen.any(axis=1))
     return ingest_pb2.SubmitBatch(
-        seen_hashes=frame_hashes(frame.id for frame in scored.frames).tobytes(),
+        seen_hashes=frame_hashes(scored.ids).tobytes(),
         tallies=tallies,
         threshold_override=threshold_override,
         matches=[
-            _match(scored.frames[frame], scored.scores[frame], chosen[frame])
+            _match(scored.frame(frame), scored.scores[frame], chosen[frame])
             for frame in frames.tolist()
         ],
         embeddings=_embeddings_of(scored.embeddings, frames).to_proto() if len(frames) else None,

@@ -193,7 +193,14 @@ def _batch(choice: Choice, start: int, stop: int) -> ingest_pb2.SubmitBatch:
         embeddings.label_ids[rows],
     )
     scored_by = [ScoredBy(c.name, c.version, c.model_digest) for c in sampled.space.campaigns]
-    scored = ScoredFrames(sampled.frames[frames], part, sampled.scores.scores[frames], scored_by)
+    chosen = sampled.frames[frames]
+    scored = ScoredFrames(
+        [frame.id for frame in chosen],
+        chosen.__getitem__,
+        part,
+        sampled.scores.scores[frames],
+        scored_by,
+    )
     return make_batch(
         scored,
         choice.passing[frames],

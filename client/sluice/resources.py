@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from numpy.typing import ArrayLike, NDArray
 
-from sluice.errors import translate
+from sluice.errors import InvalidArgument, translate
 from sluice.frames import Frame
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, dataset_pb2, ingest_pb2, issue_pb2, project_pb2
@@ -52,13 +52,19 @@ class Projects:
         """The projects that the key may see."""
         return _pages(self._stub.ListProjects, project_pb2.ListProjectsRequest(), "projects")
 
-    def create_api_key(
-        self, project: str, scopes: Iterable[project_pb2.Scope], display_name: str = ""
-    ) -> str:
-        """Create a key; returns its secret, which is shown only now."""
+    def create_api_key(self, project: str, scopes: Iterable[str], display_name: str = "") -> str:
+        """Create a key of scopes `log`, `review` or `admin`.
+
+        Returns its secret, which is shown only now.
+        """
+        named = [f"SCOPE_{scope.upper()}" for scope in scopes]
+        if unknown := sorted(set(named) - set(project_pb2.Scope.keys()[1:])):
+            raise InvalidArgument.of(
+                "scopes", f"{unknown[0][6:].lower()!r} is none of log, review, admin"
+            )
         request = project_pb2.CreateApiKeyRequest(
             parent=project,
-            api_key=project_pb2.ApiKey(display_name=display_name, scopes=scopes),
+            api_key=project_pb2.ApiKey(display_name=display_name, scopes=named),
         )
         return translate(self._stub.CreateApiKey, request).secret
 

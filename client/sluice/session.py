@@ -97,10 +97,10 @@ class SubmitSession:
         Raises what an earlier batch was refused with, and Unavailable when the server stays away.
         """
         self.open()
-        self._seq += 1
-        if self._seq <= self._acknowledged:
-            self.outcomes.already_counted += 1
+        if self._seq < self._acknowledged:
+            self.pass_over()
             return
+        self._seq += 1
         numbered = ingest_pb2.SubmitBatch()
         numbered.CopyFrom(batch)
         numbered.seq = self._seq
@@ -108,6 +108,11 @@ class SubmitSession:
             self._take_answer()
         self._unanswered.append(numbered)
         self._connected().send(numbered)
+
+    def pass_over(self) -> None:
+        """Take the next batch as one of those that were acknowledged before `open`."""
+        self._seq += 1
+        self.outcomes.already_counted += 1
 
     def flush(self) -> Outcomes:
         """Wait until every batch has its answer."""
@@ -188,7 +193,11 @@ class _Stream:
         self._requests: queue.SimpleQueue[ingest_pb2.SubmitRequest | None] = queue.SimpleQueue()
         self._requests.put(ingest_pb2.SubmitRequest(start=start))
         self._call: Any = stub.Submit(self._outgoing())
-        started = self._read().started
+        try:
+            started = self._read().started
+        except BaseException:  # an interruption too: nobody else could end the call
+            self.close()
+            raise
         self.max_in_flight: int = max(started.max_in_flight, 1)
         self.next_seq: int = started.next_seq
 

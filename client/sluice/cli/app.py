@@ -1,0 +1,72 @@
+"""The `sluice` command: its groups, and the options that all of them share."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluice import __version__
+from sluice.cli import campaigns, issues, projects, samples, scan
+from sluice.cli.context import Connection, complaints
+from sluice.client import DEFAULT_TARGET
+
+app = typer.Typer(
+    help="Find the few frames worth labelling.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(projects.app, name="projects")
+app.add_typer(issues.app, name="issues")
+app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(samples.app, name="samples")
+app.command("funnel")(samples.funnel)
+app.command("background")(scan.background)
+app.command("scan")(scan.scan)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    target: Annotated[
+        str, typer.Option(envvar="SLUICE_TARGET", help="Where the server listens.")
+    ] = DEFAULT_TARGET,
+    api_key: Annotated[str, typer.Option(envvar="SLUICE_API_KEY", help="The API key.")] = "",
+    api_key_file: Annotated[
+        Path | None, typer.Option(envvar="SLUICE_API_KEY_FILE", help="A file that holds the key.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    """Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 no right to, 5 unavailable."""
+    key = api_key_file.read_text().strip() if api_key_file and not api_key else api_key
+    context.obj = Connection(target, key)
+
+
+@app.command()
+def demo() -> None:
+    """Run the main job on real frames, on a server of its own.
+
+    Example: sluice demo
+    """
+    try:
+        job = importlib.import_module("demo.__main__")
+    except ImportError:
+        complaints.print("the demo is part of the repository: clone it and run `make demo`")
+        raise typer.Exit(1) from None
+    job.main()
+
+
+def main() -> None:
+    """Run the command."""
+    app()

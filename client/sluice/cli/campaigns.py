@@ -1,0 +1,152 @@
+"""`sluice campaigns`: the standing orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sluice.cli.context import Json, Project, connection, project_name, show, show_one
+from sluice.v1 import campaign_pb2
+
+app = typer.Typer(help="Campaigns: collect more like an issue.", no_args_is_help=True)
+
+Campaign = Annotated[str, typer.Argument(help="projects/…/campaigns/…")]
+
+
+def _state(campaign: Any) -> str:
+    return campaign_pb2.Campaign.State.Name(campaign.state).removeprefix("STATE_").lower()
+
+
+def _threshold(campaign: Any) -> str:
+    return f"{campaign.threshold:g}" if campaign.HasField("threshold") else "0.5"
+
+
+def _said(campaign: Any) -> str:
+    """What a person should know of the newest version."""
+    said = []
+    if not campaign.version.basis_digest:
+        said.append("made without a background")
+    if campaign.commit_adds_background:
+        said.append("committing again would use one")
+    if campaign.version.diverse:
+        said.append("the issue is diverse: split it or review more")
+    return "; ".join(said)
+
+
+COLUMNS = [
+    ("campaign", lambda c: c.name),
+    ("called", lambda c: c.display_name),
+    ("state", _state),
+    ("version", lambda c: c.version.number),
+    ("elements", lambda c: c.version.element_count),
+    ("threshold", _threshold),
+]
+DETAILS = [
+    *COLUMNS,
+    ("issue", lambda c: c.issue),
+    ("clusters", lambda c: c.version.cluster_count),
+    ("since then", lambda c: f"{c.elements_added} added, {c.elements_removed} removed"),
+    ("note", _said),
+]
+VERSION = [
+    ("version", lambda v: v.number),
+    ("elements", lambda v: v.element_count),
+    ("clusters", lambda v: v.cluster_count),
+    ("model", lambda v: v.model_digest[:12]),
+    ("background", lambda v: "yes" if v.basis_digest else "no"),
+]
+
+
+@app.command("list")
+def list_campaigns(context: typer.Context, project: Project, json: Json = False) -> None:
+    """List the campaigns of a project.
+
+    Example: sluice campaigns list -p night-fleet
+    """
+    with connection(context).client() as client:
+        show(client.campaigns.list(project_name(project)), COLUMNS, to_json=json)
+
+
+@app.command()
+def start(
+    context: typer.Context,
+    issue: Annotated[str, typer.Argument(help="projects/…/issues/…")],
+    threshold: Annotated[float | None, typer.Option(help="0 to 1; default 0.5.")] = None,
+    json: Json = False,
+) -> None:
+    """Start a campaign: snapshot an issue as version 1, and collect.
+
+    Example: sluice campaigns start ISSUE --threshold 0.6
+    """
+    with connection(context).client() as client:
+        show_one(client.campaigns.start(issue, threshold=threshold), COLUMNS, to_json=json)
+
+
+@app.command("show")
+def show_campaign(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+    """Show a campaign, and what has changed in its issue since its newest version.
+
+    Example: sluice campaigns show CAMPAIGN
+    """
+    with connection(context).client() as client:
+        show_one(client.campaigns.get(campaign), DETAILS, to_json=json)
+
+
+@app.command()
+def versions(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+    """List the versions of a campaign, newest first.
+
+    Example: sluice campaigns versions CAMPAIGN
+    """
+    with connection(context).client() as client:
+        show(client.campaigns.versions(campaign), VERSION, to_json=json)
+
+
+@app.command()
+def commit(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+    """Commit the issue as it is now as the next version.
+
+    Example: sluice campaigns commit CAMPAIGN
+    """
+    with connection(context).client() as client:
+        show_one(client.campaigns.commit(campaign), VERSION, to_json=json)
+
+
+@app.command()
+def activate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+    """Make a campaign collect again.
+
+    Example: sluice campaigns activate CAMPAIGN
+    """
+    with connection(context).client() as client:
+        show_one(client.campaigns.activate(campaign), COLUMNS, to_json=json)
+
+
+@app.command()
+def deactivate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+    """Make a campaign collect no more; its samples stay.
+
+    Example: sluice campaigns deactivate CAMPAIGN
+    """
+    with connection(context).client() as client:
+        show_one(client.campaigns.deactivate(campaign), COLUMNS, to_json=json)
+
+
+@app.command()
+def threshold(
+    context: typer.Context,
+    campaign: Campaign,
+    value: Annotated[str, typer.Argument(help="0 to 1, or default.")],
+    json: Json = False,
+) -> None:
+    """Set a campaign's threshold.
+
+    Example: sluice campaigns threshold CAMPAIGN 0.6
+    """
+    try:
+        wanted = None if value == "default" else float(value)
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} is neither a number nor default") from None
+    with connection(context).client() as client:
+        show_one(client.campaigns.set_threshold(campaign, wanted), COLUMNS, to_json=json)
