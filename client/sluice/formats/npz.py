@@ -19,7 +19,7 @@ class NpzSource:
     def __init__(self, path: Path, columns: Columns) -> None:
         self._file, self._columns = str(path), columns
         try:
-            with np.load(path, allow_pickle=False) as loaded:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
                 self._arrays = {name: loaded[name] for name in loaded.files}
         except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error

@@ -1,0 +1,198 @@
+"""Every format gives the same rows, and says what is wrong with a file, where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+import pytest
+
+from sluice.errors import InvalidArgument
+from sluice.formats import Columns, Rows, open_source
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+VECTORS = np.arange(30, dtype=np.float32).reshape(10, 3)
+IDS = [f"f{index}" for index in range(10)]
+
+Table = dict[str, list[Any]]
+
+
+def table() -> Table:
+    """Ten frames."""
+    return {
+        "frame_id": list(IDS),
+        "embedding": VECTORS.tolist(),
+        "image_url": [f"https://example.org/{i}.png" for i in IDS],
+        "date_captured": [NOON.isoformat()] * 10,
+        "speed": [float(index) for index in range(10)],
+    }
+
+
+def write_parquet(path: Path, columns: Table) -> Path:
+    """Write a Parquet file in several row groups."""
+    pq.write_table(pa.table(columns), path.with_suffix(".parquet"), row_group_size=4)
+    return path.with_suffix(".parquet")
+
+
+def write_arrow(path: Path, columns: Table) -> Path:
+    """Write an Arrow file in several batches."""
+    found = pa.table(columns)
+    with pa.ipc.new_file(str(path.with_suffix(".arrow")), found.schema) as file:
+        file.write_table(found, max_chunksize=3)
+    return path.with_suffix(".arrow")
+
+
+def write_jsonl(path: Path, columns: Table) -> Path:
+    """Write JSON lines, one of them empty."""
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    path = path.with_suffix(".jsonl")
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
+    return path
+
+
+def write_npz(path: Path, columns: Table) -> Path:
+    """Write an npz file."""
+    arrays: dict[str, Any] = {name: np.array(column) for name, column in columns.items()}
+    np.savez(path.with_suffix(".npz"), **arrays)
+    return path.with_suffix(".npz")
+
+
+WRITERS: list[Callable[[Path, Table], Path]] = [
+    write_parquet,
+    write_arrow,
+    write_jsonl,
+    write_npz,
+]
+
+
+def read(path: Path, size: int = 4, columns: Columns | None = None) -> list[Rows]:
+    """All batches of a file."""
+    return list(open_source(path, columns or Columns()).batches(size))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_all_formats_give_the_same_rows(
+    tmp_path: Path, write: Callable[[Path, Table], Path], size: int
+) -> None:
+    """Batches have the size asked for, and every row its id, vector, image, time and metadata."""
+    batches = read(write(tmp_path / "file", table()), size)
+    assert [min(size, 10 - start) for start in range(0, 10, size)] == list(map(len, batches))
+    assert IDS == [frame_id for batch in batches for frame_id in batch.ids]
+    np.testing.assert_array_equal(VECTORS, np.concatenate([b.embeddings for b in batches]))
+    last = batches[-1].frame(len(batches[-1]) - 1)
+    assert ("f9", NOON, {"speed": 9.0}) == (last.id, last.capture_time, last.metadata)
+    assert ["https://example.org/f9.png"] == [sensor.url for sensor in last.sensors]
+
+
+def test_only_what_reading_tells_is_not_known(tmp_path: Path) -> None:
+    """Files that say how many rows they have are believed; JSON lines do not say."""
+    counts = [open_source(w(tmp_path / w.__name__, table()), Columns()).row_count for w in WRITERS]
+    assert [10, 10, None, 10] == counts
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_columns_can_be_mapped(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """Columns of other names are found by a mapping; what is left is metadata."""
+    renamed = {{"frame_id": "id", "embedding": "vec"}.get(k, k): v for k, v in table().items()}
+    columns = Columns.of(["frame_id=id", "embedding=vec", "image_url=none"])
+    [batch] = read(write(tmp_path / "file", renamed), 100, columns)
+    assert IDS == list(batch.ids)
+    assert {"image_url", "speed"} == set(batch.frame(0).metadata)
+
+
+def test_fixed_size_lists_and_times_of_arrow(tmp_path: Path) -> None:
+    """Arrow's own vectors and timestamps need no detour; nulls are missing values."""
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(VECTORS.ravel()), 3)
+    times = pa.array([NOON] * 9 + [None], pa.timestamp("us", "UTC"))
+    found = pa.table({"frame_id": IDS, "embedding": vectors, "date_captured": times})
+    pq.write_table(found, tmp_path / "f.parquet")
+    [batch] = read(tmp_path / "f.parquet", 100)
+    np.testing.assert_array_equal(VECTORS, batch.embeddings)
+    assert (NOON, None) == (batch.frame(0).capture_time, batch.frame(9).capture_time)
+
+
+def changed(**columns: list[Any] | None) -> Table:
+    """The table with other columns, or without those that are None."""
+    merged = table() | columns
+    return {name: column for name, column in merged.items() if column is not None}
+
+
+RAGGED = [[1.0, 2.0, 3.0]] * 7 + [[1.0]] + [[1.0, 2.0, 3.0]] * 2
+WRONG: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
+    *((w, changed(embedding=None), "embedding", "is missing") for w in WRITERS),
+    *((w, changed(frame_id=None), "frame_id", "is missing") for w in WRITERS),
+    *((w, changed(frame_id=[*IDS[:9], "f8"]), "frame_id", "'f8' stands twice") for w in WRITERS),
+    *((w, changed(frame_id=[*IDS[:9], ""]), "frame_id", "rows: 9") for w in WRITERS),
+    (write_parquet, changed(embedding=RAGGED), "embedding", "rows: 7"),
+    (write_arrow, changed(embedding=RAGGED), "embedding", "rows: 7"),
+    (write_jsonl, changed(embedding=RAGGED), "embedding", "rows: 7"),
+    (write_parquet, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "rows: 0"),
+    (write_jsonl, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "rows: 0"),
+    (write_parquet, changed(embedding=[1.0] * 10), "embedding", "not lists of floats"),
+    (write_jsonl, changed(embedding=[1.0] * 10), "embedding", "no list of numbers"),
+    (write_npz, changed(embedding=[1.0] * 10), "embedding", "(10,)"),
+    (write_parquet, changed(frame_id=list(range(10))), "frame_id", "int64"),
+    (write_jsonl, changed(frame_id=list(range(10))), "frame_id", "no string"),
+    (write_npz, changed(frame_id=list(range(10))), "frame_id", "int64"),
+    (write_npz, changed(speed=[1.0]), "speed", "has 1 rows, not 10"),
+]
+
+
+@pytest.mark.parametrize(("write", "columns", "column", "said"), WRONG)
+def test_what_is_wrong_is_named(
+    tmp_path: Path,
+    write: Callable[[Path, Table], Path],
+    columns: Table,
+    column: str,
+    said: str,
+) -> None:
+    """A file that is not right is refused with its column, and the rows where it shows."""
+    path = write(tmp_path / "file", columns)
+    with pytest.raises(InvalidArgument) as refused:
+        read(path, 100)
+    assert column == refused.value.fields[0].field
+    assert said in refused.value.message
+    assert str(path) in refused.value.message
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_truncated_file(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """Half a file is refused, and it is named; no row of it is made up."""
+    path = write(tmp_path / "file", table())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(InvalidArgument, match="file"):
+        read(path, 100)
+
+
+def test_a_naive_time_is_refused(tmp_path: Path) -> None:
+    """A time without a zone is refused with its row."""
+    path = write_jsonl(tmp_path / "file", changed(date_captured=["2026-01-01T00:00:00"] * 10))
+    [rows] = read(path, 100)
+    with pytest.raises(InvalidArgument, match=r"row 3.*no time zone"):
+        rows.frame(3)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [("frame_id", "frame_id"), ("nothing=x", "nothing=x"), ("device=", "device=")],
+)
+def test_a_mapping_that_is_none(mapping: str, said: str) -> None:
+    """A mapping that is no FIELD=COLUMN is refused, and the fields are named."""
+    with pytest.raises(InvalidArgument, match="date_captured") as refused:
+        Columns.of([mapping])
+    assert said in refused.value.message
+
+
+def test_other_endings_and_missing_files(tmp_path: Path) -> None:
+    """A file of another kind, or none at all, is named."""
+    for name, said in (("x.csv", "ends in none of"), ("x.npz", "does not exist")):
+        with pytest.raises(InvalidArgument, match=said):
+            open_source(tmp_path / name, Columns())
