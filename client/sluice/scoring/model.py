@@ -179,10 +179,11 @@ def _unique(
     and after, since the basis may not tell them apart.
     """
     first, unique_of = group_equal(unit[index] for index in order)
-    unique = unit[order[first]]
+    rows = order[first]
     if basis is None:
-        return unique, unique_of
-    projected = basis.project(unique)
+        return unit[rows], unique_of
+    # Block by block: a second copy of all vectors may be a gigabyte.
+    projected = np.concatenate([basis.project(unit[rows[block]]) for block in blocks(len(rows))])
     first, projected_of = group_equal(projected)
     return projected[first], projected_of[unique_of]
 

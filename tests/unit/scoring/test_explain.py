@@ -15,6 +15,7 @@ from sluice.scoring import (
     build_model,
     nearest,
     normalise,
+    vectors,
 )
 
 DIMENSION = 8
@@ -95,6 +96,20 @@ def test_many_are_explained_as_one() -> None:
         assert alone.cluster == together[row].cluster
         assert alone.distance == pytest.approx(together[row].distance, abs=1e-5)
         assert [name for name, _ in alone.elements] == [name for name, _ in together[row].elements]
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many matches there are, only a block of them meets an issue's elements at a time."""
+    held: list[int] = []
+
+    class Watched(Scorer):
+        def project(self, unit: NDArray[np.float32], column: int) -> NDArray[np.float32]:
+            held.append(len(unit))
+            return super().project(unit, column)
+
+    monkeypatch.setattr(vectors, "ROWS_PER_BLOCK", 4)
+    nearest(Watched(SCORER.models, SCORER.bases), normalise(draw(7, 10)), np.zeros(10, int))
+    assert [4, 4, 2] == held
 
 
 def test_distances_of_a_centroid_itself_are_none() -> None:

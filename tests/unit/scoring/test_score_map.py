@@ -107,6 +107,14 @@ def test_fit_stays_within_reach(members: tuple[float, ...]) -> None:
     assert float(curve.apply(reach)) > 0.5
 
 
+def test_fit_to_an_issue_less_like_itself_than_the_background() -> None:
+    """Where even copies of elements are ordinary, the threshold is not below the median."""
+    curve, diverse = fit_score_map(members_of(0.1, 0.2), 2, BACKGROUND, reach=0.3)
+    assert MEDIAN == pytest.approx(curve.threshold, abs=1e-6)
+    assert SCALE_MIN == curve.below
+    assert diverse
+
+
 @pytest.mark.parametrize("members", [(), (0.2,), (0.2, 0.2), (-0.5, -0.5)])
 def test_fit_to_a_background_without_spread(members: tuple[float, ...]) -> None:
     """Where all background rows are alike the scales stay positive and the curve a curve."""

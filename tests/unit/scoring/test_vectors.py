@@ -41,6 +41,13 @@ def test_direction_is_kept_at_any_magnitude(
     np.testing.assert_allclose(unit, rows / lengths, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("exponent", range(-37, 38))
+def test_no_magnitude_costs_precision(exponent: int) -> None:
+    """Where squares leave float32's range, or lose digits near its ends, directions do not."""
+    unit = normalise((np.array([[3, 4]]) * 10.0**exponent).astype(np.float32))
+    np.testing.assert_allclose(unit, [[0.6, 0.8]], rtol=3e-7)
+
+
 @pytest.mark.parametrize("magnitude", [5e-324, 1e-310, 1e-300, 1e300, 1.7e308])
 def test_float64_is_used_to_its_ends(magnitude: float) -> None:
     """A row that float32 cannot hold is normalised before it becomes float32."""
