@@ -155,15 +155,16 @@ def _parts(stack: _Stack) -> Iterator[_Stack]:
 
 
 def _stack(models: Sequence[ScoringModel], columns: Sequence[int]) -> list[_Stack]:
-    """Stack the models of those columns, one stack for each width."""
+    """Stack the models of those columns, those of about one size in one stack."""
     of_width: defaultdict[int, list[int]] = defaultdict(list)
     for column in columns:
         of_width[_width(len(models[column].elements))].append(column)
-    return [_stack_of(models, found, width) for width, found in of_width.items()]
+    return [_stack_of(models, found) for found in of_width.values()]
 
 
-def _stack_of(models: Sequence[ScoringModel], columns: Sequence[int], width: int) -> _Stack:
+def _stack_of(models: Sequence[ScoringModel], columns: Sequence[int]) -> _Stack:
     components = models[columns[0]].elements.shape[1]
+    width = max(len(models[column].elements) for column in columns)
     elements = np.zeros((len(columns), width, components), np.float32)
     filling = np.zeros((len(columns), width), np.float32)
     for index, column in enumerate(columns):
