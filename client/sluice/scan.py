@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
@@ -86,12 +87,11 @@ def ensure_background(
 
     Returns the space when it had none; None when there was one.
     """
-    campaigns = Campaigns(channel)
-    sample = _sample(source)
+    campaigns, wanted = Campaigns(channel), (model_id, dimension_of(source))
     for space in campaigns.spaces(project):
-        if (space.model_id, space.dimension) == (model_id, sample.shape[1]) and space.basis_digest:
+        if (space.model_id, space.dimension) == wanted and space.basis_digest:
             return None
-    return campaigns.set_background(project, model_id, sample)
+    return campaigns.set_background(project, model_id, _sample(source))
 
 
 def dimension_of(source: Source) -> int:
@@ -115,6 +115,15 @@ def _sample(source: Source) -> NDArray[np.float32]:
     if kept is None:
         raise errors.InvalidArgument.of("file", "has no rows")
     return kept
+
+
+def read_ahead(batches: Iterator[Rows]) -> Iterator[Rows]:
+    """The same batches, the next one read while one is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        coming = reader.submit(next, batches, None)
+        while (rows := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield rows
 
 
 class Scan:
@@ -146,7 +155,8 @@ class Scan:
             self._channel, self._project, session_id=resumption.session_id, logger="sluice scan"
         ) as session:
             counted = 0 if dry_run else session.open()
-            for number, rows in enumerate(source.batches(resumption.batch_rows), 1):
+            batches = read_ahead(source.batches(resumption.batch_rows))
+            for number, rows in enumerate(batches, 1):
                 if number <= counted:
                     session.pass_over()
                     self.progress.skipped += len(rows)

@@ -30,7 +30,7 @@ class ArrowSource:
         self._path = path
         self._columns = columns
         try:
-            self._parquet = pq.ParquetFile(path) if path.suffix == ".parquet" else None
+            self._parquet = _parquet(path) if path.suffix == ".parquet" else None
             self._schema = self._parquet.schema_arrow if self._parquet else self._ipc().schema
         except (pa.ArrowInvalid, OSError) as error:
             raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error
@@ -125,3 +125,8 @@ class ArrowSource:
         if pa.types.is_fixed_size_list(column.type):
             return np.full(len(column), column.type.list_size)
         return np.asarray(np.diff(column.offsets.to_numpy()), np.int64)
+
+
+def _parquet(path: Path) -> Any:
+    # Without buffering ahead: that would hold all of a file that is read from end to end.
+    return pq.ParquetFile(path, pre_buffer=False)

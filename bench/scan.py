@@ -1,0 +1,158 @@
+"""How fast a file is scanned, against reading it and scoring it; and how much memory that takes.
+
+Figures: `scan.rows`, `scan.rss_mb` (the client's peak), `scan.frames_per_s`, `scan.over_limit`
+(frames a second over 1 / (1/read + 1/kernel), all of this run), `client.import_extra_s`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from demo.sluiced import running_sluiced
+from sluice import CollectionClient, Frame
+from sluice.formats import Columns, Source, open_source
+from sluice.model_store import ModelStore
+from sluice.scan import batch_rows
+from sluice.scoring import Scorer, normalise
+from sluice.state import load_state, read_active
+from sluice.v1 import dataset_pb2, frame_pb2
+
+ROWS = int(os.environ.get("SLUICE_BENCH_SCAN_ROWS", "1000000"))
+DIMENSION, ELEMENTS, MODEL = 256, 300, "bench"
+ROW_GROUP = 10_000
+MEMBERS_SHARE = 0.01
+
+_SCAN = """
+import resource, sys
+from sluice.cli.app import app
+try:
+    app()
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)
+"""
+_IMPORT = """
+import time, grpc
+start = time.perf_counter()
+import sluice
+print(time.perf_counter() - start)
+"""
+
+
+def log(said: str) -> None:
+    """Say on stderr what is going on."""
+    print(said, file=sys.stderr, flush=True)
+
+
+def write_corpus(path: Path) -> None:
+    """Write the file: one frame of a hundred is like the issue."""
+    random = np.random.default_rng(0)
+    schema = pa.schema(
+        [("frame_id", pa.string()), ("embedding", pa.list_(pa.float32(), DIMENSION))]
+    )
+    with pq.ParquetWriter(path, schema, compression="none") as writer:
+        for start in range(0, ROWS, ROW_GROUP):
+            count = min(ROW_GROUP, ROWS - start)
+            rows = random.standard_normal((count, DIMENSION), dtype=np.float32)
+            rows[random.random(count) < MEMBERS_SHARE, 0] += 40
+            vectors = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), DIMENSION)
+            ids = pa.array([f"f{index}" for index in range(start, start + count)])
+            writer.write_table(pa.table([ids, vectors], schema=schema))
+
+
+def start_campaign(client: CollectionClient, source: Source) -> str:
+    """Make a project with one campaign of 300 elements and a background of the file's frames."""
+    project = client.projects.create("bench").name
+    wanted = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
+    dataset = client.projects.create_dataset(project, "d", wanted).name
+    client.campaigns.set_background(project, MODEL, next(source.batches(2_000)).embeddings)
+    issue = client.issues.create(project, "hard", dataset).name
+    elements = np.random.default_rng(1).standard_normal((ELEMENTS, DIMENSION), dtype=np.float32)
+    elements[:, 0] += 40
+    frames = [Frame(id=f"hard{index}") for index in range(ELEMENTS)]
+    client.issues.add_elements(issue, frames, elements, model_id=MODEL)
+    client.campaigns.start(issue)
+    return project
+
+
+def rate(rows: int, since: float) -> float:
+    """Rows a second."""
+    return rows / (time.perf_counter() - since)
+
+
+def read_rate(source: Source) -> float:
+    """How fast the file is read into arrays."""
+    start = time.perf_counter()
+    rows = sum(len(batch) for batch in source.batches(batch_rows(DIMENSION)))
+    return rate(rows, start)
+
+
+def kernel_rate(scorer: Scorer) -> float:
+    """How fast rows in memory are scored."""
+    rows = np.random.default_rng(2).standard_normal((batch_rows(DIMENSION), DIMENSION))
+    batch, times = rows.astype(np.float32), 200
+    scorer.score(normalise(batch))
+    start = time.perf_counter()
+    for _ in range(times):
+        scorer.score(normalise(batch))
+    return rate(times * len(batch), start)
+
+
+def scan(target: str, key: str, corpus: Path, cache: Path) -> tuple[float, float]:
+    """Scan the file by the command; frames a second, and the peak of memory in MB."""
+    arguments = ["scan", str(corpus), "-p", "bench", "--model-id", MODEL, "--json"]
+    environment = {"SLUICE_TARGET": target, "SLUICE_API_KEY": key, "SLUICE_CACHE_DIR": str(cache)}
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", _SCAN, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    speed = rate(ROWS, start)
+    assert ROWS == json.loads(done.stdout)["rows"]
+    return speed, float(done.stderr.split()[-1])
+
+
+def main() -> None:
+    """Measure, and print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        corpus, cache = Path(folder) / "corpus.parquet", Path(folder) / "models"
+        log(f"writing {ROWS:,} rows of {DIMENSION} dimensions")
+        write_corpus(corpus)
+        source = open_source(corpus, Columns())
+        with running_sluiced(Path(folder) / "data", Path(folder) / "log") as server:
+            with CollectionClient(server.address, cache_dir=cache) as client:
+                client.set_credentials(api_key=server.admin_key)
+                project = start_campaign(client, source)
+                active = read_active(client.channel, project)
+                [space] = load_state(client.channel, ModelStore(cache), active, None)
+                log("reading, scoring, scanning")
+                read, kernel = read_rate(source), kernel_rate(space.scorer)
+            speed, rss_mb = scan(server.address, server.admin_key, corpus, cache)
+    imported = subprocess.run(
+        [sys.executable, "-c", _IMPORT], capture_output=True, text=True, check=True
+    )
+    figures = {
+        "scan.rows": ROWS,
+        "scan.rss_mb": rss_mb,
+        "scan.frames_per_s": speed,
+        "scan.over_limit": speed / (1 / (1 / read + 1 / kernel)),
+        "client.import_extra_s": float(imported.stdout),
+    }
+    log(f"read {read:,.0f}, kernel {kernel:,.0f}, scan {speed:,.0f} frames/s")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
