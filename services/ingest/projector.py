@@ -59,6 +59,8 @@ class Projector:
 
         Also 0 while another projector has the project's lease.
         """
+        if not await self._work_waits(project):
+            return 0
         fence = await self._fence(project)
         if fence is None:
             return 0
@@ -70,6 +72,13 @@ class Projector:
                 raise
             log.info("projector.fenced", project=project, subject=error.subject)
             return 0
+
+    async def _work_waits(self, project: str) -> bool:
+        """Whether there is anything to take the lease for: an idle projector writes nothing."""
+        ledger = self._ingest.stores.ledger
+        if await ledger.scan(project, "outbox/", limit=1):
+            return True
+        return bool(await ledger.get(project, [DECIDED]))
 
     async def _fence(self, project: str) -> Fence | None:
         held = self._fences.get(project)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -29,9 +30,14 @@ def decode(kind: type[RecordT], entry: Entry) -> RecordT:
     return msgspec.msgpack.decode(entry.value, type=kind)
 
 
+_UNSAFE = re.compile(r"[^\w.~:@+,-]", re.ASCII)
+
+
 def key(*segments: str) -> str:
     """A ledger key: its segments, percent-encoded, joined by `/`, so that ids cannot collide."""
-    return "/".join(quote(segment, safe=":@+,") for segment in segments)
+    return "/".join(
+        quote(segment, safe=":@+,") if _UNSAFE.search(segment) else segment for segment in segments
+    )
 
 
 def prefix(*segments: str) -> str:
