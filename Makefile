@@ -21,6 +21,7 @@ up: .venv/.ready  ## run sluiced: every service in one process, on one port
 
 .PHONY: test
 test: .venv/.ready  ## run all tests; ARGS=… goes to pytest
+	@tools/need.sh strace
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: check

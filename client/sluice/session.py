@@ -117,6 +117,7 @@ class SubmitSession:
     def flush(self) -> Outcomes:
         """Wait until every batch has its answer."""
         while self._unanswered:
+            self.open()
             self._take_answer()
         return self.outcomes
 

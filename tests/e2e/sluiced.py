@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,8 @@ STOP_TIMEOUT_S = 20
 class Sluiced:
     """The process, its data in a folder, its port the same at every start."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = ("-m", "services.embedded")) -> None:
+        self._program = program
         self._data = folder / "data"
         self._log = folder / "sluiced.log"
         self._process: subprocess.Popen[str] | None = None
@@ -36,13 +37,19 @@ class Sluiced:
         return (self._data / "admin.key").read_text().strip()
 
     @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def data(self) -> Path:
         """Where its data lies."""
         return self._data
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        command = [sys.executable, "-m", "services.embedded"]
+        command = [sys.executable, *self._program]
         arguments = [f"--port={self.port}", f"--data-dir={self._data}"]
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
