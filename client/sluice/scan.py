@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 from uuid import uuid4
 
 import grpc
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sluice import errors
 from sluice.batches import ScoredFrames, make_batch
 from sluice.formats import Rows, Source
+from sluice.limits import BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
 from sluice.resources import Campaigns
 from sluice.scoring import normalise
@@ -26,12 +27,14 @@ from sluice.tally import BINS, ScoredBy
 from sluice.tensors import Embeddings
 from sluice.v1 import campaign_pb2
 
-BATCH_ROWS_MAX = 1_024
+SAMPLE_ROWS = 1_024
 BATCH_FLOATS_MAX = 2**20
-"""Rows of a batch: so few that their vectors could all be submitted at once, in 4 MiB."""
+"""Values of a batch: so few that all its vectors could be submitted at once, in 4 MiB."""
 
 BACKGROUND_ROWS = 2_000
 _SEED = 0
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(slots=True)
@@ -107,7 +110,7 @@ def _sample(source: Source) -> NDArray[np.float32]:
     random = np.random.default_rng(_SEED)
     kept: NDArray[np.float32] | None = None
     keys = np.empty(0)
-    for rows in source.batches(BATCH_ROWS_MAX):
+    for rows in source.batches(SAMPLE_ROWS):
         drawn = np.concatenate([keys, random.random(len(rows))])
         together = rows.embeddings if kept is None else np.concatenate([kept, rows.embeddings])
         chosen = np.argsort(drawn, kind="stable")[:BACKGROUND_ROWS]
@@ -117,13 +120,27 @@ def _sample(source: Source) -> NDArray[np.float32]:
     return kept
 
 
-def read_ahead(batches: Iterator[Rows]) -> Iterator[Rows]:
-    """The same batches, the next one read while one is worked on."""
-    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
-        coming = reader.submit(next, batches, None)
-        while (rows := coming.result()) is not None:
-            coming = reader.submit(next, batches, None)
-            yield rows
+def work_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The same items, the next one made in a thread while one is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="work-ahead") as worker:
+        coming = worker.submit(_next, items)
+        while (found := coming.result()) is not None:
+            coming = worker.submit(_next, items)
+            yield found[0]
+
+
+def _next(items: Iterator[_Item]) -> tuple[_Item] | None:
+    for item in items:
+        return (item,)
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ScoredBatch:
+    """Frames with their scores, and which of these are matches, `(frames, versions)`."""
+
+    frames: ScoredFrames
+    passing: NDArray[np.bool_]
 
 
 class Scan:
@@ -155,16 +172,22 @@ class Scan:
             self._channel, self._project, session_id=resumption.session_id, logger="sluice scan"
         ) as session:
             counted = 0 if dry_run else session.open()
-            batches = read_ahead(source.batches(resumption.batch_rows))
-            for number, rows in enumerate(batches, 1):
-                if number <= counted:
+            batches = work_ahead(source.batches(resumption.batch_rows))
+            scored = (
+                len(rows) if number <= counted else self._score(space, rows, override)
+                for number, rows in enumerate(batches, 1)
+            )
+            for batch in work_ahead(scored):
+                if isinstance(batch, int):
                     session.pass_over()
-                    self.progress.skipped += len(rows)
+                    self.progress.skipped += batch
+                    self.progress.rows += batch
                 else:
-                    scored, passing = self._score(space, rows, override)
+                    self._count(batch)
                     if not dry_run:
-                        session.submit(make_batch(scored, passing, threshold_override=override))
-                self.progress.rows += len(rows)
+                        session.submit(
+                            make_batch(batch.frames, batch.passing, threshold_override=override)
+                        )
                 on_progress(self.progress)
         return self.progress
 
@@ -182,19 +205,20 @@ class Scan:
         [space] = load_state(self._channel, self._store, active, None)
         return space
 
-    def _score(
-        self, space: SpaceState, rows: Rows, override: float | None
-    ) -> tuple[ScoredFrames, NDArray[np.bool_]]:
+    def _score(self, space: SpaceState, rows: Rows, override: float | None) -> _ScoredBatch:
         unit = _normalised(rows)
         scores = space.scorer.score(unit).scores
         thresholds = [c.threshold if override is None else override for c in space.campaigns]
-        passing = scores >= thresholds
-        best = np.minimum((scores.max(axis=1) * BINS).astype(np.intp), BINS - 1)
-        self.progress.histogram += np.bincount(best, minlength=BINS)
-        self.progress.passing += int(passing.any(axis=1).sum())
         scored_by = [ScoredBy(c.name, c.version, c.model_digest) for c in space.campaigns]
         embeddings = Embeddings.of_frames(self._model_id, rows.embeddings)
-        return ScoredFrames(rows.ids, rows.frame, embeddings, scores, scored_by), passing
+        frames = ScoredFrames(rows.ids, rows.frame, embeddings, scores, scored_by)
+        return _ScoredBatch(frames, scores >= thresholds)
+
+    def _count(self, batch: _ScoredBatch) -> None:
+        self.progress.rows += len(batch.passing)
+        best = (batch.frames.scores.max(axis=1) * BINS).astype(np.intp)
+        self.progress.histogram += np.bincount(np.minimum(best, BINS - 1), minlength=BINS)
+        self.progress.passing += int(batch.passing.any(axis=1).sum())
 
 
 def _normalised(rows: Rows) -> NDArray[np.float32]:
