@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,14 +12,12 @@ from uuid import uuid4
 import grpc
 
 from sluice import errors
+from sluice.backoff import Backoff
 from sluice.v1 import ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 
-BACKOFF_S: Final = (0.1, 5.0)
-"""The first pause before a broken connection is tried again, which doubles up to the last."""
-
 PATIENCE_S: Final = 120.0
-"""How long a server may be away before the session gives up."""
+"""How long a server may acknowledge nothing before the session gives up."""
 
 _OPEN = (errors.Unavailable, errors.Aborted, errors.ResourceExhausted)
 """The errors that leave a batch's number open, but for a replay with other content."""
@@ -64,7 +61,7 @@ class SubmitSession:
         self._start = ingest_pb2.SubmitStart(
             parent=project, session_id=self.session_id, logger=logger
         )
-        self._patience_s = patience_s
+        self._backoff = Backoff(patience_s)
         self._seq = 0
         self._acknowledged = 0
         self._unanswered: deque[ingest_pb2.SubmitBatch] = deque()
@@ -87,27 +84,31 @@ class SubmitSession:
 
     def open(self) -> int:
         """Connect, if that is still to be done; the number of the last batch acknowledged."""
-        if self._stream is None:
-            self._reconnect(errors.Unavailable("not connected yet"))
+        self._connected()
         return self._acknowledged
+
+    def use(self, channel: grpc.Channel) -> None:
+        """Go on over another channel, with all that is unanswered."""
+        self.close()
+        self._stub = IngestServiceStub(channel)
 
     def submit(self, batch: ingest_pb2.SubmitBatch) -> None:
         """Send a batch, as soon as few enough are unanswered.
 
-        Raises what an earlier batch was refused with, and Unavailable when the server stays away.
+        Raises what an earlier batch was refused with, naming its number, and Unavailable when the
+        server stays away; the batch was not taken then: submit it again.
         """
         self.open()
         if self._seq < self._acknowledged:
             self.pass_over()
             return
-        self._seq += 1
-        numbered = ingest_pb2.SubmitBatch()
-        numbered.CopyFrom(batch)
-        numbered.seq = self._seq
-        while len(self._unanswered) >= self._connected().max_in_flight:
+        while len(self._unanswered) >= (stream := self._connected()).max_in_flight:
             self._take_answer()
+        self._seq += 1
+        numbered = ingest_pb2.SubmitBatch(seq=self._seq)
+        numbered.MergeFrom(batch)
         self._unanswered.append(numbered)
-        self._connected().send(numbered)
+        stream.send(numbered)
 
     def pass_over(self) -> None:
         """Take the next batch as one of those that were acknowledged before `open`."""
@@ -115,65 +116,27 @@ class SubmitSession:
         self.outcomes.already_counted += 1
 
     def flush(self) -> Outcomes:
-        """Wait until every batch has its answer."""
+        """Wait until every batch has its answer; raises as `submit` does, and may be repeated."""
         while self._unanswered:
-            self.open()
             self._take_answer()
         return self.outcomes
 
     def close(self) -> None:
-        """End the stream; what is unanswered stays so."""
+        """End the stream; what is unanswered is kept, and sent again by the next call."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     def _connected(self) -> _Stream:
-        assert self._stream is not None  # `open` was called first
-        return self._stream
-
-    def _take_answer(self) -> None:
-        try:
-            self._conclude(self._connected().result())
-        except _OPEN as error:
-            if not _leaves_open(error):
-                raise
-            self._reconnect(error)
-
-    def _conclude(self, result: ingest_pb2.BatchResult) -> None:
-        """Take the answer to the oldest unanswered batch; raise what leaves its number open."""
-        batch = self._unanswered[0]
-        if result.HasField("error"):
-            error = errors.from_status(result.error)
-            if not _leaves_open(error):
-                self._unanswered.popleft()
-                self._acknowledged = batch.seq
-            raise error
-        self._unanswered.popleft()
-        self._acknowledged = batch.seq
-        self.outcomes.batches += 1
-        self.outcomes.id_conflicts += result.verdicts.id_conflicts
-        self.outcomes.verdicts.update(_verdicts(batch, result.verdicts))
-
-    def _reconnect(self, error: errors.SluiceError) -> None:
-        """Open a new stream and send again what is unanswered, for as long as patience lasts."""
-        self.close()
-        pause, longest = BACKOFF_S
-        deadline = time.monotonic() + self._patience_s
-        while True:
+        while self._stream is None:
             try:
                 self._stream = self._connect()
-            except _OPEN as refused:
-                error = refused
-            else:
-                break
-            if time.monotonic() + pause > deadline:
-                raise error
-            time.sleep(max(pause, error.retry_after_s or 0))
-            pause = min(2 * pause, longest)
-        for batch in self._unanswered:
-            self._stream.send(batch)
+            except _OPEN as error:
+                self._backoff.wait(error)
+        return self._stream
 
     def _connect(self) -> _Stream:
+        """A new stream, on which all that is unanswered was sent again."""
         stream = _Stream(self._stub, self._start)
         counted = stream.next_seq - 1
         if counted < self._acknowledged:
@@ -184,7 +147,40 @@ class SubmitSession:
             )
         if not self._unanswered:
             self._acknowledged = counted
+        for batch in self._unanswered:
+            stream.send(batch)
         return stream
+
+    def _take_answer(self) -> None:
+        """Take the answer to the oldest unanswered batch, or leave a stream that gives none."""
+        stream = self._connected()
+        try:
+            result = stream.result()
+        except errors.SluiceError as error:
+            self._try_again(error)
+        else:
+            self._conclude(self._unanswered[0], result)
+
+    def _conclude(self, batch: ingest_pb2.SubmitBatch, result: ingest_pb2.BatchResult) -> None:
+        refusal = errors.from_status(result.error) if result.HasField("error") else None
+        if refusal is not None and _leaves_open(refusal):
+            self._try_again(refusal)
+            return
+        self._unanswered.popleft()
+        self._acknowledged = batch.seq
+        self._backoff.reset()
+        if refusal is not None:
+            raise _of_batch(batch.seq, refusal)
+        self.outcomes.batches += 1
+        self.outcomes.id_conflicts += result.verdicts.id_conflicts
+        self.outcomes.verdicts.update(_verdicts(batch, result.verdicts))
+
+    def _try_again(self, error: errors.SluiceError) -> None:
+        """Leave the stream and pause; raise what no further attempt would change."""
+        self.close()
+        if not _leaves_open(error):
+            raise error
+        self._backoff.wait(error)
 
 
 class _Stream:
@@ -231,6 +227,17 @@ class _Stream:
 
 def _leaves_open(error: errors.SluiceError) -> bool:
     return isinstance(error, _OPEN) and error.reason != "REPLAY_DIFFERS"
+
+
+def _of_batch(seq: int, error: errors.SluiceError) -> errors.SluiceError:
+    """The same error, which says what batch it is about."""
+    return type(error)(
+        f"batch {seq}: {error.message}",
+        reason=error.reason,
+        fields=error.fields,
+        metadata={**error.metadata, "seq": str(seq)},
+        retry_after_s=error.retry_after_s,
+    )
 
 
 def _verdicts(
