@@ -87,9 +87,17 @@ class InvalidArgument(SluiceError):
     default_reason = "INVALID_FIELD"
 
     @classmethod
-    def of(cls, field: str, problem: str, *, reason: str | None = None) -> InvalidArgument:
+    def of(
+        cls,
+        field: str,
+        problem: str,
+        *,
+        reason: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> InvalidArgument:
         """The error for one field: `problem` names the value and what would be accepted."""
-        return cls(f"{field}: {problem}", reason=reason, fields=[FieldViolation(field, problem)])
+        fields = [FieldViolation(field, problem)]
+        return cls(f"{field}: {problem}", reason=reason, fields=fields, metadata=metadata)
 
 
 class FailedPrecondition(SluiceError):

@@ -63,6 +63,7 @@ def check_count(count: int) -> None:
             "elements",
             f"{count} in one call, 1 to {BATCH_ROWS_MAX} are accepted",
             reason="TOO_LARGE" if count else None,
+            metadata={"limit": str(BATCH_ROWS_MAX)} if count else None,
         )
 
 

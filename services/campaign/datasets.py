@@ -79,6 +79,7 @@ def check_classes(classes: Sequence[LabelClass]) -> None:
             "dataset.classes",
             f"{len(classes)}; at most {CLASSES_MAX} are accepted",
             reason="TOO_LARGE",
+            metadata={"limit": str(CLASSES_MAX)},
         )
     ids: dict[int, int] = {}
     names: dict[str, int] = {}

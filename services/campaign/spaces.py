@@ -82,7 +82,10 @@ async def _gather(
             )
         if len(gathered) + chunk.nbytes > bytes_max:
             raise InvalidArgument.of(
-                "embeddings", f"more than {bytes_max} bytes of rows", reason="TOO_LARGE"
+                "embeddings",
+                f"more than {bytes_max} bytes of rows",
+                reason="TOO_LARGE",
+                metadata={"limit": str(bytes_max)},
             )
         gathered += chunk.tobytes()
     if not dimension:

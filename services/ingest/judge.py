@@ -132,7 +132,7 @@ async def _campaigns(
         if standing is not None and standing.version.number == tally.version:
             version = standing.version
         else:
-            version = await active.version(project, campaign, tally.version)
+            version = await _version(active, project, campaign, tally.version, field)
         if version.model_digest != tally.model_digest:
             raise InvalidArgument.of(
                 f"{field}.model_digest",
@@ -152,6 +152,15 @@ async def _campaigns(
             )
         )
     return tuple(judged)
+
+
+async def _version(
+    active: ActiveVersions, project: str, campaign: str, number: int, field: str
+) -> Version:
+    try:
+        return await active.version(project, campaign, number)
+    except NotFound as error:
+        raise NotFound(f"{field}: {error.message}") from error
 
 
 def _campaign_id(project: str, tally: Tally, field: str) -> str:
@@ -201,7 +210,7 @@ def _judge_matches(
     """Judge each match under each of its campaigns; the scorer's columns are those active."""
     embeddings = batch.embeddings
     assert embeddings is not None  # _check_consistency: there are matches
-    vectors = normalise(embeddings.vectors)
+    vectors = _unit_vectors(embeddings.vectors)
     scores = scorer.score(vectors, embeddings.frame_of_row, embeddings.frame_count)
     column_of = {index: column for column, index in enumerate(columns)}
     judged: list[JudgedMatch] = []
@@ -229,6 +238,17 @@ def _judge_matches(
     for index, row, explanation in zip(at, rows, explanations, strict=True):
         judged[index] = replace(judged[index], vector=vectors[row], explanation=explanation)
     return tuple(judged)
+
+
+def _unit_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    try:
+        return normalise(vectors)
+    except InvalidArgument as error:
+        # It knows rows; whoever sent them knows where in the batch they stand.
+        [found] = error.fields
+        raise InvalidArgument.of(
+            f"batch.{found.field}", found.description, reason=error.reason, metadata=error.metadata
+        ) from error
 
 
 def _verdict(campaign: JudgedCampaign, score: float, claimed: float) -> Verdict:

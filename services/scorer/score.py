@@ -177,5 +177,6 @@ def _to_explain(
             f"{len(frames):,} scores are to be explained, at most {EXPLANATIONS_MAX:,} are; "
             "send fewer frames at a time, or explain none",
             reason="TOO_LARGE",
+            metadata={"limit": str(EXPLANATIONS_MAX)},
         )
     return frames, columns

@@ -105,5 +105,6 @@ def write_scores(batch: Batch, scored: ScoredBatch) -> pb.ScoreFramesResponse:
             f"the answer would have {size_bytes:,} bytes, at most {RESPONSE_BYTES_MAX:,} are "
             "sent; score fewer frames or campaigns at a time, or explain none",
             reason="TOO_LARGE",
+            metadata={"limit": str(RESPONSE_BYTES_MAX)},
         )
     return response

@@ -38,9 +38,7 @@ def session(request: pb.SubmitRequest) -> SessionId:
             "start.session_id", f"{start.session_id!r} is not a UUID"
         ) from None
     if len(start.logger.encode()) > ID_BYTES_MAX:
-        raise errors.InvalidArgument.of(
-            "start.logger", f"is longer than {ID_BYTES_MAX} bytes", reason="TOO_LARGE"
-        )
+        raise _too_large("start.logger", f"is longer than {ID_BYTES_MAX} bytes", ID_BYTES_MAX)
     project = ProjectName.parse(start.parent, "start.parent").project
     return SessionId(project, session_id, start.logger)
 
@@ -77,20 +75,16 @@ def _seen_hashes(packed: bytes) -> np.ndarray:
             "batch.seen_hashes", f"{len(packed)} bytes are not a multiple of {_HASH_BYTES}"
         )
     if len(packed) > BATCH_ROWS_MAX * _HASH_BYTES:
-        raise errors.InvalidArgument.of(
-            "batch.seen_hashes",
-            f"{len(packed) // _HASH_BYTES} frames are more than {BATCH_ROWS_MAX}",
-            reason="TOO_LARGE",
-        )
+        problem = f"{len(packed) // _HASH_BYTES} frames are more than {BATCH_ROWS_MAX}"
+        raise _too_large("batch.seen_hashes", problem, BATCH_ROWS_MAX)
     return np.frombuffer(packed, "<u8")
 
 
 def _matches(message: pb.SubmitBatch) -> Iterator[Match]:
     pairs = sum(len(match.scores) for match in message.matches)
     if pairs > BATCH_MATCHES_MAX:
-        raise errors.InvalidArgument.of(
-            "batch.matches", f"{pairs} scores are more than {BATCH_MATCHES_MAX}", reason="TOO_LARGE"
-        )
+        problem = f"{pairs} scores are more than {BATCH_MATCHES_MAX}"
+        raise _too_large("batch.matches", problem, BATCH_MATCHES_MAX)
     for index, match in enumerate(message.matches):
         yield Match(
             Frame.from_proto(match.frame, f"batch.matches[{index}].frame"),
@@ -102,6 +96,12 @@ def _embeddings(message: pb.SubmitBatch) -> Embeddings | None:
     if not message.HasField("embeddings"):
         return None
     return Embeddings.from_proto(message.embeddings, "batch.embeddings")
+
+
+def _too_large(field: str, problem: str, limit: int) -> errors.InvalidArgument:
+    return errors.InvalidArgument.of(
+        field, problem, reason="TOO_LARGE", metadata={"limit": str(limit)}
+    )
 
 
 def batch_result(answer: Answer) -> pb.BatchResult:
