@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -19,9 +18,10 @@ from sluice.collection import CollectionReport, batches_of, choose, report_of
 from sluice.frames import Frame
 from sluice.labeled_frame import LabeledFrame
 from sluice.model_store import ModelStore
+from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, Sampled
+from sluice.progress import OnProgress, TextProgress
 from sluice.resources import Campaigns, Issues, Projects, Samples
-from sluice.session import SubmitSession
 from sluice.state import (
     SpaceState,
     choose_issues,
@@ -31,11 +31,8 @@ from sluice.state import (
     read_active,
 )
 from sluice.tensors import Embeddings
-from sluice.v1 import ingest_pb2, scorer_pb2
+from sluice.v1 import scorer_pb2
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
-
-OnProgress = Callable[[str, int, int], None]
-"""Called with what is going on, how much of it is done, and how much there is."""
 
 DEFAULT_TARGET = "localhost:50050"
 
@@ -44,7 +41,8 @@ class CollectionClient:
     """Samples frames against the active campaigns and submits those that match.
 
     A context manager. Its `session_id` names this run: another run under the same id goes on
-    where this one ended, and counts nothing twice.
+    where this one ended, and counts nothing twice. Long calls say how far they are to
+    `on_progress`, else on a terminal.
     """
 
     def __init__(
@@ -58,15 +56,13 @@ class CollectionClient:
     ) -> None:
         self.session_id = session_id or str(uuid4())
         self._target = target
-        self._logger = logger
         self._store = ModelStore(cache_dir)
-        self._on_progress = on_progress or (lambda what, done, total: None)
+        self._on_progress = on_progress or TextProgress()
         self._channel: grpc.Channel | None = None
         self._chosen: dict[tuple[str, ...] | None, list[str]] = {}
         self._spaces: list[SpaceState] | None = None
         self._sampled: list[Sampled] = []
-        self._unsent: deque[tuple[str, ingest_pb2.SubmitBatch]] = deque()
-        self._sessions: dict[str, SubmitSession] = {}
+        self._outbox = Outbox(self.session_id, logger, self._on_progress)
 
     def __enter__(self) -> Self:
         return self
@@ -75,10 +71,8 @@ class CollectionClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
-        for session in self._sessions.values():
-            session.close()
-        self._sessions.clear()
+        """Close the connection; `set_credentials` opens another, and what is unsent is kept."""
+        self._outbox.close()
         if self._channel is not None:
             self._channel.close()
             self._channel = None
@@ -96,6 +90,7 @@ class CollectionClient:
         self.close()
         self._chosen.clear()
         self._channel = connect_sync(self._target, key, credentials=credentials)
+        self._outbox.use(self._channel)
 
     @property
     def channel(self) -> grpc.Channel:
@@ -131,8 +126,9 @@ class CollectionClient:
     ) -> None:
         """Learn which campaigns are active, and download their models as far as they are missing.
 
-        Of all projects that the key may see, and all issues, where no targets are given. Called
-        again it takes one round trip for each project. Raises NotFound naming an unknown target,
+        Of all projects that the key may see, and all issues, where no targets are given. Projects
+        are given by id or display name, and looked up once for each key; so a second call takes
+        one round trip for each project. Raises NotFound naming an unknown target,
         ResourceExhausted when the disk has no room for the models.
         """
         active = [
@@ -180,11 +176,7 @@ class CollectionClient:
             np.repeat(np.arange(len(built)), [len(vectors) for vectors, _ in parts]),
             [label_id for _, label_ids in parts for label_id in label_ids],
         )
-        sampled = []
-        for done, space in enumerate(spaces):
-            self._on_progress("scores", done, len(spaces))
-            sampled.append(Sampled.of(space, checked, embeddings))
-        self._on_progress("scores", len(spaces), len(spaces))
+        sampled = [Sampled.of(space, checked, embeddings, self._on_progress) for space in spaces]
         self._sampled += sampled
         return Probabilities(len(built), sampled)
 
@@ -216,8 +208,8 @@ class CollectionClient:
 
         The threshold is the override, else the campaign's, else 0.5. With a target, only that
         many frames are submitted, the best, each for its best campaign. A dry run uploads nothing
-        and keeps what was sampled. When the server stays away, what is unsent is kept too: call
-        again.
+        and keeps what was sampled. Raises what a batch was refused with, naming its number, and
+        Unavailable when the server stays away; what is unsent then is kept: call again.
         """
         if override_sampling_threshold is not None and not 0 <= override_sampling_threshold <= 1:
             raise errors.InvalidArgument.of(
@@ -232,39 +224,10 @@ class CollectionClient:
         if dry_run:
             return report
         for choice in choices:
-            project = choice.sampled.space.project
-            self._unsent += ((project, batch) for batch in batches_of(choice))
+            self._outbox.put(choice.sampled.space.project, batches_of(choice))
         self._sampled.clear()
-        return replace(
-            report,
-            verdicts=self._send(),
-            session_ids=tuple(session.session_id for session in self._sessions.values()),
-        )
-
-    def _send(self) -> Counter[tuple[str, str]]:
-        before = self._verdicts()
-        total = len(self._unsent)
-        while self._unsent:
-            project, batch = self._unsent[0]
-            self._session(project).submit(batch)
-            self._unsent.popleft()
-            self._on_progress("batches", total - len(self._unsent), total)
-        for session in self._sessions.values():
-            session.flush()
-        return self._verdicts() - before
-
-    def _verdicts(self) -> Counter[tuple[str, str]]:
-        found: Counter[tuple[str, str]] = Counter()
-        for session in self._sessions.values():
-            found.update(session.outcomes.verdicts)
-        return found
-
-    def _session(self, project: str) -> SubmitSession:
-        if project not in self._sessions:
-            self._sessions[project] = SubmitSession(
-                self.channel, project, session_id=self.session_id, logger=self._logger
-            )
-        return self._sessions[project]
+        sent = self._outbox.send()
+        return replace(report, verdicts=sent.verdicts, already_counted=sent.already_counted)
 
     def score_stream(
         self, project: str, batches: Iterable[Embeddings]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sluice.batches import ScoredFrames, make_batch
 from sluice.explanations import Explanation
-from sluice.limits import BATCH_BYTES_MAX
+from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.probabilities import Sampled
 from sluice.tally import ScoredBy
 from sluice.tensors import Embeddings
@@ -38,7 +38,8 @@ class CollectionReport:
     `seen` frames were sampled since the save before, `passing` of them are at or over a
     threshold, `collected` were or would be submitted, for at least one campaign. The scores
     summed up are those of the collected, each for its best campaign. `verdicts` counts what the
-    server said of matches, by campaign and verdict; nothing of a dry run.
+    server said of matches, by campaign and verdict; nothing of a dry run. `already_counted` are
+    batches that an earlier run under the same session id had sent; nothing is said of them.
     """
 
     seen: int = 0
@@ -50,8 +51,8 @@ class CollectionReport:
     standard_deviation: float = 0.0
     best: BestFrame | None = None
     dry_run: bool = False
-    session_ids: tuple[str, ...] = ()
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    already_counted: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,12 +175,23 @@ def _starts(frame_ids: Sequence[str]) -> list[int]:
 def _split(choice: Choice, start: int, stop: int) -> Iterator[ingest_pb2.SubmitBatch]:
     """The batch of some frames, or two halves of it where it would be too large."""
     batch = _batch(choice, start, stop)
-    if batch.ByteSize() <= BATCH_BYTES_MAX or stop - start == 1:
+    if _fits(batch) or stop - start == 1:
         yield batch
         return
     middle = (start + stop) // 2
     yield from _split(choice, start, middle)
     yield from _split(choice, middle, stop)
+
+
+def _fits(batch: ingest_pb2.SubmitBatch) -> bool:
+    tensor = batch.embeddings.tensor
+    rows = len(tensor.data) // (4 * max(tensor.dimension, 1))
+    matches = sum(len(match.scores) for match in batch.matches)
+    return (
+        batch.ByteSize() <= BATCH_BYTES_MAX
+        and rows <= BATCH_ROWS_MAX
+        and matches <= BATCH_MATCHES_MAX
+    )
 
 
 def _batch(choice: Choice, start: int, stop: int) -> ingest_pb2.SubmitBatch:

@@ -132,6 +132,10 @@ class LabeledFrame:
         center: Sequence[float] | None = None,
     ) -> None:
         """Add an instance as polygons `{"vertices": [(x, y), …]}`, in absolute pixels."""
+        if wrong := [polygon for polygon in polygons if "vertices" not in polygon]:
+            raise InvalidArgument.of(
+                "polygons", f'label {label_id!r} has {wrong[0]!r} without "vertices"'
+            )
         outlines = tuple(tuple(map(tuple, polygon["vertices"])) for polygon in polygons)
         shape = Polygons2D(outlines, None if center is None else tuple(center))
         self._add_label(label_id, classification, shape, sensor_id)
@@ -195,7 +199,13 @@ class LabeledFrame:
         self._labels.append(label)
 
     def _add_vector(self, label_id: str, embedding: Any) -> None:
-        vector = np.asarray(embedding, np.float32)
+        try:
+            # What float32 cannot hold becomes infinity, and is refused when the frame is sampled.
+            with np.errstate(over="ignore"):
+                vector = np.asarray(embedding).astype(np.float32, casting="same_kind")
+        except (TypeError, ValueError):
+            problem = f"of frame {self.frame_id!r} is no array of real numbers"
+            raise InvalidArgument.of("embedding", problem) from None
         if vector.ndim != 1:
             raise InvalidArgument.of(
                 "embedding", f"of frame {self.frame_id!r} has {vector.ndim} axes, not one"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 import grpc
 
@@ -18,6 +20,8 @@ from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 
 SPARE_BYTES: Final = 64 * 2**20
 """How much of the disk is left free."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _MODEL = campaign_pb2.GetScoringModelRequest.FILE_MODEL
 _BASIS = campaign_pb2.GetScoringModelRequest.FILE_BASIS
@@ -106,19 +110,28 @@ class ModelStore:
 
     def _check_room(self, size_bytes: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        if size_bytes + SPARE_BYTES > shutil.disk_usage(self._folder).free:
+            raise self._full(size_bytes)
+
+    def _full(self, size_bytes: int) -> errors.ResourceExhausted:
         free = shutil.disk_usage(self._folder).free
-        if size_bytes + SPARE_BYTES > free:
-            raise errors.ResourceExhausted(
-                f"{self._folder}: {free:,} bytes are free, and a model of {size_bytes:,} would "
-                f"leave less than {SPARE_BYTES:,}",
-                metadata={"limit": str(free)},
-            )
+        return errors.ResourceExhausted(
+            f"{self._folder}: {free:,} bytes are free; a model of {size_bytes:,} needs them and "
+            f"{SPARE_BYTES:,} to spare",
+            metadata={"limit": str(free)},
+        )
 
     def _write(self, digest: str, content: bytes) -> None:
         """Write a file under its name at once: a reader finds all of it, or nothing."""
-        unfinished = self._folder / f"{digest}.{os.getpid()}"
-        unfinished.write_bytes(content)
-        unfinished.replace(self._folder / digest)
+        unfinished = self._folder / f"{digest}.{uuid4().hex}"
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(self._folder / digest)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            if error.errno in _NO_ROOM:
+                raise self._full(len(content)) from error
+            raise
 
 
 def _files(versions: Iterable[campaign_pb2.CampaignVersion]) -> dict[str, tuple[str, Any]]:

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice import errors
 from sluice.explanations import Explanation, explain_scores
 from sluice.frames import Frame
+from sluice.progress import OnProgress
 from sluice.scoring import Scores, normalise
 from sluice.state import Campaign, SpaceState
 from sluice.tensors import Embeddings
+
+FRAMES_PER_STEP = 4_096
+"""How many frames are scored before progress is reported."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,10 +30,24 @@ class Sampled:
     scores: Scores
 
     @classmethod
-    def of(cls, space: SpaceState, frames: Sequence[Frame], embeddings: Embeddings) -> Sampled:
-        """Score frames; InvalidArgument for vectors without direction."""
-        unit = normalise(embeddings.vectors)
-        scores = space.scorer.score(unit, embeddings.frame_of_row, embeddings.frame_count)
+    def of(
+        cls,
+        space: SpaceState,
+        frames: Sequence[Frame],
+        embeddings: Embeddings,
+        on_progress: OnProgress,
+    ) -> Sampled:
+        """Score frames; InvalidArgument naming those whose vectors have no direction."""
+        parts = []
+        for start in range(0, len(frames), FRAMES_PER_STEP):
+            stop = min(start + FRAMES_PER_STEP, len(frames))
+            parts.append(_score(space, frames, embeddings, start, stop))
+            on_progress("frames scored", stop, len(frames))
+        scores = Scores(
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.contrasts for part in parts]),
+            np.concatenate([part.rows for part in parts]),
+        )
         return cls(space, frames, embeddings, scores)
 
     def explain(
@@ -41,14 +60,41 @@ class Sampled:
         campaigns = self.space.campaigns
         return explain_scores(
             self.space.scorer,
-            normalise(self.embeddings.vectors),
-            self.scores,
-            frames=frames,
+            normalise(self.embeddings.vectors[self.scores.rows[frames, columns]]),
+            self._scores_of(frames),
+            frames=np.arange(len(frames)),
             columns=columns,
             campaigns=[campaign.name for campaign in campaigns],
             thresholds=thresholds or [campaign.threshold for campaign in campaigns],
-            label_ids=self.embeddings.label_ids,
+            label_ids=[
+                self.embeddings.label_ids[row] for row in self.scores.rows[frames, columns].tolist()
+            ],
         )
+
+    def _scores_of(self, frames: NDArray[np.intp]) -> Scores:
+        """The scores of some frames, each with one row of its own: the one that is explained."""
+        rows = np.repeat(np.arange(len(frames))[:, None], len(self.space.campaigns), axis=1)
+        return Scores(self.scores.scores[frames], self.scores.contrasts[frames], rows)
+
+
+def _score(
+    space: SpaceState, frames: Sequence[Frame], embeddings: Embeddings, start: int, stop: int
+) -> Scores:
+    """The scores of some of the frames, with the row numbers of all."""
+    first, last = np.searchsorted(embeddings.frame_of_row, [start, stop]).tolist()
+    frame_of_row = embeddings.frame_of_row[first:last]
+    try:
+        unit = normalise(embeddings.vectors[first:last])
+    except errors.InvalidArgument as error:
+        bad = [int(row) for row in error.metadata["rows"].split(", ")]
+        named = ", ".join(repr(frames[frame_of_row[row]].id) for row in bad)
+        raise errors.InvalidArgument.of(
+            "embedding",
+            f"of frames {named}: NaN, infinity or only zeros, which have no direction",
+            reason=error.reason,
+        ) from None
+    scores = space.scorer.score(unit, frame_of_row - start, stop - start)
+    return Scores(scores.scores, scores.contrasts, scores.rows + first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -55,23 +55,29 @@ def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
 
 
 def choose_projects(
-    projects: Iterable[project_pb2.Project], names: Sequence[str] | None
+    projects: Sequence[project_pb2.Project], names: Sequence[str] | None
 ) -> list[str]:
     """The resource names of the projects of those ids or display names; all when None.
 
-    Raises NotFound naming the first that is none of them.
+    An id goes before a display name. Raises NotFound naming the first that is none of them, and
+    InvalidArgument for a display name that several projects have.
     """
-    of_name = {}
-    for project in projects:
-        of_name[project.display_name] = project.name
-        of_name[project.name.removeprefix("projects/")] = project.name
+    by_id = {project.name.removeprefix("projects/"): project.name for project in projects}
     if names is None:
-        return sorted(set(of_name.values()))
-    for name in names:
-        if name not in of_name:
-            known = ", ".join(sorted(of_name)) or "none"
-            raise errors.NotFound(f"target_project_names: no project {name!r}; there are: {known}")
-    return [of_name[name] for name in names]
+        return sorted(by_id.values())
+    titled = [(project.display_name, project.name) for project in projects]
+    return sorted({by_id.get(name) or _project_titled(name, titled) for name in names})
+
+
+def _project_titled(title: str, titled: Sequence[tuple[str, str]]) -> str:
+    found = [name for display_name, name in titled if display_name == title]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        problem = f"{title!r} is the display name of {', '.join(sorted(found))}; give the id"
+        raise errors.InvalidArgument.of("target_project_names", problem)
+    known = ", ".join(sorted(name.removeprefix("projects/") for _, name in titled)) or "none"
+    raise errors.NotFound(f"target_project_names: no project {title!r}; there are: {known}")
 
 
 def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.ActiveVersion]:

@@ -1,0 +1,27 @@
+"""How long calls say how far they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is counted, how much of it is done, and how much there is."""
+
+_CLEAR_REST = "\x1b[K"
+
+
+class TextProgress:
+    """Writes progress on one line of a terminal, and nothing anywhere else."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how far it is; the line is ended when all is done."""
+        stream = self._stream or sys.stderr
+        if stream.isatty() and total:
+            end = "\n" if done >= total else ""
+            stream.write(f"\r{what}: {done:,} of {total:,}{_CLEAR_REST}{end}")
+            stream.flush()

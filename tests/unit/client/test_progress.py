@@ -1,0 +1,36 @@
+"""Progress for people: on a terminal, and nowhere else."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from sluice.progress import TextProgress
+
+
+class Terminal(io.StringIO):
+    """A stream that a person looks at."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def test_one_line_of_a_terminal_is_rewritten() -> None:
+    """Each step goes over the one before, and the last ends the line."""
+    stream = Terminal()
+    show = TextProgress(stream)
+    show("frames scored", 4_096, 5_000)
+    show("frames scored", 5_000, 5_000)
+    assert (
+        "\rframes scored: 4,096 of 5,000\x1b[K\rframes scored: 5,000 of 5,000\x1b[K\n"
+    ) == stream.getvalue()
+
+
+def test_nothing_is_written_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log file gets no progress, and nothing to do is no progress."""
+    TextProgress()("models", 1, 2)
+    terminal = Terminal()
+    TextProgress(terminal)("models", 0, 0)
+    assert ("", "", "") == (*capsys.readouterr(), terminal.getvalue())
