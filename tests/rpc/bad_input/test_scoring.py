@@ -1,0 +1,150 @@
+"""Frames that cannot be scored are refused by field and value, alone and within a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sluice import errors
+from sluice.tensors import pack
+from sluice.v1 import campaign_pb2, scorer_pb2
+from tests.rpc.bad_input.cases import Case, nothing_moves, refused
+from tests.rpc.ingest.logger import DIMENSION, MODEL, PROJECT, Logger, matrix, vectors_of
+
+MISSING, FOREIGN = f"{PROJECT}/campaigns/none", "projects/q/campaigns/c"
+TENSOR = "embeddings.tensor"
+
+
+def rows(count: int, dimension: int = DIMENSION, *, last: float = 1) -> Any:
+    """What replaces the vectors by ones, the last row by another value."""
+    vectors = np.ones((count, dimension), np.float32)
+    vectors[-1] = last
+
+    def spoil(request: scorer_pb2.ScoreFramesRequest) -> None:
+        request.embeddings.tensor.CopyFrom(pack(vectors))
+
+    return spoil
+
+
+CASES = [
+    Case("NaN", rows(2, last=np.nan), "INVALID_EMBEDDING", "embeddings", "row 1"),
+    Case("infinity", rows(2, last=-np.inf), "INVALID_EMBEDDING", "embeddings", "row 1"),
+    Case("zero vector", rows(2, last=0), "INVALID_EMBEDDING", "embeddings", "row 1"),
+    Case(
+        "wrong dimension",
+        rows(2, 32),
+        "SPACE_MISMATCH",
+        "campaigns[0]",
+        "'m' with 64 dimensions, not of 'm' with 32",
+    ),
+    Case(
+        "unknown space",
+        lambda r: setattr(r.embeddings, "model_id", "other"),
+        "SPACE_MISMATCH",
+        "campaigns[0]",
+        "not of 'other' with 64",
+    ),
+    Case(
+        "no space",
+        lambda r: setattr(r.embeddings, "model_id", ""),
+        "INVALID_FIELD",
+        "embeddings.model_id",
+        "empty",
+    ),
+    Case("one dimension", rows(2, 1), "INVALID_FIELD", f"{TENSOR}.dimension", "1 is not in 2…"),
+    Case("too many rows", rows(4_097, 2), "TOO_LARGE", f"{TENSOR}.data", "4,097 rows"),
+    Case("too many bytes", rows(257, 8_192), "TOO_LARGE", f"{TENSOR}.data", "8,421,376 bytes"),
+    Case(
+        "half a vector",
+        lambda r: setattr(r.embeddings.tensor, "data", bytes(DIMENSION * 6)),
+        "INVALID_FIELD",
+        f"{TENSOR}.data",
+        "384 bytes",
+    ),
+    Case(
+        "rows of no frame",
+        lambda r: r.embeddings.frame_indices.extend([0, 2]),
+        "INVALID_FIELD",
+        "embeddings.frame_indices[1]",
+        "2 does not go on",
+    ),
+    Case(
+        "unknown campaign",
+        lambda r: r.campaigns.append(MISSING),
+        "NOT_FOUND",
+        "campaigns[1]",
+        MISSING,
+        errors.NotFound,
+    ),
+    Case(
+        "foreign project",
+        lambda r: r.campaigns.append(FOREIGN),
+        "FOREIGN_PROJECT",
+        "campaigns[1]",
+        FOREIGN,
+        errors.PermissionDenied,
+    ),
+    Case(
+        "a campaign twice",
+        lambda r: r.campaigns.append(r.campaigns[0]),
+        "INVALID_FIELD",
+        "campaigns[1]",
+        "stands twice",
+    ),
+    Case(
+        "a name that is none",
+        lambda r: r.campaigns.append("vans"),
+        "INVALID_FIELD",
+        "campaigns[1]",
+        "'vans'",
+    ),
+]
+
+
+def asking(logger: Logger) -> scorer_pb2.ScoreFramesRequest:
+    """A right request, for the campaign by name."""
+    return scorer_pb2.ScoreFramesRequest(
+        parent=PROJECT,
+        campaigns=[logger.campaign],
+        embeddings={"model_id": MODEL, "tensor": pack(vectors_of(["h1", "x"]))},
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+async def test_frames_that_cannot_be_scored(logger: Logger, case: Case) -> None:
+    """Both calls refuse them alike; a stream goes on, and right frames are scored as before."""
+    right, wrong = asking(logger), asking(logger)
+    case.spoil(wrong)
+    expected = matrix(await logger.scorer.ScoreFrames(right))
+    async with nothing_moves(logger):
+        case.check(await refused(logger.scorer.ScoreFrames(wrong)))
+        batches = [
+            scorer_pb2.StreamScoresRequest(batch_id=number, batch=batch)
+            for number, batch in enumerate((wrong, right))
+        ]
+        answers = [answer async for answer in logger.scorer.StreamScores(iter(batches))]
+    case.check(errors.from_status(answers[0].error))
+    assert expected.tolist() == matrix(answers[1].scores).tolist()
+    assert expected.tolist() == matrix(await logger.scorer.ScoreFrames(right)).tolist()
+
+
+async def test_an_inactive_campaign_is_named(logger: Logger) -> None:
+    """A campaign that was stopped is refused by name, and scored again once it is started."""
+    case = Case("inactive", id, "WRONG_STATE", "campaigns[0]", "", errors.FailedPrecondition)
+    await logger.campaigns.DeactivateCampaign(
+        campaign_pb2.DeactivateCampaignRequest(name=logger.campaign)
+    )
+    while (await logger.score(["x"])).versions:
+        pass
+    async with nothing_moves(logger):
+        error = await refused(logger.scorer.ScoreFrames(asking(logger)))
+    case.check(error)
+    assert logger.campaign in error.message
+    await logger.campaigns.ActivateCampaign(
+        campaign_pb2.ActivateCampaignRequest(name=logger.campaign)
+    )
+    while not (await logger.score(["x"])).versions:
+        pass
+    assert 2 == (await logger.scorer.ScoreFrames(asking(logger))).frame_count
