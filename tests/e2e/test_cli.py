@@ -220,3 +220,18 @@ def test_import_of_the_client_needs_no_extra(team: Team) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert "set()" == found.stdout.strip()
+
+
+def test_the_page_can_be_typed(cli: Cli) -> None:
+    """The commands of docs/cli.md lead from nothing to samples."""
+    page = Path(__file__).parents[2] / "docs" / "cli.md"
+    listed = {"ISSUE": "issues", "CAMPAIGN": "campaigns"}
+    filled: dict[str, str] = {}
+    for line in re.findall(r"^\$ sluice (.*)", page.read_text(), re.MULTILINE):
+        words = shlex.split(line)
+        for placeholder in {*words} & {*listed} - {*filled}:
+            [found] = cli.json(listed[placeholder], "list", "-p", "night-fleet")
+            filled[placeholder] = found["name"]
+        cli.run(*(filled.get(word, word) for word in words))
+    assert {*listed} == {*filled}
+    assert "6" == settled(cli, filled["CAMPAIGN"])["collected"]
