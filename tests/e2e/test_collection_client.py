@@ -217,7 +217,7 @@ def test_what_is_wrong_with_a_frame_is_named(synced: Team) -> None:
     with pytest.raises(errors.InvalidArgument, match="'other' with 64 dimensions"):
         synced.sample_probabilities(frames("v1"), embedding_model_id="other")
     nan = LabeledFrame("f", embedding=np.full(64, np.nan, "f4"))
-    with pytest.raises(errors.InvalidArgument, match="NaN"):
+    with pytest.raises(errors.InvalidArgument, match="of frames 'f': NaN"):
         synced.sample_probabilities([nan])
     assert 0 == synced.save_for_collection().seen
 
