@@ -27,6 +27,7 @@ from services.campaign.records import (
 from services.campaign.snapshots import Content, read_content, write_snapshot
 from services.campaign.spaces import find_space
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
+from services.platform.named_blobs import read_named
 from services.platform.records import encode
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
@@ -127,7 +128,7 @@ async def _make_version(
     space = await find_space(stores, name.project, issue.model_id, issue.dimension)
     basis = None
     if space.basis_digest:
-        basis = Basis.from_bytes(await stores.blobs.get(space.basis_digest))
+        basis = Basis.from_bytes(await read_named(stores.blobs, space.basis_digest))
     model = await asyncio.to_thread(_model_of, content, basis)
     return Version(
         number=number,

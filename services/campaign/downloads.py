@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final
 
 from services.campaign.versions import get_version
+from services.platform.named_blobs import read_named
 from services.platform.stores import Stores
 from sluice.errors import NotFound
 from sluice.names import VersionName
@@ -24,13 +25,13 @@ class File(Enum):
 async def read_file(stores: Stores, name: VersionName, file: File) -> bytes:
     """The file of a version, which has the digest that the version names.
 
-    Raises NotFound for the basis of a version without one, DataLoss when it is damaged.
+    Raises NotFound for the basis of a version without one, DataLoss when it is damaged or missing.
     """
     version = await get_version(stores, name)
     digest = version.model_digest if file is File.MODEL else version.basis_digest
     if not digest:
         raise NotFound(f"{name} has no {file.value}: it was made without a background")
-    return await stores.blobs.get(digest)
+    return await read_named(stores.blobs, digest)
 
 
 def chunks(content: bytes) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ from services.campaign.candidates import content_digest
 from services.campaign.documents import ATTEMPTS
 from services.campaign.issues import get_issue
 from services.campaign.records import Element, ElementEntry, Issue, element_prefix
+from services.platform.named_blobs import read_named
 from services.platform.records import decode
 from services.platform.stores import Stores
 from sluice.errors import Aborted, DataLoss, FailedPrecondition
@@ -106,8 +107,8 @@ async def write_snapshot(stores: Stores, campaign: CampaignName, content: Conten
 
 
 async def read_manifest(stores: Stores, digest: str) -> Manifest:
-    """The manifest of a snapshot; DataLoss if it is not what was written."""
-    return msgspec.json.decode(await stores.blobs.get(digest), type=Manifest)
+    """The manifest of a snapshot; DataLoss if it is gone or not what was written."""
+    return msgspec.json.decode(await read_named(stores.blobs, digest), type=Manifest)
 
 
 def manifest_of(elements: Iterable[ElementEntry]) -> Manifest:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from services.blobs.interface import Blobs
 from services.platform.active import Version
 from services.platform.cache import Cache, Sized
-from sluice.errors import DataLoss, NotFound
+from services.platform.named_blobs import read_named
 from sluice.scoring import Basis, Scorer, ScoringModel
 
 BYTES_MAX: Final = 512 * 2**20
@@ -54,10 +54,5 @@ class Models:
         return Sized(scorer, scorer.nbytes)
 
     async def _load(self, digest: str, read: Callable[[bytes], _File]) -> Sized[_File]:
-        try:
-            data = await self._blobs.get(digest)
-        except NotFound as cause:
-            raise DataLoss(
-                f"file {digest} of a campaign version is missing", metadata={"digest": digest}
-            ) from cause
+        data = await read_named(self._blobs, digest)
         return Sized(await asyncio.to_thread(read, data), len(data))

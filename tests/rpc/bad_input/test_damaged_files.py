@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -21,6 +21,8 @@ from tests.rpc.ingest.logger import Logger
 
 BASIS = campaign_pb2.GetScoringModelRequest.FILE_BASIS
 MODEL = campaign_pb2.GetScoringModelRequest.FILE_MODEL
+
+Damage = Callable[[Path], None]
 
 
 @asynccontextmanager
@@ -68,19 +70,21 @@ def cut(path: Path) -> None:
     path.write_bytes(content[: len(content) // 2])
 
 
-@pytest.mark.parametrize("damage", [flip, cut, Path.unlink], ids=["flipped", "cut", "gone"])
+DAMAGES: list[Damage] = [flip, cut, Path.unlink]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=["flipped", "cut", "gone"])
 @pytest.mark.parametrize("file", [MODEL, BASIS], ids=["model", "basis"])
 async def test_a_damaged_file_leaves_batches_open(
     settings: Settings,
     before: tuple[Logger, ingest_pb2.SubmitBatch, Path, Path],
     file: campaign_pb2.GetScoringModelRequest.File,
-    damage: object,
+    damage: Damage,
 ) -> None:
     """Scoring and downloading say what is lost; a batch keeps its number, and counts once after."""
     old, batch, *files = before
     path = files[file == BASIS]
     content = path.read_bytes()
-    assert callable(damage)
     damage(path)
     session_id = str(uuid4())
     async with started(settings) as (_, channel):
@@ -95,7 +99,7 @@ async def test_a_damaged_file_leaves_batches_open(
                     submitted = errors.from_status((await session.result()).error)
         assert (errors.DataLoss, "DIGEST_MISMATCH") == (type(scored), scored.reason)
         assert path.name == scored.metadata["digest"]
-        assert errors.DataLoss is type(downloaded)
+        assert (errors.DataLoss, "DIGEST_MISMATCH") == (type(downloaded), downloaded.reason)
         assert errors.Unavailable is type(submitted)
         assert submitted.retry_after_s
         assert all(path.name in error.message for error in (scored, downloaded, submitted))
@@ -109,13 +113,16 @@ async def test_a_damaged_file_leaves_batches_open(
         assert {"h0", "h1"} == {s.frame.id for s in (await logger.samples()).samples}
 
 
+@pytest.mark.parametrize("damage", DAMAGES, ids=["flipped", "cut", "gone"])
 async def test_a_damaged_basis_stops_a_commit_only(
-    settings: Settings, before: tuple[Logger, ingest_pb2.SubmitBatch, Path, Path]
+    settings: Settings,
+    before: tuple[Logger, ingest_pb2.SubmitBatch, Path, Path],
+    damage: Damage,
 ) -> None:
     """A version that would rest on a damaged basis is not made; with the file back it is."""
     old, _, _, path = before
     content = path.read_bytes()
-    flip(path)
+    damage(path)
     async with started(settings) as (_, channel):
         logger = Logger(channel)
         logger.campaign, logger.issue = old.campaign, old.issue

@@ -78,7 +78,9 @@ async def foreign(admin: grpc.aio.Channel) -> str:
     return (await made(admin, OTHER)).secret
 
 
-KEYS = {
+Key = Callable[[grpc.aio.Channel], Awaitable[str]]
+
+KEYS: dict[Key, tuple[type[errors.SluiceError], str, str]] = {
     none: (errors.Unauthenticated, "API_KEY_INVALID", "Bearer slc_<id>_<secret>"),
     malformed: (errors.Unauthenticated, "API_KEY_INVALID", "that is no API key"),
     wrong: (errors.Unauthenticated, "API_KEY_INVALID", "not known here, or was revoked"),
@@ -92,7 +94,7 @@ async def test_a_key_that_opens_nothing(
     logger: Logger,
     admin: grpc.aio.Channel,
     connect: Connect,
-    key: Callable[[grpc.aio.Channel], Awaitable[str]],
+    key: Key,
 ) -> None:
     """Every call is refused with the reason, without repeating the key, and changes nothing."""
     token = await key(admin)
