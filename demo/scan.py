@@ -17,12 +17,12 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.batches import ScoredFrames, make_batch
 from sluice.errors import SluiceError, Unavailable, from_rpc_error, from_status
 from sluice.frames import Frame
-from sluice.hashes import frame_hashes
-from sluice.tally import ScoredBy, tally_scores
+from sluice.tally import ScoredBy
 from sluice.tensors import Embeddings
-from sluice.v1 import frame_pb2, ingest_pb2, ingest_pb2_grpc, scorer_pb2, scorer_pb2_grpc
+from sluice.v1 import ingest_pb2, ingest_pb2_grpc, scorer_pb2, scorer_pb2_grpc
 
 Message = TypeVar("Message")
 
@@ -94,7 +94,7 @@ class Scan:
             self._unscored.append(batch)
             frames = scorer_pb2.ScoreFramesRequest(
                 parent=self._project,
-                embeddings=self._pack(batch.vectors),
+                embeddings=self._embeddings(batch).to_proto(),
                 # Ingest explains what it collects.
                 explain=scorer_pb2.EXPLAIN_MODE_NONE,
             )
@@ -140,31 +140,19 @@ class Scan:
         """All scores summed up by campaign version, and the documents of the matches."""
         versions = scored.versions
         scores = np.frombuffer(scored.scores, "<f8").reshape(scored.frame_count, len(versions))
-        tallies = tally_scores(
-            scores, [ScoredBy(v.campaign, v.version, v.model_digest) for v in versions]
+        frames = ScoredFrames(
+            [frame.id for frame in batch.frames],
+            batch.frames.__getitem__,
+            self._embeddings(batch),
+            scores,
+            [ScoredBy(v.campaign, v.version, v.model_digest) for v in versions],
         )
-        matching = scores >= [version.threshold for version in versions]
-        rows: list[int] = np.flatnonzero(matching.any(axis=1)).tolist()
-        matches = [
-            ingest_pb2.Match(
-                frame=batch.frames[row].to_proto(),
-                scores=[
-                    ingest_pb2.Match.CampaignScore(tally_index=column, score=scores[row, column])
-                    for column in np.flatnonzero(matching[row]).tolist()
-                ],
-            )
-            for row in rows
-        ]
-        return ingest_pb2.SubmitBatch(
-            seq=seq,
-            seen_hashes=frame_hashes(frame.id for frame in batch.frames).tobytes(),
-            tallies=[tally.to_proto() for tally in tallies],
-            matches=matches,
-            embeddings=self._pack(batch.vectors[rows]) if matches else None,
-        )
+        submission = make_batch(frames, scores >= [version.threshold for version in versions])
+        submission.seq = seq
+        return submission
 
-    def _pack(self, vectors: NDArray[np.float32]) -> frame_pb2.Embeddings:
-        return Embeddings.of_frames(self._model_id, vectors).to_proto()
+    def _embeddings(self, batch: Batch) -> Embeddings:
+        return Embeddings.of_frames(self._model_id, batch.vectors)
 
 
 async def _write(call: grpc.aio.StreamStreamCall[Message, Any], message: Message) -> None:
