@@ -1,0 +1,102 @@
+"""Campaigns, their versions, and the spaces they are scored in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+from numpy.typing import NDArray
+
+from sluice.errors import translate
+from sluice.resources.pages import items
+from sluice.tensors import pack
+from sluice.v1 import campaign_pb2
+from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+
+BACKGROUND_ROWS_PER_MESSAGE: Final = 256
+
+
+class Campaigns:
+    """Campaigns, their versions and spaces. Names are resource names."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = CampaignServiceStub(channel)
+
+    def start(self, issue: str, *, threshold: float | None = None) -> campaign_pb2.Campaign:
+        """Start a campaign of an issue."""
+        request = campaign_pb2.CreateCampaignRequest(
+            parent="/".join(issue.split("/")[:2]),
+            campaign=campaign_pb2.Campaign(issue=issue, threshold=threshold),
+        )
+        return translate(self._stub.CreateCampaign, request)
+
+    def get(self, name: str) -> campaign_pb2.Campaign:
+        """Read a campaign, with what has changed in its issue."""
+        return translate(self._stub.GetCampaign, campaign_pb2.GetCampaignRequest(name=name))
+
+    def list(self, project: str) -> Iterator[campaign_pb2.Campaign]:
+        """The campaigns of a project."""
+        request = campaign_pb2.ListCampaignsRequest(parent=project)
+        return items(self._stub.ListCampaigns, request, "campaigns")
+
+    def version(self, name: str) -> campaign_pb2.CampaignVersion:
+        """Read a version, by its own resource name."""
+        return translate(self._stub.GetVersion, campaign_pb2.GetVersionRequest(name=name))
+
+    def versions(self, name: str) -> Iterator[campaign_pb2.CampaignVersion]:
+        """The versions of a campaign, newest first."""
+        request = campaign_pb2.ListVersionsRequest(parent=name)
+        return items(self._stub.ListVersions, request, "versions")
+
+    def commit(self, name: str) -> campaign_pb2.CampaignVersion:
+        """Commit the issue as it is now as the next version."""
+        return translate(self._stub.CommitVersion, campaign_pb2.CommitVersionRequest(parent=name))
+
+    def activate(self, name: str) -> campaign_pb2.Campaign:
+        """Make a campaign collect."""
+        request = campaign_pb2.ActivateCampaignRequest(name=name)
+        return translate(self._stub.ActivateCampaign, request)
+
+    def deactivate(self, name: str) -> campaign_pb2.Campaign:
+        """Make a campaign collect no more."""
+        request = campaign_pb2.DeactivateCampaignRequest(name=name)
+        return translate(self._stub.DeactivateCampaign, request)
+
+    def set_threshold(self, name: str, threshold: float | None) -> campaign_pb2.Campaign:
+        """Set a campaign's threshold; None: the default, 0.5."""
+        return self._update(campaign_pb2.Campaign(name=name, threshold=threshold), "threshold")
+
+    def set_budget(
+        self, name: str, *, total: int | None = None, per_day: int | None = None
+    ) -> campaign_pb2.Campaign:
+        """Set how many samples may be collected, in all and in one UTC day; None: no bound."""
+        budget = campaign_pb2.Budget(total=total, per_day=per_day)
+        return self._update(campaign_pb2.Campaign(name=name, budget=budget), "budget")
+
+    def _update(self, campaign: campaign_pb2.Campaign, field: str) -> campaign_pb2.Campaign:
+        request = campaign_pb2.UpdateCampaignRequest(
+            campaign=campaign, update_mask=FieldMask(paths=[field])
+        )
+        return translate(self._stub.UpdateCampaign, request)
+
+    def set_background(
+        self, project: str, model_id: str, embeddings: NDArray[Any]
+    ) -> campaign_pb2.Space:
+        """Give a space its background: a random sample `(rows, dimension)` of its frames."""
+        starts = range(0, len(embeddings), BACKGROUND_ROWS_PER_MESSAGE)
+        requests = (
+            campaign_pb2.SetBackgroundRequest(
+                parent=project,
+                model_id=model_id,
+                embeddings=pack(embeddings[start : start + BACKGROUND_ROWS_PER_MESSAGE]),
+            )
+            for start in starts
+        )
+        return translate(self._stub.SetBackground, requests)
+
+    def spaces(self, project: str) -> Iterator[campaign_pb2.Space]:
+        """The spaces of a project, and which of them have a background."""
+        request = campaign_pb2.ListSpacesRequest(parent=project)
+        return items(self._stub.ListSpaces, request, "spaces")

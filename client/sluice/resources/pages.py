@@ -1,0 +1,21 @@
+"""Listings, from the first item to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from sluice.errors import translate
+
+PAGE_SIZE: Final = 1_000
+
+
+def items(call: Callable[[Any], Any], request: Any, field: str) -> Iterator[Any]:
+    """All items of a listing; a page is asked for when its first item is."""
+    request.page_size = PAGE_SIZE
+    while True:
+        page = translate(call, request)
+        yield from getattr(page, field)
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token

@@ -1,0 +1,75 @@
+"""Projects, their keys and their datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import grpc
+
+from sluice.errors import InvalidArgument, translate
+from sluice.resources.pages import items
+from sluice.v1 import dataset_pb2, project_pb2
+from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
+from sluice.v1.project_pb2_grpc import ProjectServiceStub
+
+
+class Projects:
+    """Projects, their keys and datasets. Names are resource names: `projects/{project_id}`."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = ProjectServiceStub(channel)
+        self._datasets = DatasetServiceStub(channel)
+
+    def create(self, project_id: str, display_name: str = "") -> project_pb2.Project:
+        """Create a project; for the admin's key only."""
+        request = project_pb2.CreateProjectRequest(
+            project_id=project_id, project=project_pb2.Project(display_name=display_name)
+        )
+        return translate(self._stub.CreateProject, request)
+
+    def get(self, name: str) -> project_pb2.Project:
+        """Read a project."""
+        return translate(self._stub.GetProject, project_pb2.GetProjectRequest(name=name))
+
+    def list(self) -> Iterator[project_pb2.Project]:
+        """The projects that the key may see."""
+        return items(self._stub.ListProjects, project_pb2.ListProjectsRequest(), "projects")
+
+    def create_api_key(self, project: str, scopes: Iterable[str], display_name: str = "") -> str:
+        """Create a key of scopes `log`, `review` or `admin`.
+
+        Returns its secret, which is shown only now.
+        """
+        named = [f"SCOPE_{scope.upper()}" for scope in scopes]
+        if unknown := sorted(set(named) - set(project_pb2.Scope.keys()[1:])):
+            raise InvalidArgument.of(
+                "scopes", f"{unknown[0][6:].lower()!r} is none of log, review, admin"
+            )
+        request = project_pb2.CreateApiKeyRequest(
+            parent=project,
+            api_key=project_pb2.ApiKey(display_name=display_name, scopes=named),
+        )
+        return translate(self._stub.CreateApiKey, request).secret
+
+    def api_keys(self, project: str) -> Iterator[project_pb2.ApiKey]:
+        """The keys of a project, without secrets."""
+        request = project_pb2.ListApiKeysRequest(parent=project)
+        return items(self._stub.ListApiKeys, request, "api_keys")
+
+    def delete_api_key(self, name: str) -> None:
+        """Revoke a key at once."""
+        translate(self._stub.DeleteApiKey, project_pb2.DeleteApiKeyRequest(name=name))
+
+    def create_dataset(
+        self, project: str, dataset_id: str, dataset: dataset_pb2.Dataset
+    ) -> dataset_pb2.Dataset:
+        """Create a dataset: its task type and class map."""
+        request = dataset_pb2.CreateDatasetRequest(
+            parent=project, dataset_id=dataset_id, dataset=dataset
+        )
+        return translate(self._datasets.CreateDataset, request)
+
+    def datasets(self, project: str) -> Iterator[dataset_pb2.Dataset]:
+        """The datasets of a project."""
+        request = dataset_pb2.ListDatasetsRequest(parent=project)
+        return items(self._datasets.ListDatasets, request, "datasets")

@@ -1,0 +1,75 @@
+"""The samples of a campaign, their review, and the funnel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import grpc
+
+from sluice.errors import InvalidArgument, translate
+from sluice.resources.pages import items
+from sluice.v1 import ingest_pb2
+from sluice.v1.ingest_pb2_grpc import IngestServiceStub
+
+_STATES: Final = {
+    "unsorted": ingest_pb2.Sample.STATE_UNSORTED,
+    "accepted": ingest_pb2.Sample.STATE_ACCEPTED,
+    "discarded": ingest_pb2.Sample.STATE_DISCARDED,
+}
+
+
+class Samples:
+    """The samples of a campaign, their review, and the funnel."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = IngestServiceStub(channel)
+
+    def get(self, name: str) -> ingest_pb2.Sample:
+        """Read a sample, with its explanation."""
+        return translate(self._stub.GetSample, ingest_pb2.GetSampleRequest(name=name))
+
+    def list(
+        self,
+        campaign: str,
+        *,
+        by_version: bool = False,
+        version: int = 0,
+        states: Iterable[str] = (),
+    ) -> Iterator[ingest_pb2.Sample]:
+        """The samples of a campaign, best first; or newest version first, or of one version.
+
+        With `states`, only those that are `unsorted`, `accepted` or `discarded`.
+        """
+        request = ingest_pb2.ListSamplesRequest(
+            parent=campaign,
+            order=ingest_pb2.SAMPLE_ORDER_VERSION if by_version else ingest_pb2.SAMPLE_ORDER_SCORE,
+            version=version,
+            states=map(_state, states),
+        )
+        return items(self._stub.ListSamples, request, "samples")
+
+    def accept(self, campaign: str, frame_ids: Iterable[str]) -> int:
+        """Mark samples as what the campaign looks for; how many changed."""
+        request = ingest_pb2.AcceptSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        return translate(self._stub.AcceptSamples, request).changed_count
+
+    def discard(self, campaign: str, frame_ids: Iterable[str]) -> int:
+        """Mark samples as not what the campaign looks for; how many changed."""
+        request = ingest_pb2.DiscardSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        return translate(self._stub.DiscardSamples, request).changed_count
+
+    def restore(self, campaign: str, frame_ids: Iterable[str]) -> int:
+        """Take back what was said of samples; how many changed."""
+        request = ingest_pb2.RestoreSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        return translate(self._stub.RestoreSamples, request).changed_count
+
+    def funnel(self, campaign: str) -> ingest_pb2.Funnel:
+        """What became of the frames that the campaign's loggers have seen."""
+        return translate(self._stub.GetFunnel, ingest_pb2.GetFunnelRequest(campaign=campaign))
+
+
+def _state(name: str) -> ingest_pb2.Sample.State:
+    if name not in _STATES:
+        raise InvalidArgument.of("states", f"{name!r} is none of {', '.join(_STATES)}")
+    return _STATES[name]

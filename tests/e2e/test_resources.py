@@ -1,0 +1,112 @@
+"""The resource clients, against a real server: what no other test of the client calls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import sluice
+from sluice import Frame, errors
+from tests.e2e.sluiced import Sluiced
+from tests.e2e.team import MODEL, Team, frames, vector
+
+ATTEMPTS = 10_000
+
+
+def test_projects_keys_and_datasets(team: Team, sluiced: Sluiced) -> None:
+    """A key does what its scopes say until it is revoked."""
+    assert team.projects.get(team.project) == next(team.projects.list())
+    assert [f"{team.project}/datasets/d"] == [d.name for d in team.projects.datasets(team.project)]
+    secret = team.projects.create_api_key(team.project, ["log"], "car7")
+    [key] = team.projects.api_keys(team.project)
+    assert "car7" == key.display_name
+    with sluice.CollectionClient(sluiced.target) as logger:
+        logger.set_credentials(api_key=secret)
+        assert [team.project] == [project.name for project in logger.projects.list()]
+        with pytest.raises(errors.PermissionDenied):
+            logger.campaigns.deactivate(team.started["vans"])
+        team.projects.delete_api_key(key.name)
+        with pytest.raises(errors.Unauthenticated):
+            next(logger.projects.list())
+    with pytest.raises(errors.InvalidArgument, match="'write' is none of log, review, admin"):
+        team.projects.create_api_key(team.project, ["write"])
+
+
+def test_issues_and_their_elements(team: Team) -> None:
+    """Elements are put in and taken out one by one; the campaign says what has changed."""
+    [issue] = [i for i in team.issues.list(team.project) if i.display_name == "vans"]
+    assert "trucks" == team.issues.rename(issue.name, "trucks").display_name
+    rows = np.stack([vector("v-new")])
+    assert (
+        6
+        == team.issues.add_elements(
+            issue.name, [Frame(id="new")], rows, model_id=MODEL
+        ).element_count
+    )
+    removed = team.issues.remove_elements(issue.name, [("vans-0", ""), ("vans-1", ""), ("no", "")])
+    assert removed == team.issues.get(issue.name)
+    kept = {"vans-2", "vans-3", "vans-4", "new"}
+    assert kept == {element.frame.id for element in team.issues.elements(issue.name)}
+    campaign = team.campaigns.get(team.started["vans"])
+    assert (1, 2) == (campaign.elements_added, campaign.elements_removed)
+    committed = team.campaigns.commit(campaign.name)
+    assert (2, 4) == (committed.number, committed.element_count)
+    assert committed == team.campaigns.version(f"{campaign.name}/versions/2")
+    assert [2, 1] == [version.number for version in team.campaigns.versions(campaign.name)]
+    with pytest.raises(errors.FailedPrecondition):
+        team.issues.delete(issue.name)
+
+
+def test_a_budget_bounds_what_is_collected(team: Team) -> None:
+    """What is over the budget is counted; without a bound all is collected again."""
+    vans = team.started["vans"]
+    assert 2 == team.campaigns.set_budget(vans, total=2, per_day=5).budget.total
+    team.sync_state()
+    team.sample_probabilities(frames("v1", "v2", "v3"))
+    verdicts = team.save_for_collection().verdicts
+    assert {(vans, "pending"): 2, (vans, "over_budget"): 1} == verdicts
+    team.funnel("vans")
+    assert not team.campaigns.set_budget(vans).budget.HasField("total")
+    # Ingest learns of the change within a second.
+    for _ in range(ATTEMPTS):
+        team.sample_probabilities(frames("v1", "v2", "v3"))
+        verdicts = team.save_for_collection().verdicts
+        if (vans, "over_budget") not in verdicts:
+            break
+    assert {(vans, "pending"): 1, (vans, "duplicate"): 2} == verdicts
+
+
+def test_a_campaign_that_is_inactive_is_not_synced(team: Team) -> None:
+    """Deactivated it is not scored, activated again it is."""
+    team.campaigns.deactivate(team.started["vans"])
+    team.sync_state()
+    assert [team.started["trams"]] == list(team.sample_probabilities(frames("v1"))[0])
+    team.campaigns.activate(team.started["vans"])
+    team.sync_state()
+    assert 2 == len(team.sample_probabilities(frames("v1"))[0])
+
+
+def test_samples_are_reviewed(team: Team) -> None:
+    """Samples are listed by what was said of them, until that is taken back."""
+    vans = team.started["vans"]
+    team.sync_state()
+    team.sample_probabilities(frames("v1", "v2", "v3"))
+    team.save_for_collection()
+    team.funnel("vans")
+    assert 2 == team.samples.accept(vans, ["v1", "v2"])
+    assert 1 == team.samples.discard(vans, ["v2"])
+
+    def listed(*states: str) -> set[str]:
+        return {sample.frame.id for sample in team.samples.list(vans, states=states)}
+
+    assert ({"v1"}, {"v2"}, {"v3"}) == (
+        listed("accepted"), listed("discarded"), listed("unsorted")
+    )  # fmt: skip
+    assert {"v1", "v3"} == listed("accepted", "unsorted")
+    assert 1 == team.samples.restore(vans, ["v2", "v3"])
+    funnel = team.samples.funnel(vans)
+    assert (1, 0) == (funnel.accepted, funnel.discarded)
+    best = next(team.samples.list(vans))
+    assert best == team.samples.get(best.name)
+    with pytest.raises(errors.InvalidArgument, match="'good' is none of unsorted, accepted"):
+        listed("good")
