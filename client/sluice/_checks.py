@@ -12,6 +12,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sluice.errors import InvalidArgument
 from sluice.limits import ID_BYTES_MAX, URL_BYTES_MAX
 
+_UINT32_MAX = 2**32 - 1
+
+
+def too_large(field: str, problem: str, limit: int) -> InvalidArgument:
+    """The error for what is over a limit, which programs find in the metadata."""
+    return InvalidArgument.of(field, problem, reason="TOO_LARGE", metadata={"limit": str(limit)})
+
 
 def check_text(
     field: str, value: str, bytes_max: int = ID_BYTES_MAX, *, empty: bool = False
@@ -24,11 +31,8 @@ def check_text(
     except UnicodeEncodeError:
         raise InvalidArgument.of(field, f"{value!r} cannot be encoded as UTF-8") from None
     if size_bytes > bytes_max:
-        raise InvalidArgument.of(
-            field,
-            f"{value[:32]!r}… has {size_bytes:,} bytes; at most {bytes_max:,} are accepted",
-            reason="TOO_LARGE",
-        )
+        problem = f"{value[:32]!r}… has {size_bytes:,} bytes; at most {bytes_max:,} are accepted"
+        raise too_large(field, problem, bytes_max)
 
 
 def check_url(field: str, value: str) -> None:
@@ -49,6 +53,12 @@ def check_positive(field: str, value: float) -> None:
         raise InvalidArgument.of(field, f"{value} is not over 0")
 
 
+def check_count(field: str, value: int) -> None:
+    """Refuse a number that is negative, or too large for the message."""
+    if not 0 <= value <= _UINT32_MAX:
+        raise InvalidArgument.of(field, f"{value} is not in 0…{_UINT32_MAX:,}")
+
+
 def check_unique(field: str, what: str, values: Iterable[str]) -> None:
     """Refuse a value that stands twice."""
     value, count = max(Counter(values).items(), key=lambda item: item[1], default=("", 0))
@@ -57,11 +67,18 @@ def check_unique(field: str, what: str, values: Iterable[str]) -> None:
 
 
 def check_time(field: str, value: datetime | None) -> None:
-    """Refuse a time without a zone: nobody could tell when it was."""
-    if value is not None and value.tzinfo is None:
+    """Refuse a time without a zone: nobody could tell when it was; and one that UTC cannot say."""
+    if value is None:
+        return
+    if value.utcoffset() is None:
         raise InvalidArgument.of(
             field, f"{value.isoformat()} has no time zone; for UTC add tzinfo=datetime.UTC"
         )
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        problem = f"{value.isoformat()} is not between the years 1 and 9999 in UTC"
+        raise InvalidArgument.of(field, problem) from None
 
 
 def to_timestamp(value: datetime | None) -> Timestamp | None:

@@ -15,6 +15,7 @@ from sluice._checks import (
     check_unique,
     from_timestamp,
     to_timestamp,
+    too_large,
 )
 from sluice.errors import DataLoss, InvalidArgument
 from sluice.labels import Box2D, Label
@@ -25,7 +26,7 @@ from sluice.v1 import frame_pb2
 MetadataValue = str | int | float | bool
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INTEGER_BITS = 63
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,28 +76,20 @@ class Frame:
     def to_proto(self, path: str = "frame") -> frame_pb2.Frame:
         """The message that says the same; InvalidArgument for a frame that is not right."""
         self.check(path)
-        return frame_pb2.Frame(
-            id=self.id,
-            capture_time=to_timestamp(self.capture_time),
-            device=self.device,
-            sensors=[sensor.to_proto() for sensor in self.sensors],
-            labels=[label.to_proto() for label in self.labels],
-            metadata={key: _value_to_proto(value) for key, value in self.metadata.items()},
-        )
+        message = _message_of(self)
+        _check_size(path, message)
+        return message
 
     @classmethod
     def from_proto(cls, message: frame_pb2.Frame, path: str = "frame") -> Frame:
         """The frame that a message holds; InvalidArgument for one that is not right."""
-        size_bytes = message.ByteSize()
-        if size_bytes > FRAME_BYTES_MAX:
-            raise InvalidArgument.of(
-                path,
-                f"frame {message.id[:32]!r} has {size_bytes:,} bytes; at most "
-                f"{FRAME_BYTES_MAX:,} are accepted",
-                reason="TOO_LARGE",
-            )
+        _check_size(path, message)
         frame = cls._read(message, path)
         frame.check(path)
+        if not all(sensor.media_type for sensor in message.sensors):
+            # Written again, the default media type has its name and takes room. What is accepted
+            # must fit then too, or it could be kept and never be read.
+            _check_size(path, _message_of(frame))
         return frame
 
     @classmethod
@@ -135,13 +128,31 @@ class Frame:
             raise DataLoss(f"a stored frame cannot be read: {error}") from error
 
 
+def _message_of(frame: Frame) -> frame_pb2.Frame:
+    return frame_pb2.Frame(
+        id=frame.id,
+        capture_time=to_timestamp(frame.capture_time),
+        device=frame.device,
+        sensors=[sensor.to_proto() for sensor in frame.sensors],
+        labels=[label.to_proto() for label in frame.labels],
+        metadata={key: _value_to_proto(value) for key, value in frame.metadata.items()},
+    )
+
+
+def _check_size(path: str, message: frame_pb2.Frame) -> None:
+    size_bytes = message.ByteSize()
+    if size_bytes > FRAME_BYTES_MAX:
+        problem = (
+            f"frame {message.id[:32]!r} has {size_bytes:,} bytes; at most "
+            f"{FRAME_BYTES_MAX:,} are accepted"
+        )
+        raise too_large(path, problem, FRAME_BYTES_MAX)
+
+
 def _check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
     if len(metadata) > METADATA_PAIRS_MAX:
-        raise InvalidArgument.of(
-            path,
-            f"has {len(metadata)} pairs; at most {METADATA_PAIRS_MAX} are accepted",
-            reason="TOO_LARGE",
-        )
+        problem = f"has {len(metadata)} pairs; at most {METADATA_PAIRS_MAX} are accepted"
+        raise too_large(path, problem, METADATA_PAIRS_MAX)
     for key, value in metadata.items():
         check_text(f"{path} key", key)
         _check_value(f"{path}[{key!r}]", value)
@@ -149,10 +160,12 @@ def _check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
 
 def _check_value(path: str, value: object) -> None:
     match value:
-        case bool() | str():
+        case bool():
             pass
+        case str():
+            check_text(path, value, FRAME_BYTES_MAX, empty=True)
         case int():
-            if value.bit_length() > _INTEGER_BITS:
+            if not _INT64_MIN <= value <= _INT64_MAX:
                 raise InvalidArgument.of(path, f"{value} needs more than 64 bits")
         case float():
             check_finite(path, value)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 DIMENSION_MIN: Final = 2
+"""Columns that a vector has at least: one alone has no direction."""
+
 DIMENSION_MAX: Final = 8_192
+"""Columns that a vector has at most."""
 
 BATCH_ROWS_MAX: Final = 4_096
 """Vectors, or frames seen, in one batch."""

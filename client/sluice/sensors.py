@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from sluice._checks import check_text, check_time, check_url, from_timestamp, to_timestamp
+from sluice._checks import (
+    check_count,
+    check_text,
+    check_time,
+    check_url,
+    from_timestamp,
+    to_timestamp,
+)
 from sluice.errors import InvalidArgument
 from sluice.v1 import frame_pb2
 
@@ -37,6 +44,8 @@ class SensorData:
         check_text(f"{field}.sensor_id", self.sensor_id)
         check_url(f"{field}.url", self.url)
         check_time(f"{field}.capture_time", self.capture_time)
+        check_count(f"{field}.width", self.width)
+        check_count(f"{field}.height", self.height)
 
     def to_proto(self) -> frame_pb2.SensorData:
         """The message that says the same."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sluice._checks import check_text
+from sluice._checks import check_text, too_large
 from sluice.errors import InvalidArgument
 from sluice.limits import BATCH_BYTES_MAX, BATCH_ROWS_MAX, DIMENSION_MAX, DIMENSION_MIN
 from sluice.v1 import frame_pb2
@@ -46,9 +46,7 @@ def unpack(
     rows = size_bytes // row_bytes
     for what, value, bound in (("rows", rows, rows_max), ("bytes", size_bytes, BATCH_BYTES_MAX)):
         if value > bound:
-            raise InvalidArgument.of(
-                f"{field}.data", f"{value:,} {what} are more than {bound:,}", reason="TOO_LARGE"
-            )
+            raise too_large(f"{field}.data", f"{value:,} {what} are more than {bound:,}", bound)
     return np.frombuffer(tensor.data, _FLOAT32).reshape(rows, dimension)
 
 
@@ -81,8 +79,24 @@ class Embeddings:
         """Whether row i belongs to frame i."""
         return self.frame_count == len(self.vectors)
 
-    def to_proto(self) -> frame_pb2.Embeddings:
-        """The message that says the same; columns that say nothing are left empty."""
+    def check(self, field: str) -> None:
+        """Raise InvalidArgument naming what does not fit the vectors, below `field`."""
+        rows = len(self.vectors)
+        check_text(f"{field}.model_id", self.model_id)
+        _check_column(f"{field}.frame_indices", len(self.frame_of_row), rows)
+        _check_column(f"{field}.label_ids", len(self.label_ids), rows)
+        if rows:
+            _check_frames(f"{field}.frame_indices", self.frame_of_row)
+        for row, label_id in enumerate(self.label_ids):
+            if label_id:
+                check_text(f"{field}.label_ids[{row}]", label_id)
+
+    def to_proto(self, field: str = "embeddings") -> frame_pb2.Embeddings:
+        """The message that says the same; columns that say nothing are left empty.
+
+        Raises InvalidArgument for columns that do not fit: rows would get other frames.
+        """
+        self.check(field)
         return frame_pb2.Embeddings(
             model_id=self.model_id,
             tensor=pack(self.vectors),
@@ -93,20 +107,20 @@ class Embeddings:
     @classmethod
     def from_proto(cls, message: frame_pb2.Embeddings, field: str = "embeddings") -> Embeddings:
         """The embeddings that a message holds; InvalidArgument naming what is not right."""
-        check_text(f"{field}.model_id", message.model_id)
         vectors = unpack(message.tensor, f"{field}.tensor")
-        _check_column(f"{field}.frame_indices", len(message.frame_indices), len(vectors))
-        _check_column(f"{field}.label_ids", len(message.label_ids), len(vectors))
-        frame_of_row = np.arange(len(vectors))
-        if message.frame_indices:
-            frame_of_row = np.array(message.frame_indices, np.intp)
-            _check_frames(f"{field}.frame_indices", frame_of_row)
-        label_ids = list(message.label_ids) or [""] * len(vectors)
-        return cls(message.model_id, vectors, frame_of_row, label_ids)
+        indices, label_ids = message.frame_indices, list(message.label_ids)
+        embeddings = cls(
+            message.model_id,
+            vectors,
+            np.array(indices, np.intp) if indices else np.arange(len(vectors)),
+            label_ids or [""] * len(vectors),
+        )
+        embeddings.check(field)
+        return embeddings
 
 
 def _check_column(field: str, length: int, rows: int) -> None:
-    if length not in (0, rows):
+    if length != rows:
         raise InvalidArgument.of(field, f"has {length} entries for {rows} rows; none or all")
 
 

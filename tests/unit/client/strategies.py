@@ -67,12 +67,15 @@ sensors = st.builds(
     url=ids,
     media_type=st.sampled_from(MediaType),
     capture_time=st.none() | times,
+    width=st.integers(0, 2**32 - 1),
+    # Unknown, so that any box fits.
+    height=st.just(0),
 )
 labels = st.builds(Label, id=ids, class_name=ids, sensor_id=ids, shape=shapes)
 values = st.one_of(
     ids,
     st.booleans(),
-    st.integers(-(2**63) + 1, 2**63 - 1),
+    st.integers(-(2**63), 2**63 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
 )
 frames = st.builds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from sluice.frames import Frame
 from sluice.labels import (
     Box2D,
     Classification2D,
+    Classification3D,
     Cuboid3D,
     Label,
     Polygons2D,
@@ -21,7 +22,7 @@ from sluice.labels import (
     Shape,
     TaskType,
 )
-from sluice.limits import FRAME_BYTES_MAX, ID_BYTES_MAX, METADATA_PAIRS_MAX
+from sluice.limits import FRAME_BYTES_MAX, ID_BYTES_MAX, METADATA_PAIRS_MAX, URL_BYTES_MAX
 from sluice.sensors import MediaType, SensorData
 from sluice.v1 import frame_pb2
 from tests.unit.client.strategies import frames, times, zoned
@@ -80,6 +81,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"id": "\ud800"}, "frame.id", "UTF-8"),
     ({"device": LONG}, "frame.device", "257 bytes"),
     ({"capture_time": datetime(2026, 1, 1)}, "frame.capture_time", "2026-01-01T00:00:00"),  # noqa: DTZ001
+    (
+        {"capture_time": datetime.max.replace(tzinfo=timezone(timedelta(hours=-1)))},
+        "frame.capture_time",
+        "9999-12-31T23:59:59.999999-01:00 is not between",
+    ),
     ({"sensors": (CAMERA, CAMERA)}, "frame.sensors", "'cam' stands 2 times"),
     ({"sensors": (replace(CAMERA, url=""),)}, "frame.sensors[0].url", "empty"),
     (
@@ -87,8 +93,13 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "frame.sensors[0].capture_time",
         "no time zone",
     ),
+    ({"sensors": (replace(CAMERA, sensor_id=""),)}, "frame.sensors[0].sensor_id", "empty"),
+    ({"sensors": (replace(CAMERA, width=-1),)}, "frame.sensors[0].width", "-1 is not in 0"),
+    ({"sensors": (replace(CAMERA, height=2**32),)}, "frame.sensors[0].height", "4294967296"),
+    ({"metadata": {"k": "\ud800"}}, "frame.metadata['k']", "UTF-8"),
     ({"metadata": {"k": float("nan")}}, "frame.metadata['k']", "nan"),
     ({"metadata": {"k": 2**63}}, "frame.metadata['k']", "64 bits"),
+    ({"metadata": {"k": -(2**63) - 1}}, "frame.metadata['k']", "64 bits"),
     ({"metadata": {"k": [1]}}, "frame.metadata['k']", "list"),
     ({"metadata": {"": 1}}, "frame.metadata key", "empty"),
     (
@@ -150,6 +161,73 @@ def test_what_is_wrong_is_named_before_it_is_sent(
         Frame(**{"id": "f", **changes}).to_proto()
     assert field == refused.value.fields[0].field
     assert named in refused.value.message
+
+
+URL = "u" * (URL_BYTES_MAX + 1)
+
+OVER: list[tuple[dict[str, Any], str, int]] = [
+    ({"id": LONG}, "frame.id", ID_BYTES_MAX),
+    ({"device": "ü" * (ID_BYTES_MAX // 2 + 1)}, "frame.device", ID_BYTES_MAX),
+    ({"metadata": {LONG: 1}}, "frame.metadata key", ID_BYTES_MAX),
+    ({"metadata": {str(i): i for i in range(65)}}, "frame.metadata", METADATA_PAIRS_MAX),
+    ({"metadata": {"k": "v" * FRAME_BYTES_MAX}}, "frame", FRAME_BYTES_MAX),
+    ({"sensors": (replace(CAMERA, url=URL),)}, "frame.sensors[0].url", URL_BYTES_MAX),
+    ({"sensors": (replace(CAMERA, sensor_id=LONG),)}, "frame.sensors[0].sensor_id", ID_BYTES_MAX),
+    ({"labels": (replace(box(0, 0, 1, 1), id=LONG),)}, "frame.labels[0].id", ID_BYTES_MAX),
+    (
+        {"labels": (box(0, 0, 1, 1, LONG),)},
+        "frame.labels[0].sensor_id",
+        ID_BYTES_MAX,
+    ),
+    (shaped(Classification2D(), LONG), "frame.labels[0].class_name", ID_BYTES_MAX),
+    (
+        shaped(Classification3D(LONG)),
+        "frame.labels[0].classification_3d.coordinate_frame",
+        ID_BYTES_MAX,
+    ),
+    (
+        shaped(Cuboid3D((0, 0, 0), (1, 1, 1), QUARTER, LONG)),
+        "frame.labels[0].cuboid_3d.coordinate_frame",
+        ID_BYTES_MAX,
+    ),
+    (shaped(Semseg2D(URL)), "frame.labels[0].semseg_2d.mask_url", URL_BYTES_MAX),
+]
+
+
+@pytest.mark.parametrize(("changes", "field", "limit"), OVER)
+def test_what_is_too_large_says_the_limit(changes: dict[str, Any], field: str, limit: int) -> None:
+    """A frame over a limit is refused before it is sent, and programs can read the limit."""
+    with pytest.raises(InvalidArgument) as refused:
+        Frame(**{"id": "f", **changes}).to_proto()
+    assert ("TOO_LARGE", field) == (refused.value.reason, refused.value.fields[0].field)
+    assert {"limit": str(limit)} == refused.value.metadata
+
+
+def test_limits_may_be_reached() -> None:
+    """What is exactly as large as its limit is accepted."""
+    frame = Frame(
+        id="x" * ID_BYTES_MAX,
+        sensors=(replace(CAMERA, url="u" * URL_BYTES_MAX),),
+        metadata={str(i): (-(2**63), 2**63 - 1)[i % 2] for i in range(METADATA_PAIRS_MAX)},
+    )
+    assert frame == Frame.from_proto(frame.to_proto())
+
+
+@pytest.mark.parametrize("size_bytes", range(FRAME_BYTES_MAX - 3, FRAME_BYTES_MAX + 2))
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_accepted_can_be_read_again(size_bytes: int, named: bool) -> None:
+    """A frame near the limit that is taken is also given back, though it grew by its defaults."""
+    sensor = {"sensor_id": "s", "url": "u", "media_type": MediaType.IMAGE if named else 0}
+    received = message(metadata={"k": {"text": "v" * 65_000}}, sensors=[sensor])
+    received.metadata["k"].text += "v" * (size_bytes - received.ByteSize())
+    assert size_bytes == received.ByteSize()
+    grows_bytes = 0 if named else 2
+    if size_bytes + grows_bytes > FRAME_BYTES_MAX:
+        with pytest.raises(InvalidArgument, match="are accepted"):
+            Frame.from_proto(received)
+    else:
+        stored = Frame.from_proto(received).to_bytes()
+        assert size_bytes + grows_bytes == Frame.from_bytes(stored).to_proto().ByteSize()
 
 
 def message(**changes: Any) -> frame_pb2.Frame:

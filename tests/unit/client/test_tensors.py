@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from sluice.errors import InvalidArgument
 from sluice.hashes import frame_hashes
-from sluice.limits import BATCH_BYTES_MAX, BATCH_ROWS_MAX, DIMENSION_MAX
+from sluice.limits import BATCH_BYTES_MAX, BATCH_ROWS_MAX, DIMENSION_MAX, ID_BYTES_MAX
 from sluice.tensors import Embeddings, pack, unpack
 from sluice.v1 import frame_pb2
 
@@ -55,6 +55,26 @@ def test_a_tensor_that_is_not_right_is_refused(
     assert named in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("dimension", "rows", "rows_max", "limit"),
+    [
+        (2, BATCH_ROWS_MAX + 1, BATCH_ROWS_MAX, BATCH_ROWS_MAX),
+        (2, 4, 3, 3),
+        (DIMENSION_MAX, 257, BATCH_ROWS_MAX, BATCH_BYTES_MAX),
+    ],
+)
+def test_a_tensor_that_is_too_large_says_the_limit(
+    dimension: int, rows: int, rows_max: int, limit: int
+) -> None:
+    """Programs can read how much would have been accepted; exactly that much is."""
+    tensor = frame_pb2.Tensor(dimension=dimension, data=bytes(4 * dimension * rows))
+    with pytest.raises(InvalidArgument) as refused:
+        unpack(tensor, "t", rows_max=rows_max)
+    assert ("TOO_LARGE", {"limit": str(limit)}) == (refused.value.reason, refused.value.metadata)
+    tensor.data = tensor.data[4 * dimension :]
+    assert (rows - 1, dimension) == unpack(tensor, "t", rows_max=rows_max).shape
+
+
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=6), st.booleans())
 def test_embeddings_survive_the_wire(rows_of_frame: list[int], crops: bool) -> None:
     """Frames keep their rows and crops, and columns that say nothing are not sent."""
@@ -75,6 +95,7 @@ def test_embeddings_survive_the_wire(rows_of_frame: list[int], crops: bool) -> N
         ({"model_id": ""}, "e.model_id"),
         ({"frame_indices": [0]}, "e.frame_indices"),
         ({"label_ids": ["a"]}, "e.label_ids"),
+        ({"label_ids": ["", "l" * (ID_BYTES_MAX + 1), ""]}, "e.label_ids[1]"),
         ({"frame_indices": [1, 1, 2]}, "e.frame_indices[0]"),
         ({"frame_indices": [0, 2, 2]}, "e.frame_indices[1]"),
         ({"frame_indices": [0, 1, 0]}, "e.frame_indices[2]"),
@@ -88,6 +109,26 @@ def test_columns_that_do_not_fit_are_refused(changes: dict[str, Any], field: str
         message.MergeFrom(frame_pb2.Embeddings(**{name: value}))
     with pytest.raises(InvalidArgument) as refused:
         Embeddings.from_proto(message, "e")
+    assert field == refused.value.fields[0].field
+
+
+@pytest.mark.parametrize(
+    ("frame_of_row", "label_ids", "field"),
+    [
+        ([0, 0, 2], [""] * 3, "embeddings.frame_indices[2]"),
+        ([0, 2, 2], [""] * 3, "embeddings.frame_indices[1]"),
+        ([0, 1, 0], [""] * 3, "embeddings.frame_indices[2]"),
+        ([0, 1], [""] * 3, "embeddings.frame_indices"),
+        ([0, 1, 2], ["a"], "embeddings.label_ids"),
+    ],
+)
+def test_columns_that_do_not_fit_are_never_sent(
+    frame_of_row: list[int], label_ids: list[str], field: str
+) -> None:
+    """A row would be scored for another frame: [0, 0, 2] would travel as one row for each."""
+    embeddings = Embeddings("m", np.ones((3, 2), "f4"), np.array(frame_of_row), label_ids)
+    with pytest.raises(InvalidArgument) as refused:
+        embeddings.to_proto()
     assert field == refused.value.fields[0].field
 
 
