@@ -1,0 +1,136 @@
+"""Channels send the key with every call, and what a server raises is what the caller catches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+
+from sluice import errors
+from sluice.channel import MESSAGE_BYTES_MAX, connect, connect_sync
+
+SHAPES = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
+RAISED = errors.SequenceGap("batch.seq: 9 skips 7", metadata={"expected_seq": "7"})
+
+
+def answer(context: grpc.ServicerContext) -> bytes:
+    """What the metadata of a call asks for: as many bytes, or the key and a value of its own."""
+    asked = dict(context.invocation_metadata())
+    size_bytes = int(asked.get("size", 0))
+    said = [str(asked.get(name)) for name in ("authorization", "own")]
+    return bytes(size_bytes) or " ".join(said).encode()
+
+
+def fail_if_asked(context: grpc.ServicerContext) -> None:
+    """Abort as servers of Sluice do, where the metadata of a call asks for it."""
+    if "fail" in dict(context.invocation_metadata()):
+        context.set_trailing_metadata(((errors.DETAILS_KEY, errors.dumps(RAISED)),))
+        context.abort(RAISED.code, RAISED.message)
+
+
+def answer_once(requests: object, context: grpc.ServicerContext) -> bytes:
+    """One message, or an error in its place."""
+    fail_if_asked(context)
+    return answer(context)
+
+
+def answer_stream(requests: object, context: grpc.ServicerContext) -> Iterator[bytes]:
+    """A message, and an error in the middle of the stream or its end."""
+    yield answer(context)
+    fail_if_asked(context)
+
+
+def handler_of(shape: str) -> Any:
+    """The server's side of calls of a shape."""
+    make = getattr(grpc, f"{shape}_rpc_method_handler")
+    return make(answer_stream if shape.endswith("stream") else answer_once)
+
+
+@pytest.fixture(scope="module", params=["insecure", "secure"])
+def served(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """What `connect` needs to reach a server that speaks in bytes, with and without credentials."""
+    server = grpc.server(ThreadPoolExecutor(2))
+    handlers = {shape: handler_of(shape) for shape in SHAPES}
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("Echo", handlers)])
+    if request.param == "secure":
+        port = server.add_secure_port("127.0.0.1:0", grpc.local_server_credentials())
+        credentials = grpc.local_channel_credentials()
+    else:
+        port, credentials = server.add_insecure_port("127.0.0.1:0"), None
+    server.start()
+    yield {"target": f"127.0.0.1:{port}", "api_key": "slc_k_s", "credentials": credentials}
+    server.stop(grace=5).wait()
+
+
+def call(channel: Any, shape: str, metadata: dict[str, str]) -> Any:
+    """Start a call of a shape."""
+    request = iter([b""]) if shape.startswith("stream") else b""
+    return getattr(channel, shape)(f"/Echo/{shape}")(request, metadata=tuple(metadata.items()))
+
+
+def ask_sync(served: dict[str, Any], shape: str, **metadata: str) -> list[bytes]:
+    """The messages that a blocking channel is answered with."""
+    with connect_sync(**served) as channel:
+        reply = call(channel, shape, metadata)
+        return list(reply) if shape.endswith("stream") else [reply]
+
+
+async def ask(served: dict[str, Any], shape: str, **metadata: str) -> list[bytes]:
+    """The messages that an asyncio channel is answered with."""
+    async with connect(**served) as channel:
+        reply = call(channel, shape, metadata)
+        if shape.endswith("stream"):
+            return [message async for message in reply]
+        return [await reply]
+
+
+def ask_aio(served: dict[str, Any], shape: str, **metadata: str) -> list[bytes]:
+    """As `ask`, for tests that ask both kinds of channel."""
+    return asyncio.run(ask(served, shape, **metadata))
+
+
+BOTH = pytest.mark.parametrize("ask", [ask_sync, ask_aio])
+
+
+@BOTH
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_call_carries_the_key(ask: Any, shape: str, served: dict[str, Any]) -> None:
+    """Calls of all shapes send the key, and keep the metadata that the caller gave."""
+    assert [b"Bearer slc_k_s mine"] == ask(served, shape, own="mine")
+
+
+@BOTH
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_a_server_raises_is_caught(ask: Any, shape: str, served: dict[str, Any]) -> None:
+    """The error behind a failed call or stream is the one that was raised, with its details."""
+    with pytest.raises(grpc.RpcError) as failed:
+        ask(served, shape, fail="yes")
+    error = errors.from_rpc_error(failed.value)
+    assert isinstance(error, errors.SequenceGap)
+    assert (RAISED.message, 7) == (error.message, error.expected_seq)
+
+
+def test_blocking_calls_raise_our_errors(served: dict[str, Any]) -> None:
+    """`translate` raises the error itself, with the failed call as its cause."""
+    with connect_sync(**served) as channel, pytest.raises(errors.SequenceGap) as failed:
+        errors.translate(call, channel, "unary_unary", {"fail": "yes"})
+    assert isinstance(failed.value.__cause__, grpc.RpcError)
+
+
+@BOTH
+def test_messages_have_room_for_a_batch(ask: Any, served: dict[str, Any]) -> None:
+    """A message may be as large as servers accept, which is more than gRPC's own 4 MiB."""
+    [message] = ask(served, "unary_unary", size=str(MESSAGE_BYTES_MAX))
+    assert MESSAGE_BYTES_MAX == len(message)
+
+
+@BOTH
+def test_larger_messages_are_refused(ask: Any, served: dict[str, Any]) -> None:
+    """What is larger than that never fills the memory of a device."""
+    with pytest.raises(grpc.RpcError) as failed:
+        ask(served, "unary_unary", size=str(MESSAGE_BYTES_MAX + 1))
+    assert errors.ResourceExhausted is type(errors.from_rpc_error(failed.value))
