@@ -161,9 +161,13 @@ async def kill_while_submitting(
     until = submitting.acknowledged + moments.randint(1, ROUND_MAX)
     async with channel_to(setting.server) as channel:
         run = asyncio.create_task(submitting.run(Logger(channel), until))
-        await asyncio.wait_for(submitting.reached.wait(), PATIENCE_S)
+        reached = asyncio.create_task(submitting.reached.wait())
+        await asyncio.wait({run, reached}, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(moments.uniform(0, 0.01))
+        if run.done():
+            await run  # raises what went wrong
         assert not run.done(), "everything was submitted before the server was killed"
+        assert reached.done(), "the server answers no more"
         setting.server.kill()
         [ended] = await asyncio.gather(run, return_exceptions=True)
     gone = ended.exceptions if isinstance(ended, ExceptionGroup) else [ended]
