@@ -41,8 +41,10 @@ class CollectionClient:
     """Samples frames against the active campaigns and submits those that match.
 
     A context manager. Its `session_id` names this run: another run under the same id goes on
-    where this one ended, and counts nothing twice. Long calls say how far they are to
-    `on_progress`, else on a terminal.
+    where this one ended, and counts nothing twice. It must sample and save the same frames in the
+    same order: as many batches as are counted already are not sent.
+
+    Long calls say how far they are to `on_progress`, else on a terminal.
     """
 
     def __init__(
