@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.formats.columns import Columns
-from sluice.formats.rows import Rows, refused
+from sluice.formats.rows import Column, Rows, check_metadata, parse_times, refused
 
 try:
     import pyarrow as pa
@@ -22,111 +22,199 @@ except ImportError as error:
         "Parquet and Arrow files need pyarrow: pip install 'sluice[arrow]'"
     ) from error
 
+_DAMAGED = (pa.ArrowInvalid, OSError)
+
 
 class ArrowSource:
-    """A Parquet file, or an Arrow IPC file."""
+    """A Parquet file, or an Arrow IPC file or stream."""
 
     def __init__(self, path: Path, columns: Columns) -> None:
-        self._path = path
+        self._path, self._file = path, str(path)
         self._columns = columns
+        self._is_parquet = path.suffix.lower() == ".parquet"
         try:
-            self._parquet = _parquet(path) if path.suffix == ".parquet" else None
-            self._schema = self._parquet.schema_arrow if self._parquet else self._ipc().schema
-        except (pa.ArrowInvalid, OSError) as error:
+            opened = self._open()
+            self._schema = opened.schema_arrow if self._is_parquet else opened.schema
+            self._row_count = self._count(opened)
+        except _DAMAGED as error:
             raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error
         self._check_schema()
+        self._used = columns.used_of(self._schema.names)
 
     @property
     def row_count(self) -> int | None:
-        """How many rows there are."""
-        if self._parquet is not None:
-            return int(self._parquet.metadata.num_rows)
-        reader = self._ipc()
-        return sum(int(reader.get_batch(i).num_rows) for i in range(reader.num_record_batches))
+        """How many rows there are; an Arrow stream does not say."""
+        return self._row_count
 
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`."""
-        start, waiting = 0, []
+        start = 0
         try:
-            for batch in self._record_batches(rows):
-                waiting.append(batch)
-                while sum(b.num_rows for b in waiting) >= rows:
-                    table = pa.Table.from_batches(waiting)
-                    yield self._rows(start, table.slice(0, rows))
-                    start += rows
-                    waiting = table.slice(rows).to_batches()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InvalidArgument.of(
-                "file", f"{self._path} is damaged after row {start}: {error}"
-            ) from error
-        if any(b.num_rows for b in waiting):
-            yield self._rows(start, pa.Table.from_batches(waiting))
+            for table in self._tables(rows):
+                yield self._rows(start, table)
+                start += len(table)
+        except _DAMAGED as error:
+            problem = f"{self._path} is damaged after row {start}: {error}"
+            raise InvalidArgument.of("file", problem) from error
 
-    def _ipc(self) -> Any:
-        return pa.ipc.open_file(pa.memory_map(str(self._path)))
+    def _open(self) -> Any:
+        if self._is_parquet:
+            # Without buffering ahead: that would hold all of a file that is read to its end.
+            return pq.ParquetFile(self._path, pre_buffer=False)
+        mapped = pa.memory_map(self._file)
+        try:
+            return pa.ipc.open_file(mapped)
+        except pa.ArrowInvalid:
+            mapped.seek(0)
+            return pa.ipc.open_stream(mapped)
+
+    def _count(self, opened: Any) -> int | None:
+        if self._is_parquet:
+            return int(opened.metadata.num_rows)
+        if not isinstance(opened, pa.ipc.RecordBatchFileReader):
+            return None
+        return sum(int(opened.get_batch(i).num_rows) for i in range(opened.num_record_batches))
+
+    def _tables(self, rows: int) -> Iterator[Any]:
+        """All rows, so many at a time, however they are grouped in the file."""
+        waiting: list[Any] = []
+        for batch in self._record_batches(rows):
+            waiting.append(batch)
+            table = pa.Table.from_batches(waiting)
+            while len(table) >= rows:
+                yield table.slice(0, rows)
+                table = table.slice(rows)
+            waiting = table.to_batches()
+        if any(batch.num_rows for batch in waiting):
+            yield pa.Table.from_batches(waiting)
 
     def _record_batches(self, rows: int) -> Iterator[Any]:
-        if self._parquet is not None:
-            yield from self._parquet.iter_batches(batch_size=rows)
-            return
-        reader = self._ipc()
-        for index in range(reader.num_record_batches):
-            yield reader.get_batch(index)
+        opened = self._open()
+        if self._is_parquet:
+            yield from opened.iter_batches(batch_size=rows, columns=self._used)
+        elif isinstance(opened, pa.ipc.RecordBatchFileReader):
+            for index in range(opened.num_record_batches):
+                yield opened.get_batch(index).select(self._used)
+        else:
+            for batch in opened:
+                yield batch.select(self._used)
 
     def _check_schema(self) -> None:
-        file, columns = str(self._path), self._columns
+        columns, names = self._columns, self._schema.names
         for needed in columns.needed:
-            if needed not in self._schema.names:
-                known = ", ".join(self._schema.names)
-                raise refused(file, needed, f"is missing; the file has {known}")
-        ids = self._schema.field(columns.frame_id).type
-        if not (pa.types.is_string(ids) or pa.types.is_large_string(ids)):
-            raise refused(file, columns.frame_id, f"is {ids}, not strings")
+            if needed not in names:
+                problem = f"is missing; the file has {', '.join(names)}"
+                raise refused(self._file, needed, problem)
+        for text in (columns.frame_id, columns.image_url, columns.device):
+            if text in names and not _is_text(found := self._schema.field(text).type):
+                raise refused(self._file, text, f"is {found}, not strings")
         vectors = self._schema.field(columns.embedding).type
-        lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-        if not any(is_list(vectors) for is_list in lists) or not pa.types.is_floating(
-            vectors.value_type
-        ):
-            raise refused(file, columns.embedding, f"is {vectors}, not lists of floats")
+        if not _is_vector(vectors):
+            raise refused(self._file, columns.embedding, f"is {vectors}, not lists of floats")
+        if columns.date_captured in names:
+            self._check_time(self._schema.field(columns.date_captured).type)
+        metadata = columns.metadata_of(names)
+        check_metadata(self._file, metadata)
+        for name in metadata:
+            if not _is_metadata(found := self._schema.field(name).type):
+                problem = f"is {found}; metadata are strings, numbers, booleans or times"
+                raise refused(self._file, name, f"{problem} (choose columns by --metadata)")
+
+    def _check_time(self, found: Any) -> None:
+        column = self._columns.date_captured
+        if pa.types.is_timestamp(found) and found.tz is None:
+            raise refused(self._file, column, f"is {found}, without a time zone")
+        if not pa.types.is_timestamp(found) and not _is_text(found):
+            raise refused(self._file, column, f"is {found}, not times or strings")
 
     def _rows(self, start: int, table: Any) -> Rows:
         columns = self._columns
         ids = table.column(columns.frame_id)
         if ids.null_count:
-            nulls = np.flatnonzero(ids.is_null().to_numpy()) + start
-            raise refused(str(self._path), columns.frame_id, "is null", nulls.tolist())
+            raise refused(self._file, columns.frame_id, "is null", _null_rows(ids, start))
+        embeddings = self._embeddings(start, _combined(table.column(columns.embedding)))
         others = {
-            name: table.column(name).to_pylist()
-            for name in table.column_names
-            if name not in columns.needed
+            name: self._column(start, name, table.column(name))
+            for name in self._used
+            if name not in columns.needed[:2]
         }
-        embeddings = self._embeddings(start, table.column(columns.embedding).combine_chunks())
-        rows = Rows(str(self._path), start, columns, ids.to_pylist(), embeddings, others)
+        rows = Rows(self._file, start, columns, ids.to_pylist(), embeddings, others)
         rows.check()
         return rows
 
+    def _column(self, start: int, name: str, column: Any) -> Column:
+        if pa.types.is_timestamp(column.type):
+            # Python's times have no nanoseconds.
+            return _Values(column.cast(pa.timestamp("us", column.type.tz), safe=False))
+        if name == self._columns.date_captured:
+            return parse_times(self._file, name, start, column.to_pylist())
+        return _Values(column)
+
     def _embeddings(self, start: int, column: Any) -> NDArray[np.float32]:
-        file, name = str(self._path), self._columns.embedding
+        file, name = self._file, self._columns.embedding
         if column.null_count:
-            nulls = np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)) + start
-            raise refused(file, name, "is null", nulls.tolist())
-        values = column.flatten()
-        if values.null_count:
-            raise refused(file, name, f"holds nulls, after row {start}")
-        lengths = self._lengths(column)
+            raise refused(file, name, "is null", _null_rows(column, start))
+        lengths = _lengths(column)
+        if not lengths[0]:
+            raise refused(file, name, "has no numbers", [start])
         ragged = np.flatnonzero(lengths != lengths[0])
         if ragged.size:
             problem = f"has not the {lengths[0]} numbers of row {start}"
             raise refused(file, name, problem, (ragged + start).tolist())
+        values = column.flatten()
+        if values.null_count:
+            nulls = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)) // lengths[0]
+            raise refused(file, name, "holds nulls", (np.unique(nulls) + start).tolist())
         flat = values.to_numpy(zero_copy_only=False)
         return np.asarray(flat.reshape(len(column), -1), np.float32)
 
-    def _lengths(self, column: Any) -> NDArray[np.int64]:
-        if pa.types.is_fixed_size_list(column.type):
-            return np.full(len(column), column.type.list_size)
-        return np.asarray(np.diff(column.offsets.to_numpy()), np.int64)
+
+class _Values:
+    """The values of a column, made into Python's when they are asked for."""
+
+    def __init__(self, column: Any) -> None:
+        self._column = column
+
+    def __getitem__(self, index: int) -> Any:
+        return self._column[index].as_py()
 
 
-def _parquet(path: Path) -> Any:
-    # Without buffering ahead: that would hold all of a file that is read from end to end.
-    return pq.ParquetFile(path, pre_buffer=False)
+def _combined(column: Any) -> Any:
+    """A column as one array."""
+    chunks = column.chunks
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+
+
+def _lengths(column: Any) -> NDArray[np.int64]:
+    if pa.types.is_fixed_size_list(column.type):
+        return np.full(len(column), column.type.list_size)
+    return np.asarray(np.diff(column.offsets.to_numpy()), np.int64)
+
+
+def _null_rows(column: Any, start: int) -> list[int]:
+    nulls = column.is_null()
+    flags = nulls.to_numpy() if isinstance(nulls, pa.ChunkedArray) else nulls.to_numpy(False)
+    return [start + int(row) for row in np.flatnonzero(flags)]
+
+
+def _is_text(found: Any) -> bool:
+    return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
+
+
+def _is_vector(found: Any) -> bool:
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_list(found) for is_list in lists) and pa.types.is_floating(found.value_type)
+
+
+def _is_metadata(found: Any) -> bool:
+    if pa.types.is_dictionary(found):
+        return _is_metadata(found.value_type)
+    kinds = (
+        pa.types.is_boolean,
+        pa.types.is_date,
+        pa.types.is_floating,
+        pa.types.is_integer,
+        pa.types.is_null,
+        pa.types.is_timestamp,
+    )
+    return _is_text(found) or any(is_kind(found) for is_kind in kinds)

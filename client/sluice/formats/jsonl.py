@@ -6,20 +6,21 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.errors import InvalidArgument
 from sluice.formats.columns import Columns
-from sluice.formats.rows import Rows, refused
+from sluice.formats.rows import Column, Rows, parse_times, refused
 
 
 class JsonlSource:
     """A file with one JSON object a line; empty lines are passed over."""
 
     def __init__(self, path: Path, columns: Columns) -> None:
-        self._path, self._columns = path, columns
+        self._path, self._file, self._columns = path, str(path), columns
 
     @property
     def row_count(self) -> int | None:
@@ -29,50 +30,73 @@ class JsonlSource:
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`."""
         start = 0
-        with self._path.open(encoding="utf-8") as file:
-            while objects := list(islice(self._objects(file, start), rows)):
-                yield self._rows(start, objects)
-                start += len(objects)
+        with self._path.open("rb") as file:
+            objects = self._objects(file)
+            while batch := list(islice(objects, rows)):
+                yield self._rows(start, batch)
+                start += len(batch)
 
-    def _objects(self, file: TextIO, start: int) -> Iterator[dict[str, Any]]:
-        row = start
-        while line := file.readline():
+    def _objects(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
+        row = 0
+        for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
                 found = json.loads(line)
             except ValueError as error:
-                raise refused(str(self._path), "", f"is no JSON: {error}", [row]) from error
-            for needed in self._columns.needed:
-                if not isinstance(found, dict) or found.get(needed) is None:
-                    raise refused(str(self._path), needed, "is missing", [row])
+                problem = f"{self._path} line {number} is no JSON: {error}"
+                raise InvalidArgument.of("file", problem) from error
+            if not isinstance(found, dict):
+                raise InvalidArgument.of("file", f"{self._path} line {number} is no JSON object")
+            for needed in self._columns.needed[:2]:
+                if found.get(needed) is None:
+                    raise refused(self._file, needed, "is missing", [row])
             yield found
             row += 1
 
     def _rows(self, start: int, objects: list[dict[str, Any]]) -> Rows:
         columns = self._columns
-        names = {name for found in objects for name in found} - {*columns.needed}
-        ids = [found[columns.frame_id] for found in objects]
-        wrong = [start + i for i, frame_id in enumerate(ids) if not isinstance(frame_id, str)]
-        if wrong:
-            raise refused(str(self._path), columns.frame_id, "is no string", wrong)
-        others = {name: [found.get(name) for found in objects] for name in names}
+        ids = self._texts(start, columns.frame_id, objects)
+        names = columns.used_of(dict.fromkeys(name for found in objects for name in found))
+        others: dict[str, Column] = {
+            name: [found.get(name) for found in objects]
+            for name in names
+            if name not in columns.needed[:2]
+        }
+        for name in {columns.image_url, columns.device} & others.keys():
+            self._texts(start, name, objects)
+        if columns.date_captured in others:
+            times = [found.get(columns.date_captured) for found in objects]
+            others[columns.date_captured] = parse_times(
+                self._file, columns.date_captured, start, times
+            )
         embeddings = self._embeddings(start, [found[columns.embedding] for found in objects])
-        rows = Rows(str(self._path), start, columns, ids, embeddings, others)
+        rows = Rows(self._file, start, columns, ids, embeddings, others)
         rows.check()
         return rows
 
+    def _texts(self, start: int, name: str, objects: list[dict[str, Any]]) -> list[str]:
+        values = [found.get(name) for found in objects]
+        wrong = [start + i for i, v in enumerate(values) if not isinstance(v, str | None)]
+        if wrong:
+            raise refused(self._file, name, "is no string", wrong)
+        return [value or "" for value in values]
+
     def _embeddings(self, start: int, vectors: list[Any]) -> NDArray[np.float32]:
-        file, name = str(self._path), self._columns.embedding
+        file, name = self._file, self._columns.embedding
         wrong = [start + i for i, v in enumerate(vectors) if not isinstance(v, list) or not v]
         if wrong:
             raise refused(file, name, "is no list of numbers", wrong)
-        ragged = [start + i for i, v in enumerate(vectors) if len(v) != len(vectors[0])]
+        length = len(vectors[0])
+        ragged = [start + i for i, v in enumerate(vectors) if len(v) != length]
         if ragged:
-            raise refused(
-                file, name, f"has not the {len(vectors[0])} numbers of row {start}", ragged
-            )
-        try:
-            return np.array(vectors, np.float32)
-        except (TypeError, ValueError) as error:
-            raise refused(file, name, f"is no list of numbers, after row {start}") from error
+            raise refused(file, name, f"has not the {length} numbers of row {start}", ragged)
+        found = np.array(vectors)
+        if found.ndim != 2 or found.dtype.kind not in "fiu":
+            wrong = [start + i for i, v in enumerate(vectors) if not all(map(_is_number, v))]
+            raise refused(file, name, "holds what is no number", wrong)
+        return found.astype(np.float32)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,61 +1,135 @@
-"""numpy's npz files: one array for each column."""
+"""numpy's npz files: one array for each column, read by rows."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import IO, Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.formats.columns import Columns
-from sluice.formats.rows import Rows, refused
+from sluice.formats.rows import Column, Rows, check_metadata, parse_times, refused
+
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+_METADATA_KINDS = "Ufiub"
+_DAMAGED = (OSError, ValueError, EOFError, BadZipFile, zlib.error)
+
+
+class _Array:
+    """One array of the file."""
+
+    def __init__(self, archive: ZipFile, member: str) -> None:
+        self._member = member
+        with archive.open(member) as file:
+            self.shape, self._fortran, self.dtype = _header(file)
+
+    @property
+    def described(self) -> str:
+        """What it is, for people."""
+        return f"{self.dtype} of shape {self.shape}"
+
+    def parts(self, archive: ZipFile, stack: ExitStack, rows: int) -> Iterator[NDArray[Any]]:
+        """Its rows, so many at a time."""
+        file = stack.enter_context(archive.open(self._member))
+        if self._fortran:  # its rows do not lie together: it is held whole
+            whole = npy.read_array(file, allow_pickle=False)
+            yield from (whole[start : start + rows] for start in range(0, len(whole), rows))
+            return
+        _header(file)
+        row_bytes = self.dtype.itemsize * int(np.prod(self.shape[1:]))
+        for start in range(0, self.shape[0], rows):
+            count = min(rows, self.shape[0] - start)
+            content = file.read(count * row_bytes)
+            if len(content) < count * row_bytes:
+                raise EOFError(f"{self._member} ends early")
+            yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
 
 
 class NpzSource:
     """An npz file, without pickled objects."""
 
     def __init__(self, path: Path, columns: Columns) -> None:
-        self._file, self._columns = str(path), columns
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as loaded:
-                self._arrays = {name: loaded[name] for name in loaded.files}
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
-            raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error
-        for needed in columns.needed:
-            if needed not in self._arrays:
-                known = ", ".join(self._arrays)
-                raise refused(self._file, needed, f"is missing; the file has {known}")
-        vectors, ids = self._arrays[columns.embedding], self._arrays[columns.frame_id]
-        if vectors.ndim != 2 or vectors.dtype.kind != "f":
-            problem = (
-                f"is {vectors.dtype} of shape {vectors.shape}, not floats of (rows, dimension)"
-            )
-            raise refused(self._file, columns.embedding, problem)
-        if ids.ndim != 1 or ids.dtype.kind != "U":
-            raise refused(self._file, columns.frame_id, f"is {ids.dtype}, not strings")
-        for name, array in self._arrays.items():
-            if len(array) != len(vectors):
-                raise refused(self._file, name, f"has {len(array)} rows, not {len(vectors)}")
+        self._path, self._file, self._columns = path, str(path), columns
+        with self._opened() as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            self._check_names(list(members))
+            used = columns.used_of(members)
+            self._arrays = {name: _Array(archive, members[name]) for name in used}
+        self._check()
 
     @property
     def row_count(self) -> int | None:
         """How many rows there are."""
-        return len(self._arrays[self._columns.embedding])
+        return int(self._arrays[self._columns.embedding].shape[0])
 
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`."""
+        start = 0
+        with self._opened() as archive, ExitStack() as stack:
+            parts = [array.parts(archive, stack, rows) for array in self._arrays.values()]
+            for batch in zip(*parts):
+                yield self._rows(start, dict(zip(self._arrays, batch)))
+                start += rows
+
+    @contextmanager
+    def _opened(self) -> Iterator[ZipFile]:
+        try:
+            with ZipFile(self._path) as archive:
+                yield archive
+        except InvalidArgument:
+            raise
+        except _DAMAGED as error:
+            raise InvalidArgument.of("file", f"{self._path} cannot be read: {error}") from error
+
+    def _rows(self, start: int, batch: dict[str, NDArray[Any]]) -> Rows:
         columns = self._columns
-        for start in range(0, self.row_count or 0, rows):
-            part = {name: array[start : start + rows] for name, array in self._arrays.items()}
-            batch = Rows(
-                self._file,
-                start,
-                columns,
-                part[columns.frame_id].tolist(),
-                part[columns.embedding].astype(np.float32),
-                {n: a.tolist() for n, a in part.items() if n not in columns.needed},
-            )
-            batch.check()
-            yield batch
+        embeddings = np.asarray(batch.pop(columns.embedding), np.float32)
+        ids = batch.pop(columns.frame_id).tolist()
+        others: dict[str, Column] = {**batch}
+        if (times := batch.get(columns.date_captured)) is not None:
+            found = parse_times(self._file, columns.date_captured, start, times.tolist())
+            others[columns.date_captured] = found
+        rows = Rows(self._file, start, columns, ids, embeddings, others)
+        rows.check()
+        return rows
+
+    def _check_names(self, names: list[str]) -> None:
+        for needed in self._columns.needed:
+            if needed not in names:
+                problem = f"is missing; the file has {', '.join(names)}"
+                raise refused(self._file, needed, problem)
+        check_metadata(self._file, self._columns.metadata_of(names))
+
+    def _check(self) -> None:
+        columns, arrays = self._columns, self._arrays
+        vectors = arrays[columns.embedding]
+        if len(vectors.shape) != 2 or vectors.dtype.kind != "f":
+            problem = f"is {vectors.described}, not floats of (rows, dimension)"
+            raise refused(self._file, columns.embedding, problem)
+        for name, array in arrays.items():
+            if array.shape[:1] != vectors.shape[:1]:
+                count = array.shape[0] if array.shape else "no"
+                raise refused(self._file, name, f"has {count} rows, not {vectors.shape[0]}")
+        texts = {columns.frame_id, columns.image_url, columns.date_captured, columns.device}
+        for name in arrays.keys() - {columns.embedding}:
+            kinds = "U" if name in texts else _METADATA_KINDS
+            if len(arrays[name].shape) != 1 or arrays[name].dtype.kind not in kinds:
+                wanted = "strings" if kinds == "U" else "strings, numbers or booleans"
+                raise refused(self._file, name, f"is {arrays[name].described}, not {wanted}")
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"npy version {version} is not known")
+    shape, fortran, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects")
+    return shape, fortran and len(shape) > 1, dtype

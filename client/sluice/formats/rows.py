@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,41 +14,49 @@ from numpy.typing import NDArray
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.formats.columns import Columns
 from sluice.frames import Frame
+from sluice.limits import METADATA_PAIRS_MAX
+from sluice.scoring import normalise
 from sluice.sensors import SensorData
 
 IMAGE_SENSOR = "image"
 _ROWS_NAMED_MAX = 10
 
 
+class Column(Protocol):
+    """The values of one column, asked for one by one: only frames that match need theirs."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows from `start` on: ids, embeddings `(rows, dimension) float32`, and all other columns."""
+    """Rows from `start` on: ids, embeddings `(rows, dimension) float32`, and all other columns.
+
+    Row numbers begin with 0.
+    """
 
     file: str
     start: int
     columns: Columns
     ids: Sequence[str]
     embeddings: NDArray[np.float32]
-    others: Mapping[str, Sequence[Any]]
+    others: Mapping[str, Column]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def frame(self, index: int) -> Frame:
         """The frame of one row; InvalidArgument naming file, row and what is wrong."""
-        values = {name: column[index] for name, column in self.others.items()}
+        values = {name: _plain(column[index]) for name, column in self.others.items()}
         columns, where = self.columns, f"{self.file} row {self.start + index}"
         image_url, device = values.get(columns.image_url), values.get(columns.device)
+        captured = values.get(columns.date_captured)
         frame = Frame(
             id=self.ids[index],
-            capture_time=_time(where, columns.date_captured, values.get(columns.date_captured)),
+            capture_time=captured if isinstance(captured, datetime) else None,
             device=str(device or ""),
             sensors=(SensorData(sensor_id=IMAGE_SENSOR, url=str(image_url)),) if image_url else (),
-            metadata={
-                name: value
-                for name, value in values.items()
-                if name not in columns.known and not _missing(value)
-            },
+            metadata=_metadata({name: values.get(name) for name in columns.metadata_of(values)}),
         )
         frame.check(where)
         return frame
@@ -65,14 +73,57 @@ class Rows:
                 problem = f"{frame_id!r} stands twice"
                 raise refused(self.file, self.columns.frame_id, problem, rows)
 
+    def unit(self, dimension: int) -> NDArray[np.float32]:
+        """The embeddings, normalised.
 
-def refused(file: str, column: str, problem: str, rows: Sequence[int] = ()) -> InvalidArgument:
+        InvalidArgument naming rows of another dimension, or with NaN, infinity or only zeros.
+        """
+        file, column = self.file, self.columns.embedding
+        if (found := self.embeddings.shape[1]) != dimension:
+            problem = f"has {found} numbers, not the {dimension} of row 0"
+            raise refused(file, column, problem, [self.start])
+        try:
+            return normalise(self.embeddings)
+        except InvalidArgument:
+            finite = np.isfinite(self.embeddings).all(axis=1)
+            bad = np.flatnonzero(~(finite & self.embeddings.any(axis=1))) + self.start
+            problem = "holds NaN, infinity or only zeros"
+            raise refused(file, column, problem, bad.tolist(), reason="INVALID_VECTOR") from None
+
+
+def parse_times(
+    file: str, column: str, start: int, values: Sequence[object]
+) -> list[datetime | None]:
+    """The times that ISO 8601 texts say; all of them now, so that a bad one costs nothing.
+
+    InvalidArgument naming the rows with another thing, or a time without a zone.
+    """
+    found = [_time(file, column, start + index, value) for index, value in enumerate(values)]
+    naive = [start + i for i, time in enumerate(found) if time is not None and not time.tzinfo]
+    if naive:
+        raise refused(file, column, "has no time zone", naive)
+    return found
+
+
+def check_metadata(file: str, names: Sequence[str]) -> None:
+    """Refuse more columns of metadata than a frame may have."""
+    if len(names) > METADATA_PAIRS_MAX:
+        problem = f"is one of {len(names)} of metadata; at most {METADATA_PAIRS_MAX} can be kept"
+        raise refused(file, names[-1], problem)
+
+
+def refused(
+    file: str, column: str, problem: str, rows: Sequence[int] = (), *, reason: str | None = None
+) -> InvalidArgument:
     """The error of a file: which column, what is wrong, in which rows."""
-    named = ", ".join(map(str, rows[:_ROWS_NAMED_MAX])) + (", …" if len(rows) > 10 else "")
-    where = f" in {len(rows)} rows: {named}" if rows else ""
+    more = ", …" if len(rows) > _ROWS_NAMED_MAX else ""
+    named = ", ".join(map(str, rows[:_ROWS_NAMED_MAX])) + more
+    where = f" in {len(rows)} rows: {named}" if len(rows) > 1 else f" in row {named}"
+    said = problem + (where if rows else "")
     return InvalidArgument(
-        f"{file}: column {column!r} {problem}{where}",
-        fields=[FieldViolation(column, problem + where)],
+        f"{file}: column {column!r} {said}",
+        reason=reason,
+        fields=[FieldViolation(column, said)],
         metadata={"file": file, "column": column, "rows": named},
     )
 
@@ -81,12 +132,25 @@ def _missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _time(where: str, column: str, value: object) -> datetime | None:
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is there of some values, as frames have it: times and dates as text."""
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in values.items()
+        if not _missing(value)
+    }
+
+
+def _time(file: str, column: str, row: int, value: object) -> datetime | None:
     if _missing(value) or value == "":
         return None
-    if isinstance(value, datetime):
-        return value
-    try:
-        return datetime.fromisoformat(str(value))
-    except ValueError:
-        raise InvalidArgument.of(f"{where}, {column}", f"{value!r} is no ISO 8601 time") from None
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    raise refused(file, column, f"{value!r} is no ISO 8601 time", [row])

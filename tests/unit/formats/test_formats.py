@@ -130,12 +130,12 @@ WRONG: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
     *((w, changed(embedding=None), "embedding", "is missing") for w in WRITERS),
     *((w, changed(frame_id=None), "frame_id", "is missing") for w in WRITERS),
     *((w, changed(frame_id=[*IDS[:9], "f8"]), "frame_id", "'f8' stands twice") for w in WRITERS),
-    *((w, changed(frame_id=[*IDS[:9], ""]), "frame_id", "rows: 9") for w in WRITERS),
-    (write_parquet, changed(embedding=RAGGED), "embedding", "rows: 7"),
-    (write_arrow, changed(embedding=RAGGED), "embedding", "rows: 7"),
-    (write_jsonl, changed(embedding=RAGGED), "embedding", "rows: 7"),
-    (write_parquet, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "rows: 0"),
-    (write_jsonl, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "rows: 0"),
+    *((w, changed(frame_id=[*IDS[:9], ""]), "frame_id", "in row 9") for w in WRITERS),
+    (write_parquet, changed(embedding=RAGGED), "embedding", "in row 7"),
+    (write_arrow, changed(embedding=RAGGED), "embedding", "in row 7"),
+    (write_jsonl, changed(embedding=RAGGED), "embedding", "in row 7"),
+    (write_parquet, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
+    (write_jsonl, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
     (write_parquet, changed(embedding=[1.0] * 10), "embedding", "not lists of floats"),
     (write_jsonl, changed(embedding=[1.0] * 10), "embedding", "no list of numbers"),
     (write_npz, changed(embedding=[1.0] * 10), "embedding", "(10,)"),
@@ -143,6 +143,12 @@ WRONG: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
     (write_jsonl, changed(frame_id=list(range(10))), "frame_id", "no string"),
     (write_npz, changed(frame_id=list(range(10))), "frame_id", "int64"),
     (write_npz, changed(speed=[1.0]), "speed", "has 1 rows, not 10"),
+    *((w, changed(image_url=[7] * 10), "image_url", "string") for w in WRITERS),
+    (write_parquet, changed(embedding=[[1.0, None]] * 10), "embedding", "holds nulls in 10 rows"),
+    (write_jsonl, changed(embedding=[[1.0, "2"]] * 10), "embedding", "is no number in 10 rows"),
+    (write_parquet, changed(embedding=[[]] * 10), "embedding", "lists of floats"),
+    (write_parquet, changed(frame_id=[None, *IDS[1:]]), "frame_id", "is null in row 0"),
+    (write_parquet, changed(date_captured=[7] * 10), "date_captured", "not times or strings"),
 ]
 
 
@@ -172,12 +178,108 @@ def test_a_truncated_file(tmp_path: Path, write: Callable[[Path, Table], Path]) 
         read(path, 100)
 
 
-def test_a_naive_time_is_refused(tmp_path: Path) -> None:
-    """A time without a zone is refused with its row."""
-    path = write_jsonl(tmp_path / "file", changed(date_captured=["2026-01-01T00:00:00"] * 10))
-    [rows] = read(path, 100)
-    with pytest.raises(InvalidArgument, match=r"row 3.*no time zone"):
-        rows.frame(3)
+NAIVE = ["2026-01-01T12:00:00Z"] * 3 + ["2026-01-01T12:00:00"] * 7
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_naive_time_is_refused(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """A time without a zone is refused with its rows, before any of them is used."""
+    path = write(tmp_path / "file", changed(date_captured=NAIVE))
+    with pytest.raises(InvalidArgument, match=r"'date_captured' has no time zone in 7 rows: 3, 4"):
+        read(path, 100)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_time_that_is_none(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """Text that is no time is refused with its row."""
+    path = write(tmp_path / "file", changed(date_captured=[*NAIVE[:2], "noon", *NAIVE[:7]]))
+    with pytest.raises(InvalidArgument, match=r"'noon' is no ISO 8601 time in row 2"):
+        read(path, 100)
+
+
+def test_naive_times_of_arrow(tmp_path: Path) -> None:
+    """A column of times without a zone is refused before a row is read."""
+    times = pa.array([NOON.replace(tzinfo=None)] * 10, pa.timestamp("us"))
+    pq.write_table(pa.table(table() | {"date_captured": times}), tmp_path / "f.parquet")
+    with pytest.raises(InvalidArgument, match="without a time zone"):
+        open_source(tmp_path / "f.parquet", Columns())
+
+
+def test_nanoseconds_and_dates_of_arrow(tmp_path: Path) -> None:
+    """Nanoseconds are cut off; times and dates that are metadata are kept as text."""
+    times = pa.array([1_767_268_800_000_000_001] * 10, pa.timestamp("ns", "UTC"))
+    extra = {"date_captured": times, "day": pa.array([NOON.date()] * 10), "until": times}
+    pq.write_table(pa.table(table() | extra), tmp_path / "f.parquet")
+    [batch] = read(tmp_path / "f.parquet", 100)
+    frame = batch.frame(0)
+    assert NOON == frame.capture_time
+    kept = {"speed": 0.0, "day": "2026-01-01", "until": "2026-01-01T12:00:00+00:00"}
+    assert kept == frame.metadata
+
+
+def test_arrow_streams(tmp_path: Path) -> None:
+    """An Arrow stream is read too; it does not say how many rows it has."""
+    found = pa.table(table())
+    with pa.ipc.new_stream(str(tmp_path / "f.arrow"), found.schema) as file:
+        file.write_table(found, max_chunksize=3)
+    source = open_source(tmp_path / "f.arrow", Columns())
+    assert source.row_count is None
+    assert IDS == [frame_id for batch in source.batches(4) for frame_id in batch.ids]
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npz_is_read_by_rows(tmp_path: Path, compress: bool, order: Any) -> None:
+    """Arrays come batch by batch whatever their order in memory, compressed or not."""
+    save = np.savez_compressed if compress else np.savez
+    arrays: dict[str, Any] = {"embedding": np.array(VECTORS, np.float64, order=order)}
+    save(tmp_path / "f.npz", frame_id=np.array(IDS), **arrays)
+    batches = read(tmp_path / "f.npz", 4)
+    assert [4, 4, 2] == list(map(len, batches))
+    np.testing.assert_array_equal(VECTORS, np.concatenate([b.embeddings for b in batches]))
+
+
+def test_metadata_is_chosen(tmp_path: Path) -> None:
+    """Only the columns that are named become metadata; one that is not there is named."""
+    path = write_parquet(tmp_path / "f", table() | {"weights": [[1.0]] * 10})
+    with pytest.raises(InvalidArgument, match=r"'weights' is list.*--metadata"):
+        open_source(path, Columns())
+    [batch] = read(path, 100, Columns.of([], ["speed"]))
+    assert {"speed": 3.0} == batch.frame(3).metadata
+    with pytest.raises(InvalidArgument, match="'height' is missing"):
+        open_source(path, Columns.of([], ["height"]))
+
+
+@pytest.mark.parametrize("write", [write_parquet, write_npz])
+def test_too_much_metadata(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """More columns than a frame may keep are refused before a row is read."""
+    many = {f"column{index}": [1] * 10 for index in range(64)}
+    with pytest.raises(InvalidArgument, match=r"one of 65 of metadata; at most 64"):
+        open_source(write(tmp_path / "f", table() | many), Columns())
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_vectors_that_are_none(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """NaN, infinity and zeros are named by row, as is another dimension than the file's."""
+    vectors = VECTORS.tolist()
+    vectors[0] = [1.0, 1.0, 1.0]
+    vectors[5], vectors[6], vectors[9] = [0.0] * 3, [float("nan")] * 3, [float("inf"), 1.0, 1.0]
+    batches = read(write(tmp_path / "f", changed(embedding=vectors)), 4)
+    with pytest.raises(InvalidArgument, match=r"'embedding' holds NaN.* in 2 rows: 5, 6"):
+        batches[1].unit(3)
+    with pytest.raises(InvalidArgument, match=r"in row 9"):
+        batches[2].unit(3)
+    with pytest.raises(InvalidArgument, match=r"has 3 numbers, not the 4 of row 0"):
+        batches[0].unit(4)
+
+
+def test_text_that_is_none(tmp_path: Path) -> None:
+    """A line that is no UTF-8, no JSON or no object is named by its number."""
+    path = tmp_path / "f.jsonl"
+    for line in (b"\xff\xfe", b"{", b"[1]"):
+        path.write_bytes(b'{"frame_id": "a", "embedding": [1, 2]}\n' + line)
+        with pytest.raises(InvalidArgument, match="line 2"):
+            read(path)
 
 
 @pytest.mark.parametrize(
