@@ -16,7 +16,7 @@ IDLE_S = 1.0
 """How long to sleep when nothing waits: another process may have filled an outbox."""
 
 BACKOFF_S = 5.0
-"""How long to sleep after a failure, of the vector store for example."""
+"""How long a project waits after a failure, of the vector store for example."""
 
 log = structlog.get_logger()
 
@@ -28,6 +28,7 @@ class Background:
         self._ledger = ledger
         self._projector = projector
         self._woken = asyncio.Event()
+        self._waits_until: dict[str, float] = {}
 
     def wake(self) -> None:
         """Say that an outbox has something."""
@@ -47,19 +48,24 @@ class Background:
     async def _run(self) -> None:
         while True:
             self._woken.clear()
-            try:
-                busy = await self._round()
-            except Exception:
-                log.exception("projector.failed")
-                await asyncio.sleep(BACKOFF_S)
-                continue
-            if not busy:
+            if not await self._round():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), IDLE_S)
 
     async def _round(self) -> bool:
-        """One page of each project, so that a busy one does not starve the others."""
+        """One page of each project: neither a busy nor a failing one holds up the others."""
         decided = 0
         for project in await projects_with_sessions(self._ledger):
-            decided += await self._projector.step(project)
+            decided += await self._step(project)
         return decided > 0
+
+    async def _step(self, project: str) -> int:
+        now = asyncio.get_running_loop().time()
+        if now < self._waits_until.get(project, now):
+            return 0
+        try:
+            return await self._projector.step(project)
+        except Exception:
+            log.exception("projector.failed", project=project)
+            self._waits_until[project] = now + BACKOFF_S
+            return 0
