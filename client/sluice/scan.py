@@ -58,9 +58,10 @@ class Resumption:
     file_bytes: int
 
     @classmethod
-    def new(cls, path: Path, dimension: int) -> Self:
-        """A scan that begins."""
-        return cls(str(uuid4()), batch_rows(dimension), path.stat().st_size)
+    def new(cls, path: Path, dimension: int, rows_max: int = BATCH_ROWS_MAX) -> Self:
+        """A scan that begins, of batches with at most so many rows."""
+        rows = min(rows_max, batch_rows(dimension))
+        return cls(str(uuid4()), rows, path.stat().st_size)
 
     @classmethod
     def load(cls, state: Path, path: Path) -> Self:

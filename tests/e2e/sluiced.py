@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 STOP_TIMEOUT_S = 20
@@ -72,16 +71,6 @@ class Sluiced:
     def stop(self) -> None:
         """End it as an operator would."""
         self._end(signal.SIGTERM)
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """It answers nobody for as long as this is entered."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:

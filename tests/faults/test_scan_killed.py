@@ -40,7 +40,8 @@ def start_scan(server: Sluiced, corpus: Path, *options: str) -> subprocess.Popen
         "SLUICE_API_KEY": server.admin_key,
         "SLUICE_CACHE_DIR": str(corpus.parent / "models"),
     }
-    arguments = ["scan", str(corpus), "-p", "p", "--model-id", MODEL, "--json", *options]
+    arguments = ["scan", str(corpus), "-p", "p", "--model-id", MODEL, "--json"]
+    arguments += ["--batch-rows=256", *options]
     return subprocess.Popen(
         [*COMMAND, *arguments], env=os.environ | environment, stderr=subprocess.PIPE, text=True
     )

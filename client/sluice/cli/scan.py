@@ -36,6 +36,7 @@ from sluice.cli.context import (
     show_one,
 )
 from sluice.formats import Columns, Source, open_source
+from sluice.limits import BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
 from sluice.scan import Progress, Resumption, Scan, dimension_of, ensure_background
 
@@ -92,6 +93,9 @@ def scan(
     state: Annotated[
         Path | None, typer.Option(help="Where to keep what --resume needs; default FILE.scan.")
     ] = None,
+    rows: Annotated[
+        int, typer.Option("--batch-rows", min=1, max=BATCH_ROWS_MAX, help="Rows sent at a time.")
+    ] = BATCH_ROWS_MAX,
     json: Json = False,
 ) -> None:
     """Score every row of a file, count all, and collect what matches.
@@ -107,7 +111,7 @@ def scan(
         if resume:
             resumption = Resumption.load(kept, file)
         else:
-            resumption = Resumption.new(file, dimension_of(source))
+            resumption = Resumption.new(file, dimension_of(source), rows)
         job = Scan(client.channel, name, model_id, ModelStore())
         try:
             with _bars(source, quiet=json) as update:
