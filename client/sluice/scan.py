@@ -75,8 +75,10 @@ class Resumption:
         return found
 
     def save(self, state: Path) -> None:
-        """Keep it."""
-        state.write_text(json.dumps(asdict(self)))
+        """Keep it: all of it is there, or nothing."""
+        unfinished = state.with_name(state.name + ".new")
+        unfinished.write_text(json.dumps(asdict(self)))
+        unfinished.replace(state)
 
 
 def batch_rows(dimension: int) -> int:
