@@ -17,7 +17,7 @@ from tests.e2e.sluiced import Sluiced
 from tests.e2e.team import DIMENSION, MODEL, Team
 
 ROWS, EVERY, KILLS = 120_000, 600, 10
-COMMAND = [sys.executable, "-c", "from sluice.cli.app import main; main()"]
+COMMAND = [sys.executable, "-c", "from sluice.cli import main; main()"]
 
 
 @pytest.fixture

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sluice import __version__
-from sluice.cli import campaigns, issues, projects, samples, scan
-from sluice.cli.context import Connection, complaints
+from sluice.cli import campaigns, datasets, issues, projects, samples, scan
+from sluice.cli.context import Connection
+from sluice.cli.exits import MEANINGS, Exit
+from sluice.cli.output import complaints
 from sluice.client import DEFAULT_TARGET
 
 app = typer.Typer(
-    help="Find the few frames worth labelling.",
+    name="sluice",
+    epilog=f"Exit codes: {'; '.join(f'{code:d} {said}' for code, said in MEANINGS.items())}.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 app.add_typer(projects.app, name="projects")
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(issues.app, name="issues")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(samples.app, name="samples")
@@ -42,13 +47,20 @@ def options(
     ] = DEFAULT_TARGET,
     api_key: Annotated[str, typer.Option(envvar="SLUICE_API_KEY", help="The API key.")] = "",
     api_key_file: Annotated[
-        Path | None, typer.Option(envvar="SLUICE_API_KEY_FILE", help="A file that holds the key.")
+        Path | None,
+        typer.Option(
+            envvar="SLUICE_API_KEY_FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="A file that holds the key.",
+        ),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
     ] = False,
 ) -> None:
-    """Exit codes: 0 done, 1 refused, 2 wrong usage, 3 not found, 4 no right to, 5 unavailable."""
+    """Find the few frames worth labelling."""
     key = api_key_file.read_text().strip() if api_key_file and not api_key else api_key
     context.obj = Connection(target, key)
 
@@ -59,14 +71,7 @@ def demo() -> None:
 
     Example: sluice demo
     """
-    try:
-        job = importlib.import_module("demo.__main__")
-    except ImportError:
+    if importlib.util.find_spec("demo") is None:
         complaints.print("the demo is part of the repository: clone it and run `make demo`")
-        raise typer.Exit(1) from None
-    job.main()
-
-
-def main() -> None:
-    """Run the command."""
-    app()
+        raise typer.Exit(Exit.REFUSED)
+    importlib.import_module("demo.__main__").main()

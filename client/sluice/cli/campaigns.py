@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.context import Json, Project, connection, project_name, show, show_one
+from sluice.cli.arguments import Campaign, Issue, Json, Project
+from sluice.cli.context import connection, project_name
+from sluice.cli.output import show, show_one
 from sluice.v1 import campaign_pb2
 
 app = typer.Typer(help="Campaigns: collect more like an issue.", no_args_is_help=True)
-
-Campaign = Annotated[str, typer.Argument(help="projects/…/campaigns/…")]
 
 
 def _state(campaign: Any) -> str:
@@ -71,8 +71,10 @@ def list_campaigns(context: typer.Context, project: Project, json: Json = False)
 @app.command()
 def start(
     context: typer.Context,
-    issue: Annotated[str, typer.Argument(help="projects/…/issues/…")],
-    threshold: Annotated[float | None, typer.Option(help="0 to 1; default 0.5.")] = None,
+    issue: Issue,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="0 to 1; default 0.5.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Start a campaign: snapshot an issue as version 1, and collect.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from sluice.cli.context import Json, Project, connection, project_name, show, show_one
-from sluice.formats import Columns, open_source
+from sluice.cli.arguments import File, Issue, Json, Mapping, Metadata, Model, Project, source_of
+from sluice.cli.context import connection, project_name
+from sluice.cli.output import say, show, show_one
 
 app = typer.Typer(help="Issues: the hard cases.", no_args_is_help=True)
 
@@ -19,9 +18,8 @@ COLUMNS = [
     ("elements", lambda i: i.element_count),
     ("embeddings", lambda i: f"{i.model_id} ({i.dimension})" if i.model_id else ""),
 ]
+ELEMENTS = [("frame", lambda e: e.frame.id), ("crop", lambda e: e.label_id)]
 _ELEMENTS_PER_CALL = 512
-
-Issue = Annotated[str, typer.Argument(help="projects/…/issues/…")]
 
 
 @app.command("list")
@@ -63,26 +61,40 @@ def show_issue(context: typer.Context, issue: Issue, json: Json = False) -> None
 
 
 @app.command()
-def add(
+def rename(
     context: typer.Context,
     issue: Issue,
-    file: Annotated[Path, typer.Argument(help="Frames: .parquet, .arrow, .npz or .jsonl.")],
-    model_id: Annotated[str, typer.Option(help="The embedding model.")],
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="FIELD=COLUMN; may be repeated.")
-    ] = None,
+    called: Annotated[str, typer.Argument(help="A name for people.")],
     json: Json = False,
 ) -> None:
-    """Add the frames of a file to an issue.
+    """Give an issue another name; its resource name stays.
 
-    Example: sluice issues add ISSUE hard.npz --model-id resnet50-v2
+    Example: sluice issues rename ISSUE "Vans in fog and rain"
     """
     with connection(context).client() as client:
-        source = open_source(file, Columns.of(mapping or []))
+        show_one(client.issues.rename(issue, called), COLUMNS, to_json=json)
+
+
+@app.command("add-elements")
+def add_elements(
+    context: typer.Context,
+    issue: Issue,
+    file: File,
+    model_id: Model,
+    mapping: Mapping = None,
+    metadata: Metadata = None,
+    json: Json = False,
+) -> None:
+    """Add the frames of a file to an issue; those that are there already change nothing.
+
+    Example: sluice issues add-elements ISSUE hard.npz --model-id resnet50-v2
+    """
+    with connection(context).client() as client:
+        source = source_of(file, mapping, metadata)
         found = client.issues.get(issue)
         for rows in source.batches(_ELEMENTS_PER_CALL):
             frames = [rows.frame(index) for index in range(len(rows))]
-            vectors = np.asarray(rows.embeddings)
+            vectors = rows.embeddings
             found = client.issues.add_elements(issue, frames, vectors, model_id=model_id)
     show_one(found, COLUMNS, to_json=json)
 
@@ -93,16 +105,16 @@ def elements(context: typer.Context, issue: Issue, json: Json = False) -> None:
 
     Example: sluice issues elements ISSUE
     """
-    columns = [("frame", lambda e: e.frame.id), ("crop", lambda e: e.label_id)]
     with connection(context).client() as client:
-        show(client.issues.elements(issue), columns, to_json=json)
+        show(client.issues.elements(issue), ELEMENTS, to_json=json)
 
 
 @app.command()
-def delete(context: typer.Context, issue: Issue) -> None:
-    """Delete an issue and its elements.
+def delete(context: typer.Context, issue: Issue, json: Json = False) -> None:
+    """Delete an issue and its elements; versions that were committed stay.
 
     Example: sluice issues delete ISSUE
     """
     with connection(context).client() as client:
         client.issues.delete(issue)
+    say(f"{issue} is deleted", {"name": issue}, to_json=json)

@@ -1,18 +1,43 @@
-"""`sluice projects`: the tenants, their keys and datasets."""
+"""`sluice projects`: the tenants, and the keys that open them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.context import Json, connection, console, print_json, project_name, show, show_one
-from sluice.v1 import dataset_pb2, frame_pb2
+from sluice.cli.arguments import Json, Project
+from sluice.cli.context import connection, project_name
+from sluice.cli.output import say, show, show_one
+from sluice.v1 import project_pb2
 
-app = typer.Typer(help="Projects, their keys and datasets.", no_args_is_help=True)
+app = typer.Typer(help="Projects, and the keys that open them.", no_args_is_help=True)
+keys = typer.Typer(help="API keys of a project.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    LOG = "log"
+    REVIEW = "review"
+    ADMIN = "admin"
+
+
+def _scopes(key: Any) -> str:
+    names = (project_pb2.Scope.Name(scope) for scope in key.scopes)
+    return ", ".join(name.removeprefix("SCOPE_").lower() for name in names)
+
 
 COLUMNS = [("project", lambda p: p.name), ("called", lambda p: p.display_name)]
-_TASKS = [name.removeprefix("TASK_TYPE_").lower() for name in frame_pb2.TaskType.keys()][1:]  # noqa: SIM118
+KEYS = [
+    ("key", lambda k: k.name),
+    ("called", lambda k: k.display_name),
+    ("scopes", _scopes),
+    ("created", lambda k: f"{k.create_time.ToDatetime(UTC):%Y-%m-%d %H:%M} UTC"),
+]
 
 
 @app.command("list")
@@ -40,44 +65,43 @@ def create(
         show_one(client.projects.create(project, called), COLUMNS, to_json=json)
 
 
-@app.command("create-key")
+@keys.command("create")
 def create_key(
     context: typer.Context,
-    project: Annotated[str, typer.Argument(help="The project's id.")],
-    scope: Annotated[list[str], typer.Option(help="log, review or admin; may be repeated.")],
+    project: Project,
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; may be repeated.")],
     called: Annotated[str, typer.Option(help="Who uses it.")] = "",
     json: Json = False,
 ) -> None:
     """Create an API key; its secret is printed once.
 
-    Example: sluice projects create-key night-fleet --scope log --called "car 7"
+    Example: sluice projects keys create -p night-fleet --scope log --called "car 7"
     """
     with connection(context).client() as client:
         secret = client.projects.create_api_key(project_name(project), scope, called)
-    print_json({"secret": secret}) if json else console.print(secret, highlight=False)
+    say(secret, {"secret": secret}, to_json=json)
 
 
-@app.command("create-dataset")
-def create_dataset(
+@keys.command("list")
+def list_keys(context: typer.Context, project: Project, json: Json = False) -> None:
+    """List the keys of a project, without their secrets.
+
+    Example: sluice projects keys list -p night-fleet
+    """
+    with connection(context).client() as client:
+        show(client.projects.api_keys(project_name(project)), KEYS, to_json=json)
+
+
+@keys.command("delete")
+def delete_key(
     context: typer.Context,
-    project: Annotated[str, typer.Argument(help="The project's id.")],
-    dataset: Annotated[str, typer.Argument(help="The dataset's id.")],
-    task: Annotated[str, typer.Option(help=f"One of {', '.join(_TASKS)}.")],
-    label_class: Annotated[
-        list[str] | None, typer.Option("--class", help="A class's name; may be repeated.")
-    ] = None,
+    key: Annotated[str, typer.Argument(help="projects/…/apiKeys/…")],
     json: Json = False,
 ) -> None:
-    """Create a dataset: what its labels are, and their classes.
+    """Revoke a key at once.
 
-    Example: sluice projects create-dataset night-fleet street --task box_2d --class van
+    Example: sluice projects keys delete KEY
     """
-    if task not in _TASKS:
-        raise typer.BadParameter(f"{task!r} is none of {', '.join(_TASKS)}")
-    names = enumerate(label_class or [])
-    classes = [dataset_pb2.LabelClass(id=number, name=name) for number, name in names]
-    wanted = dataset_pb2.Dataset(task_type=f"TASK_TYPE_{task.upper()}", classes=classes)
     with connection(context).client() as client:
-        made = client.projects.create_dataset(project_name(project), dataset, wanted)
-    columns = [("dataset", lambda d: d.name), ("classes", lambda d: len(d.classes))]
-    show_one(made, columns, to_json=json)
+        client.projects.delete_api_key(key)
+    say(f"{key} is revoked", {"name": key}, to_json=json)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from sluice.cli.context import Json, as_json, connection, console, print_json, show, show_one
+from sluice.cli.arguments import Campaign, Json
+from sluice.cli.context import connection
+from sluice.cli.output import as_json, console, print_json, say, show, show_one
 from sluice.v1 import ingest_pb2
 
 app = typer.Typer(help="Samples: what was collected.", no_args_is_help=True)
 
-Campaign = Annotated[str, typer.Argument(help="projects/…/campaigns/…")]
 Frames = Annotated[list[str], typer.Argument(help="Frame ids.")]
+
+
+class State(StrEnum):
+    """What a person has said of a sample."""
+
+    UNSORTED = "unsorted"
+    ACCEPTED = "accepted"
+    DISCARDED = "discarded"
 
 
 def _state(sample: Any) -> str:
@@ -31,6 +41,11 @@ def _cluster(sample: Any) -> str:
     return f"{why.cluster}, of {why.cluster_size}"
 
 
+def _runner_up(sample: Any) -> str:
+    why = sample.explanation
+    return f"{why.margin_to_runner_up:+.3f} ({why.runner_up})" if why.runner_up else "none"
+
+
 COLUMNS = [
     ("frame", lambda s: s.frame.id),
     ("score", lambda s: f"{s.score:.3f}"),
@@ -44,7 +59,7 @@ DETAILS = [
     ("crop", lambda s: s.explanation.label_id or "the whole frame"),
     ("distance", lambda s: f"{s.explanation.distance:.2f} (radius {s.explanation.radius:.2f})"),
     ("over threshold", lambda s: f"{s.explanation.margin_to_threshold:+.3f}"),
-    ("runner-up", lambda s: s.explanation.runner_up or "none"),
+    ("over runner-up", _runner_up),
     ("media", lambda s: ", ".join(sensor.url for sensor in s.frame.sensors)),
     ("logger", lambda s: s.logger),
 ]
@@ -75,7 +90,10 @@ def list_samples(
     context: typer.Context,
     campaign: Campaign,
     by_version: Annotated[bool, typer.Option("--by-version", help="Newest version first.")] = False,
-    limit: Annotated[int, typer.Option(help="How many at most.")] = 50,
+    state: Annotated[
+        list[State] | None, typer.Option(help="Only such samples; may be repeated.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     json: Json = False,
 ) -> None:
     """List the samples of a campaign, best first.
@@ -83,7 +101,7 @@ def list_samples(
     Example: sluice samples list CAMPAIGN --limit 10
     """
     with connection(context).client() as client:
-        found = client.samples.list(campaign, by_version=by_version)
+        found = client.samples.list(campaign, by_version=by_version, states=state or ())
         show(islice(found, limit), COLUMNS, to_json=json)
 
 
@@ -132,7 +150,7 @@ def restore(context: typer.Context, campaign: Campaign, frames: Frames, json: Js
 
 
 def _changed(count: int, *, to_json: bool) -> None:
-    print_json({"changed_count": count}) if to_json else console.print(f"{count} changed")
+    say(f"{count} changed", {"changed_count": count}, to_json=to_json)
 
 
 def funnel(context: typer.Context, campaign: Campaign, json: Json = False) -> None:

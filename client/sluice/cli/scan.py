@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
+import grpc
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bars
-from rich.text import Text
 
 from sluice import errors
-from sluice.cli.context import (
-    INTERRUPTED,
+from sluice.background import dimension_of, draw_background, find_space, rows_needed
+from sluice.cli.arguments import (
+    File,
     Json,
+    Mapping,
+    Metadata,
+    Model,
     Project,
-    complain,
-    complaints,
-    connection,
-    console,
-    exit_code,
-    print_json,
-    project_name,
-    show_one,
+    columns_of,
+    source_of,
 )
-from sluice.formats import Columns, Source, open_source
+from sluice.cli.context import connection, end_interrupted, project_name
+from sluice.cli.interrupts import heeding_interrupts
+from sluice.cli.output import complaints, console, print_json, show_one
+from sluice.cli.progress import bars, draw_histogram
+from sluice.formats import Source, open_source
 from sluice.limits import BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
-from sluice.scan import Progress, Resumption, Scan, dimension_of, ensure_background
+from sluice.resources import Campaigns
+from sluice.resumption import Resumption
+from sluice.scan import Progress, Scan, batch_rows, load_space
+from sluice.state import SpaceState
 
-File = Annotated[Path, typer.Argument(help="Frames: .parquet, .arrow, .npz or .jsonl.")]
-Model = Annotated[str, typer.Option(help="The embedding model.")]
-Mapping = Annotated[
-    list[str] | None,
-    typer.Option("--map", help="FIELD=COLUMN, for frame_id, embedding, image_url, …"),
-]
 _SPACE = [
     ("embeddings", lambda s: f"{s.model_id} ({s.dimension})"),
     ("rows", lambda s: s.background_count),
     ("basis", lambda s: s.basis_digest[:12]),
 ]
-_BAR_WIDTH = 50
 
 
 def background(
@@ -60,23 +46,18 @@ def background(
     project: Project,
     model_id: Model,
     mapping: Mapping = None,
+    metadata: Metadata = None,
     json: Json = False,
 ) -> None:
-    """Give a space its background: a random sample of a file's frames, if it has none.
+    """Give a space its background: a random sample of a file's frames, in place of any before.
 
-    Example: sluice background corpus.npz -p night-fleet --model-id resnet50-v2
+    Example: sluice background corpus.parquet -p night-fleet --model-id resnet50-v2
     """
     with connection(context).client() as client:
-        source = open_source(file, Columns.of(mapping or []))
-        name = project_name(project)
-        made = ensure_background(client.channel, name, model_id, source)
-        dimension = dimension_of(source)
-        found = made or next(
-            space
-            for space in client.campaigns.spaces(name)
-            if (space.model_id, space.dimension) == (model_id, dimension)
-        )
-    show_one(found, _SPACE, to_json=json)
+        source = source_of(file, mapping, metadata)
+        sample = draw_background(source, dimension_of(source))
+        space = client.campaigns.set_background(project_name(project), model_id, sample)
+    show_one(space, _SPACE, to_json=json)
 
 
 def scan(
@@ -85,109 +66,142 @@ def scan(
     project: Project,
     model_id: Model,
     mapping: Mapping = None,
+    metadata: Metadata = None,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Goes before the campaigns' own.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show scores; send nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after an interruption.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget an interrupted scan, and begin anew.")
+    ] = False,
     state: Annotated[
         Path | None, typer.Option(help="Where to keep what --resume needs; default FILE.scan.")
     ] = None,
-    rows: Annotated[
+    rows_max: Annotated[
         int, typer.Option("--batch-rows", min=1, max=BATCH_ROWS_MAX, help="Rows sent at a time.")
     ] = BATCH_ROWS_MAX,
     json: Json = False,
 ) -> None:
     """Score every row of a file, count all, and collect what matches.
 
-    Example: sluice scan corpus.npz -p night-fleet --model-id resnet50-v2 --dry-run
+    Example: sluice scan corpus.parquet -p night-fleet --model-id resnet50-v2 --dry-run
     """
+    if resume + restart + dry_run > 1:
+        raise typer.BadParameter("--resume, --restart and --dry-run exclude each other")
+    columns, name = columns_of(mapping, metadata), project_name(project)
     kept = state or file.with_name(file.name + ".scan")
     with connection(context).client() as client:
-        source = open_source(file, Columns.of(mapping or []))
-        name = project_name(project)
-        if ensure_background(client.channel, name, model_id, source) is not None:
-            complaints.print("a background was drawn; campaigns use it once they commit again")
-        if resume:
-            resumption = Resumption.load(kept, file)
+        source = open_source(file, columns)
+        space = load_space(client.channel, name, model_id, dimension_of(source), ModelStore())
+        rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
+        wanted = Resumption.new(file, columns, space, threshold=threshold, batch_rows=rows)
+        going_on = wanted if dry_run else _begin(wanted, kept, resume=resume, restart=restart)
+        _ensure_background(client.channel, source, space, dry_run=dry_run)
+        job = Scan(space, rows=going_on.batch_rows, threshold=threshold)
+        with bars(source.row_count, dry_run=dry_run, quiet=json) as update:
+            if dry_run:
+                job.try_out(source, update)
+            else:
+                _run(job, client.channel, source, going_on, kept, update, resumed=resume)
+    _report(job.progress, "" if dry_run else going_on.session_id, to_json=json)
+
+
+def _begin(wanted: Resumption, kept: Path, *, resume: bool, restart: bool) -> Resumption:
+    """The scan that begins or goes on; one that was interrupted is not forgotten by accident."""
+    if resume:
+        return wanted.resumed(kept)
+    if kept.exists() and not restart:
+        raise errors.FailedPrecondition(
+            f"{kept}: a scan of this file was interrupted; --resume goes on with it, --restart "
+            "forgets it, and counts again what it has counted"
+        )
+    return wanted
+
+
+def _ensure_background(
+    channel: grpc.Channel, source: Source, space: SpaceState, *, dry_run: bool
+) -> None:
+    """Draw a background where there is none, and say what comes of it."""
+    found = find_space(channel, space.project, space.model_id, space.dimension)
+    if found is not None and found.basis_digest:
+        return
+    if dry_run:
+        complaints.print("there is no background; a scan that is no dry run draws one")
+        return
+    complaints.print("there is no background: drawing a random sample of the file")
+    sample = draw_background(source, space.dimension)
+    if len(sample) < (needed := rows_needed(space.dimension)):
+        complaints.print(f"{len(sample)} rows are too few for one, which needs {needed}")
+        return
+    Campaigns(channel).set_background(space.project, space.model_id, sample)
+    complaints.print("this scan scores without it; campaigns use it once they commit again:")
+    for campaign in space.campaigns:
+        complaints.print(f"sluice campaigns commit {campaign.name}", soft_wrap=True)
+
+
+def _run(
+    job: Scan,
+    channel: grpc.Channel,
+    source: Source,
+    resumption: Resumption,
+    kept: Path,
+    update: Callable[[Progress], None],
+    *,
+    resumed: bool,
+) -> None:
+    """Scan; where that ends early, say what was sent and how to go on."""
+    progress = job.progress
+
+    def on_progress(progress: Progress) -> None:
+        heed()
+        update(progress)
+
+    try:
+        with heeding_interrupts() as heed:
+            resumption.save(kept)
+            job.run(channel, source, resumption.session_id, on_progress)
+    except KeyboardInterrupt:
+        end_interrupted(f"interrupted: {_sent(progress)}. Go on with --resume ({kept}).")
+    except errors.SluiceError as error:
+        if progress.submitted or resumed:
+            of_file = isinstance(error, errors.InvalidArgument)
+            how = "A mended file is scanned with --restart" if of_file else "Go on with --resume"
+            complaints.print(f"{_sent(progress)}. {how} ({kept}).", soft_wrap=True)
         else:
-            resumption = Resumption.new(file, dimension_of(source), rows)
-        job = Scan(client.channel, name, model_id, ModelStore())
-        try:
-            with _bars(source, quiet=json) as update:
-                if not dry_run:
-                    resumption.save(kept)
-                job.run(source, resumption, update, override=threshold, dry_run=dry_run)
-        except KeyboardInterrupt:
-            _interrupted(job.progress, kept)
-        except errors.SluiceError as error:
-            complain(error)
-            complaints.print(f"{job.progress.rows:,} rows were read; --resume goes on")
-            raise typer.Exit(exit_code(error)) from error
-    if not dry_run:
-        kept.unlink(missing_ok=True)
-    _report(job.progress, resumption, dry_run=dry_run, to_json=json)
+            kept.unlink(missing_ok=True)  # nothing was sent: there is nothing to go on with
+        raise
+    kept.unlink(missing_ok=True)
 
 
-def _interrupted(progress: Progress, state: Path) -> NoReturn:
-    """Say how to go on, and end the process at once.
-
-    An orderly end would wait for the call that Ctrl-C has cut off, which grpc never finishes.
-    """
-    complaints.print(
-        f"\ninterrupted after {progress.rows:,} rows, {progress.passing:,} of them over a "
-        f"threshold; what the server has acknowledged stays. Go on with --resume ({state})."
+def _sent(progress: Progress) -> str:
+    return (
+        f"of {progress.rows:,} rows that were read, the server has counted {progress.counted:,} "
+        f"and collected {progress.collected:,}"
     )
-    sys.stderr.flush()
-    os._exit(INTERRUPTED)
 
 
-def _report(progress: Progress, resumption: Resumption, *, dry_run: bool, to_json: bool) -> None:
+def _report(progress: Progress, session_id: str, *, to_json: bool) -> None:
+    verdicts: dict[str, dict[str, int]] = {}
+    for (campaign, verdict), count in sorted(progress.verdicts.items()):
+        verdicts.setdefault(campaign, {})[verdict] = count
     if to_json:
         print_json(
             {
                 "rows": progress.rows,
                 "passing": progress.passing,
+                "collected": progress.collected,
                 "already_counted": progress.skipped,
-                "dry_run": dry_run,
-                "session_id": "" if dry_run else resumption.session_id,
+                "dry_run": not session_id,
+                "session_id": session_id,
+                "verdicts": verdicts,
                 "histogram": progress.histogram.tolist(),
             }
         )
         return
     console.print(f"{progress.rows:,} rows, {progress.passing:,} at or over a threshold")
-    if dry_run:
-        _histogram(progress)
-
-
-def _histogram(progress: Progress) -> None:
-    """Draw the scores, four bins in a line; bars are by the square root, or few would be none."""
-    counts = progress.histogram.reshape(-1, 4).sum(axis=1)
-    highest = max(int(counts.max()), 1)
-    for index, count in enumerate(counts.tolist()):
-        bar = "█" * round(_BAR_WIDTH * (count / highest) ** 0.5)
-        low = index / len(counts)
-        console.print(f"{low:5.3f} {bar} {count or ''}", highlight=False)
-
-
-class _Rate(ProgressColumn):
-    """Rows a second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed or 0
-        return Text(f"{speed:,.0f} frames/s", style="dim")
-
-
-@contextmanager
-def _bars(source: Source, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    columns = (
-        TextColumn("scanning"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TextColumn("{task.fields[passing]:,} matching"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=complaints, disable=quiet) as bars:
-        bar = bars.add_task("scan", total=source.row_count, passing=0)
-        yield lambda progress: bars.update(bar, completed=progress.rows, passing=progress.passing)
+    for campaign, counts in verdicts.items():
+        said = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+        console.print(f"{campaign}: {said.replace('_', ' ')}", soft_wrap=True, highlight=False)
+    if not session_id:
+        draw_histogram(progress)

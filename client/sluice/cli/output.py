@@ -1,0 +1,73 @@
+"""What commands print: tables for people, JSON with stable keys for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+console = Console()
+complaints = Console(stderr=True)
+
+Column = tuple[str, Callable[[Any], object]]
+
+_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+
+
+def as_json(message: Message) -> dict[str, Any]:
+    """A message as protobuf's JSON, with the names of the proto; keys are there at 0 too."""
+    return MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def show(messages: Iterable[Message], columns: Sequence[Column], *, to_json: bool) -> None:
+    """Print messages: a table for people, a JSON list for scripts."""
+    if to_json:
+        print_json([as_json(message) for message in messages])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title, _ in columns:
+        table.add_column(title, overflow="fold")
+    for message in messages:
+        table.add_row(*(cell(value(message)) for _, value in columns))
+    console.print(table)
+
+
+def show_one(message: Message, columns: Sequence[Column], *, to_json: bool) -> None:
+    """Print one message: its fields line by line for people, a JSON object for scripts."""
+    if to_json:
+        print_json(as_json(message))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for title, value in columns:
+        table.add_row(title, cell(value(message)))
+    console.print(table)
+
+
+def say(text: str, document: dict[str, Any], *, to_json: bool) -> None:
+    """Print a line for people, or an object for scripts."""
+    if to_json:
+        print_json(document)
+    else:
+        console.print(cell(text), soft_wrap=True)
+
+
+def cell(value: object) -> Text:
+    """A value as it is: what others have typed is no markup, and moves no cursor."""
+    return Text("".join(c if c.isprintable() else _UNPRINTABLE for c in str(value)))
+
+
+def print_json(value: object) -> None:
+    """Print JSON, as it is."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

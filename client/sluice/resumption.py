@@ -1,0 +1,93 @@
+"""What an interrupted scan needs to go on, in a small file beside its input."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Self
+from uuid import uuid4
+
+from sluice.errors import FailedPrecondition
+from sluice.formats import Columns
+from sluice.state import SpaceState
+
+_FINGERPRINT_BYTES: Final = 2**16
+_OF_ITS_RUN: Final = {"session_id", "batch_rows"}
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """One scan: its session, how its file is cut into batches, and what it scans for whom.
+
+    The position is not kept here: the server alone knows which batches it has counted.
+    """
+
+    session_id: str
+    batch_rows: int
+    file: str
+    project: str
+    model_id: str
+    threshold: float | None
+    columns: dict[str, Any]
+
+    @classmethod
+    def new(
+        cls,
+        path: Path,
+        columns: Columns,
+        space: SpaceState,
+        *,
+        threshold: float | None,
+        batch_rows: int,
+    ) -> Self:
+        """A scan that begins."""
+        return cls(
+            session_id=str(uuid4()),
+            batch_rows=batch_rows,
+            file=_fingerprint(path),
+            project=space.project,
+            model_id=space.model_id,
+            threshold=threshold,
+            columns=json.loads(json.dumps(asdict(columns))),
+        )
+
+    def resumed(self, state: Path) -> Self:
+        """The scan that was interrupted, if it was this one.
+
+        FailedPrecondition if there is none, or naming what was not the same: batches that are
+        not what they were would be counted wrong.
+        """
+        try:
+            found = type(self)(**json.loads(state.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise FailedPrecondition(f"{state}: no scan to resume: {error}") from error
+        for field in fields(self):
+            was, now = getattr(found, field.name), getattr(self, field.name)
+            if field.name not in _OF_ITS_RUN and was != now:
+                raise FailedPrecondition(
+                    f"{state}: the scan that was interrupted had {field.name} {was}, not {now}"
+                )
+        return found
+
+    def save(self, state: Path) -> None:
+        """Keep it; FailedPrecondition where that is not possible."""
+        unfinished = state.with_name(state.name + ".tmp")
+        try:
+            unfinished.write_text(json.dumps(asdict(self)))
+            unfinished.replace(state)
+        except OSError as error:
+            raise FailedPrecondition(
+                f"{state}: what --resume needs cannot be kept: {error}; --state names another place"
+            ) from error
+
+
+def _fingerprint(path: Path) -> str:
+    """What a file is known by: its size, and the digest of its beginning and end."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        digest = sha256(file.read(_FINGERPRINT_BYTES))
+        file.seek(max(0, size - _FINGERPRINT_BYTES))
+        digest.update(file.read())
+    return f"{size}-{digest.hexdigest()[:16]}"
