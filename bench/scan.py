@@ -34,9 +34,9 @@ MEMBERS_SHARE = 0.01
 
 _SCAN = """
 import resource, sys
-from sluice.cli.app import app
+from sluice.cli import main
 try:
-    app()
+    main()
 finally:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, file=sys.stderr)
 """

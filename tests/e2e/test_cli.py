@@ -222,3 +222,20 @@ def test_the_command_says_what_it_needs() -> None:
         done.stderr,
         done.returncode,
     )
+
+
+@pytest.mark.parametrize(
+    ("env", "arguments", "threads"),
+    [
+        ({}, ["scan", "--help"], "1"),
+        ({"OMP_NUM_THREADS": "3"}, ["scan", "--help"], "3"),
+        ({}, ["funnel", "--help"], "None"),
+    ],
+)
+def test_a_scan_has_one_blas_thread(
+    env: dict[str, str], arguments: list[str], threads: str
+) -> None:
+    """A scan leaves the other cores to reading and submitting, unless its user says otherwise."""
+    program = "import os; print('threads:', os.environ.get('OMP_NUM_THREADS'), flush=True); "
+    done = run_python(program + "from sluice.cli import main; main()", *arguments, **env)
+    assert (0, threads) == (done.returncode, re.findall(r"threads: (\w+)", done.stdout)[-1])
