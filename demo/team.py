@@ -28,9 +28,6 @@ from sluice.v1 import (
 
 PROJECT_ID, DATASET_ID = "demo", "digits"
 CLASSES = 10
-SETTLE_TIMEOUT_S = 30
-POLL_S = 0.05
-PAGE_SIZE = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sluice.errors import InvalidArgument
 from sluice.formats import Source
 from sluice.limits import DIMENSION_MAX, DIMENSION_MIN
 from sluice.resources import Campaigns
+from sluice.scoring.basis import COMPONENTS_MAX, ROWS_PER_COMPONENT_MIN
 from sluice.v1 import campaign_pb2
 
 BACKGROUND_ROWS: Final = 2_000
@@ -46,7 +47,7 @@ def find_space(
 
 def rows_needed(dimension: int) -> int:
     """How many rows a background must have at least."""
-    return 4 * min(64, dimension)
+    return ROWS_PER_COMPONENT_MIN * min(COMPONENTS_MAX, dimension)
 
 
 def draw_background(source: Source, dimension: int) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from sluice.hashes import frame_hashes
 from sluice.tally import ScoredBy, tally_scores
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
+
+NUMBER_BYTES_MAX: Final = 11
+"""How much a batch grows by the number that a session gives it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 import grpc
 
-MESSAGE_BYTES_MAX: Final = 16 * 2**20
-"""As large as servers accept."""
+from sluice.limits import MESSAGE_BYTES_MAX
 
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.batches import ScoredFrames, make_batch
+from sluice.batches import NUMBER_BYTES_MAX, ScoredFrames, make_batch
 from sluice.explanations import Explanation
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.probabilities import Sampled
@@ -188,7 +188,7 @@ def _fits(batch: ingest_pb2.SubmitBatch) -> bool:
     rows = len(tensor.data) // (4 * max(tensor.dimension, 1))
     matches = sum(len(match.scores) for match in batch.matches)
     return (
-        batch.ByteSize() <= BATCH_BYTES_MAX
+        batch.ByteSize() + NUMBER_BYTES_MAX <= BATCH_BYTES_MAX
         and rows <= BATCH_ROWS_MAX
         and matches <= BATCH_MATCHES_MAX
     )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import DecodeError
 
-from sluice._checks import (
+from sluice.checks import (
     check_finite,
     check_text,
     check_time,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sluice._checks import check_finite, check_positive, check_text, check_url
+from sluice.checks import check_finite, check_positive, check_text, check_url
 from sluice.errors import InvalidArgument
 from sluice.v1 import frame_pb2
 

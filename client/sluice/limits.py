@@ -1,4 +1,4 @@
-"""The limits of the API: what the client checks before it sends, and servers refuse."""
+"""The limits and defaults of the API: what the client checks before it sends, and servers do."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ BATCH_ROWS_MAX: Final = 4_096
 """Vectors, or frames seen, in one batch."""
 
 BATCH_BYTES_MAX: Final = 8 * 2**20
-"""Bytes of the vectors in one message."""
+"""Bytes of the vectors in one message, and of one submitted batch."""
 
 BATCH_MATCHES_MAX: Final = 16_384
 """Scores of matches in one batch: a frame that matches two campaigns has two."""
+
+MESSAGE_BYTES_MAX: Final = 16 * 2**20
+"""Bytes of one gRPC message: a batch, and what stands beside it."""
 
 FRAME_BYTES_MAX: Final = 64 * 2**10
 """Bytes of a frame as a message."""
@@ -27,6 +30,9 @@ METADATA_PAIRS_MAX: Final = 64
 
 ID_BYTES_MAX: Final = 256
 """Bytes of an id or a name, as UTF-8."""
+
+THRESHOLD_DEFAULT: Final = 0.5
+"""A frame at or over this score is a match, unless the call or the campaign says otherwise."""
 
 URL_BYTES_MAX: Final = 4_096
 """Bytes of a URL, as UTF-8."""

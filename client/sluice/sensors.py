@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
-from sluice._checks import (
+from sluice.checks import (
     check_count,
     check_text,
     check_time,

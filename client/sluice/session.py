@@ -13,6 +13,8 @@ import grpc
 
 from sluice import errors
 from sluice.backoff import Backoff
+from sluice.checks import too_large
+from sluice.limits import BATCH_BYTES_MAX
 from sluice.v1 import ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 
@@ -95,18 +97,20 @@ class SubmitSession:
     def submit(self, batch: ingest_pb2.SubmitBatch) -> None:
         """Send a batch, as soon as few enough are unanswered.
 
-        Raises what an earlier batch was refused with, naming its number, and Unavailable when the
-        server stays away; the batch was not taken then: submit it again.
+        Raises InvalidArgument for one over 8 MiB, which no server takes; what an earlier batch was
+        refused with, naming its number; and Unavailable when the server stays away. The batch was
+        not taken then: submit it again.
         """
         self.open()
         if self._seq < self._acknowledged:
             self.pass_over()
             return
+        numbered = ingest_pb2.SubmitBatch(seq=self._seq + 1)
+        numbered.MergeFrom(batch)
+        _check_size(numbered)
         while len(self._unanswered) >= (stream := self._connected()).max_in_flight:
             self._take_answer()
-        self._seq += 1
-        numbered = ingest_pb2.SubmitBatch(seq=self._seq)
-        numbered.MergeFrom(batch)
+        self._seq = numbered.seq
         self._unanswered.append(numbered)
         stream.send(numbered)
 
@@ -223,6 +227,13 @@ class _Stream:
         except grpc.RpcError as error:
             raise errors.from_rpc_error(error) from error
         return response
+
+
+def _check_size(batch: ingest_pb2.SubmitBatch) -> None:
+    size_bytes = batch.ByteSize()
+    if size_bytes > BATCH_BYTES_MAX:
+        problem = f"{size_bytes:,} bytes are more than {BATCH_BYTES_MAX:,}; use smaller batches"
+        raise too_large("batch", problem, BATCH_BYTES_MAX)
 
 
 def _leaves_open(error: errors.SluiceError) -> bool:

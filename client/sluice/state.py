@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import grpc
 
 from sluice import errors
+from sluice.limits import THRESHOLD_DEFAULT
 from sluice.model_store import ModelStore, OnProgress
 from sluice.names import CampaignName, IssueName
 from sluice.scoring import Scorer
 from sluice.v1 import campaign_pb2, project_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
-
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,5 +134,5 @@ def _campaign(active: campaign_pb2.ActiveVersion) -> Campaign:
         active.issue,
         active.version.number,
         active.version.model_digest,
-        active.threshold if active.HasField("threshold") else DEFAULT_THRESHOLD,
+        active.threshold if active.HasField("threshold") else THRESHOLD_DEFAULT,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sluice._checks import check_text, too_large
+from sluice.checks import check_text, too_large
 from sluice.errors import InvalidArgument
 from sluice.limits import BATCH_BYTES_MAX, BATCH_ROWS_MAX, DIMENSION_MAX, DIMENSION_MIN
 from sluice.v1 import frame_pb2

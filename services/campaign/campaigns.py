@@ -17,11 +17,11 @@ from services.campaign.records import (
     campaign_key,
     changed,
 )
-from services.campaign.text import check_text
 from services.ledger.interface import Add, Transaction
 from services.platform.pages import Page
 from services.platform.records import encode, prefix
 from services.platform.stores import Stores
+from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 from sluice.names import CampaignName, IssueName, ProjectName
 
@@ -39,7 +39,7 @@ class Terms:
 
     def check(self) -> None:
         """Raise InvalidArgument naming a value that is not accepted."""
-        check_text(self.display_name, "campaign.display_name")
+        check_text("campaign.display_name", self.display_name, empty=True)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise InvalidArgument.of("campaign.threshold", f"{self.threshold} is not in 0…1")
         for field in ("total", "per_day"):

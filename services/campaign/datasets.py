@@ -9,12 +9,12 @@ from typing import Final
 from services.campaign.documents import read, read_page
 from services.campaign.projects import get_project
 from services.campaign.records import Dataset, LabelClass, dataset_key, now_us
-from services.campaign.text import check_text
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.platform.pages import Page
 from services.platform.records import encode, prefix
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
+from sluice.checks import check_text, too_large
 from sluice.errors import AlreadyExists, InvalidArgument
 from sluice.labels import TaskType
 from sluice.names import DatasetName, ProjectName, check_resource_id
@@ -38,7 +38,7 @@ async def create_dataset(
     Raises AlreadyExists naming it, and InvalidArgument naming what is wrong with a class.
     """
     check_resource_id(name.dataset, "dataset_id")
-    check_text(display_name, "dataset.display_name")
+    check_text("dataset.display_name", display_name, empty=True)
     check_classes(classes)
     await get_project(stores, ProjectName(name.project))
     if first := await first_response(stores.ledger, name.project, request, Dataset):
@@ -75,11 +75,10 @@ async def list_datasets(
 def check_classes(classes: Sequence[LabelClass]) -> None:
     """Refuse a class map with too many classes, or with one that is wrong or not unique."""
     if len(classes) > CLASSES_MAX:
-        raise InvalidArgument.of(
+        raise too_large(
             "dataset.classes",
             f"{len(classes)}; at most {CLASSES_MAX} are accepted",
-            reason="TOO_LARGE",
-            metadata={"limit": str(CLASSES_MAX)},
+            CLASSES_MAX,
         )
     ids: dict[int, int] = {}
     names: dict[str, int] = {}
@@ -95,7 +94,7 @@ def check_classes(classes: Sequence[LabelClass]) -> None:
 
 
 def _check_class(label_class: LabelClass, field: str) -> None:
-    check_text(label_class.name, f"{field}.name", needed=True)
+    check_text(f"{field}.name", label_class.name)
     if label_class.id > CLASS_ID_MAX:
         raise InvalidArgument.of(f"{field}.id", f"{label_class.id} is not in 0…{CLASS_ID_MAX}")
     if not _COLOUR.fullmatch(label_class.colour):

@@ -31,11 +31,11 @@ from services.campaign.records import (
     issue_key,
     space_key,
 )
-from services.campaign.text import check_text
 from services.ledger.interface import ABSENT, Transaction
 from services.platform.pages import Page
 from services.platform.records import decode, encode
 from services.platform.stores import Stores
+from sluice.checks import check_text
 from sluice.errors import InvalidArgument, ResourceExhausted
 from sluice.names import DatasetName, IssueName
 
@@ -69,7 +69,7 @@ async def add_elements(stores: Stores, name: IssueName, candidates: Candidates) 
     Raises InvalidArgument naming the first element that may not be one of the issue's, and
     ResourceExhausted when there would be too many.
     """
-    check_text(candidates.model_id, "model_id", needed=True)
+    check_text("model_id", candidates.model_id)
     issue = await get_issue(stores, name)
     dataset = DatasetName(name.project, issue.dataset)
     check_dataset(candidates.candidates, dataset, await get_dataset(stores, dataset))

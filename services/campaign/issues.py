@@ -15,12 +15,12 @@ from services.campaign.records import (
     issue_key,
     now_us,
 )
-from services.campaign.text import check_text
 from services.ledger.interface import Transaction
 from services.platform.pages import Page
 from services.platform.records import encode, prefix
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
+from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName, IssueName, ProjectName
 
@@ -29,7 +29,7 @@ async def create_issue(
     stores: Stores, request: Request, project: ProjectName, display_name: str, dataset: DatasetName
 ) -> Issue:
     """Create an issue without elements."""
-    check_text(display_name, "issue.display_name", needed=True)
+    check_text("issue.display_name", display_name)
     if dataset.project != project.project:
         raise InvalidArgument.of("issue.dataset", f"{str(dataset)!r} is not of {project}")
     await get_dataset(stores, dataset)
@@ -71,7 +71,7 @@ async def list_issues(stores: Stores, project: ProjectName, page: Page) -> tuple
 
 async def rename_issue(stores: Stores, name: IssueName, display_name: str, etag: str) -> Issue:
     """Give an issue another display name; Aborted when it has not that etag any more."""
-    check_text(display_name, "issue.display_name", needed=True)
+    check_text("issue.display_name", display_name)
 
     async def attempt() -> Issue:
         found = await read_issue(stores, name)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from services.campaign.documents import read, read_page
 from services.campaign.records import Project, now_us, project_key
-from services.campaign.text import check_text
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.platform.keys import PARTITION, Caller
 from services.platform.pages import Page
 from services.platform.records import encode, prefix
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
+from sluice.checks import check_text
 from sluice.errors import AlreadyExists, NotFound
 from sluice.names import ProjectName, check_resource_id
 
@@ -23,7 +23,7 @@ async def create_project(
     Raises AlreadyExists naming it.
     """
     check_resource_id(project, "project_id")
-    check_text(display_name, "project.display_name")
+    check_text("project.display_name", display_name, empty=True)
     if first := await first_response(stores.ledger, PARTITION, request, Project):
         return first
     record = Project(id=project, display_name=display_name or project, created_us=now_us())

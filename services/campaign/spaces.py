@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from services.campaign.documents import find, read_page
 from services.campaign.projects import get_project
 from services.campaign.records import Space, now_us, space_key
-from services.campaign.text import check_text
 from services.ledger.interface import Transaction
 from services.platform.pages import Page
 from services.platform.records import encode, prefix
 from services.platform.stores import Stores
+from sluice.checks import check_text, too_large
 from sluice.errors import InvalidArgument
 from sluice.names import ProjectName
 from sluice.scoring import build_basis
@@ -37,7 +37,7 @@ async def set_background(
     Raises InvalidArgument for rows of different dimensions, rows without direction, too few of
     them, or more than `bytes_max`.
     """
-    check_text(model_id, "model_id", needed=True)
+    check_text("model_id", model_id)
     await get_project(stores, project)
     rows = await _gather(chunks, bytes_max)
     basis = await asyncio.to_thread(build_basis, rows)
@@ -81,11 +81,10 @@ async def _gather(
                 reason="SPACE_MISMATCH",
             )
         if len(gathered) + chunk.nbytes > bytes_max:
-            raise InvalidArgument.of(
+            raise too_large(
                 "embeddings",
                 f"more than {bytes_max} bytes of rows",
-                reason="TOO_LARGE",
-                metadata={"limit": str(bytes_max)},
+                bytes_max,
             )
         gathered += chunk.tobytes()
     if not dimension:

@@ -10,9 +10,6 @@ from services.platform.records import key
 OUTBOX = "outbox"
 """How many matches of the project wait for the projector."""
 
-BINS = 64
-"""Bins of the score histogram, over 0…1."""
-
 SUM_SCALE = 10**9
 """Sums of scores are kept in units of 1e-9: whole numbers add up the same in any order."""
 

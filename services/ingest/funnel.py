@@ -12,6 +12,7 @@ from services.ingest.counters import Count
 from services.ingest.records import Extremes, extremes_key
 from services.ledger.interface import Ledger
 from services.platform.records import decode, key, segments
+from sluice.tally import BINS
 
 _PAGE = 1_000
 
@@ -55,7 +56,7 @@ async def read_funnel(ingest: Ingest, project: str, campaign: str) -> Funnel:
     await ingest.active.version(project, campaign, 1)
     ledger = ingest.stores.ledger
     loggers = await _below(ledger, project, key("mismatch", campaign))
-    bins = [counters.score_bin(campaign, index) for index in range(counters.BINS)]
+    bins = [counters.score_bin(campaign, index) for index in range(BINS)]
     of_logger = {logger: counters.mismatches_of(campaign, logger) for logger in loggers}
     names = [*(count.of(campaign) for count in Count), *bins, *of_logger.values()]
     values = await ledger.counters(project, names)

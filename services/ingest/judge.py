@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest.batch import Batch, Match, Verdict
-from services.platform.active import DEFAULT_THRESHOLD, ActiveVersions, Budget, Version
+from services.platform.active import ActiveVersions, Budget, Version
 from services.platform.models import Models
 from sluice.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
 from sluice.explanations import Explanation, explain_scores
 from sluice.frames import Frame
+from sluice.limits import THRESHOLD_DEFAULT
 from sluice.names import CampaignName
 from sluice.scoring import Scorer, normalise
 from sluice.tally import Tally
@@ -147,7 +148,7 @@ async def _campaigns(
                 campaign,
                 version,
                 active=standing is not None,
-                threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
+                threshold=THRESHOLD_DEFAULT if threshold is None else threshold,
                 budget=standing.budget if standing is not None else Budget(),
             )
         )

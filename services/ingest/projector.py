@@ -74,11 +74,11 @@ class Projector:
             return 0
 
     async def _work_waits(self, project: str) -> bool:
-        """Whether there is anything to take the lease for: an idle projector writes nothing."""
-        ledger = self._ingest.stores.ledger
-        if await ledger.scan(project, "outbox/", limit=1):
-            return True
-        return bool(await ledger.get(project, [DECIDED]))
+        """Whether there is anything to take the lease for: an idle projector writes nothing.
+
+        What is decided but not finished is in the outbox still.
+        """
+        return bool(await self._ingest.stores.ledger.scan(project, "outbox/", limit=1))
 
     async def _fence(self, project: str) -> Fence | None:
         held = self._fences.get(project)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-DEFAULT_THRESHOLD = 0.5
-"""A frame at or over this score is a match, unless the call or the campaign says otherwise."""
-
 
 @dataclass(frozen=True, slots=True)
 class Version:

@@ -16,9 +16,7 @@ from services.platform.keys import KeyStore
 from services.platform.registry import register
 from services.platform.settings import Settings
 from sluice.errors import FailedPrecondition
-
-MESSAGE_BYTES_MAX: Final = 16 * 2**20
-"""A batch is at most 8 MiB; the rest is for what stands beside its vectors."""
+from sluice.limits import MESSAGE_BYTES_MAX
 
 OPTIONS: Final = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),

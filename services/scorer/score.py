@@ -12,11 +12,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.platform.active import DEFAULT_THRESHOLD, ActiveCampaign, ActiveVersions
+from services.platform.active import ActiveCampaign, ActiveVersions
 from services.platform.models import Models
+from sluice.checks import too_large
 from sluice.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from sluice.explanations import Explanation, explain_scores
-from sluice.limits import BATCH_MATCHES_MAX
+from sluice.limits import BATCH_MATCHES_MAX, THRESHOLD_DEFAULT
 from sluice.names import CampaignName
 from sluice.scoring import Scorer, normalise
 from sluice.tensors import Embeddings
@@ -64,7 +65,7 @@ class ScoredBatch:
 
 def threshold_of(column: ActiveCampaign) -> float:
     """What makes a match of a campaign, where the call does not say."""
-    return DEFAULT_THRESHOLD if column.threshold is None else column.threshold
+    return THRESHOLD_DEFAULT if column.threshold is None else column.threshold
 
 
 class Scoring:
@@ -172,11 +173,10 @@ def _to_explain(
             wanted = np.ones(scores.shape, bool)
     frames, columns = np.nonzero(wanted)
     if len(frames) > EXPLANATIONS_MAX:
-        raise InvalidArgument.of(
+        raise too_large(
             "explain",
             f"{len(frames):,} scores are to be explained, at most {EXPLANATIONS_MAX:,} are; "
             "send fewer frames at a time, or explain none",
-            reason="TOO_LARGE",
-            metadata={"limit": str(EXPLANATIONS_MAX)},
+            EXPLANATIONS_MAX,
         )
     return frames, columns

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from services.platform.draining import Draining
-from services.platform.server import MESSAGE_BYTES_MAX
 from services.scorer.score import Batch, Explain, ScoredBatch, Scoring, threshold_of
+from sluice.checks import too_large
 from sluice.errors import InvalidArgument, SluiceError, to_status
+from sluice.limits import MESSAGE_BYTES_MAX
 from sluice.names import CampaignName, ProjectName
 from sluice.tensors import Embeddings
 from sluice.v1 import scorer_pb2 as pb
@@ -100,11 +101,10 @@ def write_scores(batch: Batch, scored: ScoredBatch) -> pb.ScoreFramesResponse:
     )
     size_bytes = response.ByteSize()
     if size_bytes > RESPONSE_BYTES_MAX:
-        raise InvalidArgument.of(
+        raise too_large(
             "embeddings",
             f"the answer would have {size_bytes:,} bytes, at most {RESPONSE_BYTES_MAX:,} are "
             "sent; score fewer frames or campaigns at a time, or explain none",
-            reason="TOO_LARGE",
-            metadata={"limit": str(RESPONSE_BYTES_MAX)},
+            RESPONSE_BYTES_MAX,
         )
     return response

@@ -7,16 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+SLUICED = ("-m", "services.embedded")
 STOP_TIMEOUT_S = 20
 
 
 class Sluiced:
     """The process, its data in a folder, its port the same at every start."""
 
-    def __init__(self, folder: Path, program: Sequence[str] = ("-m", "services.embedded")) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = SLUICED) -> None:
         self._program = program
         self._data = folder / "data"
         self._log = folder / "sluiced.log"
@@ -80,3 +82,15 @@ class Sluiced:
         process.wait(STOP_TIMEOUT_S)
         assert process.stdout is not None
         process.stdout.close()
+
+
+@contextmanager
+def running(folder: Path, program: Sequence[str] = SLUICED) -> Iterator[Sluiced]:
+    """A server with its data in a new folder, stopped at the end."""
+    folder.mkdir()
+    server = Sluiced(folder, program)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -7,18 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Sluiced, running
 from tests.e2e.team import Team
 
 
 @pytest.fixture
 def sluiced(tmp_path: Path) -> Iterator[Sluiced]:
     """A server in a process of its own."""
-    (tmp_path / "sluiced").mkdir()
-    server = Sluiced(tmp_path / "sluiced")
-    server.start()
-    yield server
-    server.stop()
+    with running(tmp_path / "sluiced") as server:
+        yield server
 
 
 @pytest.fixture

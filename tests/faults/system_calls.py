@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +70,11 @@ def check_strace() -> None:
 
 
 @contextmanager
-def traced(pid: int, to: Path) -> Iterator[None]:
-    """Write down what the process asks of the system."""
-    command = ["strace", "-f", "-y", "-xx", "-s", str(BYTES_MAX), "-e", f"trace={CALLS}"]
-    tracer = subprocess.Popen(
-        [*command, "-o", str(to), "-p", str(pid)], stderr=subprocess.PIPE, text=True
-    )
+def attached(pid: int, *expressions: str, to: Path = Path(os.devnull)) -> Iterator[None]:
+    """Trace a process by strace's expressions, or tamper with it; what is seen goes to a file."""
+    filters = [argument for expression in expressions for argument in ("-e", expression)]
+    command = ["strace", "-f", "-y", "-xx", "-s", str(BYTES_MAX), "-o", str(to), "-p", str(pid)]
+    tracer = subprocess.Popen([*command, *filters], stderr=subprocess.PIPE, text=True)
     assert tracer.stderr is not None
     said = tracer.stderr.readline()
     assert "attached" in said, f"strace cannot trace the server here: {said}"
@@ -84,6 +84,11 @@ def traced(pid: int, to: Path) -> Iterator[None]:
         tracer.terminate()
         tracer.wait()
         tracer.stderr.close()
+
+
+def traced(pid: int, to: Path) -> AbstractContextManager[None]:
+    """Write down what the process asks of the system."""
+    return attached(pid, f"trace={CALLS}", to=to)
 
 
 def not_flushed(trace: Path, acknowledged: Iterable[Acknowledged]) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,43 +15,28 @@ from sluice.session import SubmitSession
 from sluice.tally import ScoredBy
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import SLUICED, Sluiced, running
 from tests.e2e.team import DIMENSION, MODEL, Team
+from tests.faults.system_calls import FLUSHES, attached
 
 UNSAFE = Path(__file__).with_name("unsafe_sluiced.py")
-SYNCS = "fdatasync,fsync"
+SYNCS = ",".join(FLUSHES)
 
 
 @contextmanager
 def failing_flushes(pid: int) -> Iterator[None]:
     """Every flush of the process fails with EIO, as on a broken disk; strace sees to it."""
-    command = ["strace", "-f", "-p", str(pid), "-e", f"trace={SYNCS}", "-o", "/dev/null"]
-    inject = ["-e", f"inject={SYNCS}:error=EIO"]
-    tracer = subprocess.Popen([*command, *inject], stderr=subprocess.PIPE, text=True)
-    assert tracer.stderr is not None
-    said = tracer.stderr.readline()
-    assert "attached" in said, f"strace cannot trace here: {said}"
-    try:
+    with attached(pid, f"trace={SYNCS}", f"inject={SYNCS}:error=EIO"):
         yield
-    finally:
-        tracer.terminate()
-        tracer.wait()
-        tracer.stderr.close()
 
 
 @contextmanager
 def team_on(folder: Path, *program: str) -> Iterator[tuple[Sluiced, Team]]:
     """A server started by that program, and a team with a campaign on it."""
-    folder.mkdir()
-    server = Sluiced(folder, program) if program else Sluiced(folder)
-    server.start()
-    try:
-        with Team(server, folder / "models") as team:
-            team.create_project("p")
-            team.start("vans", axis=0)
-            yield server, team
-    finally:
-        server.stop()
+    with running(folder, program or SLUICED) as server, Team(server, folder / "models") as team:
+        team.create_project("p")
+        team.start("vans", axis=0)
+        yield server, team
 
 
 def batch_of(team: Team, *frame_ids: str) -> ingest_pb2.SubmitBatch:

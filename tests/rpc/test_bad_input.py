@@ -178,6 +178,17 @@ SUBMIT = [
         "TOO_LARGE",
         "65 pairs",
     ),
+    Case(
+        "too large a batch",
+        lambda b: (
+            b.matches[0]
+            .frame.metadata["k"]
+            .MergeFrom(frame_pb2.MetadataValue(text="x" * 9_000_000))
+        ),
+        INVALID,
+        "TOO_LARGE",
+        "8,388,608",
+    ),
     Case("a frame twice", twice, INVALID, "INVALID_FIELD", "'h1' stands twice"),
     Case(
         "a label id twice",

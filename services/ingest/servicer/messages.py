@@ -16,8 +16,9 @@ from services.ingest.samples import ReviewOrder, Sample, Selection
 from services.ingest.submit import SessionId
 from services.platform.requests import Request
 from sluice import errors
+from sluice.checks import check_text, too_large
 from sluice.frames import Frame
-from sluice.limits import BATCH_MATCHES_MAX, BATCH_ROWS_MAX, ID_BYTES_MAX
+from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.names import CampaignName, ProjectName, SampleName
 from sluice.tally import Tally
 from sluice.tensors import Embeddings
@@ -37,8 +38,7 @@ def session(request: pb.SubmitRequest) -> SessionId:
         raise errors.InvalidArgument.of(
             "start.session_id", f"{start.session_id!r} is not a UUID"
         ) from None
-    if len(start.logger.encode()) > ID_BYTES_MAX:
-        raise _too_large("start.logger", f"is longer than {ID_BYTES_MAX} bytes", ID_BYTES_MAX)
+    check_text("start.logger", start.logger, empty=True)
     project = ProjectName.parse(start.parent, "start.parent").project
     return SessionId(project, session_id, start.logger)
 
@@ -49,11 +49,15 @@ def delivery(request: pb.SubmitRequest) -> Delivery:
         raise errors.InvalidArgument.of("batch", "every message after the start must be a batch")
     message = request.batch
     # Deterministic, so that a sender that builds the same batch again is known again.
-    digest = hashlib.sha256(message.SerializeToString(deterministic=True)).digest()
-    return Delivery(message.seq, digest, lambda: _batch(message))
+    content = message.SerializeToString(deterministic=True)
+    digest, size_bytes = hashlib.sha256(content).digest(), len(content)
+    return Delivery(message.seq, digest, lambda: _batch(message, size_bytes))
 
 
-def _batch(message: pb.SubmitBatch) -> Batch:
+def _batch(message: pb.SubmitBatch, size_bytes: int) -> Batch:
+    if size_bytes > BATCH_BYTES_MAX:
+        problem = f"{size_bytes:,} bytes are more than {BATCH_BYTES_MAX:,}"
+        raise too_large("batch", problem, BATCH_BYTES_MAX)
     override = message.threshold_override if message.HasField("threshold_override") else None
     if override is not None and not 0 <= override <= 1:
         raise errors.InvalidArgument.of("batch.threshold_override", f"{override} is not in 0…1")
@@ -76,7 +80,7 @@ def _seen_hashes(packed: bytes) -> np.ndarray:
         )
     if len(packed) > BATCH_ROWS_MAX * _HASH_BYTES:
         problem = f"{len(packed) // _HASH_BYTES} frames are more than {BATCH_ROWS_MAX}"
-        raise _too_large("batch.seen_hashes", problem, BATCH_ROWS_MAX)
+        raise too_large("batch.seen_hashes", problem, BATCH_ROWS_MAX)
     return np.frombuffer(packed, "<u8")
 
 
@@ -84,7 +88,7 @@ def _matches(message: pb.SubmitBatch) -> Iterator[Match]:
     pairs = sum(len(match.scores) for match in message.matches)
     if pairs > BATCH_MATCHES_MAX:
         problem = f"{pairs} scores are more than {BATCH_MATCHES_MAX}"
-        raise _too_large("batch.matches", problem, BATCH_MATCHES_MAX)
+        raise too_large("batch.matches", problem, BATCH_MATCHES_MAX)
     for index, match in enumerate(message.matches):
         yield Match(
             Frame.from_proto(match.frame, f"batch.matches[{index}].frame"),
@@ -96,12 +100,6 @@ def _embeddings(message: pb.SubmitBatch) -> Embeddings | None:
     if not message.HasField("embeddings"):
         return None
     return Embeddings.from_proto(message.embeddings, "batch.embeddings")
-
-
-def _too_large(field: str, problem: str, limit: int) -> errors.InvalidArgument:
-    return errors.InvalidArgument.of(
-        field, problem, reason="TOO_LARGE", metadata={"limit": str(limit)}
-    )
 
 
 def batch_result(answer: Answer) -> pb.BatchResult:

@@ -62,8 +62,8 @@ CASES = [
         "too many bytes of vectors",
         lambda b: b.embeddings.tensor.CopyFrom(pack(np.ones((257, 8_192)))),
         "TOO_LARGE",
-        "batch.embeddings.tensor.data",
-        "8,421,376 bytes are more than 8,388,608",
+        "batch",
+        "bytes are more than 8,388,608",
     ),
     Case(
         "half a vector",

@@ -15,9 +15,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from services.ledger.sqlite import SqliteLedger
 from services.platform.draining import Draining
 from services.platform.keys import KeyStore, Scope, new_token
-from services.platform.server import MESSAGE_BYTES_MAX, Server
+from services.platform.server import Server
 from services.platform.settings import Settings
 from sluice import errors
+from sluice.limits import MESSAGE_BYTES_MAX
 from sluice.v1 import scorer_pb2, scorer_pb2_grpc
 
 SCORER = "sluice.v1.ScorerService"

@@ -41,9 +41,9 @@ async def test_an_issue_has_a_display_name(here: World, display_name: str) -> No
     """An issue is called something, in at most 256 bytes, when made and when renamed."""
     issue = await here.issue()
 
-    with pytest.raises(InvalidArgument, match=r"issue\.display_name: \d+ bytes; 1 to 256"):
+    with pytest.raises(InvalidArgument, match=r"issue\.display_name: .*256"):
         await create_issue(here.stores, ONCE, PROJECT, display_name, DATASET)
-    with pytest.raises(InvalidArgument, match=r"issue\.display_name: \d+ bytes; 1 to 256"):
+    with pytest.raises(InvalidArgument, match=r"issue\.display_name: .*256"):
         await rename_issue(here.stores, issue, display_name, "")
 
 

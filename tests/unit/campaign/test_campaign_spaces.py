@@ -102,7 +102,7 @@ async def test_a_background_is_bounded(here: World) -> None:
 
 async def test_a_background_needs_a_model_and_a_project(here: World) -> None:
     """A space has a model of 1 to 256 bytes, in a project that exists."""
-    with pytest.raises(InvalidArgument, match="model_id: 0 bytes; 1 to 256"):
+    with pytest.raises(InvalidArgument, match="model_id: is empty; 1 to 256 bytes"):
         await set_background(here.stores, PROJECT, "", stream(ROWS))
     with pytest.raises(NotFound, match="projects/q does not exist"):
         await set_background(here.stores, ProjectName("q"), MODEL_ID, stream(ROWS))

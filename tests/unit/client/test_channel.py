@@ -11,7 +11,8 @@ import grpc
 import pytest
 
 from sluice import errors
-from sluice.channel import MESSAGE_BYTES_MAX, connect, connect_sync
+from sluice.channel import connect, connect_sync
+from sluice.limits import MESSAGE_BYTES_MAX
 
 SHAPES = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
 RAISED = errors.SequenceGap("batch.seq: 9 skips 7", metadata={"expected_seq": "7"})

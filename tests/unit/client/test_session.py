@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from sluice import errors
+from sluice.limits import BATCH_BYTES_MAX
 from sluice.session import SubmitSession
 from sluice.v1 import ingest_pb2
 from tests.unit.client.scripted_ingest import ScriptedIngest, serving
@@ -138,6 +139,20 @@ def test_a_refusal_names_its_batch_and_the_rest_goes_on(
     session.close()
     assert [0, 1, 2] == submitted(ingest)
     assert (3, 2) == (session.acknowledged, session.outcomes.batches)
+
+
+def test_a_batch_that_is_too_large_takes_no_number(
+    ingest: ScriptedIngest, channel: grpc.Channel
+) -> None:
+    """What no server would take is refused before it is sent, and the next batch is counted."""
+    large = ingest_pb2.SubmitBatch(seen_hashes=bytes(BATCH_BYTES_MAX))
+    with SubmitSession(channel, PROJECT) as session:
+        with pytest.raises(errors.InvalidArgument, match="more than 8,388,608") as refused:
+            session.submit(large)
+        assert "TOO_LARGE" == refused.value.reason
+        session.submit(batch(1))
+    assert [1] == submitted(ingest)
+    assert (1, 1) == (session.acknowledged, session.outcomes.batches)
 
 
 def test_a_replay_that_differs_is_not_tried_again(

@@ -1,4 +1,4 @@
-"""Checks that the typed objects share; each names the field and its value."""
+"""Checks that the typed objects and the services share; each names the field and its value."""
 
 from __future__ import annotations
 
