@@ -22,6 +22,7 @@ up: .venv/.ready  ## run sluiced: every service in one process, on one port
 .PHONY: test
 test: .venv/.ready  ## run all tests; ARGS=… goes to pytest
 	@tools/need.sh strace
+	@tools/need.sh redis-server
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: check
