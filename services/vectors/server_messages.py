@@ -91,7 +91,7 @@ def points(collection: Collection, records: Sequence[q.RetrievedPoint]) -> Point
     vectors = np.empty((len(records), collection.space.dimension), np.float32)
     for row, record in enumerate(records):
         found = record.vectors.vector
-        # Qdrant 1.19 fills `data`, which its proto calls deprecated for `dense`.
+        # Which of the two is filled is up to the server: its proto calls the first deprecated.
         vectors[row] = found.data or found.dense.data
     return Points([_uuid(record) for record in records], vectors, [_payload(r) for r in records])
 
