@@ -24,6 +24,7 @@ class Call:
     method: str
     request: Any
     metadata: dict[str, str | bytes]
+    deadline_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,14 @@ class QdrantServer:
         """Let the next calls of a method (`Points/Upsert`) meet a fault, after those before it."""
         self._faults.setdefault(method, []).append(fault)
 
+    def create(self, request: q.CreateCollection) -> None:
+        """Make a collection, as somebody else would."""
+        self._engine.create(request)
+
+    def drop(self, name: str) -> None:
+        """Lose a collection."""
+        self._engine.drop(name)
+
     def requests(self, method: str) -> list[Any]:
         """The requests of a method so far."""
         return [call.request for call in self.calls if call.method == method]
@@ -104,7 +113,7 @@ class QdrantServer:
         behave: Callable[[Any, Context], Awaitable[Any]],
     ) -> Any:
         metadata = dict(context.invocation_metadata() or ())
-        self.calls.append(Call(method, request, metadata))
+        self.calls.append(Call(method, request, metadata, context.time_remaining()))
         fault = self._next_fault(method)
         await asyncio.sleep(fault.delay_s)
         if fault.code is not None and not fault.done:
