@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import count
 from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -152,18 +151,18 @@ class Calls:
     async def _patiently(
         self, method: str, attempt: Callable[[], Awaitable[_Response]]
     ) -> _Response:
-        pause_s = self._patience.backoff_s
-        for number in count(1):
+        attempts, pause_s = 0, self._patience.backoff_s
+        while True:
+            attempts += 1
             try:
                 if not self._version_checked:
                     await self._check_version()
                 return await attempt()
             except _Passing as failure:
-                if number >= self._patience.attempts:
-                    raise self._unavailable(method, f"{failure}, {number} times") from failure
+                if attempts >= self._patience.attempts:
+                    raise self._unavailable(method, f"{failure}, {attempts} times") from failure
             await asyncio.sleep(pause_s)
             pause_s *= 2
-        raise AssertionError("count() does not end")
 
     async def _check_version(self) -> None:
         request, response = q.HealthCheckRequest(), q.HealthCheckReply

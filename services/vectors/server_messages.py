@@ -1,7 +1,7 @@
 """Qdrant's protobuf messages, made from points and read into numpy.
 
-Not by the model classes of qdrant-client: for 1,000 vectors of 2,048 numbers, they take 20 times
-as long to write and 10 times as long to read.
+Not by the model classes of qdrant-client: for 1,000 vectors of 2,048 numbers, they take 97 ms
+instead of 15 to write and 163 instead of 7 to read.
 """
 
 from __future__ import annotations
