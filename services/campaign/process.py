@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from services.campaign import wiring
 from services.platform.admin import admit
 from services.platform.cluster_settings import CampaignSettings
-from services.platform.foundation import Serving, foundation, server_vectors
+from services.platform.foundation import Serving, foundation
 from services.platform.stores import Stores
+from services.platform.vectors import server_vectors
 
 
 @asynccontextmanager

@@ -10,9 +10,10 @@ from uuid import uuid4
 from services.ingest import wiring
 from services.platform.cluster_settings import IngestSettings
 from services.platform.follower import following
-from services.platform.foundation import Serving, foundation, server_vectors
+from services.platform.foundation import Serving, foundation
 from services.platform.models import Models
 from services.platform.stores import Stores
+from services.platform.vectors import server_vectors
 
 
 @asynccontextmanager

@@ -14,14 +14,11 @@ from services.blobs.interface import Blobs
 from services.blobs.opening import open_blobs
 from services.ledger.interface import Ledger
 from services.ledger.redis import RedisLedger
-from services.platform.cluster_settings import ClusterSettings, VectorSettings
+from services.platform.cluster_settings import ClusterSettings
 from services.platform.draining import Draining
 from services.platform.keys import PARTITION, KeyStore
 from services.platform.readiness import Check
 from services.platform.server import Server
-from services.vectors.server import ServerVectors
-from services.vectors.server_calls import Patience
-from services.vectors.server_collections import Layout
 from sluice.errors import Unavailable
 
 PAUSE_S: Final = 1.0
@@ -92,26 +89,6 @@ async def foundation(settings: ClusterSettings) -> AsyncIterator[Foundation]:
         port = server.bind(settings.host, settings.port)
         target = f"{settings.host}:{port}"
         yield Foundation(ledger, blobs, keys, internal_key, draining, server, target)
-
-
-@asynccontextmanager
-async def server_vectors(settings: VectorSettings) -> AsyncIterator[ServerVectors]:
-    """The vector store, which need not be there yet."""
-    api_key = settings.qdrant_api_key
-    vectors = await ServerVectors.open(
-        settings.qdrant_url,
-        api_key=api_key.get_secret_value() if api_key else None,
-        layout=Layout(
-            shard_number=settings.qdrant_shards,
-            replication_factor=settings.qdrant_replicas,
-            write_consistency_factor=settings.qdrant_write_consistency,
-        ),
-        patience=Patience(timeout_s=settings.qdrant_timeout_s),
-    )
-    try:
-        yield vectors
-    finally:
-        await vectors.close()
 
 
 async def patiently(patience_s: float, open_store: Callable[[], Awaitable[_Opened]]) -> _Opened:

@@ -17,16 +17,16 @@ import typer.main
 from sluice.cli.app import app
 from sluice.cli.exits import MEANINGS
 from tests.e2e.cli import Cli
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cli.md"
 
 
 @pytest.fixture
-def cli(sluiced: Sluiced, tmp_path: Path) -> Cli:
+def cli(server: Server, tmp_path: Path) -> Cli:
     """The command, in a folder with files."""
-    return Cli(sluiced, tmp_path)
+    return Cli(server, tmp_path)
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
