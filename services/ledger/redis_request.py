@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha1
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -71,7 +70,10 @@ class Request:
             # Everywhere the same bytes, whichever way the machine turns its own.
             [hashes.astype("<u8").tobytes() for hashes in write.distinct.values()],
         )
-        return cls(write, (*map(len, lists), *chain.from_iterable(lists)))
+        arguments: list[bytes | int] = [len(each) for each in lists]
+        for each in lists:
+            arguments += each
+        return cls(write, tuple(arguments))
 
     @property
     def size_bytes(self) -> int:
