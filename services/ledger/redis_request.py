@@ -86,8 +86,8 @@ class Request:
         keys = PartitionKeys(self.write.partition)
         names = [keys.entries, keys.index, keys.counters, keys.ring(writer)]
         names += keys.distinct(self.write.distinct)
-        call = ("EVALSHA", _COMMIT_DIGEST, len(names), *names)
-        return (*call, number, slot, sending, *self.arguments)
+        call: Command = ("EVALSHA", _COMMIT_DIGEST, len(names))
+        return (*call, *names, number, slot, sending, *self.arguments)
 
     def outcome(self, reply: object) -> Exception | None:
         """None when the transaction was applied, else why not."""
