@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from services.ledger.interface import Entry, Transaction
@@ -22,10 +23,12 @@ PATIENCE_S: Final = 15.0
 class RedisLedger:
     """A `Ledger` on a Redis server, which any number of processes may share."""
 
-    def __init__(self, server: RedisServer, patience_s: float) -> None:
-        self._server = server
+    def __init__(self, reads: RedisServer, commits: RedisServer, patience_s: float) -> None:
+        self._reads = reads
+        # With a connection of its own, a commit never waits for reads to give one back.
+        self._commits = commits
         self._patience_s = patience_s
-        self._writer = GroupWriter(server, patience_s)
+        self._writer = GroupWriter(commits, patience_s)
         self._closed = False
 
     @classmethod
@@ -40,21 +43,19 @@ class RedisLedger:
     ) -> RedisLedger:
         """Open the ledger in the database that a `redis://`, `rediss://` or `unix://` URL names.
 
-        At most `connections_max` connections are used, one of them by all commits. A server that
-        cannot be reached is asked again for `patience_s`, now and by every later call.
+        At most `connections_max` connections are used, 2 or more, one of them by all commits. A
+        server that cannot be reached is asked again for `patience_s`, now and by later calls.
 
         Raises errors.Unavailable when the server stays away for that long, and
         errors.FailedPrecondition, naming each setting to change, when it would not keep what it
         acknowledges; ValueError for another kind of URL.
         """
-        server = RedisServer(
-            url,
-            connections_max=connections_max,
-            connect_timeout_s=connect_timeout_s,
-            reply_timeout_s=reply_timeout_s,
+        connect = partial(
+            RedisServer, url, connect_timeout_s=connect_timeout_s, reply_timeout_s=reply_timeout_s
         )
-        await server.ask(("PING",), patience_s)
-        return cls(server, patience_s)
+        reads, commits = connect(connections_max=connections_max - 1), connect(connections_max=1)
+        await reads.ask(("PING",), patience_s)
+        return cls(reads, commits, patience_s)
 
     async def get(self, partition: str, keys: Sequence[str]) -> dict[str, Entry]:
         """See `Ledger.get`."""
@@ -105,7 +106,8 @@ class RedisLedger:
         if not self._closed:
             self._closed = True
             await self._writer.close()
-            await self._server.close()
+            await self._commits.close()
+            await self._reads.close()
 
     async def _read_fields(self, key: bytes, fields: Sequence[bytes]) -> list[bytes | None]:
         """The values of those fields of a hash, all read at one moment."""
@@ -118,9 +120,9 @@ class RedisLedger:
     async def _read(self, command: Command) -> Reply:
         self._refuse_when_closed()
         try:
-            return await self._server.ask(command, self._patience_s)
+            return await self._reads.ask(command, self._patience_s)
         except errors.FailedPrecondition as error:  # it was fit when it was opened
-            raise self._server.unavailable(error.message) from error
+            raise self._reads.unavailable(error.message) from error
 
     def _refuse_when_closed(self) -> None:
         if self._closed:

@@ -40,6 +40,7 @@ class RedisServer:
         self, url: str, *, connections_max: int, connect_timeout_s: float, reply_timeout_s: float
     ) -> None:
         self.name = f"ledger {_without_secrets(url)}"
+        self._closed = asyncio.Event()
         self._pool = BlockingConnectionPool.from_url(
             url,
             max_connections=connections_max,
@@ -59,11 +60,15 @@ class RedisServer:
         commands may then have been run. Raises errors.FailedPrecondition when the server is not
         fit for a ledger; then none was.
         """
+        if self._closed.is_set():
+            raise self.unavailable("is closed")
         try:
             connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
             try:
                 return await _exchange(connection, commands)
             finally:
+                if self._closed.is_set():
+                    await connection.disconnect(nowait=True)
                 await self._pool.release(connection)
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             raise self.unavailable(error) from error
@@ -87,13 +92,14 @@ class RedisServer:
                     raise problem
             except errors.Unavailable as error:
                 problem = error
-            if clock() + pause_s > give_up_at:
+            if self._closed.is_set() or clock() + pause_s > give_up_at:
                 raise problem
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what is under way on them ends in errors.Unavailable."""
+        self._closed.set()
         await self._pool.aclose()
 
     def unavailable(self, problem: object) -> errors.Unavailable:
