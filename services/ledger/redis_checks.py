@@ -32,12 +32,21 @@ def server_problems(info: Mapping[str, str]) -> list[str]:
         )
     if (role := info.get("role")) != "master":
         problems.append(f"role is {role}, expected master: name the primary in the address")
-    if _writes_its_first_file(info):
-        problems.append(
-            "the first append-only file is not complete (aof_rewrite_in_progress is 1), "
-            "expected it written: try again once INFO shows aof_rewrite_in_progress:0"
-        )
     return problems
+
+
+def has_rewritten_its_file(info: Mapping[str, str]) -> bool:
+    """Whether the append-only file was made anew since the server started.
+
+    A start with `aof-load-truncated yes` on a file that ends within a transaction drops the
+    transaction, yet leaves its MULTI and whole commands in the file. What is appended to that is
+    not loaded as it was written: the next EXEC applies the half transaction. It also is not there
+    before `CONFIG SET appendonly yes` has written its first file.
+    """
+    return (
+        info.get("aof_last_rewrite_time_sec", "-1") != "-1"
+        and info.get("aof_last_bgrewrite_status") == "ok"
+    )
 
 
 def setting_problems(settings: Mapping[str, str]) -> list[str]:
@@ -50,11 +59,19 @@ def setting_problems(settings: Mapping[str, str]) -> list[str]:
     ]
 
 
-def not_permitted(problem: str) -> str:
+def settings_hidden(problem: str) -> str:
     """Why a server that does not show its settings is refused."""
     return (
         f"its settings cannot be read ({problem}), expected that CONFIG GET is permitted "
         "(ACL: +config|get): without them nobody knows whether commits are durable"
+    )
+
+
+def rewrite_not_permitted(problem: str) -> str:
+    """Why a server that may not be told to rewrite its file is refused."""
+    return (
+        f"its append-only file cannot be rewritten ({problem}), expected that BGREWRITEAOF is "
+        "permitted (ACL: +bgrewriteaof): a file that was cut would bring back half a transaction"
     )
 
 
@@ -70,11 +87,6 @@ def parse_info(text: bytes) -> dict[str, str]:
     """The fields of INFO."""
     lines = text.decode(errors="replace").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
-
-
-def _writes_its_first_file(info: Mapping[str, str]) -> bool:
-    """Whether appendonly was switched on just now: until its first file is whole, none counts."""
-    return "1" == info.get("aof_rewrite_in_progress") and "0" == info.get("aof_base_size")
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.ledger import redis_checks
@@ -128,11 +128,14 @@ class RedisServer:
             raise
 
     async def _check(self, connection: AbstractConnection) -> None:
-        info, settings = await _exchange(connection, [("INFO",), redis_checks.READ_SETTINGS])
-        self._refuse(redis_checks.server_problems(redis_checks.parse_info(_found(info))))
+        text, settings = await _exchange(connection, [("INFO",), redis_checks.READ_SETTINGS])
+        info = redis_checks.parse_info(_found(text))
+        self._refuse(redis_checks.server_problems(info))
         if isinstance(settings, ResponseError):
-            self._refuse([redis_checks.not_permitted(str(settings))])
+            self._refuse([redis_checks.settings_hidden(str(settings))])
         self._refuse(redis_checks.setting_problems(_pairs(settings)))
+        if not redis_checks.has_rewritten_its_file(info):
+            await self._rewrite_file(connection)
         replies = await _exchange(
             connection,
             [
@@ -143,6 +146,14 @@ class RedisServer:
         )
         *_, schema = [_found(reply) for reply in replies]
         self._refuse(redis_checks.schema_problems(schema))
+
+    async def _rewrite_file(self, connection: AbstractConnection) -> None:
+        """Have the append-only file made anew, and nothing written before: come back later."""
+        [reply] = await _exchange(connection, [("BGREWRITEAOF",)])
+        if isinstance(reply, NoPermissionError):
+            self._refuse([redis_checks.rewrite_not_permitted(str(reply))])
+        # Any other refusal says that it is under way already, or about to be.
+        raise self.unavailable("rewrites its append-only file, as it was started a moment ago")
 
     def _refuse(self, problems: Sequence[str]) -> None:
         if problems:

@@ -117,15 +117,33 @@ async def test_a_server_of_a_redis_cluster_is_refused() -> None:
         assert "cluster_enabled is 1, expected a single primary" in await refused(server.url())
 
 
-async def test_a_file_that_is_not_complete_is_refused() -> None:
+async def test_a_file_that_is_not_complete_is_waited_for() -> None:
     """Commits that follow `CONFIG SET appendonly yes` are lost until its first file is whole."""
     with running(appendonly="no", rdb_key_save_delay="200000") as server:
         for key in range(100):
             server.cli("SET", f"k{key}", "")
         server.cli("CONFIG", "SET", "appendonly", "yes")
-        problem = await refused(server.url())
+        with pytest.raises(errors.Unavailable, match="rewrites its append-only file"):
+            await RedisLedger.open(server.url(), patience_s=0.2)
 
-    assert "the first append-only file is not complete" in problem
+
+async def test_a_user_who_may_not_rewrite_the_file_is_refused() -> None:
+    """After a start, the file has to be made anew before it is written to."""
+    with running() as server:
+        server.cli("ACL", "SETUSER", "app", "on", ">word", "~*", "+@all", "-bgrewriteaof")
+        problem = await refused(f"unix://app:word@{server.socket}")
+
+    assert "expected that BGREWRITEAOF is permitted (ACL: +bgrewriteaof)" in problem
+
+
+async def test_nothing_is_written_before_the_file_is_made_anew() -> None:
+    """A ledger that gave up waiting for that has written nothing."""
+    with running(rdb_key_save_delay="2000000") as server:
+        server.cli("SET", "k", "")
+        with pytest.raises(errors.Unavailable):
+            await RedisLedger.open(server.url(), patience_s=0.2)
+
+        assert "k" == server.cli("KEYS", "*")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +176,7 @@ async def test_a_server_that_starts_later_is_waited_for() -> None:
 
 async def test_settings_are_checked_on_every_connection(server: RedisServer) -> None:
     """A server that came back with other settings gets no commit; one set right gets them again."""
+    server.rewrite()
     ledger = await RedisLedger.open(server.url(3), patience_s=0.2)
     server.cli("CONFIG", "SET", "appendfsync", "everysec")
     try:
