@@ -40,8 +40,9 @@ def has_rewritten_its_file(info: Mapping[str, str]) -> bool:
 
     A start with `aof-load-truncated yes` on a file that ends within a transaction drops the
     transaction, yet leaves its MULTI and whole commands in the file. What is appended to that is
-    not loaded as it was written: the next EXEC applies the half transaction. It also is not there
-    before `CONFIG SET appendonly yes` has written its first file.
+    not loaded as it was written: the next EXEC applies the half transaction. Nor was all that a
+    killed server left in its file flushed, while the new file is. And after `CONFIG SET
+    appendonly yes` there is none before the first is whole.
     """
     return (
         info.get("aof_last_rewrite_time_sec", "-1") != "-1"

@@ -80,11 +80,7 @@ if recorded then
   local other, others_sending, outcome = recorded:match('^(%d+) (%d+) (%a+)$')
   if greater(other, number) then return redis.status_reply('SUPERSEDED') end
   if other == number then
-    if outcome == 'applied' then
-      -- A write, so that the reply waits for a flush: the first one's may have been cut off.
-      redis.call('HSET', ring, slot, recorded)
-      return redis.status_reply('OK')
-    end
+    if outcome == 'applied' then return redis.status_reply('OK') end
     if tonumber(others_sending) >= sending then return redis.status_reply('SUPERSEDED') end
   end
 end

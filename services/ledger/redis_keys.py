@@ -8,8 +8,6 @@ from typing import Final
 
 PREFIX: Final = b"sluice:"
 SCHEMA: Final = PREFIX + b"schema"
-FLUSHED: Final = PREFIX + b"flushed"
-"""Written on every new connection, so that the file is flushed before anything is answered."""
 
 
 @dataclass(frozen=True, slots=True)

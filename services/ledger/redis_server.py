@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.ledger import redis_checks
-from services.ledger.redis_keys import FLUSHED, SCHEMA
+from services.ledger.redis_keys import SCHEMA
 from services.ledger.redis_request import COMMIT, OPEN, SCAN, Command
 from sluice import errors
 
@@ -141,7 +141,7 @@ class RedisServer:
             [
                 ("SCRIPT", "LOAD", COMMIT.source),
                 ("SCRIPT", "LOAD", SCAN.source),
-                ("EVAL", OPEN.source, 2, SCHEMA, FLUSHED, redis_checks.SCHEMA_VERSION),
+                ("EVAL", OPEN.source, 1, SCHEMA, redis_checks.SCHEMA_VERSION),
             ],
         )
         *_, schema = [_found(reply) for reply in replies]
