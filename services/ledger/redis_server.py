@@ -11,6 +11,7 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -70,6 +71,10 @@ class RedisServer:
                 if self._closed.is_set():
                     await connection.disconnect(nowait=True)
                 await self._pool.release(connection)
+        except AuthenticationError as error:
+            raise errors.FailedPrecondition(
+                f"{self.name}: {error}, expected a user and password that it knows"
+            ) from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             raise self.unavailable(error) from error
         except RedisError as error:

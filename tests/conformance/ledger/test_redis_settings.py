@@ -91,6 +91,22 @@ async def test_settings_that_may_not_be_read_are_refused(server: RedisServer) ->
     assert "hidden-word" not in problem
 
 
+@pytest.mark.parametrize("user", ["nobody:hidden-word@", ""])
+async def test_a_wrong_password_is_refused(user: str) -> None:
+    """It stays wrong however long one waits; neither user nor password is in the error."""
+    with running(requirepass="right-word") as server:
+        problem = await refused(f"unix://{user}{server.socket}")
+
+    assert "expected a user and password that it knows" in problem
+    assert "hidden-word" not in problem
+
+
+async def test_an_address_of_another_kind_is_a_mistake() -> None:
+    """Only what Redis is reached by is an address."""
+    with pytest.raises(ValueError, match="redis://"):
+        await RedisLedger.open("postgres://host/name")
+
+
 async def test_a_newer_schema_is_refused(server: RedisServer) -> None:
     """What a later Sluice wrote is left as it is, and the error names both versions."""
     server.cli("-n", "9", "SET", "sluice:schema", "7")
