@@ -11,9 +11,8 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.ledger import redis_checks
@@ -64,18 +63,17 @@ class RedisServer:
         if self._closed.is_set():
             raise self.unavailable("is closed")
         try:
-            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+            connection = await self._connection()
             try:
                 return await _exchange(connection, commands)
             finally:
                 if self._closed.is_set():
                     await connection.disconnect(nowait=True)
                 await self._pool.release(connection)
-        except AuthenticationError as error:
-            raise errors.FailedPrecondition(
-                f"{self.name}: {error}, expected a user and password that it knows"
-            ) from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            if isinstance(error.__cause__ or error, AuthenticationError):
+                problem = f"{error}, expected a user and password that it knows"
+                raise errors.FailedPrecondition(f"{self.name}: {problem}") from error
             raise self.unavailable(error) from error
         except RedisError as error:
             raise self.refusal(error) from error
@@ -122,6 +120,16 @@ class RedisServer:
         if code in _PASSING | _REFUSING:
             return self.unavailable(f"{code} {error}")
         return errors.Internal(f"{self.name}: {error}")
+
+    async def _connection(self) -> AbstractConnection:
+        try:
+            connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        except RedisError:
+            # What failed to log in on a socket file goes back to the pool open, and would be taken
+            # for prepared the next time.
+            await self._pool.disconnect(inuse_connections=False)
+            raise
+        return connection
 
     async def _prepare(self, connection: AbstractConnection) -> None:
         """Log in, check the server, load the scripts."""
