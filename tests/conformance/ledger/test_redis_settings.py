@@ -143,6 +143,17 @@ async def test_a_file_that_is_not_complete_is_waited_for() -> None:
             await RedisLedger.open(server.url(), patience_s=0.2)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "status", "expected"),
+    [("-1", "ok", False), ("0", "err", False), ("0", "ok", True), ("12", "ok", True)],
+)
+def test_only_a_rewrite_that_succeeded_counts(seconds: str, status: str, expected: bool) -> None:
+    """Neither none since the start (-1 seconds), nor one that failed, made the file anew."""
+    info = {"aof_last_rewrite_time_sec": seconds, "aof_last_bgrewrite_status": status}
+
+    assert expected == redis_checks.has_rewritten_its_file(info)
+
+
 async def test_a_user_who_may_not_rewrite_the_file_is_refused() -> None:
     """After a start, the file has to be made anew before it is written to."""
     with running() as server:
