@@ -59,6 +59,12 @@ class Cluster:
         services = [name for name in self._ports if name not in ("redis", "qdrant")]
         return ",".join(f"{name.partition('-')[0]}={self.address(name)}" for name in services)
 
+    def targets_by_ingester(self) -> list[str]:
+        """The same for clients that shall use one ingester each."""
+        parts = self.target.split(",")
+        others = [part for part in parts if not part.startswith("ingest=")]
+        return [",".join([*others, part]) for part in parts if part.startswith("ingest=")]
+
     def address(self, name: str) -> str:
         """Where a process listens."""
         return f"127.0.0.1:{self._ports[name]}"

@@ -26,7 +26,9 @@ class Named(grpc.GenericRpcHandler):
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
         """A handler for any method."""
 
         def abort(_: bytes, context: grpc.ServicerContext) -> bytes:
