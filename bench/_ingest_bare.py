@@ -39,6 +39,20 @@ class Writes:
         session = next((key for key in bare.puts if key.startswith("session/")), None)
         (self.projector if session is None else self.batches[session]).append(bare)
 
+    def of_project(self, project: str) -> Writes:
+        """The same vector writes into collections of another project, which are new."""
+        renamed = [
+            replace(each, collection=_renamed(each.collection, project))
+            if isinstance(each, VectorWrite)
+            else each
+            for each in self.projector
+        ]
+        return Writes(self.batches, renamed)
+
+
+def _renamed(collection: Collection, project: str) -> Collection:
+    return replace(collection, space=replace(collection.space, project=project))
+
 
 @contextmanager
 def recorded(project: str) -> Iterator[Writes]:

@@ -42,13 +42,13 @@ class Run:
 
 
 class Load:
-    """A campaign on a server, and batches of frames that it scores."""
+    """A campaign in a project of its own on a server, and batches of frames that it scores."""
 
-    def __init__(self, target: str, admin_key: str, folder: Path) -> None:
+    def __init__(self, target: str, admin_key: str, folder: Path, project: str) -> None:
         self._client = CollectionClient(target, cache_dir=folder / "models", logger="bench")
         self._client.set_credentials(api_key=admin_key)
         self._admin_key = admin_key
-        self.project = self._client.projects.create("bench").name
+        self.project = self._client.projects.create(project).name
         self.campaign = self._start_campaign()
         active = read_active(self._client.channel, self.project)
         [space] = load_state(self._client.channel, ModelStore(folder / "models"), active, None)
@@ -59,24 +59,21 @@ class Load:
         clients = [CollectionClient(target) for target in targets]
         for client in clients:
             client.set_credentials(api_key=self._admin_key)
-        sessions = [
-            SubmitSession(
-                clients[number % len(clients)].channel, self.project, patience_s=PATIENCE_S
-            )
-            for number in range(SESSIONS)
-        ]
+        channels = [clients[number % len(clients)].channel for number in range(SESSIONS)]
+        sessions = [SubmitSession(each, self.project, patience_s=PATIENCE_S) for each in channels]
         for session in sessions:
             session.open()
         start = time.perf_counter()
         with ThreadPoolExecutor(SESSIONS) as threads:
             list(threads.map(_submit, sessions, self.sessions))
-        acknowledged = time.perf_counter()
+        acknowledged_s = time.perf_counter() - start
         while (funnel := self._client.samples.funnel(self.campaign)).pending:
             time.sleep(0.005)
-        settled = time.perf_counter()
+        settled_s = time.perf_counter() - start
         for client in clients:
             client.close()
-        return Run(acknowledged - start, settled - start, funnel)
+        assert funnel.seen == SESSIONS * BATCHES * ROWS
+        return Run(acknowledged_s, settled_s, funnel)
 
     def close(self) -> None:
         """Close the connection."""
