@@ -128,7 +128,8 @@ class Projector:
         for group in _by_campaign(page):
             kept = await self._kept_samples(project, group[0].pending)
             vectors = await self._project(kept.basis_digest, _stack(group))
-            duplicate_of = kept.keep([match.pending.frame_id for match in group], vectors)
+            frame_ids = [match.pending.frame_id for match in group]
+            duplicate_of = await asyncio.to_thread(kept.keep, frame_ids, vectors)
             self._kept.put(project, group[0].pending.campaign, kept)
             decided += [
                 match.decide(named) for match, named in zip(group, duplicate_of, strict=True)
