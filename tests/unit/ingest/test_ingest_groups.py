@@ -26,7 +26,7 @@ from tests.unit.ingest.world import DIMENSION, World, delivery, frame, session, 
 EYE = np.eye(DIMENSION, dtype=np.float32)
 RANDOM = np.random.default_rng(3)
 VECTORS = (
-    EYE[0] * 3 + RANDOM.normal(size=(12, DIMENSION)) * np.linspace(0, 3, 12)[:, None]
+    EYE[0] * 3 + RANDOM.normal(size=(12, DIMENSION)) * np.linspace(0, 1.6, 12)[:, None]
 ).astype("f4")
 
 batches = st.lists(
