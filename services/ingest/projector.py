@@ -29,7 +29,7 @@ from services.platform.records import decode
 from services.vectors.interface import Collection, Kind, Points, Space
 from services.vectors.naming import point_id
 
-PAGE_ENTRIES = 512
+PAGE_ENTRIES = 2_048
 """How many matches are decided and written at once: one flush of the vector store a page."""
 
 KEPT_BYTES_MAX = 256 * 2**20
