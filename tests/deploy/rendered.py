@@ -37,7 +37,7 @@ Object = dict[str, Any]
 @cache
 def text(folder: str) -> str:
     """What kubectl renders from a folder of deploy/k8s."""
-    command = [TOOLS / "kubectl", "kustomize", K8S / folder]
+    command = [str(TOOLS / "kubectl"), "kustomize", str(K8S / folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stderr
     return done.stdout

@@ -39,7 +39,9 @@ def given(tmp_path: Path) -> Path:
 
 def test_wheels_are_built_from_what_is_copied(given: Path) -> None:
     """Both distributions build in the image, from the copied files and the locked tools alone."""
-    [command] = [part for run in instructions("RUN") for part in run.split("&&") if "./client" in part]
+    [command] = [
+        part for run in instructions("RUN") for part in run.split("&&") if "./client" in part
+    ]
     pip, *arguments = command.replace("/wheels", str(given / "wheels")).split()
     subprocess.run([sys.executable, "-m", pip, *arguments], cwd=given, check=True)
 

@@ -31,7 +31,7 @@ def shown(field: Any) -> str:
 
 def test_every_setting_is_told() -> None:
     """The table has every setting of every process, and which processes have it."""
-    told = {name: {each for each in cells[0].split(", ")} for name, cells in rows().items()}
+    told = {name: set(cells[0].split(", ")) for name, cells in rows().items()}
     names = {field for kind in SETTINGS.values() for field in kind.model_fields}
     processes = {
         name: {each for each, kind in SETTINGS.items() if name in kind.model_fields}
@@ -47,7 +47,9 @@ def test_defaults_are_told() -> None:
     """The table has the default of every setting; one that differs is not in it but in words."""
     differing = {"port": "by process", "scoring_threads": "CPUs"}
     defaults = {
-        name: shown(field) for kind in SETTINGS.values() for name, field in kind.model_fields.items()
+        name: shown(field)
+        for kind in SETTINGS.values()
+        for name, field in kind.model_fields.items()
     }
 
     assert defaults | differing == {name: cells[1] for name, cells in rows().items()}

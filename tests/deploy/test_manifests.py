@@ -48,7 +48,8 @@ def test_kubernetes_knows_every_field(version: str, tmp_path: Path) -> None:
     """Every object has the fields that its kind has, and no others."""
     file = tmp_path / "base.yaml"
     file.write_text(text("base"))
-    command = [TOOLS / "kubernetes-validate", "--strict", "-k", version, "--quiet", file]
+    tool = str(TOOLS / "kubernetes-validate")
+    command = [tool, "--strict", "-k", version, "--quiet", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (0, "") == (done.returncode, done.stdout + done.stderr)

@@ -105,7 +105,7 @@ async def test_the_ledger_accepts_redis(redis: Redis, made_secrets: Path) -> Non
 async def test_redis_refuses_before_it_is_killed(redis: Redis, made_secrets: Path) -> None:
     """A full ledger and a rewrite of its file fit into the container's memory together."""
     client = redis_client.from_url(redis.url(made_secrets))
-    memory_max = int((await client.config_get("maxmemory"))["maxmemory"])
+    memory_max = int((await client.config_get("maxmemory"))["maxmemory"] or 0)
     await client.aclose()
     limit = quantity(container(named("StatefulSet", "redis"))["resources"]["limits"]["memory"])
 
@@ -181,6 +181,8 @@ def test_the_pods_run(pods: Pods, redis: Redis) -> None:
 
     assert told == {each for each in told if pods.wait(*each, "SERVING")}
     redis.process.kill()
-    assert set(SETTINGS) == {name for name in SETTINGS if pods.wait(name, "readiness", "NOT_SERVING")}
+    assert set(SETTINGS) == {
+        name for name in SETTINGS if pods.wait(name, "readiness", "NOT_SERVING")
+    }
     assert set(SETTINGS) == {name for name in SETTINGS if pods.wait(name, "liveness", "SERVING")}
     assert {0} == {process.stop() for process in pods.processes.values()}

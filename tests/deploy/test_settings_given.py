@@ -106,7 +106,9 @@ def test_memory_and_threads_fit(settings: ClusterSettings, service: Service) -> 
 def test_blobs_lie_on_the_shared_volume(settings: ClusterSettings, service: Service) -> None:
     """Models are written where every pod of every service reads them."""
     mounts = {each["mountPath"]: each["name"] for each in service.container["volumeMounts"]}
-    volumes = {each["name"]: each for each in service.workload["spec"]["template"]["spec"]["volumes"]}
+    volumes = {
+        each["name"]: each for each in service.workload["spec"]["template"]["spec"]["volumes"]
+    }
     claim = volumes[mounts[settings.blobs]]["persistentVolumeClaim"]["claimName"]
 
     assert ["ReadWriteMany"] == named("PersistentVolumeClaim", claim)["spec"]["accessModes"]
