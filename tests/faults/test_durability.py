@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -144,14 +142,6 @@ class Submitting:
 
 class ServerGoneError(Exception):
     """The stream has ended before all was answered."""
-
-
-@pytest.fixture
-def moments() -> random.Random:
-    """Random moments; the seed is printed, to be used again."""
-    seed = int(os.environ.get("SLUICE_FAULT_SEED", random.SystemRandom().randrange(10**6)))
-    sys.stdout.write(f"SLUICE_FAULT_SEED={seed}\n")
-    return random.Random(seed)  # noqa: S311 - moments are no secret
 
 
 async def kill_while_submitting(
