@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -57,6 +58,10 @@ class Scored:
             scores >= [version.threshold for version in response.versions],
             [ScoredBy(v.campaign, v.version, v.model_digest) for v in response.versions],
         )
+
+    def score(self, name: str) -> float:
+        """What the first campaign gives a vector."""
+        return float(self.scores[self.row_of[name], 0])
 
     def batch(self, frames: Mapping[str, str]) -> ingest_pb2.SubmitBatch:
         """A batch of frames, each id with the name of its vector."""
@@ -136,6 +141,12 @@ class Fleet:
         options = {"patience_s": PATIENCE_S, "logger": "test", **options}
         self.loggers.append(Logger(SubmitSession(channel, self.project, **options)))
         return self.loggers[-1]
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """What all loggers were told, of all campaigns."""
+        pairs = (logger.session.outcomes.verdicts for logger in self.loggers)
+        return Counter(verdict for counted in pairs for _, verdict in counted.elements())
 
     def check_accounts(self) -> Stored:
         """Let all loggers finish, and check the accounts of each campaign; the first one's."""
