@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -23,11 +24,13 @@ from sluice.tally import ScoredBy
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2, scorer_pb2
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
-from tests.e2e.team import DIMENSION, MODEL, Team, vector
+from tests.e2e.team import MODEL, Team, vector
 from tests.faults.oracle import Report, check_accounts
 from tests.faults.stored import Stored
 
 PATIENCE_S = 120.0
+MATCHING, OTHERS = 200, 8
+"""How many vectors there are of frames that match, and of others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +74,23 @@ class Scored:
             ids, lambda index: Frame(id=ids[index]), embeddings, self.scores[rows], self.scored_by
         )
         return make_batch(scored, self.passing[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Batches with a bit of everything: new frames, duplicates, near duplicates, no matches."""
+
+    scored: Scored
+
+    def batches(self, logger: str) -> Iterator[ingest_pb2.SubmitBatch]:
+        """The batches of one logger, without end: one match of its own, and one that all share."""
+        for number in count():
+            frames = {
+                f"{logger}-{number}": f"v{number % MATCHING}",
+                f"shared-{number}": f"v{number * 7 % MATCHING}",
+            }
+            others = {f"{logger}-{number}-{index}": f"x{index}" for index in range(OTHERS)}
+            yield self.scored.batch(frames | others)
 
 
 @dataclass(slots=True)
@@ -133,6 +153,11 @@ class Fleet:
         """Score vectors."""
         return Scored.by(self.team.channel, self.project, vectors)
 
+    def load(self) -> Load:
+        """Batches without end."""
+        names = [f"v{index}" for index in range(MATCHING)]
+        return Load(self.score(*names, *(f"x{index}" for index in range(OTHERS))))
+
     def logger(self, address: str = "", **options: Any) -> Logger:
         """A new session to the ingest process at an address, or to all in turn."""
         target = address or self.cluster.target
@@ -158,8 +183,3 @@ class Fleet:
             for campaign in self.team.started.values()
         ]
         return stored[0]
-
-
-def near(name: str, draw: np.random.Generator) -> NDArray[np.float32]:
-    """A vector so near to that of a name that both are near duplicates."""
-    return vector(name) + draw.normal(size=DIMENSION).astype(np.float32) * np.float32(0.01)

@@ -99,10 +99,15 @@ def check_accounts(cluster: Cluster, campaign: str, reports: Iterable[Report]) -
 
 def settled(cluster: Cluster, campaign: str) -> Stored:
     """What is stored, once the projector has nothing left to do in the project."""
-    name, deadline = CampaignName.parse(campaign, "campaign"), time.monotonic() + SETTLE_S_MAX
-    while not (stored := asyncio.run(read_stored(cluster, name))).settled:
+    deadline = time.monotonic() + SETTLE_S_MAX
+    while not (stored := stored_of(cluster, campaign)).settled:
         assert time.monotonic() < deadline, f"still pending: {stored.outbox}, {stored.counters}"
     return stored
+
+
+def stored_of(cluster: Cluster, campaign: str) -> Stored:
+    """What is stored now; a campaign by its resource name."""
+    return asyncio.run(read_stored(cluster, CampaignName.parse(campaign, "campaign")))
 
 
 def check_funnel(funnel: ingest_pb2.Funnel, told: Told) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from deploy.local.cluster import Cluster
 from services.ingest import counters
 from services.ingest.counters import Count
-from services.ingest.records import DECIDED, Row, RowState, Session
+from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, Session
 from services.ledger.interface import Entry, Ledger
 from services.ledger.redis import RedisLedger
 from services.platform.records import decode, prefix, segments
@@ -75,6 +75,14 @@ class Stored:
         """What waits for the projector, or for its last step."""
         waits = [key for key in self.entries if key.startswith(prefix("outbox"))]
         return waits + [key for key in self.entries if key == DECIDED]
+
+    @property
+    def decided(self) -> list[str]:
+        """The frames that a projector has decided, with its page not yet finished."""
+        if DECIDED not in self.entries:
+            return []
+        places = decode(Decided, self.entries[DECIDED]).entries
+        return [decode(Pending, self.entries[place]).frame_id for place in places]
 
     @property
     def settled(self) -> bool:
