@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from services.ingest import lease, projector, wiring
+from services.ingest import background, lease, projector, wiring
 from services.ingest.records import DECIDED
 from services.ledger.interface import Entry, Ledger, Transaction
 from services.platform.stores import Stores
@@ -24,6 +24,9 @@ from services.vectors.interface import Collection, Points, Vectors
 
 PROJECTOR: Final = ("look", "lease", "load", "decide", "write", "finish")
 POINTS: Final = ("batch", *PROJECTOR)
+
+IDLE_S: Final = 0.02
+"""How soon a projector looks again: tests submit to one ingester what another will project."""
 
 
 class Failpoint:
@@ -115,6 +118,7 @@ def point_of(transaction: Transaction) -> str:
 def install(environment: Mapping[str, str]) -> None:
     """Have `services.ingest` work on stores that fail."""
     lease.DURATION_US = round(float(environment["LEASE_S"]) * 1e6)
+    background.IDLE_S = IDLE_S
     projector.PAGE_ENTRIES = int(environment["PAGE_ENTRIES"])
     if environment["FAIL_AT"]:
         _wrap_stores(Failpoint(environment["FAIL_AT"]))
