@@ -29,7 +29,7 @@ from tests.faults.oracle import Report, check_accounts
 from tests.faults.stored import Stored
 
 PATIENCE_S = 120.0
-MATCHING, OTHERS = 200, 8
+MATCHING, OTHERS = 1_000, 8
 """How many vectors there are of frames that match, and of others."""
 
 
@@ -157,6 +157,10 @@ class Fleet:
         """Batches without end."""
         names = [f"v{index}" for index in range(MATCHING)]
         return Load(self.score(*names, *(f"x{index}" for index in range(OTHERS))))
+
+    def ingester(self, index: int) -> str:
+        """The address of one of the two ingest processes, in turn."""
+        return self.cluster.address(f"ingest-{index % 2}")
 
     def logger(self, address: str = "", **options: Any) -> Logger:
         """A new session to the ingest process at an address, or to all in turn."""

@@ -42,11 +42,6 @@ def submit_together(work: Sequence[tuple[Logger, Sequence[ingest_pb2.SubmitBatch
         list(pool.map(submit, *zip(*work, strict=True)))
 
 
-def ingester(fleet: Fleet, index: int) -> str:
-    """The address of one of the two ingesters, in turn."""
-    return fleet.cluster.address(f"ingest-{index % 2}")
-
-
 def widen(fleet: Fleet, scored: Scored, *names: str) -> None:
     """Submit what has the least and the greatest score: sessions collide where these change."""
     logger = fleet.logger()
@@ -61,7 +56,7 @@ def test_one_frame_from_many_sessions_is_one_sample(fleet: Fleet) -> None:
     frames.sort(key=scored.score)
     widen(fleet, scored, "x", frames.pop())
     batches = [scored.batch({frame: frame}) for frame in frames]
-    submit_together([(fleet.logger(ingester(fleet, index)), batches) for index in range(SESSIONS)])
+    submit_together([(fleet.logger(fleet.ingester(index)), batches) for index in range(SESSIONS)])
     stored = fleet.check_accounts()
     duplicates = len(frames) * (SESSIONS - 1)
     assert Counter(pending=1 + len(frames), duplicate=duplicates) == fleet.verdicts
@@ -73,7 +68,7 @@ def test_of_twins_submitted_at_once_one_is_kept(fleet: Fleet) -> None:
     cluster, owners = fleet.cluster, set()
     vectors = {f"v{index}": vector(f"v{index}") for index in range(TWINS)}
     scored = fleet.score_vectors(vectors | {f"twin-{name}": near(name) for name in vectors})
-    loggers = [fleet.logger(ingester(fleet, index)) for index in range(2)]
+    loggers = [fleet.logger(fleet.ingester(index)) for index in range(2)]
     with (
         failing_ingest(cluster, "ingest-0", lease_s=0.02),
         failing_ingest(cluster, "ingest-1", lease_s=0.02),
@@ -98,7 +93,7 @@ def test_a_budget_is_used_up_and_never_passed(fleet: Fleet, bound: str) -> None:
     wait_until(is_well_before_midnight)
     fleet.team.campaigns.set_budget(fleet.campaign, **{bound: BUDGET})
     batches = batches_with_twins(fleet)
-    loggers = [fleet.logger(ingester(fleet, index)) for index in range(len(batches))]
+    loggers = [fleet.logger(fleet.ingester(index)) for index in range(len(batches))]
     with ThreadPoolExecutor(1) as pool:
         ended = Event()
         watching = pool.submit(most_used, fleet, ended)
