@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -100,7 +101,6 @@ def test_of_like_frames_one_is_kept(fleet: Fleet) -> None:
 def has_ended(lease: Lease) -> bool:
     """Whether either of two projectors may have the lease next."""
     return lease.expires_us < time.time() * 1e6
-    )
 
 
 @contextmanager
