@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -33,12 +33,12 @@ class Stored:
     """
 
     campaign: str
-    entries: dict[str, Entry]
+    entries: dict[str, Entry] = field(repr=False)
     counters: dict[Count, int]
     outbox_counter: int
     budget_used_by_day: dict[str, int]
-    points: list[str]
-    vectors: bytes
+    points: list[str] = field(repr=False)
+    vectors: bytes = field(repr=False)
 
     @property
     def rows(self) -> dict[str, Row]:
