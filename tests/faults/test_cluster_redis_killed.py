@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
 from tests.faults.failing import wait_until
@@ -23,14 +24,17 @@ def submit(logger: Logger, name: str, load: Load, ended: Event) -> None:
     logger.finish()
 
 
-def kill_redis(fleet: Fleet, moments: random.Random) -> None:
+def kill_redis(fleet: Fleet, moments: random.Random, submitting: Sequence[Future[None]]) -> None:
     """Kill Redis soon after a random acknowledgement, and start it on what it left."""
 
     def acknowledged() -> int:
         return sum(logger.session.acknowledged for logger in fleet.loggers)
 
     until = acknowledged() + moments.randint(1, BATCHES_MAX)
-    wait_until(lambda: acknowledged() >= until)
+    wait_until(lambda: acknowledged() >= until or any(each.done() for each in submitting))
+    for each in submitting:
+        if each.done():
+            each.result()  # raises what went wrong
     time.sleep(moments.uniform(0, PAUSE_S_MAX))
     redis = fleet.cluster.processes["redis"]
     redis.kill()
@@ -47,7 +51,7 @@ def test_redis_killed_under_load(fleet: Fleet, moments: random.Random) -> None:
         ]
         try:
             for _ in range(KILLS):
-                kill_redis(fleet, moments)
+                kill_redis(fleet, moments, submitting)
         finally:
             ended.set()
         for each in submitting:
