@@ -30,34 +30,63 @@ class Fence:
         self._expires_us = expires_us
 
     def lasts(self, now_us: int) -> bool:
-        """Whether more than half of the lease is left."""
-        return self._expires_us - now_us > DURATION_US // 2
+        """Whether more than half of the lease is left, and no more than all of it.
+
+        More is left only once the clock was set back: others must see the lease renewed meanwhile.
+        """
+        return DURATION_US // 2 < self._expires_us - now_us <= DURATION_US
 
 
-async def acquire(
-    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int], held: Fence | None
-) -> Fence | None:
-    """Take the lease of a project, or renew the one held; None while somebody else has it.
+class Leases:
+    """The leases of projects, as one owner takes and renews them.
 
-    Also None when the lease held was lost in between, even if it is free again: what its holder
-    remembers may be out of date.
+    Somebody else's lease is over once it has expired by the owner's clock, or was not renewed for
+    its duration by a clock that nobody can set. Without the latter, a lease taken before the clock
+    was set back an hour, or by a process whose clock is an hour ahead, would outlive it by as much.
     """
-    found = (await ledger.get(project, [LEASE])).get(LEASE)
-    revision = found.revision if found else ABSENT
-    if held is not None and held.checks[LEASE] != revision:
-        return None
-    if held is None and found is not None and not _free(found, owner, now_us()):
-        return None
-    expires_us = now_us() + DURATION_US
-    lease = encode(Lease(owner=owner, expires_us=expires_us))
-    try:
-        await ledger.commit(Transaction(project, checks={LEASE: revision}, puts={LEASE: lease}))
-    except Conflict:
-        return None
-    taken = (await ledger.get(project, [LEASE])).get(LEASE)
-    return Fence(taken.revision, expires_us) if taken and taken.value == lease else None
 
+    def __init__(
+        self, ledger: Ledger, owner: str, now_us: Callable[[], int], steady_us: Callable[[], int]
+    ) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._now_us = now_us
+        self._steady_us = steady_us
+        self._seen: dict[str, tuple[int, int]] = {}
 
-def _free(found: Entry, owner: str, now_us: int) -> bool:
-    lease = decode(Lease, found)
-    return lease.owner == owner or lease.expires_us <= now_us
+    async def acquire(self, project: str, held: Fence | None) -> Fence | None:
+        """Take the lease of a project, or renew the one held; None while somebody else has it.
+
+        Also None when the lease held was lost in between, even if it is free again: what its holder
+        remembers may be out of date.
+        """
+        found = (await self._ledger.get(project, [LEASE])).get(LEASE)
+        revision = found.revision if found else ABSENT
+        if held is not None and held.checks[LEASE] != revision:
+            return None
+        if held is None and found is not None and not self._free(project, found):
+            return None
+        expires_us = self._now_us() + DURATION_US
+        lease = encode(Lease(owner=self._owner, expires_us=expires_us))
+        checks, puts = {LEASE: revision}, {LEASE: lease}
+        try:
+            await self._ledger.commit(Transaction(project, checks=checks, puts=puts))
+        except Conflict:
+            return None
+        taken = (await self._ledger.get(project, [LEASE])).get(LEASE)
+        return Fence(taken.revision, expires_us) if taken and taken.value == lease else None
+
+    def _free(self, project: str, found: Entry) -> bool:
+        lease = decode(Lease, found)
+        if lease.owner == self._owner or lease.expires_us <= self._now_us():
+            return True
+        return self._abandoned(project, found.revision)
+
+    def _abandoned(self, project: str, revision: int) -> bool:
+        """Whether this process has known that revision for the duration of a lease."""
+        now_us = self._steady_us()
+        seen, since_us = self._seen.get(project, (ABSENT, now_us))
+        if seen != revision:
+            self._seen[project] = revision, now_us
+            return False
+        return now_us - since_us >= DURATION_US

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.decisions import WaitingMatch, decisions, one_basis_each
-from services.ingest.lease import Fence, acquire
+from services.ingest.lease import Fence, Leases
 from services.ingest.near_duplicates import KeptCache, KeptSamples
 from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
 from services.ledger.interface import Add, Conflict, Entry, Transaction
@@ -43,7 +43,7 @@ class Projector:
 
     def __init__(self, ingest: Ingest, owner: str, kept_bytes_max: int = KEPT_BYTES_MAX) -> None:
         self._ingest = ingest
-        self._owner = owner
+        self._leases = Leases(ingest.stores.ledger, owner, ingest.now_us, ingest.steady_us)
         self._kept = KeptCache(kept_bytes_max)
         self._fences: dict[str, Fence] = {}
 
@@ -84,8 +84,7 @@ class Projector:
         held = self._fences.get(project)
         if held is not None and held.lasts(self._ingest.now_us()):
             return held
-        ledger = self._ingest.stores.ledger
-        fence = await acquire(ledger, project, self._owner, self._ingest.now_us, held)
+        fence = await self._leases.acquire(project, held)
         if fence is None:
             self._lose(project)
         else:
