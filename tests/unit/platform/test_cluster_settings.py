@@ -34,7 +34,7 @@ def test_shared_secrets_must_be_given(kind: type[ClusterSettings], missing: str)
     """A process of a cluster makes no secret of its own: the others would not know it."""
     given = {name: value for name, value in SECRETS.items() if name != missing}
     with pytest.raises(ValidationError, match=missing):
-        kind.load(**given)
+        kind.load(None, None, **given)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_each_process_has_the_settings_of_its_parts(
     kind: type[ClusterSettings], parts: list[type[ClusterSettings]], port: int
 ) -> None:
     """Every setting of a part is there with the part's default; each process has its own port."""
-    settings = kind.load(**SECRETS)
+    settings = kind.load(None, None, **SECRETS)
     for part in parts:
         for name, field in part.model_fields.items():
             if name not in {"port", *SECRETS}:
@@ -94,4 +94,4 @@ def test_what_a_process_does_not_take_is_named(
 ) -> None:
     """A value out of bounds is refused by name, and so is a setting that another process has."""
     with pytest.raises(ValidationError, match=name):
-        kind.load(**SECRETS, **{name: value})
+        kind.load(None, None, **SECRETS, **{name: value})
