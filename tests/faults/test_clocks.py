@@ -11,6 +11,7 @@ import pytest
 
 from deploy.local import cluster as local
 from deploy.local.cluster import Cluster
+from sluice import errors
 from tests.faults.fleet import Fleet, Logger, Scored
 from tests.faults.waiting import wait_until
 
@@ -93,7 +94,14 @@ def submit(logger: Logger, scored: Scored, name: str, matches: int = 3) -> None:
 
 def wait_for_projection(fleet: Fleet) -> None:
     """Wait until nothing is pending; an hour would be too long."""
-    wait_until(lambda: not fleet.team.samples.funnel(fleet.campaign).pending)
+
+    def decided() -> bool:
+        try:
+            return not fleet.team.samples.funnel(fleet.campaign).pending
+        except errors.Unavailable:  # the connection was to a process that has ended since
+            return False
+
+    wait_until(decided)
 
 
 def test_a_clock_that_steps_back_stops_nothing(
