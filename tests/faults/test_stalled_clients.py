@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
@@ -41,6 +43,7 @@ Those that send scores have 50 MiB each, 5 GiB together; those that submit, 1.5 
 
 FLOODING, FLOOD, FLOOD_BYTES = 10, 40, 4 * 2**20
 HONEST, SUBMITTED = 10, 30
+IN_FLIGHT = 8
 
 
 def scores_request(fleet: Fleet) -> scorer_pb2.StreamScoresRequest:
@@ -164,3 +167,29 @@ async def test_who_reads_no_acknowledgement_costs_little(fleet: Fleet) -> None:
         for session, each in zip(sessions, batches, strict=True)
     ]
     await asyncio.to_thread(check_accounts, fleet.cluster, fleet.campaign, [*reports, other.report])
+
+
+def test_a_logger_keeps_what_is_not_acknowledged(fleet: Fleet) -> None:
+    """A logger has only so many batches in flight, and keeps them until they are acknowledged."""
+    process = fleet.cluster.processes["ingest-0"]
+    scored = fleet.score("x", *(f"v{seq}" for seq in range(SUBMITTED)))
+    logger = fleet.logger(fleet.cluster.address("ingest-0"))
+    in_flight = logger.session.open()
+
+    def submit() -> int:
+        most = 0
+        for seq in range(SUBMITTED):
+            logger.submit(scored.batch({f"f{seq}": f"v{seq}", f"f{seq}-x": "x"}))
+            most = max(most, len(logger.batches) - logger.session.acknowledged)
+        return most
+
+    process.send(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        most = pool.submit(submit)
+        try:
+            wait_until(lambda: len(logger.batches) == IN_FLIGHT)
+        finally:
+            process.kill()
+            process.start()
+        assert (0, IN_FLIGHT) == (in_flight, most.result())
+    assert SUBMITTED == len(fleet.check_accounts().rows)

@@ -57,7 +57,7 @@ def go_on(cluster: Cluster) -> None:
 
 def submit_until_refused(logger: Logger, scored: Scored, name: str) -> errors.Unavailable:
     """Submit matches batch after batch, until one is put off."""
-    while True:
+    for _ in range(2 * BOUND // BATCH):
         first = BATCH * len(logger.batches)
         frames = {f"{name}{i}": f"v{i % VECTORS}" for i in range(first, first + BATCH)}
         logger.submit(scored.batch(frames))
@@ -65,6 +65,7 @@ def submit_until_refused(logger: Logger, scored: Scored, name: str) -> errors.Un
             logger.session.flush()
         except errors.Unavailable as error:
             return error
+    raise AssertionError("nothing was put off")
 
 
 @pytest.mark.parametrize(
