@@ -57,9 +57,8 @@ def die(file: Path) -> None:
 
 def install(file: Path) -> None:
     """Have `services.campaign` commit on stores that may be its last."""
+    from services.campaign.commit import commit_version
     from services.campaign.servicer import campaigns
-
-    commit = campaigns.commit_version
 
     def on_dying_stores(stores: Any, *arguments: Any) -> Awaitable[Any]:
         if file.exists():
@@ -67,9 +66,10 @@ def install(file: Path) -> None:
             each = {name: getattr(stores, name) for name in ("ledger", "vectors", "blobs")}
             dying: dict[str, Any] = {name: Dying(store, file) for name, store in each.items()}
             stores = replace(stores, **dying)
-        return commit(stores, *arguments)
+        return commit_version(stores, *arguments)
 
-    campaigns.commit_version = on_dying_stores  # type: ignore[assignment]
+    # A module does not export what it imports, so type checkers must not see this.
+    setattr(campaigns, "commit_version", on_dying_stores)  # noqa: B010
 
 
 def serve(settings: CampaignSettings) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from services.platform.cluster_settings import IngestSettings
 from services.platform.command import run_server
@@ -24,11 +23,12 @@ def clock_by(file: Path) -> Callable[[], datetime]:
 def serve(settings: IngestSettings) -> int:
     """Serve until a signal."""
     from services.ingest import wiring
+    from services.ingest.context import Ingest
     from services.ingest.process import running
     from services.platform.serve import run
 
-    shifted: Any = partial(wiring.Ingest, now=clock_by(FILE))
-    wiring.Ingest = shifted  # type: ignore[misc]
+    shifted = partial(Ingest, now=clock_by(FILE))
+    setattr(wiring, "Ingest", shifted)  # noqa: B010 - a module does not export what it imports
     return run("ingest", settings, running(settings))
 
 

@@ -17,7 +17,7 @@ from services.platform.cluster_settings import (
 )
 from services.platform.settings import IntakeSettings, ScoringSettings
 
-KINDS = [CampaignSettings, ScorerSettings, IngestSettings]
+KINDS: list[type[ClusterSettings]] = [CampaignSettings, ScorerSettings, IngestSettings]
 SECRETS = {"pepper": "p" * 32, "internal_key": "i" * 32}
 
 
