@@ -79,12 +79,15 @@ def memory_of(fleet: Fleet, name: str) -> Memory:
 
 
 async def test_who_reads_no_scores_costs_little(fleet: Fleet) -> None:
-    """A hundred streams that send and never read are not read from without bound either."""
-    address = fleet.cluster.address("scorer-0")
+    """A hundred streams that send and never read are not read from without bound either.
+
+    Neither they nor fifty that send nothing hold up others, or the end of the process.
+    """
+    address, process = fleet.cluster.address("scorer-0"), fleet.cluster.processes["scorer-0"]
     await asyncio.to_thread(others_score, fleet, address)
     memory = memory_of(fleet, "scorer-0")
-    messages = [[scores_request(fleet)] * MESSAGES] * STREAMS
-    tokens = keys(fleet.team.channel, fleet.project, STREAMS // STREAMS_PER_KEY)
+    messages = [[scores_request(fleet)] * MESSAGES] * STREAMS + [[]] * STREAMS_PER_KEY
+    tokens = keys(fleet.team.channel, fleet.project, len(messages) // STREAMS_PER_KEY)
 
     def method(channel: grpc.aio.Channel) -> Any:
         return ScorerServiceStub(channel).StreamScores
@@ -94,6 +97,8 @@ async def test_who_reads_no_scores_costs_little(fleet: Fleet) -> None:
         assert sent < STREAMS * MESSAGES
         await asyncio.to_thread(others_score, fleet, address)
         assert memory.growth_bytes() < GROWTH_BYTES_MAX
+        assert 0 == await asyncio.to_thread(process.stop)
+    process.start()
     await asyncio.to_thread(others_score, fleet, address)
 
 
