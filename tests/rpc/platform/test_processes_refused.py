@@ -123,28 +123,29 @@ async def listed(target: str, key: str) -> list[str]:
         return [project.name for project in found.projects]
 
 
-async def test_the_admins_key_is_the_one_that_is_set(redis: RedisServer, tmp_path: Path) -> None:
-    """The first start needs a key and proposes one; later ones keep it, or take another for it."""
-    settings = {"SLUICE_REDIS_URL": redis.url(1)}
-    blobs = str(tmp_path)
-    first = ended("campaign", **SECRETS, **settings, SLUICE_BLOBS=blobs)
-    assert 1 == first.returncode
-    assert "SLUICE_ADMIN_KEY" in first.stderr
-    [proposed] = TOKEN.findall(first.stderr)
+def test_the_first_start_proposes_an_admins_key(redis: RedisServer, tmp_path: Path) -> None:
+    """Without an admin's key, and none made yet, the start ends and proposes one."""
+    settings = {"SLUICE_REDIS_URL": redis.url(3), "SLUICE_BLOBS": str(tmp_path)}
+    done = ended("campaign", **SECRETS, **settings)
+    assert 1 == done.returncode
+    assert "SLUICE_ADMIN_KEY" in done.stderr
+    assert 1 == len(TOKEN.findall(done.stderr))
 
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    valid, void = "", proposed
-    for key in (proposed, None, KEYS[0]):
+
+async def test_the_admins_key_is_the_one_that_is_set(redis: RedisServer, tmp_path: Path) -> None:
+    """A key that is set replaces the one before; without one, that goes on to be the admin's."""
+    settings = {"SLUICE_REDIS_URL": redis.url(1)}
+    for key, valid, void in [
+        (KEYS[0], KEYS[0], KEYS[1]),
+        (None, KEYS[0], KEYS[1]),
+        (KEYS[1], KEYS[1], KEYS[0]),
+    ]:
         given = settings if key is None else settings | {"SLUICE_ADMIN_KEY": key}
         service = campaign(tmp_path, **given)
         target = service.start().split("listens on ")[1].strip()
         try:
-            valid, void = (key or valid), (valid if key else void)
             assert [] == await listed(target, valid)
-            if void:
-                error = await refused(listed(target, void))
-                assert errors.Unauthenticated is type(error)
+            assert errors.Unauthenticated is type(await refused(listed(target, void)))
         finally:
             assert 0 == service.stop()
 
