@@ -9,6 +9,7 @@ from services.platform.records import Record, decode, encode
 
 LEASE = "projector-lease"
 DURATION_US = 10_000_000
+SEIZE_ATTEMPTS = 8
 
 
 class Lease(Record, frozen=True, kw_only=True):
@@ -34,6 +35,32 @@ class Fence:
         return self._expires_us - now_us > DURATION_US // 2
 
 
+async def seize(
+    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int], duration_us: int
+) -> Fence | None:
+    """Take the lease of a project from whoever has it; None when others take it all the time.
+
+    That is safe because a holder's transactions name the lease's revision: the holder before is
+    fenced off from now on, and goes on once it has the lease again.
+    """
+    for _ in range(SEIZE_ATTEMPTS):
+        found = (await ledger.get(project, [LEASE])).get(LEASE)
+        fence = await _take(ledger, project, owner, now_us() + duration_us, found)
+        if fence is not None:
+            return fence
+    return None
+
+
+async def release(ledger: Ledger, project: str, owner: str, fence: Fence) -> bool:
+    """Give the lease back for anybody to take; whether it was held until now."""
+    free = encode(Lease(owner=owner, expires_us=0))
+    try:
+        await ledger.commit(Transaction(project, checks=fence.checks, puts={LEASE: free}))
+    except Conflict:
+        return False
+    return True
+
+
 async def acquire(
     ledger: Ledger, project: str, owner: str, now_us: Callable[[], int], held: Fence | None
 ) -> Fence | None:
@@ -48,7 +75,13 @@ async def acquire(
         return None
     if held is None and found is not None and not _free(found, owner, now_us()):
         return None
-    expires_us = now_us() + DURATION_US
+    return await _take(ledger, project, owner, now_us() + DURATION_US, found)
+
+
+async def _take(
+    ledger: Ledger, project: str, owner: str, expires_us: int, found: Entry | None
+) -> Fence | None:
+    revision = found.revision if found else ABSENT
     lease = encode(Lease(owner=owner, expires_us=expires_us))
     try:
         await ledger.commit(Transaction(project, checks={LEASE: revision}, puts={LEASE: lease}))

@@ -35,7 +35,11 @@ WRONG = [
     (Terms(threshold=1.5), "threshold", r"campaign\.threshold: 1\.5 is not in 0…1"),
     (Terms(threshold=math.nan), "threshold", r"campaign\.threshold: nan is not in 0…1"),
     (Terms(threshold=math.inf), "threshold", r"campaign\.threshold: inf is not in 0…1"),
-    (Terms(display_name="n" * 257), "display_name", r"campaign\.display_name: .* has 257 bytes; at most 256"),
+    (
+        Terms(display_name="n" * 257),
+        "display_name",
+        r"campaign\.display_name: .* has 257 bytes; at most 256",
+    ),
     (Terms(budget=Budget(total=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.total: 9223"),
     (Terms(budget=Budget(per_day=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.per_day: 9223"),
 ]
