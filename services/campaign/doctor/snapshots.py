@@ -74,9 +74,9 @@ async def _examine_version(
     if finding is not None:
         yield finding
     basis = await files.basis(version.basis_digest)
-    if version.basis_digest and basis is None:
-        if finding := files.report(version.basis_digest, "a basis"):
-            yield finding.lost()
+    basis_lost = version.basis_digest and basis is None
+    if basis_lost and (finding := files.report(version.basis_digest, "a basis")):
+        yield finding.lost()
     model = await files.model(version.model_digest)
     if manifest is not None and first:
         snapshot = _Snapshot(name, issue, version, manifest, model, basis)
@@ -134,14 +134,15 @@ def _unlike(snapshot: _Snapshot, rows: NDArray[np.float32], start: int) -> NDArr
     Without the model, or its basis, only that they are unit vectors can be told.
     """
     model, basis = snapshot.model, snapshot.basis
-    has_length_1 = np.abs(np.linalg.norm(rows, axis=1) - 1) < TOLERANCE
+    lengths = np.linalg.norm(rows, axis=1)
+    right: NDArray[np.bool_] = np.abs(lengths - 1) < TOLERANCE
     if model is None or (snapshot.version.basis_digest and basis is None):
-        return ~has_length_1
+        return ~right
     expected = model.elements[model.unique_of[start : start + len(rows)]]
     actual = basis.project(rows) if basis is not None else rows
     # Projected rows are normalised: those of no direction come out as no numbers at all.
-    close = np.abs(actual - expected).max(axis=1) < TOLERANCE
-    return ~(close & has_length_1)
+    right &= np.abs(actual - expected).max(axis=1) < TOLERANCE
+    return ~right
 
 
 async def _restore(

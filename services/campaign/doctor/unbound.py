@@ -24,6 +24,8 @@ async def examine(this: Examination) -> Events:
     for snapshot, collections in found.items():
         name, digest = snapshot
         if not await _is_unbound(this, snapshot):
+            if this.repair:
+                await _forget_commit(this, snapshot)
             continue
         what = "points" if collections else "an unfinished commit"
         finding = Finding(
@@ -96,6 +98,15 @@ async def _remove(this: Examination, snapshot: Snapshot, collections: list[Colle
             tenant = points.snapshot_tenant(name, digest)
             await this.stores.vectors.delete_tenant(collection, tenant)
     return await _commit(this, Transaction(this.project, deletes=[where])) and gone
+
+
+async def _forget_commit(this: Examination, snapshot: Snapshot) -> None:
+    """A commit that died over a snapshot that some version has: only its record is left."""
+    making = await _making(this, snapshot)
+    if making is not None and not this.is_young(making.record.started_us):
+        where = making_key(snapshot[0].campaign, snapshot[1])
+        checks = {where: making.revision}
+        await _commit(this, Transaction(this.project, checks, deletes=[where]))
 
 
 async def _commit(this: Examination, transaction: Transaction) -> bool:
