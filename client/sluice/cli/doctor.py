@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.console import Console
 
 from sluice.cli.arguments import Json
 from sluice.cli.context import connection, project_name
@@ -55,9 +55,8 @@ def _examine(
     client: CollectionClient, names: list[str], *, repair: bool, quiet: bool
 ) -> Iterator[_Found]:
     """The findings of all projects; on a terminal, how far it is."""
-    with complaints.status("examining") as status:
-        if quiet:
-            status.stop()
+    shown = Console(stderr=True, quiet=True) if quiet else complaints
+    with shown.status("examining") as status:
         for name in names:
             for response in client.doctor.diagnose(name, repair=repair):
                 if response.HasField("finding"):
@@ -80,19 +79,24 @@ def _show(names: list[str], found: list[_Found]) -> None:
     if not found:
         console.print(cell(f"nothing differs in {', '.join(names) or 'no project at all'}"))
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("difference", "of", "expected", "found", "outcome"):
-        table.add_column(title, overflow="fold")
     for _, finding in found:
-        table.add_row(*map(cell, _row(finding)))
-    console.print(table)
-    outcomes = [_OUTCOMES.get(finding.outcome, "unknown") for _, finding in found]
+        _show_one(finding)
+    outcomes = [_outcome(finding) for _, finding in found]
     counted = (f"{outcomes.count(said)} {said}" for said in dict.fromkeys(outcomes))
-    console.print(cell(f"{len(found)} differences: {', '.join(counted)}"))
+    differences = "1 difference" if len(found) == 1 else f"{len(found):,} differences"
+    console.print(cell(f"{differences}: {', '.join(counted)}"))
 
 
-def _row(finding: Any) -> tuple[str, ...]:
+def _show_one(finding: Any) -> None:
+    """Print a finding on lines of its own: names are too long for columns, and may be copied."""
     kind = finding_pb2.FindingKind.Name(finding.kind).removeprefix("FINDING_KIND_")
-    outcome = _OUTCOMES.get(finding.outcome, "unknown")
-    said = kind.lower().replace("_", " ")
-    return said, finding.subject, finding.expected, finding.found, outcome
+    title = cell(f"{kind.lower().replace('_', ' ')}, {_outcome(finding)}")
+    title.stylize("bold")
+    console.print(title)
+    said = f"expected {finding.expected}, found {finding.found}"
+    for line in (finding.subject, said):
+        console.print(cell(f"  {line}"), soft_wrap=True)
+
+
+def _outcome(finding: Any) -> str:
+    return _OUTCOMES.get(finding.outcome, "unknown")

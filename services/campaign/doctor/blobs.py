@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 
 from services.campaign.doctor.files import kind_of
-from services.campaign.doctor.reading import PAGE, Examination, children, pages
-from services.campaign.records import LEFTOVER_AFTER_US, Making, Space, Version
+from services.campaign.doctor.reading import PAGE, Examination, bound_versions, children, pages
+from services.campaign.records import LEFTOVER_AFTER_US, Making, Space
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.keys import PARTITION
 from services.platform.records import decode, prefix, segments
@@ -23,13 +23,18 @@ async def examine(this: Examination) -> Events:
     moment = datetime.fromtimestamp((this.started_us - LEFTOVER_AFTER_US) / 1e6, UTC)
     blobs, after, seen = this.stores.blobs, "", 0
     names = await _names(this)
+    if names is None:
+        return
     while page := await blobs.list_before(moment, after=after, limit=PAGE):
         after, seen = page[-1], seen + len(page)
         yield Progress("files", seen)
         for digest in page:
             if digest in names or not (what := await _kind(this, digest)):
                 continue
-            if digest in (names := await _names(this)):
+            names = await _names(this)
+            if names is None:
+                return
+            if digest in names:
                 continue
             kind = FindingKind.BLOB_UNNAMED
             finding = Finding(kind, f"{what}, blob {digest}", "a record that names it", "none")
@@ -44,8 +49,8 @@ async def _kind(this: Examination, digest: str) -> str:
     return await asyncio.to_thread(kind_of, content)
 
 
-async def _names(this: Examination) -> set[str]:
-    """The digests that any project names.
+async def _names(this: Examination) -> set[str] | None:
+    """The digests that any project names; None when a version is lost, and what it named with it.
 
     Names move from spaces to commits under way and on to versions: read in this order, one that
     is there all the time is always met.
@@ -57,8 +62,11 @@ async def _names(this: Examination) -> set[str]:
         async for page in pages(this.ledger, project, prefix("making")):
             names.update(segments(entry.key)[-1] for entry in page)
             names.update(decode(Making, entry).basis_digest for entry in page)
-        async for page in pages(this.ledger, project, prefix("version")):
-            for entry in page:
-                version = decode(Version, entry)
+        recorded = await children(this.ledger, project, "version")
+        for campaign in {*recorded, *await children(this.ledger, project, "campaign")}:
+            versions = await bound_versions(this.ledger, project, campaign)
+            if versions is None:
+                return None
+            for version in versions:
                 names |= {version.snapshot_digest, version.model_digest, version.basis_digest}
     return names

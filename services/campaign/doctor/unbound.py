@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.campaign import points
-from services.campaign.doctor.reading import Examination, pages, versions_of
+from services.campaign.doctor.reading import Examination, bound_versions, pages
 from services.campaign.documents import Stored, find
 from services.campaign.records import Making, making_key
 from services.ledger.interface import ABSENT, Conflict, Transaction
@@ -70,8 +70,11 @@ async def _is_unbound(this: Examination, snapshot: Snapshot) -> bool:
 
 
 async def _is_bound(this: Examination, snapshot: Snapshot) -> bool:
+    """Whether a version has it, or may have: of a version that is lost, all is kept."""
     name, digest = snapshot
-    versions = await versions_of(this.ledger, this.project, name.campaign)
+    versions = await bound_versions(this.ledger, this.project, name.campaign)
+    if versions is None:
+        return True
     return any(version.snapshot_digest == digest for version in versions)
 
 
