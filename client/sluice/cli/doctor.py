@@ -41,11 +41,16 @@ def doctor(
     with connection(context).client() as client:
         names = [project_name(project) for project in projects or ()]
         names = names or [project.name for project in client.projects.list()]
-        found = list(_unique(_examine(client, names, repair=repair, quiet=json)))
+        found = []
+        for project, finding in _unique(_examine(client, names, repair=repair, quiet=json)):
+            found.append((project, finding))
+            if not json:
+                # As they come: what was mended is said even if the connection breaks then.
+                _show_one(finding)
     if json:
         print_json([{"project": project, **as_json(finding)} for project, finding in found])
     else:
-        _show(names, found)
+        _sum_up(names, found)
     repaired = finding_pb2.FINDING_OUTCOME_REPAIRED
     if any(finding.outcome != repaired for _, finding in found):
         raise typer.Exit(Exit.DIFFERENT)
@@ -75,12 +80,10 @@ def _unique(found: Iterator[_Found]) -> Iterator[_Found]:
             yield project, finding
 
 
-def _show(names: list[str], found: list[_Found]) -> None:
+def _sum_up(names: list[str], found: list[_Found]) -> None:
     if not found:
         console.print(cell(f"nothing differs in {', '.join(names) or 'no project at all'}"))
         return
-    for _, finding in found:
-        _show_one(finding)
     outcomes = [_outcome(finding) for _, finding in found]
     counted = (f"{outcomes.count(said)} {said}" for said in dict.fromkeys(outcomes))
     differences = "1 difference" if len(found) == 1 else f"{len(found):,} differences"
