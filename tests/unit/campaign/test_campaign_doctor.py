@@ -207,12 +207,42 @@ async def test_a_busy_project_is_quiet(of: Scene) -> None:
             await delete_issue(here.stores, await here.issue("x", "y"), "")
 
     work = [asyncio.create_task(job) for job in (edit(), commit(), come_and_go())]
-    for number in range(8):
-        assert [] == await examine(here, repair=number % 2 == 1, later=False)
-    assert not any(task.done() for task in work)
-    for task in work:
-        task.cancel()
-    await asyncio.gather(*work, return_exceptions=True)
+    try:
+        for number in range(8):
+            assert [] == await examine(here, repair=number % 2 == 1, later=False)
+        assert not any(task.done() for task in work)
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+
+
+async def test_a_commit_between_two_reads_is_no_difference(of: Scene) -> None:
+    """A version that is bound between the reading of its campaign and of its record is right."""
+    waiting = [of.campaign]
+
+    async def scan(real: Any, partition: str, prefix: str, **options: Any) -> Any:
+        if prefix.startswith("version/") and waiting:
+            await of.world.commit(waiting.pop())
+        return await real(partition, prefix, **options)
+
+    ledger = Around(of.world.stores.ledger, "scan", scan)
+    assert [] == await examine(of.world.having(ledger=ledger), later=False)
+    assert [] == waiting
+
+
+async def test_an_element_replaced_between_two_reads_is_no_difference(of: Scene) -> None:
+    """An element whose point goes because it got another one has its vector."""
+    waiting = [of.issue]
+
+    async def retrieve(real: Any, *arguments: Any) -> Any:
+        if waiting:
+            await of.world.add(waiting.pop(), "a", seed=1)
+        return await real(*arguments)
+
+    vectors = Around(of.world.stores.vectors, "retrieve", retrieve)
+    assert [] == await examine(of.world.having(vectors=vectors), later=False)
+    assert [] == waiting
 
 
 async def test_an_unknown_project_is_not_found(here: World) -> None:

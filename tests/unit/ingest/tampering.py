@@ -135,8 +135,8 @@ async def entry_without_row(here: World) -> None:
     await here.stores.ledger.commit(Transaction(PROJECT, puts=puts, adds=adds))
 
 
-async def entry_of_decided(here: World) -> None:
-    """A projector decided, and its list of what is to be written was lost."""
+async def decide_only(here: World) -> None:
+    """A projector decided, and died before it could write."""
     with pytest.MonkeyPatch.context() as patch:
 
         async def fail(*_: object) -> None:
@@ -145,6 +145,11 @@ async def entry_of_decided(here: World) -> None:
         patch.setattr(type(here.stores.vectors), "write", fail)
         with pytest.raises(RuntimeError):
             await here.projector().drain(PROJECT)
+
+
+async def entry_of_decided(here: World) -> None:
+    """A projector decided, and its list of what is to be written was lost."""
+    await decide_only(here)
     await change(here, deletes=(DECIDED,))
 
 

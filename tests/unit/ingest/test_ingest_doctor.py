@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from services.ingest.doctor.standstill import standstill
 from services.ingest.records import Review, row_key
 from services.ingest.samples import ReviewOrder, Selection, list_samples, review
 from services.ingest.submit import start, submit
+from services.ledger.interface import Entry
 from services.platform.findings import Finding, FindingKind, Outcome
 from services.platform.requests import Request
+from services.vectors.interface import Points
 from sluice import errors
 from sluice.names import ProjectName
 from tests.unit.ingest.tampering import (
@@ -32,6 +35,7 @@ from tests.unit.ingest.tampering import (
     Tamper,
     change,
     counter,
+    decide_only,
     entry_of_decided,
     send,
 )
@@ -167,10 +171,10 @@ async def test_an_unknown_project_is_not_found(here: World) -> None:
 async def test_a_busy_project_is_quiet(here: World) -> None:
     """While frames come, are decided, written and reviewed, nothing differs, however often."""
     await here.projector().drain(PROJECT)
-    draw = np.random.default_rng(5)
+    draw, over = np.random.default_rng(5), asyncio.Event()
 
     async def stream(name: str) -> None:
-        for seq in count(1):
+        for seq in takewhile(lambda _: not over.is_set(), count(1)):
             vectors = [
                 (frame(f"{name}-{seq}-{i}"), draw.normal(size=DIMENSION).astype("f4"))
                 for i in range(20)
@@ -180,12 +184,12 @@ async def test_a_busy_project_is_quiet(here: World) -> None:
 
     async def project() -> None:
         projector = here.projector()
-        while True:
+        while not over.is_set():
             await projector.step(PROJECT)
             await asyncio.sleep(0)
 
     async def people() -> None:
-        while True:
+        while not over.is_set():
             for verdict in (Review.DISCARDED, Review.UNSORTED):
                 order = ReviewOrder(CAMPAIGN, ["b"], verdict, Request.of("Review", "", b""))
                 await review(here.ingest, order)
@@ -193,16 +197,56 @@ async def test_a_busy_project_is_quiet(here: World) -> None:
 
     streams = (stream(name) for name in ("s1", "s2"))
     work = [asyncio.create_task(job) for job in (project(), people(), *streams)]
-    for number in range(6):
-        assert [] == await examine(here, repair=number % 2 == 1)
-    assert not any(task.done() for task in work)
-    for task in work:
-        task.cancel()
-    await asyncio.gather(*work, return_exceptions=True)
+    try:
+        for number in range(6):
+            assert [] == await examine(here, repair=number % 2 == 1)
+        assert not any(task.done() for task in work)
+    finally:
+        over.set()
+        await asyncio.gather(*work)
     here.clock.advance(timedelta(minutes=1))
     await here.projector("successor").drain(PROJECT)
     assert [] == await examine(here)
     assert 0 == (await here.funnel("c")).counts[Count.PENDING]
+
+
+async def test_decided_but_not_written_is_no_difference(here: World) -> None:
+    """A sample on its way to the vector store is not missing: also if it arrives meanwhile."""
+    await decide_only(here)
+    assert [] == await examine(here)
+    vectors = type(here.stores.vectors)
+    real, late = vectors.retrieve, here.projector("successor")
+    here.clock.advance(timedelta(minutes=1))
+
+    async def retrieve(*arguments: Any) -> Points:
+        found = await real(*arguments)
+        await late.drain(PROJECT)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors, "retrieve", retrieve)
+        assert [] == await examine(here)
+    points = await here.stores.vectors.read(SAMPLES, TENANT)
+    assert 3 == len(points)
+
+
+async def test_an_outbox_that_fills_meanwhile_is_no_difference(here: World) -> None:
+    """A batch that comes while the outbox is counted is not taken for a wrong counter."""
+    ledger = type(here.stores.ledger)
+    real, calls = ledger.scan, 0
+
+    async def scan(self: Any, partition: str, prefix: str, **options: Any) -> list[Entry]:
+        nonlocal calls
+        found = await real(self, partition, prefix, **options)
+        calls += prefix == "outbox/"
+        if prefix == "outbox/" and calls in {1, 4}:
+            await send(here, 4 if calls == 1 else 5, f"c{calls}")
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "scan", scan)
+        assert [] == await examine(here)
+    assert calls > 4
 
 
 async def test_two_doctors_mend_a_counter_once(here: World) -> None:
