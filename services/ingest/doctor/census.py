@@ -5,6 +5,10 @@ moves a counter in the same transaction, so the counters say how many rows have 
 were read, and by how much a count of them may be wrong: each pass bounds how far a counter is off.
 That stays the same while rows come and go, so the bounds of several passes hold together. A counter
 is wrong when 0 is out of all bounds; it is known by how much when one number is left.
+
+A sample that is reviewed there and back moves its counter there and back, which nobody sees. But it
+is put each time: when two passes meet the same rows at the same revisions, all stood still between
+them, where the counters were read, and are told exactly. Nothing else convicts counts of reviews.
 """
 
 from __future__ import annotations
@@ -12,13 +16,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
 from services.ingest.doctor.reading import PAGE, campaigns, pages
-from services.ingest.doctor.standstill import Standstill, standstill
+from services.ingest.doctor.standstill import standstill
 from services.ingest.records import Review, Row, RowState
 from services.ledger.interface import Ledger
 from services.platform.findings import Events, Finding, FindingKind, Progress
@@ -50,15 +55,21 @@ _STATES: Final = {
     RowState.NEAR_DUPLICATE: Count.NEAR_DUPLICATE,
     RowState.COLLECTED: Count.COLLECTED,
 }
+_OF_REVIEWS: Final = (Count.ACCEPTED.of(""), Count.DISCARDED.of(""))
 _REVIEWS: Final = {Review.ACCEPTED: Count.ACCEPTED, Review.DISCARDED: Count.DISCARDED}
 
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """The counters of a campaign, and for each that rows tell, bounds of how far it is off."""
+    """The counters of a campaign, and for each that rows tell, bounds of how far it is off.
+
+    `seal` stands for the rows and their revisions; `stood_still` says that none changed.
+    """
 
     values: Mapping[str, int]
     off: Mapping[str, tuple[int, int]]
+    seal: bytes
+    stood_still: bool = False
 
     @property
     def exact(self) -> bool:
@@ -66,9 +77,24 @@ class Census:
         return all(low == high for low, high in self.off.values())
 
     @property
+    def suspect(self) -> dict[str, tuple[int, int]]:
+        """The counters that look wrong."""
+        return {name: (low, high) for name, (low, high) in self.off.items() if low > 0 or high < 0}
+
+    @property
     def wrong(self) -> dict[str, tuple[int, int]]:
         """The counters that are off for sure."""
-        return {name: (low, high) for name, (low, high) in self.off.items() if low > 0 or high < 0}
+        return {
+            name: bounds
+            for name, bounds in self.suspect.items()
+            if self.stood_still or not name.startswith(_OF_REVIEWS)
+        }
+
+    def exactly(self) -> Census:
+        """The census of rows that stood still: without what they may have moved before."""
+        middle = {name: (low + high) // 2 for name, (low, high) in self.off.items()}
+        off = {name: (value, value) for name, value in middle.items()}
+        return Census(self.values, off, self.seal, stood_still=True)
 
     def within(self, earlier: Census) -> Census:
         """The same, with the bounds of an earlier census as well."""
@@ -78,7 +104,7 @@ class Census:
             both = max(low, low_before), min(high, high_before)
             # Bounds that contradict each other: somebody mended the counter in between.
             off[name] = both if both[0] <= both[1] else (low, high)
-        return Census(self.values, off)
+        return Census(self.values, off, self.seal)
 
     def sum_off(self, campaign: str) -> int | None:
         """How far the matches are from the sum of their verdicts, these as they should be.
@@ -102,22 +128,21 @@ async def examine(ingest: Ingest, project: str, *, repair: bool) -> Events:
         yield Progress("counters", number)
         census = await count(ledger, project, campaign)
         findings = _findings(project, campaign, census)
-        if findings and repair:
-            census = await _repair(ingest, project, campaign)
-            left = {(f.kind, f.subject) for f in _findings(project, campaign, census)}
-            findings = [f.mended((f.kind, f.subject) not in left) for f in findings]
-        for finding in findings:
-            yield finding
+        mended = await _repair(ingest, project, campaign) if findings and repair else set()
+        for counter, finding in findings.items():
+            yield finding.mended(counter in mended)
 
 
 async def count(ledger: Ledger, project: str, campaign: str) -> Census:
     """Count the rows of a campaign: once where they agree, again where they do not or move."""
-    census = await _pass(ledger, project, campaign)
+    census = last = await _pass(ledger, project, campaign)
     for _ in range(PASSES - 1):
-        if census.exact and not census.wrong and not census.sum_off(campaign):
+        if census.exact and not census.suspect and not census.sum_off(campaign):
             break
-        # A sample that is reviewed there and back leaves no trace: once is not enough for a claim.
-        census = (await _pass(ledger, project, campaign)).within(census)
+        latest = await _pass(ledger, project, campaign)
+        if latest.seal == last.seal:
+            return last.exactly()
+        last, census = latest, latest.within(census)
     return census
 
 
@@ -125,8 +150,10 @@ async def _pass(ledger: Ledger, project: str, campaign: str) -> Census:
     moving = [count.of(campaign) for count in _OF_ROWS]
     before = await ledger.counters(project, moving)
     rows: Counter[str] = Counter(dict.fromkeys(moving, 0))
+    seal = sha256()
     async for page in pages(ledger, project, prefix("row", campaign), PAGE * 4):
         for entry in page:
+            seal.update(f"{entry.key} {entry.revision}\n".encode())
             _add(rows, campaign, decode(Row, entry))
     names = {*rows, *(count.of(campaign) for count in (*_VERDICTS, Count.MATCHES))}
     after = await ledger.counters(project, sorted(names))
@@ -135,7 +162,7 @@ async def _pass(ledger: Ledger, project: str, campaign: str) -> Census:
         name: (after[name] - counted - moved, after[name] - counted + moved)
         for name, counted in rows.items()
     }
-    return Census(after, off)
+    return Census(after, off, seal.digest())
 
 
 def _add(rows: Counter[str], campaign: str, row: Row) -> None:
@@ -156,45 +183,34 @@ def _moved(before: Mapping[str, int], after: Mapping[str, int], campaign: str) -
     return abs(came) + abs(decided) + sum(abs(delta[count]) for count in _REVIEWS.values())
 
 
-async def _repair(ingest: Ingest, project: str, campaign: str) -> Census:
-    """Set the counters to what the rows say; the census then.
+async def _repair(ingest: Ingest, project: str, campaign: str) -> set[str]:
+    """Set the counters to what the rows say; which could be.
 
     Everything is counted anew while the projector stands still, and changed by differences, so
     that what batches add meanwhile stays added.
     """
     async with standstill(ingest, project) as still:
+        if still is None:
+            return set()
         census = await count(ingest.stores.ledger, project, campaign)
-        if still is not None:
-            await _correct(still, campaign, census)
-            census = await count(ingest.stores.ledger, project, campaign)
-    return census
+        adds = {name: -low for name, (low, high) in census.wrong.items() if low == high}
+        if matches := census.sum_off(campaign):
+            adds[Count.MATCHES.of(campaign)] = -matches
+        return set(adds) if adds and await still.commit(adds=adds) else set()
 
 
-async def _correct(still: Standstill, campaign: str, census: Census) -> None:
-    adds = {name: -low for name, (low, high) in census.wrong.items() if low == high}
-    matches = census.sum_off(campaign)
-    if matches:
-        adds[Count.MATCHES.of(campaign)] = -matches
-    if adds:
-        await still.commit(adds=adds)
-
-
-def _findings(project: str, campaign: str, census: Census) -> list[Finding]:
+def _findings(project: str, campaign: str, census: Census) -> dict[str, Finding]:
+    """What is wrong with which counter."""
     name = CampaignName(project, campaign)
-    findings = [
-        Finding(
-            FindingKind.COUNTER,
-            f"{name} {_counter(counter)}",
-            _span(census.values[counter] - high, census.values[counter] - low),
-            str(census.values[counter]),
-        )
-        for counter, (low, high) in sorted(census.wrong.items())
-    ]
-    off = census.sum_off(campaign)
-    if off:
-        found = census.values[Count.MATCHES.of(campaign)]
-        kind, subject = FindingKind.FUNNEL_SUM, f"{name} matches"
-        findings.append(Finding(kind, subject, str(found - off), str(found)))
+    findings = {}
+    for counter, (low, high) in sorted(census.wrong.items()):
+        found = census.values[counter]
+        subject, expected = f"{name} {_counter(counter)}", _span(found - high, found - low)
+        findings[counter] = Finding(FindingKind.COUNTER, subject, expected, str(found))
+    if off := census.sum_off(campaign):
+        counter = Count.MATCHES.of(campaign)
+        kind, found = FindingKind.FUNNEL_SUM, census.values[counter]
+        findings[counter] = Finding(kind, f"{name} matches", str(found - off), str(found))
     return findings
 
 

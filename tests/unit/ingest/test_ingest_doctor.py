@@ -176,8 +176,8 @@ async def test_a_busy_project_is_quiet(here: World) -> None:
     async def stream(name: str) -> None:
         for seq in takewhile(lambda _: not over.is_set(), count(1)):
             vectors = [
-                (frame(f"{name}-{seq}-{i}"), draw.normal(size=DIMENSION).astype("f4"))
-                for i in range(20)
+                (frame(f"{name}-{seq % 60}-{i}"), draw.normal(size=DIMENSION).astype("f4"))
+                for i in range(10)
             ]
             batch = here.batch(vectors, override=0.0)
             await submit(here.ingest, session(name), delivery(seq, batch, str(seq)))
@@ -247,6 +247,48 @@ async def test_an_outbox_that_fills_meanwhile_is_no_difference(here: World) -> N
         patch.setattr(ledger, "scan", scan)
         assert [] == await examine(here)
     assert calls > 4
+
+
+async def test_rows_that_come_while_they_are_counted_are_no_difference(here: World) -> None:
+    """However often rows are counted, one that comes meanwhile is not taken for a wrong counter."""
+    ledger, seqs = type(here.stores.ledger), iter(range(4, 100))
+    real = ledger.scan
+
+    async def scan(self: Any, partition: str, prefix: str, **options: Any) -> list[Entry]:
+        found = await real(self, partition, prefix, **options)
+        if prefix == "row/c/" and found:
+            seq = next(seqs)
+            await send(here, seq, f"c{seq}")
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "scan", scan)
+        assert [] == await examine(here, repair=True)
+    assert next(seqs) > 6
+
+
+async def test_a_review_taken_back_meanwhile_is_no_difference(here: World) -> None:
+    """What was accepted only while rows were read has not moved a counter, and is counted anew."""
+    ledger, waiting = type(here.stores.ledger), [Review.ACCEPTED, Review.UNSORTED]
+    real = ledger.scan
+
+    async def say() -> None:
+        if waiting:
+            order = ReviewOrder(CAMPAIGN, ["b"], waiting.pop(0), Request.of("Review", "", b""))
+            await review(here.ingest, order)
+
+    async def scan(self: Any, partition: str, prefix: str, **options: Any) -> list[Entry]:
+        if prefix != "row/c/":
+            return await real(self, partition, prefix, **options)
+        await say()
+        found = await real(self, partition, prefix, **options)
+        await say()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "scan", scan)
+        assert [] == await examine(here)
+    assert [] == waiting
 
 
 async def test_two_doctors_mend_a_counter_once(here: World) -> None:
