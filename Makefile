@@ -19,9 +19,15 @@ demo: .venv/.ready  ## find hard frames among 1,797 real ones, explain and accou
 up: .venv/.ready  ## run sluiced: every service in one process, on one port
 	$(BIN)/sluiced
 
+.PHONY: cluster
+cluster: .venv/.ready  ## run each service as a process of its own, on Redis; ARGS='--scorers 2 --ingesters 2'
+	@tools/need.sh redis-server
+	$(PY) -m deploy.local $(ARGS)
+
 .PHONY: test
 test: .venv/.ready  ## run all tests; ARGS=… goes to pytest
 	@tools/need.sh strace
+	@tools/need.sh redis-server
 	$(PY) -m pytest $(ARGS)
 
 .PHONY: check

@@ -66,10 +66,12 @@ class Source:
         return Frame(
             id=frame_id_of(number),
             sensors=(picture,),
-            labels=() if label is None else (_label(label),),
+            labels=() if label is None else (_label(number, label),),
             metadata={"prediction": str(prediction)},
         )
 
 
-def _label(class_id: int) -> Label:
-    return Label(id="digit", sensor_id=_SENSOR, class_name=str(class_id), shape=Classification2D())
+def _label(number: int, class_id: int) -> Label:
+    label_id = f"{frame_id_of(number)}/digit"  # unique in the dataset
+    shape = Classification2D()
+    return Label(id=label_id, sensor_id=_SENSOR, class_name=str(class_id), shape=shape)

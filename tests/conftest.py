@@ -15,6 +15,13 @@ settings.register_profile("ci", _common, max_examples=200, derandomize=False, pr
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let tests/e2e be run against one form of the services only."""
+    parser.addoption(
+        "--target", choices=["embedded", "cluster"], help="the form that tests/e2e runs against"
+    )
+
+
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turn a skip into a failure, in CI or with SLUICE_NO_SKIP set: what a test needs is there."""
     if not os.environ.keys() & {"CI", "SLUICE_NO_SKIP"}:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import grpc
 
 from sluice.limits import MESSAGE_BYTES_MAX
+from sluice.targets import RoutedAioChannel, RoutedChannel, parse_target
 
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -16,31 +17,52 @@ _OPTIONS: Final = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 ]
+_ROUND_ROBIN: Final = ("grpc.lb_policy_name", "round_robin")
 
 
 def connect(
     target: str, api_key: str, *, credentials: grpc.ChannelCredentials | None = None
 ) -> grpc.aio.Channel:
-    """An asyncio channel to `target` (`host:port`) whose calls carry the key.
+    """An asyncio channel to `target` whose calls carry the key.
 
-    With `credentials`, over TLS. The channel is an async context manager, and closes what is open
-    when it is left.
+    The target is `host:port`, or for services that run apart
+    `campaign=host:port,scorer=host:port,ingest=host:port`. With `credentials`, over TLS. The
+    channel is an async context manager, and closes what is open when it is left.
     """
-    keyed = [kind(api_key) for kind in _KEYED]
-    if credentials is None:
-        return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=keyed)
-    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS, interceptors=keyed)
+
+    def channel(address: str) -> grpc.aio.Channel:
+        keyed = [kind(api_key) for kind in _KEYED]
+        if credentials is None:
+            return grpc.aio.insecure_channel(address, options=_options(address), interceptors=keyed)
+        return grpc.aio.secure_channel(
+            address, credentials, options=_options(address), interceptors=keyed
+        )
+
+    channels = {process: channel(address) for process, address in parse_target(target).items()}
+    return channels[""] if "" in channels else RoutedAioChannel(channels)
 
 
 def connect_sync(
     target: str, api_key: str, *, credentials: grpc.ChannelCredentials | None = None
 ) -> grpc.Channel:
     """A blocking channel to `target` whose calls carry the key; otherwise as `connect`."""
-    if credentials is None:
-        channel = grpc.insecure_channel(target, options=_OPTIONS)
-    else:
-        channel = grpc.secure_channel(target, credentials, options=_OPTIONS)
-    return grpc.intercept_channel(channel, _KeyedSync(api_key))
+
+    def channel(address: str) -> grpc.Channel:
+        if credentials is None:
+            bare = grpc.insecure_channel(address, options=_options(address))
+        else:
+            bare = grpc.secure_channel(address, credentials, options=_options(address))
+        return grpc.intercept_channel(bare, _KeyedSync(api_key))
+
+    channels = {process: channel(address) for process, address in parse_target(target).items()}
+    return channels[""] if "" in channels else RoutedChannel(channels)
+
+
+def _options(address: str) -> list[tuple[str, Any]]:
+    # One server alone is connected to when it is called; several, or what a name server says, are
+    # kept connected, and each gets its share of the calls.
+    several = address.startswith(("dns:", "ipv4:", "ipv6:"))
+    return [*_OPTIONS, _ROUND_ROBIN] if several else _OPTIONS
 
 
 class _KeyedSync(

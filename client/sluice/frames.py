@@ -116,8 +116,8 @@ class Frame:
         )
 
     def to_bytes(self) -> bytes:
-        """The form that frames are stored in; equal frames give equal bytes."""
-        return self.to_proto().SerializeToString(deterministic=True)
+        """The form that frames are stored in, once checked; equal frames give equal bytes."""
+        return _message_of(self).SerializeToString(deterministic=True)
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Frame:

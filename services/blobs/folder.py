@@ -6,7 +6,6 @@ import asyncio
 import errno
 import fcntl
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,13 +15,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 from uuid import uuid4
 
-from sluice.errors import DataLoss, InvalidArgument, NotFound, ResourceExhausted, Unavailable
+from services.blobs.checks import check_digest, verified
+from sluice.errors import NotFound, ResourceExhausted, Unavailable
 
 LEFTOVER_AFTER_S: Final = 3_600
 """Age at which a temporary file belongs to a `put` that died, not to one under way."""
 
 _LOCK = "lock"
-_DIGEST = re.compile("[0-9a-f]{64}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RETRY_AFTER_S = 5.0
 
@@ -77,8 +76,7 @@ class FolderBlobs:
         await _in_thread(digest, lambda: _remove(path))
 
     def _path(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise InvalidArgument.of("digest", f"{digest!r}; it must be 64 hexadecimal digits, a-f")
+        check_digest(digest)
         return self._root / digest[:2] / digest
 
     def _put(self, digest: str, content: bytes) -> None:
@@ -148,12 +146,7 @@ def _read_verified(path: Path, digest: str) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError as cause:
         raise NotFound(f"blob {digest}: there is none") from cause
-    actual = sha256(content).hexdigest()
-    if actual != digest:
-        raise DataLoss(
-            f"blob {digest}: its content has the digest {actual}", metadata={"digest": digest}
-        )
-    return content
+    return verified(digest, content)
 
 
 def _remove(path: Path) -> None:

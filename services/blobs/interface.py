@@ -28,7 +28,8 @@ class Blobs(Protocol):
     async def delete_before(self, digest: str, moment: datetime) -> bool:
         """Remove the content of that digest unless somebody put it since; whether it is gone.
 
-        A put at the same time finds its content there, whichever comes first.
+        In a folder, a put at the same time finds its content there, whichever comes first. Object
+        stores cannot promise that: there it may be lost, if it comes between a look and a deletion.
         """
 
     async def delete(self, digest: str) -> None:

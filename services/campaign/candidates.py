@@ -49,10 +49,10 @@ def check_dataset(candidates: Sequence[Candidate], name: DatasetName, dataset: D
     for index, candidate in enumerate(candidates):
         known = (candidate.frame.id, candidate.label_id)
         if first.setdefault(known, index) != index:
-            raise _refused(index, candidate, "", f"is the same as elements[{first[known]}]")
+            raise refused(index, candidate, "", f"is the same as elements[{first[known]}]")
         if candidate.dataset != str(name):
             problem = f"is of dataset {candidate.dataset!r}, the issue of {str(name)!r}"
-            raise _refused(index, candidate, ".dataset", problem, "DATASET_MISMATCH")
+            raise refused(index, candidate, ".dataset", problem, "DATASET_MISMATCH")
         _check_labels(index, candidate, dataset.task_type, class_names)
 
 
@@ -75,7 +75,7 @@ def check_space(candidates: Candidates, issue: Issue) -> None:
             f"its embedding is of model {candidates.model_id!r} and dimension {dimension}, "
             f"the issue's are of {issue.model_id!r} and {issue.dimension}"
         )
-        raise _refused(0, candidates.candidates[0], "", problem, "SPACE_MISMATCH")
+        raise refused(0, candidates.candidates[0], "", problem, "SPACE_MISMATCH")
 
 
 def make_elements(candidates: Candidates) -> tuple[list[Element], NDArray[np.float32]]:
@@ -135,11 +135,11 @@ def _check_labels(
     for number, label in enumerate(labels):
         if problem := _label_problem(label, task_type, class_names):
             path = f".frame.labels[{number}]"
-            raise _refused(index, candidate, path, problem, "LABEL_MISMATCH", label_id=label.id)
+            raise refused(index, candidate, path, problem, "LABEL_MISMATCH", label_id=label.id)
     if candidate.label_id and candidate.label_id not in {label.id for label in labels}:
         known = ", ".join(repr(label.id) for label in labels) or "none"
         problem = f"{candidate.label_id!r} is not a label of its frame, which has {known}"
-        raise _refused(index, candidate, ".label_id", problem)
+        raise refused(index, candidate, ".label_id", problem)
 
 
 def _label_problem(label: Label, task_type: TaskType, class_names: set[str]) -> str:
@@ -151,7 +151,7 @@ def _label_problem(label: Label, task_type: TaskType, class_names: set[str]) -> 
     return ""
 
 
-def _refused(
+def refused(
     index: int,
     candidate: Candidate,
     path: str,
@@ -159,6 +159,7 @@ def _refused(
     reason: str | None = None,
     **metadata: str,
 ) -> InvalidArgument:
+    """The error that names an element by its place and id, and the field of it that is wrong."""
     field = f"elements[{index}]{path}"
     named = {"frame_id": candidate.frame.id} | metadata
     return InvalidArgument(

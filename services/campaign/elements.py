@@ -21,6 +21,7 @@ from services.campaign.candidates import (
 from services.campaign.datasets import get_dataset
 from services.campaign.documents import Stored, retry
 from services.campaign.issues import get_issue, read_issue
+from services.campaign.label_ids import claim_label_ids
 from services.campaign.records import (
     Element,
     Issue,
@@ -163,9 +164,10 @@ class _Addition:
         now = issue.record
         if rows:
             now = self._grown(now, added)
+            labels = await self._labels(now)
             # Vectors go first: a point that no element names is harmless, the reverse is not.
             await self._write_points(now, rows)
-            await self._commit(issue, now, rows)
+            await self._commit(issue, now, rows, labels)
         unnamed = [self.elements[row] for row in self.written.difference(rows)]
         await points.forget(self.stores, self.name, now, [*replaced, *unnamed])
         return Added(added, len(replaced), unchanged, now)
@@ -198,10 +200,16 @@ class _Addition:
             await points.write(self.stores, self.name, issue, elements, self.vectors[missing])
             self.written.update(missing)
 
-    async def _commit(self, before: Stored[Issue], now: Issue, rows: Sequence[int]) -> None:
+    async def _labels(self, issue: Issue) -> dict[str, bytes]:
+        dataset = DatasetName(self.name.project, issue.dataset)
+        return await claim_label_ids(self.stores.ledger, dataset, self.candidates.candidates)
+
+    async def _commit(
+        self, before: Stored[Issue], now: Issue, rows: Sequence[int], labels: dict[str, bytes]
+    ) -> None:
         where = issue_key(self.name.issue)
-        checks = {where: before.revision}
-        puts = {self._key(self.elements[row]): encode(self.elements[row]) for row in rows}
+        checks = {where: before.revision} | dict.fromkeys(labels, ABSENT)
+        puts = labels | {self._key(self.elements[row]): encode(self.elements[row]) for row in rows}
         puts[where] = encode(now)
         space = space_key(now.model_id, now.dimension)
         if not await self.stores.ledger.get(self.name.project, [space]):

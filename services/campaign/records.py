@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `_system` | `project/{project}` | a project |
 | project | `dataset/{dataset}` | a dataset |
+| project | `label/{dataset}/{label}` | the frame whose label has that id |
 | project | `issue/{issue}` | an issue |
 | project | `element/{issue}/…` | an element of an issue; its vector lies in the vector store |
 | project | `issue-campaigns/{issue}` | the campaigns of an issue, as long as there is the issue |
@@ -59,6 +60,12 @@ class Dataset(Record, frozen=True, kw_only=True):
     task_type: TaskType
     classes: tuple[LabelClass, ...] = ()
     created_us: int
+
+
+class LabelOwner(Record, frozen=True, kw_only=True):
+    """The frame that a label id of a dataset belongs to, from its first label on."""
+
+    frame_id: str
 
 
 class Issue(Record, frozen=True, kw_only=True):
@@ -194,6 +201,11 @@ def project_key(project: str) -> str:
 def dataset_key(dataset: str) -> str:
     """Where a dataset lies."""
     return key("dataset", dataset)
+
+
+def label_key(dataset: str, label_id: str) -> str:
+    """Where it lies whose a label id is."""
+    return key("label", dataset, label_id)
 
 
 def issue_key(issue: str) -> str:

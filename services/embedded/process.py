@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import grpc
-
 from services.blobs.folder import FolderBlobs
 from services.campaign import wiring as campaign
-from services.embedded.keys import Keys, mint_admin, open_keys
+from services.embedded.keys import mint_admin, open_keys
 from services.ingest import wiring as ingest
 from services.ledger.sqlite import SqliteLedger
 from services.platform.draining import Draining
-from services.platform.follower import CHANNEL_OPTIONS, Follower
+from services.platform.follower import following
 from services.platform.models import Models
 from services.platform.server import Server
 from services.platform.settings import Settings
@@ -42,6 +40,25 @@ class Running:
         """The admin's key, for as long as nobody took its file away."""
         return self.admin_file.read_text().strip()
 
+    @property
+    def greeting(self) -> str:
+        """Where it listens and, the first time, the admin's key."""
+        listens = f"sluiced listens on {self.target}; its data lies in {self.data_dir}"
+        return "\n".join([*self._framed_key(), listens] if self.first_start else [listens])
+
+    def _framed_key(self) -> list[str]:
+        lines = [
+            "The admin's key, shown only now:",
+            "",
+            self.admin_key,
+            "",
+            f"Scripts find it in {self.admin_file}, which only you can read;",
+            "delete that file once the key is in a safe place.",
+        ]
+        width = max(map(len, lines))
+        frame = "─" * (width + 2)
+        return [f"┌{frame}┐", *(f"│ {line:<{width}} │" for line in lines), f"└{frame}┘"]
+
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
@@ -55,7 +72,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         draining = Draining()
         server = Server(keys.store, draining, settings)
         port = server.bind(settings.host, settings.port)
-        active = await _follow(settings.host, port, keys, stack)
+        own = f"{_ANY_ADDRESS.get(settings.host, settings.host)}:{port}"
+        active = await stack.enter_async_context(following(own, keys.internal_token))
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
             *campaign.servicers(stores, keys.store, draining),
@@ -63,7 +81,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                 scorer.servicers(active, models, draining, settings.scoring_threads)
             ),
             *await stack.enter_async_context(
-                ingest.servicers(stores, active, models, draining, settings)
+                # The projector is the data's own: it goes on at once under the lease that it held.
+                ingest.servicers(
+                    stores, active, models, draining, settings, owner=str(settings.data_dir)
+                )
             ),
         ]
         # Only now can nothing go wrong any more, and the key is shown to who starts the server.
@@ -82,14 +103,3 @@ async def _open_stores(data_dir: Path, stack: AsyncExitStack) -> Stores:
     stack.push_async_callback(vectors.close)
     blobs = await asyncio.to_thread(FolderBlobs, data_dir / "blobs")
     return Stores(ledger, vectors, blobs)
-
-
-async def _follow(host: str, port: int, keys: Keys, stack: AsyncExitStack) -> Follower:
-    """A follower of this server's own campaign service."""
-    target = f"{_ANY_ADDRESS.get(host, host)}:{port}"
-    channel = await stack.enter_async_context(
-        grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
-    )
-    follower = Follower(channel, keys.internal_token)
-    stack.push_async_callback(follower.close)
-    return follower

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from services.platform.records import key
 
@@ -12,6 +13,12 @@ OUTBOX = "outbox"
 
 SUM_SCALE = 10**9
 """Sums of scores are kept in units of 1e-9: whole numbers add up the same in any order."""
+
+
+_NAMES_KEPT = 16_384
+"""How many names are kept: those of the counters that every batch of recent campaigns adds to."""
+
+_name = lru_cache(_NAMES_KEPT)(key)
 
 
 class Count(StrEnum):
@@ -36,12 +43,12 @@ class Count(StrEnum):
 
     def of(self, campaign: str) -> str:
         """The counter's name for a campaign."""
-        return key(self.value, campaign)
+        return _name(self.value, campaign)
 
 
 def score_bin(campaign: str, index: int) -> str:
     """The counter of one bin of the score histogram."""
-    return key("score-bin", campaign, f"{index:02d}")
+    return _name("score-bin", campaign, f"{index:02d}")
 
 
 def budget_used_on(campaign: str, received_us: int) -> str:

@@ -64,7 +64,8 @@ async def read_funnel(ingest: Ingest, project: str, campaign: str) -> Funnel:
     histogram = tuple(values[name] for name in bins)
     return Funnel(
         counts=counts,
-        distinct_seen=await _distinct_seen(ledger, project, campaign),
+        # It is an estimate; that more were different than seen, nobody would believe.
+        distinct_seen=min(await _distinct_seen(ledger, project, campaign), counts[Count.SEEN]),
         scores=_summary(counts, histogram, await _extremes(ledger, project, campaign)),
         mismatches={logger: values[name] for logger, name in of_logger.items()},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,12 @@ from sluice.limits import THRESHOLD_DEFAULT
 from sluice.names import CampaignName
 from sluice.scoring import Scorer, normalise
 from sluice.tally import Tally
+
+INLINE_BYTES_MAX = 4 * 2**20
+"""Elements read for all matches up to which they are judged at once, in less than a millisecond.
+
+To hand so little to a thread, and wait for it, takes longer than the work.
+"""
 
 SCORE_TOLERANCE = 1e-3
 """How far a logger's score may be from ingest's: float32 products differ between machines."""
@@ -53,6 +59,10 @@ class JudgedMatch:
     score: float
     vector: NDArray[np.float32] | None = None
     explanation: Explanation | None = None
+
+    def explained(self, vector: NDArray[np.float32], explanation: Explanation) -> JudgedMatch:
+        """The same with what made its score, and why."""
+        return JudgedMatch(self.frame, self.campaign, self.verdict, self.score, vector, explanation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +212,8 @@ async def _rescore(
     except (DataLoss, NotFound) as error:
         # The batch is right and the server's file is not: the logger must keep the batch.
         raise Unavailable(f"a scoring model cannot be read: {error}", retry_after_s=5) from error
+    if len(batch.matches) * scorer.nbytes <= INLINE_BYTES_MAX:
+        return _judge_matches(scorer, batch, campaigns, columns)
     return await asyncio.to_thread(_judge_matches, scorer, batch, campaigns, columns)
 
 
@@ -224,7 +236,9 @@ def _judge_matches(
             if verdict is Verdict.PENDING:
                 passed.append((len(judged), frame, column))
             judged.append(JudgedMatch(match.frame, index, verdict, score))
-    at, frames, in_columns = np.array(passed, np.intp).reshape(-1, 3).T
+    if not passed:
+        return tuple(judged)
+    at, frames, in_columns = np.array(passed, np.intp).T
     explanations = explain_scores(
         scorer,
         vectors,
@@ -236,8 +250,8 @@ def _judge_matches(
         label_ids=embeddings.label_ids,
     )
     rows = scores.rows[frames, in_columns]
-    for index, row, explanation in zip(at, rows, explanations, strict=True):
-        judged[index] = replace(judged[index], vector=vectors[row], explanation=explanation)
+    for index, row, explanation in zip(at.tolist(), rows.tolist(), explanations, strict=True):
+        judged[index] = judged[index].explained(vectors[row], explanation)
     return tuple(judged)
 
 

@@ -139,7 +139,8 @@ class Plan:
             tally.sum_squares * counters.SUM_SCALE
         )
         for index, frames in enumerate(tally.histogram):
-            self._adds[counters.score_bin(campaign, index)] += frames
+            if frames:
+                self._adds[counters.score_bin(campaign, index)] += frames
         if tally.count:
             self._widen(extremes_key(campaign), tally.minimum, tally.maximum, extremes)
 
@@ -181,6 +182,7 @@ class Plan:
                         self._adds[Count.ID_CONFLICTS.of(judged.campaign)] += 1
                 elif room.take(match.campaign):
                     self._take(judged, match, len(verdicts))
+                    self._adds.update(room.counted_in[match.campaign])
                 else:
                     verdict = Verdict.OVER_BUDGET
             self._count_verdict(judged.campaign, verdict)
@@ -231,8 +233,6 @@ class Plan:
             )
         )
         self._adds[counters.OUTBOX] += 1
-        for name in _ceilings(judged, sender.received_us):
-            self._adds[name] += 1
 
 
 class _Room:
@@ -242,10 +242,14 @@ class _Room:
         self, campaigns: Iterable[JudgedCampaign], received_us: int, used: Mapping[str, int]
     ) -> None:
         self.ceilings: dict[str, int | None] = {}
+        self.counted_in: list[tuple[str, ...]] = []
+        """For each campaign the counters that a place taken raises."""
+
         self._left: list[int | None] = []
         for judged in campaigns:
             ceilings = _ceilings(judged, received_us)
             self.ceilings |= ceilings
+            self.counted_in.append(tuple(ceilings))
             left = [bound - used[name] for name, bound in ceilings.items() if bound is not None]
             self._left.append(min(left) if left else None)
 

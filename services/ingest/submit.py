@@ -49,8 +49,13 @@ async def start(ingest: Ingest, session: SessionId) -> int:
     return _watermark(found.get(session_key(session.session))) + 1
 
 
-async def submit(ingest: Ingest, session: SessionId, delivery: Delivery) -> Answer:
+async def submit(
+    ingest: Ingest, session: SessionId, delivery: Delivery, *, expected: bool = False
+) -> Answer:
     """Give a batch its outcome, once: a number that has one is answered with it.
+
+    A caller that has the session's last answer may say that this batch is `expected` to be the
+    next; then the ledger is not asked before the batch is judged, only after.
 
     Raises SequenceGap naming the number expected, and Aborted for other content under a number
     that has an outcome. Unavailable, Aborted and ResourceExhausted leave the number open.
@@ -58,9 +63,10 @@ async def submit(ingest: Ingest, session: SessionId, delivery: Delivery) -> Answ
     if delivery.seq < 1:
         raise errors.InvalidArgument.of("batch.seq", f"{delivery.seq} is not 1 or more")
     sender = Sender(session.project, session.session, session.logger, ingest.now_us())
-    _, answer = await _progress(ingest, sender, delivery)
-    if answer is not None:
-        return answer
+    if not expected:
+        _, answer = await _progress(ingest, sender, delivery)
+        if answer is not None:
+            return answer
     try:
         judgement = await judge(ingest.active, ingest.models, session.project, delivery.read())
     except _OPEN:

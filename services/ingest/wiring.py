@@ -12,20 +12,26 @@ from services.ingest.servicer import IngestServicer
 from services.platform.active import ActiveVersions
 from services.platform.draining import Draining
 from services.platform.models import Models
-from services.platform.settings import Settings
+from services.platform.settings import IntakeSettings
 from services.platform.stores import Stores
 
 
 @asynccontextmanager
 async def servicers(
-    stores: Stores, active: ActiveVersions, models: Models, draining: Draining, settings: Settings
+    stores: Stores,
+    active: ActiveVersions,
+    models: Models,
+    draining: Draining,
+    settings: IntakeSettings,
+    *,
+    owner: str,
 ) -> AsyncIterator[list[object]]:
     """The servicer of IngestService, with the projector at work for as long as this is entered.
 
-    The projector's name in leases is the data's own: whoever has the data is the same projector,
-    and need not wait for a lease that ended with the process before.
+    `owner` names the projector in leases: who has the same name need not wait for a lease that
+    ended with the process before.
     """
     ingest = Ingest(stores, active, models, settings.outbox_entries_max)
-    background = Background(stores.ledger, Projector(ingest, owner=str(settings.data_dir)))
+    background = Background(stores.ledger, Projector(ingest, owner))
     async with background.running():
         yield [IngestServicer(ingest, draining, background.wake, settings.in_flight_max)]

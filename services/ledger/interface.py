@@ -114,7 +114,8 @@ class Ledger(Protocol):
 
         Raises Conflict when a check or a ceiling does not hold. Raises errors.Unavailable when
         the store cannot be written; then it may or may not have been applied, and so it is for a
-        caller that is cancelled. Transactions of one partition apply one after the other.
+        caller that is cancelled. Raises errors.ResourceExhausted, with nothing applied, when the
+        store has no memory left. Transactions of one partition apply one after the other.
         """
 
     async def close(self) -> None:

@@ -9,15 +9,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from services.ledger import hyperloglog, sqlite_file, sqlite_rows
 from services.ledger.interface import Entry, Transaction
 from services.ledger.sqlite_writer import GroupWriter, unavailable
-from services.ledger.write import Write, encode
+from services.ledger.write import Write, encode, key_range
 from sluice import errors
-
-_ABOVE_ALL_UTF8: Final = b"\xff"
 
 _Result = TypeVar("_Result")
 
@@ -62,8 +60,7 @@ class SqliteLedger:
         if limit < 1:
             raise ValueError(f"limit: is {limit}, expected at least 1")
         where = encode(partition)
-        start = max(prefix.encode(), after.encode() + b"\0")
-        stop = _successor(prefix.encode())
+        start, stop = key_range(prefix, after)
         return await self._read(lambda reader: sqlite_rows.page(reader, where, start, stop, limit))
 
     async def counters(self, partition: str, names: Sequence[str]) -> dict[str, int]:
@@ -120,8 +117,3 @@ class SqliteLedger:
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise errors.Unavailable("ledger: is closed")
-
-
-def _successor(prefix: bytes) -> bytes:
-    """The least bytes above every key with that prefix; UTF-8 never contains 0xFF."""
-    return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else _ABOVE_ALL_UTF8

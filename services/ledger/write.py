@@ -59,6 +59,16 @@ def encode(name: str) -> bytes:
     return name.encode()
 
 
+def key_range(prefix: str, after: str) -> tuple[bytes, bytes]:
+    """The keys of a page: start ≤ key < stop, where they start with `prefix` and are past `after`.
+
+    UTF-8 never contains 0xFF, so that this is above every key.
+    """
+    first, past = prefix.encode(), after.encode() + b"\0"
+    stop = first[:-1] + bytes([first[-1] + 1]) if first else b"\xff"
+    return max(first, past), stop
+
+
 def _encode_names(mapping: Mapping[str, _Value]) -> dict[bytes, _Value]:
     return {encode(name): value for name, value in mapping.items()}
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator
-from typing import Final
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import grpc
 import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.platform.active import ActiveCampaign, ActiveSet, Budget, Version
 from sluice.errors import NotFound, SluiceError, Unavailable, from_rpc_error
@@ -31,7 +33,20 @@ CHANNEL_OPTIONS: Final = [
     ("grpc.keepalive_timeout_ms", 5_000),
 ]
 
+_SERVICE: Final = "sluice.v1.CampaignService"
+
 log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def following(target: str, internal_key: str) -> AsyncIterator[Follower]:
+    """Follow the campaign service at a target until left."""
+    async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+        follower = Follower(channel, internal_key)
+        try:
+            yield follower
+        finally:
+            await follower.close()
 
 
 class Follower:
@@ -44,6 +59,16 @@ class Follower:
         self._service = _CampaignService(channel, internal_key)
         self._watches: dict[str, _Watch] = {}
         self._versions: dict[tuple[str, str, int], Version] = {}
+        self._answered = False
+
+    async def check(self) -> None:
+        """Raise Unavailable until the campaign service has answered once.
+
+        From then on what it said holds, also while it is away.
+        """
+        if not self._answered:
+            await self._service.check()
+            self._answered = True
 
     async def current(self, project: str) -> ActiveSet:
         """See `ActiveVersions.current`."""
@@ -70,7 +95,18 @@ class _CampaignService:
 
     def __init__(self, channel: grpc.aio.Channel, internal_key: str) -> None:
         self._stub = CampaignServiceStub(channel)
+        self._health: Any = health_pb2_grpc.HealthStub(channel)
         self._metadata = (("authorization", f"Bearer {internal_key}"),)
+
+    async def check(self) -> None:
+        """Raise Unavailable unless it serves."""
+        request = health_pb2.HealthCheckRequest(service=_SERVICE)
+        try:
+            answer = await self._health.Check(request, timeout=PATIENCE_S)
+        except grpc.aio.AioRpcError as error:
+            raise Unavailable(f"the campaign service: {error.details()}") from error
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise Unavailable("the campaign service cannot work yet")
 
     async def watch(self, project: str) -> AsyncIterator[ActiveSet]:
         """The active set of a project, at once and after every change."""

@@ -160,9 +160,37 @@ class KeyStore:
         except Conflict as conflict:
             raise AlreadyExists("the admin's key has been made already") from conflict
 
+    async def set_admin(self, token: str) -> None:
+        """Make that token the admin's key; what was the admin's before opens nothing any more.
+
+        Raises errors.InvalidArgument for what has not the form of a token, and Conflict when
+        another process sets it at this moment.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise InvalidArgument.of("admin_key", f"is not of the form {_TOKEN.pattern}")
+        record = self._record(token, "", "admin", [Scope.ADMIN])
+        found = await self._ledger.get(PARTITION, [_ADMIN, _stored(record.id)])
+        known = found.get(_stored(record.id))
+        if known and decode(ApiKey, known).mac == record.mac:
+            return
+        before = found.get(_ADMIN)
+        await self._ledger.commit(
+            Transaction(
+                PARTITION,
+                checks={_ADMIN: before.revision if before else ABSENT},
+                puts={_ADMIN: record.id.encode(), _stored(record.id): encode(record)},
+                deletes={_stored(before.value.decode())} - {_stored(record.id)} if before else (),
+            )
+        )
+
     def _make(self, project: str, display_name: str, scopes: Collection[Scope]) -> NewKey:
         token = new_token()
-        record = ApiKey(
+        return NewKey(self._record(token, project, display_name, scopes), token)
+
+    def _record(
+        self, token: str, project: str, display_name: str, scopes: Collection[Scope]
+    ) -> ApiKey:
+        return ApiKey(
             id=token.split("_")[1],
             project=project,
             display_name=display_name,
@@ -170,7 +198,6 @@ class KeyStore:
             create_time=datetime.now(UTC),
             mac=self._mac(token),
         )
-        return NewKey(record, token)
 
     def _put(self, record: ApiKey) -> Transaction:
         stored = _stored(record.id)

@@ -11,10 +11,10 @@ import sys
 import structlog
 from structlog.typing import Processor
 
-from services.platform.settings import Settings
+from services.platform.settings import ServerSettings
 
 
-def configure(settings: Settings) -> None:
+def configure(settings: ServerSettings) -> None:
     """Write records to stderr, as the settings say."""
     console = settings.log_format == "console" or (
         settings.log_format == "auto" and sys.stderr.isatty()

@@ -30,14 +30,16 @@ def decode(kind: type[RecordT], entry: Entry) -> RecordT:
     return msgspec.msgpack.decode(entry.value, type=kind)
 
 
-_UNSAFE = re.compile(r"[^\w.~:@+,-]", re.ASCII)
+_UNSAFE = re.compile(r"[^\w.~:@+,/-]", re.ASCII)
 
 
 def key(*segments: str) -> str:
     """A ledger key: its segments, percent-encoded, joined by `/`, so that ids cannot collide."""
-    return "/".join(
-        quote(segment, safe=":@+,") if _UNSAFE.search(segment) else segment for segment in segments
-    )
+    joined = "/".join(segments)
+    # Most ids are safe as they are, and keys are made by the thousand.
+    if joined.count("/") == len(segments) - 1 and not _UNSAFE.search(joined):
+        return joined
+    return "/".join(quote(segment, safe=":@+,") for segment in segments)
 
 
 def prefix(*segments: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 import grpc
@@ -13,8 +15,9 @@ from services.platform.auth import Authorise
 from services.platform.draining import Draining
 from services.platform.interceptors import Interceptor, LogCalls, RaiseStatus
 from services.platform.keys import KeyStore
+from services.platform.readiness import Check, Readiness
 from services.platform.registry import register
-from services.platform.settings import Settings
+from services.platform.settings import ServerSettings
 from sluice.errors import FailedPrecondition
 from sluice.limits import MESSAGE_BYTES_MAX
 
@@ -30,8 +33,10 @@ OPTIONS: Final = [
     ("grpc.so_reuseport", 0),
 ]
 
+_NOTHING: Final[Mapping[str, Check]] = MappingProxyType({})
 
-def interceptors(keys: KeyStore, settings: Settings) -> list[Interceptor]:
+
+def interceptors(keys: KeyStore, settings: ServerSettings) -> list[Interceptor]:
     """All interceptors, the outermost first; the order matters.
 
     The record of a call has the status that the caller gets, so logging stands around the errors;
@@ -47,11 +52,12 @@ def interceptors(keys: KeyStore, settings: Settings) -> list[Interceptor]:
 class Server:
     """Serves on a port, says how it is, and stops without losing what it has begun."""
 
-    def __init__(self, keys: KeyStore, draining: Draining, settings: Settings) -> None:
+    def __init__(self, keys: KeyStore, draining: Draining, settings: ServerSettings) -> None:
         self._server = grpc.aio.server(interceptors=interceptors(keys, settings), options=OPTIONS)
         self._health = health.aio.HealthServicer()
         self._draining = draining
         self._grace_s = settings.grace_s
+        self._readiness: Readiness | None = None
 
     def bind(self, host: str, port: int) -> int:
         """Take the port, 0 for any that is free; returns it.
@@ -66,18 +72,28 @@ class Server:
                 f"port {port}: cannot listen on {address}; is another server running there?"
             ) from cause
 
-    async def start(self, servicers: Iterable[Any]) -> None:
-        """Serve these servicers, with their health and a description for any gRPC tool."""
+    async def start(self, servicers: Iterable[Any], needs: Mapping[str, Check] = _NOTHING) -> None:
+        """Serve these servicers, with their health and a description for any gRPC tool.
+
+        They are said to be healthy while each of `needs` answers.
+        """
         names = [register(servicer, self._server) for servicer in servicers]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         described = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(described, self._server)
+        self._readiness = Readiness(needs, partial(self._tell, names))
         await self._server.start()
-        for name in names:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._readiness.start()
 
     async def stop(self) -> None:
         """Take no more calls, let streams end where they can, wait for all others for a while."""
+        if self._readiness is not None:
+            await self._readiness.close()
         await self._health.enter_graceful_shutdown()
         self._draining.start()
         await self._server.stop(self._grace_s)
+
+    async def _tell(self, names: Iterable[str], ready: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        for name in ("", *names):
+            await self._health.set(name, status.SERVING if ready else status.NOT_SERVING)

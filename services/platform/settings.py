@@ -1,4 +1,7 @@
-"""Settings of a server: defaults, a file, secrets, and the environment over all of them."""
+"""What can be set: defaults, a file, secrets, and the environment over all of them.
+
+Each process has a class of its own, put together from what its parts need.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,11 @@ SECRET_CHARS_MIN: Final = 32
 """How long a secret must be that somebody chose."""
 
 
-class Settings(BaseSettings):
-    """What can be set, by environment variables `SLUICE_<NAME>` and in a TOML file."""
+Secret = Annotated[SecretStr, Field(min_length=SECRET_CHARS_MIN)]
+
+
+class ServerSettings(BaseSettings):
+    """What every process has: environment variables `SLUICE_<NAME>`, and keys of a TOML file."""
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_", extra="forbid", frozen=True)
 
@@ -28,9 +34,6 @@ class Settings(BaseSettings):
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_050
     """The port to listen on; 0: any that is free."""
-
-    data_dir: Path = Path("sluice-data")
-    """Where everything lies that must outlast a restart."""
 
     log_format: Literal["auto", "console", "json"] = "auto"
     """How records are written to stderr; auto: console on a terminal, else JSON."""
@@ -49,26 +52,14 @@ class Settings(BaseSettings):
     library's own choice.
     """
 
-    scoring_threads: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
-    """Batches that are scored at a time."""
-
-    models_bytes_max: Annotated[int, Field(ge=0)] = 512 * 2**20
-    """Memory for scoring models and bases that were used last, bytes."""
-
-    pepper: Annotated[SecretStr, Field(min_length=SECRET_CHARS_MIN)] | None = None
-    """The server's part of the hash of API keys; without one, it is made and kept in data_dir."""
-
-    internal_key: Annotated[SecretStr, Field(min_length=SECRET_CHARS_MIN)] | None = None
-    """What services send each other; without one, it is made at each start."""
-
     streams_per_key_max: Annotated[int, Field(ge=1)] = 64
     """Streams that one API key may have open."""
 
-    outbox_entries_max: Annotated[int, Field(ge=1)] = 100_000
-    """Matches of a project that may wait for the vector store, before loggers are told to wait."""
+    pepper: Secret | None = None
+    """The server's part of the hash of API keys; without one, it is made and kept in data_dir."""
 
-    in_flight_max: Annotated[int, Field(ge=1, le=8)] = 8
-    """Batches that a logger may send ahead of their answers, which are kept for as many."""
+    internal_key: Secret | None = None
+    """What services send each other; without one, it is made at each start."""
 
     @classmethod
     def load(
@@ -98,3 +89,34 @@ class Settings(BaseSettings):
         """Where values come from, the first that has one; no `.env` file is read."""
         file = TomlConfigSettingsSource(settings_cls)
         return init_settings, env_settings, file_secret_settings, file
+
+
+class ModelSettings(ServerSettings):
+    """Where frames are scored: in scorer and ingest."""
+
+    models_bytes_max: Annotated[int, Field(ge=0)] = 512 * 2**20
+    """Memory for scoring models and bases that were used last, bytes."""
+
+
+class ScoringSettings(ModelSettings):
+    """The scorer."""
+
+    scoring_threads: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
+    """Batches that are scored at a time."""
+
+
+class IntakeSettings(ModelSettings):
+    """Ingest."""
+
+    outbox_entries_max: Annotated[int, Field(ge=1)] = 100_000
+    """Matches of a project that may wait for the vector store, before loggers are told to wait."""
+
+    in_flight_max: Annotated[int, Field(ge=1, le=8)] = 8
+    """Batches that a logger may send ahead of their answers, which are kept for as many."""
+
+
+class Settings(ScoringSettings, IntakeSettings):
+    """The embedded process, which has everything in it."""
+
+    data_dir: Path = Path("sluice-data")
+    """Where everything lies that must outlast a restart."""

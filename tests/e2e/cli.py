@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 
 COMMAND = [sys.executable, "-c", "from sluice.cli import main; main()"]
 MODEL = "resnet50-v2"
@@ -30,7 +30,7 @@ class Cli:
     these by frame id.
     """
 
-    def __init__(self, server: Sluiced, folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path) -> None:
         self.folder = folder
         self.env = {
             **os.environ,

@@ -1,27 +1,42 @@
-"""A running `sluiced`, and a team that has started campaigns on it."""
+"""The services in each form they run in, and a team that has started campaigns on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.sluiced import Sluiced, running
+from deploy.local import cluster
+from tests.e2e import sluiced
+from tests.e2e.sluiced import Server
 from tests.e2e.team import Team
 
+FORMS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
+    "embedded": sluiced.running,
+    "cluster": cluster.running,
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a server against each form, or against that which --target names."""
+    if "form" in metafunc.fixturenames:
+        wanted = metafunc.config.getoption("target")
+        metafunc.parametrize("form", [wanted] if wanted else list(FORMS), scope="function")
+
 
 @pytest.fixture
-def sluiced(tmp_path: Path) -> Iterator[Sluiced]:
-    """A server in a process of its own."""
-    with running(tmp_path / "sluiced") as server:
-        yield server
+def server(form: str, tmp_path: Path) -> Iterator[Server]:
+    """All services, in processes of their own."""
+    with FORMS[form](tmp_path / "server") as started:
+        yield started
 
 
 @pytest.fixture
-def team(sluiced: Sluiced, tmp_path: Path) -> Iterator[Team]:
+def team(server: Server, tmp_path: Path) -> Iterator[Team]:
     """A project with two campaigns: `vans` is near the first axis, `trams` near the second."""
-    with Team(sluiced, tmp_path / "models") as found:
+    with Team(server, tmp_path / "models") as found:
         found.create_project("p")
         found.start("vans", axis=0)
         found.start("trams", axis=1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sluice import CollectionClient, Frame, LabeledFrame
 from sluice.v1 import dataset_pb2, frame_pb2, ingest_pb2
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 
 MODEL, DIMENSION = "resnet50-v2", 64
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ _AXES = {"v": 0, "t": 1}
 class Team(CollectionClient):
     """A client with the admin's key, and the campaigns that were started by it."""
 
-    def __init__(self, server: Sluiced, models: Path, **options: Any) -> None:
+    def __init__(self, server: Server, models: Path, **options: Any) -> None:
         super().__init__(server.target, cache_dir=models, logger="test", **options)
         self.set_credentials(api_key=server.admin_key)
         self.started: dict[str, str] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 from tests.e2e.team import NOON, Team, vector
 
 GUIDE = Path(__file__).parents[2] / "docs" / "aquarium.md"
@@ -29,16 +29,16 @@ def items(*frame_ids: str) -> list[SimpleNamespace]:
     ]
 
 
-def test_the_script_collects(sluiced: Sluiced, tmp_path: Path, monkeypatch: Any) -> None:
+def test_the_script_collects(server: Server, tmp_path: Path, monkeypatch: Any) -> None:
     """What the guide's script leaves on the server is what the guide says."""
     monkeypatch.setenv("SLUICE_CACHE_DIR", str(tmp_path / "models"))
-    with Team(sluiced, tmp_path / "models") as team:
+    with Team(server, tmp_path / "models") as team:
         team.create_project("some-project")
         team.start("vans", axis=0)
         [script] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.S)
         known: dict[str, Any] = {
-            "TARGET": sluiced.target,
-            "API_KEY": sluiced.admin_key,
+            "TARGET": server.target,
+            "API_KEY": server.admin_key,
             "my_corpus_of_data": items("v1", "v2", "x1"),
         }
         exec(compile(script, str(GUIDE), "exec"), known)  # noqa: S102 - our own page

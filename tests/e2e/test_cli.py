@@ -17,15 +17,16 @@ import typer.main
 from sluice.cli.app import app
 from sluice.cli.exits import MEANINGS
 from tests.e2e.cli import Cli
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "cli.md"
 
 
 @pytest.fixture
-def cli(sluiced: Sluiced, tmp_path: Path) -> Cli:
+def cli(server: Server, tmp_path: Path) -> Cli:
     """The command, in a folder with files."""
-    return Cli(sluiced, tmp_path)
+    return Cli(server, tmp_path)
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -87,19 +88,27 @@ def test_every_example_works(cli: Cli) -> None:
     assert other not in [issue["name"] for issue in cli.json("issues", "list", *project)]
 
 
-def test_the_page_can_be_typed(cli: Cli) -> None:
-    """The commands of docs/cli.md lead from nothing to samples."""
+@pytest.mark.parametrize("page", [PAGE, ROOT / "README.md"], ids=lambda page: page.name)
+def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
+    """The commands of the page lead from nothing to samples, listed as a page shows them."""
     listed = {"ISSUE": "issues", "CAMPAIGN": "campaigns"}
-    filled: dict[str, str] = {}
-    typed = re.findall(r"^\$ sluice (.*)", PAGE.read_text(), re.MULTILINE)
-    for line in typed:
+
+    def name_of(word: str) -> str:
+        if word not in listed:
+            return word
+        [found] = cli.json(listed[word], "list", "-p", "night-fleet")
+        return str(found["name"])
+
+    text = page.read_text()
+    for line in re.findall(r"^\$ sluice (.*)", text, re.MULTILINE):
         words = shlex.split(line)
-        for placeholder in {*words} & {*listed} - {*filled}:
-            [found] = cli.json(listed[placeholder], "list", "-p", "night-fleet")
-            filled[placeholder] = found["name"]
-        cli.run(*(filled.get(word, word) for word in words))
-    funnel = cli.funnel(filled["CAMPAIGN"])
-    assert 0 < funnel["collected"] < funnel["seen"] == len(cli.truth)
+        printed = cli.run(*map(name_of, words))
+        if words[0] == "scan":
+            funnel = cli.funnel(name_of("CAMPAIGN"))
+            assert 0 < funnel["collected"] < funnel["seen"] == len(cli.truth)
+        shown = text.partition(f"$ sluice {line}\n")[2].partition("```")[0]
+        if words[:2] == ["samples", "list"] and not shown.startswith("$"):
+            assert shown.split() == printed.split()
 
 
 def test_the_page_has_the_exit_codes() -> None:

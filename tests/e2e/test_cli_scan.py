@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e.cli import HARD_CLASS, OF_CORPUS, Cli, write_parquet
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 
 
 @pytest.fixture
-def cli(sluiced: Sluiced, tmp_path: Path) -> Cli:
+def cli(server: Server, tmp_path: Path) -> Cli:
     """The command, in a folder with files."""
-    return Cli(sluiced, tmp_path)
+    return Cli(server, tmp_path)
 
 
 @pytest.fixture
@@ -150,14 +150,14 @@ def test_only_the_same_scan_goes_on(cli: Cli, campaign: str) -> None:
     assert 60_000 == cli.funnel(campaign)["seen"]
 
 
-def test_a_server_that_comes_back(cli: Cli, campaign: str, sluiced: Sluiced) -> None:
+def test_a_server_that_comes_back(cli: Cli, campaign: str, server: Server) -> None:
     """A scan outlives its server: what it had not counted is sent again."""
     write_big(cli)
     with cli.start("scan", "big.parquet", *OF_CORPUS, SMALL) as process:
         while cli.json("funnel", campaign)["seen"] == "0":
             assert process.poll() is None
-        sluiced.kill()
-        sluiced.start()
+        server.kill()
+        server.start()
         _, said = process.communicate(timeout=60)
     assert 0 == process.returncode, said
     funnel = cli.funnel(campaign)

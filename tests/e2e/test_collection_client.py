@@ -14,7 +14,7 @@ import sluice
 from sluice import LabeledFrame, errors
 from sluice.scoring import normalise
 from sluice.tensors import Embeddings
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 from tests.e2e.team import MODEL, NOON, Team, frames, vector
 
 VANS = [f"v{index}" for index in range(6)]
@@ -153,11 +153,11 @@ def test_targets_name_projects_and_issues(synced: Team) -> None:
         synced.sync_state(target_issue_uuids=["none"])
 
 
-def test_the_same_run_twice_counts_once(sluiced: Sluiced, team: Team, tmp_path: Path) -> None:
+def test_the_same_run_twice_counts_once(server: Server, team: Team, tmp_path: Path) -> None:
     """A script that runs again under its session id counts nothing twice."""
     session_id = "0b5e7c52-3d0c-4f5e-9d4e-6f1f3f1a2b3c"
     for _ in range(2):
-        with Team(sluiced, tmp_path / "models", session_id=session_id) as script:
+        with Team(server, tmp_path / "models", session_id=session_id) as script:
             script.sync_state()
             script.sample_probabilities(frames(*ALL))
             script.save_for_collection()
@@ -165,13 +165,13 @@ def test_the_same_run_twice_counts_once(sluiced: Sluiced, team: Team, tmp_path: 
     assert (29, 6, 0) == (funnel.seen, funnel.matches, funnel.duplicate)
 
 
-def test_a_server_that_is_killed_and_comes_back(synced: Team, sluiced: Sluiced) -> None:
+def test_a_server_that_is_killed_and_comes_back(synced: Team, server: Server) -> None:
     """A save that was cut off goes on with the next one, and counts every frame once."""
     for start in range(0, 29, 7):
         synced.sample_probabilities(frames(*ALL[start : start + 7]))
         synced.save_for_collection()
-        sluiced.kill()
-        sluiced.start()
+        server.kill()
+        server.start()
     assert (29, 6) == (synced.funnel("vans").seen, synced.funnel("vans").matches)
     assert {*VANS} == synced.collected("vans")
 
@@ -195,9 +195,9 @@ def test_a_full_disk_is_said_before_the_download(
 
 
 @pytest.mark.parametrize("api_key", ["slc_wrong_key", "nonsense"])
-def test_a_wrong_key(sluiced: Sluiced, api_key: str) -> None:
+def test_a_wrong_key(server: Server, api_key: str) -> None:
     """A key that is not known is refused in so many words."""
-    with sluice.CollectionClient(sluiced.target) as client:
+    with sluice.CollectionClient(server.target) as client:
         client.set_credentials(api_key=api_key)
         with pytest.raises(errors.Unauthenticated):
             client.sync_state()
@@ -222,15 +222,15 @@ def test_what_is_wrong_with_a_frame_is_named(synced: Team) -> None:
     assert 0 == synced.save_for_collection().seen
 
 
-def test_order_of_calls_is_explained(sluiced: Sluiced, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_of_calls_is_explained(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that comes too early says which has to come first."""
     monkeypatch.delitem(os.environ, "SLUICE_API_KEY", raising=False)
-    with sluice.CollectionClient(sluiced.target) as client:
+    with sluice.CollectionClient(server.target) as client:
         with pytest.raises(errors.Unauthenticated, match="SLUICE_API_KEY"):
             client.set_credentials()
         with pytest.raises(errors.Unauthenticated, match="set_credentials"):
             client.sync_state()
-        client.set_credentials(api_key=sluiced.admin_key)
+        client.set_credentials(api_key=server.admin_key)
         with pytest.raises(errors.FailedPrecondition, match="sync_state"):
             client.sample_probabilities(frames("v1"))
 

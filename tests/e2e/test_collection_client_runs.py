@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sluice import CollectionClient, LabeledFrame, channel, errors
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 from tests.e2e.team import NOON, Team, frames, vector
 
 SESSION = "0b5e7c52-3d0c-4f5e-9d4e-6f1f3f1a2b3c"
@@ -38,7 +38,7 @@ def check_exact(team: Team) -> None:
 
 @pytest.mark.parametrize("moment", [1, 6, 11])
 def test_a_server_killed_in_the_middle_of_a_save(
-    team: Team, sluiced: Sluiced, tmp_path: Path, moment: int
+    team: Team, server: Server, tmp_path: Path, moment: int
 ) -> None:
     """With batches under way the server dies and comes back; the save ends, with exact counts."""
     killed = []
@@ -46,10 +46,10 @@ def test_a_server_killed_in_the_middle_of_a_save(
     def kill(what: str, done: int, total: int) -> None:
         if (what, done) == ("batches sent", moment):
             killed.append(total)
-            sluiced.kill()
-            sluiced.start()
+            server.kill()
+            server.start()
 
-    with Team(sluiced, tmp_path / "models", on_progress=kill) as client:
+    with Team(server, tmp_path / "models", on_progress=kill) as client:
         client.sync_state()
         client.sample_probabilities(many_frames())
         report = client.save_for_collection()
@@ -59,19 +59,19 @@ def test_a_server_killed_in_the_middle_of_a_save(
     check_exact(team)
 
 
-def test_a_script_broken_off_and_run_again(team: Team, sluiced: Sluiced, tmp_path: Path) -> None:
+def test_a_script_broken_off_and_run_again(team: Team, server: Server, tmp_path: Path) -> None:
     """Under its session id a second run sends only what the first did not get through."""
 
     def break_off(what: str, done: int, total: int) -> None:
         if (what, done) == ("batches sent", 10):
             raise KeyboardInterrupt
 
-    with Team(sluiced, tmp_path / "m", session_id=SESSION, on_progress=break_off) as first:
+    with Team(server, tmp_path / "m", session_id=SESSION, on_progress=break_off) as first:
         first.sync_state()
         first.sample_probabilities(many_frames())
         with pytest.raises(KeyboardInterrupt):
             first.save_for_collection()
-    with Team(sluiced, tmp_path / "m", session_id=SESSION) as second:
+    with Team(server, tmp_path / "m", session_id=SESSION) as second:
         second.sync_state()
         second.sample_probabilities(many_frames())
         # Not all of the ten need have been answered, or even have arrived.
@@ -79,19 +79,19 @@ def test_a_script_broken_off_and_run_again(team: Team, sluiced: Sluiced, tmp_pat
     check_exact(team)
 
 
-def test_credentials_set_again_go_on(team: Team, sluiced: Sluiced) -> None:
+def test_credentials_set_again_go_on(team: Team, server: Server) -> None:
     """Over a new connection new batches are not taken for those that were sent before."""
     team.sync_state()
     for frame_ids in (["v1", "x1"], ["v2"], ["x2", "x3", "v3"]):
-        team.set_credentials(api_key=sluiced.admin_key)
+        team.set_credentials(api_key=server.admin_key)
         team.sample_probabilities(frames(*frame_ids))
         assert 0 == team.save_for_collection().already_counted
     assert (6, {"v1", "v2", "v3"}) == (team.funnel("vans").seen, team.collected("vans"))
 
 
-def test_projects_are_counted_each_for_itself(team: Team, sluiced: Sluiced, tmp_path: Path) -> None:
+def test_projects_are_counted_each_for_itself(team: Team, server: Server, tmp_path: Path) -> None:
     """A frame sampled for two projects is scored, seen and collected in both."""
-    with Team(sluiced, tmp_path / "models") as other:
+    with Team(server, tmp_path / "models") as other:
         other.create_project("q")
         other.start("vans", axis=0)
         team.sync_state()
@@ -109,10 +109,10 @@ def test_projects_are_counted_each_for_itself(team: Team, sluiced: Sluiced, tmp_
 
 
 def test_a_second_sync_takes_one_round_trip_for_each_project(
-    team: Team, sluiced: Sluiced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    team: Team, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is known and on the disk is not asked for again."""
-    with Team(sluiced, tmp_path / "models") as other:
+    with Team(server, tmp_path / "models") as other:
         other.create_project("q")
         other.start("trams", axis=1)
     called: list[str] = []
@@ -123,7 +123,7 @@ def test_a_second_sync_takes_one_round_trip_for_each_project(
             return super()._add(details)
 
     monkeypatch.setattr(channel, "_KeyedSync", Listening)
-    with Team(sluiced, tmp_path / "fresh") as client:
+    with Team(server, tmp_path / "fresh") as client:
         client.sync_state()
         # The projects have the same background and the same trams: two models, one basis.
         expected = {"ListProjects": 1, "WatchActiveVersions": 2, "GetScoringModel": 3}
@@ -133,10 +133,10 @@ def test_a_second_sync_takes_one_round_trip_for_each_project(
         assert ["WatchActiveVersions"] * 2 == called
 
 
-def test_progress_is_reported(team: Team, sluiced: Sluiced, tmp_path: Path) -> None:
+def test_progress_is_reported(team: Team, server: Server, tmp_path: Path) -> None:
     """Long calls say what they count, how far they are, and how far they go."""
     said: list[tuple[str, int, int]] = []
-    with Team(sluiced, tmp_path / "fresh", on_progress=lambda *what: said.append(what)) as client:
+    with Team(server, tmp_path / "fresh", on_progress=lambda *what: said.append(what)) as client:
         client.sync_state()
         client.sample_probabilities([*many_frames(), *frames(*(f"x-{i}" for i in range(2_000)))])
         client.save_for_collection()

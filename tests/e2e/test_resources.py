@@ -7,20 +7,20 @@ import pytest
 
 import sluice
 from sluice import Frame, errors
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Server
 from tests.e2e.team import MODEL, Team, frames, vector
 
 ATTEMPTS = 10_000
 
 
-def test_projects_keys_and_datasets(team: Team, sluiced: Sluiced) -> None:
+def test_projects_keys_and_datasets(team: Team, server: Server) -> None:
     """A key does what its scopes say until it is revoked."""
     assert team.projects.get(team.project) == next(team.projects.list())
     assert [f"{team.project}/datasets/d"] == [d.name for d in team.projects.datasets(team.project)]
     secret = team.projects.create_api_key(team.project, ["log"], "car7")
     [key] = team.projects.api_keys(team.project)
     assert "car7" == key.display_name
-    with sluice.CollectionClient(sluiced.target) as logger:
+    with sluice.CollectionClient(server.target) as logger:
         logger.set_credentials(api_key=secret)
         assert [team.project] == [project.name for project in logger.projects.list()]
         with pytest.raises(errors.PermissionDenied):

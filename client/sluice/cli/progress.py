@@ -27,7 +27,9 @@ class _Rate(ProgressColumn):
     """Rows a second."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed or 0
+        # A scan of a few batches is over before rich has a speed of it.
+        mean = task.completed / task.elapsed if task.elapsed else 0
+        speed = task.finished_speed or task.speed or mean
         return Text(f"{speed:,.0f} frames/s", style="dim")
 
 

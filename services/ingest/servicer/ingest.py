@@ -43,17 +43,23 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         """Start the session, then answer each batch in turn."""
         requests = self._draining.until(request_iterator)
         session = messages.session(await anext(requests, pb.SubmitRequest()))
-        started = pb.SubmitStarted(
-            max_in_flight=self._max_in_flight, next_seq=await start(self._ingest, session)
-        )
+        next_seq = await start(self._ingest, session)
+        started = pb.SubmitStarted(max_in_flight=self._max_in_flight, next_seq=next_seq)
         yield pb.SubmitResponse(started=started)
         async for request in requests:
-            yield pb.SubmitResponse(result=await self._answer(session, request))
+            result = await self._answer(session, request, next_seq)
+            if result.HasField("verdicts"):
+                next_seq = result.seq + 1
+            yield pb.SubmitResponse(result=result)
 
-    async def _answer(self, session: SessionId, request: pb.SubmitRequest) -> pb.BatchResult:
+    async def _answer(
+        self, session: SessionId, request: pb.SubmitRequest, next_seq: int
+    ) -> pb.BatchResult:
         delivery = messages.delivery(request)
         try:
-            answer = await submit(self._ingest, session, delivery)
+            answer = await submit(
+                self._ingest, session, delivery, expected=delivery.seq == next_seq
+            )
         except errors.SluiceError as error:
             return messages.refused(delivery.seq, error)
         self._wake()

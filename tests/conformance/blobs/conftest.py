@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from services.blobs.filesystem import FilesystemBlobs
 from services.blobs.folder import FolderBlobs
 from services.blobs.interface import Blobs
 
@@ -23,20 +25,28 @@ class Hold:
     """Flips a bit of the content of that digest, behind the store's back."""
 
 
+def damage_below(path: Path, digest: str) -> None:
+    """Flip a bit of the file of that digest."""
+    (file,) = path.rglob(digest)
+    content = file.read_bytes()
+    file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+
+
 @asynccontextmanager
 async def folder(path: Path) -> AsyncIterator[Hold]:
     """A new store in a folder."""
+    yield Hold(lambda: FolderBlobs(path), partial(damage_below, path))
 
-    def damage(digest: str) -> None:
-        (file,) = path.rglob(digest)
-        content = file.read_bytes()
-        file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
 
-    yield Hold(lambda: FolderBlobs(path), damage)
+@asynccontextmanager
+async def filesystem(path: Path) -> AsyncIterator[Hold]:
+    """A new store below an fsspec URL, of the file system that is at hand."""
+    yield Hold(lambda: FilesystemBlobs(f"local://{path}"), partial(damage_below, path))
 
 
 STORES: list[Callable[[Path], AbstractAsyncContextManager[Hold]]] = [
     folder,
+    filesystem,
 ]
 
 

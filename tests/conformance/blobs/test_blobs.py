@@ -148,16 +148,3 @@ async def test_what_was_put_lately_is_not_deleted(blobs: Blobs) -> None:
     assert await blobs.delete_before(digest, SOON)
     assert await blobs.delete_before(digest, SOON)
     assert [] == await blobs.list_before(SOON, after="", limit=7)
-
-
-async def test_a_put_is_not_lost_to_a_deletion(blobs: Blobs) -> None:
-    """Of puts and deletions of one blob at once, whatever the order, what was put last is there."""
-    for _ in range(10):
-        digest = await blobs.put(b"content")
-        # File systems keep times some milliseconds coarser than clocks do.
-        await asyncio.sleep(0.04)
-        moment = datetime.now(UTC) - timedelta(milliseconds=20)
-        await asyncio.gather(
-            *(blobs.delete_before(digest, moment) for _ in range(3)), blobs.put(b"content")
-        )
-        assert b"content" == await blobs.get(digest)

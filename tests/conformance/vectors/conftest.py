@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from qdrant_client import AsyncQdrantClient
 
 from services.vectors.edge import EdgeVectors
 from services.vectors.interface import Collection, Kind, Space, Vectors
+from services.vectors.server import ServerVectors
 from tests.conformance.vectors.points import NewCollection
+from tests.qdrant_server.server import QdrantServer
+
+QDRANT_URL = "SLUICE_QDRANT_URL"
+"""Names the environment variable with the address of a real, empty server to test against too."""
 
 Open = Callable[[], Awaitable[Vectors]]
 """Opens one and the same store: again once it was closed."""
@@ -24,8 +32,38 @@ async def edge(path: Path) -> AsyncIterator[Open]:
     yield partial(EdgeVectors.open, path)
 
 
+@asynccontextmanager
+async def server(path: Path) -> AsyncIterator[Open]:
+    """A store on a new stand-in for a Qdrant server."""
+    stand_in = await QdrantServer(path).start()
+    yield partial(ServerVectors.open, stand_in.url)
+    await stand_in.stop()
+
+
+@asynccontextmanager
+async def qdrant(_: Path) -> AsyncIterator[Open]:
+    """A store on the Qdrant at SLUICE_QDRANT_URL, which has no collections before or after."""
+    url = os.environ[QDRANT_URL]
+    parts = urlsplit(url)
+    client = AsyncQdrantClient(
+        host=parts.hostname,
+        grpc_port=parts.port or 6334,
+        prefer_grpc=True,
+        https=parts.scheme == "https",
+        check_compatibility=False,
+    )
+    found = (await client.get_collections()).collections
+    assert [] == found, "the tests would delete what is on this server: give them an empty one"
+    yield partial(ServerVectors.open, url)
+    for collection in (await client.get_collections()).collections:
+        await client.delete_collection(collection.name)
+    await client.close()
+
+
 STORES: list[Callable[[Path], AbstractAsyncContextManager[Open]]] = [
     edge,
+    server,
+    *([qdrant] if QDRANT_URL in os.environ else []),
 ]
 
 

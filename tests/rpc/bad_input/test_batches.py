@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -25,9 +26,28 @@ def spoil_row(batch: ingest_pb2.SubmitBatch, row: int, value: float) -> None:
     batch.embeddings.tensor.CopyFrom(pack(rows))
 
 
-def metadata(batch: ingest_pb2.SubmitBatch, name: str) -> None:
-    """Give the first match a pair of that name."""
-    batch.matches[0].frame.metadata[name].MergeFrom(frame_pb2.MetadataValue(integer=1))
+def metadata(batch: ingest_pb2.SubmitBatch, *names: str) -> None:
+    """Give the first match pairs of those names."""
+    for name in names:
+        batch.matches[0].frame.metadata[name].MergeFrom(frame_pb2.MetadataValue(integer=1))
+
+
+def text(batch: ingest_pb2.SubmitBatch, value: str) -> None:
+    """Give the first match a pair of metadata with that text."""
+    batch.matches[0].frame.metadata["k"].MergeFrom(frame_pb2.MetadataValue(text=value))
+
+
+def shorten(batch: ingest_pb2.SubmitBatch) -> None:
+    """Give the vectors half of their dimensions."""
+    batch.embeddings.tensor.CopyFrom(pack(np.ones((2, DIMENSION // 2))))
+
+
+def label(batch: ingest_pb2.SubmitBatch, *ids: str, **shape: Any) -> None:
+    """Give the first match labels, in an image of 10 × 10 pixels."""
+    frame = batch.matches[0].frame
+    frame.sensors.add(sensor_id="cam", url="u", width=10, height=10)
+    for label_id in ids:
+        frame.labels.add(id=label_id, class_name="van", sensor_id="cam", **shape)
 
 
 def too_many_scores(batch: ingest_pb2.SubmitBatch) -> None:
@@ -172,6 +192,113 @@ CASES = [
         f"{MATCH}.frame.sensors",
         "'cam' stands 2 times",
     ),
+    Case("wrong dimension", shorten, "SPACE_MISMATCH", "batch.embeddings", "'m' with 32"),
+    Case(
+        "infinity in one of two vectors",
+        lambda b: spoil_row(b, 1, np.inf),
+        "INVALID_EMBEDDING",
+        "batch.embeddings",
+        "row 1",
+    ),
+    Case(
+        "an unknown space",
+        lambda b: setattr(b.embeddings, "model_id", "other"),
+        "SPACE_MISMATCH",
+        "batch.embeddings",
+        "'other' with 64",
+    ),
+    Case(
+        "a foreign project",
+        lambda b: setattr(b.tallies[0], "campaign", "projects/q/campaigns/c"),
+        "FOREIGN_PROJECT",
+        f"{TALLY}.campaign",
+        "projects/q/campaigns/c",
+        errors.PermissionDenied,
+    ),
+    Case(
+        "another model than the version's",
+        lambda b: setattr(b.tallies[0], "model_digest", "0" * 64),
+        "INVALID_FIELD",
+        f"{TALLY}.model_digest",
+        "0" * 64,
+    ),
+    Case(
+        "half a hash",
+        lambda b: setattr(b, "seen_hashes", bytes(9)),
+        "INVALID_FIELD",
+        "batch.seen_hashes",
+        "9 bytes",
+    ),
+    Case(
+        "frames left out of the tally",
+        lambda b: setattr(b, "seen_hashes", bytes(32)),
+        "INVALID_FIELD",
+        f"{TALLY}.count",
+        "4",
+    ),
+    Case(
+        "too long an id",
+        lambda b: setattr(b.matches[0].frame, "id", "x" * 257),
+        "TOO_LARGE",
+        f"{MATCH}.frame.id",
+        "257 bytes; at most 256",
+    ),
+    Case(
+        "too large a document",
+        lambda b: text(b, "x" * 70_000),
+        "TOO_LARGE",
+        f"{MATCH}.frame",
+        "at most 65,536",
+    ),
+    Case(
+        "too much metadata",
+        lambda b: metadata(b, *map(str, range(65))),
+        "TOO_LARGE",
+        f"{MATCH}.frame.metadata",
+        "65 pairs; at most 64",
+    ),
+    Case(
+        "too large a batch",
+        lambda b: text(b, "x" * 9_000_000),
+        "TOO_LARGE",
+        "batch",
+        "bytes are more than 8,388,608",
+    ),
+    Case(
+        "a frame twice",
+        lambda b: b.matches[1].frame.CopyFrom(b.matches[0].frame),
+        "INVALID_FIELD",
+        "batch.matches",
+        "'h1' stands twice",
+    ),
+    Case(
+        "a label id twice",
+        lambda b: label(b, "l", "l", classification_2d={}),
+        "INVALID_FIELD",
+        f"{MATCH}.frame.labels",
+        "'l' stands 2 times",
+    ),
+    Case(
+        "a box outside its image",
+        lambda b: label(b, "l", box_2d={"left": 5, "top": 5, "width": 6, "height": 1}),
+        "INVALID_FIELD",
+        f"{MATCH}.frame.labels[0].box_2d",
+        "(5, 5) to (11, 6) is not inside the image of 10 × 10",
+    ),
+    Case(
+        "a threshold over 1",
+        lambda b: setattr(b, "threshold_override", 1.5),
+        "INVALID_FIELD",
+        "batch.threshold_override",
+        "1.5 is not in 0…1",
+    ),
+    Case(
+        "a score that is none",
+        lambda b: setattr(b.matches[0].scores[0], "score", np.nan),
+        "INVALID_FIELD",
+        f"{MATCH}.scores",
+        "nan",
+    ),
 ]
 
 
@@ -246,3 +373,33 @@ async def test_an_inactive_campaign_is_told_and_counts_as_that(logger: Logger) -
     funnel = await logger.funnel()
     assert (2, 1, 1) == (funnel.seen, funnel.matches, funnel.inactive)
     assert 0 == funnel.pending + funnel.collected + funnel.near_duplicate
+
+
+@pytest.mark.parametrize(
+    ("seq", "content", "error", "reason", "next_seq"),
+    [
+        (3, "h2", errors.SequenceGap, "SEQUENCE_GAP", 2),
+        (1, "h2", errors.Aborted, "REPLAY_DIFFERS", 2),
+        (0, "h2", errors.InvalidArgument, "INVALID_FIELD", 2),
+    ],
+)
+async def test_a_number_that_is_wrong(
+    logger: Logger,
+    seq: int,
+    content: str,
+    error: type[errors.SluiceError],
+    reason: str,
+    next_seq: int,
+) -> None:
+    """A gap, other content under a used number, and no number leave the session as it was."""
+    name = str(uuid4())
+    async with logger.session(name) as session:
+        await session.send(await logger.batch(1, "h1"))
+        await session.result()
+        await logger.settled()
+        async with nothing_moves(logger):
+            await session.send(await logger.batch(seq, content))
+            found = errors.from_status((await session.result()).error)
+    assert (error, reason) == (type(found), found.reason)
+    async with logger.session(name, next_seq=next_seq):
+        pass

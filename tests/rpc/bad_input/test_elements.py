@@ -30,6 +30,13 @@ def box(left: float, width: float) -> dict[str, frame_pb2.Box2D]:
     return {"box_2d": frame_pb2.Box2D(left=left, top=1, width=width, height=1)}
 
 
+def share_label(request: issue_pb2.AddElementsRequest) -> None:
+    """Give both elements the same label."""
+    label(request, "l", **box(1, 1))
+    request.elements[0].frame.labels.extend(request.elements[1].frame.labels)
+    request.elements[0].frame.sensors.extend(request.elements[1].frame.sensors)
+
+
 def metadata(request: issue_pb2.AddElementsRequest, *names: str, text: str = "t") -> None:
     """Give the second element pairs of metadata."""
     for name in names:
@@ -56,6 +63,13 @@ CASES = [
         "elements[0]",
         "'other'",
     ),
+    Case(
+        "no vectors",
+        lambda r: r.ClearField("embeddings"),
+        "INVALID_FIELD",
+        "embeddings.dimension",
+        "0 is not in 2…8,192",
+    ),
     Case("a row too few", rows(1, 1), "INVALID_FIELD", "embeddings", "1 rows for 2 elements"),
     Case(
         "too many elements",
@@ -77,6 +91,13 @@ CASES = [
         "INVALID_FIELD",
         f"{FRAME}.labels",
         "'l' stands 2 times",
+    ),
+    Case(
+        "a label id of another frame",
+        share_label,
+        "INVALID_FIELD",
+        f"{FRAME}.labels[0].id",
+        "'l' is the id of a label of frame 'new0'",
     ),
     Case(
         "a box outside its image",

@@ -29,7 +29,7 @@ def full_frame(id: str) -> frame_pb2.Frame:
         capture_time=Timestamp(seconds=1_700_000_000, nanos=5_000),
         device="car-1",
         sensors=[front],
-        labels=[box("l"), box("k", "tram")],
+        labels=[box(f"{id}-car"), box(f"{id}-tram", "tram")],
         metadata={"rain": frame_pb2.MetadataValue(flag=True)},
     )
 
@@ -37,7 +37,7 @@ def full_frame(id: str) -> frame_pb2.Frame:
 async def test_an_element_comes_back_as_it_was_sent(api: Api) -> None:
     """Frames and crops are listed with media, labels, metadata and dataset, by frame id."""
     issue = await api.issue()
-    crop = pb.Element(frame=full_frame("b"), label_id="k", dataset=DATASET)
+    crop = pb.Element(frame=full_frame("b"), label_id="b-tram", dataset=DATASET)
     whole = pb.Element(frame=full_frame("a"), dataset=DATASET)
 
     added = await api.issues.AddElements(adding(issue, [crop, whole]))

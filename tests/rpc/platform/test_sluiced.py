@@ -282,8 +282,10 @@ def test_numpy_is_told_its_threads_before_it_is_imported() -> None:
 import os, sys, types
 from services.embedded import __main__ as sluiced
 assert "numpy" not in sys.modules
-serve = sys.modules["services.embedded.serve"] = types.ModuleType("serve")
-serve.run = lambda settings: print(os.environ["OPENBLAS_NUM_THREADS"])
+process = sys.modules["services.embedded.process"] = types.ModuleType("process")
+process.running = lambda settings: None
+serve = sys.modules["services.platform.serve"] = types.ModuleType("serve")
+serve.run = lambda *_: print(os.environ["OPENBLAS_NUM_THREADS"])
 sluiced.main([])
 """
     done = subprocess.run(

@@ -38,7 +38,7 @@ WRONG = [
     (
         Terms(display_name="n" * 257),
         "display_name",
-        r"campaign\.display_name: .* has 257 bytes; at most 256",
+        r"campaign\.display_name: .* has 257 bytes",
     ),
     (Terms(budget=Budget(total=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.total: 9223"),
     (Terms(budget=Budget(per_day=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.per_day: 9223"),

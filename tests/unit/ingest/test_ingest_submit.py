@@ -84,6 +84,17 @@ async def test_a_batch_without_matches_counts(here: World) -> None:
     )
 
 
+async def test_no_more_frames_are_different_than_were_seen(here: World) -> None:
+    """The count of different frames is an estimate, but it never exceeds what was seen."""
+    frames = [(frame(f"f{index}"), EYE[4]) for index in range(2_000)]
+    batch = here.batch(frames)
+    await verdicts(here, 1, batch)
+    [seen_set] = await here.stores.ledger.scan(PROJECT, "seen-set/c/", limit=2)
+    estimate = await here.stores.ledger.count_distinct(PROJECT, [seen_set.key.split("/")[-1]])
+    assert estimate > len(frames), "these frames do not show it: take others"
+    assert len(frames) == (await here.funnel("c")).distinct_seen
+
+
 async def test_the_funnel_sums_up_the_scores_of_all_frames(here: World) -> None:
     """Mean, deviation and extremes are those of every score that was tallied, in all batches."""
     parts = [[near(0), EYE[3]], [near(4), EYE[5], EYE[0]]]

@@ -1,0 +1,1 @@
+"""How Sluice is run: on this machine, and on Kubernetes."""

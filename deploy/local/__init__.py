@@ -1,0 +1,1 @@
+"""The cluster form on this machine: `make cluster`."""

@@ -1,0 +1,162 @@
+"""Redis, Qdrant or its stand-in, and one or more of each service, as processes on this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from deploy.local.process import LocalProcess
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+REDIS_OPTIONS: Final = {
+    "bind": "127.0.0.1",
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "maxmemory-policy": "noeviction",
+    "save": "",
+    "daemonize": "no",
+    "logfile": "",
+}
+"""What the ledger asks of a server; the log goes where its start is awaited."""
+
+WATCH_S: Final = 0.5
+"""How often to look whether a process has ended."""
+
+_NO_ENV: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Cluster:
+    """The processes by name: `redis`, `qdrant`, `campaign`, `scorer-0`, `ingest-0` and so on.
+
+    All data and logs lie in the folder, the secrets too, so that it can be started again there.
+    """
+
+    def __init__(
+        self, folder: Path, *, scorers: int = 1, ingesters: int = 1, qdrant_url: str = ""
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._secrets = {name: _kept(folder / name) for name in ("pepper", "internal_key")}
+        self.admin_key = _kept(folder / "admin.key", prefix=f"slc_{secrets.token_hex(8)}_")
+        self._ports: dict[str, int] = {}
+        self.processes: dict[str, LocalProcess] = {}
+        self._add_redis()
+        self._qdrant_url = qdrant_url or self._add_qdrant()
+        for name in ["campaign", *_numbered("scorer", scorers), *_numbered("ingest", ingesters)]:
+            self._add_service(name)
+
+    @property
+    def target(self) -> str:
+        """Where the services listen, as clients are told."""
+        services = [name for name in self._ports if name not in ("redis", "qdrant")]
+        return ",".join(f"{name.partition('-')[0]}={self.address(name)}" for name in services)
+
+    def targets_by_ingester(self) -> list[str]:
+        """The same for clients that shall use one ingester each."""
+        parts = self.target.split(",")
+        others = [part for part in parts if not part.startswith("ingest=")]
+        return [",".join([*others, part]) for part in parts if part.startswith("ingest=")]
+
+    def address(self, name: str) -> str:
+        """Where a process listens."""
+        return f"127.0.0.1:{self._ports[name]}"
+
+    def start(self) -> None:
+        """Start all processes at once, and wait until each can be asked."""
+        started = [process for process in self.processes.values() if not process.running]
+        for process in started:
+            process.launch()
+        for process in started:
+            process.wait()
+
+    def wait(self) -> LocalProcess:
+        """Wait until one of the processes has ended; that one."""
+        while True:
+            for process in self.processes.values():
+                if not process.running:
+                    return process
+            time.sleep(WATCH_S)
+
+    def stop(self) -> None:
+        """End all as an operator would, the services before their stores."""
+        for process in reversed(self.processes.values()):
+            process.stop()
+
+    def kill(self) -> None:
+        """End all at once, as a power cut would."""
+        for process in self.processes.values():
+            process.kill()
+
+    def _add_redis(self) -> None:
+        data = self.folder / "redis"
+        data.mkdir(exist_ok=True)
+        options = {**REDIS_OPTIONS, "port": str(self._port("redis")), "dir": str(data)}
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        self._add("redis", ["redis-server", *arguments], ready="Ready to accept connections")
+
+    def _add_qdrant(self) -> str:
+        port, data = self._port("qdrant"), self.folder / "qdrant"
+        command = [sys.executable, "-m", "tests.qdrant_server", f"--port={port}", f"--data={data}"]
+        self._add("qdrant", command, ready="http://")
+        return f"http://127.0.0.1:{port}"
+
+    def _add_service(self, name: str) -> None:
+        module = f"services.{name.partition('-')[0]}"
+        command = [sys.executable, "-m", module, f"--port={self._port(name)}"]
+        settings = {
+            "admin_key": self.admin_key,
+            "blobs": str(self.folder / "blobs"),
+            "campaign_target": self.address("campaign"),
+            "log_format": "json",
+            "qdrant_url": self._qdrant_url,
+            "redis_url": f"redis://{self.address('redis')}",
+            **self._secrets,
+        }
+        env = {f"SLUICE_{setting.upper()}": value for setting, value in settings.items()}
+        self._add(name, command, ready="listens on", env=env)
+
+    def _add(
+        self, name: str, command: Sequence[str], *, ready: str, env: Mapping[str, str] = _NO_ENV
+    ) -> None:
+        log = self.folder / f"{name}.log"
+        path = os.pathsep.join([str(ROOT / "client"), str(ROOT)])
+        self.processes[name] = LocalProcess(
+            name, command, ready=ready, log=log, env={"PYTHONPATH": path, **env}
+        )
+
+    def _port(self, name: str) -> int:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._ports[name] = free.getsockname()[1]
+        return self._ports[name]
+
+
+@contextmanager
+def running(folder: Path, *, scorers: int = 1, ingesters: int = 1) -> Iterator[Cluster]:
+    """A cluster in a folder, stopped at the end."""
+    cluster = Cluster(folder, scorers=scorers, ingesters=ingesters)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [f"{name}-{number}" for number in range(count)]
+
+
+def _kept(path: Path, prefix: str = "") -> str:
+    """The secret in a file, made when there is none."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(prefix + secrets.token_hex(32))
+    return path.read_text()

@@ -1,0 +1,101 @@
+"""A server process that can be ended in any way, and started again as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+STOP_TIMEOUT_S: Final = 30
+
+
+class LocalProcess:
+    """A command that says on stdout when it is ready; stderr goes to a log."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], *, ready: str, log: Path, env: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._command = command
+        self._ready = ready
+        self._env = env
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and has not ended since."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process, which must have been started."""
+        assert self._process is not None, f"{self.name} is not running"
+        return self._process.pid
+
+    def launch(self) -> None:
+        """Start it, without waiting for it."""
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=_inherited() | dict(self._env),
+                process_group=0,  # Ctrl-C is for who started it, and ends it by `stop`
+            )
+
+    def wait(self) -> str:
+        """The line that says that it is ready; RuntimeError with its log when it ends before."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if self._ready in line:
+                threading.Thread(target=_drain, args=(self._process.stdout,), daemon=True).start()
+                return line
+        self._process.wait()
+        raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-2_000:]}")
+
+    def start(self) -> str:
+        """Start it and wait for its line."""
+        self.launch()
+        return self.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int | None:
+        """End it as an operator would; its exit status, None when it was not running."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int | None:
+        if self._process is None:
+            return None
+        process, self._process = self._process, None
+        process.send_signal(how)
+        try:
+            return process.wait(STOP_TIMEOUT_S)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _drain(stream: IO[str]) -> None:
+    """Read on, or the process would wait for somebody to; ends with it."""
+    with stream:
+        for _ in stream:
+            pass
+
+
+def _inherited() -> dict[str, str]:
+    """The environment without settings, of which a process has only those that it is given."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}

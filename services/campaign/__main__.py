@@ -1,0 +1,23 @@
+"""`python -m services.campaign`."""
+
+from __future__ import annotations
+
+import sys
+
+from services.platform.cluster_settings import CampaignSettings
+from services.platform.command import run_server
+
+
+def _serve(settings: CampaignSettings) -> int:
+    from services.campaign.process import running
+    from services.platform.serve import run
+
+    return run("campaign", settings, running(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_server(
+            "campaign", "Projects, datasets, issues and campaigns.", CampaignSettings, _serve
+        )
+    )

@@ -1,0 +1,21 @@
+"""`python -m services.ingest`."""
+
+from __future__ import annotations
+
+import sys
+
+from services.platform.cluster_settings import IngestSettings
+from services.platform.command import run_server
+
+
+def _serve(settings: IngestSettings) -> int:
+    from services.ingest.process import running
+    from services.platform.serve import run
+
+    return run("ingest", settings, running(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_server("ingest", "Takes batches, counts frames, keeps samples.", IngestSettings, _serve)
+    )

@@ -1,0 +1,38 @@
+"""Ingest in a process of its own; any number of them share one ledger."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import uuid4
+
+from services.ingest import wiring
+from services.platform.cluster_settings import IngestSettings
+from services.platform.follower import following
+from services.platform.foundation import Serving, foundation
+from services.platform.models import Models
+from services.platform.stores import Stores
+from services.platform.vectors import server_vectors
+
+
+@asynccontextmanager
+async def running(settings: IngestSettings) -> AsyncIterator[Serving]:
+    """Serve until left.
+
+    Qdrant is not among its needs: batches are acknowledged without it, up to the outbox's bound.
+    """
+    async with AsyncExitStack() as stack:
+        base = await stack.enter_async_context(foundation(settings))
+        vectors = await stack.enter_async_context(server_vectors(settings))
+        stores = Stores(base.ledger, vectors, base.blobs)
+        active = await stack.enter_async_context(
+            following(settings.campaign_target, base.internal_key)
+        )
+        models = Models(base.blobs, bytes_max=settings.models_bytes_max)
+        owner = f"{socket.gethostname()}/{uuid4()}"
+        servicers = await stack.enter_async_context(
+            wiring.servicers(stores, active, models, base.draining, settings, owner=owner)
+        )
+        needs = {"campaign service": active.check}
+        yield await stack.enter_async_context(base.serving("ingest", servicers, needs))

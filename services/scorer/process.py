@@ -1,0 +1,28 @@
+"""The scorer in a process of its own: stateless, and as many of them as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from services.platform.cluster_settings import ScorerSettings
+from services.platform.follower import following
+from services.platform.foundation import Serving, foundation
+from services.platform.models import Models
+from services.scorer import wiring
+
+
+@asynccontextmanager
+async def running(settings: ScorerSettings) -> AsyncIterator[Serving]:
+    """Serve until left."""
+    async with AsyncExitStack() as stack:
+        base = await stack.enter_async_context(foundation(settings))
+        active = await stack.enter_async_context(
+            following(settings.campaign_target, base.internal_key)
+        )
+        models = Models(base.blobs, bytes_max=settings.models_bytes_max)
+        servicers = await stack.enter_async_context(
+            wiring.servicers(active, models, base.draining, settings.scoring_threads)
+        )
+        needs = {"campaign service": active.check}
+        yield await stack.enter_async_context(base.serving("scorer", servicers, needs))

@@ -1,0 +1,106 @@
+"""Where calls go when services run apart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from sluice.channel import connect, connect_sync
+from sluice.errors import InvalidArgument
+from sluice.targets import parse_target, process_of
+from sluice.v1 import campaign_pb2, ingest_pb2, scorer_pb2
+from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+from sluice.v1.ingest_pb2_grpc import IngestServiceStub
+from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
+
+PROCESSES = ("campaign", "scorer", "ingest")
+
+
+class Named(grpc.GenericRpcHandler):
+    """Ends every call with a status that says which server it came to."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """A handler for any method."""
+
+        def abort(_: bytes, context: grpc.ServicerContext) -> bytes:
+            context.abort(grpc.StatusCode.DATA_LOSS, self._name)
+
+        return grpc.unary_unary_rpc_method_handler(abort)
+
+
+@pytest.fixture
+def target() -> Iterator[str]:
+    """A server for each process, and the target that names them."""
+    servers, addresses = [], []
+    for name in PROCESSES:
+        server = grpc.server(ThreadPoolExecutor(2), handlers=[Named(name)])
+        addresses.append(f"{name}=127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+        server.start()
+        servers.append(server)
+    yield ",".join(addresses)
+    for server in servers:
+        server.stop(None).wait()
+
+
+CALLS = [
+    (CampaignServiceStub, "GetCampaign", campaign_pb2.GetCampaignRequest(), "campaign"),
+    (ScorerServiceStub, "ScoreFrames", scorer_pb2.ScoreFramesRequest(), "scorer"),
+    (IngestServiceStub, "GetFunnel", ingest_pb2.GetFunnelRequest(), "ingest"),
+]
+
+
+@pytest.mark.parametrize(("stub", "method", "request_", "process"), CALLS)
+def test_a_call_goes_to_the_process_that_serves_it(
+    target: str, stub: type, method: str, request_: object, process: str
+) -> None:
+    """Blocking or not, each service is called where it listens."""
+
+    async def call() -> str:
+        async with connect(target, "key") as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await getattr(stub(channel), method)(request_)
+        return str(raised.value.details())
+
+    with connect_sync(target, "key") as channel, pytest.raises(grpc.RpcError) as raised:
+        getattr(stub(channel), method)(request_)
+    assert [process, process] == [raised.value.details(), asyncio.run(call())]
+
+
+def test_an_address_is_for_all() -> None:
+    """A target without names is one server that has every service."""
+    assert {"": "localhost:50050"} == parse_target("localhost:50050")
+
+
+def test_a_process_may_have_several_addresses() -> None:
+    """What is named again is an address more, which gRPC calls in turn."""
+    found = parse_target("campaign=h:1, scorer=127.0.0.1:2,scorer=127.0.0.1:3,ingest=h:4")
+    assert {"campaign": "h:1", "scorer": "ipv4:127.0.0.1:2,127.0.0.1:3", "ingest": "h:4"} == found
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("", "target: is empty"),
+        ("campaign=h:1,scorer=h:2", "names no ingest"),
+        ("campaign=h:1,scorer=h:2,ingest=", "'ingest='"),
+        ("campaign=h:1,score=h:2,ingest=h:3", "'score=h:2'"),
+    ],
+)
+def test_a_target_that_is_wrong_is_named(target: str, said: str) -> None:
+    """What is missing or unknown is said, with what would be accepted."""
+    with pytest.raises(InvalidArgument, match=f"{said}.*expected host:port"):
+        parse_target(target)
+
+
+def test_what_belongs_to_no_service_goes_to_the_campaigns() -> None:
+    """Health and reflection are asked of the process that all others need."""
+    assert "campaign" == process_of("/grpc.health.v1.Health/Check")
