@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,16 @@ from services.ledger.sqlite import SqliteLedger
 from services.vectors.edge import EdgeVectors
 from sluice.names import CampaignName
 from tests.e2e.cli import MODEL, Cli
-from tests.e2e.sluiced import Sluiced
+from tests.e2e.sluiced import Sluiced, running
 
 PROJECT, DIMENSION = "night-fleet", 64
+
+
+@pytest.fixture
+def sluiced(tmp_path: Path) -> Iterator[Sluiced]:
+    """An embedded server: its stores are files that can be written to while it is down."""
+    with running(tmp_path / "server") as server:
+        yield server
 
 
 @pytest.fixture
