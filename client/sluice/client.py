@@ -21,7 +21,7 @@ from sluice.model_store import ModelStore
 from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, Sampled
 from sluice.progress import OnProgress, TextProgress
-from sluice.resources import Campaigns, Issues, Projects, Samples
+from sluice.resources import Campaigns, Doctor, Issues, Projects, Samples
 from sluice.state import (
     SpaceState,
     choose_issues,
@@ -120,6 +120,11 @@ class CollectionClient:
     def samples(self) -> Samples:
         """Samples, their review, and the funnel."""
         return Samples(self.channel)
+
+    @property
+    def doctor(self) -> Doctor:
+        """Examining projects, and mending them."""
+        return Doctor(self.channel)
 
     def sync_state(
         self,

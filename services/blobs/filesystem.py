@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -44,6 +47,31 @@ class FilesystemBlobs:
         """
         return verified(digest, await self._in_thread(digest, self._files.cat_file))
 
+    async def list_before(self, moment: datetime, *, after: str, limit: int) -> Sequence[str]:
+        """Up to `limit` digests greater than `after`, sorted, that nobody put since that moment."""
+        found: list[str] = []
+        self._files.invalidate_cache()
+        for first_byte in range(int(after[:2] or "0", 16), 256):
+            folder = f"{self._root}/{first_byte:02x}"
+            digests = await self._translated(folder, partial(self._listed, folder))
+            for digest in digests:
+                with suppress(NotFound):  # deleted meanwhile
+                    if digest > after and await self._is_before(digest, moment):
+                        found.append(digest)
+                if len(found) == limit:
+                    return found
+        return found
+
+    async def delete_before(self, digest: str, moment: datetime) -> bool:
+        """Remove the content of that digest unless somebody put it since; whether it is gone."""
+        try:
+            if not await self._is_before(digest, moment):
+                return False
+        except NotFound:
+            return True
+        await self.delete(digest)
+        return True
+
     async def delete(self, digest: str) -> None:
         """Remove the content of that digest; removing what is not there changes nothing."""
         try:
@@ -51,14 +79,30 @@ class FilesystemBlobs:
         except NotFound:
             return
 
+    def _listed(self, folder: str) -> list[str]:
+        try:
+            paths = self._files.ls(folder, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(path.rpartition("/")[2] for path in paths)
+
+    async def _is_before(self, digest: str, moment: datetime) -> bool:
+        modified: datetime = await self._in_thread(digest, self._files.modified)
+        # Some implementations leave the time zone out, which is UTC then.
+        return (modified if modified.tzinfo else modified.replace(tzinfo=UTC)) < moment
+
     def _put(self, path: str, content: bytes) -> None:
         self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
         self._files.pipe_file(path, content)
 
     async def _in_thread(self, digest: str, job: Callable[[str], _Result]) -> _Result:
         check_digest(digest)
+        path = f"{self._root}/{digest[:2]}/{digest}"
+        return await self._translated(digest, lambda: job(path))
+
+    async def _translated(self, digest: str, job: Callable[[], _Result]) -> _Result:
         try:
-            return await asyncio.to_thread(job, f"{self._root}/{digest[:2]}/{digest}")
+            return await asyncio.to_thread(job)
         except FileNotFoundError as cause:
             raise NotFound(f"blob {digest}: there is none") from cause
         except Exception as cause:  # fsspec's implementations have no base of their own

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,6 +21,7 @@ from sluice.errors import NotFound, ResourceExhausted, Unavailable
 LEFTOVER_AFTER_S: Final = 3_600
 """Age at which a temporary file belongs to a `put` that died, not to one under way."""
 
+_LOCK = "lock"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _RETRY_AFTER_S = 5.0
 
@@ -56,6 +59,17 @@ class FolderBlobs:
         path = self._path(digest)
         return await _in_thread(digest, lambda: _read_verified(path, digest))
 
+    async def list_before(self, moment: datetime, *, after: str, limit: int) -> Sequence[str]:
+        """Up to `limit` digests greater than `after`, sorted, that nobody put since that moment."""
+        return await _in_thread(
+            f"after {after!r}", lambda: self._list_before(moment.timestamp(), after, limit)
+        )
+
+    async def delete_before(self, digest: str, moment: datetime) -> bool:
+        """Remove the content of that digest unless somebody put it since; whether it is gone."""
+        path = self._path(digest)
+        return await _in_thread(digest, lambda: self._delete_before(path, moment.timestamp()))
+
     async def delete(self, digest: str) -> None:
         """Remove the content of that digest; removing what is not there changes nothing."""
         path = self._path(digest)
@@ -74,14 +88,44 @@ class FolderBlobs:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            unfinished.replace(path)
+            with self._locked(fcntl.LOCK_SH):
+                unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
         _sync_folder(path.parent)
 
+    def _list_before(self, moment_s: float, after: str, limit: int) -> list[str]:
+        found: list[str] = []
+        for first_byte in range(int(after[:2] or "0", 16), 256):
+            for path in sorted((self._root / f"{first_byte:02x}").iterdir()):
+                if path.name > after and _modified_s(path) < moment_s:
+                    found.append(path.name)
+                    if len(found) == limit:
+                        return found
+        return found
+
+    def _delete_before(self, path: Path, moment_s: float) -> bool:
+        # Between the look at the file and its end, no put may renew it.
+        with self._locked(fcntl.LOCK_EX):
+            if path.exists() and _modified_s(path) >= moment_s:
+                return False
+            _remove(path)
+        return True
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        handle = os.open(self._unfinished / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, how)
+            yield
+        finally:
+            os.close(handle)
+
     def _remove_leftovers(self) -> None:
         oldest = time.time() - LEFTOVER_AFTER_S
         for unfinished in self._unfinished.iterdir():
+            if unfinished.name == _LOCK:
+                continue
             with suppress(FileNotFoundError):  # a put of another process has just ended
                 if unfinished.stat().st_mtime < oldest:
                     unfinished.unlink()
@@ -111,6 +155,14 @@ def _remove(path: Path) -> None:
     except FileNotFoundError:
         return
     _sync_folder(path.parent)
+
+
+def _modified_s(path: Path) -> float:
+    """When somebody put the file last; never, once it is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def _sync_folder(folder: Path) -> None:

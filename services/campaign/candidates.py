@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.campaign.points import new_point
 from services.campaign.records import Dataset, Element, Issue
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
@@ -95,7 +95,7 @@ def make_elements(candidates: Candidates) -> tuple[list[Element], NDArray[np.flo
                 frame=frame,
                 # Not made from the content: of two calls that remove and add the same element
                 # at once, the one would delete the point that the other has just named.
-                point=uuid4().bytes,
+                point=new_point().bytes,
             )
         )
     return elements, vectors

@@ -7,11 +7,15 @@ version. A commit that dies before leaves the campaign as it was.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from uuid import uuid4
 
 from services.campaign.campaigns import Terms, read_campaign
 from services.campaign.documents import check_etag, retry
 from services.campaign.issues import read_campaigns_of
+from services.campaign.making import begin
 from services.campaign.projects import get_project
 from services.campaign.records import (
     GENERATION,
@@ -24,8 +28,7 @@ from services.campaign.records import (
     now_us,
     version_key,
 )
-from services.campaign.snapshots import Content, read_content, write_snapshot
-from services.campaign.spaces import find_space
+from services.campaign.snapshots import Content, manifest_file, read_content, write_snapshot
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.platform.named_blobs import read_named
 from services.platform.records import encode
@@ -51,7 +54,8 @@ async def create_campaign(
         return first
     name = CampaignName(project.project, str(uuid4()))
     content = await read_content(stores, issue)
-    version = await _make_version(stores, name, content, number=1)
+    made = await _make_version(stores, name, content, number=1)
+    version = made.version
     campaign = Campaign(
         id=name.campaign,
         display_name=terms.display_name or content.issue.display_name,
@@ -63,7 +67,7 @@ async def create_campaign(
         created_us=version.created_us,
         updated_us=version.created_us,
     )
-    return await retry(lambda: _bind_first(stores, request, issue, campaign), issue)
+    return await retry(lambda: _bind_first(stores, request, issue, campaign, made), issue)
 
 
 async def commit_version(
@@ -80,12 +84,14 @@ async def commit_version(
     check_etag(etag, before.record.etag, name)
     content = await read_content(stores, IssueName(name.project, before.record.issue))
     number = before.record.version.number + 1
-    version = await _make_version(stores, name, content, number)
+    made = await _make_version(stores, name, content, number)
+    version = made.version
     now = changed(before.record, version=version)
     binding = Transaction(
         name.project,
-        checks={campaign_key(name.campaign): before.revision},
+        checks={campaign_key(name.campaign): before.revision, **made.checks},
         puts=_puts(now),
+        deletes=made.checks,
         adds={GENERATION: Add(1)} if now.active else {},
     )
     try:
@@ -97,7 +103,7 @@ async def commit_version(
 
 
 async def _bind_first(
-    stores: Stores, request: Request, issue: IssueName, campaign: Campaign
+    stores: Stores, request: Request, issue: IssueName, campaign: Campaign, made: _Made
 ) -> Campaign:
     listed = await read_campaigns_of(stores, issue)
     where = issue_campaigns_key(issue.issue)
@@ -105,8 +111,9 @@ async def _bind_first(
     # The list goes with its issue, so this check also finds an issue that was deleted meanwhile.
     binding = Transaction(
         issue.project,
-        checks={where: listed.revision, campaign_key(campaign.id): ABSENT},
+        checks={where: listed.revision, campaign_key(campaign.id): ABSENT, **made.checks},
         puts=_puts(campaign) | {where: encode(campaigns)},
+        deletes=made.checks,
         adds={GENERATION: Add(1)},
     )
     return await commit_once(stores.ledger, binding, request, campaign)
@@ -120,21 +127,28 @@ def _puts(campaign: Campaign) -> dict[str, bytes]:
     }
 
 
-async def _make_version(
-    stores: Stores, name: CampaignName, content: Content, number: int
-) -> Version:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A version that is written but not bound; binding it must check and delete these keys."""
+
+    version: Version
+    checks: Mapping[str, int]
+
+
+async def _make_version(stores: Stores, name: CampaignName, content: Content, number: int) -> _Made:
     issue = content.issue
-    snapshot_digest = await write_snapshot(stores, name, content)
-    space = await find_space(stores, name.project, issue.model_id, issue.dimension)
+    manifest = manifest_file(content.elements)
+    begun = await begin(stores, name, sha256(manifest).hexdigest(), issue)
+    snapshot_digest = await write_snapshot(stores, name, content, manifest)
     basis = None
-    if space.basis_digest:
-        basis = Basis.from_bytes(await read_named(stores.blobs, space.basis_digest))
+    if begun.basis_digest:
+        basis = Basis.from_bytes(await read_named(stores.blobs, begun.basis_digest))
     model = await asyncio.to_thread(_model_of, content, basis)
-    return Version(
+    version = Version(
         number=number,
         snapshot_digest=snapshot_digest,
         model_digest=await stores.blobs.put(await asyncio.to_thread(model.to_bytes)),
-        basis_digest=space.basis_digest,
+        basis_digest=begun.basis_digest,
         model_id=issue.model_id,
         dimension=issue.dimension,
         element_count=len(content.elements),
@@ -143,6 +157,7 @@ async def _make_version(
         issue_edits=issue.edits,
         created_us=now_us(),
     )
+    return _Made(version, begun.checks)
 
 
 def _model_of(content: Content, basis: Basis | None) -> ScoringModel:

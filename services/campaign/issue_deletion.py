@@ -9,14 +9,17 @@ from services.campaign.documents import check_etag, retry
 from services.campaign.issues import read_campaigns_of, read_issue
 from services.campaign.records import (
     Campaign,
+    Deleting,
     Issue,
     campaign_key,
+    deleting_key,
     element_prefix,
     issue_campaigns_key,
     issue_key,
+    now_us,
 )
 from services.ledger.interface import Transaction
-from services.platform.records import decode
+from services.platform.records import decode, encode
 from services.platform.stores import Stores
 from sluice.errors import FailedPrecondition
 from sluice.names import CampaignName, IssueName
@@ -49,7 +52,8 @@ async def _delete(stores: Stores, name: IssueName, etag: str) -> Issue:
     checks[issue_key(name.issue)] = issue.revision
     checks[issue_campaigns_key(name.issue)] = listed.revision
     deletes = [issue_key(name.issue), issue_campaigns_key(name.issue)]
-    await stores.ledger.commit(Transaction(name.project, checks=checks, deletes=deletes))
+    puts = {deleting_key(name.issue): encode(Deleting(started_us=now_us()))}
+    await stores.ledger.commit(Transaction(name.project, checks, puts, deletes))
     return issue.record
 
 
@@ -60,10 +64,16 @@ def _refuse_active(name: IssueName, campaigns: list[Campaign]) -> None:
 
 
 async def _delete_elements(stores: Stores, name: IssueName, issue: Issue) -> None:
+    await delete_element_records(stores, name)
+    if issue.dimension:
+        collection = points.elements_of(name.project, issue.model_id, issue.dimension)
+        await stores.vectors.delete_tenant(collection, points.issue_tenant(name))
+    await stores.ledger.commit(Transaction(name.project, deletes=[deleting_key(name.issue)]))
+
+
+async def delete_element_records(stores: Stores, name: IssueName) -> None:
+    """Delete the element records of an issue that is gone."""
     elements = element_prefix(name.issue)
     while page := await stores.ledger.scan(name.project, elements, limit=_PAGE):
         deletes = [entry.key for entry in page]
         await stores.ledger.commit(Transaction(name.project, deletes=deletes))
-    if issue.dimension:
-        collection = points.elements_of(name.project, issue.model_id, issue.dimension)
-        await stores.vectors.delete_tenant(collection, points.issue_tenant(name))

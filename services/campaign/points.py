@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID
@@ -10,7 +11,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from services.campaign.records import Element, ElementEntry, Issue
+from services.campaign.records import Element, ElementEntry, Issue, now_us
 from services.platform.stores import Stores
 from services.vectors.interface import Collection, Kind, Points, Space, Vectors
 from services.vectors.naming import point_id
@@ -30,12 +31,34 @@ def elements_of(project: str, model_id: str, dimension: int) -> Collection:
 
 def issue_tenant(issue: IssueName) -> str:
     """Whose points the elements of an issue are."""
-    return f"{issue.project}/issues/{issue.issue}"
+    return issues_of(issue.project) + issue.issue
+
+
+def new_point() -> UUID:
+    """A point of its own for an element: random, and it says when it was made (RFC 9562, v7)."""
+    number = (now_us() // 1_000) << 80 | secrets.randbits(80)
+    number = number & ~(0xF << 76) | 7 << 76  # the version
+    return UUID(int=number & ~(0b11 << 62) | 0b10 << 62)  # the variant
+
+
+def made_us(point: UUID) -> int:
+    """When `new_point` made a point, to the millisecond; 0 for one that does not say so."""
+    return (point.int >> 80) * 1_000 if point.version == 7 else 0
+
+
+def snapshots_of(project: str) -> str:
+    """What the tenants of all snapshots of a project start with."""
+    return f"{project}/snapshots/"
+
+
+def issues_of(project: str) -> str:
+    """What the tenants of all issues of a project start with."""
+    return f"{project}/issues/"
 
 
 def snapshot_tenant(campaign: CampaignName, digest: str) -> str:
     """Whose points the elements of a snapshot are."""
-    return f"{campaign.project}/snapshots/{campaign.campaign}/{digest}"
+    return f"{snapshots_of(campaign.project)}{campaign.campaign}/{digest}"
 
 
 def snapshot_point(campaign: CampaignName, digest: str, element: ElementEntry) -> UUID:

@@ -11,6 +11,8 @@
 | project | `campaign/{campaign}` | a campaign with its newest version |
 | project | `version/{campaign}/…` | a version, the newest first |
 | project | `space/{model}/{dimension}` | a space and its background |
+| project | `making/{campaign}/{snapshot}` | a commit that is under way, or died |
+| project | `deleting/{issue}` | an issue whose elements are being deleted |
 
 The counter `generation` of a project grows in every transaction that changes which versions are
 to be scored, or how. Times are microseconds since 1970, UTC. An `etag` grows with each change of
@@ -159,6 +161,28 @@ class Space(Record, frozen=True, kw_only=True):
     background_us: int | None = None
 
 
+class Making(Record, frozen=True, kw_only=True):
+    """A commit under way, from before its first write until its version is bound.
+
+    It names what no version names yet: the snapshot, and the basis that its space may replace
+    meanwhile. With `removing` it is the doctor's: what a commit that died has left goes.
+    """
+
+    started_us: int
+    basis_digest: str = ""
+    removing: bool = False
+
+
+class Deleting(Record, frozen=True, kw_only=True):
+    """Says that the elements of a deleted issue are being deleted."""
+
+    started_us: int
+
+
+LEFTOVER_AFTER_US: Final = 3_600_000_000
+"""Age at which what nobody names was left behind, and is not being written."""
+
+
 def now_us() -> int:
     """The time: microseconds since 1970, UTC."""
     return time.time_ns() // 1000
@@ -219,6 +243,16 @@ def version_prefix(campaign: str) -> str:
 def version_key(campaign: str, number: int) -> str:
     """Where a version lies: the newest first, since a ledger is read in one direction."""
     return f"{version_prefix(campaign)}{_NUMBERS - number:012}"
+
+
+def making_key(campaign: str, snapshot_digest: str) -> str:
+    """Where a commit that makes a snapshot of a campaign says so."""
+    return key("making", campaign, snapshot_digest)
+
+
+def deleting_key(issue: str) -> str:
+    """Where the deletion of an issue's elements says that it is not over."""
+    return key("deleting", issue)
 
 
 def space_key(model_id: str, dimension: int) -> str:

@@ -83,12 +83,19 @@ async def read_elements(stores: Stores, name: IssueName, kind: type[ElementT]) -
     return elements
 
 
-async def write_snapshot(stores: Stores, campaign: CampaignName, content: Content) -> str:
+def manifest_file(elements: Iterable[ElementEntry]) -> bytes:
+    """The manifest of elements as the blob that it is; its digest is the snapshot's."""
+    return msgspec.json.encode(manifest_of(elements))
+
+
+async def write_snapshot(
+    stores: Stores, campaign: CampaignName, content: Content, manifest: bytes
+) -> str:
     """Write the manifest and the points of a snapshot, and return its digest.
 
     Raises DataLoss when the points do not come back as they were written.
     """
-    digest = await stores.blobs.put(msgspec.json.encode(manifest_of(content.elements)))
+    digest = await stores.blobs.put(manifest)
     tenant = points.snapshot_tenant(campaign, digest)
     space = (campaign.project, content.issue.model_id, content.issue.dimension)
     collection = points.elements_of(*space)
@@ -108,7 +115,12 @@ async def write_snapshot(stores: Stores, campaign: CampaignName, content: Conten
 
 async def read_manifest(stores: Stores, digest: str) -> Manifest:
     """The manifest of a snapshot; DataLoss if it is gone or not what was written."""
-    return msgspec.json.decode(await read_named(stores.blobs, digest), type=Manifest)
+    return decode_manifest(await read_named(stores.blobs, digest))
+
+
+def decode_manifest(file: bytes) -> Manifest:
+    """The manifest of that file; msgspec.DecodeError if it is none."""
+    return msgspec.json.decode(file, type=Manifest)
 
 
 def manifest_of(elements: Iterable[ElementEntry]) -> Manifest:

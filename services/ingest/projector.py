@@ -23,11 +23,11 @@ from services.ingest.context import Ingest
 from services.ingest.decisions import WaitingMatch, decisions, one_basis_each
 from services.ingest.lease import Fence, Leases
 from services.ingest.near_duplicates import KeptCache, KeptSamples
+from services.ingest.points import collection_of, payload_of, sample_point, tenant_of
 from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
 from services.ledger.interface import Add, Conflict, Entry, Transaction
 from services.platform.records import decode
-from services.vectors.interface import Collection, Kind, Points, Space
-from services.vectors.naming import point_id
+from services.vectors.interface import Collection, Points
 
 PAGE_ENTRIES = 2_048
 """How many matches are decided and written at once: one flush of the vector store a page."""
@@ -141,7 +141,7 @@ class Projector:
         if held is not None:
             return held
         points = await self._ingest.stores.vectors.read(
-            _collection(project, pending), _tenant(project, pending.campaign)
+            _collection(project, pending), tenant_of(project, pending.campaign)
         )
         frame_ids = [str(payload["frame_id"]) for payload in points.payloads]
         vectors = await self._project(pending.basis_digest, points.vectors)
@@ -162,7 +162,7 @@ class Projector:
             pending = group[0].pending
             await self._ingest.stores.vectors.write(
                 _collection(project, pending),
-                _tenant(project, pending.campaign),
+                tenant_of(project, pending.campaign),
                 _points(project, group),
             )
         await self._ingest.stores.ledger.commit(
@@ -185,18 +185,10 @@ def _by_campaign(page: Iterable[WaitingMatch]) -> Iterable[list[WaitingMatch]]:
 def _points(project: str, group: Sequence[WaitingMatch]) -> Points:
     return Points(
         ids=[
-            point_id("sample", project, match.pending.campaign, match.pending.frame_id)
-            for match in group
+            sample_point(project, match.pending.campaign, match.pending.frame_id) for match in group
         ],
         vectors=_stack(group),
-        payloads=[
-            {
-                "frame_id": match.pending.frame_id,
-                "version": match.row.version,
-                "score": match.row.score,
-            }
-            for match in group
-        ],
+        payloads=[payload_of(match.pending.frame_id, match.row) for match in group],
     )
 
 
@@ -206,8 +198,4 @@ def _stack(group: Sequence[WaitingMatch]) -> NDArray[np.float32]:
 
 def _collection(project: str, pending: Pending) -> Collection:
     dimension = len(pending.vector) // np.dtype("<f4").itemsize
-    return Collection(Kind.SAMPLES, Space(project, pending.model_id, dimension))
-
-
-def _tenant(project: str, campaign: str) -> str:
-    return f"{project}/campaigns/{campaign}"
+    return collection_of(project, pending.model_id, dimension)

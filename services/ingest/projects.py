@@ -18,6 +18,11 @@ async def note_session(ledger: Ledger, project: str) -> None:
     await ledger.commit(Transaction(PARTITION, puts=mark))
 
 
+async def is_known(ledger: Ledger, project: str) -> bool:
+    """Whether the project was made known."""
+    return bool(await ledger.get(PARTITION, [key("project", project)]))
+
+
 async def projects_with_sessions(ledger: Ledger) -> list[str]:
     """All projects that were made known."""
     projects: list[str] = []

@@ -135,6 +135,7 @@ RULES: Final[dict[str, Rule]] = {
         WatchActiveVersions=(_READ, "parent"),
         SetBackground=(_LOG, "parent"),
         ListSpaces=(_READ, "parent"),
+        DiagnoseProject=(_ADMIN, "name"),
     ),
     **_service(
         "ScorerService",
@@ -150,6 +151,7 @@ RULES: Final[dict[str, Rule]] = {
         AcceptSamples=(_REVIEW, "parent"),
         DiscardSamples=(_REVIEW, "parent"),
         RestoreSamples=(_REVIEW, "parent"),
+        DiagnoseProject=(_ADMIN, "name"),
     ),
 }
 """Every method of the API by its full name. What is not here is refused, to the admin's key too."""

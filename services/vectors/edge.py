@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import Final, Self, TypeVar
 from uuid import UUID
@@ -66,6 +67,24 @@ class EdgeVectors:
         """All points of the tenant, ordered by id."""
         nothing = no_points(collection)
         return await self._ask(collection, lambda shard: shard.read(tenant), nothing)
+
+    async def read_page(
+        self, collection: Collection, tenant: str, *, after: UUID | None, limit: int
+    ) -> Points:
+        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
+        nothing = no_points(collection)
+        return await self._ask(
+            collection, lambda shard: shard.read_page(tenant, after, limit), nothing
+        )
+
+    async def collections(self, project: str) -> list[Collection]:
+        """All collections of the project's spaces that were ever written to, in a fixed order."""
+        found = await self._run(lambda: list(self._shards))
+        return sorted((c for c in found if c.space.project == project), key=astuple)
+
+    async def tenants(self, collection: Collection) -> list[str]:
+        """The tenants that have points in the collection, sorted."""
+        return await self._ask(collection, lambda shard: shard.tenants(), [])
 
     async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
         """Those of the points that the tenant has, in the order asked for."""

@@ -84,6 +84,17 @@ class Vectors(Protocol):
     async def read(self, collection: Collection, tenant: str) -> Points:
         """All points of the tenant, ordered by id."""
 
+    async def read_page(
+        self, collection: Collection, tenant: str, *, after: UUID | None, limit: int
+    ) -> Points:
+        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
+
+    async def collections(self, project: str) -> list[Collection]:
+        """All collections of the project's spaces that were ever written to, in a fixed order."""
+
+    async def tenants(self, collection: Collection) -> list[str]:
+        """The tenants that have points in the collection, sorted."""
+
     async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
         """Those of the points that the tenant has, in the order of `ids`, which are different."""
 

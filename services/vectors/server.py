@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from typing import Final, Literal, Self, TypeVar
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from services.vectors import server_messages as messages
 from services.vectors.checks import check_points, check_search
 from services.vectors.interface import Collection, Hit, Points
 from services.vectors.naming import collection_digest
-from services.vectors.payloads import encode_payload
+from services.vectors.payloads import TENANT_KEY, encode_payload
 from services.vectors.server_calls import VERSION_MIN, Calls, Patience, Tls
 from services.vectors.server_collections import Collections, Layout
 from sluice.errors import NotFound, Unavailable
@@ -24,6 +25,7 @@ from sluice.errors import NotFound, Unavailable
 Consistency = Literal["all", "majority", "quorum"]
 """Which replicas have to agree on what is read, where a collection has several."""
 
+_TENANTS_MAX: Final = 1_000_000  # more than there are: the server wants a number
 _LAYOUT: Final = Layout()
 _PATIENCE: Final = Patience()
 _CONSISTENCY: Final = {
@@ -105,6 +107,24 @@ class ServerVectors:
         nothing = messages.points(collection, [])
         return await self._ask(collection, lambda: self._read(collection, tenant), nothing)
 
+    async def read_page(
+        self, collection: Collection, tenant: str, *, after: UUID | None, limit: int
+    ) -> Points:
+        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
+        nothing = messages.points(collection, [])
+        return await self._ask(
+            collection, lambda: self._read_page(collection, tenant, after, limit), nothing
+        )
+
+    async def collections(self, project: str) -> list[Collection]:
+        """All collections of the project's spaces that were ever written to, in a fixed order."""
+        found = await self._run(self._collections.all)
+        return sorted((c for c in found if c.space.project == project), key=astuple)
+
+    async def tenants(self, collection: Collection) -> list[str]:
+        """The tenants that have points in the collection, sorted."""
+        return await self._ask(collection, lambda: self._tenants(collection), [])
+
     async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
         """Those of the points that the tenant has, in the order asked for."""
         nothing = messages.points(collection, [])
@@ -178,6 +198,26 @@ class ServerVectors:
             pages.append(messages.points(collection, answer.result))
             offset = answer.next_page_offset if answer.HasField("next_page_offset") else None
         return messages.join(pages)
+
+    async def _read_page(
+        self, collection: Collection, tenant: str, after: UUID | None, limit: int
+    ) -> Points:
+        page = min(limit, messages.page_of(collection))
+        answer = await self._scroll(
+            collection, messages.of(tenant), page, messages.following(after) if after else None
+        )
+        return messages.points(collection, answer.result)
+
+    async def _tenants(self, collection: Collection) -> list[str]:
+        request = q.FacetCounts(
+            collection_name=collection_digest(collection),
+            key=TENANT_KEY,
+            limit=_TENANTS_MAX,
+            exact=True,
+            read_consistency=self._consistency,
+        )
+        answer = await self._calls.ask("Points/Facet", request, q.FacetResponse)
+        return sorted(hit.value.string_value for hit in answer.hits if hit.count)
 
     async def _retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
         pages = [messages.points(collection, [])]

@@ -8,7 +8,7 @@ from typing import Final
 
 from qdrant_client import grpc as q
 
-from services.vectors.interface import Collection
+from services.vectors.interface import Collection, Kind, Space
 from services.vectors.naming import collection_digest
 from services.vectors.payloads import TENANT_KEY
 from services.vectors.server_calls import Calls
@@ -72,6 +72,22 @@ class Collections:
         if TENANT_KEY not in found.payload_schema:
             await self._index(name)
 
+    async def all(self) -> list[Collection]:
+        """All collections of ours on the server, by what they say they are."""
+        request = q.ListCollectionsRequest()
+        listed = await self._calls.ask("Collections/List", request, q.ListCollectionsResponse)
+        found = []
+        for description in listed.collections:
+            try:
+                info = await self._get(description.name)
+            except NotFound:
+                continue
+            collection = _described(info)
+            # Others may keep collections of their own on the server.
+            if collection is not None and collection_digest(collection) == description.name:
+                found.append(collection)
+        return found
+
     async def _get(self, name: str) -> q.CollectionInfo:
         request = q.GetCollectionInfoRequest(collection_name=name)
         return (
@@ -119,8 +135,19 @@ def _check(collection: Collection, found: q.CollectionInfo) -> None:
         )
 
 
+def _described(found: q.CollectionInfo) -> Collection | None:
+    """What `_metadata` says that a collection is; None for one that does not say so."""
+    said = found.config.metadata
+    try:
+        kind = Kind(said["kind"].string_value)
+    except ValueError:
+        return None
+    project, model_id = said["project"].string_value, said["model_id"].string_value
+    return Collection(kind, Space(project, model_id, said["dimension"].integer_value))
+
+
 def _metadata(collection: Collection) -> dict[str, q.Value]:
-    """What the collection is, for people: its name is a digest."""
+    """What the collection is, for people and for whoever lists all: its name is a digest."""
     space = collection.space
     return {
         "kind": q.Value(string_value=collection.kind.value),

@@ -125,6 +125,11 @@ def _payload(point: q.RetrievedPoint | q.ScoredPoint) -> dict[str, object]:
     return decode_payload({TEXT_KEY: point.payload[TEXT_KEY].string_value})
 
 
+def following(point: UUID) -> q.PointId:
+    """The first id that is greater: where a page begins that goes on after the point."""
+    return _point_id(UUID(int=min(point.int + 1, 2**128 - 1)))
+
+
 def _point_id(point: UUID) -> q.PointId:
     return q.PointId(uuid=str(point))
 

@@ -30,6 +30,8 @@ PAGE: Final = 1_000
 _DESCRIPTION = "collection.json"
 _ENGINE = "engine"
 _UNFINISHED = ".new"
+_UUID_MAX = 2**128 - 1
+_TENANTS_MAX = 2**31  # all of them: the engine wants a number
 _VECTOR = ""  # the engine's name for the only vector of a point
 
 # A graph is built when the store opens, and blocks it: 14 s for 30,000 x 512. Below a gigabyte of
@@ -110,6 +112,22 @@ class Shard:
             )
             pages.append(self._points(records))
         return _join(pages)
+
+    def read_page(self, tenant: str, after: UUID | None, limit: int) -> Points:
+        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
+        # The engine's offset is the first id of a page, so the last one's successor is the next.
+        offset = None if after is None else UUID(int=min(after.int + 1, _UUID_MAX))
+        request = qdrant.ScrollRequest(
+            offset=offset, limit=limit, filter=_of(tenant), with_payload=True, with_vector=True
+        )
+        records, _ = self._engine.scroll(request)
+        return self._points(records)
+
+    def tenants(self) -> list[str]:
+        """The tenants that have points here, sorted."""
+        request = qdrant.FacetRequest(key=TENANT_KEY, limit=_TENANTS_MAX, exact=True)
+        hits = self._engine.facet(request).hits
+        return sorted(str(hit.value) for hit in hits if hit.count)
 
     def retrieve(self, tenant: str, ids: Sequence[UUID]) -> Points:
         """Those of the points that the tenant has, in the order asked for."""

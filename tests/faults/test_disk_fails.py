@@ -61,7 +61,7 @@ def test_a_restart_after_the_disk_failed(
         logger.submit(scored.batch(frames(batch)))
     insist(logger.session.flush)
     calls = FAULTS[fault].partition(":")[0]
-    with attached(sluiced.pid, f"trace={calls}", f"inject={FAULTS[fault]}"):
+    with attached(sluiced.pid, expressions=[f"trace={calls}", f"inject={FAULTS[fault]}"]):
         logger.submit(scored.batch(frames(BATCHES)))
         for _ in range(2):
             with pytest.raises(errors.Unavailable):

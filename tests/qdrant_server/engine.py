@@ -177,6 +177,16 @@ class Engine:
         _, shard = self._find(request.collection_name)
         return shard.count(edge.CountRequest(exact=True, filter=_filter(request.filter)))
 
+    def facet(self, request: q.FacetCounts) -> q.FacetResponse:
+        """How many points have each value of a key."""
+        _, shard = self._find(request.collection_name)
+        facet = edge.FacetRequest(key=request.key, limit=request.limit or 10, exact=request.exact)
+        hits = [
+            q.FacetHit(value=q.FacetValue(string_value=str(hit.value)), count=hit.count)
+            for hit in shard.facet(facet).hits
+        ]
+        return q.FacetResponse(hits=hits)
+
     def close(self) -> None:
         """Write everything down."""
         for _, shard in self._open.values():

@@ -70,6 +70,7 @@ def methods(engine: Engine, version: str) -> dict[str, grpc.RpcMethodHandler[Any
         "Points/Count": _handler(q.CountPoints, count),
         "Points/CreateFieldIndex": _handler(q.CreateFieldIndexCollection, update(engine.index)),
         "Points/Delete": _handler(q.DeletePoints, update(engine.delete)),
+        "Points/Facet": _handler(q.FacetCounts, engine.facet),
         "Points/Query": _handler(q.QueryPoints, query),
         "Points/Scroll": _handler(q.ScrollPoints, engine.scroll),
         "Points/Upsert": _handler(q.UpsertPoints, update(engine.upsert)),

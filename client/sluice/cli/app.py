@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sluice import __version__
-from sluice.cli import campaigns, datasets, issues, projects, samples, scan
+from sluice.cli import campaigns, datasets, doctor, issues, projects, samples, scan
 from sluice.cli.context import Connection
 from sluice.cli.exits import MEANINGS, Exit
 from sluice.cli.output import complaints
@@ -31,6 +31,7 @@ app.add_typer(samples.app, name="samples")
 app.command("funnel")(samples.funnel)
 app.command("background")(scan.background)
 app.command("scan")(scan.scan)
+app.command("doctor")(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -17,6 +17,7 @@ class Exit(IntEnum):
     NOT_FOUND = 3
     DENIED = 4
     UNAVAILABLE = 5
+    DIFFERENT = 6
     INTERRUPTED = 130
 
 
@@ -27,6 +28,7 @@ MEANINGS: Final = {
     Exit.NOT_FOUND: "not found",
     Exit.DENIED: "no key, an unknown one, or one without the right",
     Exit.UNAVAILABLE: "the server cannot be reached",
+    Exit.DIFFERENT: "`doctor` found differences that remain",
     Exit.INTERRUPTED: "Ctrl-C",
 }
 

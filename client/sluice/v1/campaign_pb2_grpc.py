@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from sluice.v1 import campaign_pb2 as sluice_dot_v1_dot_campaign__pb2
+from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
 GRPC_VERSION = grpc.__version__
@@ -99,6 +100,11 @@ class CampaignServiceStub(object):
                 '/sluice.v1.CampaignService/ListSpaces',
                 request_serializer=sluice_dot_v1_dot_campaign__pb2.ListSpacesRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_campaign__pb2.ListSpacesResponse.FromString,
+                _registered_method=True)
+        self.DiagnoseProject = channel.unary_stream(
+                '/sluice.v1.CampaignService/DiagnoseProject',
+                request_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
                 _registered_method=True)
 
 
@@ -201,6 +207,14 @@ class CampaignServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiagnoseProject(self, request, context):
+        """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
+        nothing in a project that is only busy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CampaignServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -268,6 +282,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
                     servicer.ListSpaces,
                     request_deserializer=sluice_dot_v1_dot_campaign__pb2.ListSpacesRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_campaign__pb2.ListSpacesResponse.SerializeToString,
+            ),
+            'DiagnoseProject': grpc.unary_stream_rpc_method_handler(
+                    servicer.DiagnoseProject,
+                    request_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -622,6 +641,33 @@ class CampaignService(object):
             '/sluice.v1.CampaignService/ListSpaces',
             sluice_dot_v1_dot_campaign__pb2.ListSpacesRequest.SerializeToString,
             sluice_dot_v1_dot_campaign__pb2.ListSpacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiagnoseProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sluice.v1.CampaignService/DiagnoseProject',
+            sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
+            sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

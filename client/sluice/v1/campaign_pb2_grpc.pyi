@@ -6,6 +6,7 @@ Campaigns: standing orders to collect more frames like those of an issue."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from sluice.v1 import campaign_pb2 as _campaign_pb2
+from sluice.v1 import finding_pb2 as _finding_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -67,6 +68,10 @@ class CampaignServiceStub:
     """
     ListSpaces: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]
     """Lists the spaces of a project and the background of each."""
+    DiagnoseProject: _grpc.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]
+    """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
+    nothing in a project that is only busy.
+    """
 
 @_typing.type_check_only
 class CampaignServiceAsyncStub(CampaignServiceStub):
@@ -107,6 +112,10 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     """
     ListSpaces: _aio.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]  # type: ignore[assignment]
     """Lists the spaces of a project and the background of each."""
+    DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
+    """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
+    nothing in a project that is only busy.
+    """
 
 class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps campaigns, their immutable versions, and the spaces they are scored in."""
@@ -222,5 +231,15 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_pb2.ListSpacesResponse, _abc.Awaitable[_campaign_pb2.ListSpacesResponse]]:
         """Lists the spaces of a project and the background of each."""
+
+    @_abc_1.abstractmethod
+    def DiagnoseProject(
+        self,
+        request: _finding_pb2.DiagnoseProjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
+        """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
+        nothing in a project that is only busy.
+        """
 
 def add_CampaignServiceServicer_to_server(servicer: CampaignServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

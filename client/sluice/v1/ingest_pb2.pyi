@@ -1,5 +1,6 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from sluice.v1 import errors_pb2 as _errors_pb2
+from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import frame_pb2 as _frame_pb2
 from sluice.v1 import scorer_pb2 as _scorer_pb2
 from google.protobuf.internal import containers as _containers

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 from sluice.v1 import ingest_pb2 as sluice_dot_v1_dot_ingest__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -70,6 +71,11 @@ class IngestServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesResponse.FromString,
                 _registered_method=True)
+        self.DiagnoseProject = channel.unary_stream(
+                '/sluice.v1.IngestService/DiagnoseProject',
+                request_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer(object):
@@ -128,6 +134,14 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiagnoseProject(self, request, context):
+        """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
+        nothing in a project that is only busy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -165,6 +179,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.RestoreSamples,
                     request_deserializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesResponse.SerializeToString,
+            ),
+            'DiagnoseProject': grpc.unary_stream_rpc_method_handler(
+                    servicer.DiagnoseProject,
+                    request_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -357,6 +376,33 @@ class IngestService(object):
             '/sluice.v1.IngestService/RestoreSamples',
             sluice_dot_v1_dot_ingest__pb2.RestoreSamplesRequest.SerializeToString,
             sluice_dot_v1_dot_ingest__pb2.RestoreSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiagnoseProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sluice.v1.IngestService/DiagnoseProject',
+            sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
+            sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

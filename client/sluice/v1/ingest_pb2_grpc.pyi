@@ -5,6 +5,7 @@ Ingest: every frame accounted for, every match collected once."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import ingest_pb2 as _ingest_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -51,6 +52,10 @@ class IngestServiceStub:
     """Marks samples as not what the campaign looks for; all or none."""
     RestoreSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]
     """Takes back AcceptSamples and DiscardSamples; all or none."""
+    DiagnoseProject: _grpc.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]
+    """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
+    nothing in a project that is only busy.
+    """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -75,6 +80,10 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """Marks samples as not what the campaign looks for; all or none."""
     RestoreSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]  # type: ignore[assignment]
     """Takes back AcceptSamples and DiscardSamples; all or none."""
+    DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
+    """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
+    nothing in a project that is only busy.
+    """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes what loggers and scans have seen, decides what is collected, and keeps the samples."""
@@ -138,5 +147,15 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.RestoreSamplesResponse, _abc.Awaitable[_ingest_pb2.RestoreSamplesResponse]]:
         """Takes back AcceptSamples and DiscardSamples; all or none."""
+
+    @_abc_1.abstractmethod
+    def DiagnoseProject(
+        self,
+        request: _finding_pb2.DiagnoseProjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
+        """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
+        nothing in a project that is only busy.
+        """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -16,12 +16,14 @@ from services.campaign.campaigns import (
     update_campaign,
 )
 from services.campaign.commit import commit_version, create_campaign
+from services.campaign.doctor.diagnose import diagnose
 from services.campaign.downloads import File, chunks, read_file
 from services.campaign.records import Budget
 from services.campaign.servicer import messages
 from services.campaign.spaces import list_spaces, set_background
 from services.campaign.versions import drift_of, get_version, list_versions
 from services.campaign.watch import Watches
+from services.platform import finding_messages
 from services.platform.draining import Draining
 from services.platform.pages import read_page
 from services.platform.requests import Request
@@ -31,6 +33,7 @@ from sluice.limits import BATCH_BYTES_MAX
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
 from sluice.tensors import unpack
 from sluice.v1 import campaign_pb2 as pb
+from sluice.v1 import finding_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceServicer
 
 _FILES = {
@@ -163,6 +166,15 @@ class CampaignServicer(CampaignServiceServicer):
         page = read_page(request.page_size, request.page_token, "ListSpaces", request.parent)
         found, token = await list_spaces(self._stores, parent, page)
         return pb.ListSpacesResponse(spaces=map(messages.space, found), next_page_token=token)
+
+    async def DiagnoseProject(
+        self, request: finding_pb2.DiagnoseProjectRequest, context: Any
+    ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
+        """Compare issues, versions, snapshots and files of a project, and mend them."""
+        name = ProjectName.parse(request.name)
+        events = diagnose(self._stores, name, repair=request.repair)
+        async for event in self._draining.until(events):
+            yield finding_messages.response(event)
 
 
 def _terms(message: pb.Campaign) -> Terms:

@@ -8,16 +8,19 @@ from typing import Any, Final
 
 from services.ingest.batch import Delivery
 from services.ingest.context import Ingest
+from services.ingest.doctor.diagnose import diagnose
 from services.ingest.funnel import read_funnel
 from services.ingest.records import Review
 from services.ingest.samples import get_sample, list_samples, review
 from services.ingest.servicer import messages
 from services.ingest.submit import SessionId, start, submit, submit_next
+from services.platform import finding_messages
 from services.platform.arrivals import in_groups
 from services.platform.draining import Draining
 from services.platform.pages import read_page
 from sluice import errors
-from sluice.names import CampaignName, SampleName
+from sluice.names import CampaignName, ProjectName, SampleName
+from sluice.v1 import finding_pb2
 from sluice.v1 import ingest_pb2 as pb
 from sluice.v1 import ingest_pb2_grpc as grpc_pb
 
@@ -129,3 +132,11 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         """Take back what was said of samples."""
         order = messages.review_order(request, Review.UNSORTED)
         return pb.RestoreSamplesResponse(changed_count=await review(self._ingest, order))
+
+    async def DiagnoseProject(
+        self, request: finding_pb2.DiagnoseProjectRequest, context: Any
+    ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
+        """Compare rows, counters, outbox and samples of a project, and mend them."""
+        events = diagnose(self._ingest, ProjectName.parse(request.name), repair=request.repair)
+        async for event in self._draining.until(events):
+            yield finding_messages.response(event)

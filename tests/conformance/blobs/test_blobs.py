@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
@@ -122,3 +123,28 @@ async def test_what_is_no_digest_is_refused(blobs: Blobs, digest: str) -> None:
         await blobs.get(digest)
     with pytest.raises(InvalidArgument, match="digest"):
         await blobs.delete(digest)
+
+
+SOON, LONG_AGO = (datetime.now(UTC) + timedelta(hours=hours) for hours in (1, -1))
+
+
+async def test_what_nobody_put_lately_is_listed(blobs: Blobs) -> None:
+    """Digests come sorted, page by page; what was put since the moment is left out."""
+    digests = sorted([await blobs.put(bytes([number])) for number in range(40)])
+    listed: list[str] = []
+    after = ""
+    while page := await blobs.list_before(SOON, after=after, limit=7):
+        listed += page
+        after = page[-1]
+    assert digests == listed
+    assert [] == await blobs.list_before(LONG_AGO, after="", limit=7)
+
+
+async def test_what_was_put_lately_is_not_deleted(blobs: Blobs) -> None:
+    """A blob goes only if nobody put it since the moment; one that is gone already is gone."""
+    digest = await blobs.put(b"content")
+    assert not await blobs.delete_before(digest, LONG_AGO)
+    assert b"content" == await blobs.get(digest)
+    assert await blobs.delete_before(digest, SOON)
+    assert await blobs.delete_before(digest, SOON)
+    assert [] == await blobs.list_before(SOON, after="", limit=7)

@@ -8,6 +8,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -101,3 +102,17 @@ async def test_what_a_dead_put_left_is_no_blob_and_is_removed(tmp_path: Path) ->
     with pytest.raises(NotFound):
         await FolderBlobs(tmp_path).get(digest)
     assert [under_way] == list((tmp_path / "tmp").iterdir())
+
+
+async def test_a_put_is_not_lost_to_a_deletion(tmp_path: Path) -> None:
+    """Of puts and deletions of one blob at once, whatever the order, what was put last is there."""
+    blobs = FolderBlobs(tmp_path)
+    for _ in range(10):
+        digest = await blobs.put(b"content")
+        # File systems keep times some milliseconds coarser than clocks do.
+        await asyncio.sleep(0.04)
+        moment = datetime.now(UTC) - timedelta(milliseconds=20)
+        await asyncio.gather(
+            *(blobs.delete_before(digest, moment) for _ in range(3)), blobs.put(b"content")
+        )
+        assert b"content" == await blobs.get(digest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.vectors.interface import Collection, Kind, Space, Vectors
-from tests.conformance.vectors.points import FRAMES, bits, pick, random_points
+from tests.conformance.vectors.points import FRAMES, NewCollection, bits, pick, random_points
 
 
 async def test_no_tenant_sees_the_points_of_another(vectors: Vectors) -> None:
@@ -64,3 +64,29 @@ async def test_collections_do_not_meet(vectors: Vectors) -> None:
     expected = [bits(points) for points in written]
     expected[1] = {}
     assert expected == [bits(await vectors.read(collection, "t")) for collection in collections]
+
+
+async def test_pages_hold_all_points_of_a_tenant_once(vectors: Vectors) -> None:
+    """Page after page gives what the whole read gives, in the same order, and then nothing."""
+    await vectors.write(FRAMES, "a", random_points(2_500, name="a"))
+    await vectors.write(FRAMES, "b", random_points(10, name="b"))
+    whole, after, pages = await vectors.read(FRAMES, "a"), None, []
+    while page := await vectors.read_page(FRAMES, "a", after=after, limit=999):
+        pages.append(page)
+        after = page.ids[-1]
+    assert [999, 999, 502] == [len(page) for page in pages]
+    assert list(whole.ids) == [point for page in pages for point in page.ids]
+    assert bits(whole) == {point: of for page in pages for point, of in bits(page).items()}
+
+
+async def test_what_there_is_can_be_listed(vectors: Vectors, new_collection: NewCollection) -> None:
+    """Collections of a project are those written to, tenants those that have points."""
+    one, other = new_collection(8), new_collection(8)
+    for collection in (other, one):
+        await vectors.write(collection, "a", random_points(3, name="a"))
+        await vectors.write(collection, "b", random_points(3, name="b"))
+    await vectors.delete_tenant(one, "a")
+    assert [one, other] == await vectors.collections("p")
+    assert [] == await vectors.collections("q")
+    assert (["b"], ["a", "b"]) == (await vectors.tenants(one), await vectors.tenants(other))
+    assert [] == await vectors.tenants(new_collection(8))

@@ -1,0 +1,149 @@
+"""The files that versions and spaces name: manifests, bases, scoring models."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+import numpy as np
+
+from services.campaign import points
+from services.campaign.doctor.reading import Examination, pages
+from services.campaign.records import ElementEntry, Space, Version, element_prefix
+from services.campaign.snapshots import Manifest, decode_manifest, manifest_file
+from services.platform.findings import Events, Finding, FindingKind
+from services.platform.records import decode, prefix
+from sluice.errors import DataLoss, NotFound
+from sluice.names import CampaignName, IssueName
+from sluice.scoring import Basis, ElementId, ScoringModel, build_model
+
+
+class Files:
+    """The files of a project as they are examined: each is read, and named, once."""
+
+    def __init__(self, this: Examination) -> None:
+        self._this = this
+        self._damaged: set[str] = set()
+        self._basis: tuple[str, Basis | None] = ("", None)
+
+    async def read(self, digest: str) -> bytes | None:
+        """A file, None if it is missing or damaged; it was written before anything named it."""
+        try:
+            return await self._this.stores.blobs.get(digest)
+        except (NotFound, DataLoss):
+            return None
+
+    def report(self, digest: str, what: str) -> Finding | None:
+        """The finding of a file that cannot be read, the first time that it is met."""
+        if digest in self._damaged:
+            return None
+        self._damaged.add(digest)
+        kind = FindingKind.BLOB_DAMAGED
+        return Finding(kind, f"{what}, blob {digest}", "its content", "missing or damaged")
+
+    async def basis(self, digest: str) -> Basis | None:
+        """A basis, the last one held in memory; None if there is none, or it is damaged."""
+        if not digest:
+            return None
+        if self._basis[0] != digest:
+            content = await self.read(digest)
+            made = await asyncio.to_thread(Basis.from_bytes, content) if content else None
+            self._basis = digest, made
+        return self._basis[1]
+
+    async def model(self, digest: str) -> ScoringModel | None:
+        """A scoring model; None if it is missing or damaged."""
+        content = await self.read(digest)
+        return await asyncio.to_thread(ScoringModel.from_bytes, content) if content else None
+
+    async def examine_spaces(self) -> Events:
+        """Look for bases that spaces name: of one that is lost, only its background is left to set.
+
+        Those of versions are met with these.
+        """
+        this = self._this
+        async for page in pages(this.ledger, this.project, prefix("space")):
+            for entry in page:
+                space = decode(Space, entry)
+                if space.basis_digest and await self.basis(space.basis_digest) is None:
+                    what = f"the background of {space.model_id!r}, {space.dimension} dimensions"
+                    if finding := self.report(space.basis_digest, what):
+                        yield finding.lost()
+
+
+async def find_manifest(
+    this: Examination, files: Files, issue: IssueName, version: Version
+) -> tuple[Manifest | None, Finding | None]:
+    """The manifest of a version, from its issue where the file is gone; and what is wrong."""
+    digest = version.snapshot_digest
+    content = await files.read(digest)
+    if content is not None:
+        return decode_manifest(content), None
+    finding = files.report(digest, "a manifest")
+    entries = [
+        decode(ElementEntry, entry)
+        async for page in pages(this.ledger, this.project, element_prefix(issue.issue))
+        for entry in page
+    ]
+    content = manifest_file(entries)
+    if sha256(content).hexdigest() != digest:
+        return None, finding and finding.lost()
+    if this.repair:
+        await this.stores.blobs.put(content)
+    return decode_manifest(content), finding and finding.mended(this.repair)
+
+
+async def rebuild_model(
+    this: Examination, files: Files, name: CampaignName, version: Version, manifest: Manifest
+) -> bool:
+    """Make a version's model once more; whether it is the same, to the last bit.
+
+    With `repair` it is put where the version looks for it.
+    """
+    basis = await files.basis(version.basis_digest)
+    if version.basis_digest and basis is None:
+        return False
+    collection = points.elements_of(this.project, version.model_id, version.dimension)
+    tenant = points.snapshot_tenant(name, version.snapshot_digest)
+    ids = snapshot_ids(name, version, manifest)
+    vectors = await points.read(this.stores.vectors, collection, tenant, ids)
+    if not np.linalg.norm(vectors, axis=1).all():
+        return False
+    known_as = [ElementId(frame_id, label_id) for frame_id, label_id, _ in manifest]
+    model = await asyncio.to_thread(build_model, vectors, known_as, basis)
+    if model.digest != version.model_digest:
+        return False
+    if this.repair:
+        await this.stores.blobs.put(model.to_bytes())
+    return True
+
+
+def snapshot_ids(name: CampaignName, version: Version, manifest: Manifest) -> list[UUID]:
+    """The points of a snapshot, in the order of its manifest."""
+    digest = version.snapshot_digest
+    return [points.snapshot_point(name, digest, entry) for entry in entries_of(manifest)]
+
+
+def entries_of(manifest: Manifest) -> list[ElementEntry]:
+    """The elements of a manifest."""
+    return [
+        ElementEntry(frame_id=frame_id, label_id=label_id, digest=bytes.fromhex(digest))
+        for frame_id, label_id, digest in manifest
+    ]
+
+
+def kind_of(content: bytes) -> str:
+    """What a file is of those that the campaign service writes, "" for any other."""
+    for what, read in (
+        ("a scoring model", ScoringModel.from_bytes),
+        ("a basis", Basis.from_bytes),
+        ("a manifest", decode_manifest),
+    ):
+        try:
+            read(content)
+        except (DataLoss, msgspec.MsgspecError):
+            continue
+        return what
+    return ""

@@ -1,0 +1,92 @@
+"""Reading the ledger for an examination, and what is too young to be judged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from services.campaign.records import (
+    LEFTOVER_AFTER_US,
+    Campaign,
+    Version,
+    campaign_key,
+    version_prefix,
+)
+from services.ledger.interface import Entry, Ledger
+from services.platform.records import decode, prefix, segments
+from services.platform.stores import Stores
+
+PAGE: Final = 256
+"""Records read at a time; with their frames, of 64 KiB at most, that is 16 MiB."""
+
+_LAST = "\U0010ffff"  # sorts after all that a key may go on with
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What is examined, whether it is mended, and when: microseconds since 1970, UTC."""
+
+    stores: Stores
+    project: str
+    repair: bool
+    started_us: int
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return self.stores.ledger
+
+    def is_young(self, made_us: int) -> bool:
+        """Whether something was made so recently that it may yet be named."""
+        return self.started_us - made_us < LEFTOVER_AFTER_US
+
+
+async def pages(ledger: Ledger, project: str, below: str) -> AsyncIterator[list[Entry]]:
+    """All entries whose key starts with `below`, page by page."""
+    after = ""
+    while page := await ledger.scan(project, below, after=after, limit=PAGE):
+        yield page
+        after = page[-1].key
+
+
+async def children(ledger: Ledger, project: str, parent: str) -> list[str]:
+    """The second segments of all keys below `parent`, without reading what lies below each."""
+    found: list[str] = []
+    after = ""
+    while page := await ledger.scan(project, prefix(parent), after=after, limit=1):
+        child = segments(page[0].key)[1]
+        found.append(child)
+        after = prefix(parent, child) + _LAST
+    return found
+
+
+async def campaigns_of(ledger: Ledger, project: str) -> list[Campaign]:
+    """All campaigns of a project, without their earlier versions."""
+    found: list[Campaign] = []
+    async for page in pages(ledger, project, prefix("campaign")):
+        found += [decode(Campaign, entry) for entry in page]
+    return found
+
+
+async def bound_versions(ledger: Ledger, project: str, campaign: str) -> list[Version] | None:
+    """All versions of a campaign; None when records are missing: then nobody knows what they name.
+
+    The campaign is read first: it never knows of a version whose record is not there yet.
+    """
+    where = campaign_key(campaign)
+    record = (await ledger.get(project, [where])).get(where)
+    versions = await versions_of(ledger, project, campaign)
+    if record is None:
+        return versions
+    own = decode(Campaign, record).version
+    numbers = {version.number for version in versions} | {own.number}
+    return [own, *versions] if len(numbers) == max(numbers) else None
+
+
+async def versions_of(ledger: Ledger, project: str, campaign: str) -> list[Version]:
+    """All versions of a campaign, the newest first."""
+    found: list[Version] = []
+    async for page in pages(ledger, project, version_prefix(campaign)):
+        found += [decode(Version, entry) for entry in page]
+    return found

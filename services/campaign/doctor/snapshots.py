@@ -1,0 +1,190 @@
+"""The snapshots of versions, with their files, against manifests and models."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.campaign import points
+from services.campaign.doctor.elements import has_digest
+from services.campaign.doctor.files import (
+    Files,
+    entries_of,
+    find_manifest,
+    rebuild_model,
+    snapshot_ids,
+)
+from services.campaign.doctor.reading import PAGE, Examination, campaigns_of, versions_of
+from services.campaign.records import Campaign, Element, ElementEntry, Version, element_key
+from services.campaign.snapshots import Manifest
+from services.platform.findings import Events, Finding, FindingKind, Progress
+from services.platform.records import decode
+from services.vectors.interface import Points
+from sluice.names import CampaignName, IssueName, VersionName
+from sluice.scoring import Basis, ScoringModel
+
+TOLERANCE: Final = 1e-4
+"""How far a projected element may be from the model's: products differ between machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """A snapshot with what is known of it: its manifest, and its model and basis if readable."""
+
+    name: CampaignName
+    issue: IssueName
+    version: Version
+    manifest: Manifest
+    model: ScoringModel | None
+    basis: Basis | None
+
+    @property
+    def tenant(self) -> str:
+        return points.snapshot_tenant(self.name, self.version.snapshot_digest)
+
+    def __str__(self) -> str:
+        return str(VersionName(self.name.project, self.name.campaign, str(self.version.number)))
+
+
+async def examine(this: Examination, files: Files) -> Events:
+    """Examine the snapshot, model and basis of every version; a snapshot that two share, once."""
+    seen = 0
+    for campaign in await campaigns_of(this.ledger, this.project):
+        snapshots: set[str] = set()
+        for version in await versions_of(this.ledger, this.project, campaign.id):
+            seen += 1
+            yield Progress("versions", seen)
+            first = version.snapshot_digest not in snapshots
+            snapshots.add(version.snapshot_digest)
+            async for event in _examine_version(this, files, campaign, version, first=first):
+                yield event
+
+
+async def _examine_version(
+    this: Examination, files: Files, campaign: Campaign, version: Version, *, first: bool
+) -> Events:
+    name, issue = CampaignName(this.project, campaign.id), IssueName(this.project, campaign.issue)
+    manifest, finding = await find_manifest(this, files, issue, version)
+    if finding is not None:
+        yield finding
+    basis = await files.basis(version.basis_digest)
+    basis_lost = version.basis_digest and basis is None
+    if basis_lost and (finding := files.report(version.basis_digest, "a basis")):
+        yield finding.lost()
+    model = await files.model(version.model_digest)
+    if manifest is not None and first:
+        snapshot = _Snapshot(name, issue, version, manifest, model, basis)
+        async for event in _examine_points(this, snapshot):
+            yield event
+    if model is None and (finding := files.report(version.model_digest, "a scoring model")):
+        again = manifest is not None and await rebuild_model(this, files, name, version, manifest)
+        yield finding.mended(this.repair) if again else finding.lost()
+
+
+async def _examine_points(this: Examination, snapshot: _Snapshot) -> Events:
+    """Compare the points of a bound snapshot, which nobody writes any more, with its elements."""
+    version, wrong, lost = snapshot.version, 0, 0
+    entries = entries_of(snapshot.manifest)
+    ids = snapshot_ids(snapshot.name, version, snapshot.manifest)
+    for start in range(0, len(ids), PAGE):
+        page = slice(start, start + PAGE)
+        suspects = await _suspects(this, snapshot, entries[page], ids[page], start)
+        wrong += len(suspects)
+        for row in suspects:
+            lost += not await _restore(this, snapshot, entries[start + row], ids[start + row])
+    if wrong:
+        kind, all_of = FindingKind.SNAPSHOT_POINTS, len(ids)
+        found = f"{wrong} of them missing or others" + (f", {lost} lost" if lost else "")
+        finding = Finding(kind, str(snapshot), f"{all_of} points as committed", found)
+        yield finding.lost() if lost else finding.mended(this.repair)
+    async for event in _examine_extra(this, snapshot, set(ids)):
+        yield event
+
+
+async def _suspects(
+    this: Examination,
+    snapshot: _Snapshot,
+    entries: Sequence[ElementEntry],
+    ids: Sequence[UUID],
+    start: int,
+) -> list[int]:
+    """The rows of a page whose point is not there, or not what the model was made from."""
+    found = await _retrieve(this, snapshot, ids)
+    at = {point: row for row, point in enumerate(found.ids)}
+    rows = np.zeros((len(ids), snapshot.version.dimension), np.float32)
+    wrong = np.ones(len(ids), bool)
+    for row, (entry, point) in enumerate(zip(entries, ids, strict=True)):
+        if point in at:
+            payload = found.payloads[at[point]]
+            rows[row] = found.vectors[at[point]]
+            wrong[row] = payload != {"frame_id": entry.frame_id, "label_id": entry.label_id}
+    wrong |= await asyncio.to_thread(_unlike, snapshot, rows, start)
+    return [int(row) for row in np.flatnonzero(wrong)]
+
+
+def _unlike(snapshot: _Snapshot, rows: NDArray[np.float32], start: int) -> NDArray[np.bool_]:
+    """Which rows are others than the model has for the elements from `start` on.
+
+    Without the model, or its basis, only that they are unit vectors can be told.
+    """
+    model, basis = snapshot.model, snapshot.basis
+    lengths = np.linalg.norm(rows, axis=1)
+    right: NDArray[np.bool_] = np.abs(lengths - 1) < TOLERANCE
+    if model is None or (snapshot.version.basis_digest and basis is None):
+        return ~right
+    expected = model.elements[model.unique_of[start : start + len(rows)]]
+    actual = basis.project(rows) if basis is not None else rows
+    # Projected rows are normalised: those of no direction come out as no numbers at all.
+    right &= np.abs(actual - expected).max(axis=1) < TOLERANCE
+    return ~right
+
+
+async def _restore(
+    this: Examination, snapshot: _Snapshot, entry: ElementEntry, point: UUID
+) -> bool:
+    """Whether the vector of an element is still in its issue; with `repair` it is copied anew."""
+    where = element_key(snapshot.issue.issue, entry.frame_id, entry.label_id)
+    found = (await this.ledger.get(this.project, [where])).get(where)
+    if found is None or (element := decode(Element, found)).digest != entry.digest:
+        return False
+    version = snapshot.version
+    collection = points.elements_of(this.project, version.model_id, version.dimension)
+    tenant = points.issue_tenant(snapshot.issue)
+    ids = [UUID(bytes=element.point)]
+    vector = await points.read(this.stores.vectors, collection, tenant, ids)
+    if not has_digest(element, vector[0]):
+        return False
+    if this.repair:
+        copy = points.points_of([point], [entry], vector)
+        await this.stores.vectors.write(collection, snapshot.tenant, copy)
+    return True
+
+
+async def _examine_extra(this: Examination, snapshot: _Snapshot, ids: set[UUID]) -> Events:
+    version, vectors = snapshot.version, this.stores.vectors
+    collection = points.elements_of(this.project, version.model_id, version.dimension)
+    if await vectors.count(collection, snapshot.tenant) <= len(ids):
+        return
+    after, extra = None, 0
+    while page := await vectors.read_page(collection, snapshot.tenant, after=after, limit=PAGE):
+        after = page.ids[-1]
+        others = [point for point in page.ids if point not in ids]
+        extra += len(others)
+        if this.repair:
+            await vectors.delete(collection, snapshot.tenant, others)
+    if extra:
+        kind, all_of = FindingKind.SNAPSHOT_POINTS, len(ids)
+        finding = Finding(kind, str(snapshot), f"{all_of} points", f"{extra} more")
+        yield finding.mended(this.repair)
+
+
+async def _retrieve(this: Examination, snapshot: _Snapshot, ids: Sequence[UUID]) -> Points:
+    version = snapshot.version
+    collection = points.elements_of(this.project, version.model_id, version.dimension)
+    return await this.stores.vectors.retrieve(collection, snapshot.tenant, ids)

@@ -1,0 +1,28 @@
+"""Everything of a project that ingest keeps, compared and, if wanted, mended."""
+
+from __future__ import annotations
+
+from services.ingest.context import Ingest
+from services.ingest.doctor import census, orphans, outbox, rows
+from services.ingest.doctor.reading import Match
+from services.platform.findings import Events
+from sluice.names import ProjectName
+
+
+async def diagnose(ingest: Ingest, name: ProjectName, *, repair: bool) -> Events:
+    """Every difference between rows, counters, outbox and samples, confirmed by a second look.
+
+    The counters come last: what is mended before them changes what they must be. Raises NotFound
+    for a project that does not exist.
+    """
+    project = name.project
+    await ingest.active.current(project)
+    waiting: set[Match] = set()
+    for events in (
+        outbox.examine(ingest, project, repair=repair, waiting=waiting),
+        rows.examine(ingest, project, repair=repair, waiting=waiting),
+        orphans.examine(ingest, project, repair=repair),
+        census.examine(ingest, project, repair=repair),
+    ):
+        async for event in events:
+            yield event
