@@ -7,6 +7,9 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PY := $(BIN)/python
 
+# Tests wait for disks and processes more than they compute.
+WORKERS := 3
+
 .PHONY: help
 help:
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
@@ -28,7 +31,7 @@ cluster: .venv/.ready  ## run each service as a process of its own, on Redis; AR
 test: .venv/.ready .venv-deploy/.ready  ## run all tests; ARGS=… goes to pytest
 	@tools/need.sh strace
 	@tools/need.sh redis-server
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: check
 check: check-style check-types check-imports check-protos check-stubs check-needs  ## lint, types, import rules, protos, stubs
