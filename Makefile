@@ -25,7 +25,7 @@ cluster: .venv/.ready  ## run each service as a process of its own, on Redis; AR
 	$(PY) -m deploy.local $(ARGS)
 
 .PHONY: test
-test: .venv/.ready  ## run all tests; ARGS=… goes to pytest
+test: .venv/.ready .venv-deploy/.ready  ## run all tests; ARGS=… goes to pytest
 	@tools/need.sh strace
 	@tools/need.sh redis-server
 	$(PY) -m pytest $(ARGS)
@@ -47,7 +47,7 @@ lock: .venv/.locked  ## pin all needs of the pyproject.toml files; UPGRADE=1 tak
 
 .PHONY: clean
 clean:  ## remove environments and caches; data of sluiced stays
-	rm -rf .venv .venv-oldest .venv-protos node_modules build dist client/dist
+	rm -rf .venv .venv-deploy .venv-oldest .venv-protos node_modules build dist client/dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find bench client demo services tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -92,6 +92,10 @@ check-needs: .venv/.ready .venv-oldest/.ready
 
 .venv-protos/.ready: requirements-protos.lock tools/venv.sh
 	tools/venv.sh .venv-protos requirements-protos.lock
+	touch $@
+
+.venv-deploy/.ready: requirements-deploy.lock tools/venv.sh
+	tools/venv.sh .venv-deploy requirements-deploy.lock
 	touch $@
 
 # The oldest numpy has no wheel for Python 3.13.

@@ -58,7 +58,8 @@ def log(said: str) -> None:
 
 async def record(folder: Path) -> Writes:
     """What ingest writes for the load."""
-    settings = Settings(port=0, data_dir=folder / "data")
+    # One batch at a time, so that each has a commit of its own.
+    settings = Settings(port=0, data_dir=folder / "data", in_flight_max=1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     async with running(settings) as server:
         load = await asyncio.to_thread(Load, server.target, server.admin_key, folder, PROJECT)

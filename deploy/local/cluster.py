@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from deploy.local.process import LocalProcess
 
@@ -31,18 +31,30 @@ WATCH_S: Final = 0.5
 """How often to look whether a process has ended."""
 
 _NO_ENV: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_PROGRAMS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
 class Cluster:
     """The processes by name: `redis`, `qdrant`, `campaign`, `scorer-0`, `ingest-0` and so on.
 
     All data and logs lie in the folder, the secrets too, so that it can be started again there.
+    `settings` are what all services are given on top, by name; `programs` what Python runs in place
+    of `-m services.<name>` for processes that are named.
     """
 
     def __init__(
-        self, folder: Path, *, scorers: int = 1, ingesters: int = 1, qdrant_url: str = ""
+        self,
+        folder: Path,
+        *,
+        scorers: int = 1,
+        ingesters: int = 1,
+        qdrant_url: str = "",
+        settings: Mapping[str, str] = _NO_ENV,
+        programs: Mapping[str, Sequence[str]] = _NO_PROGRAMS,
     ) -> None:
         self.folder = folder
+        self._settings = settings
+        self._programs = programs
         folder.mkdir(parents=True, exist_ok=True)
         self._secrets = {name: _kept(folder / name) for name in ("pepper", "internal_key")}
         self.admin_key = _kept(folder / "admin.key", prefix=f"slc_{secrets.token_hex(8)}_")
@@ -109,8 +121,8 @@ class Cluster:
         return f"http://127.0.0.1:{port}"
 
     def _add_service(self, name: str) -> None:
-        module = f"services.{name.partition('-')[0]}"
-        command = [sys.executable, "-m", module, f"--port={self._port(name)}"]
+        program = self._programs.get(name, ("-m", f"services.{name.partition('-')[0]}"))
+        command = [sys.executable, *program, f"--port={self._port(name)}"]
         settings = {
             "admin_key": self.admin_key,
             "blobs": str(self.folder / "blobs"),
@@ -119,6 +131,7 @@ class Cluster:
             "qdrant_url": self._qdrant_url,
             "redis_url": f"redis://{self.address('redis')}",
             **self._secrets,
+            **self._settings,
         }
         env = {f"SLUICE_{setting.upper()}": value for setting, value in settings.items()}
         self._add(name, command, ready="listens on", env=env)
@@ -140,9 +153,9 @@ class Cluster:
 
 
 @contextmanager
-def running(folder: Path, *, scorers: int = 1, ingesters: int = 1) -> Iterator[Cluster]:
-    """A cluster in a folder, stopped at the end."""
-    cluster = Cluster(folder, scorers=scorers, ingesters=ingesters)
+def running(folder: Path, **options: Any) -> Iterator[Cluster]:
+    """A cluster in a folder, with the options of `Cluster`, stopped at the end."""
+    cluster = Cluster(folder, **options)
     try:
         cluster.start()
         yield cluster

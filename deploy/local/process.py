@@ -26,6 +26,11 @@ class LocalProcess:
         self._env = env
         self._process: subprocess.Popen[str] | None = None
 
+    def variant(self, command: Sequence[str], env: Mapping[str, str]) -> LocalProcess:
+        """The same server by another command, which is told more."""
+        env = {**self._env, **env}
+        return LocalProcess(self.name, command, ready=self._ready, log=self.log, env=env)
+
     @property
     def running(self) -> bool:
         """Whether it was started, and has not ended since."""
@@ -57,6 +62,7 @@ class LocalProcess:
             if self._ready in line:
                 threading.Thread(target=_drain, args=(self._process.stdout,), daemon=True).start()
                 return line
+        self._process.stdout.close()
         self._process.wait()
         raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-2_000:]}")
 
@@ -64,6 +70,11 @@ class LocalProcess:
         """Start it and wait for its line."""
         self.launch()
         return self.wait()
+
+    def wait_until_ended(self, timeout_s: float) -> int:
+        """Wait until it ends by itself; its exit status, negative for a signal."""
+        assert self._process is not None, f"{self.name} is not running"
+        return self._process.wait(timeout_s)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""

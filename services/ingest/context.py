@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,15 +16,23 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _steady_us() -> int:
+    return time.monotonic_ns() // 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """The stores, the campaign versions, their models, the limits, and a clock (UTC)."""
+    """The stores, the campaign versions, their models, the limits, and two clocks.
+
+    `now` is UTC, and may be set back; `steady_us` only goes on, from any moment.
+    """
 
     stores: Stores
     active: ActiveVersions
     models: Models
     outbox_entries_max: int = 100_000
     now: Callable[[], datetime] = field(default=_now)
+    steady_us: Callable[[], int] = field(default=_steady_us)
 
     def now_us(self) -> int:
         """The time: microseconds since 1970, UTC."""

@@ -31,12 +31,15 @@ class Fence:
         self._expires_us = expires_us
 
     def lasts(self, now_us: int) -> bool:
-        """Whether more than half of the lease is left."""
-        return self._expires_us - now_us > DURATION_US // 2
+        """Whether more than half of the lease is left, and no more than all of it.
+
+        More is left only once the clock was set back: others must see the lease renewed meanwhile.
+        """
+        return DURATION_US // 2 < self._expires_us - now_us <= DURATION_US
 
 
 async def seize(
-    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int], duration_us: int
+    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int]
 ) -> Fence | None:
     """Take the lease of a project from whoever has it; None when others take it all the time.
 
@@ -45,10 +48,17 @@ async def seize(
     """
     for _ in range(SEIZE_ATTEMPTS):
         found = (await ledger.get(project, [LEASE])).get(LEASE)
-        fence = await _take(ledger, project, owner, now_us() + duration_us, found)
+        fence = await _take(ledger, project, owner, found.revision if found else ABSENT, now_us())
         if fence is not None:
             return fence
     return None
+
+
+async def renew(
+    ledger: Ledger, project: str, owner: str, held: Fence, now_us: Callable[[], int]
+) -> Fence | None:
+    """The lease held, for another while; None once somebody else has it."""
+    return await _take(ledger, project, owner, held.checks[LEASE], now_us())
 
 
 async def release(ledger: Ledger, project: str, owner: str, fence: Fence) -> bool:
@@ -61,27 +71,11 @@ async def release(ledger: Ledger, project: str, owner: str, fence: Fence) -> boo
     return True
 
 
-async def acquire(
-    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int], held: Fence | None
-) -> Fence | None:
-    """Take the lease of a project, or renew the one held; None while somebody else has it.
-
-    Also None when the lease held was lost in between, even if it is free again: what its holder
-    remembers may be out of date.
-    """
-    found = (await ledger.get(project, [LEASE])).get(LEASE)
-    revision = found.revision if found else ABSENT
-    if held is not None and held.checks[LEASE] != revision:
-        return None
-    if held is None and found is not None and not _free(found, owner, now_us()):
-        return None
-    return await _take(ledger, project, owner, now_us() + DURATION_US, found)
-
-
 async def _take(
-    ledger: Ledger, project: str, owner: str, expires_us: int, found: Entry | None
+    ledger: Ledger, project: str, owner: str, revision: int, now_us: int
 ) -> Fence | None:
-    revision = found.revision if found else ABSENT
+    """Put the lease if it has that revision still."""
+    expires_us = now_us + DURATION_US
     lease = encode(Lease(owner=owner, expires_us=expires_us))
     try:
         await ledger.commit(Transaction(project, checks={LEASE: revision}, puts={LEASE: lease}))
@@ -91,6 +85,48 @@ async def _take(
     return Fence(taken.revision, expires_us) if taken and taken.value == lease else None
 
 
-def _free(found: Entry, owner: str, now_us: int) -> bool:
-    lease = decode(Lease, found)
-    return lease.owner == owner or lease.expires_us <= now_us
+class Leases:
+    """The leases of projects, as one owner takes and renews them.
+
+    Somebody else's lease is over once it has expired by the owner's clock, or was not renewed for
+    its duration by a clock that nobody can set. Without the latter, a lease taken before the clock
+    was set back an hour, or by a process whose clock is an hour ahead, would outlive it by as much.
+    """
+
+    def __init__(
+        self, ledger: Ledger, owner: str, now_us: Callable[[], int], steady_us: Callable[[], int]
+    ) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._now_us = now_us
+        self._steady_us = steady_us
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    async def acquire(self, project: str, held: Fence | None) -> Fence | None:
+        """Take the lease of a project, or renew the one held; None while somebody else has it.
+
+        Also None when the lease held was lost in between, even if it is free again: what its holder
+        remembers may be out of date.
+        """
+        found = (await self._ledger.get(project, [LEASE])).get(LEASE)
+        revision = found.revision if found else ABSENT
+        if held is not None and held.checks[LEASE] != revision:
+            return None
+        if held is None and found is not None and not self._free(project, found):
+            return None
+        return await _take(self._ledger, project, self._owner, revision, self._now_us())
+
+    def _free(self, project: str, found: Entry) -> bool:
+        lease = decode(Lease, found)
+        if lease.owner == self._owner or lease.expires_us <= self._now_us():
+            return True
+        return self._abandoned(project, found.revision)
+
+    def _abandoned(self, project: str, revision: int) -> bool:
+        """Whether this process has known that revision for the duration of a lease."""
+        now_us = self._steady_us()
+        seen, since_us = self._seen.get(project, (ABSENT, now_us))
+        if seen != revision:
+            self._seen[project] = revision, now_us
+            return False
+        return now_us - since_us >= DURATION_US

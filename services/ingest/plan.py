@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from services.ingest import counters
 from services.ingest.batch import Delivery, Verdict
@@ -29,7 +32,7 @@ from services.ingest.records import (
     seen_set_key,
     session_key,
 )
-from services.ledger.interface import ABSENT, Add, Entry, Hashes, Transaction
+from services.ledger.interface import ABSENT, Add, Entry, Transaction
 from services.platform.records import decode, encode, key
 from sluice.tally import Tally
 
@@ -67,59 +70,60 @@ def counters_to_read(judgement: Judgement, received_us: int) -> list[str]:
     return [
         name
         for judged in judgement.campaigns
-        for name, ceiling in _ceilings(judged, received_us).items()
-        if ceiling is not None
+        for name, bound in _budgets(judged, received_us)
+        if bound is not None
     ]
 
 
 class Plan:
-    """The transaction that gives a batch its outcome, built up part by part.
+    """The transaction that gives batches of a session their outcomes, built up part by part.
 
     `known` holds the entries of `keys_to_read`, `used` the counters of `counters_to_read`; the
-    transaction checks that they still hold.
+    transaction checks that they still hold. What one batch takes, the next finds taken.
     """
 
     def __init__(
-        self, sender: Sender, delivery: Delivery, session: Entry | None, outbox_entries_max: int
+        self,
+        sender: Sender,
+        known: Mapping[str, Entry],
+        used: Mapping[str, int],
+        outbox_entries_max: int,
     ) -> None:
         self._sender = sender
-        self._delivery = delivery
+        self._known = known
+        self._used = used
+        session = known.get(session_key(sender.session))
         self._checks = {session_key(sender.session): session.revision if session else ABSENT}
         self._puts: dict[str, bytes] = {}
         self._adds: Counter[str] = Counter()
         self._ceilings: dict[str, int | None] = {counters.OUTBOX: outbox_entries_max}
-        self._distinct: dict[str, Hashes] = {}
+        self._distinct: dict[str, list[NDArray[np.uint64]]] = defaultdict(list)
+        self._rows: dict[str, Row] = {}
+        self._extremes: dict[str, Extremes] = {}
 
-    def refuse(self, error: bytes) -> tuple[Transaction, Answer]:
-        """Record that the batch was refused; nothing is counted."""
-        return self._answered(
-            Answer(seq=self._delivery.seq, digest=self._delivery.digest, error=error)
-        )
+    def refuse(self, delivery: Delivery, error: bytes) -> Answer:
+        """Record that a batch was refused; nothing is counted."""
+        return self._answered(Answer(seq=delivery.seq, digest=delivery.digest, error=error))
 
-    def accept(
-        self, judgement: Judgement, known: Mapping[str, Entry], used: Mapping[str, int]
-    ) -> tuple[Transaction, Answer]:
-        """Count the batch and take what is new of its matches."""
+    def accept(self, delivery: Delivery, judgement: Judgement) -> Answer:
+        """Count a batch and take what is new of its matches."""
         for judged, tally in zip(judgement.campaigns, judgement.batch.tallies, strict=True):
-            self._count_tally(judged.campaign, tally, known.get(extremes_key(judged.campaign)))
+            self._count_tally(judged.campaign, tally)
         self._count_distinct(judgement)
-        verdicts, conflicts = self._take_matches(judgement, known, used)
+        verdicts, conflicts = self._take_matches(delivery.seq, judgement)
         return self._answered(
             Answer(
-                seq=self._delivery.seq,
-                digest=self._delivery.digest,
+                seq=delivery.seq,
+                digest=delivery.digest,
                 verdicts=bytes(verdicts),
                 id_conflicts=tuple(conflicts),
             )
         )
 
-    def _answered(self, answer: Answer) -> tuple[Transaction, Answer]:
-        sender, seq = self._sender, self._delivery.seq
-        session = Session(watermark=seq, updated_us=sender.received_us)
-        self._puts[session_key(sender.session)] = encode(session)
-        self._puts[answer_key(sender.session, seq)] = encode(answer)
-        transaction = Transaction(
-            partition=sender.project,
+    def transaction(self) -> Transaction:
+        """All of it."""
+        return Transaction(
+            partition=self._sender.project,
             checks=self._checks,
             puts=self._puts,
             adds={
@@ -127,11 +131,17 @@ class Plan:
                 for name, delta in self._adds.items()
                 if delta
             },
-            distinct=self._distinct,
+            distinct={name: np.concatenate(hashes) for name, hashes in self._distinct.items()},
         )
-        return transaction, answer
 
-    def _count_tally(self, campaign: str, tally: Tally, extremes: Entry | None) -> None:
+    def _answered(self, answer: Answer) -> Answer:
+        sender = self._sender
+        session = Session(watermark=answer.seq, updated_us=sender.received_us)
+        self._puts[session_key(sender.session)] = encode(session)
+        self._puts[answer_key(sender.session, answer.seq)] = encode(answer)
+        return answer
+
+    def _count_tally(self, campaign: str, tally: Tally) -> None:
         self._adds[Count.SEEN.of(campaign)] += tally.count
         self._adds[Count.NOT_SELECTED.of(campaign)] += tally.not_selected
         self._adds[Count.SCORE_SUM.of(campaign)] += round(tally.total * counters.SUM_SCALE)
@@ -142,17 +152,21 @@ class Plan:
             if frames:
                 self._adds[counters.score_bin(campaign, index)] += frames
         if tally.count:
-            self._widen(extremes_key(campaign), tally.minimum, tally.maximum, extremes)
+            self._widen(extremes_key(campaign), tally.minimum, tally.maximum)
 
-    def _widen(self, where: str, minimum: float, maximum: float, entry: Entry | None) -> None:
+    def _widen(self, where: str, minimum: float, maximum: float) -> None:
         """Put the extremes only when they change: rarely, so that sessions seldom collide here."""
-        if entry is not None:
+        entry = self._known.get(where)
+        so_far = self._extremes.get(where)
+        if so_far is None and entry is not None:
             so_far = decode(Extremes, entry)
+        if so_far is not None:
             if so_far.minimum <= minimum and maximum <= so_far.maximum:
                 return
             minimum, maximum = min(minimum, so_far.minimum), max(maximum, so_far.maximum)
+        self._extremes[where] = Extremes(minimum=minimum, maximum=maximum)
         self._checks[where] = entry.revision if entry else ABSENT
-        self._puts[where] = encode(Extremes(minimum=minimum, maximum=maximum))
+        self._puts[where] = encode(self._extremes[where])
 
     def _count_distinct(self, judgement: Judgement) -> None:
         """Put the ids seen once for all versions judged together, and say whose they are."""
@@ -160,35 +174,45 @@ class Plan:
         if not len(hashes) or not judgement.campaigns:
             return
         seen_set = _seen_set(judgement.campaigns)
-        self._distinct[seen_set] = hashes
+        self._distinct[seen_set].append(hashes)
         for judged in judgement.campaigns:
             self._puts[seen_set_key(judged.campaign, seen_set)] = encode(Mark())
 
     def _take_matches(
-        self, judgement: Judgement, known: Mapping[str, Entry], used: Mapping[str, int]
-    ) -> tuple[list[Verdict], list[str]]:
-        room = _Room(judgement.campaigns, self._sender.received_us, used)
+        self, seq: int, judgement: Judgement
+    ) -> tuple[list[Verdict], dict[str, None]]:
+        budgets = [_budgets(judged, self._sender.received_us) for judged in judgement.campaigns]
+        self._ceilings |= {name: bound for budget in budgets for name, bound in budget}
         verdicts: list[Verdict] = []
         conflicts: dict[str, None] = {}
         for match in judgement.matches:
-            judged = judgement.campaigns[match.campaign]
+            judged, budget = judgement.campaigns[match.campaign], budgets[match.campaign]
             verdict = match.verdict
             if verdict is Verdict.PENDING:
-                row = known.get(row_key(judged.campaign, match.frame.id))
+                row = self._row(row_key(judged.campaign, match.frame.id))
                 if row is not None:
                     verdict = Verdict.DUPLICATE
-                    if _differs(decode(Row, row), match):
+                    if _differs(row, match):
                         conflicts[match.frame.id] = None
                         self._adds[Count.ID_CONFLICTS.of(judged.campaign)] += 1
-                elif room.take(match.campaign):
-                    self._take(judged, match, len(verdicts))
-                    self._adds.update(room.counted_in[match.campaign])
+                elif self._has_room(budget):
+                    self._adds.update(name for name, _ in budget)
+                    self._take(judged, match, seq, len(verdicts))
                 else:
                     verdict = Verdict.OVER_BUDGET
             self._count_verdict(judged.campaign, verdict)
             verdicts.append(verdict)
-        self._ceilings |= room.ceilings
-        return verdicts, list(conflicts)
+        return verdicts, conflicts
+
+    def _row(self, where: str) -> Row | None:
+        """The row of a frame that is known, or was taken by a batch of this plan."""
+        entry = self._known.get(where)
+        return decode(Row, entry) if entry is not None else self._rows.get(where)
+
+    def _has_room(self, budget: Budgets) -> bool:
+        return all(
+            bound is None or self._used[name] + self._adds[name] < bound for name, bound in budget
+        )
 
     def _count_verdict(self, campaign: str, verdict: Verdict) -> None:
         if verdict is Verdict.BELOW_THRESHOLD:
@@ -200,29 +224,28 @@ class Plan:
             self._puts[mismatch_key(campaign, logger)] = encode(Mark())
             self._adds[counters.mismatches_of(campaign, logger)] += 1
 
-    def _take(self, judged: JudgedCampaign, match: JudgedMatch, index: int) -> None:
+    def _take(self, judged: JudgedCampaign, match: JudgedMatch, seq: int, index: int) -> None:
         """Give a new match its row, its document and its place in the outbox."""
         assert match.vector is not None  # it is PENDING
         assert match.explanation is not None
         sender, frame, campaign = self._sender, match.frame, judged.campaign
         row = row_key(campaign, frame.id)
         self._checks[row] = ABSENT
-        self._puts[row] = encode(
-            Row(
-                state=RowState.PENDING,
-                version=judged.version.number,
-                score=match.score,
-                captured_us=frame.capture_time_us,
-                device=frame.device,
-                received_us=sender.received_us,
-                session=sender.session,
-                logger=sender.logger,
-            )
+        self._rows[row] = Row(
+            state=RowState.PENDING,
+            version=judged.version.number,
+            score=match.score,
+            captured_us=frame.capture_time_us,
+            device=frame.device,
+            received_us=sender.received_us,
+            session=sender.session,
+            logger=sender.logger,
         )
+        self._puts[row] = encode(self._rows[row])
         self._puts[document_key(campaign, frame.id)] = encode(
             Document(frame=frame.to_bytes(), explanation=match.explanation)
         )
-        place = outbox_key(sender.received_us, sender.session, self._delivery.seq, index)
+        place = outbox_key(sender.received_us, sender.session, seq, index)
         self._puts[place] = encode(
             Pending(
                 campaign=campaign,
@@ -235,39 +258,15 @@ class Plan:
         self._adds[counters.OUTBOX] += 1
 
 
-class _Room:
-    """How many more matches each campaign's budget has room for."""
-
-    def __init__(
-        self, campaigns: Iterable[JudgedCampaign], received_us: int, used: Mapping[str, int]
-    ) -> None:
-        self.ceilings: dict[str, int | None] = {}
-        self.counted_in: list[tuple[str, ...]] = []
-        """For each campaign the counters that a place taken raises."""
-
-        self._left: list[int | None] = []
-        for judged in campaigns:
-            ceilings = _ceilings(judged, received_us)
-            self.ceilings |= ceilings
-            self.counted_in.append(tuple(ceilings))
-            left = [bound - used[name] for name, bound in ceilings.items() if bound is not None]
-            self._left.append(min(left) if left else None)
-
-    def take(self, campaign: int) -> bool:
-        """Take one place, if there is one."""
-        left = self._left[campaign]
-        if left is None:
-            return True
-        self._left[campaign] = left - 1
-        return left > 0
+Budgets = Sequence[tuple[str, int | None]]
+"""Counters that a taken match raises, each with the bound that its campaign sets."""
 
 
-def _ceilings(judged: JudgedCampaign, received_us: int) -> dict[str, int | None]:
-    """The counters that a taken match raises, each with the bound that its budget sets."""
-    return {
-        Count.BUDGET_USED.of(judged.campaign): judged.budget.total,
-        counters.budget_used_on(judged.campaign, received_us): judged.budget.per_day,
-    }
+def _budgets(judged: JudgedCampaign, received_us: int) -> Budgets:
+    return [
+        (Count.BUDGET_USED.of(judged.campaign), judged.budget.total),
+        (counters.budget_used_on(judged.campaign, received_us), judged.budget.per_day),
+    ]
 
 
 def _seen_set(campaigns: Iterable[JudgedCampaign]) -> str:

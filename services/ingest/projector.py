@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.decisions import WaitingMatch, decisions, one_basis_each
-from services.ingest.lease import Fence, acquire
+from services.ingest.lease import Fence, Leases
 from services.ingest.near_duplicates import KeptCache, KeptSamples
 from services.ingest.points import collection_of, payload_of, sample_point, tenant_of
 from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
@@ -29,7 +29,7 @@ from services.ledger.interface import Add, Conflict, Entry, Transaction
 from services.platform.records import decode
 from services.vectors.interface import Collection, Points
 
-PAGE_ENTRIES = 512
+PAGE_ENTRIES = 2_048
 """How many matches are decided and written at once: one flush of the vector store a page."""
 
 KEPT_BYTES_MAX = 256 * 2**20
@@ -43,7 +43,7 @@ class Projector:
 
     def __init__(self, ingest: Ingest, owner: str, kept_bytes_max: int = KEPT_BYTES_MAX) -> None:
         self._ingest = ingest
-        self._owner = owner
+        self._leases = Leases(ingest.stores.ledger, owner, ingest.now_us, ingest.steady_us)
         self._kept = KeptCache(kept_bytes_max)
         self._fences: dict[str, Fence] = {}
 
@@ -84,8 +84,7 @@ class Projector:
         held = self._fences.get(project)
         if held is not None and held.lasts(self._ingest.now_us()):
             return held
-        ledger = self._ingest.stores.ledger
-        fence = await acquire(ledger, project, self._owner, self._ingest.now_us, held)
+        fence = await self._leases.acquire(project, held)
         if fence is None:
             self._lose(project)
         else:
@@ -128,7 +127,8 @@ class Projector:
         for group in _by_campaign(page):
             kept = await self._kept_samples(project, group[0].pending)
             vectors = await self._project(kept.basis_digest, _stack(group))
-            duplicate_of = kept.keep([match.pending.frame_id for match in group], vectors)
+            frame_ids = [match.pending.frame_id for match in group]
+            duplicate_of = await asyncio.to_thread(kept.keep, frame_ids, vectors)
             self._kept.put(project, group[0].pending.campaign, kept)
             decided += [
                 match.decide(named) for match, named in zip(group, duplicate_of, strict=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest import counters
@@ -18,12 +19,15 @@ from services.ingest.records import (
     answer_key,
     session_key,
 )
-from services.ledger.interface import Conflict, Entry, Transaction
+from services.ledger.interface import Conflict, Entry
 from services.platform.records import decode
 from sluice import errors
 
 COMMIT_ATTEMPTS = 16
 """How often a batch is judged against the ledger anew before its sender is asked to do so."""
+
+Outcome = Judgement | errors.SluiceError
+"""What is to be made of a batch."""
 
 _OPEN = (errors.Unavailable, errors.Aborted, errors.ResourceExhausted)
 """The errors that leave a batch's number open; every other one is its outcome."""
@@ -49,31 +53,50 @@ async def start(ingest: Ingest, session: SessionId) -> int:
     return _watermark(found.get(session_key(session.session))) + 1
 
 
-async def submit(
-    ingest: Ingest, session: SessionId, delivery: Delivery, *, expected: bool = False
-) -> Answer:
+async def submit(ingest: Ingest, session: SessionId, delivery: Delivery) -> Answer:
     """Give a batch its outcome, once: a number that has one is answered with it.
-
-    A caller that has the session's last answer may say that this batch is `expected` to be the
-    next; then the ledger is not asked before the batch is judged, only after.
 
     Raises SequenceGap naming the number expected, and Aborted for other content under a number
     that has an outcome. Unavailable, Aborted and ResourceExhausted leave the number open.
     """
     if delivery.seq < 1:
         raise errors.InvalidArgument.of("batch.seq", f"{delivery.seq} is not 1 or more")
-    sender = Sender(session.project, session.session, session.logger, ingest.now_us())
-    if not expected:
-        _, answer = await _progress(ingest, sender, delivery)
-        if answer is not None:
-            return answer
+    sender = _sender(ingest, session)
+    _, answer = await _progress(ingest, sender, delivery)
+    if answer is None:
+        outcome = await _judge(ingest, session.project, delivery)
+        [answer] = await _conclude(ingest, sender, [(delivery, outcome)])
+    return answer
+
+
+async def submit_next(
+    ingest: Ingest, session: SessionId, deliveries: Sequence[Delivery]
+) -> list[Answer]:
+    """Give the session's next batches, in their order, their outcomes in one transaction.
+
+    Raises a SluiceError when that cannot be: then nothing has changed, and each must be submitted
+    alone to learn which of them is to blame.
+    """
+    sender = _sender(ingest, session)
+    outcomes = []
+    for delivery in deliveries:
+        outcomes.append(await _judge(ingest, session.project, delivery))
+        await asyncio.sleep(0)  # small ones are judged without a pause; others have to come to turn
+    return await _conclude(ingest, sender, list(zip(deliveries, outcomes, strict=True)))
+
+
+def _sender(ingest: Ingest, session: SessionId) -> Sender:
+    return Sender(session.project, session.session, session.logger, ingest.now_us())
+
+
+async def _judge(ingest: Ingest, project: str, delivery: Delivery) -> Outcome:
+    """What is to be made of a batch; a refusal that leaves its number open is raised."""
     try:
-        judgement = await judge(ingest.active, ingest.models, session.project, delivery.read())
+        return await judge(ingest.active, ingest.models, project, delivery.read())
     except _OPEN:
         raise
     except errors.SluiceError as refusal:
-        return await _conclude(ingest, sender, delivery, refusal)
-    return await _conclude(ingest, sender, delivery, judgement)
+        return refusal
 
 
 async def _progress(
@@ -107,17 +130,21 @@ def _replayed(answer: Answer, delivery: Delivery) -> Answer:
 
 
 async def _conclude(
-    ingest: Ingest, sender: Sender, delivery: Delivery, outcome: Judgement | errors.SluiceError
-) -> Answer:
-    """Commit an outcome; when somebody else was faster, look again and plan anew."""
-    more = keys_to_read(outcome) if isinstance(outcome, Judgement) else []
+    ingest: Ingest, sender: Sender, judged: Sequence[tuple[Delivery, Outcome]]
+) -> list[Answer]:
+    """Commit outcomes; when somebody else was faster, look again and plan anew."""
+    accepted = [outcome for _, outcome in judged if isinstance(outcome, Judgement)]
+    keys = [key for judgement in accepted for key in keys_to_read(judgement)]
     for _ in range(COMMIT_ATTEMPTS):
-        known, answer = await _progress(ingest, sender, delivery, more)
+        known, answer = await _progress(ingest, sender, judged[0][0], keys)
+        if answer is not None and len(judged) > 1:
+            raise errors.Aborted(f"batch {answer.seq} has an outcome")
         if answer is not None:
-            return answer
-        transaction, answer = await _plan(ingest, sender, delivery, outcome, known)
+            return [answer]
+        plan = Plan(sender, known, await _used(ingest, sender, accepted), ingest.outbox_entries_max)
+        answers = [_planned(plan, delivery, outcome) for delivery, outcome in judged]
         try:
-            await ingest.stores.ledger.commit(transaction)
+            await ingest.stores.ledger.commit(plan.transaction())
         except Conflict as conflict:
             if conflict.subject == counters.OUTBOX:
                 raise errors.Unavailable(
@@ -125,20 +152,19 @@ async def _conclude(
                     retry_after_s=1,
                 ) from conflict
             continue
-        return answer
-    raise errors.Aborted(f"batch {delivery.seq} collided with others {COMMIT_ATTEMPTS} times")
+        return answers
+    first = judged[0][0].seq
+    raise errors.Aborted(f"batch {first} collided with others {COMMIT_ATTEMPTS} times")
 
 
-async def _plan(
-    ingest: Ingest,
-    sender: Sender,
-    delivery: Delivery,
-    outcome: Judgement | errors.SluiceError,
-    known: dict[str, Entry],
-) -> tuple[Transaction, Answer]:
-    plan = Plan(sender, delivery, known.get(session_key(sender.session)), ingest.outbox_entries_max)
+async def _used(ingest: Ingest, sender: Sender, accepted: Sequence[Judgement]) -> Mapping[str, int]:
+    names = {
+        name for judgement in accepted for name in counters_to_read(judgement, sender.received_us)
+    }
+    return await ingest.stores.ledger.counters(sender.project, list(names)) if names else {}
+
+
+def _planned(plan: Plan, delivery: Delivery, outcome: Outcome) -> Answer:
     if isinstance(outcome, errors.SluiceError):
-        return plan.refuse(errors.dumps(outcome))
-    names = counters_to_read(outcome, sender.received_us)
-    used = await ingest.stores.ledger.counters(sender.project, names) if names else {}
-    return plan.accept(outcome, known, used)
+        return plan.refuse(delivery, errors.dumps(outcome))
+    return plan.accept(delivery, outcome)

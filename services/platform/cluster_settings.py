@@ -10,7 +10,10 @@ from services.platform.settings import IntakeSettings, ScoringSettings, Secret, 
 
 
 class ClusterSettings(ServerSettings):
-    """What all processes of a cluster have."""
+    """What all processes of a cluster have.
+
+    It comes before other bases: pydantic takes a field from the first that has it.
+    """
 
     pepper: Secret
     """The servers' part of the hash of API keys: the same for all, and never another."""
@@ -65,13 +68,13 @@ class CampaignSettings(VectorSettings):
     """The key that opens every project. Another one replaces it at the next start."""
 
 
-class ScorerSettings(ScoringSettings, FollowerSettings):
+class ScorerSettings(FollowerSettings, ScoringSettings):
     """`python -m services.scorer`."""
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_052
 
 
-class IngestSettings(IntakeSettings, VectorSettings, FollowerSettings):
+class IngestSettings(VectorSettings, FollowerSettings, IntakeSettings):
     """`python -m services.ingest`."""
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_053

@@ -75,9 +75,11 @@ class Server:
     async def start(self, servicers: Iterable[Any], needs: Mapping[str, Check] = _NOTHING) -> None:
         """Serve these servicers, with their health and a description for any gRPC tool.
 
-        They are said to be healthy while each of `needs` answers.
+        They are said to be healthy while each of `needs` answers; the health service itself is
+        from now on, so that nobody restarts a process since a store is away.
         """
         names = [register(servicer, self._server) for servicer in servicers]
+        await self._health.set(health.SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         described = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(described, self._server)

@@ -23,13 +23,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what needs a server against each form, or against that which --target names."""
     if "form" in metafunc.fixturenames:
         wanted = metafunc.config.getoption("target")
-        metafunc.parametrize("form", [wanted] if wanted else list(FORMS), scope="function")
+        metafunc.parametrize("form", [wanted] if wanted else list(FORMS), scope="module")
 
 
 @pytest.fixture
 def server(form: str, tmp_path: Path) -> Iterator[Server]:
     """All services, in processes of their own."""
     with FORMS[form](tmp_path / "server") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def standing_server(form: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests of a module that leave it as it was: to start a cluster takes a while."""
+    with FORMS[form](tmp_path_factory.mktemp("standing") / "server") as started:
         yield started
 
 

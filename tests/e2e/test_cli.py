@@ -29,6 +29,12 @@ def cli(server: Server, tmp_path: Path) -> Cli:
     return Cli(server, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def standing_cli(standing_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The command, for tests that change nothing on the server."""
+    return Cli(standing_server, tmp_path_factory.mktemp("standing-cli"))
+
+
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with the words it is called by."""
     if hasattr(command, "commands"):
@@ -196,10 +202,10 @@ SCAN = ["-p", "p", "--model-id", "m"]
     ],
 )
 def test_exit_codes_can_be_trusted(
-    cli: Cli, arguments: list[str], env: dict[str, str], code: int, said: str
+    standing_cli: Cli, arguments: list[str], env: dict[str, str], code: int, said: str
 ) -> None:
     """What went wrong is told by the code, and said on stderr."""
-    assert said in cli.run(*arguments, code=code, **env)
+    assert said in standing_cli.run(*arguments, code=code, **env)
 
 
 def test_a_key_can_be_in_a_file(cli: Cli) -> None:

@@ -27,6 +27,18 @@ def campaign(cli: Cli) -> str:
     return cli.start_campaign()
 
 
+@pytest.fixture(scope="module")
+def standing_cli(standing_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """The command, for tests that count nothing."""
+    return Cli(standing_server, tmp_path_factory.mktemp("standing-cli"))
+
+
+@pytest.fixture(scope="module")
+def standing_campaign(standing_cli: Cli) -> str:
+    """A campaign that looks for eights, of which nothing is counted."""
+    return standing_cli.start_campaign()
+
+
 def write_big(cli: Cli, rows: int = 60_000) -> None:
     """Write a file that takes a moment: noise, and all digits in its middle."""
     found = pq.read_table(cli.folder / "corpus.parquet")
@@ -188,23 +200,25 @@ def damaged(cli: Cli, **columns: Any) -> str:
     ],
 )
 def test_a_bad_file_costs_nothing(
-    cli: Cli, campaign: str, columns: dict[str, dict[int, Any]], said: str
+    standing_cli: Cli, standing_campaign: str, columns: dict[str, dict[int, Any]], said: str
 ) -> None:
     """What is wrong is named by file, column and rows; no counter moves, nothing is left behind."""
+    cli = standing_cli
     file = damaged(cli, **columns)
     answer = cli.run("scan", file, *OF_CORPUS, code=1)
     assert f"damaged.parquet: column '{next(iter(columns))}'" in answer
     assert said in answer
-    assert 0 == cli.funnel(campaign)["seen"]
+    assert 0 == cli.funnel(standing_campaign)["seen"]
     assert not (cli.folder / "damaged.parquet.scan").exists()
 
 
-def test_a_truncated_file_is_named(cli: Cli, campaign: str) -> None:
+def test_a_truncated_file_is_named(standing_cli: Cli, standing_campaign: str) -> None:
     """Half a file is refused before anything is counted."""
+    cli = standing_cli
     whole = (cli.folder / "corpus.parquet").read_bytes()
     (cli.folder / "half.parquet").write_bytes(whole[: len(whole) // 2])
     assert "half.parquet cannot be read" in cli.run("scan", "half.parquet", *OF_CORPUS, code=1)
-    assert 0 == cli.funnel(campaign)["seen"]
+    assert 0 == cli.funnel(standing_campaign)["seen"]
 
 
 def test_a_space_without_campaign(cli: Cli, campaign: str) -> None:

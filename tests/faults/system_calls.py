@@ -6,18 +6,17 @@ import os
 import re
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluice.v1 import ingest_pb2
 
-LOG = "ledger.sqlite-wal"
 FLUSHES = ("fdatasync", "fsync")
-CALLS = ",".join(("pwrite64", *FLUSHES, "recvmsg", "sendmsg"))
-BYTES_MAX = 4_096
-"""How much of a message or write strace notes: a page of the log, and more than a batch here."""
+CALLS = ",".join(("pwrite64", "write", *FLUSHES, "recvmsg", "sendmsg"))
+BYTES_MAX = 65_536
+"""How much of a message or write strace notes: more than a batch here, and what a ledger writes."""
 
 _CALL = re.compile(r"^(?P<thread>\d+) +(?:<\.\.\. )?(?P<name>\w+)(?P<rest>.*)$")
 _PART = re.compile(r'(?:iov_base=|^\(\d+<[^>]*>, )"([^"]*)"')
@@ -25,6 +24,18 @@ _PART = re.compile(r'(?:iov_base=|^\(\d+<[^>]*>, )"([^"]*)"')
 
 _BYTE = re.compile(r"\\x([0-9a-f]{2})")
 _UNFINISHED = "<unfinished ...>"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What a ledger writes down before it answers: part of the file's name, and the call used."""
+
+    name: str
+    write: str
+
+
+SQLITE_LOG = Log("ledger.sqlite-wal", "pwrite64")
+REDIS_LOG = Log(".incr.aof", "write")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +81,19 @@ def check_strace() -> None:
 
 
 @contextmanager
-def attached(pid: int, *expressions: str, to: Path = Path(os.devnull)) -> Iterator[None]:
-    """Trace a process by strace's expressions, or tamper with it; what is seen goes to a file."""
+def attached(*pids: int, expressions: Sequence[str], to: Path = Path(os.devnull)) -> Iterator[None]:
+    """Trace processes by strace's expressions, or tamper with them; what is seen goes to a file.
+
+    Of several, the calls are in the order in which one may have led to another.
+    """
     filters = [argument for expression in expressions for argument in ("-e", expression)]
-    command = ["strace", "-f", "-y", "-xx", "-s", str(BYTES_MAX), "-o", str(to), "-p", str(pid)]
+    filters += [argument for pid in pids for argument in ("-p", str(pid))]
+    command = ["strace", "-f", "-y", "-xx", "-s", str(BYTES_MAX), "-o", str(to)]
     tracer = subprocess.Popen([*command, *filters], stderr=subprocess.PIPE, text=True)
     assert tracer.stderr is not None
-    said = tracer.stderr.readline()
-    assert "attached" in said, f"strace cannot trace the server here: {said}"
+    for _ in pids:
+        said = tracer.stderr.readline()
+        assert "attached" in said, f"strace cannot trace the server here: {said}"
     try:
         yield
     finally:
@@ -86,12 +102,12 @@ def attached(pid: int, *expressions: str, to: Path = Path(os.devnull)) -> Iterat
         tracer.stderr.close()
 
 
-def traced(pid: int, to: Path) -> AbstractContextManager[None]:
-    """Write down what the process asks of the system."""
-    return attached(pid, f"trace={CALLS}", to=to)
+def traced(*pids: int, to: Path) -> AbstractContextManager[None]:
+    """Write down what the processes ask of the system."""
+    return attached(*pids, expressions=[f"trace={CALLS}"], to=to)
 
 
-def not_flushed(trace: Path, acknowledged: Iterable[Acknowledged]) -> list[int]:
+def not_flushed(trace: Path, acknowledged: Iterable[Acknowledged], log: Log) -> list[int]:
     """The numbers of the batches that were answered before the log of them was on the disk.
 
     Safe is a batch that was written to the log after its arrival, and the log flushed after that
@@ -99,23 +115,23 @@ def not_flushed(trace: Path, acknowledged: Iterable[Acknowledged]) -> list[int]:
     have begun after the write that holds this batch. Raises AssertionError for a batch whose
     arrival or answer is not in the trace.
     """
-    calls = list(_calls(trace.read_text().splitlines()))
+    calls = list(_calls(trace.read_text().splitlines(), log))
     unsafe, at = [], 0
     for one in acknowledged:
         arrived = _find(calls, at, "recvmsg", one.marker)
         at = _find(calls, arrived, "sendmsg", one.answer)
-        if not _flushed(calls[arrived:at], one.marker):
+        if not _flushed(calls[arrived:at], one.marker, log):
             unsafe.append(one.seq)
     return unsafe
 
 
-def _flushed(calls: Iterable[Call], marker: bytes) -> bool:
+def _flushed(calls: Iterable[Call], marker: bytes, log: Log) -> bool:
     """Whether the marker was written to the log and a flush followed, from beginning to end."""
     written = flushing = False
     for call in calls:
         if not call.on_log:
             continue
-        if call.name == "pwrite64":
+        if call.name == log.write:
             written |= marker in call.data
         elif call.name in FLUSHES and written:
             flushing |= call.begins
@@ -131,7 +147,7 @@ def _find(calls: list[Call], start: int, name: str, data: bytes) -> int:
     raise AssertionError(f"the trace has no {name} of {data.hex()}")
 
 
-def _calls(lines: Iterable[str]) -> Iterator[Call]:
+def _calls(lines: Iterable[str], log: Log) -> Iterator[Call]:
     """The calls of a trace; one that another thread's interrupted stands on two lines."""
     on_log_of: dict[str, bool] = {}
     for line in lines:
@@ -141,7 +157,7 @@ def _calls(lines: Iterable[str]) -> Iterator[Call]:
         thread, rest = found["thread"], found["rest"]
         begins = not rest.startswith(" resumed>")
         if begins:  # only then the file is named
-            on_log_of[thread] = LOG in _decode(rest.split(">", 1)[0])
+            on_log_of[thread] = log.name in _decode(rest.split(">", 1)[0])
         yield Call(
             name=found["name"],
             begins=begins,

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from sluice.channel import connect
 from sluice.v1 import ingest_pb2, project_pb2
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from tests.e2e.sluiced import Sluiced
-from tests.faults.system_calls import Acknowledged, check_strace, not_flushed, traced
+from tests.faults.system_calls import SQLITE_LOG, Acknowledged, check_strace, not_flushed, traced
 from tests.rpc.ingest.logger import PATIENCE_S, PROJECT, Logger
 
 UNSAFE = (str(Path(__file__).with_name("unsafe_sluiced.py")),)
@@ -71,7 +69,7 @@ async def unsafe_answers(folder: Path, program: tuple[str, ...]) -> list[int]:
         names = [f"hard-{seq:03}" for seq in range(1, TRACED + 1)]
         batches = [await logger.batch(seq, name) for seq, name in enumerate(names, 1)]
         acknowledged = []
-        with traced(setting.server.pid, trace):
+        with traced(setting.server.pid, to=trace):
             async with logger.session() as session:
                 for name, batch in zip(names, batches, strict=True):
                     await session.send(batch)
@@ -79,7 +77,7 @@ async def unsafe_answers(folder: Path, program: tuple[str, ...]) -> list[int]:
                     assert [ingest_pb2.VERDICT_PENDING] == result.verdicts.verdicts
                     response = ingest_pb2.SubmitResponse(result=result)
                     acknowledged.append(Acknowledged(batch.seq, name, response))
-    return not_flushed(trace, acknowledged)
+    return not_flushed(trace, acknowledged, SQLITE_LOG)
 
 
 async def test_the_log_is_flushed_before_each_acknowledgement(tmp_path: Path) -> None:
@@ -144,14 +142,6 @@ class Submitting:
 
 class ServerGoneError(Exception):
     """The stream has ended before all was answered."""
-
-
-@pytest.fixture
-def moments() -> random.Random:
-    """Random moments; the seed is printed, to be used again."""
-    seed = int(os.environ.get("SLUICE_FAULT_SEED", random.SystemRandom().randrange(10**6)))
-    sys.stdout.write(f"SLUICE_FAULT_SEED={seed}\n")
-    return random.Random(seed)  # noqa: S311 - moments are no secret
 
 
 async def kill_while_submitting(

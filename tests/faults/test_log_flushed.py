@@ -26,7 +26,7 @@ SYNCS = ",".join(FLUSHES)
 @contextmanager
 def failing_flushes(pid: int) -> Iterator[None]:
     """Every flush of the process fails with EIO, as on a broken disk; strace sees to it."""
-    with attached(pid, f"trace={SYNCS}", f"inject={SYNCS}:error=EIO"):
+    with attached(pid, expressions=(f"trace={SYNCS}", f"inject={SYNCS}:error=EIO")):
         yield
 
 

@@ -22,7 +22,7 @@ async def test_nothing_is_acknowledged_that_is_not_flushed() -> None:
         server.rewrite()
         ledger = await RedisLedger.open(server.url(), patience_s=0.2)
         await ledger.commit(Transaction("p", puts={"a": b""}))
-        with attached(server.process.pid, *FAILING), pytest.raises(errors.Unavailable):
+        with attached(server.process.pid, expressions=FAILING), pytest.raises(errors.Unavailable):
             await ledger.commit(Transaction("p", puts={"b": b""}))
         await ledger.close()
 
@@ -34,7 +34,7 @@ async def test_this_would_show_a_file_that_is_not_flushed(monkeypatch: pytest.Mo
         server.rewrite()
         ledger = await RedisLedger.open(server.url(), patience_s=0.2)
         await ledger.commit(Transaction("p", puts={"a": b""}))
-        with attached(server.process.pid, *FAILING):
+        with attached(server.process.pid, expressions=FAILING):
             await ledger.commit(Transaction("p", puts={"b": b""}))
         assert ["a", "b"] == list(await ledger.get("p", ["a", "b"]))
         await ledger.close()

@@ -64,14 +64,6 @@ def check_exact(team: Team) -> None:
     assert set(found) <= expected
 
 
-@pytest.fixture
-def moments() -> random.Random:
-    """Random moments; the seed is printed, to be used again."""
-    seed = int(os.environ.get("SLUICE_FAULT_SEED", random.SystemRandom().randrange(10**6)))
-    sys.stdout.write(f"SLUICE_FAULT_SEED={seed}\n")
-    return random.Random(seed)  # noqa: S311 - moments are no secret
-
-
 def test_the_server_is_killed_ten_times(
     team: Team, sluiced: Sluiced, corpus: Path, moments: random.Random
 ) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
 
+from services.ingest.batch import Delivery
 from services.ingest.context import Ingest
 from services.ingest.doctor.diagnose import diagnose
 from services.ingest.funnel import read_funnel
 from services.ingest.records import Review
 from services.ingest.samples import get_sample, list_samples, review
 from services.ingest.servicer import messages
-from services.ingest.submit import SessionId, start, submit
+from services.ingest.submit import SessionId, start, submit, submit_next
 from services.platform import finding_messages
+from services.platform.arrivals import in_groups
 from services.platform.draining import Draining
 from services.platform.pages import read_page
 from sluice import errors
@@ -20,6 +23,9 @@ from sluice.names import CampaignName, ProjectName, SampleName
 from sluice.v1 import finding_pb2
 from sluice.v1 import ingest_pb2 as pb
 from sluice.v1 import ingest_pb2_grpc as grpc_pb
+
+GROUP_BYTES_MAX: Final = 2**20
+"""How much of a stream is read ahead, beside one batch: small batches share a transaction."""
 
 
 class IngestServicer(grpc_pb.IngestServiceServicer):
@@ -46,20 +52,33 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         next_seq = await start(self._ingest, session)
         started = pb.SubmitStarted(max_in_flight=self._max_in_flight, next_seq=next_seq)
         yield pb.SubmitResponse(started=started)
-        async for request in requests:
-            result = await self._answer(session, request, next_seq)
-            if result.HasField("verdicts"):
-                next_seq = result.seq + 1
-            yield pb.SubmitResponse(result=result)
+        arrived = in_groups(
+            requests,
+            count_max=self._max_in_flight,
+            size_max=GROUP_BYTES_MAX,
+            size_of=pb.SubmitRequest.ByteSize,
+        )
+        async for group in arrived:
+            for result in await self._answer(session, next_seq, group):
+                if result.HasField("verdicts"):
+                    next_seq = result.seq + 1
+                yield pb.SubmitResponse(result=result)
 
     async def _answer(
-        self, session: SessionId, request: pb.SubmitRequest, next_seq: int
-    ) -> pb.BatchResult:
-        delivery = messages.delivery(request)
+        self, session: SessionId, next_seq: int, requests: Sequence[pb.SubmitRequest]
+    ) -> list[pb.BatchResult]:
+        """Answer what has arrived: at once what follows each other, as the rule is, else singly."""
+        deliveries = list(map(messages.delivery, requests))
+        if [each.seq for each in deliveries] == list(range(next_seq, next_seq + len(deliveries))):
+            with suppress(errors.SluiceError):
+                answers = await submit_next(self._ingest, session, deliveries)
+                self._wake()
+                return list(map(messages.batch_result, answers))
+        return [await self._answer_one(session, delivery) for delivery in deliveries]
+
+    async def _answer_one(self, session: SessionId, delivery: Delivery) -> pb.BatchResult:
         try:
-            answer = await submit(
-                self._ingest, session, delivery, expected=delivery.seq == next_seq
-            )
+            answer = await submit(self._ingest, session, delivery)
         except errors.SluiceError as error:
             return messages.refused(delivery.seq, error)
         self._wake()

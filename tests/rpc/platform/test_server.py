@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from services.ledger.sqlite import SqliteLedger
 from services.platform.draining import Draining
 from services.platform.keys import KeyStore, Scope, new_token
+from services.platform.readiness import Check
 from services.platform.server import Server
 from services.platform.settings import Settings
 from sluice import errors
@@ -67,17 +69,26 @@ class Running:
         return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
+@asynccontextmanager
+async def serving(folder: Path, needs: dict[str, Check]) -> AsyncIterator[Running]:
+    """A server with these needs, stopped at the end."""
+    ledger = await SqliteLedger.open(folder / "ledger")
+    running = Running(ledger)
+    await running.server.start([running.scores], needs)
+    try:
+        yield running
+    finally:
+        running.scores.let_go.set()
+        await running.channel.close()
+        await running.server.stop()
+        await ledger.close()
+
+
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     """A running server."""
-    ledger = await SqliteLedger.open(tmp_path / "ledger")
-    running = Running(ledger)
-    await running.server.start([running.scores])
-    yield running
-    running.scores.let_go.set()
-    await running.channel.close()
-    await running.server.stop()
-    await ledger.close()
+    async with serving(tmp_path, {}) as running:
+        yield running
 
 
 def batch(number: int) -> scorer_pb2.StreamScoresRequest:
@@ -94,6 +105,18 @@ async def test_health_is_told_for_each_service(running: Running) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await running.health("sluice.v1.IngestService")
     assert grpc.StatusCode.NOT_FOUND == failed.value.code()
+
+
+async def test_a_server_without_its_needs_is_alive(tmp_path: Path) -> None:
+    """While a need is missing no service is healthy, but the health service itself is."""
+
+    async def missing() -> None:
+        raise errors.Unavailable("the ledger is away")
+
+    async with serving(tmp_path, {"ledger": missing}) as running:
+        told = [await running.health(name) for name in ("", SCORER, "grpc.health.v1.Health")]
+
+    assert ["NOT_SERVING", "NOT_SERVING", "SERVING"] == told
 
 
 async def test_the_server_describes_itself(running: Running) -> None:

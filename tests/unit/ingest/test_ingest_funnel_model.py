@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from services.ingest.batch import Batch, Delivery, Verdict
 from services.ingest.counters import Count
 from services.ingest.records import ANSWERS_KEPT, Answer, Row, RowState
-from services.ingest.submit import submit
+from services.ingest.submit import submit, submit_next
 from services.platform.active import Budget
 from services.platform.records import decode
 from sluice import errors
@@ -54,6 +55,10 @@ BACKGROUND = _random.normal(size=(64, DIMENSION)).astype("f4")
 frames = st.lists(st.integers(0, len(FRAMES) - 1), min_size=1, max_size=8, unique=True)
 sessions = st.sampled_from(SESSIONS)
 campaigns = st.sampled_from(CAMPAIGNS)
+
+
+def _unreadable() -> Batch:
+    raise errors.InvalidArgument.of("batch.embeddings", "not a number")
 
 
 class FunnelMachine(RuleBasedStateMachine):
@@ -107,16 +112,40 @@ class FunnelMachine(RuleBasedStateMachine):
         batch = self.world.batch([FRAMES[i] for i in chosen], judged, score_error=score_error)
         self._submit(name, batch, [FRAMES[i][0].id for i in chosen])
 
+    @rule(name=sessions, groups=st.lists(frames, min_size=2, max_size=4), bad=st.booleans())
+    def submit_several(self, name: str, groups: list[list[int]], bad: bool) -> None:
+        """Batches that have arrived together share a transaction; one of them may be refused."""
+        judged = [(campaign, self._version(campaign, old=False)) for campaign in CAMPAIGNS]
+        batches = [self.world.batch([FRAMES[i] for i in chosen], judged) for chosen in groups]
+        first = len(self.sent[name]) + 1
+        sent = [self._delivery(first + at, batch) for at, batch in enumerate(batches)]
+        if bad:
+            sent.insert(1, Delivery(first + 1, b"bad", _unreadable))
+            sent[2:] = [replace(each, seq=each.seq + 1) for each in sent[2:]]
+        answers = self.run(submit_next(self.world.ingest, session(name), sent))
+        self.sent[name] += zip(sent, answers, strict=True)
+        if bad:
+            assert isinstance(errors.loads(answers.pop(1).error), errors.InvalidArgument)
+        for batch, chosen, answer in zip(batches, groups, answers, strict=True):
+            self._account(batch, [FRAMES[i][0].id for i in chosen], answer)
+
     def _version(self, campaign: str, *, old: bool) -> int:
         numbers = [number for c, number in self.world.versions.committed if c == campaign]
         return min(numbers) if old else max(numbers)
 
     def _submit(self, name: str, batch: Batch, frame_ids: list[str]) -> None:
-        self.content += 1
-        sent = delivery(len(self.sent[name]) + 1, batch, str(self.content))
+        sent = self._delivery(len(self.sent[name]) + 1, batch)
         answer = self.run(submit(self.world.ingest, session(name), sent))
-        assert not answer.error
         self.sent[name].append((sent, answer))
+        self._account(batch, frame_ids, answer)
+
+    def _delivery(self, seq: int, batch: Batch) -> Delivery:
+        self.content += 1
+        return delivery(seq, batch, str(self.content))
+
+    def _account(self, batch: Batch, frame_ids: list[str], answer: Answer) -> None:
+        """Note what was acknowledged, and hold each verdict to what was taken before."""
+        assert not answer.error
         verdicts = iter(answer.verdicts)
         for tally in batch.tallies:
             campaign = tally.campaign.rsplit("/", 1)[1]
@@ -161,11 +190,7 @@ class FunnelMachine(RuleBasedStateMachine):
     @rule(name=sessions)
     def bad_batch(self, name: str) -> None:
         """A batch that cannot be read gets its refusal as outcome, and its number is used up."""
-
-        def read() -> Batch:
-            raise errors.InvalidArgument.of("batch.embeddings", "not a number")
-
-        sent = Delivery(len(self.sent[name]) + 1, b"bad", read)
+        sent = Delivery(len(self.sent[name]) + 1, b"bad", _unreadable)
         answer = self.run(submit(self.world.ingest, session(name), sent))
         assert isinstance(errors.loads(answer.error), errors.InvalidArgument)
         self.sent[name].append((sent, answer))
