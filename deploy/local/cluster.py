@@ -46,6 +46,7 @@ class Cluster:
         self,
         folder: Path,
         *,
+        campaigns: int = 1,
         scorers: int = 1,
         ingesters: int = 1,
         qdrant_url: str = "",
@@ -62,7 +63,9 @@ class Cluster:
         self.processes: dict[str, LocalProcess] = {}
         self._add_redis()
         self._qdrant_url = qdrant_url or self._add_qdrant()
-        for name in ["campaign", *_numbered("scorer", scorers), *_numbered("ingest", ingesters)]:
+        others = _numbered("campaign", campaigns)[1:]
+        numbered = [*others, *_numbered("scorer", scorers), *_numbered("ingest", ingesters)]
+        for name in ["campaign", *numbered]:
             self._add_service(name)
 
     @property

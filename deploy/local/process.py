@@ -25,6 +25,7 @@ class LocalProcess:
         self._ready = ready
         self._env = env
         self._process: subprocess.Popen[str] | None = None
+        self._drains = False
 
     def variant(self, command: Sequence[str], env: Mapping[str, str]) -> LocalProcess:
         """The same server by another command, which is told more."""
@@ -44,6 +45,7 @@ class LocalProcess:
 
     def launch(self) -> None:
         """Start it, without waiting for it."""
+        self._drains = False
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -60,6 +62,7 @@ class LocalProcess:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if self._ready in line:
+                self._drains = True
                 threading.Thread(target=_drain, args=(self._process.stdout,), daemon=True).start()
                 return line
         self._process.stdout.close()
@@ -98,6 +101,8 @@ class LocalProcess:
         finally:
             process.kill()
             process.wait()
+            if process.stdout is not None and not self._drains:
+                process.stdout.close()
 
 
 def _drain(stream: IO[str]) -> None:

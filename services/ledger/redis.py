@@ -40,11 +40,13 @@ class RedisLedger:
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         reply_timeout_s: float = REPLY_TIMEOUT_S,
         patience_s: float = PATIENCE_S,
+        start_patience_s: float | None = None,
     ) -> RedisLedger:
         """Open the ledger in the database that a `redis://`, `rediss://` or `unix://` URL names.
 
         At most `connections_max` connections are used, 2 or more, one of them by all commits. A
-        server that cannot be reached is asked again for `patience_s`, now and by later calls.
+        server that cannot be reached is asked again for `patience_s`, now (unless another patience
+        is given for the start) and by later calls.
 
         Raises errors.Unavailable when the server stays away for that long, and
         errors.FailedPrecondition, naming each setting to change, when it would not keep what it
@@ -54,7 +56,8 @@ class RedisLedger:
             RedisServer, url, connect_timeout_s=connect_timeout_s, reply_timeout_s=reply_timeout_s
         )
         reads, commits = connect(connections_max=connections_max - 1), connect(connections_max=1)
-        await reads.ask(("PING",), patience_s)
+        at_start_s = patience_s if start_patience_s is None else start_patience_s
+        await reads.ask(("PING",), at_start_s)
         return cls(reads, commits, patience_s)
 
     async def get(self, partition: str, keys: Sequence[str]) -> dict[str, Entry]:

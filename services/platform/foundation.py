@@ -78,7 +78,9 @@ async def foundation(settings: ClusterSettings) -> AsyncIterator[Foundation]:
     """
     async with AsyncExitStack() as stack:
         url = settings.redis_url.get_secret_value()
-        ledger = await patiently(settings.start_patience_s, lambda: RedisLedger.open(url))
+        ledger = await patiently(
+            settings.start_patience_s, lambda: RedisLedger.open(url, start_patience_s=0)
+        )
         stack.push_async_callback(ledger.close)
         blobs = await asyncio.to_thread(open_blobs, settings.blobs)
         internal_key = settings.internal_key.get_secret_value()

@@ -21,6 +21,9 @@ from services.platform.settings import ServerSettings
 from sluice.errors import FailedPrecondition
 from sluice.limits import MESSAGE_BYTES_MAX
 
+UNREAD_BYTES_MAX: Final = 2**20
+"""What a stream may send ahead, apart from the message that is being read."""
+
 OPTIONS: Final = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -29,6 +32,10 @@ OPTIONS: Final = [
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    # What a stream may have sent and we have not read lies in our memory. gRPC lets that grow with
+    # the speed of the network, to 5 MiB and more for each of the many streams that may stall.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", UNREAD_BYTES_MAX),
     # Else a second server on the same port would take half of the calls of the first.
     ("grpc.so_reuseport", 0),
 ]

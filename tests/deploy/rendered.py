@@ -34,7 +34,6 @@ _FACTORS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "m": 0.001}
 Object = dict[str, Any]
 
 
-@cache
 def text(folder: str) -> str:
     """What kubectl renders from a folder of deploy/k8s."""
     command = [str(TOOLS / "kubectl"), "kustomize", str(K8S / folder)]
@@ -43,10 +42,14 @@ def text(folder: str) -> str:
     return done.stdout
 
 
+@cache
+def _parsed(folder: str) -> list[Object]:
+    return list(yaml.safe_load_all(text(folder)))
+
+
 def objects(folder: str = "base", kind: str = "") -> list[Object]:
     """The rendered objects, all or of one kind."""
-    found = yaml.safe_load_all(text(folder))
-    return [each for each in found if kind in ("", each["kind"])]
+    return [each for each in _parsed(folder) if kind in ("", each["kind"])]
 
 
 def named(kind: str, name: str) -> Object:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -38,15 +39,20 @@ def given(tmp_path: Path) -> Path:
 
 
 def test_wheels_are_built_from_what_is_copied(given: Path) -> None:
-    """Both distributions build in the image, from the copied files and the locked tools alone."""
+    """Both distributions are built whole, and with the licence, from the copied files alone."""
     [command] = [
         part for run in instructions("RUN") for part in run.split("&&") if "./client" in part
     ]
     pip, *arguments = command.replace("/wheels", str(given / "wheels")).split()
     subprocess.run([sys.executable, "-m", pip, *arguments], cwd=given, check=True)
 
-    built = {path.name.partition("-")[0] for path in (given / "wheels").iterdir()}
-    assert {"sluice", "sluice_server"} == built
+    for name, package in (("sluice", "client/sluice"), ("sluice_server", "services")):
+        [wheel] = (given / "wheels").glob(f"{name}-*.whl")
+        held = set(zipfile.ZipFile(wheel).namelist())
+        root = (ROOT / package).parent
+        modules = {str(path.relative_to(root)) for path in (ROOT / package).rglob("*.py")}
+        assert set() == modules - held
+    assert any(each.endswith("licenses/LICENSE") for each in held)
     assert (ROOT / "requirements.lock").read_text() == (given / "requirements.lock").read_text()
 
 

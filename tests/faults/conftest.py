@@ -36,7 +36,8 @@ def team(sluiced: Sluiced, tmp_path: Path) -> Iterator[Team]:
 @pytest.fixture(scope="session")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """One cluster for all tests, since its start takes seconds."""
-    with local.running(tmp_path_factory.mktemp("faults") / "cluster", ingesters=2) as started:
+    folder = tmp_path_factory.mktemp("faults") / "cluster"
+    with local.running(folder, scorers=2, ingesters=2, settings={"grace_s": "3"}) as started:
         yield started
 
 
