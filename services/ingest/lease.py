@@ -38,6 +38,53 @@ class Fence:
         return DURATION_US // 2 < self._expires_us - now_us <= DURATION_US
 
 
+async def seize(
+    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int]
+) -> Fence | None:
+    """Take the lease of a project from whoever has it; None when others take it all the time.
+
+    That is safe because a holder's transactions name the lease's revision: the holder before is
+    fenced off from now on, and goes on once it has the lease again.
+    """
+    for _ in range(SEIZE_ATTEMPTS):
+        found = (await ledger.get(project, [LEASE])).get(LEASE)
+        fence = await _take(ledger, project, owner, found.revision if found else ABSENT, now_us())
+        if fence is not None:
+            return fence
+    return None
+
+
+async def renew(
+    ledger: Ledger, project: str, owner: str, held: Fence, now_us: Callable[[], int]
+) -> Fence | None:
+    """The lease held, for another while; None once somebody else has it."""
+    return await _take(ledger, project, owner, held.checks[LEASE], now_us())
+
+
+async def release(ledger: Ledger, project: str, owner: str, fence: Fence) -> bool:
+    """Give the lease back for anybody to take; whether it was held until now."""
+    free = encode(Lease(owner=owner, expires_us=0))
+    try:
+        await ledger.commit(Transaction(project, checks=fence.checks, puts={LEASE: free}))
+    except Conflict:
+        return False
+    return True
+
+
+async def _take(
+    ledger: Ledger, project: str, owner: str, revision: int, now_us: int
+) -> Fence | None:
+    """Put the lease if it has that revision still."""
+    expires_us = now_us + DURATION_US
+    lease = encode(Lease(owner=owner, expires_us=expires_us))
+    try:
+        await ledger.commit(Transaction(project, checks={LEASE: revision}, puts={LEASE: lease}))
+    except Conflict:
+        return None
+    taken = (await ledger.get(project, [LEASE])).get(LEASE)
+    return Fence(taken.revision, expires_us) if taken and taken.value == lease else None
+
+
 class Leases:
     """The leases of projects, as one owner takes and renews them.
 
@@ -67,7 +114,7 @@ class Leases:
             return None
         if held is None and found is not None and not self._free(project, found):
             return None
-        return await _take(self._ledger, project, self._owner, self._now_us() + DURATION_US, found)
+        return await _take(self._ledger, project, self._owner, revision, self._now_us())
 
     def _free(self, project: str, found: Entry) -> bool:
         lease = decode(Lease, found)
@@ -83,42 +130,3 @@ class Leases:
             self._seen[project] = revision, now_us
             return False
         return now_us - since_us >= DURATION_US
-
-
-async def seize(
-    ledger: Ledger, project: str, owner: str, now_us: Callable[[], int], duration_us: int
-) -> Fence | None:
-    """Take the lease of a project from whoever has it; None when others take it all the time.
-
-    That is safe because a holder's transactions name the lease's revision: the holder before is
-    fenced off from now on, and goes on once it has the lease again.
-    """
-    for _ in range(SEIZE_ATTEMPTS):
-        found = (await ledger.get(project, [LEASE])).get(LEASE)
-        fence = await _take(ledger, project, owner, now_us() + duration_us, found)
-        if fence is not None:
-            return fence
-    return None
-
-
-async def release(ledger: Ledger, project: str, owner: str, fence: Fence) -> bool:
-    """Give the lease back for anybody to take; whether it was held until now."""
-    free = encode(Lease(owner=owner, expires_us=0))
-    try:
-        await ledger.commit(Transaction(project, checks=fence.checks, puts={LEASE: free}))
-    except Conflict:
-        return False
-    return True
-
-
-async def _take(
-    ledger: Ledger, project: str, owner: str, expires_us: int, found: Entry | None
-) -> Fence | None:
-    revision = found.revision if found else ABSENT
-    lease = encode(Lease(owner=owner, expires_us=expires_us))
-    try:
-        await ledger.commit(Transaction(project, checks={LEASE: revision}, puts={LEASE: lease}))
-    except Conflict:
-        return None
-    taken = (await ledger.get(project, [LEASE])).get(LEASE)
-    return Fence(taken.revision, expires_us) if taken and taken.value == lease else None

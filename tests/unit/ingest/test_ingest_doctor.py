@@ -15,6 +15,7 @@ import pytest
 from services.ingest.counters import OUTBOX, Count, budget_used_on
 from services.ingest.doctor.diagnose import diagnose
 from services.ingest.doctor.standstill import standstill
+from services.ingest.lease import LEASE
 from services.ingest.records import Review, row_key
 from services.ingest.samples import ReviewOrder, Selection, list_samples, review
 from services.ingest.submit import start, submit
@@ -305,6 +306,16 @@ async def test_the_projector_stands_still_and_goes_on(here: World) -> None:
         assert still is not None
         assert 0 == await projector.step(PROJECT)
     assert 2 == await projector.step(PROJECT)
+
+
+async def test_a_standstill_lasts_as_long_as_it_takes(here: World) -> None:
+    """The lease is renewed meanwhile, and what is committed after that holds."""
+    async with standstill(here.ingest, PROJECT, renewed_after_s=0) as still:
+        assert still is not None
+        before = (await here.stores.ledger.get(PROJECT, [LEASE]))[LEASE].revision
+        while (await here.stores.ledger.get(PROJECT, [LEASE]))[LEASE].revision < before + 5:
+            assert 0 == await here.projector().step(PROJECT)
+        assert await still.commit(adds={OUTBOX: 0})
 
 
 async def test_a_doctor_that_lost_its_standstill_mends_nothing(here: World) -> None:
