@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from typing import Final, TypeVar
+from uuid import uuid4
 
 import fsspec
 
@@ -23,8 +24,8 @@ _Result = TypeVar("_Result")
 class FilesystemBlobs:
     """`Blobs` below an fsspec URL, one file each, `ab/abcdef…`; any number of processes share it.
 
-    Object stores write a file whole or not at all; on others a `put` that died leaves a file that
-    `get` finds damaged, and the next `put` mends.
+    A file is written under another name and then renamed, so that nobody finds half of it, whatever
+    the file system; one whose writer died stays in `unfinished`.
     """
 
     def __init__(self, url: str) -> None:
@@ -92,8 +93,11 @@ class FilesystemBlobs:
         return (modified if modified.tzinfo else modified.replace(tzinfo=UTC)) < moment
 
     def _put(self, path: str, content: bytes) -> None:
-        self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self._files.pipe_file(path, content)
+        unfinished = f"{self._root}/unfinished/{uuid4().hex}"
+        for file in (unfinished, path):
+            self._files.makedirs(file.rpartition("/")[0], exist_ok=True)
+        self._files.pipe_file(unfinished, content)
+        self._files.mv(unfinished, path)
 
     async def _in_thread(self, digest: str, job: Callable[[str], _Result]) -> _Result:
         check_digest(digest)
