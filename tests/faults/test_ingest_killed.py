@@ -44,6 +44,7 @@ def submit(logger: Logger, load: Load, batches: int) -> None:
     """Submit so many batches, each with two matches, and wait for their answers."""
     for batch in islice(load.batches("a"), batches):
         logger.submit(batch)
+        logger.session.flush()  # or several would share a commit
     logger.finish()
 
 
@@ -66,9 +67,11 @@ def test_killed_between_two_steps(
     logger = fleet.logger(cluster.address("ingest-0"))
     with failing_ingest(cluster, "ingest-0", fail_at) as ingest, ThreadPoolExecutor(1) as pool:
         submitting = pool.submit(submit, logger, load, BATCHES)
-        wait_until_killed(ingest, fail_at)
-        assert shows(logger, stored_of(cluster, fleet.campaign))
-        cluster.start()
+        try:
+            wait_until_killed(ingest, fail_at)
+            assert shows(logger, stored_of(cluster, fleet.campaign))
+        finally:
+            cluster.start()
         submitting.result()
     fleet.check_accounts()
 
