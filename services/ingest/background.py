@@ -49,8 +49,10 @@ class Background:
         while True:
             self._woken.clear()
             if not await self._round():
+                # Not wait_for, which may lose the cancellation that ends this, see redis_server.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), IDLE_S)
+                    async with asyncio.timeout(IDLE_S):
+                        await self._woken.wait()
 
     async def _round(self) -> bool:
         """One page of each project: neither a busy nor a failing one holds up the others."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -87,7 +88,8 @@ class RedisServer:
         give_up_at, pause_s = clock() + patience_s, PAUSE_S
         while True:
             try:
-                [reply] = await self.exchange([command])
+                with _cancellation_kept():
+                    [reply] = await self.exchange([command])
                 if not isinstance(reply, ResponseError):
                     return reply
                 problem = self.refusal(reply)
@@ -171,6 +173,23 @@ class RedisServer:
     def _refuse(self, problems: Sequence[str]) -> None:
         if problems:
             raise errors.FailedPrecondition(f"{self.name}: {'; '.join(problems)}")
+
+
+@contextmanager
+def _cancellation_kept() -> Iterator[None]:
+    """Raise CancelledError where the task was cancelled meanwhile and did not hear of it.
+
+    Before Python 3.12 `asyncio.wait_for`, by which redis-py sends, loses a cancellation that
+    comes while what it waits for has just ended: a task that is cancelled once would go on.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    cancelled_before = task.cancelling()
+    try:
+        yield
+    finally:
+        if task.cancelling() > cancelled_before:
+            raise asyncio.CancelledError
 
 
 def error_code(error: RedisError) -> str:
