@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -101,9 +101,10 @@ class Cluster:
             time.sleep(WATCH_S)
 
     def stop(self) -> None:
-        """End all as an operator would, the services before their stores."""
-        for process in reversed(self.processes.values()):
-            process.stop()
+        """End all as an operator would, services before stores, and the others when one will not."""
+        with ExitStack() as stack:
+            for process in self.processes.values():
+                stack.callback(process.stop)
 
     def kill(self) -> None:
         """End all at once, as a power cut would."""

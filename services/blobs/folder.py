@@ -114,7 +114,7 @@ class FolderBlobs:
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
-        handle = os.open(self._unfinished / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        handle = os.open(self._root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, how)
             yield
@@ -124,8 +124,6 @@ class FolderBlobs:
     def _remove_leftovers(self) -> None:
         oldest = time.time() - LEFTOVER_AFTER_S
         for unfinished in self._unfinished.iterdir():
-            if unfinished.name == _LOCK:
-                continue
             with suppress(FileNotFoundError):  # a put of another process has just ended
                 if unfinished.stat().st_mtime < oldest:
                     unfinished.unlink()
