@@ -101,7 +101,7 @@ class Cluster:
             time.sleep(WATCH_S)
 
     def stop(self) -> None:
-        """End all as an operator would, services before stores, and the others when one will not."""
+        """End all as an operator would, services before stores, also when one will not end."""
         with ExitStack() as stack:
             for process in self.processes.values():
                 stack.callback(process.stop)
