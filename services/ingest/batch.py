@@ -47,6 +47,11 @@ class Batch:
     matches: tuple[Match, ...]
     embeddings: Embeddings | None
 
+    @property
+    def score_count(self) -> int:
+        """How many pairs of a frame and a campaign it holds."""
+        return sum(len(match.scores) for match in self.matches)
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

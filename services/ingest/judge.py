@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from sluice.limits import THRESHOLD_DEFAULT
 from sluice.names import CampaignName
 from sluice.scoring import Scorer, normalise
 from sluice.tally import Tally
+from sluice.tensors import Embeddings
 
 INLINE_BYTES_MAX = 4 * 2**20
 """Elements read for all matches up to which they are judged at once, in less than a millisecond.
@@ -79,12 +81,56 @@ async def judge(active: ActiveVersions, models: Models, project: str, batch: Bat
 
     Raises InvalidArgument, NotFound or PermissionDenied naming what is wrong with the batch.
     """
+    campaigns = await _examined(active, project, batch)
+    return Judgement(batch, campaigns, await _rescore(models, batch, campaigns))
+
+
+async def judge_together(
+    active: ActiveVersions, models: Models, project: str, batches: Sequence[Batch]
+) -> list[Judgement]:
+    """Judge batches at once, which takes little longer than one where they name the same versions.
+
+    Raises what is wrong with one of them, but rows are counted through all of them.
+    """
+    campaigns = [await _examined(active, project, batch) for batch in batches]
+    if any(others != campaigns[0] for others in campaigns):
+        return [
+            Judgement(batch, its, await _rescore(models, batch, its))
+            for batch, its in zip(batches, campaigns, strict=True)
+        ]
+    judged = iter(await _rescore(models, _joined(batches), campaigns[0]))
+    return [
+        Judgement(batch, campaigns[0], tuple(islice(judged, batch.score_count)))
+        for batch in batches
+    ]
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """One batch with the matches of all, which name the same versions and so are of one space."""
+    matching = [batch for batch in batches if batch.matches]
+    parts = [batch.embeddings for batch in matching if batch.embeddings is not None]
+    if len(parts) < 2:
+        return matching[0] if matching else batches[0]
+    starts = np.cumsum([0, *(part.frame_count for part in parts)])
+    return replace(
+        batches[0],
+        matches=tuple(match for batch in matching for match in batch.matches),
+        embeddings=Embeddings(
+            parts[0].model_id,
+            np.concatenate([part.vectors for part in parts]),
+            np.concatenate([part.frame_of_row + start for part, start in zip(parts, starts)]),
+            [label_id for part in parts for label_id in part.label_ids],
+        ),
+    )
+
+
+async def _examined(
+    active: ActiveVersions, project: str, batch: Batch
+) -> tuple[JudgedCampaign, ...]:
     _check_consistency(batch)
     campaigns = await _campaigns(active, project, batch)
     _check_space(batch, [judged.version for judged in campaigns])
-    if not batch.matches:
-        return Judgement(batch, campaigns, ())
-    return Judgement(batch, campaigns, await _rescore(models, batch, campaigns))
+    return campaigns
 
 
 def _check_consistency(batch: Batch) -> None:
@@ -200,6 +246,8 @@ def _check_space(batch: Batch, versions: Sequence[Version]) -> None:
 async def _rescore(
     models: Models, batch: Batch, campaigns: Sequence[JudgedCampaign]
 ) -> tuple[JudgedMatch, ...]:
+    if not batch.matches:
+        return ()
     columns = [index for index, judged in enumerate(campaigns) if judged.active]
     if not columns:
         return tuple(

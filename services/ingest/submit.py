@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.ingest import counters
 from services.ingest.batch import Delivery
 from services.ingest.context import Ingest
-from services.ingest.judge import Judgement, judge
+from services.ingest.judge import Judgement, judge, judge_together
 from services.ingest.plan import Plan, Sender, counters_to_read, keys_to_read
 from services.ingest.projects import note_session
 from services.ingest.records import (
@@ -78,10 +77,7 @@ async def submit_next(
     alone to learn which of them is to blame.
     """
     sender = _sender(ingest, session)
-    outcomes = []
-    for delivery in deliveries:
-        outcomes.append(await _judge(ingest, session.project, delivery))
-        await asyncio.sleep(0)  # small ones are judged without a pause; others have to come to turn
+    outcomes = await _judge_all(ingest, session.project, deliveries)
     return await _conclude(ingest, sender, list(zip(deliveries, outcomes, strict=True)))
 
 
@@ -97,6 +93,18 @@ async def _judge(ingest: Ingest, project: str, delivery: Delivery) -> Outcome:
         raise
     except errors.SluiceError as refusal:
         return refusal
+
+
+async def _judge_all(
+    ingest: Ingest, project: str, deliveries: Sequence[Delivery]
+) -> Sequence[Outcome]:
+    try:
+        batches = [delivery.read() for delivery in deliveries]
+        return await judge_together(ingest.active, ingest.models, project, batches)
+    except _OPEN:
+        raise
+    except errors.SluiceError:
+        return [await _judge(ingest, project, delivery) for delivery in deliveries]
 
 
 async def _progress(
