@@ -46,18 +46,20 @@ class KeptSamples:
         before = len(self._frame_ids)
         similar, nearest = self._nearest(vectors)
         among = vectors @ vectors.T
-        kept = np.zeros(len(frame_ids), bool)
-        duplicate_of = []
-        for index, frame_id in enumerate(frame_ids):
+        doubtful = similar >= SIMILARITY_MIN
+        doubtful |= np.tril(among >= SIMILARITY_MIN, -1).any(axis=1)
+        # Most are like nothing, whatever becomes of those before them.
+        kept = ~doubtful
+        duplicate_of = [""] * len(frame_ids)
+        for index in np.flatnonzero(doubtful).tolist():
             best, best_id = similar[index], nearest[index]
-            if kept.any():
-                rival = int(np.argmax(np.where(kept, among[index], -np.inf)))
+            if kept[:index].any():
+                rival = int(np.argmax(np.where(kept[:index], among[index, :index], -np.inf)))
                 if among[index, rival] > best:
                     best, best_id = among[index, rival], frame_ids[rival]
             kept[index] = best < SIMILARITY_MIN
-            duplicate_of.append("" if kept[index] else best_id)
-            if kept[index]:
-                self._frame_ids.append(frame_id)
+            duplicate_of[index] = "" if kept[index] else best_id
+        self._frame_ids += [frame_ids[index] for index in np.flatnonzero(kept).tolist()]
         self._append(before, vectors[kept])
         return duplicate_of
 
