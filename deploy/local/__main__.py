@@ -10,6 +10,8 @@ from pathlib import Path
 
 from deploy.local.cluster import Cluster
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def main() -> int:
     """Run until SIGINT or SIGTERM, or until a process ends by itself."""
@@ -21,7 +23,8 @@ def main() -> int:
         ingesters=arguments.ingesters,
         qdrant_url=qdrant_url,
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in _SIGNALS:  # Ctrl-C too: who was started in the background ignores it otherwise
+        signal.signal(number, signal.default_int_handler)
     try:
         cluster.start()
         if not qdrant_url:
@@ -35,7 +38,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         cluster.stop()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from deploy.local.process import LocalProcess
+from deploy.local.process import LocalProcess, free_port
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REDIS_OPTIONS: Final = {
@@ -150,9 +149,7 @@ class Cluster:
         )
 
     def _port(self, name: str) -> int:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._ports[name] = free.getsockname()[1]
+        self._ports[name] = free_port()
         return self._ports[name]
 
 

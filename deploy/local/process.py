@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 STOP_TIMEOUT_S: Final = 30
+PORTS: Final = (10_000, 32_000)
+"""Below those that Linux gives to outgoing connections, of which a busy machine has many."""
 
 
 class LocalProcess:
@@ -103,6 +108,15 @@ class LocalProcess:
             process.wait()
             if process.stdout is not None and not self._drains:
                 process.stdout.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on, and that no outgoing connection will be given."""
+    while True:
+        port = random.randrange(*PORTS)  # noqa: S311 - not a secret
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 def _drain(stream: IO[str]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from deploy.local.process import LocalProcess
+from deploy.local.process import LocalProcess, free_port
 
 SLUICED = ("-m", "services.embedded")
 
@@ -39,11 +38,9 @@ class Sluiced:
     """The process, its data in a folder, its port the same at every start."""
 
     def __init__(self, folder: Path, program: Sequence[str] = SLUICED) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.target = "{}:{}".format(*free.getsockname())
+        port = free_port()
+        self.target = f"127.0.0.1:{port}"
         self.data = folder / "data"
-        port = self.target.rpartition(":")[2]
         command = [sys.executable, *program, f"--port={port}", f"--data-dir={self.data}"]
         log = folder / "sluiced.log"
         env = {"SLUICE_LOG_FORMAT": "json"}
