@@ -50,13 +50,13 @@ def process_of(method: str) -> str:
     return _PROCESS_OF.get(service, "campaign")
 
 
-class RoutedChannel(grpc.Channel):
-    """A blocking channel whose calls go to the process that serves them."""
+class _Routed:
+    """The calls of a channel, blocking or not, each sent to the process that serves it."""
 
-    def __init__(self, channels: Mapping[str, grpc.Channel]) -> None:
+    def __init__(self, channels: Mapping[str, Any]) -> None:
         self._channels = channels
 
-    def _of(self, method: str) -> grpc.Channel:
+    def _of(self, method: str) -> Any:
         return self._channels[process_of(method)]
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -74,6 +74,10 @@ class RoutedChannel(grpc.Channel):
     def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """See grpc.Channel."""
         return self._of(method).stream_stream(method, *args, **kwargs)
+
+
+class RoutedChannel(_Routed, grpc.Channel):
+    """A blocking channel whose calls go to the process that serves them."""
 
     def subscribe(self, callback: Any, try_to_connect: bool = False) -> None:
         """Hear of every process's connection."""
@@ -97,30 +101,8 @@ class RoutedChannel(grpc.Channel):
         self.close()
 
 
-class RoutedAioChannel(grpc.aio.Channel):
+class RoutedAioChannel(_Routed, grpc.aio.Channel):
     """The same for asyncio."""
-
-    def __init__(self, channels: Mapping[str, grpc.aio.Channel]) -> None:
-        self._channels = channels
-
-    def _of(self, method: str) -> grpc.aio.Channel:
-        return self._channels[process_of(method)]
-
-    def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """See grpc.aio.Channel."""
-        return self._of(method).unary_unary(method, *args, **kwargs)
-
-    def unary_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """See grpc.aio.Channel."""
-        return self._of(method).unary_stream(method, *args, **kwargs)
-
-    def stream_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """See grpc.aio.Channel."""
-        return self._of(method).stream_unary(method, *args, **kwargs)
-
-    def stream_stream(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """See grpc.aio.Channel."""
-        return self._of(method).stream_stream(method, *args, **kwargs)
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
         """The state of the first process that is not ready; ready when all are."""
@@ -132,7 +114,7 @@ class RoutedAioChannel(grpc.aio.Channel):
             await slowest.wait_for_state_change(last_observed_state)
 
     def _slowest(self, try_to_connect: bool = False) -> grpc.aio.Channel:
-        channels = list(self._channels.values())
+        channels: list[grpc.aio.Channel] = list(self._channels.values())
         for channel in channels:
             if channel.get_state(try_to_connect) is not grpc.ChannelConnectivity.READY:
                 return channel

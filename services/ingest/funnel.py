@@ -12,6 +12,7 @@ from services.ingest.counters import Count
 from services.ingest.records import Extremes, extremes_key
 from services.ledger.interface import Ledger
 from services.platform.records import decode, key, segments
+from services.platform.scanning import pages
 from sluice.tally import BINS
 
 _PAGE = 1_000
@@ -78,12 +79,8 @@ async def _distinct_seen(ledger: Ledger, project: str, campaign: str) -> int:
 
 async def _below(ledger: Ledger, project: str, parent: str) -> list[str]:
     """The last segments of all keys directly below `parent`."""
-    found: list[str] = []
-    after = ""
-    while page := await ledger.scan(project, parent + "/", after=after, limit=_PAGE):
-        found += [segments(entry.key)[-1] for entry in page]
-        after = page[-1].key
-    return found
+    below = pages(ledger, project, parent + "/", _PAGE)
+    return [segments(entry.key)[-1] async for page in below for entry in page]
 
 
 async def _extremes(ledger: Ledger, project: str, campaign: str) -> Extremes:

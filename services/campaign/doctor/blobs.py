@@ -6,11 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 
 from services.campaign.doctor.files import kind_of
-from services.campaign.doctor.reading import PAGE, Examination, bound_versions, children, pages
+from services.campaign.doctor.reading import Examination, bound_versions
 from services.campaign.records import LEFTOVER_AFTER_US, Making, Space
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.keys import PARTITION
 from services.platform.records import decode, prefix, segments
+from services.platform.scanning import PAGE, children, pages
 from sluice.errors import DataLoss, NotFound
 
 

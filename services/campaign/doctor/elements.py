@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.campaign import points
 from services.campaign.candidates import content_digest
-from services.campaign.doctor.reading import PAGE, Examination, campaigns_of, pages, versions_of
+from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
 from services.campaign.documents import find
 from services.campaign.records import (
     Element,
@@ -26,6 +26,7 @@ from services.campaign.records import (
 from services.ledger.interface import ABSENT, Conflict, Entry, Transaction
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode, encode, prefix
+from services.platform.scanning import PAGE, pages
 from services.vectors.interface import Collection
 from sluice.names import CampaignName, IssueName
 

@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 
 from services.campaign import points
-from services.campaign.doctor.reading import Examination, pages
+from services.campaign.doctor.reading import Examination
 from services.campaign.records import ElementEntry, Space, Version, element_prefix
 from services.campaign.snapshots import Manifest, decode_manifest, manifest_file
 from services.platform.findings import Events, Finding, FindingKind
 from services.platform.records import decode, prefix
+from services.platform.scanning import pages
 from sluice.errors import DataLoss, NotFound
 from sluice.names import CampaignName, IssueName
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model

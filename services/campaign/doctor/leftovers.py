@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from services.campaign import points
-from services.campaign.doctor.reading import PAGE, Examination, children
+from services.campaign.doctor.reading import Examination
 from services.campaign.documents import find
 from services.campaign.issue_deletion import delete_element_records
 from services.campaign.records import Deleting, Issue, deleting_key, element_prefix, issue_key
 from services.ledger.interface import Transaction
 from services.platform.findings import Events, Finding, FindingKind
+from services.platform.scanning import PAGE, children
 from services.vectors.interface import Collection, Kind
 from sluice.names import IssueName
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
 
 from services.campaign.records import (
     LEFTOVER_AFTER_US,
@@ -13,14 +11,10 @@ from services.campaign.records import (
     campaign_key,
     version_prefix,
 )
-from services.ledger.interface import Entry, Ledger
-from services.platform.records import decode, prefix, segments
+from services.ledger.interface import Ledger
+from services.platform.records import decode, prefix
+from services.platform.scanning import pages
 from services.platform.stores import Stores
-
-PAGE: Final = 256
-"""Records read at a time; with their frames, of 64 KiB at most, that is 16 MiB."""
-
-_LAST = "\U0010ffff"  # sorts after all that a key may go on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +34,6 @@ class Examination:
     def is_young(self, made_us: int) -> bool:
         """Whether something was made so recently that it may yet be named."""
         return self.started_us - made_us < LEFTOVER_AFTER_US
-
-
-async def pages(ledger: Ledger, project: str, below: str) -> AsyncIterator[list[Entry]]:
-    """All entries whose key starts with `below`, page by page."""
-    after = ""
-    while page := await ledger.scan(project, below, after=after, limit=PAGE):
-        yield page
-        after = page[-1].key
-
-
-async def children(ledger: Ledger, project: str, parent: str) -> list[str]:
-    """The second segments of all keys below `parent`, without reading what lies below each."""
-    found: list[str] = []
-    after = ""
-    while page := await ledger.scan(project, prefix(parent), after=after, limit=1):
-        child = segments(page[0].key)[1]
-        found.append(child)
-        after = prefix(parent, child) + _LAST
-    return found
 
 
 async def campaigns_of(ledger: Ledger, project: str) -> list[Campaign]:

@@ -20,11 +20,12 @@ from services.campaign.doctor.files import (
     rebuild_model,
     snapshot_ids,
 )
-from services.campaign.doctor.reading import PAGE, Examination, campaigns_of, versions_of
+from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
 from services.campaign.records import Campaign, Element, ElementEntry, Version, element_key
 from services.campaign.snapshots import Manifest
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode
+from services.platform.scanning import PAGE
 from services.vectors.interface import Points
 from sluice.names import CampaignName, IssueName, VersionName
 from sluice.scoring import Basis, ScoringModel

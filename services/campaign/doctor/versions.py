@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.campaign.doctor.reading import Examination, campaigns_of, pages, versions_of
+from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
 from services.campaign.documents import find
 from services.campaign.records import (
     GENERATION,
@@ -19,6 +19,7 @@ from services.campaign.records import (
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode, encode, prefix
+from services.platform.scanning import pages
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
 
 ATTEMPTS = 3

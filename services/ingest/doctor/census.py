@@ -22,12 +22,13 @@ from typing import Final
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
-from services.ingest.doctor.reading import PAGE, campaigns, pages
+from services.ingest.doctor.reading import campaigns
 from services.ingest.doctor.standstill import standstill
 from services.ingest.records import Review, Row, RowState
 from services.ledger.interface import Ledger
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode, prefix
+from services.platform.scanning import PAGE, pages
 from sluice.names import CampaignName
 
 PASSES: Final = 3

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from services.ingest.context import Ingest
-from services.ingest.doctor.reading import PAGE, Match, pages
+from services.ingest.doctor.reading import Match
 from services.ingest.doctor.standstill import standstill
 from services.ingest.points import sample_point, tenants_of
 from services.ingest.records import Row, RowState, order_keys, row_key
 from services.ledger.interface import ABSENT, Conflict, Entry, Ledger, Transaction
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode, segments
+from services.platform.scanning import PAGE, pages
 from services.vectors.interface import Collection, Kind, Points
 from sluice.names import CampaignName, SampleName
 

@@ -9,13 +9,14 @@ from typing import Final
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
-from services.ingest.doctor.reading import PAGE, Match, campaigns, pages
+from services.ingest.doctor.reading import Match, campaigns
 from services.ingest.doctor.standstill import Standstill, standstill
 from services.ingest.projects import is_known, note_session
 from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
 from services.ledger.interface import ABSENT, Entry, Ledger
 from services.platform.findings import Events, Finding, FindingKind, Outcome, Progress
 from services.platform.records import decode, encode
+from services.platform.scanning import PAGE, pages
 from sluice.names import ProjectName, SampleName
 
 STAGE: Final = "outbox"

@@ -8,7 +8,7 @@ from typing import Final
 
 from services.ingest.context import Ingest
 from services.ingest.doctor.outbox import pending_without_entry
-from services.ingest.doctor.reading import Match, pages
+from services.ingest.doctor.reading import Match
 from services.ingest.doctor.samples import Collected, examine_samples
 from services.ingest.records import (
     Mark,
@@ -21,6 +21,7 @@ from services.ingest.records import (
 from services.ledger.interface import Conflict, Ledger, Transaction
 from services.platform.findings import Events, Finding, FindingKind, Outcome, Progress
 from services.platform.records import decode, encode, segments
+from services.platform.scanning import pages
 from sluice.names import SampleName
 
 PENDING_HELD_MAX: Final = 10_000

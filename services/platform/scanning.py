@@ -1,0 +1,35 @@
+"""Reading all that lies below a key of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from services.ledger.interface import Entry, Ledger
+from services.platform.records import prefix, segments
+
+PAGE: Final = 256
+"""Records read at a time; with their frames, of 64 KiB at most, that is 16 MiB."""
+
+_LAST = "\U0010ffff"  # sorts after all that a key may go on with
+
+
+async def pages(
+    ledger: Ledger, partition: str, below: str, size: int = PAGE
+) -> AsyncIterator[list[Entry]]:
+    """All entries whose key starts with `below`, page by page."""
+    after = ""
+    while page := await ledger.scan(partition, below, after=after, limit=size):
+        yield page
+        after = page[-1].key
+
+
+async def children(ledger: Ledger, partition: str, parent: str) -> list[str]:
+    """The second segments of all keys below `parent`, without reading what lies below each."""
+    found: list[str] = []
+    after = ""
+    while page := await ledger.scan(partition, prefix(parent), after=after, limit=1):
+        child = segments(page[0].key)[1]
+        found.append(child)
+        after = prefix(parent, child) + _LAST
+    return found
