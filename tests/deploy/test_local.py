@@ -1,0 +1,65 @@
+"""`make cluster`: what it tells a person, and that nothing of it is left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.process import LocalProcess
+from sluice import CollectionClient
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[LocalProcess]:
+    """The command, started, with two scorers; ended if the test did not."""
+    arguments = [f"--data-dir={tmp_path / 'data'}", "--scorers=2"]
+    process = LocalProcess(
+        "cluster",
+        [sys.executable, "-m", "deploy.local", *arguments],
+        ready="export SLUICE_TARGET=",
+        log=tmp_path / "log",
+        env={"PYTHONPATH": os.pathsep.join([str(ROOT / "client"), str(ROOT)])},
+    )
+    yield process
+    process.stop()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_what_is_printed_leads_to_the_services(command: LocalProcess, tmp_path: Path) -> None:
+    """With the printed target and the key of the file a client works; Ctrl-C ends all processes."""
+    said = command.start()
+    target = said.strip().removeprefix("export SLUICE_TARGET=")
+    assert 4 == len(re.findall(r"(campaign|scorer|ingest)=127\.0\.0\.1:\d+", target))
+    with CollectionClient(target, cache_dir=tmp_path / "models") as client:
+        client.set_credentials(api_key=(tmp_path / "data" / "admin.key").read_text())
+        assert "projects/p" == client.projects.create("p").name
+    started = children(command.pid)
+    assert 6 == len(started)  # Redis, Qdrant's stand-in, campaign, two scorers, ingest
+    command.send(signal.SIGINT)
+    assert 0 == command.wait_until_ended(60)
+    assert [] == [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_process_that_ends_is_named(command: LocalProcess, tmp_path: Path) -> None:
+    """When one process dies, the person hears which and where its log is; the others end too."""
+    command.start()
+    started = children(command.pid)
+    os.kill(started[-1], signal.SIGKILL)
+    assert 1 == command.wait_until_ended(60)
+    assert (
+        f"ingest-0 has ended; its log is {tmp_path / 'data' / 'ingest-0.log'}"
+        in (tmp_path / "log").read_text()
+    )
+    assert [] == [pid for pid in started if Path(f"/proc/{pid}").exists()]
