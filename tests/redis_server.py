@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -72,14 +71,6 @@ class RedisServer:
     def append_only_file(self) -> Path:
         """The file that new commits go to."""
         return max((self.folder / "appendonlydir").glob("*.incr.aof"))
-
-
-def free_port() -> int:
-    """A port that nobody listens on, for the few things that no socket file can do."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,20 +13,12 @@ import pytest
 import redis.asyncio as redis_client
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from deploy.local.process import LocalProcess
+from deploy.local.process import LocalProcess, free_port
 from services.ledger.interface import ABSENT, Transaction
 from services.ledger.redis import RedisLedger
 from tests.deploy.rendered import ROOT, SETTINGS, Service, container, named, quantity
 
 ANSWER_S_MAX = 30
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Redis:

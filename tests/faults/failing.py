@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy.local.cluster import Cluster
 from deploy.local.process import LocalProcess
+from tests.faults.waiting import WAIT_S_MAX
 
 PROGRAM = Path(__file__).with_name("failing_ingest.py")
 LEASE_S = 1.0
 """Long enough for a page on a slow machine, and nobody waits long for it to end."""
 
 PAGE_ENTRIES = 8
-WAIT_S_MAX = 120
 
 
 @contextmanager
@@ -47,11 +46,3 @@ def wait_until_killed(process: LocalProcess, fail_at: str) -> None:
 def was_hit(process: LocalProcess, fail_at: str) -> bool:
     """Whether the process has said that it is where it fails."""
     return f"failpoint {fail_at} at" in process.log.read_text()
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    """Wait for something that must come, however slow the machine is."""
-    deadline = time.monotonic() + WAIT_S_MAX
-    while not what():
-        assert time.monotonic() < deadline, "it has not come"
-        time.sleep(0.01)

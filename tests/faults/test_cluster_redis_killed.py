@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
-from tests.faults.failing import wait_until
 from tests.faults.fleet import Fleet, Load, Logger
+from tests.faults.waiting import wait_until
 
 LOGGERS, KILLS, BATCHES_MAX = "abcd", 20, 30
 PAUSE_S_MAX = 0.02

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failing import failing_ingest, wait_until, was_hit
+from tests.faults.failing import failing_ingest, was_hit
 from tests.faults.fleet import Fleet, Logger
 from tests.faults.oracle import settled, stored_of
+from tests.faults.waiting import wait_until
 
 MATCHES = 20
 FENCED = "projector.fenced"

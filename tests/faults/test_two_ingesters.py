@@ -21,9 +21,10 @@ from services.ingest.lease import LEASE, Lease
 from services.platform.records import decode
 from sluice.v1 import ingest_pb2
 from tests.e2e.team import DIMENSION, vector
-from tests.faults.failing import failing_ingest, wait_until
+from tests.faults.failing import failing_ingest
 from tests.faults.fleet import PATIENCE_S, Fleet, Logger, Scored
 from tests.faults.oracle import settled
+from tests.faults.waiting import wait_until
 
 SESSIONS = 50
 CONTESTED = 12

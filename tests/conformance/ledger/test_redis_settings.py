@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.process import free_port
 from services.ledger import redis_checks
 from services.ledger.interface import Transaction
 from services.ledger.redis import RedisLedger
 from sluice import errors
-from tests.redis_server import RedisServer, free_port, running
+from tests.redis_server import RedisServer, running
 
 
 @pytest.fixture(scope="module")
