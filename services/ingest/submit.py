@@ -73,8 +73,8 @@ async def submit_next(
 ) -> list[Answer]:
     """Give the session's next batches, in their order, their outcomes in one transaction.
 
-    Raises a SluiceError when that cannot be: then nothing has changed, and each must be submitted
-    alone to learn which of them is to blame.
+    Raises a SluiceError when that cannot be: then each must be submitted alone, which tells which
+    of them is to blame, and finds the outcomes where only the ledger's answer was lost.
     """
     sender = _sender(ingest, session)
     outcomes = await _judge_all(ingest, session.project, deliveries)
