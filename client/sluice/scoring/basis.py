@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -11,17 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.scoring.codec import decode, encode
-from sluice.scoring.selection import top_values
+from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS, Places
 from sluice.scoring.vectors import blocks, evenly_spaced, group_equal, normalise, read_only
 
 COMPONENTS_MAX = 64
+"""Where cosines are taken: what elements are stacked in, so scoring costs in proportion to it."""
+
+REMAINDER_MAX = 192
+"""Further components, which only a linear term sees: scoring costs one product whatever it is."""
+
 BACKGROUND_ROWS_MAX = 1_000
 ROWS_PER_COMPONENT_MIN = 4
 PCA_ROWS_MAX = 2_048
 """Rows that the components are computed from: so eigh takes seconds at 8,192 dimensions too."""
 
-NEIGHBOURS = 10
-BACKGROUND_WEIGHT = 0.25
 SELF_COSINE = 1 - 2e-6
 """From here on a background row is the vector itself.
 
@@ -38,16 +41,20 @@ _KIND = "sluice.basis"
 class Basis:
     """A whitening transform and a background sample of one space; immutable.
 
-    `mean` is `(dim,)`, `projection` `(dim, components)` with the whitening in it, `background`
-    `(rows, components)` unique projected rows; all float32.
+    `mean` is `(dim,)`; `projection` `(dim, components)` with the whitening in it; `remainder`
+    `(dim, further)` the next components, scaled so that a background row has a squared length of 1
+    on average with all of them. `background` `(rows, components)` are unique projected rows and
+    `background_remainder` `(rows, further)` their remainders; all float32.
     """
 
     mean: NDArray[np.float32]
     projection: NDArray[np.float32]
+    remainder: NDArray[np.float32]
     background: NDArray[np.float32]
+    background_remainder: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        for name in ("mean", "projection", "background"):
+        for name in _TENSORS:
             object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
 
     @property
@@ -65,10 +72,25 @@ class Basis:
         """SHA-256 of `to_bytes()`, hexadecimal."""
         return sha256(self.to_bytes()).hexdigest()
 
+    @property
+    def places(self) -> Places:
+        """Where the background is."""
+        return Places(self.background, self.background_remainder)
+
     @cached_property
     def _noise(self) -> float:
         """The length below which a projected vector is the rounding of the mean, no direction."""
         return _NOISE * float(np.sqrt(np.square(self.projection).sum(axis=0).max()))
+
+    @cached_property
+    def _own_remainders(self) -> NDArray[np.float32]:
+        """The squared length of each background row's remainder."""
+        rows = self.background_remainder
+        return np.asarray(np.einsum("ij,ij->i", rows, rows), np.float32)
+
+    @cached_property
+    def _sharpened(self) -> NDArray[np.float32]:
+        return SHARPNESS * self.background
 
     def project(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take normalised rows `(rows, dim)` into the basis: `(rows, components)`, length 1.
@@ -83,51 +105,61 @@ class Basis:
         projected /= lengths[:, None]
         return projected
 
-    def background_term(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How ordinary rows `(rows, components)` are: what the contrast takes off, `(rows,)`.
+    def place(self, unit: NDArray[np.float32]) -> Places:
+        """Where normalised rows `(rows, dim)` are, with all that similarities look at."""
+        remainders = np.empty((len(unit), self.remainder.shape[1]), np.float32)
+        for block in blocks(len(unit)):
+            np.matmul(unit[block] - self.mean, self.remainder, out=remainders[block])
+        return Places(self.project(unit), remainders)
 
-        A quarter of the mean of the ten largest cosines to the background. A background row leaves
-        itself out; the same rule holds for elements and frames, so that all are comparable.
+    def background_similarity(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How similar a block of projected rows is to the background: `(rows, background rows)`.
+
+        A background row leaves itself out, also from the linear term, which is computed for all
+        background rows at once: so its own value takes off what it contributes there.
         """
-        term = np.empty(len(projected), np.float32)
-        for block in blocks(len(projected)):
-            cosines = projected[block] @ self.background.T
-            term[block] = BACKGROUND_WEIGHT * _mean_of_others(top_values(cosines, NEIGHBOURS + 1))
-        return term
+        similar = projected @ self._sharpened.T
+        limit = SHARPNESS * SELF_COSINE
+        # Rarely any: to look where they are takes longer than the similarities.
+        own = np.nonzero(similar >= limit) if similar.max(initial=0) >= limit else None
+        np.exp(similar, out=similar)
+        similar *= AT_RIGHT_ANGLE
+        if own is not None:
+            similar[own] = -self._own_remainders[own[1]]
+        return similar
 
     def to_bytes(self) -> bytes:
         """The basis as a safetensors file; equal bases give equal bytes."""
-        tensors = {
-            "mean": self.mean,
-            "projection": self.projection,
-            "background": self.background,
-        }
-        return encode(_KIND, {}, tensors)
+        return encode(_KIND, {}, {name: getattr(self, name) for name in _TENSORS})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Basis:
         """The basis that `to_bytes` was called on; raises DataLoss if `data` is not one."""
         file = decode(_KIND, data)
-        (dimension,) = file.tensor("mean", np.float32, 1).shape
+        axes = [1, 2, 2, 2, 2]
+        tensors = (file.tensor(name, np.float32, n) for name, n in zip(_TENSORS, axes))
+        basis = cls(*tensors)
+        (dimension,) = basis.mean.shape
+        rows, further = basis.background_remainder.shape
         components = min(dimension, COMPONENTS_MAX)
-        basis = cls(
-            mean=file.tensor("mean", np.float32, 1),
-            projection=file.tensor("projection", np.float32, 2),
-            background=file.tensor("background", np.float32, 2),
-        )
         file.check(dimension > 0, "no dimensions")
         file.check(basis.projection.shape == (dimension, components), "shape of the projection")
-        file.check(basis.background.shape[1] == components, "shape of the background")
-        file.check(0 < len(basis.background) <= BACKGROUND_ROWS_MAX, "number of background rows")
+        file.check(basis.remainder.shape == (dimension, further), "shape of the remainder")
+        file.check(basis.background.shape == (rows, components), "shape of the background")
+        file.check(0 < rows <= BACKGROUND_ROWS_MAX, "number of background rows")
         return basis
+
+
+_TENSORS = tuple(field.name for field in fields(Basis))
 
 
 def build_basis(embeddings: ArrayLike) -> Basis:
     """Make the basis of a space from a background sample `(rows, dim)`: random frames of it.
 
-    PCA to at most 64 components, each scaled by (λ + 0.05 · mean λ)^(−1/4), "half-whitened";
-    up to 1,000 distinct rows are kept as background. Deterministic. Raises InvalidArgument for
-    invalid vectors and for fewer than four rows per component.
+    PCA to at most 64 components, each scaled by (λ + 0.05 · mean λ)^(−1/4), "half-whitened", and
+    up to 192 more, unwhitened, of the remainder, as far as there are four rows for each; up to
+    1,000 distinct rows are kept as background. Deterministic. Raises InvalidArgument for invalid
+    vectors and for fewer than four rows per component.
     """
     unit = normalise(embeddings)
     rows, dimension = unit.shape
@@ -140,42 +172,56 @@ def build_basis(embeddings: ArrayLike) -> Basis:
         )
     sample = unit[evenly_spaced(rows, PCA_ROWS_MAX)].astype(np.float64)
     mean = sample.mean(axis=0)
-    projection = _half_whitening(sample - mean, components).astype(np.float32)
-    whitening = Basis(mean.astype(np.float32), projection, np.empty((0, components), np.float32))
+    count = min(dimension, COMPONENTS_MAX + REMAINDER_MAX, rows // ROWS_PER_COMPONENT_MIN)
+    principal = _principal(sample - mean, count)
+    none = np.empty((0, count), np.float32)
+    empty = Basis(
+        mean.astype(np.float32),
+        _half_whitening(principal, components).astype(np.float32),
+        _remainder(principal, components).astype(np.float32),
+        none[:, :components],
+        none[:, components:],
+    )
     unique, _ = group_equal(unit)
-    kept = unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]
-    background = whitening.project(unit[kept])
-    return replace(whitening, background=background[group_equal(background)[0]])
+    kept = empty.place(unit[unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]])
+    kept = kept[group_equal(kept.projected)[0]]
+    return replace(empty, background=kept.projected, background_remainder=kept.remainder)
 
 
-def _half_whitening(centred: NDArray[np.float64], components: int) -> NDArray[np.float64]:
-    """The `(dim, components)` principal directions of centred rows, scaled by their variance."""
+@dataclass(frozen=True, slots=True)
+class _Principal:
+    """Principal directions `(dim, count)`, largest variance first, and the variance of all."""
+
+    directions: NDArray[np.float64]
+    variances: NDArray[np.float64]
+    total: float
+
+
+def _principal(centred: NDArray[np.float64], count: int) -> _Principal:
     rows, dimension = centred.shape
     if dimension <= rows:
         variances, vectors = np.linalg.eigh(centred.T @ centred / rows)
-        directions = vectors[:, ::-1][:, :components]
+        directions = vectors[:, ::-1][:, :count]
     else:  # the Gram matrix is smaller, and has the same variances
         variances, vectors = np.linalg.eigh(centred @ centred.T / rows)
         # QR scales the directions to length 1, and completes those without variance.
-        directions = np.linalg.qr(centred.T @ vectors[:, ::-1][:, :components])[0]
-    variances = np.maximum(variances[::-1][:components], 0)
+        directions = np.linalg.qr(centred.T @ vectors[:, ::-1][:, :count])[0]
+    variances = np.maximum(variances[::-1], 0)
     # Eigenvectors have no sign of their own: the largest entry shall be positive.
     largest = np.abs(directions).argmax(axis=0)
-    directions = directions * np.where(directions[largest, np.arange(components)] < 0, -1, 1)
+    directions = directions * np.where(directions[largest, np.arange(count)] < 0, -1, 1)
+    return _Principal(directions, variances[:count], float(variances.sum()))
+
+
+def _half_whitening(principal: _Principal, components: int) -> NDArray[np.float64]:
+    """The first directions, scaled by their variance."""
+    variances = principal.variances[:components]
     ridge = _RIDGE * variances.mean() or 1.0  # without any variance there is nothing to scale
-    scaled: NDArray[np.float64] = directions * (variances + ridge) ** -0.25
-    return scaled
+    scaled: NDArray[np.float64] = principal.directions[:, :components]
+    return scaled * (variances + ridge) ** -0.25
 
 
-def _mean_of_others(top: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of the ten largest of eleven cosines, without the vector itself.
-
-    `top` is `(rows, 11)`, in any order, or narrower for a background of fewer rows.
-    """
-    width = top.shape[1]
-    largest = top.max(axis=1)
-    is_self = largest >= SELF_COSINE
-    spare = top.min(axis=1) if width > NEIGHBOURS else np.float32(0)
-    count = np.where(is_self, width - 1, min(width, NEIGHBOURS))
-    others = top.sum(axis=1) - np.where(is_self, largest, spare)
-    return np.asarray(others / np.maximum(count, 1), np.float32)
+def _remainder(principal: _Principal, components: int) -> NDArray[np.float64]:
+    """The other directions, scaled by the variance of all."""
+    further: NDArray[np.float64] = principal.directions[:, components:]
+    return further / (np.sqrt(principal.total) or 1.0)

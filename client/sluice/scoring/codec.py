@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 
 from sluice.errors import DataLoss
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the files; a reader refuses any other."""
 
 _METADATA = "__metadata__"

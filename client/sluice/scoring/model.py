@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
-from sluice.scoring.basis import COMPONENTS_MAX, Basis
+from sluice.scoring.basis import COMPONENTS_MAX, SELF_COSINE, Basis
+from sluice.scoring.bounds import bound
 from sluice.scoring.clusters import cluster
 from sluice.scoring.codec import File, decode, encode, to_json
+from sluice.scoring.regression import Weights, fit
 from sluice.scoring.score_map import ScoreMap, fit_score_map
-from sluice.scoring.selection import top_values
-from sluice.scoring.vectors import (
-    blocks,
-    check_dimension,
-    evenly_spaced,
-    group_equal,
-    normalise,
-    read_only,
-)
-
-NEIGHBOURS = 5
-"""How many of the nearest elements a frame is compared with."""
-
-LEAVE_ONE_OUT_MAX = 2_048
-"""Elements that are compared with all others; of more, their 10 % quantile moves by under 1 %."""
+from sluice.scoring.similarity import Places, concatenate
+from sluice.scoring.vectors import blocks, check_dimension, group_equal, normalise, read_only
 
 _KIND = "sluice.scoring-model"
-_NO_COSINE = np.float32(-2)  # below every cosine, and finite
+_LENGTH_MAX = 1.001  # of a row of length 1, rounded
+_FLOATS = (
+    "elements",
+    "negatives",
+    "weights",
+    "background_weights",
+    "direction",
+    "centroids",
+    "radii",
+    "bound_centres",
+    "bound_weights",
+)
+_INTEGERS = ("unique_of", "cluster_of")
+_AXES = dict.fromkeys(("elements", "negatives", "centroids", "bound_centres"), 2)
 
 
 class ElementId(NamedTuple):
@@ -53,6 +55,12 @@ class ScoringModel:
     `elements` `(unique, components) float32` each is: equal elements share a row. `cluster_of`
     `(unique,)` names each row's cluster; `centroids` are `(clusters, components)`, `radii`
     `(clusters,)`. With no basis (`basis_digest` "") the components are the dimensions themselves.
+
+    A frame's contrast is the sum of its similarities to the elements and the `negatives`
+    `(negatives, components)` times their `weights` `(unique + negatives,)`, of those to the
+    basis's background times `background_weights` `(background,)`, and of the product of the frame
+    less the mean with `direction` `(dim,)`, empty if the basis has no remainder. `bound_centres`
+    `(bounds, components)` and `bound_weights` `(bounds,)` see `Bounds`.
     """
 
     dimension: int
@@ -60,16 +68,22 @@ class ScoringModel:
     element_ids: tuple[ElementId, ...]
     unique_of: NDArray[np.int32]
     elements: NDArray[np.float32]
+    negatives: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    background_weights: NDArray[np.float32]
+    direction: NDArray[np.float32]
     cluster_of: NDArray[np.int32]
     centroids: NDArray[np.float32]
     radii: NDArray[np.float32]
+    bound_centres: NDArray[np.float32]
+    bound_weights: NDArray[np.float32]
     score_map: ScoreMap
     diverse: bool
 
     def __post_init__(self) -> None:
-        for name in ("elements", "centroids", "radii"):
+        for name in _FLOATS:
             object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
-        for name in ("unique_of", "cluster_of"):
+        for name in _INTEGERS:
             object.__setattr__(self, name, read_only(getattr(self, name), np.int32))
 
     @cached_property
@@ -97,8 +111,7 @@ class ScoringModel:
             "above": self.score_map.above,
             "diverse": self.diverse,
         }
-        names = ("unique_of", "elements", "cluster_of", "centroids", "radii")
-        tensors = {name: getattr(self, name) for name in names}
+        tensors = {name: getattr(self, name) for name in _FLOATS + _INTEGERS}
         # A tensor, since safetensors bounds the facts: 50,000 ids may be longer.
         ids = np.frombuffer(to_json(self.element_ids).encode(), np.uint8)
         return encode(_KIND, facts, {**tensors, "element_ids": ids})
@@ -111,11 +124,7 @@ class ScoringModel:
             dimension=file.fact("dimension", int),
             basis_digest=file.fact("basis", str),
             element_ids=_read_ids(file),
-            unique_of=file.tensor("unique_of", np.int32, 1),
-            elements=file.tensor("elements", np.float32, 2),
-            cluster_of=file.tensor("cluster_of", np.int32, 1),
-            centroids=file.tensor("centroids", np.float32, 2),
-            radii=file.tensor("radii", np.float32, 1),
+            **_tensors(file),
             score_map=ScoreMap(*(file.fact(f, float) for f in ("threshold", "below", "above"))),
             diverse=file.fact("diverse", bool),
         )
@@ -124,10 +133,14 @@ class ScoringModel:
 
 
 def build_model(
-    embeddings: ArrayLike, element_ids: Sequence[ElementId], basis: Basis | None
+    embeddings: ArrayLike,
+    element_ids: Sequence[ElementId],
+    basis: Basis | None,
+    negatives: ArrayLike | None = None,
 ) -> ScoringModel:
     """Make the model of a snapshot: `(elements, dim)` embeddings and what each is known by.
 
+    `negatives` `(negatives, dim)` are frames that people found to be unlike the issue.
     Deterministic: the order of the elements does not matter. Raises InvalidArgument for invalid
     vectors, for no elements, for one that stands twice, and for another dimension than the
     basis's.
@@ -137,25 +150,29 @@ def build_model(
         check_dimension(unit, basis.dimension)
     order = _canonical_order(element_ids, len(unit))
     unique, unique_of = _unique(unit, order, basis)
-    clusters = cluster(unique, np.bincount(unique_of))
-    score_map, diverse = _calibrate(unique, basis)
+    clusters = cluster(unique.projected, np.bincount(unique_of))
+    unlike = _negatives(negatives, unit.shape[1], basis)
+    fitted = _fit(unique, unlike, basis)
+    score_map, diverse = _calibrate(fitted, len(unique))
+    bounds = bound(unique.projected, fitted.elements, clusters.cluster_of)
     return ScoringModel(
         dimension=unit.shape[1],
         basis_digest=basis.digest if basis is not None else "",
         element_ids=tuple(element_ids[index] for index in order),
         unique_of=unique_of.astype(np.int32),
-        elements=unique,
+        elements=unique.projected,
+        negatives=unlike.projected,
+        weights=np.append(fitted.elements, fitted.negatives).astype(np.float32),
+        background_weights=fitted.background.astype(np.float32),
+        direction=_direction(fitted, unique, unlike, basis),
         cluster_of=clusters.cluster_of.astype(np.int32),
         centroids=clusters.centroids,
         radii=clusters.radii,
+        bound_centres=bounds.centres,
+        bound_weights=bounds.weights,
         score_map=score_map,
         diverse=diverse,
     )
-
-
-def mean_nearest(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of the five largest cosines along the last axis; of all where there are fewer."""
-    return np.asarray(top_values(cosines, NEIGHBOURS).mean(axis=-1))
 
 
 def _canonical_order(element_ids: Sequence[ElementId], rows: int) -> NDArray[np.intp]:
@@ -172,52 +189,74 @@ def _canonical_order(element_ids: Sequence[ElementId], rows: int) -> NDArray[np.
 
 def _unique(
     unit: NDArray[np.float32], order: NDArray[np.intp], basis: Basis | None
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+) -> tuple[Places, NDArray[np.intp]]:
     """The distinct rows where cosines are taken, and which of them each row is, in that order.
 
     Equal rows are found before they are projected, since a product rounds them by their place;
     and after, since the basis may not tell them apart.
     """
     first, unique_of = group_equal(unit[index] for index in order)
-    rows = order[first]
+    places = _place(unit, order[first], basis)
     if basis is None:
-        return unit[rows], unique_of
+        return places, unique_of
+    first, projected_of = group_equal(places.projected)
+    return places[first], projected_of[unique_of]
+
+
+def _place(unit: NDArray[np.float32], rows: NDArray[np.intp], basis: Basis | None) -> Places:
+    """Where those rows are; with no basis they are what they are."""
+    if basis is None:
+        return Places(unit[rows], np.empty((len(rows), 0), np.float32))
     # Block by block: a second copy of all vectors may be a gigabyte.
-    projected = np.concatenate([basis.project(unit[rows[block]]) for block in blocks(len(rows))])
-    first, projected_of = group_equal(projected)
-    return projected[first], projected_of[unique_of]
+    placed = [basis.place(unit[rows[block]]) for block in blocks(len(rows))]
+    return concatenate(basis.place(unit[:0]), *placed)
 
 
-def _calibrate(unique: NDArray[np.float32], basis: Basis | None) -> tuple[ScoreMap, bool]:
-    sample = evenly_spaced(len(unique), LEAVE_ONE_OUT_MAX)
-    others = _nearest_others(unique, sample)
-    members = others.mean(axis=1) if len(unique) > 1 else np.empty(0, np.float32)
+def _negatives(negatives: ArrayLike | None, dimension: int, basis: Basis | None) -> Places:
+    """Where the negatives are, in an order of their own, equal ones once."""
+    given = np.empty((0, dimension)) if negatives is None else np.asarray(negatives)
+    unit = normalise(given)
+    check_dimension(unit, dimension)
+    order = np.lexsort(unit.T[::-1])
+    first, _ = group_equal(unit[order])
+    return _place(unit, order[first], basis)
+
+
+def _fit(elements: Places, negatives: Places, basis: Basis | None) -> Weights:
+    """The weights; a background row that is an element has none, and is not ordinary."""
     if basis is None:
-        return fit_score_map(members, len(unique), None)
-    term = basis.background_term(unique[sample])
-    ordinary = np.concatenate(
-        [mean_nearest(basis.background[rows] @ unique.T) for rows in blocks(len(basis.background))]
+        return fit(elements, negatives, elements[:0])
+    similar = (basis.background[rows] for rows in blocks(len(basis.background)))
+    nearest = np.concatenate([(rows @ elements.projected.T).max(axis=1) for rows in similar])
+    others = np.flatnonzero(nearest < SELF_COSINE)
+    fitted = fit(elements, negatives, basis.places[others])
+    background = np.zeros(len(basis.background))
+    background[others] = fitted.background
+    return replace(fitted, background=background)
+
+
+def _direction(
+    fitted: Weights, elements: Places, negatives: Places, basis: Basis | None
+) -> NDArray[np.float32]:
+    """What the remainders of all rows sum up to, as a direction of the space."""
+    if basis is None or not basis.remainder.shape[1]:
+        return np.empty(0, np.float32)
+    remainder = (
+        fitted.elements @ elements.remainder
+        + fitted.negatives @ negatives.remainder
+        + fitted.background @ basis.background_remainder
     )
-    ordinary -= basis.background_term(basis.background)
-    # A copy of an element: what is nearest is itself, then the others.
-    copies = mean_nearest(np.insert(others, 0, 1, axis=1)) - term
-    members = members - term[: len(members)]
-    return fit_score_map(members, len(unique), ordinary, float(copies.max()))
+    return np.asarray(basis.remainder @ remainder, np.float32)
 
 
-def _nearest_others(unique: NDArray[np.float32], sample: NDArray[np.intp]) -> NDArray[np.float32]:
-    """For each row of the sample the largest cosines to all rows but itself, in no order.
+def _calibrate(fitted: Weights, count: int) -> tuple[ScoreMap, bool]:
+    members = fitted.leave_one_out if count > 1 else np.empty(0)
+    return fit_score_map(members, count, fitted.ordinary, float(fitted.own.max()))
 
-    Five of them, or as many as there are other rows.
-    """
-    nearest = np.empty((len(sample), min(NEIGHBOURS, len(unique) - 1)), np.float32)
-    for block in blocks(len(sample)):
-        own = sample[block]
-        cosines = unique[own] @ unique.T
-        cosines[np.arange(len(own)), own] = _NO_COSINE
-        if nearest.shape[1]:
-            nearest[block] = top_values(cosines, nearest.shape[1])
-    return nearest
+
+def _tensors(file: File) -> dict[str, Any]:
+    floats = {name: file.tensor(name, np.float32, _AXES.get(name, 1)) for name in _FLOATS}
+    return floats | {name: file.tensor(name, np.int32, 1) for name in _INTEGERS}
 
 
 def _read_ids(file: File) -> tuple[ElementId, ...]:
@@ -236,14 +275,18 @@ def _read_ids(file: File) -> tuple[ElementId, ...]:
 def _check(file: File, model: ScoringModel) -> None:
     """Raise DataLoss unless scoring by the model cannot fail."""
     components = min(model.dimension, COMPONENTS_MAX) if model.basis_digest else model.dimension
-    for name in ("elements", "centroids"):
+    for name, axes in _AXES.items():
         rows = getattr(model, name)
-        file.check(rows.shape == (len(rows), components), f"shape of {name!r}")
-        file.check(bool((np.abs(rows) < -_NO_COSINE).all()), f"values of {name!r}")
+        file.check(axes == 2 and rows.shape[1] == components, f"shape of {name!r}")
+        lengths = np.einsum("ij,ij->i", rows, rows)
+        file.check(bool((lengths < _LENGTH_MAX).all()), f"values of {name!r}")
     unique, clusters = len(model.elements), len(model.centroids)
     file.check(_is_onto(model.unique_of, len(model.element_ids), unique), "values of 'unique_of'")
     file.check(_is_onto(model.cluster_of, unique, clusters), "values of 'cluster_of'")
     file.check(model.radii.shape == (clusters,) and bool((model.radii > 0).all()), "'radii'")
+    file.check(len(model.weights) == unique + len(model.negatives), "shape of 'weights'")
+    file.check(len(model.bound_weights) == len(model.bound_centres), "shape of 'bound_weights'")
+    file.check(len(model.direction) in (0, model.dimension), "shape of 'direction'")
     curve = model.score_map
     finite = bool(np.isfinite([curve.threshold, curve.below, curve.above]).all())
     file.check(finite and curve.below > 0 and curve.above > 0, "score map")

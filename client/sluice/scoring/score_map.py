@@ -13,12 +13,18 @@ SCALE_MIN = 0.05
 _Parameter = float | NDArray[np.float64]
 
 _SCORE_MIN, _SCORE_MAX = np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)
-_MEMBERS_BELOW = 0.10  # the share of elements that may lie below the threshold point
-_ONE_SIGMA_BELOW = 0.16  # the quantile of a normal distribution one deviation under its median
+_MEMBERS_BELOW = 0.10  # the share of elements that may lie below the threshold
+_MEMBERS_BELOW_MAX = 0.45  # and may at most, to keep ordinary frames out
+_ORDINARY_ABOVE = 0.04  # the share of background rows that may lie above
+_RARELY_ABOVE = 0.01  # the same, where few elements are known
+# Some background rows are of what the issue is about, 10 % if it is a common thing. They would
+# move the quantiles above, but not the median and the quantile one deviation under it.
+_ONE_SIGMA_BELOW = 0.16
+_ORDINARY_SIGMAS_MAX, _RARELY_SIGMAS_MAX = 4, 5
 _PRIOR_WEIGHT = 5  # in elements: how far a small issue leans on the background
-# In spaces of few dimensions m + 4s can lie beyond what any frame has: then nothing would match.
+# In spaces of few dimensions what is rare can lie beyond what any frame has: nothing would match.
 _WITHIN_REACH = 0.85
-_LONE_ELEMENT_THRESHOLD = 0.9  # one element, no background: only what is nearly it
+_LONE_ELEMENT_SIMILARITY = 0.67  # a cosine of 0.9: of one element, only what is nearly it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +54,55 @@ def map_scores(
     return np.clip(scores, _SCORE_MIN, _SCORE_MAX, out=scores)
 
 
+def unmap_scores(
+    scores: NDArray[np.float64],
+    threshold: NDArray[np.float64],
+    below: NDArray[np.float64],
+    above: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The contrasts that have those scores in [0, 1], ±∞ for 1 and 0; all arguments broadcast."""
+    with np.errstate(divide="ignore"):
+        falling = threshold + below * np.log(2 * np.minimum(scores, 0.5))
+        rising = threshold - above * np.log(2 * (1 - np.maximum(scores, 0.5)))
+    return np.asarray(np.where(scores < 0.5, falling, rising), np.float64)
+
+
 def fit_score_map(
-    leave_one_out: NDArray[np.float32],
-    unique_count: int,
-    background: NDArray[np.float32] | None,
-    reach: float = np.inf,
+    leave_one_out: NDArray[np.float64], count: int, ordinary: NDArray[np.float64], reach: float
 ) -> tuple[ScoreMap, bool]:
     """Choose the curve that lets most members pass and few ordinary frames.
 
-    `leave_one_out` are contrasts of elements to the others, none for a lone element;
-    `unique_count` is how many unique elements there are; `background` are the contrasts of
-    background rows, None without a basis; `reach` is the contrast of a frame that is an element
-    once more, the most that any frame can be expected to have. Also says whether the issue is
-    diverse: its elements are so unlike each other that the background decided the threshold.
+    `leave_one_out` are contrasts of elements without themselves, of all `count` or of a sample,
+    none for a lone element; `ordinary` those of background rows, none without a basis; `reach` is
+    the contrast of a frame that is an element once more, the most that any frame can be expected
+    to have. Nine of ten elements pass, unless more than 4 % of the background then pass too: then
+    fewer do, at least 55 %. Also says whether that was so: the issue is diverse, its elements are
+    hardly more like each other than like the background.
     """
-    members = leave_one_out.astype(np.float64)
-    if background is None:
-        return _fit_to_members(members), False
-    median = float(np.median(background))
-    spread = median - float(np.quantile(background, _ONE_SIGMA_BELOW))
-    rare = median + 4 * spread
-    low = float(np.quantile(members, _MEMBERS_BELOW)) if members.size else rare
-    uncommon = median + 2 * spread
-    start = max(low, uncommon)
-    threshold = (unique_count * start + _PRIOR_WEIGHT * rare) / (unique_count + _PRIOR_WEIGHT)
+    members = leave_one_out
+    if not ordinary.size:
+        return _fit_to_members(members, reach), False
+    median = float(np.median(ordinary))
+    spread = median - float(np.quantile(ordinary, _ONE_SIGMA_BELOW))
+    uncommon = _upper(ordinary, _ORDINARY_ABOVE, median + _ORDINARY_SIGMAS_MAX * spread)
+    rare = _upper(ordinary, _RARELY_ABOVE, median + _RARELY_SIGMAS_MAX * spread)
+    low, high = rare, rare
+    if members.size:
+        low, high = np.quantile(members, [_MEMBERS_BELOW, _MEMBERS_BELOW_MAX]).tolist()
+    start = max(low, min(uncommon, high))
+    threshold = (count * start + _PRIOR_WEIGHT * rare) / (count + _PRIOR_WEIGHT)
     threshold = min(threshold, median + _WITHIN_REACH * max(reach - median, 0))
     return _score_map(threshold, threshold - median, members), low < uncommon
 
 
-def _fit_to_members(members: NDArray[np.float64]) -> ScoreMap:
+def _upper(ordinary: NDArray[np.float64], above: float, at_most: float) -> float:
+    return min(float(np.quantile(ordinary, 1 - above)), at_most)
+
+
+def _fit_to_members(members: NDArray[np.float64], reach: float) -> ScoreMap:
     """The curve when nothing is known of ordinary frames."""
     if not members.size:
-        return _score_map(_LONE_ELEMENT_THRESHOLD, 0, members)
+        return _score_map(_LONE_ELEMENT_SIMILARITY * reach, 0, members)
     threshold = float(np.quantile(members, _MEMBERS_BELOW))
     return _score_map(threshold, float(np.median(members)) - threshold, members)
 

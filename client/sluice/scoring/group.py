@@ -1,0 +1,137 @@
+"""The models of one basis, together: a batch is projected and compared with the background once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.scoring.basis import Basis
+from sluice.scoring.model import ScoringModel
+from sluice.scoring.stacks import Stack, stack
+from sluice.scoring.vectors import ROWS_PER_BLOCK, blocks
+
+_SLACK = 1e-4
+"""How far a bound may be under a limit and still be looked at: far more than it is rounded."""
+
+_ROWS_APART_MAX = ROWS_PER_BLOCK // 8
+"""If a model is to be compared with more rows of a block, all of its stack are: that is faster."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Models of one basis, None for those without; `columns` says which they are.
+
+    `background_weights` are `(background, models)`; `directions` `(dim, models)` and `offsets`
+    `(models,)` give the linear terms, None for bases that have none.
+    """
+
+    basis: Basis | None
+    columns: NDArray[np.intp]
+    stacks: list[Stack]
+    bounds: list[Stack]
+    background_weights: NDArray[np.float32]
+    directions: NDArray[np.float32] | None
+    offsets: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, models: Sequence[ScoringModel], columns: Sequence[int], basis: Basis | None
+    ) -> Group:
+        """Those of the models, all of that basis."""
+        members = [models[column] for column in columns]
+        directions, offsets = None, np.zeros(len(members), np.float32)
+        if basis is not None and basis.remainder.shape[1]:
+            directions = np.stack([model.direction for model in members], axis=1)
+            offsets = basis.mean @ directions
+        rows = [np.concatenate([model.elements, model.negatives]) for model in members]
+        return cls(
+            basis=basis,
+            columns=np.array(columns, np.intp),
+            stacks=stack(rows, [model.weights for model in members]),
+            bounds=stack(
+                [model.bound_centres for model in members],
+                [model.bound_weights for model in members],
+            ),
+            background_weights=np.stack([model.background_weights for model in members], axis=1),
+            directions=directions,
+            offsets=offsets,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, in bytes."""
+        stacked = sum(part.nbytes for part in [*self.stacks, *self.bounds])
+        directions = 0 if self.directions is None else self.directions.nbytes
+        return stacked + self.background_weights.nbytes + directions
+
+    def contrasts(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The contrasts of normalised rows `(rows, dim)` to all models, `(rows, models)`."""
+        projected, scratch = self._project(unit), self._scratch(len(unit))
+        contrasts = np.empty((len(unit), len(self.columns)), np.float32)
+        for block in blocks(len(unit)):
+            sums = self._ordinary(unit[block], projected[block])
+            for part in self.stacks:
+                sums[:, part.columns] += part.sums(projected[block], scratch)
+            contrasts[block] = sums
+        return contrasts
+
+    def candidates(
+        self, unit: NDArray[np.float32], limits: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """The contrasts of those rows that may reach a model's limit `(models,)`, else −∞.
+
+        The bounds of a model say which cannot; these are not compared with its elements.
+        """
+        projected, scratch = self._project(unit), self._scratch(len(unit))
+        contrasts = np.full((len(unit), len(self.columns)), -np.inf, np.float32)
+        for block in blocks(len(unit)):
+            ordinary = self._ordinary(unit[block], projected[block])
+            most = ordinary.copy()
+            for part in self.bounds:
+                most[:, part.columns] += part.sums(projected[block], scratch)
+            wanted = most >= limits - _SLACK
+            found = np.where(wanted, ordinary, -np.inf)
+            for part in self.stacks:
+                _add_wanted(part, projected[block], wanted, found, scratch)
+            contrasts[block] = found
+        return contrasts
+
+    def _project(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
+        return unit if self.basis is None else self.basis.project(unit)
+
+    def _scratch(self, rows: int) -> NDArray[np.float32]:
+        """Room for the similarities of a block of rows to any stack."""
+        widest = max(len(part.rows) for part in [*self.stacks, *self.bounds])
+        return np.empty(min(rows, ROWS_PER_BLOCK) * widest, np.float32)
+
+    def _ordinary(
+        self, unit: NDArray[np.float32], projected: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """What background and remainders give a block of rows, `(rows, models)`."""
+        if self.basis is None:
+            return np.zeros((len(unit), len(self.columns)), np.float32)
+        given = self.basis.background_similarity(projected) @ self.background_weights
+        if self.directions is not None:
+            given += unit @ self.directions
+            given -= self.offsets
+        return given
+
+
+def _add_wanted(
+    part: Stack,
+    projected: NDArray[np.float32],
+    wanted: NDArray[np.bool_],
+    sums: NDArray[np.float32],
+    scratch: NDArray[np.float32],
+) -> None:
+    """Add what a stack gives the wanted pairs of a block, `(rows, models)`."""
+    models, rows = np.nonzero(wanted[:, part.columns].T)
+    if not rows.size:
+        return
+    if np.bincount(models).max() > _ROWS_APART_MAX:
+        sums[:, part.columns] += part.sums(projected, scratch)
+    else:
+        sums[rows, part.columns[models]] += part.sums_of(projected, rows, models)

@@ -1,0 +1,151 @@
+"""Kernel ridge regression: how much each element, negative and background row says of a frame.
+
+The contrast of a frame is a weighted sum of its similarities. The weights are those for which
+elements have a contrast near 1, negatives and background rows one near −1 (Saunders, Gammerman and
+Vovk, "Ridge Regression Learning Algorithm in Dual Variables", 1998). Issues of more elements than
+are solved at once are divided, and the parts' weights averaged (Zhang, Duchi and Wainwright,
+"Divide and Conquer Kernel Ridge Regression", 2015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.scoring.similarity import Places, concatenate
+from sluice.scoring.vectors import blocks, evenly_spaced
+
+ELEMENTS_SOLVED_MAX = 1_024
+"""Elements that are solved at once, in well under a second."""
+
+ELEMENTS_PER_PART = 256
+"""Of more elements, how many a part has: 50,000 then take seconds."""
+
+LEAVE_ONE_OUT_MAX = 1_024
+"""Elements that are compared without themselves; of more, quantiles move by some 1 %."""
+
+NEGATIVES_MAX = 1_000
+"""Negatives that count, evenly spaced ones of more: time grows with its cube."""
+
+RIDGE = 0.1
+"""How far the contrast of an element may stay from 1, in units of its similarity to itself."""
+
+RIDGE_OF_OTHERS_MIN = 1.0
+"""The same of negatives, and at least of background rows: some are of what the issue is about, and
+negatives are near it. At an element's weight they would take more from its surroundings than they
+tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each row's similarity is multiplied by: `(elements,)`, `(negatives,)`, `(background,)`.
+
+    `own` are contrasts of a sample of the elements, and `leave_one_out` what these were without
+    the element; `ordinary` `(background,)` what each background row's were without it. All float64.
+    """
+
+    elements: NDArray[np.float64]
+    negatives: NDArray[np.float64]
+    background: NDArray[np.float64]
+    own: NDArray[np.float64]
+    leave_one_out: NDArray[np.float64]
+    ordinary: NDArray[np.float64]
+
+
+def fit(elements: Places, negatives: Places, background: Places) -> Weights:
+    """Weigh rows so that elements stand out against negatives and background.
+
+    Elements and background weigh the same in sum, whatever their numbers, but no background row
+    weighs more than a negative: a tenth of an element. Deterministic.
+    """
+    parts = _parts(len(elements))
+    counted = evenly_spaced(len(negatives), NEGATIVES_MAX)
+    fixed = _Fixed.of(background, negatives[counted], len(elements) / parts)
+    solved = [fixed.solve(elements[part::parts]) for part in range(parts)]
+    weights, own, gain = np.empty((3, len(elements)))
+    for part, found in enumerate(solved):
+        weights[part::parts] = found.elements / parts
+        own[part::parts], gain[part::parts] = found.own, found.gain / parts
+    shared = np.mean([found.fixed for found in solved], axis=0)
+    of_negatives = np.zeros(len(negatives))
+    of_negatives[counted] = shared[len(background) :]
+    sample = evenly_spaced(len(elements), LEAVE_ONE_OUT_MAX)
+    if parts > 1:
+        rows, all_weights = concatenate(elements, fixed.rows), np.append(weights, shared)
+        own[sample] = np.concatenate(
+            [elements[sample[b]].similarity(rows) @ all_weights for b in blocks(len(sample))]
+        )
+    return Weights(
+        elements=weights,
+        negatives=of_negatives,
+        background=shared[: len(background)],
+        own=own[sample],
+        leave_one_out=own[sample] - gain[sample],
+        ordinary=np.mean([found.ordinary for found in solved], axis=0),
+    )
+
+
+def _parts(elements: int) -> int:
+    return 1 if elements <= ELEMENTS_SOLVED_MAX else -(-elements // ELEMENTS_PER_PART)
+
+
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """The weights of one part of the elements, and of the rows that all parts share.
+
+    `gain` is what an element adds to its own contrast.
+    """
+
+    elements: NDArray[np.float64]
+    fixed: NDArray[np.float64]
+    own: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    ordinary: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """Background and negatives, and the inverse of their regularised similarities."""
+
+    rows: Places
+    background: int
+    inverse: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, background: Places, negatives: Places, elements: float) -> _Fixed:
+        """Prepare to solve for that many elements at a time."""
+        rows = concatenate(background, negatives)
+        ridge = np.full(len(rows), RIDGE_OF_OTHERS_MIN)
+        ridge[: len(background)] = max(RIDGE * len(background) / elements, RIDGE_OF_OTHERS_MIN)
+        regularised = rows.similarity(rows)
+        regularised[np.diag_indices(len(rows))] += ridge
+        inverse: NDArray[np.float64] = np.linalg.inv(regularised)
+        return cls(rows, len(background), inverse)
+
+    def solve(self, elements: Places) -> _Solved:
+        """Solve for elements by the Schur complement; leave-one-out values are closed forms.
+
+        In ridge regression what a row's value were without it is its target less its weight over
+        the diagonal of the inverse (Cawley and Talbot, "Fast exact leave-one-out
+        cross-validation of sparse least-squares support vector machines", 2004).
+        """
+        shared = self.rows.similarity(elements)
+        reach = self.inverse @ shared
+        schur = elements.similarity(elements) - shared.T @ reach
+        schur[np.diag_indices(len(elements))] += RIDGE
+        inverse = np.linalg.inv(schur)
+        weights = inverse @ (1 + reach.sum(axis=0))
+        fixed = -self.inverse.sum(axis=1) - reach @ weights
+        ordinary = slice(self.background)
+        diagonal = self.inverse.diagonal()[ordinary] + np.einsum(
+            "ij,ij->i", reach[ordinary] @ inverse, reach[ordinary]
+        )
+        return _Solved(
+            elements=weights,
+            fixed=fixed,
+            own=1 - RIDGE * weights,
+            gain=weights / inverse.diagonal() - RIDGE * weights,
+            ordinary=-1 - fixed[ordinary] / diagonal,
+        )
