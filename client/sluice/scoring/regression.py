@@ -121,8 +121,7 @@ class _Fixed:
         ridge[: len(background)] = max(RIDGE * len(background) / elements, RIDGE_OF_OTHERS_MIN)
         regularised = rows.similarity(rows)
         regularised[np.diag_indices(len(rows))] += ridge
-        inverse: NDArray[np.float64] = np.linalg.inv(regularised)
-        return cls(rows, len(background), inverse)
+        return cls(rows, len(background), np.asarray(np.linalg.inv(regularised), np.float64))
 
     def solve(self, elements: Places) -> _Solved:
         """Solve for elements by the Schur complement; leave-one-out values are closed forms.
