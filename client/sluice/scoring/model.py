@@ -124,15 +124,21 @@ class ScoringModel:
 
 
 def build_model(
-    embeddings: ArrayLike, element_ids: Sequence[ElementId], basis: Basis | None
+    embeddings: ArrayLike,
+    element_ids: Sequence[ElementId],
+    basis: Basis | None,
+    negatives: ArrayLike | None = None,
 ) -> ScoringModel:
     """Make the model of a snapshot: `(elements, dim)` embeddings and what each is known by.
 
-    Deterministic: the order of the elements does not matter. Raises InvalidArgument for invalid
-    vectors, for no elements, for one that stands twice, and for another dimension than the
-    basis's.
+    `negatives` are `(negatives, dim)` embeddings of what people have discarded. Deterministic: the
+    order of elements and of negatives does not matter. Raises InvalidArgument for invalid vectors,
+    for no elements, for one that stands twice, and for another dimension than the basis's or the
+    elements'.
     """
     unit = normalise(embeddings)
+    if negatives is not None:
+        check_dimension(normalise(negatives), unit.shape[1])
     if basis is not None:
         check_dimension(unit, basis.dimension)
     order = _canonical_order(element_ids, len(unit))
