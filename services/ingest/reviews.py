@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,21 +24,25 @@ from services.platform.records import decode, segments
 from services.platform.reviews import ReviewedSample, ReviewsPage
 from services.platform.scanning import pages
 from services.vectors.interface import Collection
-from sluice.errors import DataLoss, SluiceError, Unavailable
+from sluice.errors import DataLoss
+from sluice.limits import BATCH_BYTES_MAX, DIMENSION_MAX
 from sluice.names import CampaignName, SampleName
+
+PAGE: Final = BATCH_BYTES_MAX // (4 * DIMENSION_MAX)
+"""Samples read at a time: their vectors fit into one message, whatever their dimension."""
 
 
 async def read_reviews(ingest: Ingest, campaign: CampaignName) -> AsyncIterator[ReviewsPage]:
     """All samples of a campaign that are accepted or discarded, the best first, each once.
 
-    Raises NotFound naming a campaign that does not exist, DataLoss naming a sample whose vector
-    is lost, and Unavailable for one whose vector is still being written.
+    Raises NotFound naming a campaign that does not exist, and DataLoss naming a sample whose
+    vector is lost.
     """
     # All versions of a campaign are of one space: that of its issue, which never changes.
     version = await ingest.active.version(campaign.project, campaign.campaign, 1)
     collection = collection_of(campaign.project, version.model_id, version.dimension)
     below = order_prefix(campaign.campaign, by_version=False)
-    async for page in pages(ingest.stores.ledger, campaign.project, below):
+    async for page in pages(ingest.stores.ledger, campaign.project, below, PAGE):
         samples = await _reviewed(ingest, campaign, [segments(entry.key)[-1] for entry in page])
         frame_ids = [sample.frame_id for sample in samples]
         yield ReviewsPage(samples, await _vectors(ingest, campaign, collection, frame_ids))
@@ -70,27 +75,45 @@ async def _vectors(
     ingest: Ingest, campaign: CampaignName, collection: Collection, frame_ids: Sequence[str]
 ) -> NDArray[np.float32]:
     """The vectors of samples, `(frame_ids, dimension) float32`."""
-    project = campaign.project
-    row_of = {
-        sample_point(project, campaign.campaign, frame_id): row
-        for row, frame_id in enumerate(frame_ids)
-    }
-    # Before the vectors: what is decided and not under way by now has been written.
-    under_way = await being_written(ingest.stores.ledger, project)
-    tenant = tenant_of(project, campaign.campaign)
-    found = await ingest.stores.vectors.retrieve(collection, tenant, list(row_of))
-    for point in row_of.keys() - set(found.ids):
-        raise _missing(campaign, frame_ids[row_of[point]], under_way)
+    found = await _stored(ingest, campaign, collection, frame_ids)
+    if len(found) < len(frame_ids):
+        found |= await _under_way(ingest, campaign)
+        # What is not under way any more has been written by now, if it ever was.
+        late = [frame_id for frame_id in frame_ids if frame_id not in found]
+        found |= await _stored(ingest, campaign, collection, late)
     rows = np.empty((len(frame_ids), collection.space.dimension), np.float32)
-    rows[[row_of[point] for point in found.ids]] = found.vectors
+    for row, frame_id in enumerate(frame_ids):
+        if frame_id not in found:
+            raise _lost(SampleName(campaign.project, campaign.campaign, frame_id))
+        rows[row] = found[frame_id]
     return rows
 
 
-def _missing(campaign: CampaignName, frame_id: str, under_way: Set[tuple[str, str]]) -> SluiceError:
-    name = SampleName(campaign.project, campaign.campaign, frame_id)
-    if (campaign.campaign, frame_id) in under_way:
-        return Unavailable(f"{name}: its vector is still being written", retry_after_s=1)
+async def _stored(
+    ingest: Ingest, campaign: CampaignName, collection: Collection, frame_ids: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """The vectors of those samples that the vector store has."""
+    if not frame_ids:
+        return {}
+    project = campaign.project
+    of_point = {sample_point(project, campaign.campaign, i): i for i in frame_ids}
+    tenant = tenant_of(project, campaign.campaign)
+    found = await ingest.stores.vectors.retrieve(collection, tenant, list(of_point))
+    return {of_point[point]: row for point, row in zip(found.ids, found.vectors, strict=True)}
+
+
+async def _under_way(ingest: Ingest, campaign: CampaignName) -> dict[str, NDArray[np.float32]]:
+    """The vectors of samples that are decided, and perhaps not in the vector store yet."""
+    pending = await being_written(ingest.stores.ledger, campaign.project)
+    return {
+        waits.frame_id: np.frombuffer(waits.vector, "<f4")
+        for waits in pending.values()
+        if waits.campaign == campaign.campaign
+    }
+
+
+def _lost(name: SampleName) -> DataLoss:
     return DataLoss(
         f"{name}: its vector is lost; restore the sample, so that its review counts no more",
-        metadata={"frame_id": frame_id},
+        metadata={"frame_id": name.frame},
     )
