@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,14 +32,17 @@ async def with_feedback(content: Content, name: CampaignName, reviews: Reviews) 
     accepted_max = ELEMENTS_PER_ISSUE_MAX - len(known)
     accepted = _Gathered(f"{name}: elements and accepted samples", len(known), accepted_max)
     negatives = _Gathered(f"{name}: discarded samples", 0, NEGATIVES_PER_VERSION_MAX)
-    async for page in reviews.read(name):
-        for sample, vector in zip(page.samples, page.vectors, strict=True):
-            if (sample.frame_id, sample.label_id) not in known:
-                known.add((sample.frame_id, sample.label_id))
-                (accepted if sample.accepted else negatives).add(sample, vector)
+    async with aclosing(reviews.read(name)) as pages:
+        async for page in pages:
+            for sample, vector in zip(page.samples, page.vectors, strict=True):
+                if (sample.frame_id, sample.label_id) not in known:
+                    known.add((sample.frame_id, sample.label_id))
+                    (accepted if sample.accepted else negatives).add(sample, vector)
     dimension = content.issue.dimension
     return replace(
-        content, accepted=accepted.members(dimension), negatives=negatives.members(dimension)
+        content,
+        accepted=await asyncio.to_thread(accepted.members, dimension),
+        negatives=await asyncio.to_thread(negatives.members, dimension),
     )
 
 

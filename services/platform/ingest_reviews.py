@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -45,7 +45,7 @@ class IngestReviews:
         self._stub = IngestServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {internal_key}"),)
 
-    async def read(self, campaign: CampaignName) -> AsyncIterator[ReviewsPage]:
+    async def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
         """See `Reviews.read`."""
         request = pb.ReadReviewsRequest(parent=str(campaign))
         call = self._stub.ReadReviews(request, metadata=self._metadata, wait_for_ready=True)

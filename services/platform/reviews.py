@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,9 +32,9 @@ class ReviewsPage:
 class Reviews(Protocol):
     """Where the reviewed samples of campaigns are read."""
 
-    def read(self, campaign: CampaignName) -> AsyncIterator[ReviewsPage]:
+    def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
         """All of a campaign, each once, in pages that may be empty.
 
-        Raises errors.NotFound naming a campaign that does not exist, errors.DataLoss naming a
+        Who wants no more of them closes it. Raises errors.NotFound naming a campaign that does not exist, errors.DataLoss naming a
         sample whose vector is lost, and errors.Unavailable while they cannot be read.
         """

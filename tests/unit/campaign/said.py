@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Said:
         self._said = said[::-1] if backwards else said
         self._error = error
 
-    async def read(self, campaign: CampaignName) -> AsyncIterator[ReviewsPage]:
+    async def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
         """Pages of one sample each, with an empty one before each."""
         for known_as, accepted in self._said:
             frame_id, _, label_id = known_as.partition("/")
