@@ -35,6 +35,7 @@ class Reviews(Protocol):
     def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
         """All of a campaign, each once, in pages that may be empty.
 
-        Who wants no more of them closes it. Raises errors.NotFound naming a campaign that does not exist, errors.DataLoss naming a
-        sample whose vector is lost, and errors.Unavailable while they cannot be read.
+        Who wants no more of them closes it. Raises errors.NotFound naming a campaign that does
+        not exist, errors.DataLoss naming a sample whose vector is lost, and errors.Unavailable
+        while they cannot be read.
         """
