@@ -64,7 +64,10 @@ class Cluster:
         self._qdrant_url = qdrant_url or self._add_qdrant()
         others = _numbered("campaign", campaigns)[1:]
         numbered = [*others, *_numbered("scorer", scorers), *_numbered("ingest", ingesters)]
-        for name in ["campaign", *numbered]:
+        services = ["campaign", *numbered]
+        for name in services:
+            self._port(name)
+        for name in services:
             self._add_service(name)
 
     @property
@@ -125,11 +128,12 @@ class Cluster:
 
     def _add_service(self, name: str) -> None:
         program = self._programs.get(name, ("-m", f"services.{name.partition('-')[0]}"))
-        command = [sys.executable, *program, f"--port={self._port(name)}"]
+        command = [sys.executable, *program, f"--port={self._ports[name]}"]
         settings = {
             "admin_key": self.admin_key,
             "blobs": str(self.folder / "blobs"),
             "campaign_target": self.address("campaign"),
+            "ingest_target": self._ingest_target(),
             "log_format": "json",
             "qdrant_url": self._qdrant_url,
             "redis_url": f"redis://{self.address('redis')}",
@@ -138,6 +142,11 @@ class Cluster:
         }
         env = {f"SLUICE_{setting.upper()}": value for setting, value in settings.items()}
         self._add(name, command, ready="listens on", env=env)
+
+    def _ingest_target(self) -> str:
+        """All ingesters: who asks one of them asks the next when it is away."""
+        ingesters = [name for name in self._ports if name.startswith("ingest")]
+        return "ipv4:" + ",".join(map(self.address, ingesters))
 
     def _add(
         self, name: str, command: Sequence[str], *, ready: str, env: Mapping[str, str] = _NO_ENV

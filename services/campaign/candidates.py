@@ -110,6 +110,14 @@ def content_digest(frame: bytes, label_id: str, vector: NDArray[np.float32]) -> 
     return content.digest()
 
 
+def sample_digest(label_id: str, vector: NDArray[np.float32]) -> bytes:
+    """The SHA-256 of a sample that a snapshot takes in: that of an element without its frame.
+
+    A sample's frame never changes, and with its vector alone a snapshot's points prove themselves.
+    """
+    return content_digest(b"", label_id, vector)
+
+
 def _unit_vectors(candidates: Candidates) -> NDArray[np.float32]:
     rows, expected = len(candidates.embeddings), len(candidates.candidates)
     if rows != expected:

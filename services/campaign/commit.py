@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from services.campaign.campaigns import Terms, read_campaign
 from services.campaign.documents import check_etag, retry
+from services.campaign.feedback import with_feedback
 from services.campaign.issues import read_campaigns_of
 from services.campaign.making import begin
 from services.campaign.projects import get_project
@@ -28,11 +29,12 @@ from services.campaign.records import (
     now_us,
     version_key,
 )
-from services.campaign.snapshots import Content, manifest_file, read_content, write_snapshot
+from services.campaign.snapshots import Content, read_content, write_snapshot
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.platform.named_blobs import read_named
 from services.platform.records import encode
 from services.platform.requests import Request, commit_once, first_response
+from services.platform.reviews import Reviews
 from services.platform.stores import Stores
 from sluice.errors import Aborted, InvalidArgument
 from sluice.names import CampaignName, IssueName, ProjectName
@@ -71,18 +73,26 @@ async def create_campaign(
 
 
 async def commit_version(
-    stores: Stores, request: Request, name: CampaignName, etag: str
+    stores: Stores,
+    request: Request,
+    name: CampaignName,
+    etag: str,
+    reviews: Reviews | None = None,
 ) -> Version:
     """Snapshot the issue as it is now as the campaign's next version.
 
-    Raises Aborted when the campaign has not that etag any more, or changes meanwhile, and
-    FailedPrecondition when the issue has no element.
+    With `reviews`, what was said of the campaign's samples goes into it. Raises Aborted when the
+    campaign has not that etag any more, or changes meanwhile, FailedPrecondition when the issue
+    has no element, ResourceExhausted when it and the samples are too much, and Unavailable while
+    reviews cannot be read.
     """
     if first := await first_response(stores.ledger, name.project, request, Version):
         return first
     before = await read_campaign(stores, name)
     check_etag(etag, before.record.etag, name)
     content = await read_content(stores, IssueName(name.project, before.record.issue))
+    if reviews is not None:
+        content = await with_feedback(content, name, reviews)
     number = before.record.version.number + 1
     made = await _make_version(stores, name, content, number)
     version = made.version
@@ -137,7 +147,7 @@ class _Made:
 
 async def _make_version(stores: Stores, name: CampaignName, content: Content, number: int) -> _Made:
     issue = content.issue
-    manifest = manifest_file(content.elements)
+    manifest = content.manifest.to_bytes()
     begun = await begin(stores, name, sha256(manifest).hexdigest(), issue)
     snapshot_digest = await write_snapshot(stores, name, content, manifest)
     basis = None
@@ -151,15 +161,19 @@ async def _make_version(stores: Stores, name: CampaignName, content: Content, nu
         basis_digest=begun.basis_digest,
         model_id=issue.model_id,
         dimension=issue.dimension,
-        element_count=len(content.elements),
+        element_count=len(content.elements.entries) + len(content.accepted.entries),
         cluster_count=len(model.centroids),
         diverse=model.diverse,
         issue_edits=issue.edits,
         created_us=now_us(),
+        accepted_count=len(content.accepted.entries),
+        negative_count=len(content.negatives.entries),
     )
     return _Made(version, begun.checks)
 
 
 def _model_of(content: Content, basis: Basis | None) -> ScoringModel:
-    ids = [ElementId(element.frame_id, element.label_id) for element in content.elements]
-    return build_model(content.vectors, ids, basis)
+    positives, negatives = content.positives, content.negatives
+    ids = [ElementId(entry.frame_id, entry.label_id) for entry in positives.entries]
+    vectors = negatives.vectors if negatives.entries else None
+    return build_model(positives.vectors, ids, basis, vectors)

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from services.campaign.records import Element, ElementEntry, Issue, now_us
 from services.platform.stores import Stores
-from services.vectors.interface import Collection, Kind, Points, Space, Vectors
+from services.vectors.interface import Collection, Kind, Payload, Points, Space, Vectors
 from services.vectors.naming import point_id
 from sluice.errors import SluiceError
 from sluice.names import CampaignName, IssueName
 
 PAGE: Final = 1_000
 """Points read at a time, so that few of them lie in memory twice."""
+
+ACCEPTED: Final = "accepted"
+DISCARDED: Final = "discarded"
+"""What was said of the samples that a snapshot takes in."""
 
 log = structlog.get_logger()
 
@@ -57,12 +61,12 @@ def issues_of(project: str) -> str:
 
 
 def snapshot_tenant(campaign: CampaignName, digest: str) -> str:
-    """Whose points the elements of a snapshot are."""
+    """Whose points the elements of a snapshot are, and its negatives."""
     return f"{snapshots_of(campaign.project)}{campaign.campaign}/{digest}"
 
 
 def snapshot_point(campaign: CampaignName, digest: str, element: ElementEntry) -> UUID:
-    """The point of an element in a snapshot."""
+    """The point of an element, or of a negative, in a snapshot."""
     return point_id(campaign.project, campaign.campaign, digest, element.frame_id, element.label_id)
 
 
@@ -111,8 +115,19 @@ async def read(
 
 
 def points_of(
-    ids: Sequence[UUID], elements: Iterable[ElementEntry], vectors: NDArray[np.float32]
+    ids: Sequence[UUID],
+    elements: Iterable[ElementEntry],
+    vectors: NDArray[np.float32],
+    review: str = "",
 ) -> Points:
-    """Points of elements, one row of `vectors` each, that say which element they are."""
-    payloads = [{"frame_id": e.frame_id, "label_id": e.label_id} for e in elements]
-    return Points(ids, vectors, payloads)
+    """Points of elements, one row of `vectors` each, that say which element they are.
+
+    Those of samples also say what their `review` was.
+    """
+    return Points(ids, vectors, [payload_of(element, review) for element in elements])
+
+
+def payload_of(element: ElementEntry, review: str = "") -> Payload:
+    """What is kept of an element or a sample beside its vector."""
+    known = {"frame_id": element.frame_id, "label_id": element.label_id}
+    return {**known, "review": review} if review else known

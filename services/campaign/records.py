@@ -111,7 +111,10 @@ class Element(ElementEntry, frozen=True, kw_only=True):
 
 
 class Version(Record, frozen=True, kw_only=True):
-    """A campaign version; `issue_edits` are the edits of the issue that it is a snapshot of."""
+    """A campaign version; `issue_edits` are the edits of the issue that it is a snapshot of.
+
+    Of its elements, `accepted_count` are samples and not the issue's.
+    """
 
     number: int
     snapshot_digest: str
@@ -124,6 +127,8 @@ class Version(Record, frozen=True, kw_only=True):
     diverse: bool
     issue_edits: int
     created_us: int
+    accepted_count: int = 0
+    negative_count: int = 0
 
 
 class Budget(Record, frozen=True, kw_only=True):

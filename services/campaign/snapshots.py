@@ -1,19 +1,16 @@
 """Snapshots: the elements of an issue at one moment, named by the digest of what they are.
 
-The manifest is the sorted list of (frame id, label id, content digest) as JSON; it is a blob, and
-the digest of that blob is the snapshot's. So one issue gives one digest, in whatever order its
-elements came.
+With feedback a snapshot has samples beside them: accepted ones, and negatives.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,10 +18,11 @@ from services.campaign import points
 from services.campaign.candidates import content_digest
 from services.campaign.documents import ATTEMPTS
 from services.campaign.issues import get_issue
+from services.campaign.manifest import Manifest, lines_of
 from services.campaign.records import Element, ElementEntry, Issue, element_prefix
-from services.platform.named_blobs import read_named
 from services.platform.records import decode
 from services.platform.stores import Stores
+from services.vectors.interface import Collection
 from sluice.errors import Aborted, DataLoss, FailedPrecondition
 from sluice.names import CampaignName, IssueName
 
@@ -33,20 +31,46 @@ PAGE: Final = 1_000
 
 ElementT = TypeVar("ElementT", bound=ElementEntry)
 
-Manifest = list[tuple[str, str, str]]
-"""Frame id, label id and content digest (hexadecimal) of each element, sorted."""
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Elements or samples, sorted as in their manifest, and their unit vectors.
+
+    `vectors` is `(entries, dimension) float32`; each has the digest that its entry says.
+    """
+
+    entries: Sequence[ElementEntry]
+    vectors: NDArray[np.float32]
+
+
+NOTHING: Final = Members((), np.empty((0, 0), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The elements of an issue at one moment, sorted as in their manifest, and their unit vectors.
-
-    `vectors` is `(elements, dimension) float32`; every element has the digest that it says.
-    """
+    """An issue at one moment with its elements, and the samples that a snapshot has beside them."""
 
     issue: Issue
-    elements: list[Element]
-    vectors: NDArray[np.float32]
+    elements: Members
+    accepted: Members = NOTHING
+    negatives: Members = NOTHING
+
+    @property
+    def manifest(self) -> Manifest:
+        """What it consists of."""
+        return Manifest(
+            elements=lines_of(self.elements.entries),
+            accepted=lines_of(self.accepted.entries),
+            negatives=lines_of(self.negatives.entries),
+        )
+
+    @property
+    def positives(self) -> Members:
+        """What a model of it scores for: the elements and the accepted samples."""
+        if not self.accepted.entries:
+            return self.elements
+        entries = [*self.elements.entries, *self.accepted.entries]
+        return Members(entries, np.concatenate([self.elements.vectors, self.accepted.vectors]))
 
 
 async def read_content(stores: Stores, name: IssueName) -> Content:
@@ -69,7 +93,7 @@ async def read_content(stores: Stores, name: IssueName) -> Content:
         if not elements:
             raise FailedPrecondition(f"{name} has no elements, at least one is needed")
         await asyncio.to_thread(_verify, name, elements, vectors)
-        return Content(issue, elements, vectors)
+        return Content(issue, Members(elements, vectors))
     raise Aborted(f"{name} was changed by others while it was read, {ATTEMPTS} times over")
 
 
@@ -83,11 +107,6 @@ async def read_elements(stores: Stores, name: IssueName, kind: type[ElementT]) -
     return elements
 
 
-def manifest_file(elements: Iterable[ElementEntry]) -> bytes:
-    """The manifest of elements as the blob that it is; its digest is the snapshot's."""
-    return msgspec.json.encode(manifest_of(elements))
-
-
 async def write_snapshot(
     stores: Stores, campaign: CampaignName, content: Content, manifest: bytes
 ) -> str:
@@ -96,36 +115,37 @@ async def write_snapshot(
     Raises DataLoss when the points do not come back as they were written.
     """
     digest = await stores.blobs.put(manifest)
-    tenant = points.snapshot_tenant(campaign, digest)
     space = (campaign.project, content.issue.model_id, content.issue.dimension)
-    collection = points.elements_of(*space)
-    for start in range(0, len(content.elements), PAGE):
-        elements = content.elements[start : start + PAGE]
-        vectors = content.vectors[start : start + PAGE]
-        ids = [points.snapshot_point(campaign, digest, element) for element in elements]
-        await stores.vectors.write(collection, tenant, points.points_of(ids, elements, vectors))
+    for members, review in (
+        (content.elements, ""),
+        (content.accepted, points.ACCEPTED),
+        (content.negatives, points.DISCARDED),
+    ):
+        await _write_members(stores, campaign, digest, points.elements_of(*space), members, review)
+    return digest
+
+
+async def _write_members(
+    stores: Stores,
+    campaign: CampaignName,
+    digest: str,
+    collection: Collection,
+    members: Members,
+    review: str,
+) -> None:
+    tenant = points.snapshot_tenant(campaign, digest)
+    for start in range(0, len(members.entries), PAGE):
+        entries = members.entries[start : start + PAGE]
+        vectors = members.vectors[start : start + PAGE]
+        ids = [points.snapshot_point(campaign, digest, entry) for entry in entries]
+        page = points.points_of(ids, entries, vectors, review)
+        await stores.vectors.write(collection, tenant, page)
         written = await points.read(stores.vectors, collection, tenant, ids)
         if not np.array_equal(vectors, written):
             raise DataLoss(
                 f"snapshot {digest}: its points are not what was written",
                 metadata={"digest": digest},
             )
-    return digest
-
-
-async def read_manifest(stores: Stores, digest: str) -> Manifest:
-    """The manifest of a snapshot; DataLoss if it is gone or not what was written."""
-    return decode_manifest(await read_named(stores.blobs, digest))
-
-
-def decode_manifest(file: bytes) -> Manifest:
-    """The manifest of that file; msgspec.DecodeError if it is none."""
-    return msgspec.json.decode(file, type=Manifest)
-
-
-def manifest_of(elements: Iterable[ElementEntry]) -> Manifest:
-    """The manifest of elements, whatever order they come in."""
-    return sorted((e.frame_id, e.label_id, e.digest.hex()) for e in elements)
 
 
 def _verify(name: IssueName, elements: list[Element], vectors: NDArray[np.float32]) -> None:

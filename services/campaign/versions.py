@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.campaign.campaigns import get_campaign
 from services.campaign.documents import find, read, read_page
+from services.campaign.manifest import lines_of, read_manifest
 from services.campaign.records import (
     Campaign,
     ElementEntry,
@@ -16,7 +17,7 @@ from services.campaign.records import (
     version_key,
     version_prefix,
 )
-from services.campaign.snapshots import manifest_of, read_elements, read_manifest
+from services.campaign.snapshots import read_elements
 from services.campaign.spaces import find_space
 from services.platform.pages import Page
 from services.platform.stores import Stores
@@ -56,7 +57,7 @@ async def drift_of(stores: Stores, project: str, campaign: Campaign) -> Drift:
     """What has changed in the issue, and in its space, since the campaign's newest version.
 
     An element with other content counts as one removed and one added. Of an issue that was
-    deleted, all are removed.
+    deleted, all are removed. Samples that the version took in are not the issue's.
     """
     version = campaign.version
     added, removed = await _changes(stores, IssueName(project, campaign.issue), version)
@@ -67,9 +68,9 @@ async def drift_of(stores: Stores, project: str, campaign: Campaign) -> Drift:
 async def _changes(stores: Stores, name: IssueName, version: Version) -> tuple[int, int]:
     issue = await find(stores.ledger, name.project, issue_key(name.issue), Issue)
     if issue is None:
-        return 0, version.element_count
+        return 0, version.element_count - version.accepted_count
     if issue.record.edits == version.issue_edits:
         return 0, 0
-    now = set(manifest_of(await read_elements(stores, name, ElementEntry)))
-    then = set(await read_manifest(stores, version.snapshot_digest))
+    now = set(lines_of(await read_elements(stores, name, ElementEntry)))
+    then = set((await read_manifest(stores, version.snapshot_digest)).elements)
     return len(now - then), len(then - now)

@@ -8,14 +8,15 @@ from services.campaign.servicer.issues import IssueServicer
 from services.campaign.servicer.projects import ProjectServicer
 from services.platform.draining import Draining
 from services.platform.keys import KeyStore
+from services.platform.reviews import Reviews
 from services.platform.stores import Stores
 
 
-def servicers(stores: Stores, keys: KeyStore, draining: Draining) -> list[object]:
+def servicers(stores: Stores, keys: KeyStore, draining: Draining, reviews: Reviews) -> list[object]:
     """The servicers of ProjectService, DatasetService, IssueService and CampaignService."""
     return [
         ProjectServicer(stores, keys),
         DatasetServicer(stores),
         IssueServicer(stores),
-        CampaignServicer(stores, draining),
+        CampaignServicer(stores, draining, reviews),
     ]

@@ -16,6 +16,7 @@ from services.ingest import wiring as ingest
 from services.ledger.sqlite import SqliteLedger
 from services.platform.draining import Draining
 from services.platform.follower import following
+from services.platform.ingest_reviews import reading_reviews
 from services.platform.models import Models
 from services.platform.server import Server
 from services.platform.settings import Settings
@@ -74,9 +75,10 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         port = server.bind(settings.host, settings.port)
         own = f"{_ANY_ADDRESS.get(settings.host, settings.host)}:{port}"
         active = await stack.enter_async_context(following(own, keys.internal_token))
+        reviews = await stack.enter_async_context(reading_reviews(own, keys.internal_token))
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
-            *campaign.servicers(stores, keys.store, draining),
+            *campaign.servicers(stores, keys.store, draining, reviews),
             *await stack.enter_async_context(
                 scorer.servicers(active, models, draining, settings.scoring_threads)
             ),

@@ -151,6 +151,7 @@ RULES: Final[dict[str, Rule]] = {
         AcceptSamples=(_REVIEW, "parent"),
         DiscardSamples=(_REVIEW, "parent"),
         RestoreSamples=(_REVIEW, "parent"),
+        ReadReviews=(_REVIEW, "parent"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
 }

@@ -67,6 +67,9 @@ class CampaignSettings(VectorSettings):
     admin_key: SecretStr | None = None
     """The key that opens every project. Another one replaces it at the next start."""
 
+    ingest_target: str = "127.0.0.1:50053"
+    """Where ingest listens, as gRPC names targets: commits with feedback read reviews there."""
+
 
 class ScorerSettings(FollowerSettings, ScoringSettings):
     """`python -m services.scorer`."""

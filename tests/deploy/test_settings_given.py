@@ -14,6 +14,8 @@ from services.platform.command import run_server
 from services.platform.settings import ModelSettings, ScoringSettings
 from tests.deploy.rendered import K8S, SETTINGS, Service, make_secrets, named, quantity
 
+TARGETS = ("qdrant_url", "campaign_target", "ingest_target")
+
 
 @pytest.fixture
 def settings(
@@ -68,7 +70,7 @@ def test_a_pod_listens_where_others_reach_it(settings: ClusterSettings, service:
 def test_addresses_name_services(settings: ClusterSettings) -> None:
     """Every address that a process is given is that of a Service, at a port which it has."""
     urls = [settings.redis_url.get_secret_value()]
-    urls += [getattr(settings, name, "") for name in ("qdrant_url", "campaign_target")]
+    urls += [getattr(settings, name, "") for name in TARGETS]
 
     for host, _, port in [url.rpartition("/")[2].rpartition("@")[2].partition(":") for url in urls]:
         if host:

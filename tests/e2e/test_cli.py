@@ -100,6 +100,9 @@ def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
     listed = {"ISSUE": "issues", "CAMPAIGN": "campaigns"}
 
     def name_of(word: str) -> str:
+        if word in ("FRAME", "OTHER_FRAME"):
+            samples = cli.json("samples", "list", name_of("CAMPAIGN"), "--limit", "2")
+            return str(samples[word == "OTHER_FRAME"]["frame"]["id"])
         if word not in listed:
             return word
         [found] = cli.json(listed[word], "list", "-p", "night-fleet")

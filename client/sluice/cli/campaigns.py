@@ -52,6 +52,8 @@ DETAILS = [
 VERSION = [
     ("version", lambda v: v.number),
     ("elements", lambda v: v.element_count),
+    ("accepted", lambda v: v.accepted_count),
+    ("negatives", lambda v: v.negative_count),
     ("clusters", lambda v: v.cluster_count),
     ("model", lambda v: v.model_digest[:12]),
     ("background", lambda v: "yes" if v.basis_digest else "no"),
@@ -106,13 +108,24 @@ def versions(context: typer.Context, campaign: Campaign, json: Json = False) -> 
 
 
 @app.command()
-def commit(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def commit(
+    context: typer.Context,
+    campaign: Campaign,
+    with_feedback: Annotated[
+        bool,
+        typer.Option(
+            "--with-feedback", help="Learn from all samples that are accepted or discarded."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Commit the issue as it is now as the next version.
 
-    Example: sluice campaigns commit CAMPAIGN
+    Example: sluice campaigns commit CAMPAIGN --with-feedback
     """
     with connection(context).client() as client:
-        show_one(client.campaigns.commit(campaign), VERSION, to_json=json)
+        committed = client.campaigns.commit(campaign, with_feedback=with_feedback)
+        show_one(committed, VERSION, to_json=json)
 
 
 @app.command()

@@ -50,9 +50,14 @@ class Campaigns:
         request = campaign_pb2.ListVersionsRequest(parent=name)
         return items(self._stub.ListVersions, request, "versions")
 
-    def commit(self, name: str) -> campaign_pb2.CampaignVersion:
-        """Commit the issue as it is now as the next version."""
-        return translate(self._stub.CommitVersion, campaign_pb2.CommitVersionRequest(parent=name))
+    def commit(self, name: str, *, with_feedback: bool = False) -> campaign_pb2.CampaignVersion:
+        """Commit the issue as it is now as the next version.
+
+        With feedback, all samples of the campaign that are accepted now become elements of that
+        version, and those that are discarded its negatives.
+        """
+        request = campaign_pb2.CommitVersionRequest(parent=name, with_feedback=with_feedback)
+        return translate(self._stub.CommitVersion, request)
 
     def activate(self, name: str) -> campaign_pb2.Campaign:
         """Make a campaign collect."""

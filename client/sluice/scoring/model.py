@@ -140,10 +140,10 @@ def build_model(
 ) -> ScoringModel:
     """Make the model of a snapshot: `(elements, dim)` embeddings and what each is known by.
 
-    `negatives` `(negatives, dim)` are frames that people found to be unlike the issue.
-    Deterministic: the order of the elements does not matter. Raises InvalidArgument for invalid
-    vectors, for no elements, for one that stands twice, and for another dimension than the
-    basis's.
+    `negatives` are `(negatives, dim)` embeddings of what people have discarded. Deterministic: the
+    order of elements and of negatives does not matter. Raises InvalidArgument for invalid vectors,
+    for no elements, for one that stands twice, and for another dimension than the basis's or the
+    elements'.
     """
     unit = normalise(embeddings)
     if basis is not None:

@@ -58,7 +58,7 @@ class Budget(_message.Message):
     def __init__(self, total: _Optional[int] = ..., per_day: _Optional[int] = ...) -> None: ...
 
 class CampaignVersion(_message.Message):
-    __slots__ = ("name", "number", "snapshot_digest", "model_digest", "basis_digest", "model_id", "dimension", "element_count", "cluster_count", "diverse", "create_time")
+    __slots__ = ("name", "number", "snapshot_digest", "model_digest", "basis_digest", "model_id", "dimension", "element_count", "cluster_count", "diverse", "create_time", "accepted_count", "negative_count")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,8 @@ class CampaignVersion(_message.Message):
     CLUSTER_COUNT_FIELD_NUMBER: _ClassVar[int]
     DIVERSE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_COUNT_FIELD_NUMBER: _ClassVar[int]
     name: str
     number: int
     snapshot_digest: str
@@ -81,7 +83,9 @@ class CampaignVersion(_message.Message):
     cluster_count: int
     diverse: bool
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ..., snapshot_digest: _Optional[str] = ..., model_digest: _Optional[str] = ..., basis_digest: _Optional[str] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ..., element_count: _Optional[int] = ..., cluster_count: _Optional[int] = ..., diverse: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    accepted_count: int
+    negative_count: int
+    def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ..., snapshot_digest: _Optional[str] = ..., model_digest: _Optional[str] = ..., basis_digest: _Optional[str] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ..., element_count: _Optional[int] = ..., cluster_count: _Optional[int] = ..., diverse: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_count: _Optional[int] = ..., negative_count: _Optional[int] = ...) -> None: ...
 
 class Space(_message.Message):
     __slots__ = ("model_id", "dimension", "basis_digest", "background_count", "background_time")
@@ -152,14 +156,16 @@ class DeactivateCampaignRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class CommitVersionRequest(_message.Message):
-    __slots__ = ("parent", "etag", "request_id")
+    __slots__ = ("parent", "etag", "request_id", "with_feedback")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WITH_FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     parent: str
     etag: str
     request_id: str
-    def __init__(self, parent: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    with_feedback: bool
+    def __init__(self, parent: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ..., with_feedback: bool = ...) -> None: ...
 
 class GetVersionRequest(_message.Message):
     __slots__ = ("name",)

@@ -156,8 +156,9 @@ class CampaignServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CommitVersion(self, request, context):
-        """Snapshots the issue as it is now as the next version, which becomes the one that is scored.
-        Of two commits at once one is ABORTED.
+        """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
+        feedback, together with what people have said of the campaign's samples. Of two commits at once
+        one is ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

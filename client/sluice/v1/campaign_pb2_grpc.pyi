@@ -49,8 +49,9 @@ class CampaignServiceStub:
     DeactivateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.DeactivateCampaignRequest, _campaign_pb2.Campaign]
     """Makes it collect no more; its samples stay readable. No change when it is inactive."""
     CommitVersion: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.CommitVersionRequest, _campaign_pb2.CampaignVersion]
-    """Snapshots the issue as it is now as the next version, which becomes the one that is scored.
-    Of two commits at once one is ABORTED.
+    """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
+    feedback, together with what people have said of the campaign's samples. Of two commits at once
+    one is ABORTED.
     """
     GetVersion: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.GetVersionRequest, _campaign_pb2.CampaignVersion]
     """Reads one version."""
@@ -93,8 +94,9 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     DeactivateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.DeactivateCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
     """Makes it collect no more; its samples stay readable. No change when it is inactive."""
     CommitVersion: _aio.UnaryUnaryMultiCallable[_campaign_pb2.CommitVersionRequest, _campaign_pb2.CampaignVersion]  # type: ignore[assignment]
-    """Snapshots the issue as it is now as the next version, which becomes the one that is scored.
-    Of two commits at once one is ABORTED.
+    """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
+    feedback, together with what people have said of the campaign's samples. Of two commits at once
+    one is ABORTED.
     """
     GetVersion: _aio.UnaryUnaryMultiCallable[_campaign_pb2.GetVersionRequest, _campaign_pb2.CampaignVersion]  # type: ignore[assignment]
     """Reads one version."""
@@ -176,8 +178,9 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _campaign_pb2.CommitVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_pb2.CampaignVersion, _abc.Awaitable[_campaign_pb2.CampaignVersion]]:
-        """Snapshots the issue as it is now as the next version, which becomes the one that is scored.
-        Of two commits at once one is ABORTED.
+        """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
+        feedback, together with what people have said of the campaign's samples. Of two commits at once
+        one is ABORTED.
         """
 
     @_abc_1.abstractmethod

@@ -323,3 +323,27 @@ class RestoreSamplesResponse(_message.Message):
     CHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
     changed_count: int
     def __init__(self, changed_count: _Optional[int] = ...) -> None: ...
+
+class ReadReviewsRequest(_message.Message):
+    __slots__ = ("parent",)
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    def __init__(self, parent: _Optional[str] = ...) -> None: ...
+
+class ReadReviewsResponse(_message.Message):
+    __slots__ = ("samples", "embeddings")
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    samples: _containers.RepeatedCompositeFieldContainer[ReviewedSample]
+    embeddings: _frame_pb2.Tensor
+    def __init__(self, samples: _Optional[_Iterable[_Union[ReviewedSample, _Mapping]]] = ..., embeddings: _Optional[_Union[_frame_pb2.Tensor, _Mapping]] = ...) -> None: ...
+
+class ReviewedSample(_message.Message):
+    __slots__ = ("frame_id", "label_id", "state")
+    FRAME_ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    frame_id: str
+    label_id: str
+    state: Sample.State
+    def __init__(self, frame_id: _Optional[str] = ..., label_id: _Optional[str] = ..., state: _Optional[_Union[Sample.State, str]] = ...) -> None: ...

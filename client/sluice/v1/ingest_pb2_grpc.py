@@ -71,6 +71,11 @@ class IngestServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesResponse.FromString,
                 _registered_method=True)
+        self.ReadReviews = channel.unary_stream(
+                '/sluice.v1.IngestService/ReadReviews',
+                request_serializer=sluice_dot_v1_dot_ingest__pb2.ReadReviewsRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_ingest__pb2.ReadReviewsResponse.FromString,
+                _registered_method=True)
         self.DiagnoseProject = channel.unary_stream(
                 '/sluice.v1.IngestService/DiagnoseProject',
                 request_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
@@ -134,6 +139,14 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadReviews(self, request, context):
+        """Sends all samples that are accepted or discarded, each with the embedding that has its score.
+        Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DiagnoseProject(self, request, context):
         """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
         nothing in a project that is only busy.
@@ -179,6 +192,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.RestoreSamples,
                     request_deserializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_ingest__pb2.RestoreSamplesResponse.SerializeToString,
+            ),
+            'ReadReviews': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadReviews,
+                    request_deserializer=sluice_dot_v1_dot_ingest__pb2.ReadReviewsRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_ingest__pb2.ReadReviewsResponse.SerializeToString,
             ),
             'DiagnoseProject': grpc.unary_stream_rpc_method_handler(
                     servicer.DiagnoseProject,
@@ -376,6 +394,33 @@ class IngestService(object):
             '/sluice.v1.IngestService/RestoreSamples',
             sluice_dot_v1_dot_ingest__pb2.RestoreSamplesRequest.SerializeToString,
             sluice_dot_v1_dot_ingest__pb2.RestoreSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sluice.v1.IngestService/ReadReviews',
+            sluice_dot_v1_dot_ingest__pb2.ReadReviewsRequest.SerializeToString,
+            sluice_dot_v1_dot_ingest__pb2.ReadReviewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,10 @@ class IngestServiceStub:
     """Marks samples as not what the campaign looks for; all or none."""
     RestoreSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]
     """Takes back AcceptSamples and DiscardSamples; all or none."""
+    ReadReviews: _grpc.UnaryStreamMultiCallable[_ingest_pb2.ReadReviewsRequest, _ingest_pb2.ReadReviewsResponse]
+    """Sends all samples that are accepted or discarded, each with the embedding that has its score.
+    Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+    """
     DiagnoseProject: _grpc.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]
     """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
     nothing in a project that is only busy.
@@ -80,6 +84,10 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """Marks samples as not what the campaign looks for; all or none."""
     RestoreSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]  # type: ignore[assignment]
     """Takes back AcceptSamples and DiscardSamples; all or none."""
+    ReadReviews: _aio.UnaryStreamMultiCallable[_ingest_pb2.ReadReviewsRequest, _ingest_pb2.ReadReviewsResponse]  # type: ignore[assignment]
+    """Sends all samples that are accepted or discarded, each with the embedding that has its score.
+    Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+    """
     DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
     """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
     nothing in a project that is only busy.
@@ -147,6 +155,16 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.RestoreSamplesResponse, _abc.Awaitable[_ingest_pb2.RestoreSamplesResponse]]:
         """Takes back AcceptSamples and DiscardSamples; all or none."""
+
+    @_abc_1.abstractmethod
+    def ReadReviews(
+        self,
+        request: _ingest_pb2.ReadReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ingest_pb2.ReadReviewsResponse], _abc.AsyncIterator[_ingest_pb2.ReadReviewsResponse]]:
+        """Sends all samples that are accepted or discarded, each with the embedding that has its score.
+        Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+        """
 
     @_abc_1.abstractmethod
     def DiagnoseProject(

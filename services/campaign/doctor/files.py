@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from hashlib import sha256
-from uuid import UUID
 
 import msgspec
 import numpy as np
 
 from services.campaign import points
+from services.campaign.candidates import sample_digest
 from services.campaign.doctor.reading import Examination
+from services.campaign.manifest import Line, Manifest, entry_of, lines_of
 from services.campaign.records import ElementEntry, Space, Version, element_prefix
-from services.campaign.snapshots import Manifest, decode_manifest, manifest_file
 from services.platform.findings import Events, Finding, FindingKind
 from services.platform.records import decode, prefix
-from services.platform.scanning import pages
+from services.platform.scanning import PAGE, pages
 from sluice.errors import DataLoss, NotFound
 from sluice.names import CampaignName, IssueName
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model
@@ -75,25 +75,51 @@ class Files:
 
 
 async def find_manifest(
-    this: Examination, files: Files, issue: IssueName, version: Version
+    this: Examination, files: Files, name: CampaignName, issue: IssueName, version: Version
 ) -> tuple[Manifest | None, Finding | None]:
-    """The manifest of a version, from its issue where the file is gone; and what is wrong."""
+    """The manifest of a version, from its issue where the file is gone; and what is wrong.
+
+    What was taken in from samples is told by the points of the snapshot itself.
+    """
     digest = version.snapshot_digest
     content = await files.read(digest)
     if content is not None:
-        return decode_manifest(content), None
+        return Manifest.from_bytes(content), None
     finding = files.report(digest, "a manifest")
     entries = [
         decode(ElementEntry, entry)
         async for page in pages(this.ledger, this.project, element_prefix(issue.issue))
         for entry in page
     ]
-    content = manifest_file(entries)
+    samples = await _samples_of(this, name, version)
+    manifest = Manifest(
+        elements=lines_of(entries),
+        accepted=samples[points.ACCEPTED],
+        negatives=samples[points.DISCARDED],
+    )
+    content = manifest.to_bytes()
     if sha256(content).hexdigest() != digest:
         return None, finding and finding.lost()
     if this.repair:
         await this.stores.blobs.put(content)
-    return decode_manifest(content), finding and finding.mended(this.repair)
+    return manifest, finding and finding.mended(this.repair)
+
+
+async def _samples_of(
+    this: Examination, name: CampaignName, version: Version
+) -> dict[str, list[Line]]:
+    """The lines of the samples that a snapshot has points of, by review, sorted."""
+    lines: dict[str, list[Line]] = {points.ACCEPTED: [], points.DISCARDED: []}
+    collection = points.elements_of(this.project, version.model_id, version.dimension)
+    tenant, after = points.snapshot_tenant(name, version.snapshot_digest), None
+    while page := await this.stores.vectors.read_page(collection, tenant, after=after, limit=PAGE):
+        after = page.ids[-1]
+        for payload, vector in zip(page.payloads, page.vectors, strict=True):
+            if (review := payload.get("review")) in lines:
+                frame_id, label_id = str(payload["frame_id"]), str(payload["label_id"])
+                digest = sample_digest(label_id, vector).hex()
+                lines[review].append((frame_id, label_id, digest))
+    return {review: sorted(found) for review, found in lines.items()}
 
 
 async def rebuild_model(
@@ -106,14 +132,17 @@ async def rebuild_model(
     basis = await files.basis(version.basis_digest)
     if version.basis_digest and basis is None:
         return False
+    known_as = [ElementId(frame_id, label_id) for (frame_id, label_id, _), _ in manifest.positives]
     collection = points.elements_of(this.project, version.model_id, version.dimension)
     tenant = points.snapshot_tenant(name, version.snapshot_digest)
-    ids = snapshot_ids(name, version, manifest)
+    entries = [entry_of(line) for line, _ in manifest.members]
+    ids = [points.snapshot_point(name, version.snapshot_digest, entry) for entry in entries]
     vectors = await points.read(this.stores.vectors, collection, tenant, ids)
     if not np.linalg.norm(vectors, axis=1).all():
         return False
-    known_as = [ElementId(frame_id, label_id) for frame_id, label_id, _ in manifest]
-    model = await asyncio.to_thread(build_model, vectors, known_as, basis)
+    positives, negatives = np.split(vectors, [len(known_as)])
+    given = negatives if len(negatives) else None
+    model = await asyncio.to_thread(build_model, positives, known_as, basis, given)
     if model.digest != version.model_digest:
         return False
     if this.repair:
@@ -121,26 +150,12 @@ async def rebuild_model(
     return True
 
 
-def snapshot_ids(name: CampaignName, version: Version, manifest: Manifest) -> list[UUID]:
-    """The points of a snapshot, in the order of its manifest."""
-    digest = version.snapshot_digest
-    return [points.snapshot_point(name, digest, entry) for entry in entries_of(manifest)]
-
-
-def entries_of(manifest: Manifest) -> list[ElementEntry]:
-    """The elements of a manifest."""
-    return [
-        ElementEntry(frame_id=frame_id, label_id=label_id, digest=bytes.fromhex(digest))
-        for frame_id, label_id, digest in manifest
-    ]
-
-
 def kind_of(content: bytes) -> str:
     """What a file is of those that the campaign service writes, "" for any other."""
     for what, read in (
         ("a scoring model", ScoringModel.from_bytes),
         ("a basis", Basis.from_bytes),
-        ("a manifest", decode_manifest),
+        ("a manifest", Manifest.from_bytes),
     ):
         try:
             read(content)

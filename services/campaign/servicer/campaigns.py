@@ -27,6 +27,7 @@ from services.platform import finding_messages
 from services.platform.draining import Draining
 from services.platform.pages import read_page
 from services.platform.requests import Request
+from services.platform.reviews import Reviews
 from services.platform.stores import Stores
 from sluice.errors import InvalidArgument
 from sluice.limits import BATCH_BYTES_MAX
@@ -46,8 +47,9 @@ _FILES = {
 class CampaignServicer(CampaignServiceServicer):
     """Campaigns, their versions, and the spaces they are scored in."""
 
-    def __init__(self, stores: Stores, draining: Draining) -> None:
+    def __init__(self, stores: Stores, draining: Draining, reviews: Reviews) -> None:
         self._stores = stores
+        self._reviews = reviews
         self._draining = draining
         self._watches = Watches(stores)
 
@@ -106,10 +108,11 @@ class CampaignServicer(CampaignServiceServicer):
     async def CommitVersion(
         self, request: pb.CommitVersionRequest, context: Any
     ) -> pb.CampaignVersion:
-        """Snapshot the issue as the next version."""
+        """Snapshot the issue as the next version, with feedback if wanted."""
         name = CampaignName.parse(request.parent, "parent")
         once = Request.of("CommitVersion", request.request_id, messages.asked(request))
-        made = await commit_version(self._stores, once, name, request.etag)
+        reviews = self._reviews if request.with_feedback else None
+        made = await commit_version(self._stores, once, name, request.etag, reviews)
         return messages.version(name, made)
 
     async def GetVersion(self, request: pb.GetVersionRequest, context: Any) -> pb.CampaignVersion:

@@ -128,6 +128,8 @@ def version(name: CampaignName, record: Version) -> campaign_pb2.CampaignVersion
         cluster_count=record.cluster_count,
         diverse=record.diverse,
         create_time=timestamp(record.created_us),
+        accepted_count=record.accepted_count,
+        negative_count=record.negative_count,
     )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from services.ingest.context import Ingest
-from services.ingest.records import DECIDED, Decided, Pending
 from services.ledger.interface import Ledger
-from services.platform.records import decode
 from services.platform.scanning import children
 
 Match = tuple[str, str]
@@ -16,14 +13,3 @@ async def campaigns(ledger: Ledger, project: str) -> list[str]:
     """The ids of all campaigns that ingest has counted anything for."""
     counted = await children(ledger, project, "extremes")
     return sorted({*counted, *await children(ledger, project, "row")})
-
-
-async def being_written(ingest: Ingest, project: str) -> set[Match]:
-    """The matches that are decided and whose samples are on their way to the vector store."""
-    ledger = ingest.stores.ledger
-    listed = (await ledger.get(project, [DECIDED])).get(DECIDED)
-    if listed is None:
-        return set()
-    entries = await ledger.get(project, decode(Decided, listed).entries)
-    waiting = (decode(Pending, entry) for entry in entries.values())
-    return {(pending.campaign, pending.frame_id) for pending in waiting}

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.ingest.being_written import being_written
 from services.ingest.context import Ingest
-from services.ingest.doctor.reading import Match, being_written
+from services.ingest.doctor.reading import Match
 from services.ingest.judge import SCORE_TOLERANCE
 from services.ingest.points import collection_of, payload_of, sample_point, tenant_of
 from services.ingest.records import Row
@@ -105,7 +106,7 @@ async def _lost(ingest: Ingest, group: _Group, missing: Sequence[Collected]) -> 
     """
     if not missing:
         return []
-    under_way = await being_written(ingest, group.project)
+    under_way = await being_written(ingest.stores.ledger, group.project)
     written = set((await _retrieve(ingest, group, missing)).ids)
     return [
         sample

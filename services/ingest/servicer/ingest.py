@@ -11,6 +11,7 @@ from services.ingest.context import Ingest
 from services.ingest.doctor.diagnose import diagnose
 from services.ingest.funnel import read_funnel
 from services.ingest.records import Review
+from services.ingest.reviews import read_reviews
 from services.ingest.samples import get_sample, list_samples, review
 from services.ingest.servicer import messages
 from services.ingest.submit import SessionId, start, submit, submit_next
@@ -132,6 +133,14 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         """Take back what was said of samples."""
         order = messages.review_order(request, Review.UNSORTED)
         return pb.RestoreSamplesResponse(changed_count=await review(self._ingest, order))
+
+    async def ReadReviews(
+        self, request: pb.ReadReviewsRequest, context: Any
+    ) -> AsyncIterator[pb.ReadReviewsResponse]:
+        """Send all samples that are accepted or discarded, page by page."""
+        campaign = CampaignName.parse(request.parent, "parent")
+        async for page in self._draining.until(read_reviews(self._ingest, campaign)):
+            yield messages.reviews(page)
 
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any

@@ -15,13 +15,14 @@ from services.ingest.records import Answer, Review
 from services.ingest.samples import ReviewOrder, Sample, Selection
 from services.ingest.submit import SessionId
 from services.platform.requests import Request
+from services.platform.reviews import ReviewsPage
 from sluice import errors
 from sluice.checks import check_text, too_large
 from sluice.frames import Frame
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.names import CampaignName, ProjectName, SampleName
 from sluice.tally import Tally
-from sluice.tensors import Embeddings
+from sluice.tensors import Embeddings, pack
 from sluice.v1 import ingest_pb2 as pb
 
 _HASH_BYTES = 8
@@ -159,6 +160,21 @@ def sample(found: Sample) -> pb.Sample:
         receive_time=received,
         session_id=row.session,
         logger=row.logger,
+    )
+
+
+def reviews(page: ReviewsPage) -> pb.ReadReviewsResponse:
+    """Samples of which a person has said what they are."""
+    samples = [
+        pb.ReviewedSample(
+            frame_id=sample.frame_id,
+            label_id=sample.label_id,
+            state=pb.Sample.STATE_ACCEPTED if sample.accepted else pb.Sample.STATE_DISCARDED,
+        )
+        for sample in page.samples
+    ]
+    return pb.ReadReviewsResponse(
+        samples=samples, embeddings=pack(page.vectors) if samples else None
     )
 
 

@@ -18,9 +18,9 @@ from services.campaign.documents import ATTEMPTS
 from services.campaign.downloads import File, chunks, read_file
 from services.campaign.elements import list_elements, remove_elements
 from services.campaign.issue_deletion import delete_issue
+from services.campaign.manifest import lines_of, read_manifest
 from services.campaign.points import elements_of, issue_tenant, snapshot_tenant
 from services.campaign.records import ElementEntry
-from services.campaign.snapshots import manifest_of, read_manifest
 from services.campaign.versions import get_version, list_versions
 from services.campaign.watch import read_active
 from services.platform.requests import Request
@@ -114,7 +114,7 @@ async def test_a_snapshot_is_named_by_its_manifest(here: World) -> None:
     _, made = await here.campaign(issue)
     _, elements, _ = await list_elements(here.stores, issue, ALL)
 
-    manifest = await read_manifest(here.stores, made.version.snapshot_digest)
+    manifest = (await read_manifest(here.stores, made.version.snapshot_digest)).elements
     stored = await here.stores.blobs.get(made.version.snapshot_digest)
 
     assert [("a", "", elements[0].digest.hex()), ("b", "", elements[1].digest.hex())] == manifest
@@ -140,8 +140,8 @@ def test_a_manifest_is_sorted() -> None:
         ElementEntry(frame_id=id, label_id=label, digest=b"d") for id, label in ("bx", "by", "az")
     ]
 
-    assert manifest_of(given) == manifest_of(given[::-1])
-    assert [("a", "z"), ("b", "x"), ("b", "y")] == [line[:2] for line in manifest_of(given)]
+    assert lines_of(given) == lines_of(given[::-1])
+    assert [("a", "z"), ("b", "x"), ("b", "y")] == [line[:2] for line in lines_of(given)]
 
 
 async def test_a_commit_is_the_next_version(here: World) -> None:
@@ -364,7 +364,7 @@ async def test_a_commit_reads_the_issue_at_one_moment(here: World) -> None:
     version = await late.commit(campaign)
 
     _, elements, _ = await list_elements(here.stores, issue, ALL)
-    manifest = await read_manifest(here.stores, version.snapshot_digest)
+    manifest = (await read_manifest(here.stores, version.snapshot_digest)).elements
     assert [element.digest.hex() for element in elements] == [digest for *_, digest in manifest]
 
 
@@ -441,7 +441,7 @@ async def test_large_snapshots_are_written_in_pages(
     campaign, made = await here.campaign(await here.issue(*ids))
 
     assert set(ids) == (await snapshot(here, campaign, made.version.snapshot_digest)).keys()
-    assert 5 == len(await read_manifest(here.stores, made.version.snapshot_digest))
+    assert 5 == len((await read_manifest(here.stores, made.version.snapshot_digest)).elements)
 
 
 def test_chunks_make_up_the_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ async def state(of: Scene) -> tuple[object, ...]:
         campaign.version,
         await drift_of(stores, PROJECT.project, campaign),
         content.issue.element_count,
-        content.vectors.tobytes(),
+        content.elements.vectors.tobytes(),
         {tenant: await stores.vectors.count(ELEMENTS, tenant) for tenant in tenants},
         len((await read_active(stores.ledger, PROJECT.project)).campaigns),
     )

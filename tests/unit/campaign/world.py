@@ -24,6 +24,7 @@ from services.campaign.spaces import set_background
 from services.ledger.sqlite import SqliteLedger
 from services.platform.pages import Page, read_page
 from services.platform.requests import Request
+from services.platform.reviews import Reviews
 from services.platform.stores import Stores
 from services.vectors.edge import EdgeVectors
 from sluice.frames import Frame
@@ -69,9 +70,9 @@ class World:
         made = await create_campaign(self.stores, ONCE, PROJECT, issue, Terms())
         return CampaignName(PROJECT.project, made.id), made
 
-    async def commit(self, campaign: CampaignName) -> Version:
-        """The next version of a campaign."""
-        return await commit_version(self.stores, ONCE, campaign, "")
+    async def commit(self, campaign: CampaignName, reviews: Reviews | None = None) -> Version:
+        """The next version of a campaign, with feedback if there are reviews."""
+        return await commit_version(self.stores, ONCE, campaign, "", reviews)
 
     async def background(self, rows: int = 64) -> None:
         """Give the space of this world a background."""

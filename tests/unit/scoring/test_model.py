@@ -243,6 +243,16 @@ def test_a_basis_of_another_space_is_refused() -> None:
         build_model(draw(1, 4, 4), ids(4), BASIS)
 
 
+def test_negatives_are_checked_as_elements_are() -> None:
+    """A negative without direction is named by its row; one of another dimension is refused."""
+    negatives = draw(2, 3)
+    negatives[1] = 0
+    with pytest.raises(InvalidArgument, match="row 1"):
+        build_model(draw(1, 4), ids(4), BASIS, negatives)
+    with pytest.raises(InvalidArgument, match=f"dimension 4, expected {DIMENSION}"):
+        build_model(draw(1, 4), ids(4), None, draw(2, 3, 4))
+
+
 def test_a_model_does_not_change() -> None:
     """What content-addressing names cannot be written to."""
     built = build_model(draw(1, 4), ids(4), None)

@@ -1,0 +1,20 @@
+"""Samples that are decided, and perhaps not in the vector store yet."""
+
+from __future__ import annotations
+
+from services.ingest.records import DECIDED, Decided, Pending
+from services.ledger.interface import Ledger
+from services.platform.records import decode
+
+
+async def being_written(ledger: Ledger, project: str) -> dict[tuple[str, str], Pending]:
+    """Each match that is decided and on its way to the vector store, by campaign and frame.
+
+    What was decided before and is not among them has been written, if it ever was.
+    """
+    listed = (await ledger.get(project, [DECIDED])).get(DECIDED)
+    if listed is None:
+        return {}
+    entries = await ledger.get(project, decode(Decided, listed).entries)
+    waiting = (decode(Pending, entry) for entry in entries.values())
+    return {(pending.campaign, pending.frame_id): pending for pending in waiting}

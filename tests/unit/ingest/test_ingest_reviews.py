@@ -1,0 +1,124 @@
+"""Reading reviews: what counts, with which vector, and what is missing is never left out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.ingest.points import sample_point
+from services.ingest.records import Review
+from services.ingest.reviews import read_reviews
+from services.ingest.samples import ReviewOrder, review
+from services.ingest.submit import start, submit
+from services.platform.requests import Request
+from services.platform.reviews import ReviewedSample
+from sluice import errors
+from sluice.labels import Box2D, Label
+from sluice.names import CampaignName
+from sluice.scoring import normalise
+from sluice.tensors import Embeddings
+from tests.unit.ingest.tampering import CAMPAIGN, EYE, SAMPLES, TENANT, decide_only
+from tests.unit.ingest.world import MODEL_ID, PROJECT, World, delivery, frame, session, world
+
+IDS = ["a", "b", "c", "d", "e"]
+VECTORS = dict(zip(IDS, normalise(EYE[:1] * 2 + EYE[1:6]), strict=True))
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[World]:
+    """A world with five samples of one campaign, none of them reviewed."""
+    async with world(tmp_path) as found:
+        await found.commit("c", EYE[:1])
+        await start(found.ingest, session())
+        frames = [(frame(frame_id), vector) for frame_id, vector in VECTORS.items()]
+        batch = found.batch(frames, override=0.0)
+        await submit(found.ingest, session(), delivery(1, batch, "1"))
+        await found.projector().drain(PROJECT)
+        yield found
+
+
+async def say(here: World, verdict: Review, *frame_ids: str) -> None:
+    """Review samples."""
+    await review(
+        here.ingest, ReviewOrder(CAMPAIGN, frame_ids, verdict, Request.of("Review", "", b""))
+    )
+
+
+async def said(here: World) -> dict[str, tuple[ReviewedSample, bytes]]:
+    """All reviewed samples by frame id, each met once, with their vectors."""
+    found = [
+        (sample, vector.tobytes())
+        async for page in read_reviews(here.ingest, CAMPAIGN)
+        for sample, vector in zip(page.samples, page.vectors, strict=True)
+    ]
+    by_frame = {sample.frame_id: (sample, vector) for sample, vector in found}
+    assert len(by_frame) == len(found)
+    return by_frame
+
+
+@pytest.mark.parametrize("page", [2, 256])
+async def test_the_last_review_counts(
+    here: World, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is accepted or discarded now is told, with its vector; what was restored is not."""
+    monkeypatch.setattr("services.ingest.reviews.PAGE", page)
+    assert {} == await said(here)
+    await say(here, Review.ACCEPTED, "a", "b", "c")
+    await say(here, Review.DISCARDED, "c", "d")
+    await say(here, Review.UNSORTED, "b")
+
+    expected = {
+        frame_id: (ReviewedSample(frame_id, "", accepted), VECTORS[frame_id].tobytes())
+        for frame_id, accepted in (("a", True), ("c", False), ("d", False))
+    }
+    assert expected == await said(here)
+
+
+async def test_a_crop_is_told_with_its_own_vector(here: World) -> None:
+    """A sample that matches by a crop is that crop."""
+    labels = [Label(id="l", class_name="car", shape=Box2D(1, 2, 3, 4))]
+    near, far = EYE[0] * 2 + EYE[7], EYE[6]
+    batch = here.batch([(frame("f", labels=labels), near)], override=0.0)
+    rows = Embeddings(MODEL_ID, np.stack([far, near]), np.zeros(2, np.intp), ["", "l"])
+    await submit(here.ingest, session(), delivery(2, replace(batch, embeddings=rows), "2"))
+    await here.projector().drain(PROJECT)
+    await say(here, Review.ACCEPTED, "f")
+
+    expected = normalise(near[None])[0].tobytes()
+    assert {"f": (ReviewedSample("f", "l", accepted=True), expected)} == await said(here)
+
+
+async def test_a_lost_vector_is_named(here: World) -> None:
+    """A reviewed sample whose vector is gone is DATA_LOSS, until it is restored."""
+    await say(here, Review.DISCARDED, "a", "b")
+    await here.stores.vectors.delete(SAMPLES, TENANT, [sample_point(PROJECT, "c", "b")])
+
+    with pytest.raises(errors.DataLoss, match="campaigns/c/samples/b: its vector is lost"):
+        await said(here)
+
+    await say(here, Review.UNSORTED, "b")
+    assert ["a"] == list(await said(here))
+
+
+async def test_a_vector_on_its_way_is_told(here: World) -> None:
+    """A sample that is decided, and not in the vector store yet, has the vector it will have."""
+    batch = here.batch([(frame("n"), EYE[0] * 2 + EYE[6])], override=0.0)
+    await submit(here.ingest, session(), delivery(2, batch, "2"))
+    await decide_only(here)
+    await say(here, Review.ACCEPTED, "n")
+
+    before = await said(here)
+    await here.projector().drain(PROJECT)
+
+    assert ["n"] == list(before)
+    assert before == await said(here)
+
+
+async def test_an_unknown_campaign_is_not_found(here: World) -> None:
+    """A campaign that does not exist is NOT_FOUND."""
+    with pytest.raises(errors.NotFound):
+        await anext(aiter(read_reviews(here.ingest, CampaignName(PROJECT, "none"))))
