@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +18,13 @@ from sluice.scoring.vectors import blocks, evenly_spaced, group_equal, normalise
 COMPONENTS_MAX = 64
 """Where cosines are taken: what elements are stacked in, so scoring costs in proportion to it."""
 
-REMAINDER_MAX = 192
-"""Further components, which only a linear term sees: scoring costs one product whatever it is."""
+REMAINDER_MAX = 448
+"""Further components, which only a linear term sees: scoring costs one product whatever it is.
+
+What is rare may vary where the background hardly does, so all of a space of 512 dimensions counts.
+"""
+
+_ROWS_PER_REMAINDER_MIN = 2
 
 BACKGROUND_ROWS_MAX = 1_000
 ROWS_PER_COMPONENT_MIN = 4
@@ -37,14 +43,21 @@ _NOISE = 1e-6
 _KIND = "sluice.basis"
 
 
+class Pairs(NamedTuple):
+    """Rows of a block and the background rows that they are, both `(pairs,)`."""
+
+    rows: NDArray[np.intp]
+    background: NDArray[np.intp]
+
+
 @dataclass(frozen=True, eq=False)
 class Basis:
     """A whitening transform and a background sample of one space; immutable.
 
     `mean` is `(dim,)`; `projection` `(dim, components)` with the whitening in it; `remainder`
-    `(dim, further)` the next components, scaled so that a background row has a squared length of 1
-    on average with all of them. `background` `(rows, components)` are unique projected rows and
-    `background_remainder` `(rows, further)` their remainders; all float32.
+    `(dim, further)` the next components, of whose rows the lengths mean something: they are short
+    in spaces whose variance is mostly in the first. `background` `(rows, components)` are unique
+    projected rows and `background_remainder` `(rows, further)` their remainders; all float32.
     """
 
     mean: NDArray[np.float32]
@@ -83,12 +96,6 @@ class Basis:
         return _NOISE * float(np.sqrt(np.square(self.projection).sum(axis=0).max()))
 
     @cached_property
-    def _own_remainders(self) -> NDArray[np.float32]:
-        """The squared length of each background row's remainder."""
-        rows = self.background_remainder
-        return np.asarray(np.einsum("ij,ij->i", rows, rows), np.float32)
-
-    @cached_property
     def _sharpened(self) -> NDArray[np.float32]:
         return SHARPNESS * self.background
 
@@ -112,11 +119,13 @@ class Basis:
             np.matmul(unit[block] - self.mean, self.remainder, out=remainders[block])
         return Places(self.project(unit), remainders)
 
-    def background_similarity(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
+    def background_similarity(
+        self, projected: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], Pairs | None]:
         """How similar a block of projected rows is to the background: `(rows, background rows)`.
 
-        A background row leaves itself out, also from the linear term, which is computed for all
-        background rows at once: so its own value takes off what it contributes there.
+        Also tells which rows are background rows themselves, of which rows these are, None if
+        none: contrasts are to be taken without these.
         """
         similar = projected @ self._sharpened.T
         limit = SHARPNESS * SELF_COSINE
@@ -124,9 +133,7 @@ class Basis:
         own = np.nonzero(similar >= limit) if similar.max(initial=0) >= limit else None
         np.exp(similar, out=similar)
         similar *= AT_RIGHT_ANGLE
-        if own is not None:
-            similar[own] = -self._own_remainders[own[1]]
-        return similar
+        return similar, None if own is None else Pairs(*own)
 
     def to_bytes(self) -> bytes:
         """The basis as a safetensors file; equal bases give equal bytes."""
@@ -157,8 +164,8 @@ def build_basis(embeddings: ArrayLike) -> Basis:
     """Make the basis of a space from a background sample `(rows, dim)`: random frames of it.
 
     PCA to at most 64 components, each scaled by (λ + 0.05 · mean λ)^(−1/4), "half-whitened", and
-    up to 192 more, unwhitened, of the remainder, as far as there are four rows for each; up to
-    1,000 distinct rows are kept as background. Deterministic. Raises InvalidArgument for invalid
+    up to 448 more, the remainder, as far as there are two rows for each of all; up to 1,000
+    distinct rows are kept as background. Deterministic. Raises InvalidArgument for invalid
     vectors and for fewer than four rows per component.
     """
     unit = normalise(embeddings)
@@ -172,13 +179,14 @@ def build_basis(embeddings: ArrayLike) -> Basis:
         )
     sample = unit[evenly_spaced(rows, PCA_ROWS_MAX)].astype(np.float64)
     mean = sample.mean(axis=0)
-    count = min(dimension, COMPONENTS_MAX + REMAINDER_MAX, rows // ROWS_PER_COMPONENT_MIN)
+    count = min(dimension, COMPONENTS_MAX + REMAINDER_MAX, rows // _ROWS_PER_REMAINDER_MIN)
     principal = _principal(sample - mean, count)
+    projection, remainder = _half_whitened(principal, components)
     none = np.empty((0, count), np.float32)
     empty = Basis(
         mean.astype(np.float32),
-        _half_whitening(principal, components).astype(np.float32),
-        _remainder(principal, components).astype(np.float32),
+        projection.astype(np.float32),
+        remainder.astype(np.float32),
         none[:, :components],
         none[:, components:],
     )
@@ -213,15 +221,19 @@ def _principal(centred: NDArray[np.float64], count: int) -> _Principal:
     return _Principal(directions, variances[:count], float(variances.sum()))
 
 
-def _half_whitening(principal: _Principal, components: int) -> NDArray[np.float64]:
-    """The first directions, scaled by their variance."""
-    variances = principal.variances[:components]
-    ridge = _RIDGE * variances.mean() or 1.0  # without any variance there is nothing to scale
-    scaled: NDArray[np.float64] = principal.directions[:, :components]
-    return scaled * (variances + ridge) ** -0.25
+def _half_whitened(
+    principal: _Principal, components: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first directions, scaled by their variance, and the others so that less counts less.
 
-
-def _remainder(principal: _Principal, components: int) -> NDArray[np.float64]:
-    """The other directions, scaled by the variance of all."""
-    further: NDArray[np.float64] = principal.directions[:, components:]
-    return further / (np.sqrt(principal.total) or 1.0)
+    These are scaled so that a background row would be of length 1 by the first on average, times
+    the square root of all other variance over that of the first: what little the first leave out
+    is mostly noise.
+    """
+    variances, inside = principal.variances, principal.variances[:components].sum()
+    # Without any variance there is nothing to scale.
+    ridge = _RIDGE * inside / components or 1.0
+    scaled: NDArray[np.float64] = principal.directions * (variances + ridge) ** -0.25
+    squares = (variances * (variances + ridge) ** -0.5)[:components].sum()
+    odds = (principal.total - inside) / (inside or 1.0)
+    return scaled[:, :components], scaled[:, components:] * np.sqrt(odds / (squares or 1.0))

@@ -24,8 +24,8 @@ _ROWS_APART_MAX = ROWS_PER_BLOCK // 8
 class Group:
     """Models of one basis, None for those without; `columns` says which they are.
 
-    `background_weights` are `(background, models)`; `directions` `(dim, models)` and `offsets`
-    `(models,)` give the linear terms, None for bases that have none.
+    `background_weights` and `background_gains` are `(background, models)`; `directions`
+    `(dim, models)` and `offsets` `(models,)` give the linear terms, None for bases that have none.
     """
 
     basis: Basis | None
@@ -33,6 +33,7 @@ class Group:
     stacks: list[Stack]
     bounds: list[Stack]
     background_weights: NDArray[np.float32]
+    background_gains: NDArray[np.float32]
     directions: NDArray[np.float32] | None
     offsets: NDArray[np.float32]
 
@@ -56,6 +57,7 @@ class Group:
                 [model.bound_weights for model in members],
             ),
             background_weights=np.stack([model.background_weights for model in members], axis=1),
+            background_gains=np.stack([model.background_gains for model in members], axis=1),
             directions=directions,
             offsets=offsets,
         )
@@ -65,7 +67,7 @@ class Group:
         """Memory, in bytes."""
         stacked = sum(part.nbytes for part in [*self.stacks, *self.bounds])
         directions = 0 if self.directions is None else self.directions.nbytes
-        return stacked + self.background_weights.nbytes + directions
+        return stacked + 2 * self.background_weights.nbytes + directions
 
     def contrasts(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
         """The contrasts of normalised rows `(rows, dim)` to all models, `(rows, models)`."""
@@ -113,7 +115,10 @@ class Group:
         """What background and remainders give a block of rows, `(rows, models)`."""
         if self.basis is None:
             return np.zeros((len(unit), len(self.columns)), np.float32)
-        given = self.basis.background_similarity(projected) @ self.background_weights
+        similar, own = self.basis.background_similarity(projected)
+        given = similar @ self.background_weights
+        if own is not None:
+            np.subtract.at(given, own.rows, self.background_gains[own.background])
         if self.directions is not None:
             given += unit @ self.directions
             given -= self.offsets

@@ -30,6 +30,7 @@ _FLOATS = (
     "negatives",
     "weights",
     "background_weights",
+    "background_gains",
     "direction",
     "centroids",
     "radii",
@@ -58,7 +59,8 @@ class ScoringModel:
 
     A frame's contrast is the sum of its similarities to the elements and the `negatives`
     `(negatives, components)` times their `weights` `(unique + negatives,)`, of those to the
-    basis's background times `background_weights` `(background,)`, and of the product of the frame
+    basis's background times `background_weights` `(background,)`, less the `background_gains`
+    `(background,)` of the background row that it is, if any, and of the product of the frame
     less the mean with `direction` `(dim,)`, empty if the basis has no remainder. `bound_centres`
     `(bounds, components)` and `bound_weights` `(bounds,)` see `Bounds`.
     """
@@ -71,6 +73,7 @@ class ScoringModel:
     negatives: NDArray[np.float32]
     weights: NDArray[np.float32]
     background_weights: NDArray[np.float32]
+    background_gains: NDArray[np.float32]
     direction: NDArray[np.float32]
     cluster_of: NDArray[np.int32]
     centroids: NDArray[np.float32]
@@ -164,6 +167,7 @@ def build_model(
         negatives=unlike.projected,
         weights=np.append(fitted.elements, fitted.negatives).astype(np.float32),
         background_weights=fitted.background.astype(np.float32),
+        background_gains=fitted.background_gains.astype(np.float32),
         direction=_direction(fitted, unique, unlike, basis),
         cluster_of=clusters.cluster_of.astype(np.int32),
         centroids=clusters.centroids,
@@ -230,9 +234,9 @@ def _fit(elements: Places, negatives: Places, basis: Basis | None) -> Weights:
     nearest = np.concatenate([(rows @ elements.projected.T).max(axis=1) for rows in similar])
     others = np.flatnonzero(nearest < SELF_COSINE)
     fitted = fit(elements, negatives, basis.places[others])
-    background = np.zeros(len(basis.background))
-    background[others] = fitted.background
-    return replace(fitted, background=background)
+    background, gains = np.zeros((2, len(basis.background)))
+    background[others], gains[others] = fitted.background, fitted.background_gains
+    return replace(fitted, background=background, background_gains=gains)
 
 
 def _direction(
@@ -284,6 +288,8 @@ def _check(file: File, model: ScoringModel) -> None:
     file.check(_is_onto(model.unique_of, len(model.element_ids), unique), "values of 'unique_of'")
     file.check(_is_onto(model.cluster_of, unique, clusters), "values of 'cluster_of'")
     file.check(model.radii.shape == (clusters,) and bool((model.radii > 0).all()), "'radii'")
+    gains = model.background_gains.shape
+    file.check(gains == model.background_weights.shape, "shape of 'background_gains'")
     file.check(len(model.weights) == unique + len(model.negatives), "shape of 'weights'")
     file.check(len(model.bound_weights) == len(model.bound_centres), "shape of 'bound_weights'")
     file.check(len(model.direction) in (0, model.dimension), "shape of 'direction'")

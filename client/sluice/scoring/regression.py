@@ -43,7 +43,8 @@ class Weights:
     """What each row's similarity is multiplied by: `(elements,)`, `(negatives,)`, `(background,)`.
 
     `own` are contrasts of a sample of the elements, and `leave_one_out` what these were without
-    the element; `ordinary` `(background,)` what each background row's were without it. All float64.
+    the element; `ordinary` `(background,)` what each background row's were without it, and
+    `background_gains` `(background,)` what it adds to them. All float64.
     """
 
     elements: NDArray[np.float64]
@@ -52,6 +53,7 @@ class Weights:
     own: NDArray[np.float64]
     leave_one_out: NDArray[np.float64]
     ordinary: NDArray[np.float64]
+    background_gains: NDArray[np.float64]
 
 
 def fit(elements: Places, negatives: Places, background: Places) -> Weights:
@@ -84,6 +86,7 @@ def fit(elements: Places, negatives: Places, background: Places) -> Weights:
         own=own[sample],
         leave_one_out=own[sample] - gain[sample],
         ordinary=np.mean([found.ordinary for found in solved], axis=0),
+        background_gains=np.mean([found.background_gain for found in solved], axis=0),
     )
 
 
@@ -95,7 +98,7 @@ def _parts(elements: int) -> int:
 class _Solved:
     """The weights of one part of the elements, and of the rows that all parts share.
 
-    `gain` is what an element adds to its own contrast.
+    `gain` and `background_gain` are what an element and a background row add to their own contrast.
     """
 
     elements: NDArray[np.float64]
@@ -103,6 +106,7 @@ class _Solved:
     own: NDArray[np.float64]
     gain: NDArray[np.float64]
     ordinary: NDArray[np.float64]
+    background_gain: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,7 @@ class _Fixed:
 
     rows: Places
     background: int
+    background_ridge: float
     inverse: NDArray[np.float64]
 
     @classmethod
@@ -118,10 +123,13 @@ class _Fixed:
         """Prepare to solve for that many elements at a time."""
         rows = concatenate(background, negatives)
         ridge = np.full(len(rows), RIDGE_OF_OTHERS_MIN)
-        ridge[: len(background)] = max(RIDGE * len(background) / elements, RIDGE_OF_OTHERS_MIN)
+        ordinary = max(RIDGE * len(background) / elements, RIDGE_OF_OTHERS_MIN)
+        ridge[: len(background)] = ordinary
         regularised = rows.similarity(rows)
         regularised[np.diag_indices(len(rows))] += ridge
-        return cls(rows, len(background), np.asarray(np.linalg.inv(regularised), np.float64))
+        return cls(
+            rows, len(background), ordinary, np.asarray(np.linalg.inv(regularised), np.float64)
+        )
 
     def solve(self, elements: Places) -> _Solved:
         """Solve for elements by the Schur complement; leave-one-out values are closed forms.
@@ -141,10 +149,12 @@ class _Fixed:
         diagonal = self.inverse.diagonal()[ordinary] + np.einsum(
             "ij,ij->i", reach[ordinary] @ inverse, reach[ordinary]
         )
+        without = fixed[ordinary] / diagonal
         return _Solved(
             elements=weights,
             fixed=fixed,
             own=1 - RIDGE * weights,
             gain=weights / inverse.diagonal() - RIDGE * weights,
-            ordinary=-1 - fixed[ordinary] / diagonal,
+            ordinary=-1 - without,
+            background_gain=without - self.background_ridge * fixed[ordinary],
         )
