@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.scoring.basis import Basis
+from sluice.scoring.matches import Matches
 from sluice.scoring.model import NEIGHBOURS, ScoringModel, mean_nearest
 from sluice.scoring.score_map import map_scores
 from sluice.scoring.vectors import ROWS_PER_BLOCK, blocks, check_dimension
@@ -96,6 +97,21 @@ class Scorer:
         contrasts, rows = _best_rows(contrasts, frame_of_row, starts)
         scores = map_scores(contrasts, self._thresholds, self._below, self._above)
         return Scores(scores, contrasts, rows)
+
+    def matches(
+        self,
+        unit: NDArray[np.float32],
+        thresholds: NDArray[np.float64],
+        frame_of_row: NDArray[np.intp] | None = None,
+        frames: int | None = None,
+    ) -> Matches:
+        """The scores that are at or over the threshold `(versions,)` of their column.
+
+        Otherwise as `score`: the same frames, columns, scores, contrasts and rows.
+        """
+        found = self.score(unit, frame_of_row, frames)
+        at = at_frames, at_columns = np.nonzero(found.scores >= thresholds)
+        return Matches(at_frames, at_columns, found.scores[at], found.contrasts[at], found.rows[at])
 
     def project(self, unit: NDArray[np.float32], column: int) -> NDArray[np.float32]:
         """Take normalised rows to where the model of a column compares them."""
