@@ -1,29 +1,31 @@
-"""Scoring a batch of frames against the active campaigns of a project."""
+"""Scoring batches of frames against the active campaigns of a project."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.platform.active import ActiveCampaign, ActiveVersions
+from services.platform.active import ActiveVersions
 from services.platform.models import Models
+from services.scorer.columns import Choice, Columns, Wanted
+from services.scorer.groups import Groups
 from sluice.checks import too_large
-from sluice.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from sluice.errors import SluiceError
 from sluice.explanations import Explanation, explain_scores
-from sluice.limits import BATCH_MATCHES_MAX, THRESHOLD_DEFAULT
+from sluice.limits import BATCH_MATCHES_MAX
 from sluice.names import CampaignName
-from sluice.scoring import Scorer, normalise
+from sluice.scoring import Scorer, Scores, normalise
 from sluice.tensors import Embeddings
 
 EXPLANATIONS_MAX: Final = BATCH_MATCHES_MAX
 """How many scores of a batch are explained: as many matches as a batch may be submitted with."""
+
+_Answer = TypeVar("_Answer")
 
 
 class Explain(Enum):
@@ -55,118 +57,129 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """Scores `(frames, columns) float64` and the rows that have them, `(frames, columns)`."""
+    """The scores of a batch, `(frames, columns)`, and why they are so."""
 
-    columns: tuple[ActiveCampaign, ...]
-    scores: NDArray[np.float64]
-    rows: NDArray[np.intp]
+    columns: Columns
+    scores: Scores
     explained: tuple[Explained, ...] = ()
 
 
-def threshold_of(column: ActiveCampaign) -> float:
-    """What makes a match of a campaign, where the call does not say."""
-    return THRESHOLD_DEFAULT if column.threshold is None else column.threshold
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A batch with all that is needed to score it, and what then makes the answer of it."""
+
+    scorer: Scorer
+    columns: Columns
+    batch: Batch
+    answer: Callable[[Batch, ScoredBatch], Any]
 
 
 class Scoring:
-    """Scores batches; keeps nothing. At most so many at a time, in threads of its own."""
+    """Scores batches; keeps nothing. So many groups of them at a time, in threads of its own.
 
-    def __init__(self, active: ActiveVersions, models: Models, threads: int) -> None:
-        self._active = active
+    While all threads are busy, batches of the same columns wait to be scored together, up to
+    `group_rows_max` rows.
+    """
+
+    def __init__(
+        self, active: ActiveVersions, models: Models, *, threads: int, group_rows_max: int
+    ) -> None:
+        self._choice = Choice(active)
         self._models = models
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
+        self._groups = Groups[_Job, Any](_score, threads=threads, size_max=group_rows_max)
 
-    async def score(self, batch: Batch) -> ScoredBatch:
-        """Score a batch against what is active now.
+    async def score(self, batch: Batch, answer: Callable[[Batch, ScoredBatch], _Answer]) -> _Answer:
+        """Score a batch against what is active now; its answer is made in the thread that scored.
 
         Raises NotFound or FailedPrecondition naming a campaign asked for that does not exist or
-        is inactive, InvalidArgument for one of another space or for vectors without direction.
+        is inactive, InvalidArgument for one of another space or for vectors without direction,
+        and what `answer` raises.
         """
-        columns = await self._columns(batch)
-        scorer = await self._models.scorer([column.version for column in columns])
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, _score, scorer, batch, columns
+        embeddings = batch.embeddings
+        dimension = embeddings.vectors.shape[1]
+        columns = await self._choice.columns(
+            Wanted(batch.project, embeddings.model_id, dimension, tuple(batch.campaigns))
         )
+        scorer = await self._models.scorer(columns.versions)
+        job = _Job(scorer, columns, batch, answer)
+        answered: _Answer = await self._groups.done(columns, job, len(embeddings.vectors))
+        return answered
 
     def close(self) -> None:
         """Let the threads go."""
-        self._threads.shutdown(wait=False)
-
-    async def _columns(self, batch: Batch) -> tuple[ActiveCampaign, ...]:
-        current = (await self._active.current(batch.project)).campaigns
-        space = batch.embeddings.model_id, batch.embeddings.vectors.shape[1]
-        if not batch.campaigns:
-            return tuple(column for _, column in sorted(current.items()) if _space(column) == space)
-        columns: dict[str, ActiveCampaign] = {}
-        for index, name in enumerate(batch.campaigns):
-            field = f"campaigns[{index}]"
-            if name.campaign in columns:
-                raise InvalidArgument.of(field, f"{str(name)!r} stands twice")
-            column = current.get(name.campaign) if name.project == batch.project else None
-            if column is None:
-                raise await self._why_not(batch.project, name, field)
-            _check_space(column, space, name, field)
-            columns[name.campaign] = column
-        return tuple(columns.values())
-
-    async def _why_not(
-        self, project: str, name: CampaignName, field: str
-    ) -> PermissionDenied | NotFound | FailedPrecondition:
-        if name.project != project:
-            return PermissionDenied(
-                f"{field}: {str(name)!r} is not of project {project!r}", reason="FOREIGN_PROJECT"
-            )
-        try:
-            await self._active.version(project, name.campaign, 1)
-        except NotFound:
-            return NotFound(f"{field}: there is no campaign {str(name)!r}")
-        return FailedPrecondition(f"{field}: campaign {str(name)!r} is not active")
+        self._groups.close()
 
 
-def _space(column: ActiveCampaign) -> tuple[str, int]:
-    return column.version.model_id, column.version.dimension
+def _score(jobs: Sequence[_Job]) -> list[Any]:
+    """The answer to each, or what is wrong with it; all that are right are scored as one."""
+    outcomes: list[Any] = [_attempt(_unit_of, job) for job in jobs]
+    right = [index for index, found in enumerate(outcomes) if not isinstance(found, SluiceError)]
+    units = [outcomes[index] for index in right]
+    for index, unit, scores in zip(right, units, _score_as_one([jobs[i] for i in right], units)):
+        outcomes[index] = _attempt(_answer, jobs[index], unit, scores)
+    return outcomes
 
 
-def _check_space(
-    column: ActiveCampaign, space: tuple[str, int], name: CampaignName, field: str
-) -> None:
-    if _space(column) != space:
-        (model_id, dimension), (wanted_id, wanted) = space, _space(column)
-        raise InvalidArgument.of(
-            field,
-            f"{str(name)!r} scores vectors of {wanted_id!r} with {wanted} dimensions, "
-            f"not of {model_id!r} with {dimension}",
-            reason="SPACE_MISMATCH",
-        )
+def _attempt(make: Callable[..., Any], *arguments: Any) -> Any:
+    """What is made, or the error that says what is wrong with the batch it is made of."""
+    try:
+        return make(*arguments)
+    except SluiceError as error:
+        return error
 
 
-def _score(scorer: Scorer, batch: Batch, columns: tuple[ActiveCampaign, ...]) -> ScoredBatch:
-    embeddings = batch.embeddings
-    vectors = normalise(embeddings.vectors)
-    scores = scorer.score(vectors, embeddings.frame_of_row, embeddings.frame_count)
-    thresholds = [threshold_of(column) for column in columns]
-    frames, at = _to_explain(batch.explain, scores.scores, thresholds)
+def _unit_of(job: _Job) -> NDArray[np.float32]:
+    return normalise(job.batch.embeddings.vectors)
+
+
+def _score_as_one(jobs: Sequence[_Job], units: Sequence[NDArray[np.float32]]) -> list[Scores]:
+    """The scores of each batch; their columns are the same, and so is what scores them."""
+    if not jobs:
+        return []
+    each = [job.batch.embeddings for job in jobs]
+    if len(jobs) == 1:
+        return [jobs[0].scorer.score(units[0], each[0].frame_of_row, each[0].frame_count)]
+    row_ends = np.cumsum([len(unit) for unit in units])
+    frame_ends = np.cumsum([embeddings.frame_count for embeddings in each])
+    rows, frames = np.append(0, row_ends), np.append(0, frame_ends)
+    frame_of_row = np.concatenate([e.frame_of_row + first for e, first in zip(each, frames)])
+    scores = jobs[0].scorer.score(np.concatenate(units), frame_of_row, int(frames[-1]))
+    return [
+        _part(scores, slice(frames[index], frames[index + 1]), rows[index])
+        for index in range(len(jobs))
+    ]
+
+
+def _part(scores: Scores, frames: slice, first_row: int) -> Scores:
+    """The scores of some frames, the first of whose rows is that one."""
+    rows = scores.rows[frames] - first_row
+    return Scores(scores.scores[frames], scores.contrasts[frames], rows)
+
+
+def _answer(job: _Job, unit: NDArray[np.float32], scores: Scores) -> Any:
+    batch, columns = job.batch, job.columns
+    frames, at = _to_explain(batch.explain, scores.scores, columns.thresholds)
     explanations = explain_scores(
-        scorer,
-        vectors,
+        job.scorer,
+        unit,
         scores,
         frames=frames,
         columns=at,
-        campaigns=[str(CampaignName(batch.project, column.campaign)) for column in columns],
-        thresholds=thresholds,
-        label_ids=embeddings.label_ids,
+        campaigns=columns.names,
+        thresholds=columns.thresholds.tolist(),
+        label_ids=batch.embeddings.label_ids,
     )
     explained = map(Explained, frames.tolist(), at.tolist(), explanations)
-    return ScoredBatch(columns, scores.scores, scores.rows, tuple(explained))
+    return job.answer(batch, ScoredBatch(columns, scores, tuple(explained)))
 
 
 def _to_explain(
-    explain: Explain, scores: NDArray[np.float64], thresholds: Sequence[float]
+    explain: Explain, scores: NDArray[np.float64], thresholds: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The indices `(frames,)` and `(columns,)` of the scores to be explained, by frame."""
     match explain:
         case Explain.MATCHES:
-            wanted = scores >= np.array(thresholds)
+            wanted = scores >= thresholds
         case Explain.NONE:
             wanted = np.zeros(scores.shape, bool)
         case Explain.ALL:
