@@ -52,6 +52,9 @@ def main() -> None:
             "qdrant": lambda: _scoring_qdrant.measure(space, models, folder / "qdrant"),
             "load": lambda: _scoring_load.measure(space, models, folder / "load"),
             "stream": lambda: _scoring_stream.measure(space, models, folder / "stream"),
+            "loggers": lambda: _scoring_loggers.small_batches(
+                space, folder / "stream" / "sluiced" / "data", folder / "loggers"
+            ),
             "scale": lambda: _scoring_loggers.two_processes(space, folder / "scale"),
         }
         for part, measure in parts.items():

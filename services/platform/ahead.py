@@ -31,8 +31,9 @@ async def in_order(
         nonlocal count, size
         try:
             async for item in items:
-                count, size = count + 1, size + size_of(item)
-                working.put_nowait((asyncio.ensure_future(work(item)), size_of(item)))
+                its_size = size_of(item)
+                count, size = count + 1, size + its_size
+                working.put_nowait((asyncio.ensure_future(work(item)), its_size))
                 while count and (count >= count_max or size >= size_max):
                     taken.clear()
                     await taken.wait()
