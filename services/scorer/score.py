@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, TypeVar
@@ -15,11 +15,11 @@ from services.platform.models import Models
 from services.scorer.columns import Choice, Columns, Wanted
 from services.scorer.groups import Groups
 from sluice.checks import too_large
-from sluice.errors import SluiceError
-from sluice.explanations import Explanation, explain_scores
+from sluice.errors import InvalidArgument, SluiceError
+from sluice.explanations import Explanation, explain_matches, explain_scores
 from sluice.limits import BATCH_MATCHES_MAX
 from sluice.names import CampaignName
-from sluice.scoring import Scorer, Scores, normalise
+from sluice.scoring import Matches, Scorer, Scores, normalise
 from sluice.tensors import Embeddings
 
 EXPLANATIONS_MAX: Final = BATCH_MATCHES_MAX
@@ -38,12 +38,16 @@ class Explain(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Frames to be scored, by which campaigns (none: all that can), and what to explain."""
+    """Frames to be scored, by which campaigns (none: all that can), and what to explain.
+
+    With `matches_only` no scores below the threshold are wanted.
+    """
 
     project: str
     embeddings: Embeddings
     campaigns: Sequence[CampaignName] = ()
     explain: Explain = Explain.MATCHES
+    matches_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,10 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """The scores of a batch, `(frames, columns)`, and why they are so."""
+    """The scores of a batch, `(frames, columns)`, or only its matches; and why they are so."""
 
     columns: Columns
-    scores: Scores
+    scores: Scores | Matches
     explained: tuple[Explained, ...] = ()
 
 
@@ -92,9 +96,12 @@ class Scoring:
         """Score a batch against what is active now; its answer is made in the thread that scored.
 
         Raises NotFound or FailedPrecondition naming a campaign asked for that does not exist or
-        is inactive, InvalidArgument for one of another space or for vectors without direction,
-        and what `answer` raises.
+        is inactive, InvalidArgument for one of another space, for vectors without direction and
+        for explanations of scores that are not wanted, and what `answer` raises.
         """
+        if batch.matches_only and batch.explain is Explain.ALL:
+            problem = "ALL, but with matches_only only MATCHES or NONE can be explained"
+            raise InvalidArgument.of("explain", problem)
         embeddings = batch.embeddings
         dimension = embeddings.vectors.shape[1]
         columns = await self._choice.columns(
@@ -102,7 +109,8 @@ class Scoring:
         )
         scorer = await self._models.scorer(columns.versions)
         job = _Job(scorer, columns, batch, answer)
-        answered: _Answer = await self._groups.done(columns, job, len(embeddings.vectors))
+        key = columns, batch.matches_only
+        answered: _Answer = await self._groups.done(key, job, len(embeddings.vectors))
         return answered
 
     def close(self) -> None:
@@ -132,45 +140,74 @@ def _unit_of(job: _Job) -> NDArray[np.float32]:
     return normalise(job.batch.embeddings.vectors)
 
 
-def _score_as_one(jobs: Sequence[_Job], units: Sequence[NDArray[np.float32]]) -> list[Scores]:
-    """The scores of each batch; their columns are the same, and so is what scores them."""
+def _score_as_one(
+    jobs: Sequence[_Job], units: Sequence[NDArray[np.float32]]
+) -> list[Scores | Matches]:
+    """What each batch scores; columns, what scores them, and what is wanted are the same."""
     if not jobs:
         return []
     each = [job.batch.embeddings for job in jobs]
     if len(jobs) == 1:
-        return [jobs[0].scorer.score(units[0], each[0].frame_of_row, each[0].frame_count)]
-    row_ends = np.cumsum([len(unit) for unit in units])
-    frame_ends = np.cumsum([embeddings.frame_count for embeddings in each])
-    rows, frames = np.append(0, row_ends), np.append(0, frame_ends)
+        return [_found(jobs[0], units[0], each[0].frame_of_row, each[0].frame_count)]
+    rows = np.cumsum([0, *map(len, units)])
+    frames = np.cumsum([0, *(embeddings.frame_count for embeddings in each)])
     frame_of_row = np.concatenate([e.frame_of_row + first for e, first in zip(each, frames)])
-    scores = jobs[0].scorer.score(np.concatenate(units), frame_of_row, int(frames[-1]))
-    return [
-        _part(scores, slice(frames[index], frames[index + 1]), rows[index])
-        for index in range(len(jobs))
-    ]
+    found = _found(jobs[0], np.concatenate(units), frame_of_row, int(frames[-1]))
+    part: Callable[..., Any] = _matches_of if isinstance(found, Matches) else _scores_of
+    return [part(found, *bounds) for bounds in zip(frames[:-1], frames[1:], rows[:-1])]
 
 
-def _part(scores: Scores, frames: slice, first_row: int) -> Scores:
-    """The scores of some frames, the first of whose rows is that one."""
-    rows = scores.rows[frames] - first_row
-    return Scores(scores.scores[frames], scores.contrasts[frames], rows)
+def _found(
+    job: _Job, unit: NDArray[np.float32], frame_of_row: NDArray[np.intp], frames: int
+) -> Scores | Matches:
+    if job.batch.matches_only:
+        return job.scorer.matches(unit, job.columns.thresholds, frame_of_row, frames)
+    return job.scorer.score(unit, frame_of_row, frames)
 
 
-def _answer(job: _Job, unit: NDArray[np.float32], scores: Scores) -> Any:
-    batch, columns = job.batch, job.columns
-    frames, at = _to_explain(batch.explain, scores.scores, columns.thresholds)
-    explanations = explain_scores(
-        job.scorer,
-        unit,
-        scores,
-        frames=frames,
-        columns=at,
-        campaigns=columns.names,
-        thresholds=columns.thresholds.tolist(),
-        label_ids=batch.embeddings.label_ids,
+def _scores_of(scores: Scores, start: int, end: int, first_row: int) -> Scores:
+    """The scores of the frames from `start` to `end`, whose rows begin at that one."""
+    rows = scores.rows[start:end] - first_row
+    return Scores(scores.scores[start:end], scores.contrasts[start:end], rows)
+
+
+def _matches_of(matches: Matches, start: int, end: int, first_row: int) -> Matches:
+    """The matches of these frames."""
+    at = slice(*np.searchsorted(matches.frames, [start, end]))
+    return Matches(
+        matches.frames[at] - start,
+        matches.columns[at],
+        matches.scores[at],
+        matches.contrasts[at],
+        matches.rows[at] - first_row,
     )
-    explained = map(Explained, frames.tolist(), at.tolist(), explanations)
-    return job.answer(batch, ScoredBatch(columns, scores, tuple(explained)))
+
+
+def _answer(job: _Job, unit: NDArray[np.float32], scores: Scores | Matches) -> Any:
+    explained = tuple(_explained(job, unit, scores))
+    return job.answer(job.batch, ScoredBatch(job.columns, scores, explained))
+
+
+def _explained(
+    job: _Job, unit: NDArray[np.float32], scores: Scores | Matches
+) -> Iterable[Explained]:
+    batch, columns = job.batch, job.columns
+    said: dict[str, Any] = {
+        "campaigns": columns.names,
+        "thresholds": columns.thresholds.tolist(),
+        "label_ids": batch.embeddings.label_ids,
+    }
+    if isinstance(scores, Scores):
+        frames, at = _to_explain(batch.explain, scores.scores, columns.thresholds)
+        _check_explained(len(frames))
+        found = explain_scores(job.scorer, unit, scores, frames=frames, columns=at, **said)
+    elif batch.explain is Explain.NONE:
+        return ()
+    else:
+        frames, at = scores.frames, scores.columns
+        _check_explained(len(frames))
+        found = explain_matches(job.scorer, unit, scores, **said)
+    return map(Explained, frames.tolist(), at.tolist(), found)
 
 
 def _to_explain(
@@ -185,11 +222,14 @@ def _to_explain(
         case Explain.ALL:
             wanted = np.ones(scores.shape, bool)
     frames, columns = np.nonzero(wanted)
-    if len(frames) > EXPLANATIONS_MAX:
+    return frames, columns
+
+
+def _check_explained(count: int) -> None:
+    if count > EXPLANATIONS_MAX:
         raise too_large(
             "explain",
-            f"{len(frames):,} scores are to be explained, at most {EXPLANATIONS_MAX:,} are; "
+            f"{count:,} scores are to be explained, at most {EXPLANATIONS_MAX:,} are; "
             "send fewer frames at a time, or explain none",
             EXPLANATIONS_MAX,
         )
-    return frames, columns

@@ -15,6 +15,7 @@ from sluice.checks import too_large
 from sluice.errors import InvalidArgument, SluiceError, to_status
 from sluice.limits import MESSAGE_BYTES_MAX
 from sluice.names import CampaignName, ProjectName
+from sluice.scoring import Matches, Scores
 from sluice.tensors import Embeddings
 from sluice.v1 import scorer_pb2 as pb
 from sluice.v1.scorer_pb2_grpc import ScorerServiceServicer
@@ -97,6 +98,7 @@ def read_batch(request: pb.ScoreFramesRequest) -> Batch:
             for index, name in enumerate(request.campaigns)
         ],
         explain=_EXPLAIN[request.explain],
+        matches_only=request.matches_only,
     )
 
 
@@ -119,13 +121,10 @@ def write_scores(
     batch: Batch, scored: ScoredBatch, versions: list[pb.ScoredVersion]
 ) -> pb.ScoreFramesResponse:
     """The message of a batch's scores; InvalidArgument if it would be too large to send."""
-    scores = scored.scores
-    rows = b"" if batch.embeddings.one_row_each else scores.rows.astype("<u4").tobytes()
     response = pb.ScoreFramesResponse(
         frame_count=batch.embeddings.frame_count,
         versions=versions,
-        scores=scores.scores.astype("<f8", copy=False).tobytes(),
-        scored_rows=rows,
+        **_packed(batch, scored.scores),
         explanations=[
             pb.FrameExplanation(
                 frame_index=explained.frame,
@@ -144,3 +143,18 @@ def write_scores(
             RESPONSE_BYTES_MAX,
         )
     return response
+
+
+def _packed(batch: Batch, scores: Scores | Matches) -> dict[str, Any]:
+    """The fields of an answer that hold scores; rows are left out where they say nothing."""
+    rows = b"" if batch.embeddings.one_row_each else scores.rows.astype("<u4").tobytes()
+    numbers = scores.scores.astype("<f8", copy=False).tobytes()
+    if isinstance(scores, Scores):
+        return {"scores": numbers, "scored_rows": rows}
+    matches = pb.FrameMatches(
+        frame_indices=scores.frames.astype("<u4").tobytes(),
+        version_indices=scores.columns.astype("<u4").tobytes(),
+        scores=numbers,
+        scored_rows=rows,
+    )
+    return {"matches": matches}

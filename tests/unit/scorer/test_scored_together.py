@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,7 +19,7 @@ from services.platform.models import Models
 from services.scorer.score import Batch, Explain, ScoredBatch, Scoring
 from sluice.errors import InvalidArgument, NotFound, SluiceError
 from sluice.names import CampaignName
-from sluice.scoring import ElementId, build_basis, build_model
+from sluice.scoring import ElementId, Matches, Scores, build_basis, build_model
 from sluice.tensors import Embeddings
 
 PROJECT, MODEL, DIMENSION = "p", "m", 16
@@ -110,9 +111,21 @@ async def alone(of: Scoring, batch: Batch) -> ScoredBatch | SluiceError:
         return error
 
 
+def same_matches(one: ScoredBatch, other: ScoredBatch) -> None:
+    """The same matches but for rounding, explained alike."""
+    assert isinstance(one.scores, Matches)
+    assert isinstance(other.scores, Matches)
+    for part in ("frames", "columns", "rows"):
+        assert getattr(one.scores, part).tolist() == getattr(other.scores, part).tolist()
+    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-6)
+    assert [named(e) for e in one.explained] == [named(e) for e in other.explained]
+
+
 def same(one: ScoredBatch, other: ScoredBatch) -> None:
     """The same but for rounding: products of other sizes may be summed up in another order."""
     assert one.columns is other.columns
+    assert isinstance(one.scores, Scores)
+    assert isinstance(other.scores, Scores)
     np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-6)
     np.testing.assert_allclose(one.scores.contrasts, other.scores.contrasts, rtol=0, atol=1e-6)
     assert one.scores.rows.tolist() == other.scores.rows.tolist()
@@ -144,6 +157,26 @@ async def test_together_as_alone(tmp_path: Path, group_rows_max: int) -> None:
     if group_rows_max == 256:  # and it was together: all are parts of one
         right = [each for each in together if isinstance(each, ScoredBatch)]
         assert 1 == len({id(each.scores.scores.base) for each in right})
+
+
+async def test_matches_together_as_alone(tmp_path: Path) -> None:
+    """Where only matches are wanted each batch gets its own too; others wait apart from them."""
+    full = batches()
+    wanted = [
+        replace(batch, matches_only=True, explain=Explain.MATCHES) if index % 3 else batch
+        for index, batch in enumerate(full)
+    ]
+    async with scoring(tmp_path, 256) as of:
+        expected = [await alone(of, batch) for batch in wanted]
+        together = await all_at_once(of, wanted)
+    for batch, one, other in zip(wanted, expected, together, strict=True):
+        if isinstance(one, ScoredBatch):
+            (same_matches if batch.matches_only else same)(one, other)
+    assert 3 < sum(
+        len(each.scores.frames)
+        for each in together
+        if isinstance(each, ScoredBatch) and isinstance(each.scores, Matches)
+    )
 
 
 async def test_other_columns_are_scored_apart(tmp_path: Path) -> None:
