@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 ROUNDS: Final = 5
-TURN_S: Final = 0.15
+TURN_S: Final = 0.1
 """How long a turn lasts at least; it is repeated calls of one thing."""
 
 

@@ -15,7 +15,7 @@ from services.platform.models import Models
 from services.scorer.columns import Choice, Columns, Wanted
 from services.scorer.groups import Groups
 from sluice.checks import too_large
-from sluice.errors import InvalidArgument, SluiceError
+from sluice.errors import InvalidArgument
 from sluice.explanations import Explanation, explain_matches, explain_scores
 from sluice.limits import BATCH_MATCHES_MAX
 from sluice.names import CampaignName
@@ -79,7 +79,7 @@ class _Job:
 
 
 class Scoring:
-    """Scores batches; keeps nothing. So many groups of them at a time, in threads of its own.
+    """Scores batches, so many groups of them at a time, in threads of its own.
 
     While all threads are busy, batches of the same columns wait to be scored together, up to
     `group_rows_max` rows.
@@ -121,7 +121,7 @@ class Scoring:
 def _score(jobs: Sequence[_Job]) -> list[Any]:
     """The answer to each, or what is wrong with it; all that are right are scored as one."""
     outcomes: list[Any] = [_attempt(_unit_of, job) for job in jobs]
-    right = [index for index, found in enumerate(outcomes) if not isinstance(found, SluiceError)]
+    right = [index for index, found in enumerate(outcomes) if not isinstance(found, Exception)]
     units = [outcomes[index] for index in right]
     for index, unit, scores in zip(right, units, _score_as_one([jobs[i] for i in right], units)):
         outcomes[index] = _attempt(_answer, jobs[index], unit, scores)
@@ -129,10 +129,10 @@ def _score(jobs: Sequence[_Job]) -> list[Any]:
 
 
 def _attempt(make: Callable[..., Any], *arguments: Any) -> Any:
-    """What is made, or the error that says what is wrong with the batch it is made of."""
+    """What is made, or what it failed with: one batch's trouble is not that of the others."""
     try:
         return make(*arguments)
-    except SluiceError as error:
+    except Exception as error:  # noqa: BLE001 - whoever waits for this batch will raise it
         return error
 
 
