@@ -139,8 +139,8 @@ class ClusterLoops:
         ]
 
     def _score(self, frame: list[float], centre: Rows, radius: float) -> float:
-        point: Rows = (np.array(frame, np.float32) - self._mean) @ self._components
-        return _score(point, centre, radius)
+        vector: Rows = np.array(frame, np.float32)
+        return _score(np.matmul(vector - self._mean, self._components), centre, radius)
 
     def _fit(self, elements: Rows) -> list[tuple[Rows, float]]:
         members = ((elements - self._mean) @ self._components).reshape(
