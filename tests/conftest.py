@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # So that their asserts say what was found, as those of tests do.
-pytest.register_assert_rewrite("tests.faults.oracle", "tests.faults.failing", "tests.faults.fleet")
+pytest.register_assert_rewrite(
+    "tests.faults.oracle", "tests.faults.failing", "tests.faults.fleet", "tests.scored_alike"
+)
 
 # Timings are no test's business, and this may run on a busy machine.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -237,17 +237,18 @@ class CollectionClient:
         return replace(report, verdicts=sent.verdicts, already_counted=sent.already_counted)
 
     def score_stream(
-        self, project: str, batches: Iterable[Embeddings]
+        self, project: str, batches: Iterable[Embeddings], *, matches_only: bool = False
     ) -> Iterator[scorer_pb2.ScoreFramesResponse]:
         """Score batches on the server, against its active campaigns; one answer each, in order.
 
+        With `matches_only` answers have `matches` in place of scores, which may cost much less.
         Raises what is wrong with a batch when its turn comes.
         """
         requests = (
             scorer_pb2.StreamScoresRequest(
                 batch_id=number,
                 batch=scorer_pb2.ScoreFramesRequest(
-                    parent=project, embeddings=embeddings.to_proto()
+                    parent=project, embeddings=embeddings.to_proto(), matches_only=matches_only
                 ),
             )
             for number, embeddings in enumerate(batches)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.scoring import Scorer, Scores, nearest
+from sluice.scoring import Matches, Nearest, Scorer, Scores, nearest
 from sluice.v1 import scorer_pb2
 
 
@@ -28,7 +28,8 @@ class Explanation:
     `label_id` is the crop that has the score, "" for the frame itself. The nearest cluster of
     elements comes with its size, the distance to its centre and the radius that holds nine of ten
     of its elements; then the nearest elements, nearest first. `runner_up` is the campaign that the
-    frame is next most like, of those scored together, "" if there is none.
+    frame is next most like, of those scored together, or of its matches where only they are
+    wanted; "" if there is none.
     """
 
     label_id: str
@@ -81,29 +82,76 @@ def explain_scores(
     """
     rows = scores.rows[frames, columns]
     near = nearest(scorer, unit[rows], columns)
-    runners_up = _runners_up(scores.scores[frames], columns)
-    explanations = []
-    for index, found in enumerate(near):
-        score = float(scores.scores[frames[index], columns[index]])
-        rival = int(runners_up[index])
-        rival_score = float(scores.scores[frames[index], rival]) if rival >= 0 else score
-        explanations.append(
-            Explanation(
-                label_id=label_ids[rows[index]],
-                cluster=found.cluster,
-                cluster_size=found.cluster_size,
-                distance=found.distance,
-                radius=found.radius,
-                neighbours=tuple(
-                    Neighbour(element.frame_id, element.label_id, cosine)
-                    for element, cosine in found.elements
-                ),
-                margin_to_threshold=score - thresholds[columns[index]],
-                runner_up=campaigns[rival] if rival >= 0 else "",
-                margin_to_runner_up=score - rival_score,
-            )
+    found = scores.scores[frames]
+    rivals = _runners_up(found, columns)
+    pairs = np.arange(len(found))
+    return _written(
+        near,
+        [label_ids[row] for row in rows],
+        found[pairs, columns],
+        np.asarray(thresholds, np.float64)[columns],
+        [campaigns[rival] if rival >= 0 else "" for rival in rivals],
+        found[pairs, np.where(rivals >= 0, rivals, columns)],
+    )
+
+
+def explain_matches(
+    scorer: Scorer,
+    unit: NDArray[np.float32],
+    matches: Matches,
+    *,
+    campaigns: Sequence[str],
+    thresholds: Sequence[float],
+    label_ids: Sequence[str],
+) -> list[Explanation]:
+    """Explain each match; the runner-up is the next best of its frame's matches.
+
+    Otherwise as `explain_scores`.
+    """
+    near = nearest(scorer, unit[matches.rows], matches.columns)
+    rivals = _rivals(matches)
+    alone = rivals < 0
+    own = np.where(alone, np.arange(len(rivals)), rivals)
+    names = [campaigns[column] for column in matches.columns[own]]
+    return _written(
+        near,
+        [label_ids[row] for row in matches.rows],
+        matches.scores,
+        np.asarray(thresholds, np.float64)[matches.columns],
+        ["" if none else name for none, name in zip(alone, names, strict=True)],
+        matches.scores[own],
+    )
+
+
+def _written(
+    near: Sequence[Nearest],
+    label_ids: Sequence[str],
+    scores: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+    runners_up: Sequence[str],
+    rival_scores: NDArray[np.float64],
+) -> list[Explanation]:
+    """The explanations, index by index; a rival's score is its own where there is no runner-up."""
+    margins = (scores - thresholds).tolist(), (scores - rival_scores).tolist()
+    return [
+        Explanation(
+            label_id=label_id,
+            cluster=found.cluster,
+            cluster_size=found.cluster_size,
+            distance=found.distance,
+            radius=found.radius,
+            neighbours=tuple(
+                Neighbour(element.frame_id, element.label_id, cosine)
+                for element, cosine in found.elements
+            ),
+            margin_to_threshold=to_threshold,
+            runner_up=runner_up,
+            margin_to_runner_up=to_runner_up,
         )
-    return explanations
+        for found, label_id, to_threshold, runner_up, to_runner_up in zip(
+            near, label_ids, margins[0], runners_up, margins[1], strict=True
+        )
+    ]
 
 
 def _runners_up(scores: NDArray[np.float64], columns: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -113,3 +161,16 @@ def _runners_up(scores: NDArray[np.float64], columns: NDArray[np.intp]) -> NDArr
     others = scores.copy()
     others[np.arange(len(scores)), columns] = -np.inf
     return np.asarray(others.argmax(axis=1), np.intp)
+
+
+def _rivals(matches: Matches) -> NDArray[np.intp]:
+    """For each match the index of the best other of its frame; -1 if alone."""
+    order = np.lexsort((matches.columns, -matches.scores, matches.frames))
+    is_first = np.diff(matches.frames, prepend=-1) > 0
+    starts = np.flatnonzero(is_first)
+    counts = np.diff(np.append(starts, len(order)))
+    best = order[starts]
+    second = np.where(counts > 1, order[np.minimum(starts + 1, len(order) - 1)], -1)
+    frame = np.cumsum(is_first) - 1
+    is_best = best[frame] == np.arange(len(order))
+    return np.asarray(np.where(is_best, second[frame], best[frame]), np.intp)

@@ -32,7 +32,8 @@ def unpack(
     Raises InvalidArgument naming `field` for a dimension, a length or a number of rows that is not
     accepted. Whether the values are finite is for `sluice.scoring.normalise` to say.
     """
-    dimension, size_bytes = tensor.dimension, len(tensor.data)
+    data = tensor.data  # each access copies it
+    dimension, size_bytes = tensor.dimension, len(data)
     if not DIMENSION_MIN <= dimension <= DIMENSION_MAX:
         raise InvalidArgument.of(
             f"{field}.dimension", f"{dimension} is not in {DIMENSION_MIN}…{DIMENSION_MAX:,}"
@@ -47,7 +48,7 @@ def unpack(
     for what, value, bound in (("rows", rows, rows_max), ("bytes", size_bytes, BATCH_BYTES_MAX)):
         if value > bound:
             raise too_large(f"{field}.data", f"{value:,} {what} are more than {bound:,}", bound)
-    return np.frombuffer(tensor.data, _FLOAT32).reshape(rows, dimension)
+    return np.frombuffer(data, _FLOAT32).reshape(rows, dimension)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +88,10 @@ class Embeddings:
         _check_column(f"{field}.label_ids", len(self.label_ids), rows)
         if rows:
             _check_frames(f"{field}.frame_indices", self.frame_of_row)
-        for row, label_id in enumerate(self.label_ids):
-            if label_id:
-                check_text(f"{field}.label_ids[{row}]", label_id)
+        if any(self.label_ids):
+            for row, label_id in enumerate(self.label_ids):
+                if label_id:
+                    check_text(f"{field}.label_ids[{row}]", label_id)
 
     def to_proto(self, field: str = "embeddings") -> frame_pb2.Embeddings:
         """The message that says the same; columns that say nothing are left empty.

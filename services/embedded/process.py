@@ -79,9 +79,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
             *campaign.servicers(stores, keys.store, draining, reviews),
-            *await stack.enter_async_context(
-                scorer.servicers(active, models, draining, settings.scoring_threads)
-            ),
+            *await stack.enter_async_context(scorer.servicers(active, models, draining, settings)),
             *await stack.enter_async_context(
                 # The projector is the data's own: it goes on at once under the lease that it held.
                 ingest.servicers(

@@ -102,7 +102,10 @@ class ScoringSettings(ModelSettings):
     """The scorer."""
 
     scoring_threads: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
-    """Batches that are scored at a time."""
+    """Batches, or groups of them, that are scored at a time."""
+
+    group_rows_max: Annotated[int, Field(ge=0)] = 256
+    """Rows of small batches that are scored together when they wait; 0: each by itself."""
 
 
 class IntakeSettings(ModelSettings):

@@ -22,7 +22,7 @@ async def running(settings: ScorerSettings) -> AsyncIterator[Serving]:
         )
         models = Models(base.blobs, bytes_max=settings.models_bytes_max)
         servicers = await stack.enter_async_context(
-            wiring.servicers(active, models, base.draining, settings.scoring_threads)
+            wiring.servicers(active, models, base.draining, settings)
         )
         needs = {"campaign service": active.check}
         yield await stack.enter_async_context(base.serving("scorer", servicers, needs))

@@ -1,29 +1,31 @@
-"""Scoring a batch of frames against the active campaigns of a project."""
+"""Scoring batches of frames against the active campaigns of a project."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.platform.active import ActiveCampaign, ActiveVersions
+from services.platform.active import ActiveVersions
 from services.platform.models import Models
+from services.scorer.columns import Choice, Columns, Wanted
+from services.scorer.groups import Groups
 from sluice.checks import too_large
-from sluice.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
-from sluice.explanations import Explanation, explain_scores
-from sluice.limits import BATCH_MATCHES_MAX, THRESHOLD_DEFAULT
+from sluice.errors import InvalidArgument
+from sluice.explanations import Explanation, explain_matches, explain_scores
+from sluice.limits import BATCH_MATCHES_MAX
 from sluice.names import CampaignName
-from sluice.scoring import Scorer, normalise
+from sluice.scoring import Matches, Scorer, Scores, normalise
 from sluice.tensors import Embeddings
 
 EXPLANATIONS_MAX: Final = BATCH_MATCHES_MAX
 """How many scores of a batch are explained: as many matches as a batch may be submitted with."""
+
+_Answer = TypeVar("_Answer")
 
 
 class Explain(Enum):
@@ -36,12 +38,16 @@ class Explain(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Frames to be scored, by which campaigns (none: all that can), and what to explain."""
+    """Frames to be scored, by which campaigns (none: all that can), and what to explain.
+
+    With `matches_only` no scores below the threshold are wanted.
+    """
 
     project: str
     embeddings: Embeddings
     campaigns: Sequence[CampaignName] = ()
     explain: Explain = Explain.MATCHES
+    matches_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,128 +61,175 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """Scores `(frames, columns) float64` and the rows that have them, `(frames, columns)`."""
+    """The scores of a batch, `(frames, columns)`, or only its matches; and why they are so."""
 
-    columns: tuple[ActiveCampaign, ...]
-    scores: NDArray[np.float64]
-    rows: NDArray[np.intp]
+    columns: Columns
+    scores: Scores | Matches
     explained: tuple[Explained, ...] = ()
 
 
-def threshold_of(column: ActiveCampaign) -> float:
-    """What makes a match of a campaign, where the call does not say."""
-    return THRESHOLD_DEFAULT if column.threshold is None else column.threshold
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A batch with all that is needed to score it, and what then makes the answer of it."""
+
+    scorer: Scorer
+    columns: Columns
+    batch: Batch
+    answer: Callable[[Batch, ScoredBatch], Any]
 
 
 class Scoring:
-    """Scores batches; keeps nothing. At most so many at a time, in threads of its own."""
+    """Scores batches, so many groups of them at a time, in threads of its own.
 
-    def __init__(self, active: ActiveVersions, models: Models, threads: int) -> None:
-        self._active = active
+    While all threads are busy, batches of the same columns wait to be scored together, up to
+    `group_rows_max` rows.
+    """
+
+    def __init__(
+        self, active: ActiveVersions, models: Models, *, threads: int, group_rows_max: int
+    ) -> None:
+        self._choice = Choice(active)
         self._models = models
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="scoring")
+        self._groups = Groups[_Job, Any](_score, threads=threads, size_max=group_rows_max)
 
-    async def score(self, batch: Batch) -> ScoredBatch:
-        """Score a batch against what is active now.
+    async def score(self, batch: Batch, answer: Callable[[Batch, ScoredBatch], _Answer]) -> _Answer:
+        """Score a batch against what is active now; its answer is made in the thread that scored.
 
         Raises NotFound or FailedPrecondition naming a campaign asked for that does not exist or
-        is inactive, InvalidArgument for one of another space or for vectors without direction.
+        is inactive, InvalidArgument for one of another space, for vectors without direction and
+        for explanations of scores that are not wanted, and what `answer` raises.
         """
-        columns = await self._columns(batch)
-        scorer = await self._models.scorer([column.version for column in columns])
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, _score, scorer, batch, columns
+        if batch.matches_only and batch.explain is Explain.ALL:
+            problem = "ALL, but with matches_only only MATCHES or NONE can be explained"
+            raise InvalidArgument.of("explain", problem)
+        embeddings = batch.embeddings
+        dimension = embeddings.vectors.shape[1]
+        columns = await self._choice.columns(
+            Wanted(batch.project, embeddings.model_id, dimension, tuple(batch.campaigns))
         )
+        scorer = await self._models.scorer(columns.versions)
+        job = _Job(scorer, columns, batch, answer)
+        key = columns, batch.matches_only
+        answered: _Answer = await self._groups.done(key, job, len(embeddings.vectors))
+        return answered
 
     def close(self) -> None:
         """Let the threads go."""
-        self._threads.shutdown(wait=False)
-
-    async def _columns(self, batch: Batch) -> tuple[ActiveCampaign, ...]:
-        current = (await self._active.current(batch.project)).campaigns
-        space = batch.embeddings.model_id, batch.embeddings.vectors.shape[1]
-        if not batch.campaigns:
-            return tuple(column for _, column in sorted(current.items()) if _space(column) == space)
-        columns: dict[str, ActiveCampaign] = {}
-        for index, name in enumerate(batch.campaigns):
-            field = f"campaigns[{index}]"
-            if name.campaign in columns:
-                raise InvalidArgument.of(field, f"{str(name)!r} stands twice")
-            column = current.get(name.campaign) if name.project == batch.project else None
-            if column is None:
-                raise await self._why_not(batch.project, name, field)
-            _check_space(column, space, name, field)
-            columns[name.campaign] = column
-        return tuple(columns.values())
-
-    async def _why_not(
-        self, project: str, name: CampaignName, field: str
-    ) -> PermissionDenied | NotFound | FailedPrecondition:
-        if name.project != project:
-            return PermissionDenied(
-                f"{field}: {str(name)!r} is not of project {project!r}", reason="FOREIGN_PROJECT"
-            )
-        try:
-            await self._active.version(project, name.campaign, 1)
-        except NotFound:
-            return NotFound(f"{field}: there is no campaign {str(name)!r}")
-        return FailedPrecondition(f"{field}: campaign {str(name)!r} is not active")
+        self._groups.close()
 
 
-def _space(column: ActiveCampaign) -> tuple[str, int]:
-    return column.version.model_id, column.version.dimension
+def _score(jobs: Sequence[_Job]) -> list[Any]:
+    """The answer to each, or what is wrong with it; all that are right are scored as one."""
+    outcomes: list[Any] = [_attempt(_unit_of, job) for job in jobs]
+    right = [index for index, found in enumerate(outcomes) if not isinstance(found, Exception)]
+    units = [outcomes[index] for index in right]
+    for index, unit, scores in zip(right, units, _score_as_one([jobs[i] for i in right], units)):
+        outcomes[index] = _attempt(_answer, jobs[index], unit, scores)
+    return outcomes
 
 
-def _check_space(
-    column: ActiveCampaign, space: tuple[str, int], name: CampaignName, field: str
-) -> None:
-    if _space(column) != space:
-        (model_id, dimension), (wanted_id, wanted) = space, _space(column)
-        raise InvalidArgument.of(
-            field,
-            f"{str(name)!r} scores vectors of {wanted_id!r} with {wanted} dimensions, "
-            f"not of {model_id!r} with {dimension}",
-            reason="SPACE_MISMATCH",
-        )
+def _attempt(make: Callable[..., Any], *arguments: Any) -> Any:
+    """What is made, or what it failed with: one batch's trouble is not that of the others."""
+    try:
+        return make(*arguments)
+    except Exception as error:  # noqa: BLE001 - whoever waits for this batch will raise it
+        return error
 
 
-def _score(scorer: Scorer, batch: Batch, columns: tuple[ActiveCampaign, ...]) -> ScoredBatch:
-    embeddings = batch.embeddings
-    vectors = normalise(embeddings.vectors)
-    scores = scorer.score(vectors, embeddings.frame_of_row, embeddings.frame_count)
-    thresholds = [threshold_of(column) for column in columns]
-    frames, at = _to_explain(batch.explain, scores.scores, thresholds)
-    explanations = explain_scores(
-        scorer,
-        vectors,
-        scores,
-        frames=frames,
-        columns=at,
-        campaigns=[str(CampaignName(batch.project, column.campaign)) for column in columns],
-        thresholds=thresholds,
-        label_ids=embeddings.label_ids,
+def _unit_of(job: _Job) -> NDArray[np.float32]:
+    return normalise(job.batch.embeddings.vectors)
+
+
+def _score_as_one(
+    jobs: Sequence[_Job], units: Sequence[NDArray[np.float32]]
+) -> list[Scores | Matches]:
+    """What each batch scores; columns, what scores them, and what is wanted are the same."""
+    if not jobs:
+        return []
+    each = [job.batch.embeddings for job in jobs]
+    if len(jobs) == 1:
+        return [_found(jobs[0], units[0], each[0].frame_of_row, each[0].frame_count)]
+    rows = np.cumsum([0, *map(len, units)])
+    frames = np.cumsum([0, *(embeddings.frame_count for embeddings in each)])
+    frame_of_row = np.concatenate([e.frame_of_row + first for e, first in zip(each, frames)])
+    found = _found(jobs[0], np.concatenate(units), frame_of_row, int(frames[-1]))
+    part: Callable[..., Any] = _matches_of if isinstance(found, Matches) else _scores_of
+    return [part(found, *bounds) for bounds in zip(frames[:-1], frames[1:], rows[:-1])]
+
+
+def _found(
+    job: _Job, unit: NDArray[np.float32], frame_of_row: NDArray[np.intp], frames: int
+) -> Scores | Matches:
+    if job.batch.matches_only:
+        return job.scorer.matches(unit, job.columns.thresholds, frame_of_row, frames)
+    return job.scorer.score(unit, frame_of_row, frames)
+
+
+def _scores_of(scores: Scores, start: int, end: int, first_row: int) -> Scores:
+    """The scores of the frames from `start` to `end`, whose rows begin at that one."""
+    rows = scores.rows[start:end] - first_row
+    return Scores(scores.scores[start:end], scores.contrasts[start:end], rows)
+
+
+def _matches_of(matches: Matches, start: int, end: int, first_row: int) -> Matches:
+    """The matches of these frames."""
+    at = slice(*np.searchsorted(matches.frames, [start, end]))
+    return Matches(
+        matches.frames[at] - start,
+        matches.columns[at],
+        matches.scores[at],
+        matches.contrasts[at],
+        matches.rows[at] - first_row,
     )
-    explained = map(Explained, frames.tolist(), at.tolist(), explanations)
-    return ScoredBatch(columns, scores.scores, scores.rows, tuple(explained))
+
+
+def _answer(job: _Job, unit: NDArray[np.float32], scores: Scores | Matches) -> Any:
+    explained = tuple(_explained(job, unit, scores))
+    return job.answer(job.batch, ScoredBatch(job.columns, scores, explained))
+
+
+def _explained(
+    job: _Job, unit: NDArray[np.float32], scores: Scores | Matches
+) -> Iterable[Explained]:
+    batch, columns = job.batch, job.columns
+    said: dict[str, Any] = {
+        "campaigns": columns.names,
+        "thresholds": columns.thresholds.tolist(),
+        "label_ids": batch.embeddings.label_ids,
+    }
+    if isinstance(scores, Scores):
+        frames, at = _to_explain(batch.explain, scores.scores, columns.thresholds)
+        _check_explained(len(frames))
+        found = explain_scores(job.scorer, unit, scores, frames=frames, columns=at, **said)
+    elif batch.explain is Explain.NONE:
+        return ()
+    else:
+        frames, at = scores.frames, scores.columns
+        _check_explained(len(frames))
+        found = explain_matches(job.scorer, unit, scores, **said)
+    return map(Explained, frames.tolist(), at.tolist(), found)
 
 
 def _to_explain(
-    explain: Explain, scores: NDArray[np.float64], thresholds: Sequence[float]
+    explain: Explain, scores: NDArray[np.float64], thresholds: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The indices `(frames,)` and `(columns,)` of the scores to be explained, by frame."""
     match explain:
         case Explain.MATCHES:
-            wanted = scores >= np.array(thresholds)
+            wanted = scores >= thresholds
         case Explain.NONE:
             wanted = np.zeros(scores.shape, bool)
         case Explain.ALL:
             wanted = np.ones(scores.shape, bool)
     frames, columns = np.nonzero(wanted)
-    if len(frames) > EXPLANATIONS_MAX:
+    return frames, columns
+
+
+def _check_explained(count: int) -> None:
+    if count > EXPLANATIONS_MAX:
         raise too_large(
             "explain",
-            f"{len(frames):,} scores are to be explained, at most {EXPLANATIONS_MAX:,} are; "
+            f"{count:,} scores are to be explained, at most {EXPLANATIONS_MAX:,} are; "
             "send fewer frames at a time, or explain none",
             EXPLANATIONS_MAX,
         )
-    return frames, columns

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
+from services.platform.ahead import in_order
 from services.platform.draining import Draining
-from services.scorer.score import Batch, Explain, ScoredBatch, Scoring, threshold_of
+from services.scorer.columns import Columns
+from services.scorer.score import Batch, Explain, ScoredBatch, Scoring
 from sluice.checks import too_large
 from sluice.errors import InvalidArgument, SluiceError, to_status
 from sluice.limits import MESSAGE_BYTES_MAX
 from sluice.names import CampaignName, ProjectName
+from sluice.scoring import Matches, Scores
 from sluice.tensors import Embeddings
 from sluice.v1 import scorer_pb2 as pb
 from sluice.v1.scorer_pb2_grpc import ScorerServiceServicer
 
 RESPONSE_BYTES_MAX: Final = MESSAGE_BYTES_MAX - 1_024
 """How large scores may be; the rest is for what a stream puts around them."""
+
+AHEAD_MAX: Final = 3
+"""Batches of a stream that are read, scored or answered at a time."""
+
+AHEAD_BYTES_MAX: Final = 2 * 2**20
+"""Bytes of these batches: with so many, no further one is read."""
 
 _EXPLAIN: Final = {
     pb.EXPLAIN_MODE_UNSPECIFIED: Explain.MATCHES,
@@ -33,30 +43,47 @@ class ScorerServicer(ScorerServiceServicer):
     def __init__(self, scoring: Scoring, draining: Draining) -> None:
         self._scoring = scoring
         self._draining = draining
+        # Made once for all batches: a hundred campaigns are a hundred messages.
+        self._versions: WeakKeyDictionary[Columns, list[pb.ScoredVersion]] = WeakKeyDictionary()
 
     async def ScoreFrames(
         self, request: pb.ScoreFramesRequest, context: Any
     ) -> pb.ScoreFramesResponse:
         """Score one batch."""
-        return await self._score(request)
+        return await self._scoring.score(read_batch(request), self._write)
 
     async def StreamScores(
         self, request_iterator: AsyncIterator[pb.StreamScoresRequest], context: Any
     ) -> AsyncIterator[pb.StreamScoresResponse]:
         """Score batch after batch; a bad one is answered with its status."""
-        async for request in self._draining.until(request_iterator):
-            try:
-                scores = await self._score(request.batch)
-            except SluiceError as error:
-                yield pb.StreamScoresResponse(batch_id=request.batch_id, error=to_status(error))
-            else:
-                yield pb.StreamScoresResponse(batch_id=request.batch_id, scores=scores)
+        answers = in_order(
+            self._draining.until(request_iterator),
+            self._answer,
+            count_max=AHEAD_MAX,
+            size_max=AHEAD_BYTES_MAX,
+            size_of=pb.StreamScoresRequest.ByteSize,
+        )
+        async with aclosing(answers):
+            async for answer in answers:
+                yield answer
 
-    async def _score(self, request: pb.ScoreFramesRequest) -> pb.ScoreFramesResponse:
-        batch = read_batch(request)
-        scored = await self._scoring.score(batch)
-        # Thousands of explanations take a while to write down.
-        return await asyncio.to_thread(write_scores, batch, scored)
+    async def _answer(self, request: pb.StreamScoresRequest) -> pb.StreamScoresResponse:
+        number = request.batch_id
+        try:
+            return await self._scoring.score(
+                read_batch(request.batch),
+                lambda batch, scored: pb.StreamScoresResponse(
+                    batch_id=number, scores=self._write(batch, scored)
+                ),
+            )
+        except SluiceError as error:
+            return pb.StreamScoresResponse(batch_id=number, error=to_status(error))
+
+    def _write(self, batch: Batch, scored: ScoredBatch) -> pb.ScoreFramesResponse:
+        versions = self._versions.get(scored.columns)
+        if versions is None:
+            versions = self._versions[scored.columns] = write_versions(scored.columns)
+        return write_scores(batch, scored, versions)
 
 
 def read_batch(request: pb.ScoreFramesRequest) -> Batch:
@@ -71,25 +98,33 @@ def read_batch(request: pb.ScoreFramesRequest) -> Batch:
             for index, name in enumerate(request.campaigns)
         ],
         explain=_EXPLAIN[request.explain],
+        matches_only=request.matches_only,
     )
 
 
-def write_scores(batch: Batch, scored: ScoredBatch) -> pb.ScoreFramesResponse:
+def write_versions(columns: Columns) -> list[pb.ScoredVersion]:
+    """The messages of columns."""
+    return [
+        pb.ScoredVersion(
+            campaign=name,
+            version=version.number,
+            model_digest=version.model_digest,
+            threshold=threshold,
+        )
+        for name, version, threshold in zip(
+            columns.names, columns.versions, columns.thresholds.tolist(), strict=True
+        )
+    ]
+
+
+def write_scores(
+    batch: Batch, scored: ScoredBatch, versions: list[pb.ScoredVersion]
+) -> pb.ScoreFramesResponse:
     """The message of a batch's scores; InvalidArgument if it would be too large to send."""
-    rows = b"" if batch.embeddings.one_row_each else scored.rows.astype("<u4").tobytes()
     response = pb.ScoreFramesResponse(
         frame_count=batch.embeddings.frame_count,
-        versions=[
-            pb.ScoredVersion(
-                campaign=str(CampaignName(batch.project, column.campaign)),
-                version=column.version.number,
-                model_digest=column.version.model_digest,
-                threshold=threshold_of(column),
-            )
-            for column in scored.columns
-        ],
-        scores=scored.scores.astype("<f8").tobytes(),
-        scored_rows=rows,
+        versions=versions,
+        **_packed(batch, scored.scores),
         explanations=[
             pb.FrameExplanation(
                 frame_index=explained.frame,
@@ -108,3 +143,18 @@ def write_scores(batch: Batch, scored: ScoredBatch) -> pb.ScoreFramesResponse:
             RESPONSE_BYTES_MAX,
         )
     return response
+
+
+def _packed(batch: Batch, scores: Scores | Matches) -> dict[str, Any]:
+    """The fields of an answer that hold scores; rows are left out where they say nothing."""
+    rows = b"" if batch.embeddings.one_row_each else scores.rows.astype("<u4").tobytes()
+    numbers = scores.scores.astype("<f8", copy=False).tobytes()
+    if isinstance(scores, Scores):
+        return {"scores": numbers, "scored_rows": rows}
+    matches = pb.FrameMatches(
+        frame_indices=scores.frames.astype("<u4").tobytes(),
+        version_indices=scores.columns.astype("<u4").tobytes(),
+        scores=numbers,
+        scored_rows=rows,
+    )
+    return {"matches": matches}

@@ -8,16 +8,22 @@ from contextlib import asynccontextmanager
 from services.platform.active import ActiveVersions
 from services.platform.draining import Draining
 from services.platform.models import Models
+from services.platform.settings import ScoringSettings
 from services.scorer.score import Scoring
 from services.scorer.servicer import ScorerServicer
 
 
 @asynccontextmanager
 async def servicers(
-    active: ActiveVersions, models: Models, draining: Draining, threads: int
+    active: ActiveVersions, models: Models, draining: Draining, settings: ScoringSettings
 ) -> AsyncIterator[list[object]]:
     """The servicer of ScorerService, with its threads for as long as this is entered."""
-    scoring = Scoring(active, models, threads)
+    scoring = Scoring(
+        active,
+        models,
+        threads=settings.scoring_threads,
+        group_rows_max=settings.group_rows_max,
+    )
     try:
         yield [ScorerServicer(scoring, draining)]
     finally:

@@ -244,3 +244,15 @@ def test_scores_of_a_stream_are_the_servers(synced: Team) -> None:
     local = synced.sample_probabilities(frames(*ALL))
     for column, version in enumerate(answers[0].versions):
         np.testing.assert_allclose(streamed[:, column], local.scores(version.campaign), atol=1e-5)
+
+
+def test_a_stream_gives_matches_alone_where_they_are_wanted(synced: Team) -> None:
+    """Then answers hold the scores that reach their threshold, and no others."""
+    batches = [Embeddings.of_frames(MODEL, np.stack([vector(i) for i in ALL]))]
+    [full] = synced.score_stream(synced.project, batches)
+    [only] = synced.score_stream(synced.project, batches, matches_only=True)
+    scores = np.frombuffer(full.scores, "<f8").reshape(-1, 2)
+    passing = scores[scores >= [version.threshold for version in full.versions]]
+    assert passing.tolist() == np.frombuffer(only.matches.scores, "<f8").tolist()
+    assert b"" == only.scores
+    assert 0 < len(passing) < scores.size

@@ -11,6 +11,7 @@ scores = scorer.score(normalise(embeddings)).scores
 from sluice.scoring.basis import Basis, build_basis
 from sluice.scoring.explain import Nearest, nearest
 from sluice.scoring.kernel import Scorer, Scores
+from sluice.scoring.matches import Matches
 from sluice.scoring.model import ElementId, ScoringModel, build_model
 from sluice.scoring.score_map import ScoreMap
 from sluice.scoring.vectors import normalise
@@ -18,6 +19,7 @@ from sluice.scoring.vectors import normalise
 __all__ = [
     "Basis",
     "ElementId",
+    "Matches",
     "Nearest",
     "ScoreMap",
     "Scorer",

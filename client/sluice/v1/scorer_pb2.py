@@ -26,31 +26,33 @@ from sluice.v1 import errors_pb2 as sluice_dot_v1_dot_errors__pb2
 from sluice.v1 import frame_pb2 as sluice_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sluice/v1/scorer.proto\x12\tsluice.v1\x1a\x16sluice/v1/errors.proto\x1a\x15sluice/v1/frame.proto\"\x8b\x01\n\x12ScoreFramesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12)\n\nembeddings\x18\x02 \x01(\x0b\x32\x15.sluice.v1.Embeddings\x12\x11\n\tcampaigns\x18\x03 \x03(\t\x12\'\n\x07\x65xplain\x18\x04 \x01(\x0e\x32\x16.sluice.v1.ExplainMode\"\xae\x01\n\x13ScoreFramesResponse\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12*\n\x08versions\x18\x02 \x03(\x0b\x32\x18.sluice.v1.ScoredVersion\x12\x0e\n\x06scores\x18\x03 \x01(\x0c\x12\x13\n\x0bscored_rows\x18\x04 \x01(\x0c\x12\x31\n\x0c\x65xplanations\x18\x05 \x03(\x0b\x32\x1b.sluice.v1.FrameExplanation\"[\n\rScoredVersion\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\x11\n\tthreshold\x18\x04 \x01(\x01\"k\n\x10\x46rameExplanation\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\r\x12\x15\n\rversion_index\x18\x02 \x01(\r\x12+\n\x0b\x65xplanation\x18\x03 \x01(\x0b\x32\x16.sluice.v1.Explanation\"\xb0\x02\n\x0b\x45xplanation\x12\x10\n\x08label_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63luster\x18\x02 \x01(\r\x12\x14\n\x0c\x63luster_size\x18\x03 \x01(\r\x12\x10\n\x08\x64istance\x18\x04 \x01(\x01\x12\x0e\n\x06radius\x18\x05 \x01(\x01\x12\x34\n\nneighbours\x18\x06 \x03(\x0b\x32 .sluice.v1.Explanation.Neighbour\x12\x1b\n\x13margin_to_threshold\x18\x07 \x01(\x01\x12\x11\n\trunner_up\x18\x08 \x01(\t\x12\x1b\n\x13margin_to_runner_up\x18\t \x01(\x01\x1a\x43\n\tNeighbour\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t\x12\x12\n\nsimilarity\x18\x03 \x01(\x01\"U\n\x13StreamScoresRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12,\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1d.sluice.v1.ScoreFramesRequest\"\x89\x01\n\x14StreamScoresResponse\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12\x30\n\x06scores\x18\x02 \x01(\x0b\x32\x1e.sluice.v1.ScoreFramesResponseH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.sluice.v1.StatusH\x00\x42\t\n\x07outcome*r\n\x0b\x45xplainMode\x12\x1c\n\x18\x45XPLAIN_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XPLAIN_MODE_MATCHES\x10\x01\x12\x15\n\x11\x45XPLAIN_MODE_NONE\x10\x02\x12\x14\n\x10\x45XPLAIN_MODE_ALL\x10\x03\x32\xb2\x01\n\rScorerService\x12L\n\x0bScoreFrames\x12\x1d.sluice.v1.ScoreFramesRequest\x1a\x1e.sluice.v1.ScoreFramesResponse\x12S\n\x0cStreamScores\x12\x1e.sluice.v1.StreamScoresRequest\x1a\x1f.sluice.v1.StreamScoresResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sluice/v1/scorer.proto\x12\tsluice.v1\x1a\x16sluice/v1/errors.proto\x1a\x15sluice/v1/frame.proto\"\xa1\x01\n\x12ScoreFramesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12)\n\nembeddings\x18\x02 \x01(\x0b\x32\x15.sluice.v1.Embeddings\x12\x11\n\tcampaigns\x18\x03 \x03(\t\x12\'\n\x07\x65xplain\x18\x04 \x01(\x0e\x32\x16.sluice.v1.ExplainMode\x12\x14\n\x0cmatches_only\x18\x05 \x01(\x08\"\xd8\x01\n\x13ScoreFramesResponse\x12\x13\n\x0b\x66rame_count\x18\x01 \x01(\r\x12*\n\x08versions\x18\x02 \x03(\x0b\x32\x18.sluice.v1.ScoredVersion\x12\x0e\n\x06scores\x18\x03 \x01(\x0c\x12\x13\n\x0bscored_rows\x18\x04 \x01(\x0c\x12\x31\n\x0c\x65xplanations\x18\x05 \x03(\x0b\x32\x1b.sluice.v1.FrameExplanation\x12(\n\x07matches\x18\x06 \x01(\x0b\x32\x17.sluice.v1.FrameMatches\"c\n\x0c\x46rameMatches\x12\x15\n\rframe_indices\x18\x01 \x01(\x0c\x12\x17\n\x0fversion_indices\x18\x02 \x01(\x0c\x12\x0e\n\x06scores\x18\x03 \x01(\x0c\x12\x13\n\x0bscored_rows\x18\x04 \x01(\x0c\"[\n\rScoredVersion\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\x11\n\tthreshold\x18\x04 \x01(\x01\"k\n\x10\x46rameExplanation\x12\x13\n\x0b\x66rame_index\x18\x01 \x01(\r\x12\x15\n\rversion_index\x18\x02 \x01(\r\x12+\n\x0b\x65xplanation\x18\x03 \x01(\x0b\x32\x16.sluice.v1.Explanation\"\xb0\x02\n\x0b\x45xplanation\x12\x10\n\x08label_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63luster\x18\x02 \x01(\r\x12\x14\n\x0c\x63luster_size\x18\x03 \x01(\r\x12\x10\n\x08\x64istance\x18\x04 \x01(\x01\x12\x0e\n\x06radius\x18\x05 \x01(\x01\x12\x34\n\nneighbours\x18\x06 \x03(\x0b\x32 .sluice.v1.Explanation.Neighbour\x12\x1b\n\x13margin_to_threshold\x18\x07 \x01(\x01\x12\x11\n\trunner_up\x18\x08 \x01(\t\x12\x1b\n\x13margin_to_runner_up\x18\t \x01(\x01\x1a\x43\n\tNeighbour\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t\x12\x12\n\nsimilarity\x18\x03 \x01(\x01\"U\n\x13StreamScoresRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12,\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1d.sluice.v1.ScoreFramesRequest\"\x89\x01\n\x14StreamScoresResponse\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\x04\x12\x30\n\x06scores\x18\x02 \x01(\x0b\x32\x1e.sluice.v1.ScoreFramesResponseH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.sluice.v1.StatusH\x00\x42\t\n\x07outcome*r\n\x0b\x45xplainMode\x12\x1c\n\x18\x45XPLAIN_MODE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x45XPLAIN_MODE_MATCHES\x10\x01\x12\x15\n\x11\x45XPLAIN_MODE_NONE\x10\x02\x12\x14\n\x10\x45XPLAIN_MODE_ALL\x10\x03\x32\xb2\x01\n\rScorerService\x12L\n\x0bScoreFrames\x12\x1d.sluice.v1.ScoreFramesRequest\x1a\x1e.sluice.v1.ScoreFramesResponse\x12S\n\x0cStreamScores\x12\x1e.sluice.v1.StreamScoresRequest\x1a\x1f.sluice.v1.StreamScoresResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.scorer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXPLAINMODE']._serialized_start=1139
-  _globals['_EXPLAINMODE']._serialized_end=1253
+  _globals['_EXPLAINMODE']._serialized_start=1304
+  _globals['_EXPLAINMODE']._serialized_end=1418
   _globals['_SCOREFRAMESREQUEST']._serialized_start=85
-  _globals['_SCOREFRAMESREQUEST']._serialized_end=224
-  _globals['_SCOREFRAMESRESPONSE']._serialized_start=227
-  _globals['_SCOREFRAMESRESPONSE']._serialized_end=401
-  _globals['_SCOREDVERSION']._serialized_start=403
-  _globals['_SCOREDVERSION']._serialized_end=494
-  _globals['_FRAMEEXPLANATION']._serialized_start=496
-  _globals['_FRAMEEXPLANATION']._serialized_end=603
-  _globals['_EXPLANATION']._serialized_start=606
-  _globals['_EXPLANATION']._serialized_end=910
-  _globals['_EXPLANATION_NEIGHBOUR']._serialized_start=843
-  _globals['_EXPLANATION_NEIGHBOUR']._serialized_end=910
-  _globals['_STREAMSCORESREQUEST']._serialized_start=912
-  _globals['_STREAMSCORESREQUEST']._serialized_end=997
-  _globals['_STREAMSCORESRESPONSE']._serialized_start=1000
-  _globals['_STREAMSCORESRESPONSE']._serialized_end=1137
-  _globals['_SCORERSERVICE']._serialized_start=1256
-  _globals['_SCORERSERVICE']._serialized_end=1434
+  _globals['_SCOREFRAMESREQUEST']._serialized_end=246
+  _globals['_SCOREFRAMESRESPONSE']._serialized_start=249
+  _globals['_SCOREFRAMESRESPONSE']._serialized_end=465
+  _globals['_FRAMEMATCHES']._serialized_start=467
+  _globals['_FRAMEMATCHES']._serialized_end=566
+  _globals['_SCOREDVERSION']._serialized_start=568
+  _globals['_SCOREDVERSION']._serialized_end=659
+  _globals['_FRAMEEXPLANATION']._serialized_start=661
+  _globals['_FRAMEEXPLANATION']._serialized_end=768
+  _globals['_EXPLANATION']._serialized_start=771
+  _globals['_EXPLANATION']._serialized_end=1075
+  _globals['_EXPLANATION_NEIGHBOUR']._serialized_start=1008
+  _globals['_EXPLANATION_NEIGHBOUR']._serialized_end=1075
+  _globals['_STREAMSCORESREQUEST']._serialized_start=1077
+  _globals['_STREAMSCORESREQUEST']._serialized_end=1162
+  _globals['_STREAMSCORESRESPONSE']._serialized_start=1165
+  _globals['_STREAMSCORESRESPONSE']._serialized_end=1302
+  _globals['_SCORERSERVICE']._serialized_start=1421
+  _globals['_SCORERSERVICE']._serialized_end=1599
 # @@protoc_insertion_point(module_scope)

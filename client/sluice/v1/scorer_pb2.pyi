@@ -21,30 +21,46 @@ EXPLAIN_MODE_NONE: ExplainMode
 EXPLAIN_MODE_ALL: ExplainMode
 
 class ScoreFramesRequest(_message.Message):
-    __slots__ = ("parent", "embeddings", "campaigns", "explain")
+    __slots__ = ("parent", "embeddings", "campaigns", "explain", "matches_only")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGNS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    MATCHES_ONLY_FIELD_NUMBER: _ClassVar[int]
     parent: str
     embeddings: _frame_pb2.Embeddings
     campaigns: _containers.RepeatedScalarFieldContainer[str]
     explain: ExplainMode
-    def __init__(self, parent: _Optional[str] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ..., campaigns: _Optional[_Iterable[str]] = ..., explain: _Optional[_Union[ExplainMode, str]] = ...) -> None: ...
+    matches_only: bool
+    def __init__(self, parent: _Optional[str] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ..., campaigns: _Optional[_Iterable[str]] = ..., explain: _Optional[_Union[ExplainMode, str]] = ..., matches_only: bool = ...) -> None: ...
 
 class ScoreFramesResponse(_message.Message):
-    __slots__ = ("frame_count", "versions", "scores", "scored_rows", "explanations")
+    __slots__ = ("frame_count", "versions", "scores", "scored_rows", "explanations", "matches")
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     SCORED_ROWS_FIELD_NUMBER: _ClassVar[int]
     EXPLANATIONS_FIELD_NUMBER: _ClassVar[int]
+    MATCHES_FIELD_NUMBER: _ClassVar[int]
     frame_count: int
     versions: _containers.RepeatedCompositeFieldContainer[ScoredVersion]
     scores: bytes
     scored_rows: bytes
     explanations: _containers.RepeatedCompositeFieldContainer[FrameExplanation]
-    def __init__(self, frame_count: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ScoredVersion, _Mapping]]] = ..., scores: _Optional[bytes] = ..., scored_rows: _Optional[bytes] = ..., explanations: _Optional[_Iterable[_Union[FrameExplanation, _Mapping]]] = ...) -> None: ...
+    matches: FrameMatches
+    def __init__(self, frame_count: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ScoredVersion, _Mapping]]] = ..., scores: _Optional[bytes] = ..., scored_rows: _Optional[bytes] = ..., explanations: _Optional[_Iterable[_Union[FrameExplanation, _Mapping]]] = ..., matches: _Optional[_Union[FrameMatches, _Mapping]] = ...) -> None: ...
+
+class FrameMatches(_message.Message):
+    __slots__ = ("frame_indices", "version_indices", "scores", "scored_rows")
+    FRAME_INDICES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_INDICES_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    SCORED_ROWS_FIELD_NUMBER: _ClassVar[int]
+    frame_indices: bytes
+    version_indices: bytes
+    scores: bytes
+    scored_rows: bytes
+    def __init__(self, frame_indices: _Optional[bytes] = ..., version_indices: _Optional[bytes] = ..., scores: _Optional[bytes] = ..., scored_rows: _Optional[bytes] = ...) -> None: ...
 
 class ScoredVersion(_message.Message):
     __slots__ = ("campaign", "version", "model_digest", "threshold")

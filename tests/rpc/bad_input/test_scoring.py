@@ -94,6 +94,13 @@ CASES = [
         "stands twice",
     ),
     Case(
+        "explanations of what is not wanted",
+        lambda r: r.MergeFrom(type(r)(matches_only=True, explain=scorer_pb2.EXPLAIN_MODE_ALL)),
+        "INVALID_FIELD",
+        "explain",
+        "only MATCHES or NONE",
+    ),
+    Case(
         "a name that is none",
         lambda r: r.campaigns.append("vans"),
         "INVALID_FIELD",

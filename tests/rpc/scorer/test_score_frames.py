@@ -11,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from numpy.typing import NDArray
 
 from services.embedded.process import Running
 from services.scorer import score, servicer
@@ -319,14 +320,13 @@ async def test_the_server_answers_while_it_scores(
     """A batch that takes long keeps nobody waiting: scoring has threads of its own."""
     await world.campaign(near(0, 5))
     started, go = threading.Event(), threading.Event()
-    original = score._score  # noqa: SLF001 - what stands for work that takes long
 
-    def slow(*arguments: Any) -> score.ScoredBatch:
+    def slow(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         started.set()
         assert go.wait(10), "nothing else was done meanwhile"
-        return original(*arguments)
+        return normalise(rows)
 
-    monkeypatch.setattr(score, "_score", slow)
+    monkeypatch.setattr(score, "normalise", slow)
     scoring = asyncio.ensure_future(world.score(anywhere(3)))
     await asyncio.to_thread(started.wait)
     async with grpc.aio.insecure_channel(sluiced.target) as channel:

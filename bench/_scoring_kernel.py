@@ -1,0 +1,201 @@
+"""The kernel, and the other ways to score that it is measured against, each over one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import faiss
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from bench._scoring_data import ELEMENTS, KINDS_PER_ISSUE, ROWS, Rows, Space
+from bench._scoring_turns import ROUNDS, by_turns, log
+from sluice.scoring import Scorer, ScoringModel, normalise
+from sluice.scoring.basis import COMPONENTS_MAX
+from sluice.scoring.model import NEIGHBOURS
+
+Figures = dict[str, float]
+
+CAMPAIGNS: Final = (1, 10, 100, 1_000)
+THREADS: Final = (1, 2)
+ROUNDS_OF_OTHERS: Final = 3
+LOOPED: Final = (1, 100)
+LOOP_FRAMES: Final = 8
+FAISS: Final = (1, 10, 100)
+BARE_COSINES: Final = (2**18, 2**19, 2**20)
+"""Products held at a time; the bare time is that of the best."""
+
+
+def measure(spaces: Sequence[tuple[Space, list[ScoringModel]]]) -> Figures:
+    """The kernel's figures; the first space is the one without a name in them."""
+    figures: Figures = {}
+    log("campaigns  dimension  threads  frames/s  over products")
+    for space, models in spaces:
+        for threads in THREADS:
+            for count in CAMPAIGNS:
+                plain = space is spaces[0][0] and threads == 1
+                with threadpool_limits(threads):
+                    rounds = ROUNDS if plain else ROUNDS_OF_OTHERS
+                    speed, ratio = _over_products(space, models[:count], rounds)
+                log(f"{count:9,}  {space.dimension:9}  {threads:7}  {speed:8,.0f}  {ratio:13.2f}")
+                which = "" if plain else f"{space.dimension}d.{threads}threads."
+                figures[f"scoring.kernel_over_products.{which}{count}"] = ratio
+    space, models = spaces[0]
+    with threadpool_limits(1):
+        for count in LOOPED:
+            figures |= _over_loop(space, models[:count])
+        for count in FAISS:
+            figures[f"scoring.over_faiss.{count}"] = _over_faiss(space, models[:count])
+        figures[f"scoring.matches_only_cost.{CAMPAIGNS[-1]}"] = _matches_only(space, models)
+    return figures
+
+
+def scoring(scorer: Scorer, batch: Rows) -> Callable[[], object]:
+    """What a batch goes through, as it came: normalised and scored."""
+    return lambda: scorer.score(normalise(batch))
+
+
+def _over_products(space: Space, models: list[ScoringModel], rounds: int) -> tuple[float, float]:
+    """Frames a second of the kernel, and its time over that of the bare products."""
+    batch = space.frames(ROWS, seed=5)
+    things = {"kernel": scoring(space.scorer(models), batch)}
+    bare = {f"bare{cosines}": bare_products(space, models, cosines) for cosines in BARE_COSINES}
+    taken_s = by_turns(things | bare, rounds=rounds)
+    kernel_s = taken_s.pop("kernel")
+    return ROWS / kernel_s, kernel_s / min(taken_s.values())
+
+
+def bare_products(space: Space, models: list[ScoringModel], cosines: int) -> Callable[[], object]:
+    """The matrix products that scoring a batch cannot avoid, into memory that is there already."""
+    basis = space.basis
+    unit = normalise(space.frames(ROWS, seed=5))
+    stacked = np.concatenate([model.elements for model in models])
+    step = max(cosines // ROWS // ELEMENTS, 1) * ELEMENTS
+    parts = [stacked[start : start + step].T for start in range(0, len(stacked), step)]
+    projected = np.empty((ROWS, basis.components), np.float32)
+    background = np.empty((ROWS, len(basis.background)), np.float32)
+    held = np.empty(ROWS * max(part.shape[1] for part in parts), np.float32)
+    products = [held[: ROWS * part.shape[1]].reshape(ROWS, -1) for part in parts]
+
+    def multiply() -> None:
+        np.matmul(unit, basis.projection, out=projected)
+        for part, product in zip(parts, products, strict=True):
+            np.matmul(projected, part, out=product)
+        np.matmul(projected, basis.background.T, out=background)
+
+    return multiply
+
+
+def _over_loop(space: Space, models: list[ScoringModel]) -> Figures:
+    """How many times as fast the kernel is as loops over frames, campaigns and clusters."""
+    batch = space.frames(ROWS, seed=5)
+    loops = ClusterLoops(space, len(models), batch[:LOOP_FRAMES])
+    things = {
+        "kernel": scoring(space.scorer(models), batch),
+        "cluster_loop": loops.each_by_itself,
+        "lean_loop": loops.projected_once,
+    }
+    taken_s = by_turns(things)
+    frame_s = taken_s.pop("kernel") / ROWS
+    figures = {}
+    for name, loop_s in taken_s.items():
+        figures[f"scoring.over_{name}.{len(models)}"] = loop_s / LOOP_FRAMES / frame_s
+        log(
+            f"{len(models):,} campaigns: {loop_s / LOOP_FRAMES / frame_s:.0f} × the {name}, "
+            f"which does {LOOP_FRAMES * len(models) / loop_s:,.0f} frames a second for each"
+        )
+    return figures
+
+
+class ClusterLoops:
+    """The microcluster formula, frame by frame and cluster by cluster, in two ways.
+
+    Score max(0, 1 − distance / (2 · radius)) of the best of a campaign's 12 clusters, in the
+    principal components of the background; the radius is that of the farthest member.
+    """
+
+    def __init__(self, space: Space, campaigns: int, frames: Rows) -> None:
+        self._frames = frames
+        self._lists = frames.tolist()
+        self._mean, self._components = space.basis.mean, _principal(space.background)
+        self._clusters = [self._fit(space.elements(number)) for number in range(campaigns)]
+
+    def each_by_itself(self) -> list[list[float]]:
+        """Frames are lists of numbers, as they were handed over, and each cluster does it all."""
+        return [
+            [
+                max(self._score(frame, *cluster) for cluster in clusters)
+                for clusters in self._clusters
+            ]
+            for frame in self._lists
+        ]
+
+    def projected_once(self) -> list[list[float]]:
+        """Frames are arrays, and projected once for all clusters."""
+        return [
+            [max(_score(point, *cluster) for cluster in clusters) for clusters in self._clusters]
+            for point in ((frame - self._mean) @ self._components for frame in self._frames)
+        ]
+
+    def _score(self, frame: list[float], centre: Rows, radius: float) -> float:
+        vector: Rows = np.array(frame, np.float32)
+        return _score(np.matmul(vector - self._mean, self._components), centre, radius)
+
+    def _fit(self, elements: Rows) -> list[tuple[Rows, float]]:
+        members = ((elements - self._mean) @ self._components).reshape(
+            KINDS_PER_ISSUE, -1, self._components.shape[1]
+        )
+        centres = members.mean(axis=1)
+        radii = np.linalg.norm(members - centres[:, None], axis=2).max(axis=1)
+        return [*zip(centres, radii.tolist(), strict=True)]
+
+
+def _score(point: Rows, centre: Rows, radius: float) -> float:
+    return max(0.0, 1 - float(np.linalg.norm(point - centre)) / (2 * radius))
+
+
+def _principal(rows: Rows) -> Rows:
+    """As many principal components of rows as the basis has, `(dimension, components)`."""
+    _, _, directions = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    return np.ascontiguousarray(directions[:COMPONENTS_MAX].T)
+
+
+def _over_faiss(space: Space, models: list[ScoringModel]) -> float:
+    """How many times as fast the kernel is as a flat index for each campaign.
+
+    An index over the elements of all campaigns would not answer what is asked: the five nearest
+    of each. The batch is projected once for all; the background term is left out.
+    """
+    basis, batch = space.basis, space.frames(ROWS, seed=5)
+    indexes = []
+    for model in models:
+        index = faiss.IndexFlatIP(basis.components)
+        index.add(model.elements)
+        indexes.append(index)
+
+    def search() -> None:
+        projected = basis.project(normalise(batch))
+        for index in indexes:
+            index.search(projected, NEIGHBOURS)
+
+    taken_s = by_turns({"kernel": scoring(space.scorer(models), batch), "faiss": search})
+    ratio = taken_s["faiss"] / taken_s["kernel"]
+    log(f"{len(models):,} campaigns: {ratio:.2f} × a flat index for each")
+    return ratio
+
+
+def _matches_only(space: Space, models: list[ScoringModel]) -> float:
+    """The time of finding only matches over that of full scoring."""
+    scorer, batch = space.scorer(models), space.frames(ROWS, seed=5)
+    thresholds = np.full(len(models), 0.5)
+    things = {
+        "full": scoring(scorer, batch),
+        "matches": lambda: scorer.matches(normalise(batch), thresholds),
+    }
+    taken_s = by_turns(things)
+    found = len(scorer.matches(normalise(batch), thresholds).frames)
+    share = found / ROWS / len(models)
+    ratio = taken_s["matches"] / taken_s["full"]
+    log(f"matches only, {share:.2%} of all: {ratio:.2f} of the time")
+    return ratio

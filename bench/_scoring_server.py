@@ -1,0 +1,88 @@
+"""Servers of the scoring benchmark, each a process, and campaigns on them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import grpc
+
+from bench._scoring_data import Space
+from deploy.local.process import LocalProcess, free_port
+from sluice import CollectionClient, Frame
+from sluice.v1 import dataset_pb2, frame_pb2
+
+PROJECT: Final = "projects/bench"
+MODEL: Final = "bench"
+
+_NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running `sluiced`."""
+
+    target: str
+    admin_key: str
+
+
+@contextmanager
+def sluiced(folder: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[Server]:
+    """A `sluiced` of its own in that folder."""
+    port = free_port()
+    command = ["-m", "services.embedded", f"--port={port}", f"--data-dir={folder / 'data'}"]
+    env = {f"SLUICE_{name.upper()}": value for name, value in settings.items()}
+    with process("sluiced", command, "listens on", folder / "log", env):
+        key = (folder / "data" / "admin.key").read_text().strip()
+        yield Server(f"127.0.0.1:{port}", key)
+
+
+@contextmanager
+def process(
+    name: str, arguments: list[str], ready: str, log: Path, env: Mapping[str, str] = _NO_SETTINGS
+) -> Iterator[LocalProcess]:
+    """A Python process that has said that it is ready; it is ended in the end."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = LocalProcess(name, [sys.executable, *arguments], ready=ready, log=log, env=env)
+    started.start()
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+class Campaigns:
+    """A project on a server, with the campaigns of a space: as many of them as wanted so far."""
+
+    def __init__(self, target: str, admin_key: str, space: Space) -> None:
+        self.client = CollectionClient(target, logger="bench")
+        self.client.set_credentials(api_key=admin_key)
+        self.space = space
+        self.names: list[str] = []
+        self.client.projects.create(PROJECT.removeprefix("projects/"))
+        wanted = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
+        self._dataset = self.client.projects.create_dataset(PROJECT, "d", wanted).name
+        self.client.campaigns.set_background(PROJECT, MODEL, space.background)
+
+    @property
+    def channel(self) -> grpc.Channel:
+        """A connection with the admin's key."""
+        return self.client.channel
+
+    def grow(self, count: int) -> None:
+        """Start campaigns until there are so many."""
+        for number in range(len(self.names), count):
+            issue = self.client.issues.create(PROJECT, f"issue {number}", self._dataset).name
+            elements = self.space.elements(number)
+            frames = [Frame(id=f"i{number}-{at}") for at in range(len(elements))]
+            self.client.issues.add_elements(issue, frames, elements, model_id=MODEL)
+            self.names.append(self.client.campaigns.start(issue).name)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.client.close()
