@@ -28,6 +28,7 @@ EXPONENT_MIN, EXPONENT_MAX = 0.05, 2.0
 NOT_FALLING_MAX: Final = 0.05
 """If more of the resampled curves than this do not fall at all, noise explains the points too."""
 
+_ROUNDING = 1e-12  # what falls less does not fall
 _DRAWS = 1_000
 _EXPONENTS = 48  # tried at a time: first over the whole range, then twice around the best
 
@@ -161,7 +162,8 @@ def _linear(powers: _Array, errors: _Array) -> tuple[_Array, _Array, _Array]:
     target = errors[:, None, :]
     mean = powers.mean(axis=2)
     centred = powers - mean[..., None]
-    fall = np.maximum((centred * target).sum(axis=2) / (centred**2).sum(axis=2), 0)
+    fall = (centred * target).sum(axis=2) / (centred**2).sum(axis=2)
+    fall = np.where(fall > _ROUNDING, fall, 0)
     floor = target.mean(axis=2) - fall * mean
     below = floor < 0
     through_zero = (powers * target).sum(axis=2) / (powers**2).sum(axis=2)

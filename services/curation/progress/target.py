@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from services.curation.golden.intervals import CONFIDENCE, Interval, normal_quantile, wilson
 from services.curation.progress.metric import check_shares
 from services.platform.records import Record
+from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 
 OVERALL: Final = ""
@@ -45,7 +46,8 @@ class SliceTarget(Record, frozen=True, kw_only=True):
 class TargetCheck(Record, frozen=True, kw_only=True):
     """The target, and how everything and each slice stand to it.
 
-    With fewer than `samples_needed`, even a flawless slice could not surely reach it. All slices must reach it, each at its own confidence: to claim all, none needs correcting.
+    All slices must reach it, each at its own confidence: a claim that needs all of them needs no
+    correction. With fewer than `samples_needed` even a flawless slice could not surely do so.
     """
 
     target: float
@@ -78,6 +80,7 @@ def check_target(
         raise InvalidArgument.of("target", f"{target} is not between 0 and 1")
     found = []
     for name, mask in (slices or {}).items():
+        check_text("slices", name)
         if mask.shape != values.shape or mask.dtype != np.bool_:
             problem = f"is {mask.dtype} {mask.shape}; a mask is bool {values.shape}"
             raise InvalidArgument.of(f"slices[{name!r}]", problem)
