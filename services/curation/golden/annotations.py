@@ -112,7 +112,7 @@ class Annotations:
             if image.id in found:
                 raise InvalidArgument.of(f"{field}.id", f"{image.id!r} stands twice")
             found[image.id] = replace(image, labels=tuple(sorted(image.labels, key=_row)))
-        _check_one_kind(found.values())
+        _check_one_kind("images", found.values())
         return cls(tuple(found[image_id] for image_id in sorted(found)))
 
     @classmethod
@@ -135,8 +135,10 @@ def common(
     """The images of both rounds as pairs, by id, and the ids that only the reference has.
 
     Images that only the current round has are no part of the golden set: batches are often
-    annotated with the golden images hidden among them.
+    annotated with the golden images hidden among them. Raises InvalidArgument where one round has
+    boxes and the other classes of images.
     """
+    _check_one_kind("current", [*reference.images, *current.images])
     found = {image.id: image for image in current.images}
     pairs = [(image, found[image.id]) for image in reference.images if image.id in found]
     return pairs, tuple(image.id for image in reference.images if image.id not in found)
@@ -179,13 +181,13 @@ def _check_measures(field: str, box: Box2D) -> None:
         raise InvalidArgument.of(field, f"reaches {largest:g} pixels, over {COORDINATE_MAX:g}")
 
 
-def _check_one_kind(images: Iterable[AnnotatedImage]) -> None:
-    """Refuse a round that has boxes in one image and a class for another."""
+def _check_one_kind(field: str, images: Iterable[AnnotatedImage]) -> None:
+    """Refuse boxes in one image and a class for another."""
     kinds: dict[str, str] = {}
     for image in images:
         for label in image.labels[:1]:
             kinds.setdefault(label.task_type.name.lower(), image.id)
     if len(kinds) > 1:
         (first, one), (second, other) = kinds.items()
-        problem = f"{one!r} has a {first} and {other!r} a {second}; a round has labels of one kind"
-        raise InvalidArgument.of("images", problem)
+        problem = f"{one!r} has a {first} and {other!r} a {second}; all labels must be of one kind"
+        raise InvalidArgument.of(field, problem)

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
+from msgspec import structs
+
 from services.curation.golden.agreement import Agreement, measure_agreement
 from services.curation.golden.annotations import (
     AnnotatedImage,
@@ -23,6 +25,7 @@ from services.curation.golden.drift import ClassDrift, Drift, measure_drift
 from services.curation.golden.intervals import Share
 from services.curation.golden.summary import Summary, summarise
 from services.platform.records import Record
+from sluice.errors import InvalidArgument
 
 IMAGES_MIN: Final = 30
 """With fewer images a class would have to lose most of its objects to be noticed."""
@@ -82,6 +85,12 @@ class Limits(Record, frozen=True, kw_only=True):
     class_agreement_fail: float = CLASS_AGREEMENT_FAIL
     iou_warn: float = IOU_WARN
 
+    def check(self, field: str = "limits") -> None:
+        """Raise InvalidArgument naming the limit, below `field`, that is not in 0…1."""
+        for name, limit in structs.asdict(self).items():
+            if not 0 <= limit <= 1:
+                raise InvalidArgument.of(f"{field}.{name}", f"{limit} is not in 0…1")
+
 
 class Check(Record, frozen=True, kw_only=True):
     """The verdict on a round with its reason, and all that it rests on.
@@ -111,8 +120,11 @@ def check_round(
     """Compare a round with the reference round of the same golden set.
 
     `classes` are the names of the dataset's class map; other labels are listed in the summaries
-    and play no part. InvalidArgument where the map is empty or has a name twice.
+    and play no part. Raises InvalidArgument for a map that is empty or has a name twice, a bad
+    limit, and rounds of different kinds of labels.
     """
+    limits = limits or Limits()
+    limits.check()
     check_classes(classes)
     pairs, missing = common(reference, current)
     images = Annotations(tuple(image for _, image in pairs))
@@ -120,7 +132,7 @@ def check_round(
     if pairs:
         drift = _drift(pairs, classes, seed)
         agreement = measure_agreement(pairs, classes, seed=seed)
-    findings = _findings(pairs, missing, drift, agreement, limits or Limits())
+    findings = _findings(pairs, missing, drift, agreement, limits)
     verdict, reason = _conclude(findings, len(pairs))
     return Check(
         verdict=verdict,

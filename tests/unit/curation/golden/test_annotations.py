@@ -63,7 +63,9 @@ def test_another_content_has_another_digest(other: AnnotatedImage) -> None:
         ([image("i", box(""))], "images[0].labels[0].class_name", "is empty"),
         ([image("i", box("car", side=-1))], "images[0].labels[0].box_2d.width", "-1 is not over 0"),
         ([image("i", box("car", left=1_000))], "images[0].labels[0].box_2d", "outside image 'i'"),
+        ([image("i", box("car", left=-10))], "images[0].labels[0].box_2d", "outside image 'i'"),
         ([image("i", box("car", top=-10))], "images[0].labels[0].box_2d", "outside image 'i'"),
+        ([image("i", box("car", top=1_000))], "images[0].labels[0].box_2d", "outside image 'i'"),
         ([image("i", box("car", side=1e-9))], "images[0].labels[0].box_2d", "side under 1e-06"),
         ([image("i", box("car", side=1e99))], "images[0].labels[0].box_2d", "reaches 1e+99"),
         (
@@ -152,3 +154,12 @@ def test_only_classes_of_the_map_are_counted() -> None:
     annotations = round_of(("car", "bus", "car"), (), ("tram",))
 
     assert [[2, 0, 0], [0, 0, 0], [0, 0, 1]] == class_counts(annotations.images, CLASSES).tolist()
+
+
+def test_rounds_of_different_kinds_are_not_compared() -> None:
+    """A class of an image is no box, and says nothing about one."""
+    boxes = Annotations.of([image("i", box("car"))])
+    classes = Annotations.of([image("j", image_class("car"))])
+
+    with pytest.raises(InvalidArgument, match="current: 'i' has a box_2d and 'j' a classif"):
+        common(boxes, classes)

@@ -181,6 +181,13 @@ def test_a_team_sets_its_own_limits() -> None:
     assert Verdict.PASS is found.verdict
 
 
+@pytest.mark.parametrize("limit", [-0.1, 1.1, float("nan")])
+def test_a_limit_that_is_no_share_is_refused(limit: float) -> None:
+    """A limit of 90 instead of 0.9 would let nothing pass, one of -1 everything."""
+    with pytest.raises(InvalidArgument, match=r"limits.agreement_fail: \S+ is not in 0…1"):
+        check_round(round_of(), round_of(), CLASSES, limits=Limits(agreement_fail=limit))
+
+
 @given(st.permutations(range(40)), st.permutations(range(40)))
 def test_the_order_of_images_means_nothing(first: list[int], second: list[int]) -> None:
     """The whole check is the same, figure by figure, however the images come."""
