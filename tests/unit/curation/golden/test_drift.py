@@ -138,9 +138,9 @@ def test_a_class_that_is_new_leaves_divergences_finite() -> None:
 
 
 def test_all_of_a_comparison_is_worked_by_hand() -> None:
-    """Counts, empty images and detections of four images of three classes."""
-    reference = np.array([[1, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 0]])
-    current = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0]])
+    """Counts, empty images and detections of five images of three classes."""
+    reference = np.array([[1, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]])
+    current = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]])
 
     found = measure_drift(reference, current, CLASSES)
 
@@ -149,11 +149,11 @@ def test_all_of_a_comparison_is_worked_by_hand() -> None:
     ]
     assert [pytest.approx(-2 / 3), 0, None] == [x.change for x in found.classes]
     empty = found.empty
-    assert (1, 2, 4) == (empty.reference.count, empty.current.count, empty.current.total)
+    assert (2, 3, 5) == (empty.reference.count, empty.current.count, empty.current.total)
     assert (2, 1, 1.0) == (empty.emptied, empty.filled, empty.p_value)
     detections = found.detections
-    assert (1.0, 0.5, -0.5) == (detections.reference, detections.current, detections.difference)
-    assert detections.difference_interval.low < -0.5 < detections.difference_interval.high
+    assert (0.8, 0.4, -0.4) == (detections.reference, detections.current, detections.difference)
+    assert detections.difference_interval.low < -0.4 < detections.difference_interval.high
 
 
 def test_classes_that_never_change_do_not_weaken_the_test() -> None:

@@ -47,6 +47,15 @@ def test_the_best_match_is_not_the_greedy_one() -> None:
     assert [0.6, 0.8] == found.ious.tolist()
 
 
+def test_two_pairs_are_better_than_one_perfect_pair() -> None:
+    """No object is called missed that could have been matched, whatever its class."""
+    ious = np.array([[1.0, 0.5], [0.5, 0.0]])
+
+    found = match(ious, np.array([[True, False], [False, False]]))
+
+    assert [(0, 1), (1, 0)] == list(zip(found.reference, found.current, strict=True))
+
+
 def test_half_an_overlap_is_enough_and_less_is_not() -> None:
     """The limit itself matches."""
     same = np.ones((1, 1), np.bool_)
