@@ -83,7 +83,7 @@ def bootstrap_mean(
         raise InvalidArgument.of("values", "are none; an interval needs at least one")
     rng, count = np.random.default_rng(seed), len(values)
     means = [
-        values[rng.integers(count, size=(draws, count))].mean(axis=1)
+        values[rng.integers(count, size=(draws, count), dtype=np.int32)].mean(axis=1)
         for draws in chunks(RESAMPLES, count)
     ]
     return percentile(np.concatenate(means), confidence)

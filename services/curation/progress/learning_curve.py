@@ -136,10 +136,11 @@ def fit_curve(
 def _fit(sizes: _Array, errors: _Array) -> _Curves:
     """The curves of `(curves, points)` errors: least squares, all parameters bounded."""
     unit = float(sizes.max())
+    logs = np.log(sizes / unit)
     low, high = np.full((2, len(errors), 1), np.log([[[EXPONENT_MIN]], [[EXPONENT_MAX]]]))
     for _ in range(3):
         steps = low + (high - low) * np.linspace(0, 1, _EXPONENTS)
-        powers = (sizes / unit) ** -np.exp(steps)[..., None]
+        powers = np.exp(-np.exp(steps)[..., None] * logs)
         fall, floor, squares = _linear(powers, errors)
         best = squares.argmin(axis=1)[:, None]
         middle = np.take_along_axis(steps, best, axis=1)
