@@ -1,0 +1,64 @@
+"""Which object of one round is which of another, in one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from sluice.errors import InvalidArgument
+
+IOU_MIN: Final = 0.5
+"""Boxes that overlap less are two objects; what COCO and Pascal VOC call a loose match."""
+
+SAME_CLASS_BONUS: Final = 0.1
+"""How much IoU a pair of one class may lack against a pair of two.
+
+Two objects may share nearly one place, a rider and a bicycle; a pixel's difference must not then
+look like two confusions.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Pairs of rows of two sets of objects, `(pairs,)`, and the IoU of each, `(pairs,)`."""
+
+    reference: NDArray[np.intp]
+    current: NDArray[np.intp]
+    ious: NDArray[np.float64]
+
+
+def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union of `(n, 4)` and `(m, 4)` boxes: `(n, m)`.
+
+    Boxes are left, top, width and height, with sizes over 0.
+    """
+    start = np.maximum(first[:, None, :2], second[None, :, :2])
+    end_first, end_second = first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:]
+    sides = np.maximum(np.minimum(end_first[:, None], end_second[None, :]) - start, 0)
+    shared = sides[..., 0] * sides[..., 1]
+    area_first, area_second = first[:, 2] * first[:, 3], second[:, 2] * second[:, 3]
+    overlap: NDArray[np.float64] = shared / (area_first[:, None] + area_second[None, :] - shared)
+    return overlap
+
+
+def match(
+    ious: NDArray[np.float64], same_class: NDArray[np.bool_], iou_min: float = IOU_MIN
+) -> Matches:
+    """The best one-to-one match of objects that overlap by `iou_min`, both `(n, m)` (Kuhn 1955).
+
+    As many pairs as there can be; of those, the largest sum of IoU and bonuses. Raises
+    InvalidArgument for an `iou_min` that is not over 0 and at most 1.
+    """
+    if not 0 < iou_min <= 1:
+        raise InvalidArgument.of("iou_min", f"{iou_min} is not over 0 and at most 1")
+    allowed = ious >= iou_min
+    # One pair more outweighs whatever all other pairs could gain.
+    gains = np.where(allowed, 2 * min(ious.shape) + ious + SAME_CLASS_BONUS * same_class, 0)
+    reference, current = linear_sum_assignment(gains, maximize=True)
+    kept = allowed[reference, current]
+    reference, current = reference[kept], current[kept]
+    return Matches(reference, current, ious[reference, current])

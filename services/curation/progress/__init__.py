@@ -1,0 +1,1 @@
+"""Progress: what each round of labelling brought, and whether another one is worth it."""

@@ -1,0 +1,198 @@
+"""How the error falls with the number of labelled groups, and what more of them would bring.
+
+error(n) = a · n^−b + c, the power law that learning curves follow (Hestness et al. 2017). For a
+given exponent b, a and c are a bounded linear fit in closed form; so b alone is searched, and a
+thousand resampled curves take a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.curation.golden.intervals import Interval, percentile
+from services.curation.progress.metric import check_shares
+from services.platform.records import Record
+from sluice.errors import InvalidArgument
+
+SIZES_MIN: Final = 4
+"""Three parameters fit three points whatever they are; only a fourth says anything."""
+
+EXPONENT_MIN, EXPONENT_MAX = 0.05, 2.0
+"""Measured exponents lie between 0.07 and 1; flatter is no fall, steeper is a single step."""
+
+NOT_FALLING_MAX: Final = 0.05
+"""If more of the resampled curves than this do not fall at all, noise explains the points too."""
+
+_ROUNDING = 1e-12  # what falls less does not fall
+_DRAWS = 1_000
+_EXPONENTS = 48  # tried at a time: first over the whole range, then twice around the best
+
+_Array = NDArray[np.float64]
+
+
+class Estimate(Record, frozen=True, kw_only=True):
+    """A figure read off the curve, with its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+
+class NotFitted(Record, frozen=True, kw_only=True):
+    """Why there is no curve, in a sentence."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curves:
+    """Curves, `(curves,)` each: error(n) = fall · (n / unit)^−exponent + floor."""
+
+    unit: float
+    fall: _Array
+    exponent: _Array
+    floor: _Array
+
+    def error(self, size: float) -> _Array:
+        """The error of each curve at a number of groups."""
+        return np.asarray(self.fall * (size / self.unit) ** -self.exponent + self.floor)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearningCurve:
+    """A fitted curve, and those fitted to resampled errors."""
+
+    fitted: _Curves
+    resampled: _Curves
+
+    @property
+    def scale(self) -> float:
+        """`a` of a · n^−b + c."""
+        return float(self.fitted.fall[0] * self.fitted.unit ** self.fitted.exponent[0])
+
+    @property
+    def exponent(self) -> float:
+        """`b`, how steeply the error falls."""
+        return float(self.fitted.exponent[0])
+
+    @property
+    def floor(self) -> float:
+        """`c`, the error that no number of groups would undercut."""
+        return float(self.fitted.floor[0])
+
+    def error(self, size: int) -> Estimate:
+        """The error expected at a number of labelled groups; InvalidArgument under 1."""
+        _check_size("size", size)
+        return _estimate(self.fitted.error(size), self.resampled.error(size))
+
+    def gain(self, size: int, more: int) -> Estimate:
+        """How much the error would fall with so many more groups; InvalidArgument under 1."""
+        _check_size("size", size)
+        _check_size("more", more)
+        fitted, resampled = self.fitted, self.resampled
+        return _estimate(
+            fitted.error(size) - fitted.error(size + more),
+            resampled.error(size) - resampled.error(size + more),
+        )
+
+
+def fit_curve(
+    sizes: Sequence[int],
+    errors: Sequence[float],
+    *,
+    standard_errors: Sequence[float] | None = None,
+    seed: int = 0,
+) -> LearningCurve | NotFitted:
+    """Fit errors in 0…1 after so many labelled groups; NotFitted says why where it cannot be.
+
+    Points are resampled around the curve by its residuals' deviation, or by `standard_errors`
+    where these are larger. Raises InvalidArgument for unequal lengths and impossible values.
+    """
+    points = _checked(sizes, errors, standard_errors)
+    distinct = len(np.unique(points[0]))
+    if distinct < SIZES_MIN:
+        reason = f"{distinct} numbers of labelled groups were measured; a curve needs {SIZES_MIN}"
+        return NotFitted(reason=reason)
+    where, measured, least = points
+    fitted = _fit(where, measured[None, :])
+    if not fitted.fall[0]:
+        return NotFitted(reason="the error does not fall with more labelled groups")
+    expected = np.array([fitted.error(size)[0] for size in where])
+    residual = ((measured - expected) ** 2).sum() / (len(where) - (SIZES_MIN - 1))
+    noise = np.maximum(residual**0.5, least)
+    drawn = np.random.default_rng(seed).normal(expected, noise, (_DRAWS, len(where)))
+    resampled = _fit(where, drawn.clip(0, 1))
+    still = float((resampled.fall == 0).mean())
+    if still > NOT_FALLING_MAX:
+        reason = f"the fall may be noise: {still:.0%} of resampled curves do not fall at all"
+        return NotFitted(reason=reason)
+    return LearningCurve(fitted, resampled)
+
+
+def _fit(sizes: _Array, errors: _Array) -> _Curves:
+    """The curves of `(curves, points)` errors: least squares, all parameters bounded."""
+    unit = float(sizes.max())
+    logs = np.log(sizes / unit)
+    low, high = np.full((2, len(errors), 1), np.log([[[EXPONENT_MIN]], [[EXPONENT_MAX]]]))
+    for _ in range(3):
+        steps = low + (high - low) * np.linspace(0, 1, _EXPONENTS)
+        powers = np.exp(-np.exp(steps)[..., None] * logs)
+        fall, floor, squares = _linear(powers, errors)
+        best = squares.argmin(axis=1)[:, None]
+        middle = np.take_along_axis(steps, best, axis=1)
+        width = (high - low) / (_EXPONENTS - 1)
+        low, high = np.maximum(low, middle - width), np.minimum(high, middle + width)
+    return _Curves(
+        unit,
+        np.take_along_axis(fall, best, axis=1)[:, 0],
+        np.exp(middle[:, 0]),
+        np.take_along_axis(floor, best, axis=1)[:, 0],
+    )
+
+
+def _linear(powers: _Array, errors: _Array) -> tuple[_Array, _Array, _Array]:
+    """The best fall and floor, neither below 0, and the sum of squares, each `(curves, exponents)`.
+
+    `powers` is `(curves, exponents, points)`. A negative floor is set to 0 and the fall fitted
+    alone; where errors rise, the floor is their mean.
+    """
+    target = errors[:, None, :]
+    mean = powers.mean(axis=2)
+    centred = powers - mean[..., None]
+    fall = (centred * target).sum(axis=2) / (centred**2).sum(axis=2)
+    fall = np.where(fall > _ROUNDING, fall, 0)
+    floor = target.mean(axis=2) - fall * mean
+    below = floor < 0
+    through_zero = (powers * target).sum(axis=2) / (powers**2).sum(axis=2)
+    fall, floor = np.where(below, through_zero, fall), np.where(below, 0, floor)
+    residuals = fall[..., None] * powers + floor[..., None] - target
+    return fall, floor, (residuals**2).sum(axis=2)
+
+
+def _estimate(value: _Array, draws: _Array) -> Estimate:
+    return Estimate(value=float(value[0]), interval=percentile(draws))
+
+
+def _check_size(field: str, size: int) -> None:
+    if size < 1:
+        raise InvalidArgument.of(field, f"{size} is not over 0")
+
+
+def _checked(
+    sizes: Sequence[int], errors: Sequence[float], standard_errors: Sequence[float] | None
+) -> tuple[_Array, _Array, _Array]:
+    """Sizes, errors and the least standard error of each, `(points,)`."""
+    where, measured = np.asarray(sizes, np.float64), np.asarray(errors, np.float64)
+    least = np.zeros(len(where)) if standard_errors is None else np.asarray(standard_errors)
+    for field, values in (("errors", measured), ("standard_errors", least)):
+        if values.shape != where.shape:
+            problem = f"{len(values)} beside {len(where)} sizes"
+            raise InvalidArgument.of(field, problem)
+        check_shares(field, values)
+    for index, size in enumerate(sizes):
+        _check_size(f"sizes[{index}]", size)
+    return where, measured, least

@@ -1,0 +1,139 @@
+"""How well two rounds agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.curation.golden.agreement import Agreement, Confusion, measure_agreement
+from services.curation.golden.annotations import AnnotatedImage
+from services.curation.golden.intervals import Share
+from sluice.errors import InvalidArgument
+from sluice.labels import Box2D, Label
+from tests.unit.curation.golden.rounds import CLASSES, box, image, image_class
+
+# One car found, one taken for a van, one tram missed; two vans that are not there; buses besides.
+REFERENCE = image(
+    "i", box("car", 0), box("car", 100, side=50), box("tram", 300, side=100), box("bus", 500)
+)
+CURRENT = image(
+    "i",
+    box("car", 0),
+    box("van", 100, side=50),
+    *(box("van", 700), box("van", 800)),
+    *(box("bus", 500), box("bus", 900)),
+)
+
+
+def counts(share: Share) -> tuple[int, int]:
+    """A share as count and total."""
+    return share.count, share.total
+
+
+@pytest.fixture
+def agreement() -> Agreement:
+    """The agreement on the image above, and on one that is empty in both rounds."""
+    return measure_agreement([(REFERENCE, CURRENT), (image("j"), image("j"))], CLASSES)
+
+
+def test_precision_and_recall_are_those_worked_by_hand(agreement: Agreement) -> None:
+    """One of four current objects is right, one of the reference's three is found, two located."""
+    assert (1, 4) == counts(agreement.precision)
+    assert (1, 3) == counts(agreement.recall)
+    assert (2, 3) == counts(agreement.located)
+
+
+def test_classes_have_their_own(agreement: Agreement) -> None:
+    """Precision looks at what is called the class now, recall at what the reference calls so."""
+    found = {x.name: (counts(x.precision), counts(x.recall)) for x in agreement.classes}
+
+    expected = {"car": ((1, 1), (1, 2)), "van": ((0, 3), (0, 0)), "tram": ((0, 0), (0, 1))}
+    assert expected == found
+
+
+def test_sizes_are_those_of_coco(agreement: Agreement) -> None:
+    """Of areas 100, 2,500 and 10,000 one is small and found, the others medium and large."""
+    found = {name: counts(share) for name, share in agreement.recall_by_size.items()}
+
+    assert {"small": (1, 1), "medium": (0, 1), "large": (0, 1)} == found
+
+
+@pytest.mark.parametrize(("side", "size"), [(31.9, "small"), (32, "medium"), (96, "large")])
+def test_sizes_begin_where_cocos_do(side: float, size: str) -> None:
+    """An area of 32² is medium already, and 96² large."""
+    same = image("i", box("car", side=side))
+
+    found = measure_agreement([(same, same)], CLASSES).recall_by_size
+
+    assert [size] == [name for name, share in found.items() if share.total]
+
+
+def test_confusion_says_what_became_what(agreement: Agreement) -> None:
+    """Nothing stands for what one round lacks; what agrees is left out."""
+    expected = {("car", "van", 1), ("tram", "", 1), ("", "van", 2)}
+
+    assert expected == {(x.reference, x.current, x.count) for x in agreement.confusion}
+
+
+def test_the_most_frequent_confusion_is_first() -> None:
+    """By count, largest first."""
+    pairs = [
+        (image("i", box("car")), image("i", box("van"))),
+        (image("j", box("tram")), image("j", box("van"))),
+        (image("k", box("tram")), image("k", box("van"))),
+    ]
+
+    found = measure_agreement(pairs, CLASSES).confusion
+
+    first = Confusion(reference="tram", current="van", count=2)
+    assert (first, Confusion(reference="car", current="van", count=1)) == found
+
+
+def test_mean_iou_gives_each_image_one_voice() -> None:
+    """The mean of 1 and of (1/1.5 + 1)/2 = 5/6; images without a pair have none."""
+    two = image("i", box("car"), box("car", 100, side=15)), image("i", box("car"), wide())
+    pairs = [two, (image("j", box("car")), image("j", box("car"))), (image("k"), image("k"))]
+
+    found = measure_agreement(pairs, CLASSES)
+
+    assert (1 + 5 / 6) / 2 == pytest.approx(found.mean_iou)
+    assert found.mean_iou_interval is not None
+    assert (5 / 6, 1) == pytest.approx((found.mean_iou_interval.low, found.mean_iou_interval.high))
+
+
+def wide() -> Label:
+    """A box of 15 × 10 within the one of 15 × 15: IoU 2/3."""
+    return Label(id="w", class_name="car", shape=Box2D(100, 0, 15, 10))
+
+
+def test_classes_of_images_are_compared_without_boxes() -> None:
+    """An image is right or confused, and has neither IoU nor size."""
+    pairs = [
+        (image("i", image_class("car")), image("i", image_class("car"))),
+        (image("j", image_class("car")), image("j", image_class("van"))),
+    ]
+
+    found = measure_agreement(pairs, CLASSES)
+
+    assert (1, 2) == counts(found.precision) == counts(found.recall)
+    assert (None, None, {}) == (found.mean_iou, found.mean_iou_interval, found.recall_by_size)
+    assert (Confusion(reference="car", current="van", count=1),) == found.confusion
+
+
+def test_turned_round_precision_is_recall(agreement: Agreement) -> None:
+    """Neither round is treated otherwise than the other."""
+    turned = measure_agreement([(CURRENT, REFERENCE)], CLASSES)
+
+    assert (agreement.precision, agreement.recall) == (turned.recall, turned.precision)
+    assert {(x.current, x.reference) for x in agreement.confusion} == {
+        (x.reference, x.current) for x in turned.confusion
+    }
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"), [((), "are none"), (("car", "van", "car"), "'car' stands twice")]
+)
+def test_a_bad_class_map_is_refused(classes: tuple[str, ...], said: str) -> None:
+    """Without classes, or with one twice, nothing could be counted."""
+    pairs: list[tuple[AnnotatedImage, AnnotatedImage]] = []
+    with pytest.raises(InvalidArgument, match=said):
+        measure_agreement(pairs, classes)

@@ -1,0 +1,28 @@
+"""Whose fault failures are."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.curation.golden.intervals import wilson
+from services.curation.progress.failures import find_causes
+from sluice.errors import InvalidArgument
+
+
+def test_causes_are_worked_by_hand() -> None:
+    """Both say the label, both another, each another, one the label: 1 sure, 1 wrong, 2 unclear."""
+    found = find_causes(["car"] * 4, ["car", "van", "van", "car"], ["car", "van", "bus", "van"])
+
+    counts = [x.count for x in (found.ambiguous, found.mislabelled, found.doubtful)]
+    assert [2, 1, 3] == counts
+    assert wilson(3, 4) == found.doubtful.interval
+
+
+@pytest.mark.parametrize(
+    ("labels", "first", "second", "field"),
+    [("ab", "a", "ab", "first"), ("ab", "ab", "abc", "second"), ("", "", "", "labels")],
+)
+def test_answers_must_be_for_each_failure(labels: str, first: str, second: str, field: str) -> None:
+    """Two answers to every failure, and one failure at least."""
+    with pytest.raises(InvalidArgument, match=field):
+        find_causes(labels, first, second)

@@ -1,0 +1,151 @@
+"""COCO's annotation files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluice.errors import InvalidArgument
+from sluice.formats import coco
+from sluice.formats.coco import read_coco
+from sluice.frames import Frame
+from sluice.labels import Box2D, Label
+from sluice.sensors import SensorData
+
+FILE: dict[str, Any] = {
+    "info": {"year": 2026},
+    "images": [
+        {"id": 7, "file_name": "b.png", "width": 640, "height": 480, "license": 1},
+        {"id": 3, "file_name": "a.png"},
+    ],
+    "annotations": [
+        {"id": 1, "image_id": 7, "category_id": 2, "bbox": [1, 2.5, 30, 40], "area": 9},
+        {"id": 2, "image_id": 7, "category_id": 1, "bbox": [5, 6, 7, 8], "iscrowd": 0},
+        {"id": 3, "image_id": 3, "category_id": 1, "segmentation": {}, "iscrowd": 1},
+    ],
+    "categories": [{"id": 1, "name": "car"}, {"id": 2, "name": "van"}],
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
+    """Write a COCO file."""
+
+    def write(content: dict[str, Any]) -> Path:
+        path = tmp_path / "coco.json"
+        path.write_text(json.dumps(content))
+        return path
+
+    return write
+
+
+def label(label_id: str, class_name: str, *box: float) -> Label:
+    """A box of the image."""
+    return Label(id=label_id, class_name=class_name, shape=Box2D(*box), sensor_id="image")
+
+
+@pytest.mark.parametrize("order", [list(FILE), list(FILE)[::-1]])
+def test_images_become_frames(write: Callable[[dict[str, Any]], Path], order: list[str]) -> None:
+    """In the file's order, with sizes and boxes, without crowds; parts may come in any order."""
+    frames = list(read_coco(write({key: FILE[key] for key in order})))
+
+    sensor = SensorData(sensor_id="image", url="b.png", width=640, height=480)
+    labels = (label("1", "van", 1, 2.5, 30, 40), label("2", "car", 5, 6, 7, 8))
+    first = Frame(id="b.png", sensors=(sensor,), labels=labels)
+    second = Frame(id="a.png", sensors=(SensorData(sensor_id="image", url="a.png"),))
+    assert [first, second] == frames
+    for frame in frames:
+        frame.check()
+
+
+def test_another_field_can_be_the_frames_id(write: Callable[[dict[str, Any]], Path]) -> None:
+    """Numbers are written out."""
+    assert ["7", "3"] == [frame.id for frame in read_coco(write(FILE), frame_id="id")]
+
+
+@pytest.mark.parametrize(
+    ("part", "index", "change", "said"),
+    [
+        ("images", 1, {"id": 7}, "images[1].id: 7 stands twice"),
+        ("images", 1, {"id": None}, "images[1].id: None is no id"),
+        ("images", 1, {"id": True}, "images[1].id: True is no id"),
+        ("images", 1, {"file_name": "b.png"}, "images[1].file_name: 'b.png' stands twice"),
+        ("images", 1, {"file_name": ""}, "images[1].file_name: '' is no id"),
+        ("images", 0, {"width": -1}, "images[0].width: -1 is no number of pixels"),
+        ("images", 0, {"height": 1.5}, "images[0].height: 1.5 is no number of pixels"),
+        ("categories", 1, {"id": 1}, "categories[1].id: 1 stands twice"),
+        ("categories", 1, {"name": 5}, "categories[1].name: 5 is no class name"),
+        ("annotations", 1, {"image_id": 8}, "annotation 2: image_id: there is no image 8"),
+        (
+            "annotations",
+            1,
+            {"category_id": 9},
+            "annotation 2: category_id: there is no category 9",
+        ),
+        ("annotations", 1, {"bbox": None}, "annotations[1].bbox: None is not left, top"),
+        ("annotations", 1, {"bbox": [1, 2, 3]}, "annotations[1].bbox: [1, 2, 3] is not left, top"),
+        ("annotations", 1, {"bbox": [1, 2, 3, "4"]}, "annotations[1].bbox: [1, 2, 3, '4'] is not"),
+        (
+            "annotations",
+            1,
+            {"bbox": [1, 2, 3, 1e999]},
+            "bbox: [1, 2, 3, inf] is not",
+        ),
+        ("annotations", 1, {"bbox": [1, 2, 0, 4]}, "[1, 2, 0, 4] has a side that is not over 0"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    write: Callable[[dict[str, Any]], Path],
+    part: str,
+    index: int,
+    change: dict[str, Any],
+    said: str,
+) -> None:
+    """The error says in which file, at which item, which field, and what it is."""
+    content = deepcopy(FILE)
+    content[part][index] |= change
+    path = write(content)
+
+    with pytest.raises(InvalidArgument) as refused:
+        list(read_coco(path))
+
+    assert said in refused.value.message
+    assert str(path) in refused.value.message
+
+
+@pytest.mark.parametrize("part", ["images", "annotations", "categories"])
+def test_a_file_without_a_part_is_refused(
+    write: Callable[[dict[str, Any]], Path], part: str
+) -> None:
+    """An empty list says that there is nothing; a missing one, that this is another format."""
+    with pytest.raises(InvalidArgument, match=f"has no array '{part}'"):
+        list(read_coco(write({key: value for key, value in FILE.items() if key != part})))
+
+    assert 2 == len(list(read_coco(write(FILE | {"annotations": []}))))
+
+
+def test_items_must_be_objects(write: Callable[[dict[str, Any]], Path]) -> None:
+    """A list of numbers is no list of images."""
+    with pytest.raises(InvalidArgument, match=r"images\[0\]: 5 is no object"):
+        list(read_coco(write(FILE | {"images": [5]})))
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [("IMAGES_MAX", "images"), ("LABELS_MAX", "annotations")]
+)
+def test_more_than_memory_holds_is_refused(
+    write: Callable[[dict[str, Any]], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    said: str,
+) -> None:
+    """One image or label over the limit, and the file is not read on."""
+    monkeypatch.setattr(coco, limit, 1)
+
+    with pytest.raises(InvalidArgument, match=rf"{said}\[1\]: is one"):
+        list(read_coco(write(FILE)))
