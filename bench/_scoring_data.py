@@ -12,12 +12,14 @@ rotation takes them into the space, where a little noise of all dimensions is ad
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from sluice.scoring import Basis, ElementId, Scorer, ScoringModel, build_basis, build_model
 
@@ -75,10 +77,10 @@ class Space:
         kinds = random.choice(KINDS, KINDS_PER_ISSUE, replace=False)
         return self._members(np.repeat(self._kinds[kinds], MEMBERS_PER_KIND, axis=0), random)
 
-    def models(self, count: int) -> Iterator[ScoringModel]:
-        """The models of so many campaigns."""
+    def model(self, campaign: int) -> ScoringModel:
+        """The model of a campaign."""
         ids = [ElementId(f"e{number:03}") for number in range(ELEMENTS)]
-        return (build_model(self.elements(number), ids, self.basis) for number in range(count))
+        return build_model(self.elements(campaign), ids, self.basis)
 
     def scorer(self, models: list[ScoringModel]) -> Scorer:
         """What scores them."""
@@ -89,3 +91,9 @@ class Space:
         noise = NOISE * random.normal(size=(len(places), self.dimension))
         rows: Rows = (latent @ self._rotation + noise).astype(np.float32)
         return rows
+
+
+def make_models(spaces: Sequence[Space], count: int) -> list[list[ScoringModel]]:
+    """The models of so many campaigns of each space, made on all cores."""
+    with ProcessPoolExecutor(initializer=threadpool_limits, initargs=(1,)) as pool:
+        return [list(pool.map(space.model, range(count), chunksize=50)) for space in spaces]

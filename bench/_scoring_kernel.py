@@ -13,7 +13,9 @@ from bench._scoring_data import ELEMENTS, KINDS_PER_ISSUE, ROWS, Rows, Space
 from bench._scoring_turns import ROUNDS, by_turns, log
 from sluice.scoring import Scorer, ScoringModel, normalise
 from sluice.scoring.basis import COMPONENTS_MAX
-from sluice.scoring.model import NEIGHBOURS
+
+NEIGHBOURS: Final = 5
+"""How many elements are searched for by those that search."""
 
 Figures = dict[str, float]
 

@@ -11,13 +11,12 @@ from uuid import UUID
 from threadpoolctl import threadpool_limits
 
 from bench._scoring_data import ELEMENTS, ROWS, Space
-from bench._scoring_kernel import Figures, scoring
+from bench._scoring_kernel import NEIGHBOURS, Figures, scoring
 from bench._scoring_turns import log
 from services.vectors.edge import EdgeVectors
 from services.vectors.interface import Collection, Kind, Points
 from services.vectors.interface import Space as VectorSpace
 from sluice.scoring import ScoringModel, normalise
-from sluice.scoring.model import NEIGHBOURS
 
 CAMPAIGNS: Final = (1, 10, 100)
 QUERIES: Final = 400

@@ -27,10 +27,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from bench import _scoring_kernel, _scoring_load, _scoring_loggers, _scoring_qdrant, _scoring_stream
-from bench._scoring_data import Space
+from bench._scoring_data import Space, make_models
 from bench._scoring_kernel import CAMPAIGNS, Figures
 from bench._scoring_turns import log
 
@@ -41,8 +39,7 @@ def main() -> None:
     """Measure, and print the figures."""
     spaces = [Space(dimension) for dimension in DIMENSIONS]
     log(f"making {CAMPAIGNS[-1]:,} models each of {len(spaces)} spaces")
-    with threadpool_limits(1):
-        modelled = [(space, list(space.models(CAMPAIGNS[-1]))) for space in spaces]
+    modelled = [*zip(spaces, make_models(spaces, CAMPAIGNS[-1]), strict=True)]
     space, models = modelled[0]
     figures: Figures = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.scoring.codec import decode, encode
+from sluice.scoring.regression import Background
 from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS, Places
 from sluice.scoring.vectors import blocks, evenly_spaced, group_equal, normalise, read_only
 
@@ -85,10 +86,10 @@ class Basis:
         """SHA-256 of `to_bytes()`, hexadecimal."""
         return sha256(self.to_bytes()).hexdigest()
 
-    @property
-    def places(self) -> Places:
-        """Where the background is."""
-        return Places(self.background, self.background_remainder)
+    @cached_property
+    def ordinary(self) -> Background:
+        """The background as regression sees it."""
+        return Background(Places(self.background, self.background_remainder))
 
     @cached_property
     def _noise(self) -> float:

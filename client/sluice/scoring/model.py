@@ -18,7 +18,7 @@ from sluice.scoring.basis import COMPONENTS_MAX, SELF_COSINE, Basis
 from sluice.scoring.bounds import bound
 from sluice.scoring.clusters import cluster
 from sluice.scoring.codec import File, decode, encode, to_json
-from sluice.scoring.regression import Weights, fit
+from sluice.scoring.regression import Background, Weights, fit
 from sluice.scoring.score_map import ScoreMap, fit_score_map
 from sluice.scoring.similarity import Places, concatenate
 from sluice.scoring.vectors import blocks, check_dimension, group_equal, normalise, read_only
@@ -229,11 +229,13 @@ def _negatives(negatives: ArrayLike | None, dimension: int, basis: Basis | None)
 def _fit(elements: Places, negatives: Places, basis: Basis | None) -> Weights:
     """The weights; a background row that is an element has none, and is not ordinary."""
     if basis is None:
-        return fit(elements, negatives, elements[:0])
+        return fit(elements, negatives, Background(elements[:0]))
     similar = (basis.background[rows] for rows in blocks(len(basis.background)))
     nearest = np.concatenate([(rows @ elements.projected.T).max(axis=1) for rows in similar])
     others = np.flatnonzero(nearest < SELF_COSINE)
-    fitted = fit(elements, negatives, basis.places[others])
+    if len(others) == len(basis.background):
+        return fit(elements, negatives, basis.ordinary)
+    fitted = fit(elements, negatives, Background(basis.ordinary.rows[others]))
     background, gains = np.zeros((2, len(basis.background)))
     background[others], gains[others] = fitted.background, fitted.background_gains
     return replace(fitted, background=background, background_gains=gains)

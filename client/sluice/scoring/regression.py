@@ -56,7 +56,25 @@ class Weights:
     background_gains: NDArray[np.float64]
 
 
-def fit(elements: Places, negatives: Places, background: Places) -> Weights:
+class Background:
+    """Background rows, and the inverse of their regularised similarities, which is kept.
+
+    Campaigns of one space have it in common if their issues are of one size.
+    """
+
+    def __init__(self, rows: Places) -> None:
+        self.rows = rows
+        self._kept: tuple[float, NDArray[np.float64]] | None = None
+
+    def inverse(self, ridge: float) -> NDArray[np.float64]:
+        """The inverse of their similarities plus the ridge, `(rows, rows)`."""
+        kept = self._kept
+        if kept is None or kept[0] != ridge:
+            kept = self._kept = ridge, _inverse(self.rows, np.full(len(self.rows), ridge))
+        return kept[1]
+
+
+def fit(elements: Places, negatives: Places, background: Background) -> Weights:
     """Weigh rows so that elements stand out against negatives and background.
 
     Elements and background weigh the same in sum, whatever their numbers, but no background row
@@ -72,7 +90,7 @@ def fit(elements: Places, negatives: Places, background: Places) -> Weights:
         own[part::parts], gain[part::parts] = found.own, found.gain / parts
     shared = np.mean([found.fixed for found in solved], axis=0)
     of_negatives = np.zeros(len(negatives))
-    of_negatives[counted] = shared[len(background) :]
+    of_negatives[counted] = shared[fixed.background :]
     sample = evenly_spaced(len(elements), LEAVE_ONE_OUT_MAX)
     if parts > 1:
         rows, all_weights = concatenate(elements, fixed.rows), np.append(weights, shared)
@@ -82,7 +100,7 @@ def fit(elements: Places, negatives: Places, background: Places) -> Weights:
     return Weights(
         elements=weights,
         negatives=of_negatives,
-        background=shared[: len(background)],
+        background=shared[: fixed.background],
         own=own[sample],
         leave_one_out=own[sample] - gain[sample],
         ordinary=np.mean([found.ordinary for found in solved], axis=0),
@@ -119,17 +137,15 @@ class _Fixed:
     inverse: NDArray[np.float64]
 
     @classmethod
-    def of(cls, background: Places, negatives: Places, elements: float) -> _Fixed:
+    def of(cls, background: Background, negatives: Places, elements: float) -> _Fixed:
         """Prepare to solve for that many elements at a time."""
-        rows = concatenate(background, negatives)
-        ridge = np.full(len(rows), RIDGE_OF_OTHERS_MIN)
-        ordinary = max(RIDGE * len(background) / elements, RIDGE_OF_OTHERS_MIN)
-        ridge[: len(background)] = ordinary
-        regularised = rows.similarity(rows)
-        regularised[np.diag_indices(len(rows))] += ridge
-        return cls(
-            rows, len(background), ordinary, np.asarray(np.linalg.inv(regularised), np.float64)
-        )
+        count = len(background.rows)
+        ordinary = max(RIDGE * count / elements, RIDGE_OF_OTHERS_MIN)
+        if not len(negatives):
+            return cls(background.rows, count, ordinary, background.inverse(ordinary))
+        rows = concatenate(background.rows, negatives)
+        ridge = np.repeat([ordinary, RIDGE_OF_OTHERS_MIN], [count, len(negatives)])
+        return cls(rows, count, ordinary, _inverse(rows, ridge))
 
     def solve(self, elements: Places) -> _Solved:
         """Solve for elements by the Schur complement; leave-one-out values are closed forms.
@@ -158,3 +174,9 @@ class _Fixed:
             ordinary=-1 - without,
             background_gain=without - self.background_ridge * fixed[ordinary],
         )
+
+
+def _inverse(rows: Places, ridge: NDArray[np.float64]) -> NDArray[np.float64]:
+    regularised = rows.similarity(rows)
+    regularised[np.diag_indices(len(rows))] += ridge
+    return np.asarray(np.linalg.inv(regularised), np.float64)
