@@ -7,6 +7,7 @@ from typing import Final
 
 import faiss
 import numpy as np
+from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from bench._scoring_data import ELEMENTS, KINDS_PER_ISSUE, ROWS, Rows, Space
@@ -44,9 +45,10 @@ def measure(spaces: Sequence[tuple[Space, list[ScoringModel]]]) -> Figures:
                 which = "" if plain else f"{space.dimension}d.{threads}threads."
                 figures[f"scoring.kernel_over_products.{which}{count}"] = ratio
     space, models = spaces[0]
+    for count in LOOPED:
+        figures[f"scoring.over_cluster_loop.{count}"] = _over_loop(space, models[:count], 1)
+    figures["scoring.over_cluster_loop.2threads.1"] = _over_loop(space, models[:1], 2)
     with threadpool_limits(1):
-        for count in LOOPED:
-            figures |= _over_loop(space, models[:count])
         for count in FAISS:
             figures[f"scoring.over_faiss.{count}"] = _over_faiss(space, models[:count])
         figures[f"scoring.matches_only_cost.{CAMPAIGNS[-1]}"] = _matches_only(space, models)
@@ -89,78 +91,59 @@ def bare_products(space: Space, models: list[ScoringModel], cosines: int) -> Cal
     return multiply
 
 
-def _over_loop(space: Space, models: list[ScoringModel]) -> Figures:
-    """How many times as fast the kernel is as loops over frames, campaigns and clusters."""
+def _over_loop(space: Space, models: list[ScoringModel], threads: int) -> float:
+    """How many times as fast the kernel is as a loop over frames, campaigns and clusters."""
     batch = space.frames(ROWS, seed=5)
-    loops = ClusterLoops(space, len(models), batch[:LOOP_FRAMES])
-    things = {
-        "kernel": scoring(space.scorer(models), batch),
-        "cluster_loop": loops.each_by_itself,
-        "lean_loop": loops.projected_once,
-    }
-    taken_s = by_turns(things)
-    frame_s = taken_s.pop("kernel") / ROWS
-    figures = {}
-    for name, loop_s in taken_s.items():
-        figures[f"scoring.over_{name}.{len(models)}"] = loop_s / LOOP_FRAMES / frame_s
-        log(
-            f"{len(models):,} campaigns: {loop_s / LOOP_FRAMES / frame_s:.0f} × the {name}, "
-            f"which does {LOOP_FRAMES * len(models) / loop_s:,.0f} frames a second for each"
-        )
-    return figures
+    loop = ClusterLoop(space, len(models), batch[:LOOP_FRAMES])
+    with threadpool_limits(threads):
+        taken_s = by_turns({"kernel": scoring(space.scorer(models), batch), "loop": loop.score})
+    loop_s = taken_s["loop"] / LOOP_FRAMES
+    ratio = loop_s / (taken_s["kernel"] / ROWS)
+    log(
+        f"{len(models):,} campaigns, {threads} threads: {ratio:.0f} × the cluster loop, "
+        f"which does {len(models) / loop_s:,.0f} frames a second for each"
+    )
+    return ratio
 
 
-class ClusterLoops:
-    """The microcluster formula, frame by frame and cluster by cluster, in two ways.
+class ClusterLoop:
+    """The microcluster formula by itself, for each frame, campaign and cluster.
 
     Score max(0, 1 − distance / (2 · radius)) of the best of a campaign's 12 clusters, in the
-    principal components of the background; the radius is that of the farthest member.
+    principal components of the background; the radius is that of the farthest member. A frame is a
+    list of numbers, as it is handed over, and each cluster takes it all the way.
     """
 
     def __init__(self, space: Space, campaigns: int, frames: Rows) -> None:
-        self._frames = frames
-        self._lists = frames.tolist()
-        self._mean, self._components = space.basis.mean, _principal(space.background)
-        self._clusters = [self._fit(space.elements(number)) for number in range(campaigns)]
+        self._frames = frames.tolist()
+        pca = PCA(COMPONENTS_MAX, svd_solver="full").fit(space.background)
+        self._mean, self._components = pca.mean_, np.ascontiguousarray(pca.components_.T)
+        self._campaigns = [
+            _clusters(pca.transform(space.elements(number))) for number in range(campaigns)
+        ]
 
-    def each_by_itself(self) -> list[list[float]]:
-        """Frames are lists of numbers, as they were handed over, and each cluster does it all."""
+    def score(self) -> list[list[float]]:
+        """The scores of all frames, by campaign."""
         return [
             [
                 max(self._score(frame, *cluster) for cluster in clusters)
-                for clusters in self._clusters
+                for clusters in self._campaigns
             ]
-            for frame in self._lists
-        ]
-
-    def projected_once(self) -> list[list[float]]:
-        """Frames are arrays, and projected once for all clusters."""
-        return [
-            [max(_score(point, *cluster) for cluster in clusters) for clusters in self._clusters]
-            for point in ((frame - self._mean) @ self._components for frame in self._frames)
+            for frame in self._frames
         ]
 
     def _score(self, frame: list[float], centre: Rows, radius: float) -> float:
         vector: Rows = np.array(frame, np.float32)
-        return _score(np.matmul(vector - self._mean, self._components), centre, radius)
-
-    def _fit(self, elements: Rows) -> list[tuple[Rows, float]]:
-        members = ((elements - self._mean) @ self._components).reshape(
-            KINDS_PER_ISSUE, -1, self._components.shape[1]
-        )
-        centres = members.mean(axis=1)
-        radii = np.linalg.norm(members - centres[:, None], axis=2).max(axis=1)
-        return [*zip(centres, radii.tolist(), strict=True)]
+        placed = np.matmul(vector - self._mean, self._components)
+        return max(0.0, 1 - float(np.linalg.norm(placed - centre)) / (2 * radius))
 
 
-def _score(point: Rows, centre: Rows, radius: float) -> float:
-    return max(0.0, 1 - float(np.linalg.norm(point - centre)) / (2 * radius))
-
-
-def _principal(rows: Rows) -> Rows:
-    """As many principal components of rows as the basis has, `(dimension, components)`."""
-    _, _, directions = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
-    return np.ascontiguousarray(directions[:COMPONENTS_MAX].T)
+def _clusters(placed: Rows) -> list[tuple[Rows, float]]:
+    """The centres and radii of an issue's clusters, whose members stand together."""
+    members = placed.reshape(KINDS_PER_ISSUE, -1, placed.shape[1])
+    centres = members.mean(axis=1)
+    radii = np.linalg.norm(members - centres[:, None], axis=2).max(axis=1)
+    return [*zip(centres, radii.tolist(), strict=True)]
 
 
 def _over_faiss(space: Space, models: list[ScoringModel]) -> float:

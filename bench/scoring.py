@@ -9,8 +9,8 @@ Figures, for `<n>` campaigns of one space:
 matrix products; `.<d>d.<t>threads.<n>` for other dimensions and threads);
 `scoring.stream_over_limit.<n>` (frames a second of StreamScores over 1 / (1/echo + 1/kernel), the
 echo being a server that only parses and answers), `scoring.stream_frames_per_s.<n>`;
-`scoring.over_cluster_loop.<n>` (speed over that of a loop in which each cluster takes a frame
-by itself; `over_lean_loop`: a loop that projects it once), `scoring.over_faiss.<n>` (a flat
+`scoring.over_cluster_loop.<n>` (speed over that of a loop over frames, campaigns and clusters),
+`scoring.over_faiss.<n>` (a flat
 index for each campaign), `scoring.over_qdrant_per_frame.<n>` (a query for each frame and
 campaign); `scoring.matches_only_cost.1000` (time over that of full scoring);
 `scoring.bytes_per_campaign`, `scoring.load_1000_models_s`, `scoring.commit_ms`,
