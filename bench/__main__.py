@@ -1,4 +1,7 @@
-"""`python -m bench [NAME…]`: runs all benchmarks, or those named, and merges their figures."""
+"""`python -m bench [NAME…]`: runs all benchmarks, or those named, and merges their figures.
+
+The tables of README.md and docs/ are made of the figures.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+
+from bench import _tables
 
 FOLDER = Path(__file__).resolve().parent
 Figures = dict[str, float]
@@ -72,6 +77,8 @@ def main(chosen: list[str], folder: Path = FOLDER) -> int:
     old = json.loads(results.read_text()) if results.exists() else {}
     kept = {} if everything and not problems else old
     results.write_text(json.dumps(kept | fresh, indent=2, sort_keys=True) + "\n")
+    if folder == FOLDER and not problems:
+        _tables.write()
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
     return bool(problems)
 

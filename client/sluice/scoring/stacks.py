@@ -50,8 +50,8 @@ class Stack:
         similar = scratch[:size].reshape(len(projected), len(self.rows))
         np.matmul(projected, self.rows.T, out=similar)
         np.exp(similar, out=similar)
-        of_models = similar.reshape(len(projected), *self.weights.shape)
-        return np.asarray(np.einsum("rmw,mw->rm", of_models, self.weights), np.float32)
+        of_models = similar.reshape(len(projected), *self.weights.shape).transpose(1, 0, 2)
+        return np.asarray(np.matmul(of_models, self.weights[:, :, None])[..., 0].T, np.float32)
 
     def sums_of(
         self,

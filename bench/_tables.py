@@ -1,0 +1,186 @@
+"""Tables of figures in README.md and docs/benchmarks.md: `python -m bench._tables` fills them in.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`, and is made of nothing
+but `bench/results.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results.json"
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "benchmarks.md")
+
+Figures = Mapping[str, float]
+
+METHODS = {
+    "ours": "Sluice",
+    "contrast": "5 nearest − background",
+    "logistic": "logistic",
+    "logistic_c100": "logistic, C = 100",
+    "mean_of_5": "mean of 5",
+    "max_cosine": "max cosine",
+    "microclusters": "microclusters",
+}
+SETTINGS = {
+    "digits_pixels": "digits, pixels",
+    "digits_hidden": "digits, hidden layer",
+    "patches": "image patches",
+    "docstrings": "docstrings",
+    "sources": "source code (untouched)",
+}
+SIZES = (1, 3, 10, 30, 100)
+REVIEWS = (0, 10, 20, 50, 100)
+CAMPAIGNS = (1, 10, 100, 1_000)
+
+_TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def fill(text: str, figures: Figures) -> str:
+    """The text with its tables made anew."""
+    return _TABLE.sub(lambda found: found[1] + TABLES[found[2]](figures) + found[3], text)
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of which the first column is words and the others numbers."""
+    lines = [header, ["---"] + ["--:"] * (len(header) - 1), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def precision(figures: Figures) -> str:
+    """Average precision ± standard error, by setting, size of the issue and method."""
+    rows = []
+    for setting, words in SETTINGS.items():
+        for size in SIZES:
+            names = [f"quality.ap.{setting}.{size}.{method}" for method in METHODS]
+            first = words if size == SIZES[0] else ""
+            rows.append([first, str(size), *_best_bold(figures, names)])
+    return markdown(["", "elements", *METHODS.values()], rows)
+
+
+def ranks(figures: Figures) -> str:
+    """The mean rank of each method, and average precision with 30 elements."""
+    return markdown(
+        ["", "mean rank of 7", *SETTINGS.values()],
+        (
+            [name, f"{figures[f'quality.mean_rank.{method}']:.2f}"]
+            + [f"{figures[f'quality.ap.{setting}.30.{method}']:.2f}" for setting in SETTINGS]
+            for method, name in METHODS.items()
+        ),
+    )
+
+
+def thresholds(figures: Figures) -> str:
+    """What passes at 0.5 with 30 elements."""
+    return markdown(
+        ["passing at 0.5", *SETTINGS.values()],
+        (
+            [words, *(f"{figures[f'quality.{who}_pass.{setting}']:.1%}" for setting in SETTINGS)]
+            for who, words in (("members", "frames of the class"), ("others", "other frames"))
+        ),
+    )
+
+
+def reviews(figures: Figures) -> str:
+    """Average precision after reviews."""
+    settings = [s for s in SETTINGS if f"quality.reviews.{s}.{REVIEWS[0]}" in figures]
+    return markdown(
+        ["reviews", *map(str, REVIEWS)],
+        (
+            [SETTINGS[setting]]
+            + [_with_error(figures, f"quality.reviews.{setting}.{n}") for n in REVIEWS]
+            for setting in settings
+        ),
+    )
+
+
+def kernel(figures: Figures) -> str:
+    """The kernel's time over that of the bare products, by campaigns."""
+    variants = {"512-d, 1 thread": ""} | {
+        f"{d}-d, {t} thread{'s' * (t > 1)}": f"{d}d.{t}threads."
+        for d, t in ((768, 1), (512, 2), (768, 2))
+    }
+    return markdown(
+        ["time over that of the products", *(f"{n:,} campaigns" for n in CAMPAIGNS)],
+        (
+            [name, *(f"{figures[f'scoring.kernel_over_products.{key}{n}']:.2f}" for n in CAMPAIGNS)]
+            for name, key in variants.items()
+        ),
+    )
+
+
+def others(figures: Figures) -> str:
+    """The kernel and the stream against other ways."""
+    rows = {
+        "stream, of what echo and kernel allow": "stream_over_limit",
+        "stream, frames a second": "stream_frames_per_s",
+        "kernel, times a loop over clusters": "over_cluster_loop",
+        "kernel, times a flat faiss index each": "over_faiss",
+        "kernel, times a Qdrant query for each": "over_qdrant_per_frame",
+    }
+    return markdown(
+        ["", *(f"{n:,} campaigns" for n in CAMPAIGNS[:3])],
+        (
+            [name, *(_number(figures.get(f"scoring.{key}.{n}")) for n in CAMPAIGNS[:3])]
+            for name, key in rows.items()
+        ),
+    )
+
+
+def serving(figures: Figures) -> str:
+    """What else was measured of serving."""
+    rows = {
+        "matches only, 1,000 campaigns: time of full scoring": "matches_only_cost.1000",
+        "two scorer processes over one": "two_processes_over_one",
+        "200 loggers of 8 frames, scored together: throughput over each alone": (
+            "small_batches.over_unbatched"
+        ),
+        "… p50, ms": "small_batches.p50_ms",
+        "… p99, ms": "small_batches.p99_ms",
+        "… p50 each alone, ms": "small_batches.unbatched_p50_ms",
+        "… p99 each alone, ms": "small_batches.unbatched_p99_ms",
+        "memory of a campaign, bytes": "bytes_per_campaign",
+        "commit of 300 elements, ms": "commit_ms",
+        "… until frames are scored by it, ms": "commit_to_visible_ms",
+        "1,000 models loaded, s": "load_1000_models_s",
+    }
+    return markdown(
+        ["", "figure"],
+        ([name, _number(figures[f"scoring.{key}"])] for name, key in rows.items()),
+    )
+
+
+TABLES: dict[str, Callable[[Figures], str]] = {
+    made.__name__: made for made in (precision, ranks, thresholds, reviews, kernel, others, serving)
+}
+
+
+def _best_bold(figures: Figures, names: Sequence[str]) -> list[str]:
+    best = max(f"{figures[name]:.3f}" for name in names)
+    cells = {name: _with_error(figures, name) for name in names}
+    return [f"**{cell}**" if cell.startswith(best) else cell for cell in cells.values()]
+
+
+def _with_error(figures: Figures, name: str) -> str:
+    return f"{figures[name]:.3f} ± {figures[f'{name}_se']:.3f}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def write() -> None:
+    """Fill in the tables of all documents."""
+    figures = json.loads(RESULTS.read_text())
+    for document in DOCUMENTS:
+        document.write_text(fill(document.read_text(), figures))
+
+
+if __name__ == "__main__":
+    write()
