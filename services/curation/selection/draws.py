@@ -34,8 +34,7 @@ def uniforms(seed: int, stream: Stream, start: int, count: int) -> NDArray[np.fl
     # Mixed twice, so that streams of one seed, and one stream of near seeds, lie far apart.
     origin = _mix(_mix(np.array([seed & _SEED_MASK], np.uint64)) + np.array([stream], np.uint64))
     mixed = _mix(origin + (positions + np.uint64(1)) * _STEP)
-    uniform: NDArray[np.float64] = (mixed >> np.uint64(11)) * 2.0**-53
-    return uniform
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def shuffled(seed: int, stream: Stream, count: int) -> NDArray[np.int64]:

@@ -86,7 +86,8 @@ class Plane:
         distances = np.abs(along - self.along[positions, None])
         distances += np.abs(across - self.across[positions, None])
         distances.partition(rank, axis=1)
-        return distances[:, rank]
+        reach: Floats = distances[:, rank]
+        return reach
 
     def strips(self, along: Floats, reach: Floats) -> tuple[Indices, Indices]:
         """Where the rows begin and end that are no farther from values along than `reach`."""
@@ -97,15 +98,15 @@ class Plane:
 
     def distances(self, low: int, high: int, along: np.float32, across: np.float32) -> Floats:
         """How far the rows of a strip are from a point."""
-        distances = self.along[low:high] - along
+        distances: Floats = self.along[low:high] - along
         np.abs(distances, out=distances)
         second = self.across[low:high] - across
         distances += np.abs(second, out=second)
         return distances
 
     def all_distances(self, positions: Indices) -> Floats:
-        """How far all rows are from those at positions, `(positions, rows)`; infinite from itself."""
-        distances = self.along - self.along[positions, None]
+        """How far all rows are from those at positions, `(positions, rows)`; itself infinitely."""
+        distances: Floats = self.along - self.along[positions, None]
         np.abs(distances, out=distances)
         second = self.across - self.across[positions, None]
         distances += np.abs(second, out=second)
@@ -118,17 +119,16 @@ class Plane:
         along, across = self.along[positions], self.across[positions]
         low, high = self.strips(along, reach)
         found, distances = [], []
-        for at, (start, stop) in enumerate(zip(low.tolist(), high.tolist())):
-            radius, place = reach[at], (along[at], across[at])
-            all_of = self.distances(start, stop, *place)
-            within = np.flatnonzero(all_of <= radius)
+        for at, (first, last) in enumerate(zip(low.tolist(), high.tolist())):
+            start, strip = first, self.distances(first, last, along[at], across[at])
+            within = np.flatnonzero(strip <= reach[at])
             while len(within) <= near:
-                radius = reach[at] = 2 * radius if 0 < radius < np.inf else np.float32(np.inf)
-                start, stop = self.strips(place[0], radius)
-                all_of = self.distances(start, stop, *place)
-                within = np.flatnonzero(all_of <= radius)
-            distances.append(all_of.take(within))
+                start, strip = 0, self.distances(0, len(self.rows), along[at], across[at])
+                reach[at] = 2 * reach[at] if 0 < reach[at] < np.inf else np.inf
+                within = np.flatnonzero(strip <= reach[at])
+            distances.append(strip.take(within))
             within += start
             found.append(within)
         sizes = np.array([len(within) for within in found])
-        return Around(self.rows.take(np.concatenate(found)), np.concatenate(distances), sizes, reach)
+        rows = self.rows.take(np.concatenate(found))
+        return Around(rows, np.concatenate(distances), sizes, reach)

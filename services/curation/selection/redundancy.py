@@ -96,9 +96,7 @@ def _last_of_all(distances: Floats, near: int) -> Floats:
     return last
 
 
-def _ranked(
-    values: Floats, owners: Indices, rank: Indices
-) -> tuple[Floats, NDArray[np.bool_]]:
+def _ranked(values: Floats, owners: Indices, rank: Indices) -> tuple[Floats, NDArray[np.bool_]]:
     """Of each owner's values the one of that rank, from 0; and whether it has one.
 
     `owners`, one for each value, ascend.

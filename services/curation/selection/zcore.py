@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -92,7 +93,8 @@ def scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(scores):
         return scores
     spread = scores.max() - scores.min()
-    return (scores - scores.min()) / (spread or 1)
+    unit: NDArray[np.float64] = (scores - scores.min()) / (spread or 1)
+    return unit
 
 
 def zcore_scores(
@@ -188,7 +190,7 @@ def _by_plane(columns: Floats, drawn: Draws) -> Iterator[tuple[Plane, Floats]]:
     steps = (np.diff(drawn.first) != 0) | (np.diff(drawn.second) != 0)
     bounds = np.flatnonzero(np.concatenate([[True], steps, [True]])).tolist() if len(drawn) else []
     sorted_by = -1
-    for start, stop in zip(bounds, bounds[1:]):
+    for start, stop in pairwise(bounds):
         first, second = int(drawn.first[start]), int(drawn.second[start])
         if first != sorted_by:
             order = np.argsort(columns[first], kind="stable")
