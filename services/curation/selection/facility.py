@@ -24,8 +24,8 @@ from services.curation.selection.draws import Stream, shuffled
 from services.curation.selection.kernel import Groups, Indices, best_kernel, kernel
 
 CLIENTS_MAX: Final = 8_192
-_REFRESHED: Final = 32
-"""Candidates whose gains are computed again at a time."""
+_REFRESHED: Final = 16
+"""Candidates whose gains are computed again at a time: fewer waste less, more multiply faster."""
 
 Admit = Callable[[int], bool]
 """Says whether a candidate may be chosen, when it leads; if so, it is."""

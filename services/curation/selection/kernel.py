@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from services.curation.selection.checks import check_vectors
 from sluice.errors import InvalidArgument
 
-VARIANCE: Final = np.float32(0.25)
-"""σ²: cosines of 0.9 and 0.5 are kernels of 0.67 and 0.14."""
+VARIANCE: Final = np.float32(0.5)
+"""σ²: cosines of 0.9 and 0.5 are kernels of 0.82 and 0.37."""
 
 CELLS_PER_BLOCK: Final = 1 << 20
 """Similarities worked out at a time."""
