@@ -1,0 +1,56 @@
+"""Greedy selection as its objective reads: every gain of every candidate, again for each pick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = Sequence[NDArray[np.float32]]
+"""Groups, each with its rows."""
+
+VARIANCE = 0.5
+
+
+def alike(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+    """The kernel of two groups: the largest over their rows."""
+    squared = ((left[:, None].astype(float) - right[None].astype(float)) ** 2).sum(axis=2)
+    return float(np.exp(-squared / (2 * VARIANCE)).max())
+
+
+def served(group: NDArray[np.float32], by: Rows) -> float:
+    """The kernel to the most alike of some groups; 0 without any."""
+    return max((alike(group, other) for other in by), default=0.0)
+
+
+def coverage(clients: Rows, chosen: Rows) -> float:
+    """The mean over clients of the kernel to the most alike of those chosen."""
+    return float(np.mean([served(client, chosen) for client in clients]))
+
+
+def joint(failures: Rows, weights: NDArray[np.float32], pool: Rows, chosen: Rows) -> float:
+    """0.7 · the weighted mean over failures + 0.3 · the mean over the pool."""
+    by_failure = [served(failure, chosen) for failure in failures]
+    return 0.7 * float(np.average(by_failure, weights=weights)) + 0.3 * coverage(pool, chosen)
+
+
+def greedy(
+    objective: Callable[[Rows], float], candidates: Rows, covered: Rows, count: int
+) -> tuple[list[int], list[float]]:
+    """The candidates chosen, and their gains."""
+    chosen = list(covered)
+    value = objective(chosen)
+    picks: list[int] = []
+    gains: list[float] = []
+    while len(picks) < min(count, len(candidates)):
+        values = [
+            -1.0 if index in picks else objective([*chosen, candidate])
+            for index, candidate in enumerate(candidates)
+        ]
+        best = int(np.argmax(values))
+        picks.append(best)
+        gains.append(values[best] - value)
+        chosen.append(candidates[best])
+        value = values[best]
+    return picks, gains
