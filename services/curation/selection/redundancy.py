@@ -31,7 +31,8 @@ def sparse_weights(around: Around, near: int) -> tuple[Floats, NDArray[np.bool_]
     distances[places] = np.inf
     sharing = np.searchsorted(starts, places, "right") - 1
     alone = np.bincount(sharing, minlength=len(starts)) == 1
-    weights = np.repeat(np.minimum.reduceat(distances, starts), around.sizes)
+    smallest = np.where(alone, np.minimum.reduceat(distances, starts), np.float32(0))
+    weights = np.repeat(smallest, around.sizes)
     weights /= distances
     weights *= weights
     weights *= weights

@@ -1,4 +1,4 @@
-"""Greedy selection as its objective reads: every gain of every candidate, again for each pick."""
+"""Objectives as they read, and what greed should gain: every candidate, again for each pick."""
 
 from __future__ import annotations
 
@@ -35,22 +35,18 @@ def joint(failures: Rows, weights: NDArray[np.float32], pool: Rows, chosen: Rows
     return 0.7 * float(np.average(by_failure, weights=weights)) + 0.3 * coverage(pool, chosen)
 
 
-def greedy(
-    objective: Callable[[Rows], float], candidates: Rows, covered: Rows, count: int
-) -> tuple[list[int], list[float]]:
-    """The candidates chosen, and their gains."""
-    chosen = list(covered)
-    value = objective(chosen)
-    picks: list[int] = []
-    gains: list[float] = []
-    while len(picks) < min(count, len(candidates)):
-        values = [
-            -1.0 if index in picks else objective([*chosen, candidate])
+def gains_along(
+    objective: Callable[[Rows], float], candidates: Rows, covered: Rows, picks: Sequence[int]
+) -> list[tuple[float, float]]:
+    """For each pick what it adds to the objective, and the most that any candidate would."""
+    chosen, gains = list(covered), []
+    for number, pick in enumerate(picks):
+        value = objective(chosen)
+        added = {
+            index: objective([*chosen, candidate]) - value
             for index, candidate in enumerate(candidates)
-        ]
-        best = int(np.argmax(values))
-        picks.append(best)
-        gains.append(values[best] - value)
-        chosen.append(candidates[best])
-        value = values[best]
-    return picks, gains
+            if index not in picks[:number]
+        }
+        gains.append((added[pick], max(added.values())))
+        chosen.append(candidates[pick])
+    return gains

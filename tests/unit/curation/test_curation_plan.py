@@ -181,8 +181,10 @@ def test_shortfalls_are_made_up_and_said() -> None:
     assert {0, *range(25, 30)} == {pick.group for pick in batch.picks if pick.gain}
     assert [
         "Only 6 of 14 targeted groups were found: coverage makes up for the others.",
-        "14 picks are near duplicates, by embedding or scene, of groups that are labelled or "
-        "picked: nothing else was left.",
+        (
+            "14 picks are near duplicates, by embedding or scene, of groups that are labelled or "
+            "picked: nothing else was left."
+        ),
     ] == batch.notes
 
 
