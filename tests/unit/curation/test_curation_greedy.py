@@ -133,6 +133,21 @@ def test_a_failure_that_is_answered_attracts_no_more() -> None:
     assert [(0, 0), (2, 1)] == [(answer.candidate, answer.failure) for answer in answers]
 
 
+def test_a_pick_answers_to_the_failure_that_it_serves_anew() -> None:
+    """Though more like the first failure, it is for the second: the first has been answered."""
+    failing, candidates = (
+        Groups.of_single_rows(np.array(rows, np.float32))
+        for rows in ([[1, 0], [0, 1]], [[1, 0], [0.8, 0.6]])
+    )
+    clients = Clients.sample(candidates, 0)
+
+    answers = choose_jointly(
+        Failures.equal(failing), clients, candidates, candidates.take([]), 2, anyone
+    )
+
+    assert {0: 0, 1: 1} == {answer.candidate: answer.failure for answer in answers}
+
+
 @small
 @given(seeds, st.integers(1, 30), st.integers(1, 5), rows_maxes)
 def test_neighbours_come_round_robin(seed: int, size: int, failing: int, rows_max: int) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.curation.selection import zcore
+from services.curation.selection import planes, zcore
 from services.curation.selection.zcore import (
     changes,
     draw,
@@ -76,6 +76,29 @@ def test_scores_of_large_pools_are_too(rows: int, kind: str) -> None:
     scores = zcore_scores(embeddings, seed=SEED, draws=600)
 
     assert pytest.approx(plain_scores(embeddings, 600, zcore.NEIGHBOURS), abs=1e-4) == scores
+
+
+def test_a_radius_that_is_too_small_is_widened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores do not depend on how well radii are guessed."""
+    embeddings = pool(1, 6_000, 8, "normal")
+    monkeypatch.setattr(planes, "_GUESS_DEVIATIONS", -5.0)
+
+    scores = zcore_scores(embeddings, seed=SEED, draws=600, neighbours=40)
+
+    assert pytest.approx(plain_scores(embeddings, 600, 40), abs=1e-4) == scores
+
+
+def test_draws_are_even_over_planes() -> None:
+    """Each pair of different dimensions is drawn as often, and points lie within their ranges."""
+    columns = pool(4, 50, 3, "normal").T
+    drawn = draw(columns, SEED, 0, 30_000)
+
+    pairs, counts = np.unique(drawn.first * 3 + drawn.second, return_counts=True)
+    assert [0 * 3 + 1, 0 * 3 + 2, 1 * 3 + 2] == pairs.tolist()
+    assert pytest.approx(np.full(3, 10_000), abs=500) == counts
+    for dimensions, points in zip((drawn.first, drawn.second), drawn.points.T):
+        assert (columns.min(axis=1)[dimensions] <= points).all()
+        assert (points <= columns.max(axis=1)[dimensions]).all()
 
 
 def test_the_number_of_workers_changes_nothing() -> None:
