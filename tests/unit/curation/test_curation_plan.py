@@ -149,6 +149,42 @@ def test_a_targeted_pick_names_its_failure() -> None:
     assert {None} == {p.failure for p in batch.picks if p.source is Source.COVERAGE}
 
 
+def test_coverage_takes_targeted_picks_as_given() -> None:
+    """Of two clusters the larger one has its pick by a failure; coverage goes to the other."""
+    none = np.zeros(10, bool)
+    vectors = np.zeros((10, 12), np.float32)
+    vectors[:6, 0] = vectors[6:, 1] = 3
+    vectors[np.arange(10), np.arange(2, 12)] = 1  # alike, but no near duplicates
+    of = Pool(10, none, none, vectors / np.sqrt(np.float32(10)), np.arange(10))
+
+    batch = plan_batch(of, like(of, [2]), Settings(seed=0, budget=2, targeted_share=0.5))
+
+    found = {pick.source: pick.group for pick in batch.picks}
+    assert 2 == found[Source.TARGETED]
+    assert found[Source.COVERAGE] >= 6
+
+
+def test_zcore_picks_the_highest_scores() -> None:
+    """Scores are stored ones, from high to low."""
+    of = replace(plain_pool(20), zcore=np.arange(20) % 7 / 6)
+
+    batch = plan_batch(of, None, Settings(seed=0, budget=3, coverage=CoverageMethod.ZCORE))
+
+    assert [(6, 1.0), (13, 1.0), (5, 5 / 6)] == [(pick.group, pick.gain) for pick in batch.picks]
+
+
+@pytest.mark.parametrize("targeted", TargetedMethod)
+def test_rows_without_direction_are_picked_once(targeted: TargetedMethod) -> None:
+    """A group that is unlike all is unlike itself too, and yet no group is picked twice."""
+    of = plain_pool(12)
+    assert of.vectors is not None
+    of.vectors[:6] = 0
+
+    batch = plan_batch(of, like(of, [1, 8]), Settings(seed=0, budget=12, targeted=targeted))
+
+    assert list(range(12)) == sorted(pick.group for pick in batch.picks)
+
+
 @pytest.mark.parametrize("none", [None, Failures.equal(world(0, 0).groups)])
 def test_without_failures_all_is_coverage(none: Failures | None) -> None:
     """And the plan says so."""
@@ -217,6 +253,17 @@ def test_one_group_of_a_scene_is_enough() -> None:
 def test_budgets(budget: float, remaining_groups: int, expected: int) -> None:
     """A fraction is at least ten groups, a count is what it says, and neither is more than all."""
     assert expected == batch_size(budget, remaining_groups)
+
+
+@pytest.mark.parametrize(
+    ("total", "shares", "expected"),
+    [(10, [1, 1, 1.9], [3, 2, 5]), (5, [0.3, 0.7], [2, 3]), (1, [0.3, 0.7], [0, 1])],
+)
+def test_the_largest_remainders_are_rounded_up(
+    total: int, shares: list[float], expected: list[int]
+) -> None:
+    """What whole parts leave goes to the largest remainders; of equals, to the first."""
+    assert expected == shared_out(total, shares)
 
 
 @given(st.integers(0, 10_000), st.lists(st.floats(0, 1), min_size=1, max_size=5).filter(any))
