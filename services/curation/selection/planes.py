@@ -6,7 +6,6 @@ that cannot be too narrow is looked at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 _WINDOW: Final = 4
 """Rows looked at first around a point, in √rows: enough for most points."""
 
-_SAMPLE_ROWS: Final = 1_024
+_SAMPLE_ROWS: Final = 512
 _SAMPLE_NEIGHBOURS: Final = 32
 """The sample that a radius is guessed from has about so many rows, and so many neighbours."""
 
@@ -26,20 +25,6 @@ _SLACK: Final = np.float32(4 * np.finfo(np.float32).eps)
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """The rows around sources, one source after the other, each among its own.
-
-    `rows` and `distances` are flat; `sizes` says how many are each source's, and `reach` within
-    which radius they are all the rows.
-    """
-
-    rows: Indices
-    distances: Floats
-    sizes: Indices
-    reach: Floats
 
 
 class Plane:
@@ -113,22 +98,30 @@ class Plane:
         distances[np.arange(len(positions)), positions] = np.inf
         return distances
 
-    def around(self, positions: Indices, near: int) -> Around:
-        """The rows around each of some rows: at least `near` others, all within a radius."""
+    def around(self, positions: Indices, near: int) -> tuple[Indices, Floats]:
+        """The rows within a radius of each of some rows, and their distances: at least `near`.
+
+        Both are `(positions, width)`; where a row has fewer around it than another, row 0 at
+        infinity stands for none.
+        """
         reach = self.reach(positions, near)
         along, across = self.along[positions], self.across[positions]
         low, high = self.strips(along, reach)
-        found, distances = [], []
+        found: list[tuple[Indices, Floats]] = []
         for at, (first, last) in enumerate(zip(low.tolist(), high.tolist())):
             start, strip = first, self.distances(first, last, along[at], across[at])
+            strip[positions[at] - start] = np.inf
             within = np.flatnonzero(strip <= reach[at])
-            while len(within) <= near:
+            if len(within) < near:
                 start, strip = 0, self.distances(0, len(self.rows), along[at], across[at])
-                reach[at] = 2 * reach[at] if 0 < reach[at] < np.inf else np.inf
-                within = np.flatnonzero(strip <= reach[at])
-            distances.append(strip.take(within))
-            within += start
-            found.append(within)
-        sizes = np.array([len(within) for within in found])
-        rows = self.rows.take(np.concatenate(found))
-        return Around(rows, np.concatenate(distances), sizes, reach)
+                strip[positions[at]] = np.inf
+                within = np.argpartition(strip, near - 1)
+                within = np.flatnonzero(strip <= strip[within[near - 1]])
+            found.append((within + start, strip.take(within)))
+        width = max(len(within) for within, _ in found)
+        rows = np.zeros((len(found), width), np.intp)
+        distances = np.full((len(found), width), np.inf, np.float32)
+        for at, (within, strip) in enumerate(found):
+            self.rows.take(within, out=rows[at, : len(within)], mode="clip")
+            distances[at, : len(within)] = strip
+        return rows, distances

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.selection.planes import Around, Floats, Indices
+from services.curation.selection.planes import Floats, Indices
 
 _SHELL: Final = np.float32(0.06)
 """Half the thickness of the shell, in radii."""
@@ -20,32 +20,11 @@ _SHELL: Final = np.float32(0.06)
 _SAMPLE_STEP: Final = 8
 
 
-def sparse_weights(around: Around, near: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """The weights of the rows around sources, flat, and which sources are alone in their place.
+def weights_of(distances: Floats, near: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """The weights of rows around sources, and which sources are alone in their place.
 
-    The weights of a source sum to 1; where it is not alone, to 0.
-    """
-    starts = np.concatenate([[0], np.cumsum(around.sizes[:-1])])
-    distances = around.distances
-    places = np.flatnonzero(distances == 0)  # sources, and rows in one place with them
-    distances[places] = np.inf
-    sharing = np.searchsorted(starts, places, "right") - 1
-    alone = np.bincount(sharing, minlength=len(starts)) == 1
-    smallest = np.where(alone, np.minimum.reduceat(distances, starts), np.float32(0))
-    weights = np.repeat(smallest, around.sizes)
-    weights /= distances
-    weights *= weights
-    weights *= weights
-    weights *= distances <= np.repeat(_last_of_some(around, starts, near), around.sizes)
-    totals = np.add.reduceat(weights, starts)
-    weights *= np.repeat(alone / np.where(alone, totals, 1), around.sizes).astype(np.float32)
-    return weights, alone
-
-
-def dense_weights(distances: Floats, near: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """The same from the distances of all rows, `(sources, rows)`; a source's own is infinite.
-
-    Weights are `(sources, rows)`.
+    `distances` are `(sources, rows)`, and infinite for the source itself; so are the weights.
+    Those of a source sum to 1; where it is not alone, to 0.
     """
     smallest = distances.min(axis=1)
     alone = smallest > 0
@@ -53,8 +32,8 @@ def dense_weights(distances: Floats, near: int) -> tuple[Floats, NDArray[np.bool
         weights: Floats = smallest[:, None] / distances
     weights *= weights
     weights *= weights
-    if near < distances.shape[1] - 1:
-        weights *= distances <= _last_of_all(distances, near)[:, None]
+    if near < distances.shape[1]:
+        weights *= distances <= _last(distances, near)[:, None]
     if not alone.all():
         weights[~alone] = 0
     totals = weights @ np.ones(weights.shape[1], np.float32)
@@ -62,23 +41,7 @@ def dense_weights(distances: Floats, near: int) -> tuple[Floats, NDArray[np.bool
     return weights, alone
 
 
-def _last_of_some(around: Around, starts: Indices, near: int) -> Floats:
-    """The distance of the `near`-th nearest other of each source."""
-    distances, sizes = around.distances, around.sizes
-    radius = around.reach * np.sqrt(near / np.maximum(sizes - np.float32(1), 1))
-    low, high = radius * (1 - _SHELL), radius * (1 + _SHELL)
-    below = distances < np.repeat(low, sizes)
-    shell = np.flatnonzero(below ^ (distances <= np.repeat(high, sizes)))
-    owners = np.searchsorted(starts, shell, "right") - 1
-    rank = near - 1 - np.add.reduceat(below, starts, dtype=np.intp)
-    last, sure = _ranked(distances.take(shell), owners, rank)
-    for source in np.flatnonzero(~sure).tolist():
-        part = distances[starts[source] : starts[source] + sizes[source]]
-        last[source] = np.partition(part, near - 1)[near - 1]
-    return last
-
-
-def _last_of_all(distances: Floats, near: int) -> Floats:
+def _last(distances: Floats, near: int) -> Floats:
     """The distance of the `near`-th nearest other of each source."""
     ones = np.ones(distances.shape[1], np.float32)
     sample = distances[:, ::_SAMPLE_STEP].copy()

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from services.curation.selection.checks import check_at_least, check_vectors
 from services.curation.selection.draws import Stream, triangular, uniforms
 from services.curation.selection.planes import Floats, Indices, Plane
-from services.curation.selection.redundancy import dense_weights, sparse_weights
+from services.curation.selection.redundancy import weights_of
 
 DRAWS: Final = 1_000_000
 NEIGHBOURS: Final = 1_000
@@ -158,7 +158,7 @@ class _Change:
         """Book that rows at positions `sources` were nearest to `hits` points."""
         loss = np.zeros(len(self.sum))
         for part in _blocks(np.arange(len(sources)), len(self.sum)):
-            weights, alone = dense_weights(plane.all_distances(sources[part]), near)
+            weights, alone = weights_of(plane.all_distances(sources[part]), near)
             gains = hits[part] * alone
             loss += gains.astype(np.float32) @ weights
             self.sum[plane.rows[sources[part]]] += gains
@@ -166,14 +166,15 @@ class _Change:
 
     def book_sparsely(self, plane: Plane, sources: Indices, hits: Indices, near: int) -> None:
         """The same where most rows are far from each source."""
-        around = plane.around(sources, near)
-        weights, alone = sparse_weights(around, near)
-        if hits.max() > 1:
-            weights *= np.repeat(hits, around.sizes)
-        self.sum[plane.rows[sources]] += hits * alone
-        self._rows.append(around.rows)
-        self._weights.append(weights)
-        self._waiting += len(weights)
+        for part in _blocks(np.arange(len(sources)), 2 * near):
+            rows, distances = plane.around(sources[part], near)
+            weights, alone = weights_of(distances, near)
+            gains = hits[part] * alone
+            weights *= gains.astype(np.float32)[:, None]
+            self.sum[plane.rows[sources[part]]] += gains
+            self._rows.append(rows.ravel())
+            self._weights.append(weights.ravel())
+            self._waiting += weights.size
         if self._waiting > _FLUSH * len(self.sum):
             self.flush()
 
@@ -200,4 +201,5 @@ def _by_plane(columns: Floats, drawn: Draws) -> Iterator[tuple[Plane, Floats]]:
 
 def _blocks(values: NDArray[Any], width: int) -> list[NDArray[Any]]:
     """Values cut so that a float32 matrix of so many rows, `width` wide, stays in cache."""
-    return np.array_split(values, max(1, -(-len(values) * width * 4 // _BLOCK_BYTES)))
+    parts = -(-len(values) * width * 4 // _BLOCK_BYTES)
+    return np.array_split(values, min(parts, len(values)) or 1)
