@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -55,6 +55,8 @@ def plain_scores(
 
 
 @given(pools, st.integers(1, 100), st.sampled_from([0, zcore.DENSE_ROWS_MAX]))
+@example((0, 3, 2, "normal"), 1, zcore.DENSE_ROWS_MAX)
+@example((0, 12, 1, "lattice"), 1, 0)
 def test_scores_are_those_of_the_description(
     given_pool: tuple[int, int, int, str], neighbours: int, dense_rows_max: int
 ) -> None:
