@@ -1,0 +1,1 @@
+"""Curation: datasets, the golden set, the next batch, and when to stop."""

@@ -1,0 +1,44 @@
+"""How many groups a batch has, and how they are shared out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from sluice.errors import InvalidArgument
+
+BUDGET: Final = 0.2
+BUDGET_MIN: Final = 10
+TARGETED_SHARE: Final = 0.7
+
+
+def batch_size(budget: float, remaining: int) -> int:
+    """The number of groups that a budget means: an int is a count, a float a fraction.
+
+    A fraction of the remaining groups is rounded, half up, and is at least 10; neither is more
+    than remain. Raises InvalidArgument for a count below 1 and a fraction outside (0, 1].
+    """
+    if isinstance(budget, bool) or not math.isfinite(budget):
+        raise InvalidArgument.of("budget", f"{budget}; expected a count or a fraction")
+    if isinstance(budget, int):
+        if budget < 1:
+            raise InvalidArgument.of("budget", f"{budget}; expected a count of at least 1")
+        return min(budget, remaining)
+    if not 0 < budget <= 1:
+        raise InvalidArgument.of("budget", f"{budget}; expected a fraction above 0 and up to 1")
+    return min(max(math.floor(budget * remaining + 0.5), BUDGET_MIN), remaining)
+
+
+def shared_out(total: int, shares: Sequence[float]) -> list[int]:
+    """`total` in whole parts in proportion to `shares`, by largest remainder; of equals the first.
+
+    Shares are at least 0, and not all 0.
+    """
+    exact = [total * share / math.fsum(shares) for share in shares]
+    parts = [math.floor(part) for part in exact]
+    remainders = [part - whole for part, whole in zip(exact, parts)]
+    by_remainder = sorted(range(len(shares)), key=lambda index: -remainders[index])
+    for index in by_remainder[: total - sum(parts)]:
+        parts[index] += 1
+    return parts

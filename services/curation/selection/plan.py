@@ -1,0 +1,195 @@
+"""The next batch: which groups to label, each with the reason that it was picked for.
+
+A part of the budget goes to groups that are like failures, the rest to groups that cover what is
+not covered yet. Everything is decided from arrays and a seed; nothing is read or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.curation.selection.admission import NO_SCENE, Admission
+from services.curation.selection.budget import batch_size, shared_out
+from services.curation.selection.draws import Stream, shuffled
+from services.curation.selection.facility import Chosen, Clients, choose
+from services.curation.selection.k_center import farthest
+from services.curation.selection.kernel import Groups, Indices
+from services.curation.selection.pool import (
+    Batch,
+    CoverageMethod,
+    Pick,
+    Pool,
+    Settings,
+    Source,
+    TargetedMethod,
+)
+from services.curation.selection.targeted import (
+    Answer,
+    Failures,
+    choose_jointly,
+    choose_neighbours,
+)
+from sluice.errors import InvalidArgument
+
+
+def plan_batch(pool: Pool, failures: Failures | None, settings: Settings) -> Batch:
+    """Pick the next batch: exactly as many groups as the budget says, each once.
+
+    Targeted picks are made first, and coverage takes them as given. Where only near duplicates are
+    left, they are picked too, and a note says so. Raises InvalidArgument for what is out of range,
+    for failures of another dimension, and where ZCore is asked for without scores.
+    """
+    return _Planner(pool, failures, settings).plan()
+
+
+class _Planner:
+    def __init__(self, pool: Pool, failures: Failures | None, settings: Settings) -> None:
+        embedded, numbers = pool.embedded()
+        self._pool, self._settings = pool, settings
+        self._free = ~(pool.excluded | pool.covered)
+        self._size = batch_size(settings.budget, int(self._free.sum()))
+        free = np.flatnonzero(self._free[numbers])
+        self._numbers = numbers[free]
+        self._candidates = embedded.take(free)
+        self._covered = embedded.take(np.flatnonzero(pool.covered[numbers]))
+        self._failures = _checked(failures, embedded)
+        self._notes: list[str] = []
+
+    def plan(self) -> Batch:
+        if not len(self._candidates):
+            if self._size:
+                self._notes.append(
+                    "No group that remains has an embedding: "
+                    f"the batch is random, of seed {self._settings.seed}."
+                )
+            return Batch(self._random([], np.flatnonzero(self._free), self._size), self._notes)
+        scenes = self._scenes()
+        admission = Admission(self._candidates, scenes[self._numbers], self._covered)
+        admission.take_scenes(scenes[self._pool.covered].tolist())
+        targeted = self._targeted(admission)
+        coverage = self._coverage(admission, [answer.candidate for answer in targeted])
+        picks = self._ranked(coverage, targeted)
+        if len(picks) < self._size:
+            picks += self._backfill(picks)
+        return Batch(picks, self._notes)
+
+    def _targeted(self, admission: Admission) -> list[Answer]:
+        share = self._settings.targeted_share
+        _, wanted = shared_out(self._size, [1 - share, share])
+        if self._failures is None:
+            if wanted:
+                self._notes.append("There are no failures: the whole batch is for coverage.")
+            return []
+        if self._settings.targeted is TargetedMethod.NEIGHBOURS:
+            found = choose_neighbours(self._failures, self._candidates, wanted, admission.admit)
+        else:
+            clients = self._clients()
+            found = choose_jointly(
+                self._failures, clients, self._candidates, self._covered, wanted, admission.admit
+            )
+        if len(found) < wanted:
+            self._notes.append(
+                f"Only {len(found)} of {wanted} targeted groups were found: "
+                "coverage makes up for the others."
+            )
+        return found
+
+    def _coverage(self, admission: Admission, targeted: list[int]) -> list[Chosen]:
+        wanted = self._size - len(targeted)
+        covered = self._covered.and_then(self._candidates.take(targeted))
+        match self._settings.coverage:
+            case CoverageMethod.ZCORE:
+                return self._by_zcore(admission, wanted)
+            case CoverageMethod.K_CENTER:
+                return farthest(self._candidates, covered, wanted, admission.admit)
+            case CoverageMethod.FACILITY:
+                clients = self._clients()
+                return choose(clients, self._candidates, covered, wanted, admission.admit)
+
+    def _by_zcore(self, admission: Admission, wanted: int) -> list[Chosen]:
+        if self._pool.zcore is None:
+            raise InvalidArgument.of("pool.zcore", "none; expected scores for coverage by ZCore")
+        scores = self._pool.zcore[self._numbers]
+        chosen: list[Chosen] = []
+        for candidate in np.argsort(-scores, kind="stable").tolist():
+            if len(chosen) == wanted:
+                break
+            if admission.admit(candidate):
+                chosen.append(Chosen(candidate, float(scores[candidate])))
+        return chosen
+
+    def _ranked(self, coverage: list[Chosen], targeted: list[Answer]) -> list[Pick]:
+        """Both parts merged evenly, so that who stops early has labelled some of both."""
+        merged: list[tuple[float, Source, Chosen | Answer]] = [
+            *_spread(Source.TARGETED, targeted),
+            *_spread(Source.COVERAGE, coverage),
+        ]
+        merged.sort(key=lambda entry: entry[0])
+        return [
+            Pick(
+                group=int(self._numbers[choice.candidate]),
+                source=source,
+                rank=rank,
+                gain=choice.gain,
+                failure=choice.failure if isinstance(choice, Answer) else None,
+            )
+            for rank, (_, source, choice) in enumerate(merged, 1)
+        ]
+
+    def _backfill(self, picks: list[Pick]) -> list[Pick]:
+        """Random picks for what is missing: of groups without embedding first."""
+        left = self._free.copy()
+        left[[pick.group for pick in picks]] = False
+        bare = left.copy()
+        bare[self._numbers] = False
+        missing = self._size - len(picks)
+        added = self._random(picks, np.flatnonzero(bare), missing)
+        if added:
+            self._notes.append(
+                f"{len(added)} picks have no embedding: they are random, "
+                f"since all others left are near duplicates."
+            )
+        if len(added) < missing:
+            others = np.flatnonzero(left & ~bare)
+            more = self._random([*picks, *added], others, missing - len(added))
+            self._notes.append(
+                f"{len(more)} picks are near duplicates, by embedding or scene, of groups that "
+                "are labelled or picked: nothing else was left."
+            )
+            added += more
+        return added
+
+    def _random(self, picks: list[Pick], groups: Indices, count: int) -> list[Pick]:
+        """Up to `count` of the groups at random, behind those picked."""
+        order = shuffled(self._settings.seed, Stream.ORDER, len(groups))[:count]
+        return [
+            Pick(group, Source.COVERAGE, rank, gain=0.0)
+            for rank, group in enumerate(groups[order].tolist(), len(picks) + 1)
+        ]
+
+    def _clients(self) -> Clients:
+        return Clients.sample(self._candidates, self._settings.seed, self._settings.clients_max)
+
+    def _scenes(self) -> Indices:
+        if self._pool.scenes is None:
+            return np.full(self._pool.size, NO_SCENE)
+        return self._pool.scenes
+
+
+def _checked(failures: Failures | None, embedded: Groups) -> Failures | None:
+    """The failures, if there are any and they can be compared with the pool."""
+    if failures is None or not len(failures):
+        return None
+    expected, given = embedded.vectors.shape[1], failures.groups.vectors.shape[1]
+    if len(embedded) and expected != given:
+        raise InvalidArgument.of("failures", f"{given} components; expected {expected}")
+    return failures
+
+
+def _spread(
+    source: Source, choices: Sequence[Chosen | Answer]
+) -> list[tuple[float, Source, Chosen | Answer]]:
+    """Choices with places between 0 and 1, at equal distances."""
+    return [((at + 0.5) / len(choices), source, choice) for at, choice in enumerate(choices)]

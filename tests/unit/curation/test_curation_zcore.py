@@ -1,0 +1,176 @@
+"""ZCore scores as its description reads, however the work is cut up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from services.curation.selection import planes, zcore
+from services.curation.selection.zcore import (
+    changes,
+    draw,
+    initial_scores,
+    scaled,
+    varying_columns,
+    zcore_scores,
+)
+from sluice.errors import InvalidArgument
+from tests.unit.curation.plain_zcore import plain_changes
+
+SEED = 7
+
+pools = st.tuples(
+    st.integers(0, 2**32 - 1),
+    st.integers(2, 90),  # rows
+    st.integers(1, 6),  # dimensions
+    st.sampled_from(["normal", "lattice", "line", "repeated"]),
+)
+
+
+def pool(seed: int, rows: int, dimension: int, kind: str) -> NDArray[np.float32]:
+    """Embeddings: distinct, with many ties, with constant dimensions, or each twice."""
+    random = np.random.default_rng(seed)
+    embeddings = random.standard_normal((rows, dimension)).astype(np.float32)
+    if kind == "lattice":
+        embeddings = np.round(embeddings)
+    if kind == "line":
+        embeddings[:, 1:] = 3
+    if kind == "repeated":
+        embeddings = embeddings[random.integers(0, (rows + 1) // 2, rows)]
+    return embeddings
+
+
+def plain_scores(
+    embeddings: NDArray[np.float32], draws: int, neighbours: int
+) -> NDArray[np.float64]:
+    """The scores by the plain rendering."""
+    scores = initial_scores(SEED, len(embeddings))
+    columns = varying_columns(embeddings)
+    if len(columns):
+        scores += plain_changes(columns.T, draw(columns, SEED, 0, draws), neighbours)
+    return scaled(scores)
+
+
+@given(pools, st.integers(1, 100), st.sampled_from([0, zcore.DENSE_ROWS_MAX]))
+@example((0, 3, 2, "normal"), 1, zcore.DENSE_ROWS_MAX)
+@example((0, 12, 1, "lattice"), 1, 0)
+def test_scores_are_those_of_the_description(
+    given_pool: tuple[int, int, int, str], neighbours: int, dense_rows_max: int
+) -> None:
+    """Scores equal the plain rendering's on the same numbers, by either way of computing them."""
+    embeddings = pool(*given_pool)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zcore, "DENSE_ROWS_MAX", dense_rows_max)
+        scores = zcore_scores(embeddings, seed=SEED, draws=200, neighbours=neighbours)
+
+    assert pytest.approx(plain_scores(embeddings, 200, neighbours), abs=1e-4) == scores
+
+
+@pytest.mark.parametrize("rows", [1_500, 6_000])
+@pytest.mark.parametrize("kind", ["normal", "lattice"])
+def test_scores_of_large_pools_are_too(rows: int, kind: str) -> None:
+    """So they do where radii are guessed from a sample: for few rows and for many."""
+    embeddings = pool(1, rows, 8, kind)
+
+    scores = zcore_scores(embeddings, seed=SEED, draws=600)
+
+    assert pytest.approx(plain_scores(embeddings, 600, zcore.NEIGHBOURS), abs=1e-4) == scores
+
+
+def test_a_radius_that_is_too_small_is_widened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores do not depend on how well radii are guessed."""
+    embeddings = pool(1, 6_000, 8, "normal")
+    monkeypatch.setattr(planes, "_GUESS_DEVIATIONS", -5.0)
+
+    scores = zcore_scores(embeddings, seed=SEED, draws=600, neighbours=40)
+
+    assert pytest.approx(plain_scores(embeddings, 600, 40), abs=1e-4) == scores
+
+
+def test_draws_are_even_over_planes() -> None:
+    """Each pair of different dimensions is drawn as often, and points lie within their ranges."""
+    columns = pool(4, 50, 3, "normal").T
+    drawn = draw(columns, SEED, 0, 30_000)
+
+    pairs, counts = np.unique(drawn.first * 3 + drawn.second, return_counts=True)
+    assert [0 * 3 + 1, 0 * 3 + 2, 1 * 3 + 2] == pairs.tolist()
+    assert pytest.approx(np.full(3, 10_000), abs=500) == counts
+    for dimensions, points in zip((drawn.first, drawn.second), drawn.points.T):
+        assert (columns.min(axis=1)[dimensions] <= points).all()
+        assert (points <= columns.max(axis=1)[dimensions]).all()
+
+
+def test_the_number_of_workers_changes_nothing() -> None:
+    """Scores are the same to the last bit."""
+    embeddings = pool(2, 300, 6, "normal")
+
+    one, three = (zcore_scores(embeddings, seed=1, draws=2_000, workers=w) for w in (1, 3))
+
+    assert one.tolist() == three.tolist()
+
+
+def test_the_size_of_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores are the same for shards and blocks of other sizes."""
+    embeddings = pool(3, 300, 6, "normal")
+    expected = zcore_scores(embeddings, seed=1, draws=2_000)
+
+    monkeypatch.setattr(zcore, "_SHARDS", 5)
+    monkeypatch.setattr(zcore, "_BLOCK_BYTES", 1_000)
+
+    assert pytest.approx(expected, abs=1e-6) == zcore_scores(embeddings, seed=1, draws=2_000)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40))
+def test_scores_fill_the_unit_range(seed: int, rows: int) -> None:
+    """The lowest score is 0 and the highest is 1."""
+    scores = zcore_scores(pool(seed, rows, 3, "normal"), seed=seed, draws=50)
+
+    assert (0, 1) == (scores.min(), scores.max())
+
+
+def test_rows_in_one_place_gain_nothing() -> None:
+    """Of two equal rows and one that is alone in its place, only the last one is worth more."""
+    embeddings = np.array([[0, 0], [0, 0], [1, 1]], np.float32)
+    columns = varying_columns(embeddings)
+
+    change = changes(columns, draw(columns, SEED, 0, 400), near=2)
+
+    assert change[2] > 0
+    assert pytest.approx(-change[2] / 2) == change[0] == change[1]
+
+
+def test_without_spread_scores_are_random() -> None:
+    """A pool of equal rows keeps the scores it began with."""
+    embeddings = np.ones((9, 4), np.float32)
+
+    assert scaled(initial_scores(3, 9)).tolist() == zcore_scores(embeddings, seed=3).tolist()
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_tiny_pools_have_scores(rows: int) -> None:
+    """No row and one row are pools too."""
+    assert [0.0] * rows == zcore_scores(np.ones((rows, 2), np.float32), seed=0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("embeddings", {"embeddings": np.full((2, 2), np.nan, np.float32)}),
+        ("embeddings", {"embeddings": np.ones((2, 2))}),
+        ("draws", {"draws": -1}),
+        ("neighbours", {"neighbours": 0}),
+        ("workers", {"workers": 0}),
+    ],
+)
+def test_wrong_arguments_are_named(field: str, wrong: dict[str, object]) -> None:
+    """What is out of range is refused by its name."""
+    arguments: dict[str, object] = {"embeddings": np.eye(2, dtype=np.float32), "seed": 0}
+
+    with pytest.raises(InvalidArgument) as refusal:
+        zcore_scores(**(arguments | wrong))  # type: ignore[arg-type]
+
+    assert [field] == [violation.field for violation in refusal.value.fields]

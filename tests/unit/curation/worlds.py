@@ -1,0 +1,60 @@
+"""Groups with rows of their own, at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.curation.selection.kernel import Groups, Indices
+from services.curation.selection.pool import Pool
+from services.curation.selection.targeted import Failures
+from sluice.scoring import normalise
+
+COMPONENTS = 4
+
+
+@dataclass(frozen=True)
+class World:
+    """Groups of one to `rows_max` rows each, in any order of rows."""
+
+    vectors: NDArray[np.float32]
+    group_of: Indices
+    size: int
+
+    @property
+    def groups(self) -> Groups:
+        """All of them."""
+        return Groups.gathered("vectors", self.vectors, self.group_of)[0]
+
+    @property
+    def rows(self) -> list[NDArray[np.float32]]:
+        """The rows of each."""
+        return [self.vectors[self.group_of == group] for group in range(self.size)]
+
+
+def world(seed: int, size: int, rows_max: int = 1) -> World:
+    """A world; the same for the same arguments."""
+    random = np.random.default_rng(seed)
+    sizes = random.integers(1, rows_max + 1, size)
+    group_of = random.permutation(np.repeat(np.arange(size), sizes))
+    vectors = random.standard_normal((len(group_of), COMPONENTS)) + 1
+    unit = normalise(vectors) if size else vectors.astype(np.float32)
+    return World(unit, group_of, size)
+
+
+def failures(seed: int, size: int, rows_max: int = 1) -> Failures:
+    """Failures of different weights."""
+    weights = np.random.default_rng(seed).uniform(0.5, 3, size).astype(np.float32)
+    return Failures(world(seed, size, rows_max).groups, weights)
+
+
+def pool(seed: int, size: int, rows_max: int = 1) -> Pool:
+    """A pool in which a fifth is labelled, a fifth is excluded, and some share a scene."""
+    random = np.random.default_rng(seed)
+    of = world(seed, size, rows_max)
+    role = random.integers(0, 5, size)
+    scenes = random.integers(-1, max(1, 2 * size), size)
+    zcore = random.random(size)
+    return Pool(size, role == 0, role == 1, of.vectors, of.group_of, scenes, zcore)
