@@ -33,7 +33,10 @@ projection only by its square; 2e-6 is an angle of 0.1 degrees.
 """
 
 _RIDGE = 0.05
+_RIDGE_MIN = 1e-16  # what rounding alone makes of variances
 _NOISE = 1e-6
+# Scaled by less, frames unlike the background would be so long that their products drown the ridge.
+_VARIANCE_MIN = 1e-8
 _KIND = "sluice.basis"
 
 
@@ -216,12 +219,12 @@ def _principal(centred: NDArray[np.float64], count: int) -> _Principal:
 def _half_whitening(principal: _Principal, components: int) -> NDArray[np.float64]:
     """The first directions, scaled by their variance."""
     variances = principal.variances[:components]
-    ridge = _RIDGE * variances.mean() or 1.0  # without any variance there is nothing to scale
+    ridge = max(_RIDGE * variances.mean(), _RIDGE_MIN)
     scaled: NDArray[np.float64] = principal.directions[:, :components]
     return scaled * (variances + ridge) ** -0.25
 
 
 def _remainder(principal: _Principal, components: int) -> NDArray[np.float64]:
-    """The other directions, scaled by the variance of all."""
+    """The other directions, scaled by the variance of all, unless there is hardly any."""
     further: NDArray[np.float64] = principal.directions[:, components:]
-    return further / (np.sqrt(principal.total) or 1.0)
+    return further / np.sqrt(principal.total if principal.total > _VARIANCE_MIN else 1.0)
