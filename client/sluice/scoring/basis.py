@@ -148,8 +148,10 @@ class Basis:
         file.check(dimension > 0, "no dimensions")
         file.check(basis.projection.shape == (dimension, components), "shape of the projection")
         file.check(basis.remainder.shape == (dimension, further), "shape of the remainder")
+        file.check(further <= min(dimension - components, REMAINDER_MAX), "size of the remainder")
         file.check(basis.background.shape == (rows, components), "shape of the background")
         file.check(0 < rows <= BACKGROUND_ROWS_MAX, "number of background rows")
+        file.check_lengths("background", basis.background)
         return basis
 
 
@@ -221,10 +223,13 @@ def _half_whitening(principal: _Principal, components: int) -> NDArray[np.float6
     variances = principal.variances[:components]
     ridge = max(_RIDGE * variances.mean(), _RIDGE_MIN)
     scaled: NDArray[np.float64] = principal.directions[:, :components]
-    return scaled * (variances + ridge) ** -0.25
+    whitened: NDArray[np.float64] = scaled * (variances + ridge) ** -0.25
+    return whitened
 
 
 def _remainder(principal: _Principal, components: int) -> NDArray[np.float64]:
     """The other directions, scaled by the variance of all, unless there is hardly any."""
     further: NDArray[np.float64] = principal.directions[:, components:]
-    return further / np.sqrt(principal.total if principal.total > _VARIANCE_MIN else 1.0)
+    scale = principal.total**0.5 if principal.total > _VARIANCE_MIN else 1.0
+    scaled: NDArray[np.float64] = further / scale
+    return scaled
