@@ -135,8 +135,13 @@ def _basis_of(model: ScoringModel, bases: Mapping[str, Basis]) -> Basis:
         raise InvalidArgument.of(
             "bases", f"{model.basis_digest!r}, which a model names, is missing"
         )
-    places = basis.dimension, basis.components, len(basis.background)
-    if places != (model.dimension, model.elements.shape[1], len(model.background_weights)):
+    directions = basis.dimension if basis.remainder.shape[1] else 0
+    if (basis.dimension, basis.components, len(basis.background), directions) != (
+        model.dimension,
+        model.elements.shape[1],
+        len(model.background_weights),
+        len(model.direction),
+    ):
         raise InvalidArgument.of("bases", f"{model.basis_digest!r} is not of the model's space")
     return basis
 
