@@ -31,9 +31,7 @@ def random_model(
 ) -> ScoringModel:
     """The model of that many random elements and negatives."""
     unlike = random_rows(seed + 50, negatives, dimension)
-    return build_model(
-        random_rows(seed, elements, dimension), numbered(elements), basis, unlike
-    )
+    return build_model(random_rows(seed, elements, dimension), numbered(elements), basis, unlike)
 
 
 @dataclass(frozen=True)
@@ -148,13 +146,10 @@ def contrast(frame: NDArray[np.float32], model: ScoringModel, basis: Basis | Non
     if basis is None:
         return total
     background = background_of(basis, here)
-    for row, weight in enumerate(model.background_weights.tolist()):
-        gap = np.abs(background.directions[row] - here.directions[0]).max()
-        if gap < 1e-5:
-            total -= weight * float((background.remainders[row] ** 2).sum())
-        else:
-            cosine = float(background.directions[row] @ here.directions[0])
-            total += weight * float(np.exp(4 * (cosine - 1)))
+    similar = np.exp(4 * (background.directions @ here.directions[0] - 1))
+    is_same = np.abs(background.directions - here.directions[0]).max(axis=1) < 1e-5
+    own = (background.remainders**2).sum(axis=1)
+    total += float(np.where(is_same, -own, similar) @ model.background_weights)
     if model.direction.size:
         unit = frame.astype(np.float64) / np.sqrt((frame.astype(np.float64) ** 2).sum())
         total += float((unit - basis.mean) @ model.direction.astype(np.float64))

@@ -25,7 +25,8 @@ def places(seed: int, rows: int, further: int = 3) -> Places:
     both = rng.normal(size=(rows, 4 + further)).astype(np.float32)
     both[4::5] = both[3::5][: len(both[4::5])]
     projected, remainder = both[:, :4], both[:, 4:] / 2
-    return Places(projected / np.linalg.norm(projected, axis=1)[:, None], remainder)
+    lengths = np.linalg.norm(projected, axis=1)[:, None].astype(np.float32)
+    return Places(projected / lengths, remainder)
 
 
 def dense(elements: Places, negatives: Places, background: Places) -> Regression:
