@@ -24,7 +24,7 @@ def places(seed: int, rows: int, further: int = 3) -> Places:
     rng = np.random.default_rng([seed, rows])
     both = rng.normal(size=(rows, 4 + further)).astype(np.float32)
     both[4::5] = both[3::5][: len(both[4::5])]
-    projected, remainder = both[:, :4], both[:, 4:] / 2
+    projected, remainder = both[:, :4], both[:, 4:] * np.float32(0.5)
     lengths = np.linalg.norm(projected, axis=1)[:, None].astype(np.float32)
     return Places(projected / lengths, remainder)
 
