@@ -152,6 +152,7 @@ class Basis:
         file.check(basis.background.shape == (rows, components), "shape of the background")
         file.check(0 < rows <= BACKGROUND_ROWS_MAX, "number of background rows")
         file.check_lengths("background", basis.background)
+        file.check_lengths("mean", basis.mean[None])
         return basis
 
 
