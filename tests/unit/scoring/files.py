@@ -18,6 +18,8 @@ IDS = [ElementId("frame", ""), ElementId("frame", "label"), ElementId("ünï\n\0
 MODEL = build_model(ROWS[:3], IDS, BASIS, ROWS[3:5])
 PLAIN = build_model(ROWS[:3], IDS, None, ROWS[3:5])
 FILES = {"basis": BASIS.to_bytes(), "model": MODEL.to_bytes(), "plain": PLAIN.to_bytes()}
+# Sorted, since a file is read in another order by each process.
+TENSORS = {kind: dict(sorted(load(data).items())) for kind, data in FILES.items()}
 READERS: dict[str, Callable[[bytes], Basis | ScoringModel]] = {
     "basis": Basis.from_bytes,
     "model": ScoringModel.from_bytes,

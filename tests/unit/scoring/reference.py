@@ -114,7 +114,7 @@ class Regression:
     def weights(self) -> Row:
         """Those that solve the regression, of all rows at once."""
         regularised = similarities(self.rows, self.rows) + np.diag(self.ridges)
-        return np.linalg.solve(regularised, self.targets)
+        return np.asarray(np.linalg.solve(regularised, self.targets), np.float64)
 
     def contrasts(self, frames: Located) -> Row:
         """What the solution gives frames."""

@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 
 from sluice.errors import DataLoss, InvalidArgument
 from sluice.scoring import Basis, Scorer, ScoringModel, normalise
-from tests.unit.scoring.files import BASIS, FILES, MODEL, READERS, ROWS, rewritten
+from tests.unit.scoring.files import BASIS, FILES, MODEL, READERS, ROWS, TENSORS, rewritten
 
 kinds = st.sampled_from(sorted(FILES))
 
@@ -92,14 +92,14 @@ LARGE = 9.9e8
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(kind, name) for kind in FILES for name, t in load(FILES[kind]).items() if t.dtype == "f4"],
+    [(kind, name) for kind in FILES for name, t in TENSORS[kind].items() if t.dtype == "f4"],
 )
 @pytest.mark.parametrize("value", [LARGE, -LARGE])
 def test_values_of_a_file_leave_room_to_multiply(kind: str, name: str, value: float) -> None:
     """The largest that are read do not leave the range of float32, whatever they meet."""
     try:
         read = READERS[kind](
-            rewritten(kind, None, **{name: np.full_like(load(FILES[kind])[name], value)})
+            rewritten(kind, None, **{name: np.full_like(TENSORS[kind][name], value)})
         )
     except DataLoss:
         return
@@ -144,7 +144,7 @@ ONLY_THE_BASIS_KNOWS = [
     [
         (kind, name, what)
         for kind in FILES
-        for name, tensor in load(FILES[kind]).items()
+        for name, tensor in TENSORS[kind].items()
         for what in damages(tensor)
     ],
 )
@@ -153,7 +153,7 @@ def test_every_damaged_tensor_is_data_loss(kind: str, name: str, what: str) -> N
 
     What only the basis of a model knows is refused with it, before anything is scored.
     """
-    damaged = rewritten(kind, None, **{name: damages(load(FILES[kind])[name])[what]})
+    damaged = rewritten(kind, None, **{name: damages(TENSORS[kind][name])[what]})
     if (kind, name, what) in ONLY_THE_BASIS_KNOWS:
         with pytest.raises(InvalidArgument, match="not of the model's space"):
             Scorer([ScoringModel.from_bytes(damaged)], {BASIS.digest: BASIS})
