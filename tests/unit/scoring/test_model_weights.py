@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,10 +13,12 @@ from numpy.typing import NDArray
 from sluice.errors import InvalidArgument
 from sluice.scoring import (
     Basis,
+    ScoreMap,
     Scorer,
     ScoringModel,
     build_basis,
     build_model,
+    model,
     normalise,
     regression,
 )
@@ -44,16 +48,16 @@ def dense(elements: Rows, basis: Basis | None, negatives: Rows, known: int = 0) 
     return Regression.of(of_issue, locate(negatives, basis), others)
 
 
-def contrasts(model: ScoringModel, frames: Rows) -> Rows:
+def contrasts(built: ScoringModel, frames: Rows) -> Rows:
     """The contrasts of frames to a model."""
-    return Scorer([model], {BASIS.digest: BASIS}).score(normalise(frames)).contrasts[:, 0]
+    return Scorer([built], {BASIS.digest: BASIS}).score(normalise(frames)).contrasts[:, 0]
 
 
 @bases
 @pytest.mark.parametrize("size", [2, 3, 7, 40])
 @pytest.mark.parametrize("unlike", [0, 5])
 def test_the_curve_is_fitted_to_leave_one_out_contrasts(
-    size: int, unlike: int, basis: Basis | None
+    size: int, unlike: int, basis: Basis | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each element is compared with a fit to the others, so is each other background row.
 
@@ -61,12 +65,20 @@ def test_the_curve_is_fitted_to_leave_one_out_contrasts(
     """
     elements = np.concatenate([BACKGROUND[: size // 2], random_rows(2, size, DIMENSION)])[:size]
     negatives = random_rows(3, unlike, DIMENSION)
+    reaches = []
+
+    def watched(*fitted: Any) -> tuple[ScoreMap, bool]:
+        reaches.append(fitted[-1])
+        return fit_score_map(*fitted)
+
+    monkeypatch.setattr(model, "fit_score_map", watched)
     built = build_model(elements, numbered(size), basis, negatives)
     solved = dense(elements, basis, negatives, size // 2)
     members = np.array([solved.left_out(row) for row in range(size)])
     others = range(size + unlike, len(solved.rows))
     ordinary = np.array([solved.left_out(row) for row in others])
     reach = float(solved.contrasts(solved.rows)[:size].max())
+    assert [reach] == pytest.approx(reaches, abs=5e-6)
     expected, diverse = fit_score_map(members, size, ordinary, reach)
     actual = built.score_map
     assert expected.threshold == pytest.approx(actual.threshold, abs=5e-6)

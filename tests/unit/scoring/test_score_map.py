@@ -105,21 +105,24 @@ FAR = 9.0
 """A reach that binds nothing."""
 
 
-def fit_reference(members: Values, count: int, ordinary: Values, reach: float) -> float:
-    """The threshold by the rules, one after another."""
+def fit_reference(
+    members: Values, count: int, ordinary: Values, reach: float
+) -> tuple[float, bool]:
+    """The threshold by the rules, one after another, and whether the background raised it."""
     ranked = np.sort(ordinary)
     median = np.quantile(ranked, 0.5)
     spread = median - np.quantile(ranked, 0.16)
     rare = min(np.quantile(ranked, 0.99), median + 5 * spread)
     uncommon = min(np.quantile(ranked, 0.96), median + 4 * spread)
-    start = rare
+    start, diverse = rare, False
     if len(members):
         start = np.quantile(members, 0.1)
-        if start < uncommon:
+        diverse = bool(start < uncommon)
+        if diverse:
             start = max(start, min(uncommon, np.quantile(members, 0.45)))
     drawn = (count * start + 5 * rare) / (count + 5)
     most = median + 0.85 * (reach - median) if reach > median else median
-    return float(min(drawn, most))
+    return float(min(drawn, most)), diverse
 
 
 values = st.lists(st.floats(-2, 2), min_size=1, max_size=30).map(np.array)
@@ -129,8 +132,9 @@ values = st.lists(st.floats(-2, 2), min_size=1, max_size=30).map(np.array)
 def test_fits_are_those_of_the_rules(members: Values, ordinary: Values, reach: float) -> None:
     """Whatever the members and the background are like."""
     count = max(len(members), 1)
-    curve, _ = fit_score_map(members, count, ordinary, reach)
-    expected = fit_reference(members, count, ordinary, reach)
+    curve, diverse = fit_score_map(members, count, ordinary, reach)
+    expected, raised = fit_reference(members, count, ordinary, reach)
+    assert raised == diverse
     assert expected == pytest.approx(curve.threshold, abs=1e-9)
     assert max(expected - np.median(ordinary), SCALE_MIN) == pytest.approx(curve.below, abs=1e-9)
     above = members.max() - expected if len(members) else 0
@@ -163,6 +167,13 @@ def test_fit_to_a_diverse_issue() -> None:
     assert SCALE_MIN == curve.below
     assert -0.5 == pytest.approx(curve.threshold + curve.above)
     assert diverse
+
+
+def test_an_issue_apart_from_all_but_a_few_is_not_diverse() -> None:
+    """Where nine of ten elements are above 96 % of the background, none need be left behind."""
+    curve, diverse = fit_score_map(np.full(9, -0.02), 9, ORDINARY, FAR)
+    assert UNCOMMON < -0.02 < curve.threshold < RARE
+    assert not diverse
 
 
 def test_fit_to_a_few_elements() -> None:
