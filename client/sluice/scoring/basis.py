@@ -40,7 +40,10 @@ projection only by its square; 2e-6 is an angle of 0.1 degrees.
 """
 
 _RIDGE = 0.05
+_RIDGE_MIN = 1e-16  # what rounding alone makes of variances
 _NOISE = 1e-6
+# Scaled by less, frames unlike the background would be so long that their products drown the ridge.
+_VARIANCE_MIN = 1e-8
 _KIND = "sluice.basis"
 
 
@@ -153,8 +156,11 @@ class Basis:
         file.check(dimension > 0, "no dimensions")
         file.check(basis.projection.shape == (dimension, components), "shape of the projection")
         file.check(basis.remainder.shape == (dimension, further), "shape of the remainder")
+        file.check(further <= min(dimension - components, REMAINDER_MAX), "size of the remainder")
         file.check(basis.background.shape == (rows, components), "shape of the background")
         file.check(0 < rows <= BACKGROUND_ROWS_MAX, "number of background rows")
+        file.check_lengths("background", basis.background)
+        file.check_lengths("mean", basis.mean[None])
         return basis
 
 
@@ -232,9 +238,10 @@ def _half_whitened(
     is mostly noise.
     """
     variances, inside = principal.variances, principal.variances[:components].sum()
-    # Without any variance there is nothing to scale.
-    ridge = _RIDGE * inside / components or 1.0
+    ridge = max(_RIDGE * inside / components, _RIDGE_MIN)
     scaled: NDArray[np.float64] = principal.directions * (variances + ridge) ** -0.25
-    squares = (variances * (variances + ridge) ** -0.5)[:components].sum()
-    odds = (principal.total - inside) / (inside or 1.0)
-    return scaled[:, :components], scaled[:, components:] * np.sqrt(odds / (squares or 1.0))
+    share = 0.0
+    if principal.total > _VARIANCE_MIN:
+        squares = (variances * (variances + ridge) ** -0.5)[:components].sum()
+        share = (principal.total - inside) / inside / squares
+    return scaled[:, :components], scaled[:, components:] * np.sqrt(share)

@@ -17,10 +17,14 @@ from sluice.errors import DataLoss
 FORMAT: Final = 2
 """The version of the files; a reader refuses any other."""
 
+MAGNITUDE_MAX: Final = 1e9
+"""No value of a file is larger, so that no sum of their products leaves float32's range."""
+
 _METADATA = "__metadata__"
 # One key: the order of several would not be fixed, and the bytes with it.
 _FACTS = "sluice"
 _HEADER_LENGTH_BYTES = 8
+_LENGTH_MAX = 1.001  # of a row of length 1, rounded
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -51,8 +55,14 @@ class File:
         assert tensor is not None
         self.check(tensor.dtype == dtype, f"dtype of {name!r}")
         self.check(tensor.ndim == axes, f"number of axes of {name!r}")
-        self.check(bool(np.isfinite(tensor).all()), f"values of {name!r}")
+        # Not `max`: no comparison with NaN holds.
+        self.check(bool((np.abs(tensor) <= MAGNITUDE_MAX).all()), f"values of {name!r}")
         return tensor
+
+    def check_lengths(self, name: str, rows: NDArray[np.float32]) -> None:
+        """Raise DataLoss if a row is longer than 1, which those of that name never are."""
+        lengths = np.einsum("ij,ij->i", rows, rows)
+        self.check(bool((lengths < _LENGTH_MAX).all()), f"values of {name!r}")
 
     def fact(self, name: str, kind: type[Any]) -> Any:
         """The fact of that name, which must be of that type."""

@@ -99,7 +99,9 @@ class Scorer:
         """
         least = np.broadcast_to(np.asarray(thresholds, np.float64), (len(self.models),))
         frame_of_row, starts = self._frames(unit, frame_of_row, frames)
-        limits = unmap_scores(least, self._thresholds, self._below, self._above)
+        # One step lower: beside 1 many contrasts have the same score, the least of them counts.
+        lower = np.nextafter(least, 0)
+        limits = unmap_scores(lower, self._thresholds, self._below, self._above)
         contrasts = np.empty((len(unit), len(self.models)), np.float32)
         for group in self._groups:
             contrasts[:, group.columns] = group.candidates(unit, limits[group.columns])
@@ -135,8 +137,13 @@ def _basis_of(model: ScoringModel, bases: Mapping[str, Basis]) -> Basis:
         raise InvalidArgument.of(
             "bases", f"{model.basis_digest!r}, which a model names, is missing"
         )
-    places = basis.dimension, basis.components, len(basis.background)
-    if places != (model.dimension, model.elements.shape[1], len(model.background_weights)):
+    directions = basis.dimension if basis.remainder.shape[1] else 0
+    if (basis.dimension, basis.components, len(basis.background), directions) != (
+        model.dimension,
+        model.elements.shape[1],
+        len(model.background_weights),
+        len(model.direction),
+    ):
         raise InvalidArgument.of("bases", f"{model.basis_digest!r} is not of the model's space")
     return basis
 

@@ -14,17 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
-from sluice.scoring.basis import COMPONENTS_MAX, SELF_COSINE, Basis
+from sluice.scoring.basis import BACKGROUND_ROWS_MAX, COMPONENTS_MAX, SELF_COSINE, Basis
 from sluice.scoring.bounds import bound
 from sluice.scoring.clusters import cluster
-from sluice.scoring.codec import File, decode, encode, to_json
+from sluice.scoring.codec import MAGNITUDE_MAX, File, decode, encode, to_json
 from sluice.scoring.regression import Background, Weights, fit
-from sluice.scoring.score_map import ScoreMap, fit_score_map
+from sluice.scoring.score_map import SCALE_MIN, ScoreMap, fit_score_map
 from sluice.scoring.similarity import Places, concatenate
 from sluice.scoring.vectors import blocks, check_dimension, group_equal, normalise, read_only
 
 _KIND = "sluice.scoring-model"
-_LENGTH_MAX = 1.001  # of a row of length 1, rounded
 _FLOATS = (
     "elements",
     "negatives",
@@ -280,12 +279,12 @@ def _read_ids(file: File) -> tuple[ElementId, ...]:
 
 def _check(file: File, model: ScoringModel) -> None:
     """Raise DataLoss unless scoring by the model cannot fail."""
+    file.check(model.dimension > 0, "dimension")
     components = min(model.dimension, COMPONENTS_MAX) if model.basis_digest else model.dimension
-    for name, axes in _AXES.items():
+    for name in _AXES:
         rows = getattr(model, name)
-        file.check(axes == 2 and rows.shape[1] == components, f"shape of {name!r}")
-        lengths = np.einsum("ij,ij->i", rows, rows)
-        file.check(bool((lengths < _LENGTH_MAX).all()), f"values of {name!r}")
+        file.check(rows.shape[1] == components, f"shape of {name!r}")
+        file.check_lengths(name, rows)
     unique, clusters = len(model.elements), len(model.centroids)
     file.check(_is_onto(model.unique_of, len(model.element_ids), unique), "values of 'unique_of'")
     file.check(_is_onto(model.cluster_of, unique, clusters), "values of 'cluster_of'")
@@ -293,11 +292,23 @@ def _check(file: File, model: ScoringModel) -> None:
     gains = model.background_gains.shape
     file.check(gains == model.background_weights.shape, "shape of 'background_gains'")
     file.check(len(model.weights) == unique + len(model.negatives), "shape of 'weights'")
-    file.check(len(model.bound_weights) == len(model.bound_centres), "shape of 'bound_weights'")
-    file.check(len(model.direction) in (0, model.dimension), "shape of 'direction'")
+    file.check(len(model.bound_centres) == clusters, "shape of 'bound_centres'")
+    file.check(model.bound_weights.shape == (clusters,), "shape of 'bound_weights'")
+    _check_linear(file, model)
     curve = model.score_map
-    finite = bool(np.isfinite([curve.threshold, curve.below, curve.above]).all())
-    file.check(finite and curve.below > 0 and curve.above > 0, "score map")
+    scales = np.array([curve.below, curve.above])
+    sound = bool(((scales >= SCALE_MIN) & (scales <= MAGNITUDE_MAX)).all())
+    file.check(sound and abs(curve.threshold) <= MAGNITUDE_MAX, "score map")
+
+
+def _check_linear(file: File, model: ScoringModel) -> None:
+    """Raise DataLoss unless what is said of background and remainder can be of some basis."""
+    rows, directions = len(model.background_weights), {0}
+    if model.basis_digest and model.dimension > COMPONENTS_MAX:
+        directions.add(model.dimension)
+    possible = 0 < rows <= BACKGROUND_ROWS_MAX if model.basis_digest else rows == 0
+    file.check(possible, "shape of 'background_weights'")
+    file.check(len(model.direction) in directions, "shape of 'direction'")
 
 
 def _is_onto(numbers: NDArray[np.int32], count: int, below: int) -> bool:

@@ -12,19 +12,8 @@ from numpy.typing import NDArray
 SHARPNESS = 4
 """How fast similarity falls with the angle: at a right angle it is e^−4, some 2 %."""
 
-
 AT_RIGHT_ANGLE = math.exp(-SHARPNESS)
 """The similarity of what has nothing in common."""
-
-
-def similarity(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
-    """exp(4 · (cosine − 1)), in place: 1 for the same direction.
-
-    The kernel of the von Mises-Fisher distribution (Mardia and Jupp, Directional Statistics, 9.3).
-    """
-    cosines -= 1
-    cosines *= SHARPNESS
-    return np.exp(cosines, out=cosines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +35,10 @@ class Places:
     def similarity(self, other: Places) -> NDArray[np.float64]:
         """The similarity of all pairs of rows, `(rows, rows of other)`.
 
-        To that of the projected rows comes the product of their remainders: in spaces whose
-        variance is spread over many components those hold much of what tells frames apart.
+        exp(4 · (cosine − 1)), 1 for the same direction: the kernel of the von Mises-Fisher
+        distribution (Mardia and Jupp, Directional Statistics, 9.3). To it comes the product of the
+        remainders: in spaces whose variance is spread over many components those hold much of what
+        tells frames apart.
         """
         cosines = self.projected.astype(np.float64) @ other.projected.T.astype(np.float64)
         similar: NDArray[np.float64] = np.exp(SHARPNESS * (cosines - 1))

@@ -1,15 +1,16 @@
-"""The design's formulas, slow and plain, in float64: what the kernel is held against."""
+"""The formulas of scoring, slow and plain, in float64: what the kernel is held against."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model, normalise
 
 Row = NDArray[np.float64]
+Rows = NDArray[np.float64]
 
 
 def random_rows(seed: int, rows: int, dimension: int) -> NDArray[np.float32]:
@@ -25,40 +26,164 @@ def numbered(count: int) -> list[ElementId]:
     return [ElementId(f"frame-{index:05}") for index in range(count)]
 
 
-def random_model(seed: int, elements: int, dimension: int, basis: Basis | None) -> ScoringModel:
-    """The model of that many random elements."""
-    return build_model(random_rows(seed, elements, dimension), numbered(elements), basis)
+def random_model(
+    seed: int, elements: int, dimension: int, basis: Basis | None, negatives: int = 0
+) -> ScoringModel:
+    """The model of that many random elements and negatives."""
+    unlike = random_rows(seed + 50, negatives, dimension)
+    return build_model(random_rows(seed, elements, dimension), numbered(elements), basis, unlike)
 
 
-def place(frame: NDArray[np.float32], basis: Basis | None) -> Row:
-    """Where cosines are taken: the frame at length 1, or its projection at length 1."""
-    exact: Row = np.array(frame, np.float64)
-    exact /= np.sqrt((exact**2).sum())
-    if basis is not None:
-        exact = (exact - basis.mean) @ basis.projection.astype(np.float64)
-        exact /= np.sqrt((exact**2).sum())
-    return exact
+@dataclass(frozen=True)
+class Located:
+    """Where frames are: the directions whose cosines count, and the remainders of them."""
+
+    directions: Rows
+    remainders: Rows
+
+    @classmethod
+    def of(cls, directions: ArrayLike, remainders: ArrayLike | None = None) -> Located:
+        """Rows that are known; without remainders they have none."""
+        rows = np.array(directions, np.float64)
+        none = np.zeros((len(rows), 0))
+        return cls(rows, none if remainders is None else np.array(remainders, np.float64))
+
+    def __len__(self) -> int:
+        return len(self.directions)
+
+    def without(self, index: int) -> Located:
+        """The other rows."""
+        kept = np.delete(self.directions, index, axis=0)
+        return Located(kept, np.delete(self.remainders, index, axis=0))
+
+    def only(self, index: int) -> Located:
+        """That row alone."""
+        return Located(self.directions[[index]], self.remainders[[index]])
 
 
-def contrast(frame: Row, elements: Sequence[Row], background: Sequence[Row] | None) -> float:
-    """Mean of the 5 largest cosines to elements, less ¼ of that of 10 to other background rows."""
-    nearest = sorted((float(frame @ element) for element in elements), reverse=True)[:5]
-    others = [float(frame @ row) for row in background or () if np.abs(frame - row).max() > 1e-5]
-    ordinary = sorted(others, reverse=True)[:10]
-    return sum(nearest) / len(nearest) - (sum(ordinary) / len(ordinary) / 4 if ordinary else 0)
+def joined(*parts: Located) -> Located:
+    """The rows of all."""
+    return Located(
+        np.concatenate([part.directions for part in parts]),
+        np.concatenate([part.remainders for part in parts]),
+    )
+
+
+def locate(frames: NDArray[np.float32], basis: Basis | None) -> Located:
+    """Frames at length 1, or their projections at length 1 and what these leave out."""
+    exact = frames.astype(np.float64)
+    exact /= np.sqrt((exact**2).sum(axis=1, keepdims=True))
+    if basis is None:
+        return Located.of(exact)
+    projected = (exact - basis.mean) @ basis.projection.astype(np.float64)
+    lengths = np.sqrt((projected**2).sum(axis=1, keepdims=True))
+    remainders = (exact - basis.mean) @ basis.remainder.astype(np.float64)
+    return Located(projected / lengths, remainders)
+
+
+def background_of(basis: Basis | None, like: Located) -> Located:
+    """Where the background is; no rows without a basis."""
+    if basis is None:
+        return Located(like.directions[:0], like.remainders[:0])
+    return Located.of(basis.background, basis.background_remainder)
+
+
+def similarities(rows: Located, others: Located) -> Rows:
+    """exp(4 · (cosine − 1)) and the product of the remainders, of all pairs."""
+    similar: Rows = np.exp(4 * (rows.directions @ others.directions.T - 1))
+    return similar + rows.remainders @ others.remainders.T
+
+
+@dataclass(frozen=True)
+class Regression:
+    """All rows, first elements, then negatives, then background, with targets and ridges."""
+
+    rows: Located
+    targets: Row
+    ridges: Row
+
+    @classmethod
+    def of(cls, elements: Located, negatives: Located, background: Located) -> Regression:
+        """A tenth for elements, 1 for negatives; background weighs as much as the elements."""
+        counts = [len(elements), len(negatives), len(background)]
+        of_background = max(0.1 * len(background) / len(elements), 1.0)
+        targets = np.repeat([1.0, -1.0, -1.0], counts)
+        ridges = np.repeat([0.1, 1.0, of_background], counts)
+        return cls(joined(elements, negatives, background), targets, ridges)
+
+    def weights(self) -> Row:
+        """Those that solve the regression, of all rows at once."""
+        regularised = similarities(self.rows, self.rows) + np.diag(self.ridges)
+        return np.asarray(np.linalg.solve(regularised, self.targets), np.float64)
+
+    def contrasts(self, frames: Located) -> Row:
+        """What the solution gives frames."""
+        return similarities(frames, self.rows) @ self.weights()
+
+    def left_out(self, index: int) -> float:
+        """The contrast of a row to the regression that never saw it."""
+        targets, ridges = np.delete(self.targets, index), np.delete(self.ridges, index)
+        other = Regression(self.rows.without(index), targets, ridges)
+        return float(other.contrasts(self.rows.only(index))[0])
+
+
+def fitted(
+    elements: NDArray[np.float32],
+    basis: Basis | None = None,
+    negatives: NDArray[np.float32] | None = None,
+) -> Regression:
+    """The regression of an issue of unequal elements, none of which is of the background."""
+    of_issue = locate(elements, basis)
+    unlike = locate(elements[:0] if negatives is None else negatives, basis)
+    return Regression.of(of_issue, unlike, background_of(basis, of_issue))
+
+
+def contrast(frame: NDArray[np.float32], model: ScoringModel, basis: Basis | None) -> float:
+    """The weighted sum of a frame's similarities; a background row leaves itself out."""
+    here = locate(frame[None], basis)
+    known = np.concatenate([model.elements, model.negatives]).astype(np.float64)
+    total = float(np.exp(4 * (known @ here.directions[0] - 1)) @ model.weights)
+    if basis is None:
+        return total
+    background = background_of(basis, here)
+    similar = np.exp(4 * (background.directions @ here.directions[0] - 1))
+    is_same = np.abs(background.directions - here.directions[0]).max(axis=1) < 1e-5
+    total += float(similar @ model.background_weights - is_same @ model.background_gains)
+    if model.direction.size:
+        unit = frame.astype(np.float64) / np.sqrt((frame.astype(np.float64) ** 2).sum())
+        total += float((unit - basis.mean) @ model.direction.astype(np.float64))
+    return total
 
 
 def frame_contrasts(
     frames: NDArray[np.float32], model: ScoringModel, basis: Basis | None
 ) -> list[float]:
-    """The contrast of each frame to a model."""
-    elements = list(model.elements.astype(np.float64))
-    background = None if basis is None else list(basis.background.astype(np.float64))
-    return [contrast(place(frame, basis), elements, background) for frame in normalise(frames)]
+    """The contrast of each frame to a model, one after another."""
+    return [contrast(frame, model, basis) for frame in normalise(frames)]
 
 
 def score(value: float, threshold: float, below: float, above: float) -> float:
-    """The design's curve."""
+    """The curve from contrasts to scores."""
     if value < threshold:
         return float(0.5 * np.exp((value - threshold) / below))
     return float(1 - 0.5 * np.exp(-(value - threshold) / above))
+
+
+def two_point_bound(rows: Rows, weights: Row, cluster_of: NDArray[np.intp], frame: Row) -> float:
+    """The bound on a frame's sum, cluster by cluster; negative weights are left out."""
+    total = 0.0
+    for number in np.unique(cluster_of):
+        chosen = (cluster_of == number) & (weights > 0)
+        if not chosen.any():
+            continue
+        weight = float(weights[chosen].sum())
+        mean = weights[chosen] @ rows[chosen] / weight
+        apart = rows[chosen] - mean
+        radius = float(np.linalg.norm(apart, axis=1).max())
+        variance = float(np.linalg.eigvalsh((apart.T * weights[chosen]) @ apart / weight)[-1])
+        worst = 1.0
+        if radius > 1e-9 and variance > 0:
+            rarely = variance / (variance + radius**2)
+            worst = rarely * np.exp(4 * radius) + (1 - rarely) * np.exp(-4 * variance / radius)
+        total += weight * worst * float(np.exp(4 * (frame @ mean - 1)))
+    return total

@@ -13,7 +13,7 @@ ISSUES_PER_CLASS = 3
 
 
 @pytest.mark.parametrize(
-    ("size", "precision", "members", "frames"), [(10, 0.90, 0.63, 0.07), (30, 0.96, 0.82, 0.08)]
+    ("size", "precision", "members", "frames"), [(10, 0.90, 0.67, 0.07), (30, 0.96, 0.86, 0.08)]
 )
 def test_digits_of_a_class_are_found(
     size: int, precision: float, members: float, frames: float
@@ -22,7 +22,7 @@ def test_digits_of_a_class_are_found(
 
     Design, on this data: average precision .84 over issues of 3 to 100; members passing / all
     frames passing .66/.066 and .82/.074 for issues of 10 and 30, where a class is 10 % of all.
-    Measured here: .92, .65/.065 and .98, .84/.074; the issue itself is left out.
+    Measured here: .91, .69/.068 and .97, .88/.077; the issue itself is left out.
     """
     pixels, digits = load_digits(return_X_y=True)
     basis = build_basis(pixels)

@@ -1,46 +1,216 @@
-"""Matches alone are the scores that reach the threshold, out of all."""
+"""Only what matches is wanted: exactly what all scores, filtered, would be, and less work."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from sluice.scoring import Basis, Scorer, build_basis, normalise
-from tests.unit.scoring.reference import random_model, random_rows
+from sluice.scoring import ScoreMap, Scorer, ScoringModel, build_model, group, normalise
+from sluice.scoring.score_map import SCALE_MIN
+from sluice.scoring.stacks import Stack
+from tests.unit.scoring.reference import numbered, random_rows
+from tests.unit.scoring.versions import BASES, BY_DIGEST, DIMENSION, elements_of, scorer_of, seeds
 
-DIMENSION = 12
-BASES: list[Basis | None] = [None, build_basis(random_rows(1, 60, DIMENSION))]
-BY_DIGEST = {basis.digest: basis for basis in BASES if basis is not None}
+# A threshold is 0, 1, the default, or so drawn that some of the scores around it pass.
+thresholds = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1), st.floats(0.4, 0.6))
+# What an issue is like: all elements (nearly) one, around one, or anything at all.
+spreads = st.sampled_from([0.0, 0.01, 0.3, 3.0])
+issues = st.lists(st.tuples(st.integers(1, 30), spreads, st.integers(0, 2)), min_size=1, max_size=6)
 
-versions = st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0, 1])), max_size=7)
-seeds = st.integers(0, 2**32 - 1)
+
+def issue_model(
+    seed: int, count: int, spread: float, basis: int
+) -> tuple[NDArray[np.float32], ScoringModel]:
+    """The elements of an issue, some of them copies of others, and its model."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=DIMENSION) + spread * rng.normal(size=(count, DIMENSION))
+    rows[2::5] = rows[1::5][: len(rows[2::5])]
+    elements = rows.astype(np.float32)
+    return elements, build_model(elements, numbered(count), BASES[basis])
 
 
-@given(versions, seeds, st.lists(st.integers(1, 3), max_size=8), st.floats(0, 1), st.booleans())
-def test_matches_are_the_scores_that_pass(
-    sizes: list[tuple[int, int]], seed: int, crops: list[int], level: float, own: bool
+def drawn(chosen: list[tuple[int, float, int]], seed: int) -> tuple[Scorer, NDArray[np.float32]]:
+    """A scorer of such issues, and frames that are their elements, near them, or neither."""
+    built = [issue_model(seed + n, *issue) for n, issue in enumerate(chosen)]
+    elements = np.concatenate([rows[:4] for rows, _ in built])
+    near = elements + 0.3 * random_rows(seed + 7, len(elements), DIMENSION)
+    frames = np.concatenate([elements, near, random_rows(seed + 8, 20, DIMENSION), elements])
+    return Scorer([model for _, model in built], BY_DIGEST), normalise(frames)
+
+
+def assert_matches_are_the_scores(
+    scorer: Scorer,
+    unit: NDArray[np.float32],
+    least: Sequence[float],
+    frame_of_row: NDArray[np.intp] | None = None,
+) -> int:
+    """The pairs, in order, and what is said of each; returns how many there are."""
+    frames = None if frame_of_row is None else int(frame_of_row[-1]) + 1
+    scores = scorer.score(unit, frame_of_row, frames)
+    matches = scorer.matches(unit, least, frame_of_row, frames)
+    pairs = np.nonzero(scores.scores >= np.array(least))
+    assert list(zip(*(index.tolist() for index in pairs), strict=True)) == list(
+        zip(matches.frames.tolist(), matches.columns.tolist(), strict=True)
+    )
+    np.testing.assert_allclose(matches.scores, scores.scores[pairs], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(matches.contrasts, scores.contrasts[pairs], rtol=0, atol=2e-6)
+    assert_rows_are_best(scorer, unit, frame_of_row, matches.frames, matches.columns, matches.rows)
+    return len(matches.rows)
+
+
+def assert_rows_are_best(
+    scorer: Scorer,
+    unit: NDArray[np.float32],
+    frame_of_row: NDArray[np.intp] | None,
+    frames: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    rows: NDArray[np.intp],
 ) -> None:
-    """They have the frames, columns, scores, contrasts and rows of full scoring, by frame.
+    """The row is one of the frame's, and none of them has more: of equal ones any may be named."""
+    each = scorer.score(unit).contrasts
+    of_frame = np.arange(len(unit)) if frame_of_row is None else frame_of_row
+    for frame, column, row in zip(frames, columns, rows, strict=True):
+        assert frame == of_frame[row]
+        most = each[of_frame == frame, column].max()
+        assert most == pytest.approx(each[row, column], abs=2e-6)
 
-    Elements are among the frames, thresholds differ, and some are scores, which pass themselves.
+
+@given(issues, seeds, st.lists(thresholds, min_size=6, max_size=6), st.sampled_from([0, 1, 8, 300]))
+def test_matches_are_the_scores_that_pass(
+    chosen: list[tuple[int, float, int]], seed: int, least: list[float], apart: int
+) -> None:
+    """Whatever the thresholds, whether pairs are compared one by one or a whole stack is."""
+    scorer, unit = drawn(chosen, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(group, "_ROWS_APART_MAX", apart)
+        assert_matches_are_the_scores(scorer, unit, least[: len(chosen)])
+
+
+@given(issues, seeds, st.lists(thresholds, min_size=6, max_size=6), st.data())
+def test_matches_of_crops_are_the_scores_that_pass(
+    chosen: list[tuple[int, float, int]], seed: int, least: list[float], data: st.DataObject
+) -> None:
+    """A frame matches by the best of its crops, equal ones among them, in several blocks too."""
+    scorer, unit = drawn(chosen, seed)
+    unit = unit[data.draw(st.permutations(range(len(unit))))]
+    steps = data.draw(st.lists(st.booleans(), min_size=len(unit), max_size=len(unit)))
+    frame_of_row = np.cumsum([0, *steps[1:]])
+    assert_matches_are_the_scores(scorer, unit, least[: len(chosen)], frame_of_row)
+
+
+@cache
+def many() -> tuple[Scorer, NDArray[np.float32]]:
+    """A scorer of 200 versions, and 400 frames, half of them elements."""
+    scorer = scorer_of([(1 + n % 40, n % 3, n % 3) for n in range(200)], seed=4)
+    elements = [elements_of(4, n, 1 + n % 40)[:1] for n in range(200)]
+    return scorer, normalise(np.concatenate([*elements, random_rows(5, 200, DIMENSION)]))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
+def test_matches_of_many_blocks_and_stacks(share: float) -> None:
+    """With many campaigns and frames too, of which that share of pairs is over the threshold."""
+    scorer, unit = many()
+    least = np.quantile(scorer.score(unit).scores, 1 - share, axis=0) - 1e-3
+    found = assert_matches_are_the_scores(scorer, unit, least.clip(0, 1).tolist())
+    assert found >= share * 200 * 400
+
+
+@pytest.mark.parametrize("gap", [34.0, 35.3, 35.8, 36.2, 40.0])
+def test_scores_rounded_to_nearly_1_match(gap: float) -> None:
+    """Just below 1 many contrasts share a score; at a threshold of that score all of them match.
+
+    The bound of a lone element is what it gives, so that nothing looser hides a wrong limit.
     """
-    models = [
-        random_model(seed + index, size, DIMENSION, BASES[basis])
-        for index, (size, basis) in enumerate(sizes)
-    ]
-    scorer = Scorer(models, BY_DIGEST)
-    rows = random_rows(seed, sum(crops), DIMENSION)
-    frame_of_row = np.repeat(np.arange(len(crops)), crops)
-    full = scorer.score(normalise(rows), frame_of_row, len(crops))
-    thresholds = np.random.default_rng(seed).random(len(models)) * level
-    if own and crops:
-        thresholds = full.scores[-1]
-    matches = scorer.matches(normalise(rows), thresholds, frame_of_row, len(crops))
+    scorer = scorer_of([(1, 0, 2)], seed=2)
+    unit = normalise(random_rows(9, 4, DIMENSION))
+    contrast = float(scorer.score(unit).contrasts[:, 0].max())
+    steep = ScoreMap(contrast - gap * SCALE_MIN, SCALE_MIN, SCALE_MIN)
+    scorer = Scorer([replace(scorer.models[0], score_map=steep)], BY_DIGEST)
+    reached = float(scorer.score(unit).scores.max())
+    assert 1 <= assert_matches_are_the_scores(scorer, unit, [reached])
 
-    expected = np.argwhere(full.scores >= thresholds)
-    at = tuple(expected.T)
-    assert expected.tolist() == np.stack([matches.frames, matches.columns], axis=1).tolist()
-    assert full.scores[at].tolist() == matches.scores.tolist()
-    assert full.contrasts[at].tolist() == matches.contrasts.tolist()
-    assert full.rows[at].tolist() == matches.rows.tolist()
+
+@pytest.mark.parametrize("basis", [0, 1, 2])
+def test_one_threshold_may_stand_for_all(basis: int) -> None:
+    """A single number is every campaign's threshold."""
+    scorer = scorer_of([(9, 0, basis), (3, 2, basis)], seed=2)
+    unit = normalise(random_rows(2, 9, DIMENSION))
+    one, each = scorer.matches(unit, 0.5), scorer.matches(unit, [0.5, 0.5])
+    assert len(one.rows) > 0
+    np.testing.assert_array_equal(each.frames, one.frames)
+    np.testing.assert_array_equal(each.columns, one.columns)
+
+
+def test_nothing_matches_nothing() -> None:
+    """Neither without frames nor without campaigns is there a match, or an exception."""
+    scorer = scorer_of([(9, 0, 2), (3, 2, 0)], seed=2)
+    assert 0 == len(scorer.matches(np.empty((0, DIMENSION), np.float32), 0).rows)
+    unit = normalise(random_rows(2, 9, DIMENSION))
+    assert 0 == len(scorer.matches(unit, 1).rows)
+    assert 0 == len(Scorer([], {}).matches(unit, 0).rows)
+
+
+class Compared:
+    """Counts how often stacks of elements, not of bounds, were compared: whole, and pairs apart."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.whole, self.pairs = 0, 0
+        sums, sums_of, of_models = Stack.sums, Stack.sums_of, group.Group.candidates
+        of_elements: list[Stack] = []
+
+        def candidates(models: group.Group, *rest: Any) -> NDArray[np.float32]:
+            of_elements.extend(models.stacks)
+            return of_models(models, *rest)
+
+        def whole(part: Stack, *rest: Any) -> NDArray[np.float32]:
+            self.whole += part in of_elements
+            return sums(part, *rest)
+
+        def pairs(part: Stack, projected: NDArray[np.float32], *rest: Any) -> NDArray[np.float32]:
+            self.pairs += len(rest[0])
+            return sums_of(part, projected, *rest)
+
+        patch.setattr(group.Group, "candidates", candidates)
+        patch.setattr(Stack, "sums", whole)
+        patch.setattr(Stack, "sums_of", pairs)
+
+
+def tight(seed: int, basis: int) -> tuple[NDArray[np.float32], ScoringModel]:
+    """An issue whose elements are nearly one: its bounds are tight."""
+    return issue_model(seed, 20, 0.01, basis)
+
+
+@pytest.mark.parametrize("basis", [0, 1, 2])
+def test_what_cannot_match_is_not_compared(basis: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames unlike an issue meet its bounds only; those like one meet it, and no other issue."""
+    built = [tight(seed, basis) for seed in range(1, 9)]
+    scorer = Scorer([model for _, model in built], BY_DIGEST)
+    unlike = normalise(random_rows(5, 300, DIMENSION))
+    least = scorer.score(unlike).scores.max(axis=0) * 1.001
+    compared = Compared(monkeypatch)
+    frames = np.concatenate([unlike, normalise(built[3][0][:6])])
+    assert 0 == len(scorer.matches(unlike, np.maximum(least, 0.5)).rows)
+    assert (0, 0) == (compared.whole, compared.pairs)
+    found = scorer.matches(frames, np.maximum(least, 0.5))
+    assert [3] * 6 == found.columns.tolist()
+    assert (0, 6) == (compared.whole, compared.pairs)
+
+
+def test_where_many_may_match_all_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a model that more than an eighth of a block may match, the whole stack is compared."""
+    elements, model = tight(1, 2)
+    scorer = Scorer([model], BY_DIGEST)
+    compared = Compared(monkeypatch)
+    few, many = (normalise(elements[:1]).repeat(count, axis=0) for count in (32, 33))
+    assert 32 == len(scorer.matches(few, 0.5).rows)
+    assert (0, 32) == (compared.whole, compared.pairs)
+    assert 33 == len(scorer.matches(many, 0.5).rows)
+    assert (1, 32) == (compared.whole, compared.pairs)

@@ -9,17 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sluice.scoring import ScoreMap
-from sluice.scoring.score_map import SCALE_MIN, fit_score_map
+from sluice.scoring.score_map import SCALE_MIN, fit_score_map, unmap_scores
 
 curves = st.builds(
     ScoreMap, st.floats(-0.5, 1.25), st.floats(SCALE_MIN, 1.5), st.floats(SCALE_MIN, 1.5)
 )
 contrasts = st.floats(-1.25, 1.25)
-
-
-def members_of(*values: float) -> NDArray[np.float32]:
-    """Leave-one-out contrasts."""
-    return np.array(values, np.float32)
 
 
 @given(curves, contrasts, st.floats(1e-6, 0.5))
@@ -63,76 +58,207 @@ def test_no_score_reaches_0_or_1(contrast: float) -> None:
     assert 0 < float(ScoreMap(0.5, 0.05, 0.05).apply(contrast)) < 1
 
 
-# 50 values from 0 to 0.98: median 0.49, 16 % quantile 0.1568, s = 0.3332.
-BACKGROUND = (np.arange(50) / 50).astype(np.float32)
-MEDIAN, SPREAD = 0.49, 0.3332
+@given(curves, st.floats(1e-9, 1 - 1e-9))
+def test_a_score_leads_back_to_its_contrast(curve: ScoreMap, score: float) -> None:
+    """Of any score the contrast is known, and it has that score."""
+    parameters = (np.array(each) for each in (curve.threshold, curve.below, curve.above))
+    found = float(unmap_scores(np.array(score), *parameters))
+    assert score == pytest.approx(float(curve.apply(found)), rel=1e-9)
+
+
+@given(curves, contrasts)
+def test_a_contrast_is_found_by_its_score(curve: ScoreMap, contrast: float) -> None:
+    """As far as scores can tell contrasts apart: beside 1 they are 1e-16 from each other."""
+    parameters = (np.array(each) for each in (curve.threshold, curve.below, curve.above))
+    score = curve.apply(contrast)
+    found = float(unmap_scores(score, *parameters))
+    room = 1e-9 + curve.above * 4e-16 / (1 - float(score))
+    assert contrast == pytest.approx(found, abs=room)
+
+
+def test_contrasts_of_0_and_1_are_infinite() -> None:
+    """No contrast is low or high enough to have these scores, and the threshold has 0.5."""
+    one = np.ones(3)
+    found = unmap_scores(np.array([0.0, 0.5, 1.0]), 0.3 * one, one, one)
+    assert [-np.inf, 0.3, np.inf] == found.tolist()
+
+
+def test_contrasts_of_many_scores_broadcast() -> None:
+    """Each score is taken back by the curve of its column."""
+    curves = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])
+    scores = np.array([[0.2, 0.6], [0.5, 0.9], [0.7, 0.1]])
+    found = unmap_scores(scores, *curves)
+    for row, column in np.ndindex(3, 2):
+        curve = ScoreMap(*curves[:, column].tolist())
+        expected = scores[row, column]
+        assert expected == pytest.approx(float(curve.apply(found[row, column])), rel=1e-9)
+
+
+Values = NDArray[np.float64]
+
+# 101 contrasts from -1 to 0: quantiles can be read off.
+ORDINARY = np.linspace(-1, 0, 101)
+MEDIAN, SPREAD = -0.5, 0.34
+UNCOMMON, RARE = -0.04, -0.01
+NONE = np.empty(0)
+FAR = 9.0
+"""A reach that binds nothing."""
+
+
+def fit_reference(
+    members: Values, count: int, ordinary: Values, reach: float
+) -> tuple[float, bool]:
+    """The threshold by the rules, one after another, and whether the background raised it."""
+    ranked = np.sort(ordinary)
+    median = np.quantile(ranked, 0.5)
+    spread = median - np.quantile(ranked, 0.16)
+    rare = min(np.quantile(ranked, 0.99), median + 5 * spread)
+    uncommon = min(np.quantile(ranked, 0.96), median + 4 * spread)
+    start, diverse = rare, False
+    if len(members):
+        start = np.quantile(members, 0.1)
+        diverse = bool(start < uncommon)
+        if diverse:
+            start = max(start, min(uncommon, np.quantile(members, 0.45)))
+    drawn = (count * start + 5 * rare) / (count + 5)
+    most = median + 0.85 * (reach - median) if reach > median else median
+    return float(min(drawn, most)), diverse
+
+
+values = st.lists(st.floats(-2, 2), min_size=1, max_size=30).map(np.array)
+
+
+@given(st.one_of(values, st.just(NONE)), values, st.floats(-3, 3))
+def test_fits_are_those_of_the_rules(members: Values, ordinary: Values, reach: float) -> None:
+    """Whatever the members and the background are like."""
+    count = max(len(members), 1)
+    curve, diverse = fit_score_map(members, count, ordinary, reach)
+    expected, raised = fit_reference(members, count, ordinary, reach)
+    assert raised == diverse
+    assert expected == pytest.approx(curve.threshold, abs=1e-9)
+    assert max(expected - np.median(ordinary), SCALE_MIN) == pytest.approx(curve.below, abs=1e-9)
+    above = members.max() - expected if len(members) else 0
+    assert max(above, SCALE_MIN) == pytest.approx(curve.above, abs=1e-9)
 
 
 def test_fit_to_a_coherent_issue() -> None:
-    """The elements' low quantile decides, drawn towards the background by five elements' weight."""
-    members = np.linspace(2, 3, 101, dtype=np.float32)
-    curve, diverse = fit_score_map(members, 101, BACKGROUND)
-    threshold = (101 * 2.1 + 5 * (MEDIAN + 4 * SPREAD)) / 106
-    assert threshold == pytest.approx(curve.threshold, abs=1e-6)
-    assert threshold - MEDIAN == pytest.approx(curve.below, abs=1e-6)
-    assert 3 - threshold == pytest.approx(curve.above, abs=1e-6)
+    """Nine of ten elements pass, but for the background's weight of five elements."""
+    members = np.linspace(0, 1, 101)
+    curve, diverse = fit_score_map(members, 101, ORDINARY, FAR)
+    threshold = (101 * 0.1 + 5 * RARE) / 106
+    assert threshold == pytest.approx(curve.threshold, abs=1e-12)
+    assert threshold - MEDIAN == pytest.approx(curve.below, abs=1e-12)
+    assert 1 - threshold == pytest.approx(curve.above, abs=1e-12)
     assert not diverse
 
 
-def test_fit_to_a_diverse_issue() -> None:
-    """Elements as ordinary as the background leave the threshold to it, and the version says so."""
-    members = members_of(0.3, 0.4, 0.5)
-    curve, diverse = fit_score_map(members, 3, BACKGROUND)
-    threshold = (3 * (MEDIAN + 2 * SPREAD) + 5 * (MEDIAN + 4 * SPREAD)) / 8
-    assert threshold == pytest.approx(curve.threshold, abs=1e-6)
-    assert SCALE_MIN == curve.above  # no element reaches the threshold
+def test_fit_to_an_issue_near_the_background() -> None:
+    """Where nine of ten would let more than 4 % of the background pass, fewer elements do."""
+    curve, diverse = fit_score_map(np.linspace(-0.3, 0.7, 101), 10**6, ORDINARY, FAR)
+    assert UNCOMMON == pytest.approx(curve.threshold, abs=1e-5)
     assert diverse
 
 
+def test_fit_to_a_diverse_issue() -> None:
+    """At least 55 % of the elements pass, though much of the background then does."""
+    members = np.linspace(-1.5, -0.5, 101)
+    curve, diverse = fit_score_map(members, 10**6, ORDINARY, FAR)
+    assert 0.55 == pytest.approx((members >= curve.threshold - 1e-4).mean(), abs=0.01)
+    assert SCALE_MIN == curve.below
+    assert -0.5 == pytest.approx(curve.threshold + curve.above)
+    assert diverse
+
+
+def test_an_issue_apart_from_all_but_a_few_is_not_diverse() -> None:
+    """Where nine of ten elements are above 96 % of the background, none need be left behind."""
+    curve, diverse = fit_score_map(np.full(9, -0.02), 9, ORDINARY, FAR)
+    assert UNCOMMON < -0.02 < curve.threshold < RARE
+    assert not diverse
+
+
+def test_fit_to_a_few_elements() -> None:
+    """The fewer elements, the nearer the threshold is to what 1 % of the background reach."""
+    thresholds = [
+        fit_score_map(np.full(count, 0.8), count, ORDINARY, FAR)[0].threshold
+        for count in (1, 2, 5, 20, 1_000)
+    ]
+    expected = [(count * 0.8 + 5 * RARE) / (count + 5) for count in (1, 2, 5, 20, 1_000)]
+    assert expected == pytest.approx(thresholds, abs=1e-12)
+
+
+def test_fit_to_a_sample_of_many_elements() -> None:
+    """However few are compared without themselves, all of the issue's elements count."""
+    sample, whole = (fit_score_map(np.full(9, 0.8), n, ORDINARY, FAR)[0] for n in (9, 90))
+    assert (90 * 0.8 + 5 * RARE) / 95 == pytest.approx(whole.threshold, abs=1e-12)
+    assert sample.threshold < whole.threshold
+
+
 def test_fit_to_a_lone_element() -> None:
-    """One element says nothing of others like it: only what is rare in the background passes."""
-    curve, diverse = fit_score_map(members_of(), 1, BACKGROUND)
-    assert MEDIAN + 4 * SPREAD == pytest.approx(curve.threshold, abs=1e-6)
-    assert 4 * SPREAD == pytest.approx(curve.below, abs=1e-6)
+    """One element says nothing of others like it: what 1 % of the background reach passes."""
+    curve, diverse = fit_score_map(NONE, 1, ORDINARY, FAR)
+    assert RARE == pytest.approx(curve.threshold, abs=1e-12)
+    assert RARE - MEDIAN == pytest.approx(curve.below, abs=1e-12)
     assert SCALE_MIN == curve.above
     assert not diverse
 
 
-@pytest.mark.parametrize("members", [(), (0.3, 0.4, 0.5)])
-def test_fit_stays_within_reach(members: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("members", [NONE, np.array([0.3, 0.4, 0.5])])
+def test_fit_stays_within_reach(members: Values) -> None:
     """A threshold that no frame could have is lowered, so that a copy of an element passes."""
-    reach = MEDIAN + 2 * SPREAD
-    curve, _ = fit_score_map(members_of(*members), max(len(members), 1), BACKGROUND, reach)
-    assert MEDIAN + 0.85 * 2 * SPREAD == pytest.approx(curve.threshold, abs=1e-6)
-    assert float(curve.apply(reach)) > 0.5
+    curve, _ = fit_score_map(members, max(len(members), 1), ORDINARY, reach=-0.1)
+    assert MEDIAN + 0.85 * 0.4 == pytest.approx(curve.threshold, abs=1e-12)
+    assert float(curve.apply(-0.1)) > 0.5
 
 
 def test_fit_to_an_issue_less_like_itself_than_the_background() -> None:
     """Where even copies of elements are ordinary, the threshold is not below the median."""
-    curve, diverse = fit_score_map(members_of(0.1, 0.2), 2, BACKGROUND, reach=0.3)
-    assert MEDIAN == pytest.approx(curve.threshold, abs=1e-6)
+    curve, diverse = fit_score_map(np.array([-0.8, -0.7]), 2, ORDINARY, reach=-0.6)
+    assert MEDIAN == pytest.approx(curve.threshold, abs=1e-12)
     assert SCALE_MIN == curve.below
     assert diverse
 
 
-@pytest.mark.parametrize("members", [(), (0.2,), (0.2, 0.2), (-0.5, -0.5)])
+@pytest.mark.parametrize("common", [0.06, 0.10])
+def test_a_contaminated_background_moves_no_threshold_far(common: float) -> None:
+    """Some background rows are of the issue: from median and spread it is known where few are.
+
+    A tenth of the rows lies far above; quantiles alone would put the threshold there.
+    """
+    clean = np.random.default_rng(1).normal(-1, 0.1, 1_000)
+    mixed = np.concatenate([clean[: int(1_000 * (1 - common))], np.full(int(1_000 * common), 0.9)])
+    median = np.median(mixed)
+    spread = median - np.quantile(mixed, 0.16)
+    members = np.linspace(-0.9, 1, 101)
+    curve, _ = fit_score_map(members, 10**6, mixed, FAR)
+    assert max(np.quantile(members, 0.1), median + 4 * spread) == pytest.approx(
+        curve.threshold, abs=1e-4
+    )
+    lone, _ = fit_score_map(NONE, 1, mixed, FAR)
+    assert median + 5 * spread == pytest.approx(lone.threshold, abs=1e-12)
+    assert lone.threshold < -0.2
+
+
+@pytest.mark.parametrize("members", [(), (-0.2,), (-0.2, -0.2), (-0.5, -0.5)])
 def test_fit_to_a_background_without_spread(members: tuple[float, ...]) -> None:
     """Where all background rows are alike the scales stay positive and the curve a curve."""
-    background = np.full(20, 0.2, np.float32)
-    curve, _ = fit_score_map(members_of(*members), max(len(members), 1), background)
-    assert 0.2 == pytest.approx(curve.threshold, abs=1e-6)
-    assert (SCALE_MIN, SCALE_MIN) == (curve.below, curve.above)
+    curve, _ = fit_score_map(np.array(members), max(len(members), 1), np.full(20, -0.2), FAR)
+    expected = (sum(members) + 5 * -0.2) / (len(members) + 5)
+    assert expected == pytest.approx(curve.threshold, abs=1e-12)
+    assert SCALE_MIN == curve.below
+    assert max(SCALE_MIN, max(members, default=-9) - expected) == pytest.approx(curve.above)
 
 
 def test_fit_without_a_background() -> None:
     """Nine of ten elements pass; the scales are the distances to their median and maximum."""
-    curve, diverse = fit_score_map(np.linspace(0.5, 1, 101, dtype=np.float32), 101, None)
-    assert 0.55 == pytest.approx(curve.threshold, abs=1e-6)
-    assert 0.2 == pytest.approx(curve.below, abs=1e-6)
-    assert 0.45 == pytest.approx(curve.above, abs=1e-6)
+    curve, diverse = fit_score_map(np.linspace(0.5, 1, 101), 101, NONE, FAR)
+    assert 0.55 == pytest.approx(curve.threshold, abs=1e-12)
+    assert 0.2 == pytest.approx(curve.below, abs=1e-12)
+    assert 0.45 == pytest.approx(curve.above, abs=1e-12)
     assert not diverse
 
 
 def test_fit_without_a_background_to_a_lone_element() -> None:
-    """With nothing known but one element, only what is nearly it passes."""
-    assert (ScoreMap(0.9, SCALE_MIN, SCALE_MIN), False) == fit_score_map(members_of(), 1, None)
+    """With nothing known but one element, only what is nearly it passes: a cosine of 0.9."""
+    curve, diverse = fit_score_map(NONE, 1, NONE, 0.5)
+    assert (ScoreMap(0.67 * 0.5, SCALE_MIN, SCALE_MIN), False) == (curve, diverse)
+    assert 0.9 == pytest.approx(1 + np.log(curve.threshold / 0.5) / 4, abs=1e-3)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.scoring import normalise
-from sluice.scoring.selection import top_columns, top_values
+from sluice.scoring.selection import top_columns
 from sluice.scoring.vectors import ROWS_PER_BLOCK, blocks, evenly_spaced, group_equal, read_only
 
 ordinary = arrays(
@@ -161,23 +161,6 @@ def test_arrays_that_are_kept_refuse_writes() -> None:
     """What a model or basis holds cannot be changed through it."""
     with pytest.raises(ValueError, match="read-only"):
         read_only(np.ones((2, 2)), np.float32)[0, 0] = 2
-
-
-@given(cosines, st.integers(1, 12))
-def test_top_values_are_those_of_a_sort(values: NDArray[np.float32], count: int) -> None:
-    """Few columns or many, equal or not: the values are the first of a descending sort."""
-    expected = -np.sort(-values, axis=-1)[:, :count]
-    np.testing.assert_array_equal(expected, -np.sort(-top_values(values, count), axis=-1))
-    stacked = top_values(values[:, None], count)[:, 0]
-    np.testing.assert_array_equal(expected, -np.sort(-stacked, axis=-1))
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 700), st.integers(1, 12))
-def test_top_values_of_real_cosines(seed: int, width: int, count: int) -> None:
-    """The shortcut for long rows misses none of the largest."""
-    values = np.random.default_rng(seed).uniform(-1, 1, (5, width)).astype(np.float32)
-    expected = np.sort(values, axis=-1)[:, ::-1][:, :count]
-    np.testing.assert_array_equal(expected, -np.sort(-top_values(values, count), axis=-1))
 
 
 @given(cosines, st.integers(1, 12))
