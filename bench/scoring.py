@@ -13,8 +13,10 @@ echo being a server that only parses and answers), `scoring.stream_frames_per_s.
 `scoring.over_faiss.<n>` (a flat
 index for each campaign), `scoring.over_qdrant_per_frame.<n>` (a query for each frame and
 campaign); `scoring.matches_only_cost.1000` (time over that of full scoring);
-`scoring.bytes_per_campaign`, `scoring.load_1000_models_s`, `scoring.commit_ms`,
-`scoring.commit_to_visible_ms` (medians); `scoring.small_batches.…` (200 loggers with batches of 8
+`scoring.large.…` (a model of 50,000 elements with 2,048 dimensions: `build_s`, `build_mb`,
+`held_mb` where models are cached, `frames_per_s`); `scoring.bytes_per_campaign`,
+`scoring.load_1000_models_s`, `scoring.commit_ms`, `scoring.commit_to_visible_ms` (medians);
+`scoring.small_batches.…` (200 loggers with batches of 8
 frames and 100 campaigns: `p50_ms`, `p99_ms`, the same `unbatched_`, and `over_unbatched`, the
 throughput over that without scoring together); `scoring.two_processes_over_one` (throughput).
 """
@@ -27,7 +29,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import _scoring_kernel, _scoring_load, _scoring_loggers, _scoring_qdrant, _scoring_stream
+from bench import (
+    _scoring_kernel,
+    _scoring_large,
+    _scoring_load,
+    _scoring_loggers,
+    _scoring_qdrant,
+    _scoring_stream,
+)
 from bench._scoring_data import Space, make_models
 from bench._scoring_kernel import CAMPAIGNS, Figures
 from bench._scoring_turns import log
@@ -45,6 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         parts: dict[str, Callable[[], Figures]] = {
+            "large": _scoring_large.measure,
             "kernel": lambda: _scoring_kernel.measure(modelled),
             "qdrant": lambda: _scoring_qdrant.measure(space, models, folder / "qdrant"),
             "load": lambda: _scoring_load.measure(space, models, folder / "load"),
