@@ -58,7 +58,8 @@ def measure() -> Figures:
     build_s, build_mb, held_mb, frames_per_s = json.loads(done.stdout)
     log(
         f"{ELEMENTS_PER_ISSUE_MAX:,} elements of {DIMENSION:,} dimensions: "
-        f"built in {build_s:.1f} s with {build_mb:,.0f} MiB, held in {held_mb:.0f} MiB of {BYTES_MAX / 2**20:.0f}, "
+        f"built in {build_s:.1f} s with {build_mb:,.0f} MiB, "
+        f"held in {held_mb:.0f} MiB of {BYTES_MAX / 2**20:.0f}, "
         f"scored by at {frames_per_s:,.0f} frames a second"
     )
     return {
