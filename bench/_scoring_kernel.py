@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from bench._scoring_data import ELEMENTS, KINDS_PER_ISSUE, ROWS, Rows, Space
-from bench._scoring_turns import ROUNDS, by_turns, log
+from bench._turns import ROUNDS, by_turns, log
 from sluice.scoring import Scorer, ScoringModel, normalise
 from sluice.scoring.basis import COMPONENTS_MAX
 

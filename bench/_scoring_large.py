@@ -8,7 +8,7 @@ import sys
 from typing import Final
 
 from bench._scoring_kernel import Figures
-from bench._scoring_turns import log
+from bench._turns import log
 from services.campaign.elements import ELEMENTS_PER_ISSUE_MAX
 from services.platform.models import BYTES_MAX
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from bench._scoring_data import Space
 from bench._scoring_kernel import Figures
-from bench._scoring_turns import log
+from bench._turns import log
 from services.blobs.folder import FolderBlobs
 from services.platform.active import Version
 from services.platform.models import Models

@@ -17,7 +17,7 @@ from bench._scoring_data import ROWS, Rows, Space
 from bench._scoring_kernel import Figures
 from bench._scoring_server import Campaigns, Server, sluiced
 from bench._scoring_stream import request_of, streaming
-from bench._scoring_turns import by_turns, log
+from bench._turns import by_turns, log
 from deploy.local import cluster
 from sluice.channel import connect, connect_sync
 from sluice.v1 import scorer_pb2 as pb

@@ -16,7 +16,7 @@ from bench._scoring_data import ROWS, Rows, Space
 from bench._scoring_echo import READY
 from bench._scoring_kernel import Figures, scoring
 from bench._scoring_server import MODEL, PROJECT, Campaigns, process, sluiced
-from bench._scoring_turns import by_turns, log
+from bench._turns import by_turns, log
 from deploy.local.process import free_port
 from sluice.channel import connect_sync
 from sluice.scoring import ScoringModel

@@ -41,8 +41,15 @@ _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.D
 
 
 def fill(text: str, figures: Figures) -> str:
-    """The text with its tables made anew."""
-    return _TABLE.sub(lambda found: found[1] + TABLES[found[2]](figures) + found[3], text)
+    """The text with its tables made anew; one whose figures are not all there stays as it is."""
+
+    def made(found: re.Match[str]) -> str:
+        try:
+            return found[1] + TABLES[found[2]](figures) + found[3]
+        except KeyError:
+            return found[0]
+
+    return _TABLE.sub(made, text)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -39,7 +39,7 @@ from bench import (
 )
 from bench._scoring_data import Space, make_models
 from bench._scoring_kernel import CAMPAIGNS, Figures
-from bench._scoring_turns import log
+from bench._turns import log
 
 DIMENSIONS = (512, 768)
 

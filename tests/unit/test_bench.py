@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import _tables
 from bench.__main__ import figures, main, names
 
 
@@ -83,3 +84,27 @@ def test_only_an_object_of_numbers_is_taken(output: str) -> None:
     """Anything but finite numbers under names is refused."""
     with pytest.raises(ValueError, match=r"expected|Expecting"):
         figures(output)
+
+
+@pytest.mark.parametrize("document", _tables.DOCUMENTS, ids=lambda path: path.name)
+def test_tables_of_documents_are_those_of_the_figures(document: Path) -> None:
+    """What README and docs say was measured is what results.json holds, and nothing else."""
+    text = document.read_text()
+    assert "<!-- table: " in text
+    assert _tables.fill(text, json.loads(_tables.RESULTS.read_text())) == text
+
+
+def test_tables_are_made_between_their_marks() -> None:
+    """All between the marks is replaced, what stands around stays."""
+    figures = {f"scoring.kernel_over_products.{n}": 1.5 for n in (1, 10, 100, 1_000)}
+    figures |= {
+        f"scoring.kernel_over_products.{key}.{n}": 2.25
+        for key in ("512d.2threads", "768d.1threads", "768d.2threads")
+        for n in (1, 10, 100, 1_000)
+    }
+    text = "before\n<!-- table: kernel -->\nold\n<!-- end of table -->\nafter\n"
+    lines = _tables.fill(text, figures).splitlines()
+    assert ["before", "<!-- table: kernel -->"] == lines[:2]
+    assert "| 512-d, 1 thread | 1.50 | 1.50 | 1.50 | 1.50 |" == lines[4]
+    assert "| 768-d, 2 threads | 2.25 | 2.25 | 2.25 | 2.25 |" == lines[7]
+    assert ["<!-- end of table -->", "after"] == lines[8:]
