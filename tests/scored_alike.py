@@ -6,7 +6,7 @@ import numpy as np
 
 from sluice.v1 import scorer_pb2 as pb
 
-ROUNDING = 1e-6
+ROUNDING = 1e-5
 """Products of other sizes may be summed up in another order."""
 
 

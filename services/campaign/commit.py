@@ -152,7 +152,8 @@ async def _make_version(stores: Stores, name: CampaignName, content: Content, nu
     snapshot_digest = await write_snapshot(stores, name, content, manifest)
     basis = None
     if begun.basis_digest:
-        basis = Basis.from_bytes(await read_named(stores.blobs, begun.basis_digest))
+        data = await read_named(stores.blobs, begun.basis_digest)
+        basis = await asyncio.to_thread(Basis.from_bytes, data)
     model = await asyncio.to_thread(_model_of, content, basis)
     version = Version(
         number=number,

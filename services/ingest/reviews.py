@@ -57,6 +57,9 @@ async def _reviewed(
     known = [i for i in frame_ids if i in rows and _is_reviewed(rows[i])]
     documents = {i: document_key(campaign.campaign, i) for i in known}
     found = await ledger.get(project, list(documents.values()))
+    for frame_id in known:
+        if documents[frame_id] not in found:
+            raise _lost(SampleName(project, campaign.campaign, frame_id), "document")
     return [
         ReviewedSample(
             frame_id,
@@ -84,7 +87,7 @@ async def _vectors(
     rows = np.empty((len(frame_ids), collection.space.dimension), np.float32)
     for row, frame_id in enumerate(frame_ids):
         if frame_id not in found:
-            raise _lost(SampleName(campaign.project, campaign.campaign, frame_id))
+            raise _lost(SampleName(campaign.project, campaign.campaign, frame_id), "vector")
         rows[row] = found[frame_id]
     return rows
 
@@ -112,8 +115,8 @@ async def _under_way(ingest: Ingest, campaign: CampaignName) -> dict[str, NDArra
     }
 
 
-def _lost(name: SampleName) -> DataLoss:
+def _lost(name: SampleName, what: str) -> DataLoss:
     return DataLoss(
-        f"{name}: its vector is lost; restore the sample, so that its review counts no more",
+        f"{name}: its {what} is lost; restore the sample, so that its review counts no more",
         metadata={"frame_id": name.frame},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -30,12 +30,12 @@ class Groups(Generic[_Job, _Result]):
 
     def __init__(
         self,
-        do: Callable[[Sequence[_Job]], Sequence[_Result | Exception]],
+        do: Callable[[Sequence[_Job]], Iterable[_Result | Exception]],
         *,
         threads: int,
         size_max: int,
     ) -> None:
-        """`do` gives the result of each job, or what it failed with.
+        """`do` gives the result of each job, or what it failed with, one after another.
 
         Jobs are done together while their sizes sum up to `size_max`; a larger one alone.
         """
@@ -56,22 +56,32 @@ class Groups(Generic[_Job, _Result]):
             idle = self._busy < self._threads_max
             self._busy += idle
         if idle:
-            self._threads.submit(self._work, loop)
+            self._start(loop)
         return await waiting.result
 
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False)
 
+    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._threads.submit(self._work, loop)
+        except BaseException:
+            with self._lock:  # what waits is done by whoever comes next
+                self._busy -= 1
+            raise
+
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """Do what waits until nothing does."""
         while group := self._next():
-            outcomes: Sequence[_Result | Exception]
+            told = 0
             try:
-                outcomes = self._do([waiting.job for waiting in group])
+                for outcome in self._do([waiting.job for waiting in group]):
+                    loop.call_soon_threadsafe(_tell, group[told], outcome)
+                    told += 1
             except Exception as error:  # noqa: BLE001 - those who wait shall hear of it
-                outcomes = [error] * len(group)
-            loop.call_soon_threadsafe(_tell, group, outcomes)
+                for waiting in group[told:]:
+                    loop.call_soon_threadsafe(_tell, waiting, error)
 
     def _next(self) -> list[_Waiting[_Job, _Result]]:
         """What is to be done next; when nothing is, the thread counts as idle."""
@@ -99,13 +109,10 @@ class Groups(Generic[_Job, _Result]):
         return group
 
 
-def _tell(
-    group: Sequence[_Waiting[_Job, _Result]], outcomes: Sequence[_Result | Exception]
-) -> None:
-    for waiting, outcome in zip(group, outcomes, strict=True):
-        if waiting.result.cancelled():
-            continue
-        if isinstance(outcome, Exception):
-            waiting.result.set_exception(outcome)
-        else:
-            waiting.result.set_result(outcome)
+def _tell(waiting: _Waiting[_Job, _Result], outcome: _Result | Exception) -> None:
+    if waiting.result.cancelled():
+        return
+    if isinstance(outcome, Exception):
+        waiting.result.set_exception(outcome)
+    else:
+        waiting.result.set_result(outcome)

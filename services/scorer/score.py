@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, TypeVar
@@ -118,14 +118,14 @@ class Scoring:
         self._groups.close()
 
 
-def _score(jobs: Sequence[_Job]) -> list[Any]:
+def _score(jobs: Sequence[_Job]) -> Iterator[Any]:
     """The answer to each, or what is wrong with it; all that are right are scored as one."""
-    outcomes: list[Any] = [_attempt(_unit_of, job) for job in jobs]
-    right = [index for index, found in enumerate(outcomes) if not isinstance(found, Exception)]
-    units = [outcomes[index] for index in right]
-    for index, unit, scores in zip(right, units, _score_as_one([jobs[i] for i in right], units)):
-        outcomes[index] = _attempt(_answer, jobs[index], unit, scores)
-    return outcomes
+    units: list[Any] = [_attempt(_unit_of, job) for job in jobs]
+    right = [index for index, unit in enumerate(units) if not isinstance(unit, Exception)]
+    found = iter(_score_as_one([jobs[i] for i in right], [units[i] for i in right]))
+    for job, unit in zip(jobs, units, strict=True):
+        is_right = not isinstance(unit, Exception)
+        yield _attempt(_answer, job, unit, next(found)) if is_right else unit
 
 
 def _attempt(make: Callable[..., Any], *arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
@@ -14,6 +15,7 @@ ITEM_CHARACTERS_MAX: Final = 16 * 2**20
 
 _CHUNK = 2**16
 _SPACE = " \t\r\n"
+_NO_NUMBER = re.compile(r"[^-+.0-9eE]")
 
 
 def json_arrays(path: Path) -> Iterator[tuple[str, Iterator[Any]]]:
@@ -81,8 +83,8 @@ class _Walk:
                 value, end = self._decoder.raw_decode(self._window, self._at)
             except (ValueError, RecursionError):
                 end = len(self._window)
-            # A number that ends with the window may go on behind it.
-            if end < len(self._window):
+            # A number that ends with the window may go on behind it, as 0. and 1e do.
+            if _NO_NUMBER.search(self._window, end):
                 self._at = end
                 return value
             if len(self._window) - self._at > ITEM_CHARACTERS_MAX:

@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 from sluice.scoring.similarity import SHARPNESS
 
+_ROUNDING = 1e-5
+_SQUARES_MIN = 1e-12  # less is the rounding of equal elements, well within what is added for it
+_SCATTER_MAX = 512  # eigenvalues of larger matrices take longer than what they tell is worth
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -53,23 +57,29 @@ def _bound_of(
     total = float(positive.sum())
     if not total:
         return np.zeros(elements.shape[1]), 0.0
-    rows = elements[positive > 0].astype(np.float64)
-    shares = positive[positive > 0] / total
+    rows, shares = elements[positive > 0], positive[positive > 0] / total
     centre: NDArray[np.float64] = shares @ rows
-    apart = rows - centre
-    squared_radius = float(np.einsum("ij,ij->i", apart, apart).max())
-    scaled = apart * np.sqrt(shares)[:, None]
+    lengths = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    squares = np.maximum(lengths - 2 * (rows @ centre) + centre @ centre, 0)
+    variance = _variance(rows, shares, centre) or float(shares @ squares)
+    worst = _mean_exponential(variance, float(squares.max()))
+    return centre, total * worst * (1 + _ROUNDING)
+
+
+def _variance(
+    rows: NDArray[np.float32], shares: NDArray[np.float64], centre: NDArray[np.float64]
+) -> float | None:
+    """The largest variance in any direction; None where that takes long: the sum of all will do."""
+    if min(rows.shape) > _SCATTER_MAX:
+        return None
+    scaled = (rows - centre) * np.sqrt(shares)[:, None]
     scatter = scaled @ scaled.T if len(rows) < rows.shape[1] else scaled.T @ scaled
-    variance = float(np.linalg.eigvalsh(scatter)[-1])
-    return centre, total * _mean_exponential(variance, squared_radius) * _ROUNDING
-
-
-_ROUNDING = 1 + 1e-5
+    return float(np.linalg.eigvalsh(scatter)[-1])
 
 
 def _mean_exponential(variance: float, squared_radius: float) -> float:
     """The largest mean of exp(SHARPNESS · s) that numbers s of that variance can have."""
-    if not squared_radius or not variance:
+    if squared_radius < _SQUARES_MIN or variance <= 0:
         return 1.0
     radius = np.sqrt(squared_radius)
     often = squared_radius / (squared_radius + variance)

@@ -89,7 +89,8 @@ def decode(kind: str, data: bytes) -> File:
         raise _damaged(kind, "facts")
     file = File(kind, facts, tensors)
     file.check(facts.get("kind") == kind, "kind")
-    file.check(facts.get("format") == FORMAT, "format version")
+    found = facts.get("format")
+    file.check(found == FORMAT, f"format version ({found!r}, this Sluice reads {FORMAT})")
     return file
 
 

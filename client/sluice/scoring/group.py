@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sluice.scoring.basis import Basis
 from sluice.scoring.model import ScoringModel
-from sluice.scoring.stacks import Stack, stack
+from sluice.scoring.stacks import COSINES_PER_BLOCK, Stack, stack
 from sluice.scoring.vectors import ROWS_PER_BLOCK, blocks
 
 _SLACK = 1e-4
@@ -52,10 +52,7 @@ class Group:
             basis=basis,
             columns=np.array(columns, np.intp),
             stacks=stack(rows, [model.weights for model in members]),
-            bounds=stack(
-                [model.bound_centres for model in members],
-                [model.bound_weights for model in members],
-            ),
+            bounds=stack(*zip(*map(_bounds_of, members), strict=True)),
             background_weights=np.stack([model.background_weights for model in members], axis=1),
             background_gains=np.stack([model.background_gains for model in members], axis=1),
             directions=directions,
@@ -125,6 +122,16 @@ class Group:
         return given
 
 
+def _bounds_of(model: ScoringModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What bounds a model's sum: its clusters, and each negative that adds to it by itself."""
+    of_negatives = model.weights[len(model.elements) :]
+    adds = of_negatives > 0
+    return (
+        np.concatenate([model.bound_centres, model.negatives[adds]]),
+        np.append(model.bound_weights, of_negatives[adds]),
+    )
+
+
 def _add_wanted(
     part: Stack,
     projected: NDArray[np.float32],
@@ -136,7 +143,9 @@ def _add_wanted(
     models, rows = np.nonzero(wanted[:, part.columns].T)
     if not rows.size:
         return
-    if np.bincount(models).max() > _ROWS_APART_MAX:
+    counts = np.bincount(models)
+    gathered = np.count_nonzero(counts) * counts.max() * projected.shape[1]
+    if counts.max() > _ROWS_APART_MAX or gathered > COSINES_PER_BLOCK:
         sums[:, part.columns] += part.sums(projected, scratch)
     else:
         sums[rows, part.columns[models]] += part.sums_of(projected, rows, models)

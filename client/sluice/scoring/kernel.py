@@ -96,8 +96,10 @@ class Scorer:
         """Find the scores at or over the models' thresholds `(models,)`; the rest as in `score`.
 
         Faster than to score all where few match: what the bounds of a model exclude is skipped.
+        Scores are those of `score` up to rounding. Raises InvalidArgument for thresholds outside
+        of 0 to 1 too.
         """
-        least = np.broadcast_to(np.asarray(thresholds, np.float64), (len(self.models),))
+        least = _checked(thresholds, len(self.models))
         frame_of_row, starts = self._frames(unit, frame_of_row, frames)
         # One step lower: beside 1 many contrasts have the same score, the least of them counts.
         lower = np.nextafter(least, 0)
@@ -146,6 +148,16 @@ def _basis_of(model: ScoringModel, bases: Mapping[str, Basis]) -> Basis:
     ):
         raise InvalidArgument.of("bases", f"{model.basis_digest!r} is not of the model's space")
     return basis
+
+
+def _checked(thresholds: ArrayLike, count: int) -> NDArray[np.float64]:
+    """Thresholds of so many models; one may stand for all."""
+    given = np.asarray(thresholds, np.float64)
+    if given.shape not in {(), (count,)} or not ((given >= 0) & (given <= 1)).all():
+        raise InvalidArgument.of(
+            "thresholds", f"{given}: one number from 0 to 1, or {count}, one for each model"
+        )
+    return np.broadcast_to(given, (count,))
 
 
 def _frame_starts(

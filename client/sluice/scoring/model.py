@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -21,7 +21,17 @@ from sluice.scoring.codec import MAGNITUDE_MAX, File, decode, encode, to_json
 from sluice.scoring.regression import Background, Weights, fit
 from sluice.scoring.score_map import SCALE_MIN, ScoreMap, fit_score_map
 from sluice.scoring.similarity import Places, concatenate
-from sluice.scoring.vectors import blocks, check_dimension, group_equal, normalise, read_only
+from sluice.scoring.vectors import (
+    blocks,
+    check_dimension,
+    evenly_spaced,
+    group_equal,
+    normalise,
+    read_only,
+)
+
+NEGATIVES_MAX = 1_000
+"""Negatives that count, evenly spaced ones of more: the time to fit grows with its cube."""
 
 _KIND = "sluice.scoring-model"
 _FLOATS = (
@@ -216,13 +226,14 @@ def _place(unit: NDArray[np.float32], rows: NDArray[np.intp], basis: Basis | Non
 
 
 def _negatives(negatives: ArrayLike | None, dimension: int, basis: Basis | None) -> Places:
-    """Where the negatives are, in an order of their own, equal ones once."""
+    """Where the negatives are, in an order of their own, equal ones once, and not too many."""
     given = np.empty((0, dimension)) if negatives is None else np.asarray(negatives)
     unit = normalise(given)
     check_dimension(unit, dimension)
-    order = np.lexsort(unit.T[::-1])
-    first, _ = group_equal(unit[order])
-    return _place(unit, order[first], basis)
+    # By their hashes, which are as good as any order that does not depend on the given one.
+    place_of = {blake2b((row + 0.0).data).digest(): place for place, row in enumerate(unit)}
+    distinct = np.array([place_of[key] for key in sorted(place_of)], np.intp)
+    return _place(unit, distinct[evenly_spaced(len(distinct), NEGATIVES_MAX)], basis)
 
 
 def _fit(elements: Places, negatives: Places, basis: Basis | None) -> Weights:

@@ -29,9 +29,6 @@ ELEMENTS_PER_PART = 256
 LEAVE_ONE_OUT_MAX = 1_024
 """Elements that are compared without themselves; of more, quantiles move by some 1 %."""
 
-NEGATIVES_MAX = 1_000
-"""Negatives that count, evenly spaced ones of more: time grows with its cube."""
-
 RIDGE = 0.1
 """How far the contrast of an element may stay from 1, in units of its similarity to itself."""
 
@@ -60,9 +57,9 @@ class Weights:
 
 
 class Background:
-    """Background rows, and the inverse of their regularised similarities, which is kept.
+    """Background rows, and the inverse of their regularised similarities.
 
-    Campaigns of one space have it in common if their issues are of one size.
+    It is kept for the next issue of that size: who makes many models makes most of them from it.
     """
 
     def __init__(self, rows: Places) -> None:
@@ -84,25 +81,20 @@ def fit(elements: Places, negatives: Places, background: Background) -> Weights:
     weighs more than a negative: a tenth of an element. Deterministic.
     """
     parts = _parts(len(elements))
-    counted = evenly_spaced(len(negatives), NEGATIVES_MAX)
-    fixed = _Fixed.of(background, negatives[counted], len(elements) / parts)
+    fixed = _Fixed.of(background, negatives, len(elements) / parts)
     solved = _solve_all(fixed, [elements[part::parts] for part in range(parts)])
     weights, own, gain = np.empty((3, len(elements)))
     for part, found in enumerate(solved):
         weights[part::parts] = found.elements / parts
         own[part::parts], gain[part::parts] = found.own, found.gain / parts
     shared = np.mean([found.fixed for found in solved], axis=0)
-    of_negatives = np.zeros(len(negatives))
-    of_negatives[counted] = shared[fixed.background :]
     sample = evenly_spaced(len(elements), LEAVE_ONE_OUT_MAX)
     if parts > 1:
-        rows, all_weights = concatenate(elements, fixed.rows), np.append(weights, shared)
-        own[sample] = np.concatenate(
-            [elements[sample[b]].similarity(rows) @ all_weights for b in blocks(len(sample))]
-        )
+        own[sample] = _sums(elements[sample], elements, weights)
+        own[sample] += _sums(elements[sample], fixed.rows, shared)
     return Weights(
         elements=weights,
-        negatives=of_negatives,
+        negatives=shared[fixed.background :],
         background=shared[: fixed.background],
         own=own[sample],
         leave_one_out=own[sample] - gain[sample],
@@ -185,6 +177,14 @@ class _Fixed:
             ordinary=-1 - without,
             background_gain=without - self.background_ridge * fixed[ordinary],
         )
+
+
+def _sums(rows: Places, others: Places, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted sums of the similarities of rows to others, a block of these at a time."""
+    found = np.zeros(len(rows))
+    for block in blocks(len(others)):
+        found += rows.similarity(others[block]) @ weights[block]
+    return found
 
 
 def _inverse(rows: Places, ridge: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -61,18 +61,19 @@ class Stack:
     ) -> NDArray[np.float32]:
         """The sums of those pairs of a row and a model alone, `(pairs,)`; models never fall.
 
-        Every model meets as many rows as the one with the most: little, where few are wanted of
-        any.
+        Every model that is named meets as many rows as the one with the most: little, where few
+        are wanted of any.
         """
-        counts = np.bincount(models, minlength=len(self.columns))
-        place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[models]
-        chosen = np.zeros((len(counts), counts.max(initial=0)), np.intp)
-        chosen[models, place] = rows
-        of_models = self.rows.reshape(*self.weights.shape, -1)
+        named, of_named = np.unique(models, return_inverse=True)
+        counts = np.bincount(of_named)
+        place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[of_named]
+        chosen = np.zeros((len(named), counts.max(initial=0)), np.intp)
+        chosen[of_named, place] = rows
+        of_models = self.rows.reshape(*self.weights.shape, -1)[named]
         similar = np.matmul(projected[chosen], of_models.transpose(0, 2, 1))
         np.exp(similar, out=similar)
-        sums = np.matmul(similar, self.weights[:, :, None])[..., 0]
-        return np.asarray(sums[models, place], np.float32)
+        sums = np.matmul(similar, self.weights[named][:, :, None])[..., 0]
+        return np.asarray(sums[of_named, place], np.float32)
 
 
 def stack(

@@ -117,7 +117,7 @@ def same_matches(one: ScoredBatch, other: ScoredBatch) -> None:
     assert isinstance(other.scores, Matches)
     for part in ("frames", "columns", "rows"):
         assert getattr(one.scores, part).tolist() == getattr(other.scores, part).tolist()
-    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-5)
     assert [named(e) for e in one.explained] == [named(e) for e in other.explained]
 
 
@@ -126,8 +126,8 @@ def same(one: ScoredBatch, other: ScoredBatch) -> None:
     assert one.columns is other.columns
     assert isinstance(one.scores, Scores)
     assert isinstance(other.scores, Scores)
-    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(one.scores.contrasts, other.scores.contrasts, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(one.scores.contrasts, other.scores.contrasts, rtol=0, atol=1e-5)
     assert one.scores.rows.tolist() == other.scores.rows.tolist()
     assert [named(e) for e in one.explained] == [named(e) for e in other.explained]
 

@@ -1,4 +1,4 @@
-"""Only what matches is wanted: exactly what all scores, filtered, would be, and less work."""
+"""Only what matches is wanted: what all scores, filtered, are up to rounding, and less work."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from sluice.errors import InvalidArgument
 from sluice.scoring import ScoreMap, Scorer, ScoringModel, build_model, group, normalise
 from sluice.scoring.score_map import SCALE_MIN
 from sluice.scoring.stacks import Stack
@@ -27,19 +28,22 @@ issues = st.lists(st.tuples(st.integers(1, 30), spreads, st.integers(0, 2)), min
 
 
 def issue_model(
-    seed: int, count: int, spread: float, basis: int
+    seed: int, count: int, spread: float, basis: int, negatives: int = 0
 ) -> tuple[NDArray[np.float32], ScoringModel]:
     """The elements of an issue, some of them copies of others, and its model."""
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=DIMENSION) + spread * rng.normal(size=(count, DIMENSION))
     rows[2::5] = rows[1::5][: len(rows[2::5])]
     elements = rows.astype(np.float32)
-    return elements, build_model(elements, numbered(count), BASES[basis])
+    # Some add to the contrasts of others: those must not be skipped.
+    unlike = random_rows(seed + 3, negatives, DIMENSION)
+    model = build_model(elements, numbered(count), BASES[basis], unlike)
+    return np.concatenate([elements, unlike[::2]]), model
 
 
 def drawn(chosen: list[tuple[int, float, int]], seed: int) -> tuple[Scorer, NDArray[np.float32]]:
     """A scorer of such issues, and frames that are their elements, near them, or neither."""
-    built = [issue_model(seed + n, *issue) for n, issue in enumerate(chosen)]
+    built = [issue_model(seed + n, *issue, 7 * (n % 2)) for n, issue in enumerate(chosen)]
     elements = np.concatenate([rows[:4] for rows, _ in built])
     near = elements + 0.3 * random_rows(seed + 7, len(elements), DIMENSION)
     frames = np.concatenate([elements, near, random_rows(seed + 8, 20, DIMENSION), elements])
@@ -214,3 +218,20 @@ def test_where_many_may_match_all_are_compared(monkeypatch: pytest.MonkeyPatch) 
     assert (0, 32) == (compared.whole, compared.pairs)
     assert 33 == len(scorer.matches(many, 0.5).rows)
     assert (1, 32) == (compared.whole, compared.pairs)
+
+
+def test_a_negative_that_adds_is_bounded_too() -> None:
+    """Beside other negatives one may get a positive weight: what is like it alone still matches."""
+    scorer = scorer_of([(4, 0, 0)], seed=1)
+    (model,) = scorer.models
+    negatives = normalise(random_rows(8, 3, DIMENSION))
+    weights = np.append(model.weights, np.array([-0.2, 3.0, -0.1], np.float32))
+    scorer = Scorer([replace(model, negatives=negatives, weights=weights)], {})
+    assert 1 == assert_matches_are_the_scores(scorer, negatives[1:2], [0.5])
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), [0.5, 0.5], [[0.5]]])
+def test_thresholds_that_are_none_are_refused(least: Any) -> None:
+    """What is no number from 0 to 1, or not one for each model, is named."""
+    with pytest.raises(InvalidArgument, match="thresholds"):
+        scorer_of([(4, 0, 0)], seed=1).matches(normalise(random_rows(1, 2, DIMENSION)), least)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sluice.scoring import regression
-from sluice.scoring.regression import LEAVE_ONE_OUT_MAX, NEGATIVES_MAX, Background, Weights
+from sluice.scoring.regression import LEAVE_ONE_OUT_MAX, Background, Weights
 from sluice.scoring.similarity import Places
 from tests.unit.scoring.reference import Located, Regression
 
@@ -160,18 +160,6 @@ def test_a_bounded_sample_is_compared_without_itself(monkeypatch: pytest.MonkeyP
     sample = fit_to(*rows)
     np.testing.assert_array_equal(whole.own[::5], sample.own)
     np.testing.assert_array_equal(whole.leave_one_out[::5], sample.leave_one_out)
-
-
-def test_only_so_many_negatives_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of more negatives than stated, evenly spaced ones weigh, as if there were no others."""
-    elements, negatives, background = places(1, 9), places(2, 30), places(3, 12)
-    assert (fit_to(elements, negatives, background).negatives != 0).all()
-    assert NEGATIVES_MAX > 30
-    monkeypatch.setattr(regression, "NEGATIVES_MAX", 10)
-    found, expected = (fit_to(elements, n, background) for n in (negatives, negatives[::3]))
-    np.testing.assert_array_equal(expected.negatives, found.negatives[::3])
-    assert not np.delete(found.negatives, np.s_[::3]).any()
-    np.testing.assert_array_equal(expected.background, found.background)
 
 
 def test_neither_side_outweighs_the_other() -> None:
