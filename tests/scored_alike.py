@@ -6,8 +6,11 @@ import numpy as np
 
 from sluice.v1 import scorer_pb2 as pb
 
-ROUNDING = 1e-5
-"""Products of other sizes may be summed up in another order."""
+ROUNDING = 5e-6
+"""How far scores may differ: other products are summed up in another order.
+
+That moves contrasts by less than 1e-6, and scores by a multiple: their slope is at most 10.
+"""
 
 
 def assert_scored_alike(expected: pb.ScoreFramesResponse, actual: pb.ScoreFramesResponse) -> None:

@@ -56,20 +56,18 @@ class Groups(Generic[_Job, _Result]):
             idle = self._busy < self._threads_max
             self._busy += idle
         if idle:
-            self._start(loop)
+            try:
+                self._threads.submit(self._work, loop)
+            except BaseException:
+                waiting.result.cancel()
+                with self._lock:
+                    self._busy -= 1
+                raise
         return await waiting.result
 
     def close(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False)
-
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            self._threads.submit(self._work, loop)
-        except BaseException:
-            with self._lock:  # what waits is done by whoever comes next
-                self._busy -= 1
-            raise
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """Do what waits until nothing does."""

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from services.ingest.points import sample_point
-from services.ingest.records import Review
+from services.ingest.records import Review, document_key
 from services.ingest.reviews import read_reviews
 from services.ingest.samples import ReviewOrder, review
 from services.ingest.submit import start, submit
+from services.ledger.interface import Transaction
 from services.platform.requests import Request
 from services.platform.reviews import ReviewedSample
 from sluice import errors
@@ -102,6 +103,16 @@ async def test_a_lost_vector_is_named(here: World) -> None:
 
     await say(here, Review.UNSORTED, "b")
     assert ["a"] == list(await said(here))
+
+
+async def test_a_lost_document_is_named(here: World) -> None:
+    """A reviewed sample whose document is gone is DATA_LOSS too."""
+    await say(here, Review.ACCEPTED, "a")
+    gone = Transaction(PROJECT, deletes=[document_key("c", "a")])
+    await here.stores.ledger.commit(gone)
+
+    with pytest.raises(errors.DataLoss, match="campaigns/c/samples/a: its document is lost"):
+        await said(here)
 
 
 async def test_a_vector_on_its_way_is_told(here: World) -> None:

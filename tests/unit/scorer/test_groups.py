@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from threading import Event
 
@@ -132,3 +132,40 @@ async def test_who_goes_away_meanwhile_harms_nobody() -> None:
     lost.cancel()
     work.go.set()
     assert 6 == await asyncio.wait_for(kept, 10)
+
+
+async def test_results_are_told_one_after_another() -> None:
+    """A job does not wait for those behind it in its group."""
+    begun, go, later = Event(), Event(), Event()
+
+    def do(jobs: Sequence[int]) -> Iterator[int]:
+        for job in jobs:
+            begun.set()
+            assert (go if job == 0 else later if job == 2 else begun).wait(10)
+            yield job
+
+    together = Groups[int, int](do, threads=1, size_max=SIZE_MAX)
+    waiting = [asyncio.create_task(together.done("", job, 1)) for job in range(3)]
+    await asyncio.to_thread(begun.wait)
+    await asyncio.sleep(0)
+    go.set()
+    assert [0, 1] == await asyncio.wait_for(asyncio.gather(*waiting[:2]), 10)
+    assert not waiting[2].done()
+    later.set()
+    assert 2 == await waiting[2]
+
+
+async def test_a_thread_that_cannot_start_takes_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who needed it hears of it, and the next job is done."""
+    work = Work()
+    work.go.set()
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work.together._threads, "submit", refuse)  # noqa: SLF001 - the machine's limit
+        with pytest.raises(RuntimeError, match="new thread"):
+            await work.start(1)
+    assert 4 == await asyncio.wait_for(work.start(2), 10)
+    assert [[2]] == work.groups

@@ -21,6 +21,7 @@ from sluice.errors import InvalidArgument, NotFound, SluiceError
 from sluice.names import CampaignName
 from sluice.scoring import ElementId, Matches, Scores, build_basis, build_model
 from sluice.tensors import Embeddings
+from tests.scored_alike import ROUNDING
 
 PROJECT, MODEL, DIMENSION = "p", "m", 16
 CAMPAIGNS = [("a", 0.5), ("b", None), ("c", 0.2)]
@@ -117,7 +118,7 @@ def same_matches(one: ScoredBatch, other: ScoredBatch) -> None:
     assert isinstance(other.scores, Matches)
     for part in ("frames", "columns", "rows"):
         assert getattr(one.scores, part).tolist() == getattr(other.scores, part).tolist()
-    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=ROUNDING)
     assert [named(e) for e in one.explained] == [named(e) for e in other.explained]
 
 
@@ -126,8 +127,8 @@ def same(one: ScoredBatch, other: ScoredBatch) -> None:
     assert one.columns is other.columns
     assert isinstance(one.scores, Scores)
     assert isinstance(other.scores, Scores)
-    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(one.scores.contrasts, other.scores.contrasts, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(one.scores.scores, other.scores.scores, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(one.scores.contrasts, other.scores.contrasts, rtol=0, atol=1e-6)
     assert one.scores.rows.tolist() == other.scores.rows.tolist()
     assert [named(e) for e in one.explained] == [named(e) for e in other.explained]
 

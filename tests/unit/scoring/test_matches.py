@@ -225,8 +225,11 @@ def test_a_negative_that_adds_is_bounded_too() -> None:
     scorer = scorer_of([(4, 0, 0)], seed=1)
     (model,) = scorer.models
     negatives = normalise(random_rows(8, 3, DIMENSION))
-    weights = np.append(model.weights, np.array([-0.2, 3.0, -0.1], np.float32))
-    scorer = Scorer([replace(model, negatives=negatives, weights=weights)], {})
+    weights = np.array([0, 0, 0, 0, -0.2, 3, -0.1], np.float32)
+    changed = replace(
+        model, negatives=negatives, weights=weights, bound_weights=0 * model.bound_weights
+    )
+    scorer = Scorer([changed], {})
     assert 1 == assert_matches_are_the_scores(scorer, negatives[1:2], [0.5])
 
 
