@@ -31,7 +31,7 @@ SETTINGS = {
     "digits_hidden": "digits, hidden layer",
     "patches": "image patches",
     "docstrings": "docstrings",
-    "sources": "source code (untouched)",
+    "sources": "source code, not tuned on",
 }
 SIZES = (1, 3, 10, 30, 100)
 REVIEWS = (0, 10, 20, 50, 100)
