@@ -36,7 +36,7 @@ async def read_reviews(ingest: Ingest, campaign: CampaignName) -> AsyncIterator[
     """All samples of a campaign that are accepted or discarded, the best first, each once.
 
     Raises NotFound naming a campaign that does not exist, and DataLoss naming a sample whose
-    vector is lost.
+    document or vector is lost.
     """
     # All versions of a campaign are of one space: that of its issue, which never changes.
     version = await ingest.active.version(campaign.project, campaign.campaign, 1)
