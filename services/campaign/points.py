@@ -11,7 +11,12 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from services.campaign.records import Element, ElementEntry, Issue, now_us
+from services.campaign.records import (
+    Element,
+    ElementEntry,
+    Issue,
+)
+from services.platform.records import now_us
 from services.platform.stores import Stores
 from services.vectors.interface import Collection, Kind, Payload, Points, Space, Vectors
 from services.vectors.naming import point_id

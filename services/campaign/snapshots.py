@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from services.campaign import points
 from services.campaign.candidates import content_digest
-from services.campaign.documents import ATTEMPTS
 from services.campaign.issues import get_issue
 from services.campaign.manifest import Manifest, lines_of
 from services.campaign.records import Element, ElementEntry, Issue, element_prefix
+from services.platform.documents import ATTEMPTS
 from services.platform.records import decode
 from services.platform.stores import Stores
 from services.vectors.interface import Collection

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from services.campaign import points
 from services.campaign.candidates import content_digest
 from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
-from services.campaign.documents import find
 from services.campaign.records import (
     Element,
     Issue,
@@ -24,6 +23,7 @@ from services.campaign.records import (
     space_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Entry, Transaction
+from services.platform.documents import find
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode, encode, prefix
 from services.platform.scanning import PAGE, pages

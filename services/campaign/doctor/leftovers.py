@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from services.campaign import points
 from services.campaign.doctor.reading import Examination
-from services.campaign.documents import find
 from services.campaign.issue_deletion import delete_element_records
 from services.campaign.records import Deleting, Issue, deleting_key, element_prefix, issue_key
 from services.ledger.interface import Transaction
+from services.platform.documents import find
 from services.platform.findings import Events, Finding, FindingKind
 from services.platform.scanning import PAGE, children
 from services.vectors.interface import Collection, Kind
