@@ -21,4 +21,4 @@ def servicers(
 ) -> list[object]:
     """The servicers of FrameService and RoundService."""
     curation = Curation(stores, others, active, models)
-    return [FrameServicer(curation, draining), RoundServicer(curation)]  # type: ignore[abstract]
+    return [FrameServicer(curation, draining), RoundServicer(curation)]

@@ -129,7 +129,8 @@ class FrameServiceServicer(object):
 
     def AppendFrames(self, request, context):
         """Appends frames, all or none. One that is there already with the same content changes nothing,
-        with other content it is replaced, and keeps its status, tags, fields and number.
+        with other content it is replaced, and keeps its status, tags, fields and number; without
+        embeddings it keeps those that it has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

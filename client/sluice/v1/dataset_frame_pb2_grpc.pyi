@@ -36,7 +36,8 @@ class FrameServiceStub:
     def __new__(cls, channel: _aio.Channel) -> FrameServiceAsyncStub: ...
     AppendFrames: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.AppendFramesRequest, _dataset_frame_pb2.AppendFramesResponse]
     """Appends frames, all or none. One that is there already with the same content changes nothing,
-    with other content it is replaced, and keeps its status, tags, fields and number.
+    with other content it is replaced, and keeps its status, tags, fields and number; without
+    embeddings it keeps those that it has.
     """
     GetFrame: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.GetFrameRequest, _dataset_frame_pb2.DatasetFrame]
     """Reads one frame."""
@@ -82,7 +83,8 @@ class FrameServiceAsyncStub(FrameServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     AppendFrames: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.AppendFramesRequest, _dataset_frame_pb2.AppendFramesResponse]  # type: ignore[assignment]
     """Appends frames, all or none. One that is there already with the same content changes nothing,
-    with other content it is replaced, and keeps its status, tags, fields and number.
+    with other content it is replaced, and keeps its status, tags, fields and number; without
+    embeddings it keeps those that it has.
     """
     GetFrame: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.GetFrameRequest, _dataset_frame_pb2.DatasetFrame]  # type: ignore[assignment]
     """Reads one frame."""
@@ -131,7 +133,8 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_frame_pb2.AppendFramesResponse, _abc.Awaitable[_dataset_frame_pb2.AppendFramesResponse]]:
         """Appends frames, all or none. One that is there already with the same content changes nothing,
-        with other content it is replaced, and keeps its status, tags, fields and number.
+        with other content it is replaced, and keeps its status, tags, fields and number; without
+        embeddings it keeps those that it has.
         """
 
     @_abc_1.abstractmethod

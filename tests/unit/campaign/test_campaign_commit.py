@@ -434,7 +434,7 @@ async def test_large_snapshots_are_written_in_pages(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A snapshot of several pages has every element once."""
-    monkeypatch.setattr("services.campaign.points.PAGE", 2)
+    monkeypatch.setattr("services.platform.stored_points.PAGE", 2)
     monkeypatch.setattr("services.campaign.snapshots.PAGE", 2)
     ids = [f"frame-{number}" for number in range(5)]
 
