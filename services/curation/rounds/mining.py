@@ -67,7 +67,7 @@ async def mine_failures(
     found = await read_round(curation, name)
     if split is found.record.metric_split:
         raise FailedPrecondition(
-            f"split: {split!r} is the one whose metric {name} reports; mine its failures from "
+            f"split: {split.value!r} is the one whose metric {name} reports; mine its failures from "
             "another split"
         )
     evaluations = {each: Evaluation(split=each) for each in (split, found.record.metric_split)}

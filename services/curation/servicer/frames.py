@@ -231,7 +231,8 @@ def _shares(request: pb.AssignSplitsRequest) -> Shares:
         path = f"shares[{index}].split"
         split = messages.read_split(share.split, path)
         if not split or split in shares:
-            raise InvalidArgument.of(path, f"{split or 'nothing'!r} is no split, or stands twice")
+            problem = f"{split.value!r} stands twice" if split else "is not given"
+            raise InvalidArgument.of(path, problem)
         shares[split] = share.share
     return shares
 
