@@ -226,7 +226,12 @@ async def embeddings_of(
         return None
     space = (await read_dataset_frames(stores, name)).record
     vectors = await points.read(stores, name, space, rows)
-    check_there(name, rows, vectors)
+    if not vectors.any(axis=1).all():
+        # One may have got another embedding since its row was read, and that is written by now.
+        known = await read_known(stores.ledger, name, [row.id for row in rows])
+        rows = [known[row.id].row for row in rows]
+        vectors = await points.read(stores, name, space, rows)
+        check_there(name, rows, vectors)
     counts = [len(row.vectors) for row in rows]
     label_ids = [vector.label_id for row in rows for vector in row.vectors]
     return Embeddings(space.model_id, vectors, np.repeat(np.arange(len(rows)), counts), label_ids)
@@ -239,6 +244,7 @@ def check_there(name: DatasetName, rows: Sequence[FrameRow], vectors: NDArray[np
     if lost.size:
         frame_id = owners[int(lost[0])]
         raise DataLoss(
-            f"frame {frame_id!r} of {name}: its embedding is lost; append it again",
+            f"frame {frame_id!r} of {name}: its embedding is lost; restore the vector store from "
+            "a backup",
             metadata={"frame_id": frame_id},
         )

@@ -8,7 +8,7 @@ from sluice import errors
 from sluice.v1 import dataset_frame_pb2 as frame_pb
 from sluice.v1 import frame_pb2
 from sluice.v1 import round_pb2 as pb
-from tests.rpc.curation.api import Api, box, frame, prediction, refusal
+from tests.rpc.curation.api import DATASET, Api, box, frame, prediction, refusal
 
 TRAIN, VALIDATION = frame_pb.SPLIT_TRAIN, frame_pb.SPLIT_VALIDATION
 ANNOTATED = frame_pb.ANNOTATION_STATUS_ANNOTATED
@@ -97,6 +97,25 @@ async def test_mining_again_takes_back_what_is_mended(api: Api) -> None:
     assert ["failure:r2"] == (await api.get("a")).tags
     found = await api.rounds.GetRound(pb.GetRoundRequest(name=rounds[0]))
     assert (1, 0) == (found.predicted_count, found.mined.failed_frames)
+
+
+async def test_what_counts_no_more_is_no_failure(api: Api) -> None:
+    """A frame whose labels are doubted again loses the failures that it had by them."""
+    await labelled(api)
+    round_ = await api.round("r1", VALIDATION)
+    await api.predict(round_, {"a": [prediction()], "b": [prediction()]})
+    await mine(api, round_)
+    await api.frames.SetStatus(
+        frame_pb.SetStatusRequest(
+            dataset=DATASET,
+            groups=["a"],
+            status=frame_pb.ANNOTATION_STATUS_SELECTED,
+            allow_backward=True,
+        )
+    )
+    await mine(api, round_)
+
+    assert [[], ["failure:r1"]] == [(await api.get(id)).tags for id in "ab"]
 
 
 async def test_only_what_is_sure_and_annotated_counts(api: Api) -> None:

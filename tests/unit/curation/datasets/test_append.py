@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from services.curation.datasets import points
-from services.curation.datasets.append import Appended, read_dataset_frames
+from services.curation.datasets.append import Appended, append_frames, read_dataset_frames
+from services.curation.datasets.appending import NewFrames
 from services.curation.datasets.counts import count_frames
 from services.curation.datasets.filters import EVERYTHING
 from services.curation.datasets.marks import Marks, mark_groups, tag_frames
@@ -19,6 +20,7 @@ from services.curation.datasets.reading import (
     read_known,
     stream_frames,
 )
+from services.curation.datasets.similar import Question, find_similar
 from services.curation.datasets.splits import Shares
 from services.curation.datasets.splitting import split_groups
 from services.curation.records import Split, Status
@@ -82,6 +84,30 @@ async def test_appends_take_turns(here: World) -> None:
     assert 13 == sum(each.added_count for each in done)
     assert list(range(1, 14)) == list((await numbers(here)).values())
     assert (13, 13) == (counts.frames.count, counts.groups)
+
+
+async def test_only_new_frames_get_numbers(here: World) -> None:
+    """Frames that are replaced in a call between new ones keep theirs, and leave no gap."""
+    await here.append("a", "b")
+    label = Label(id="l", class_name="car", shape=Box2D(0, 0, 1, 1))
+    await here.append("c", frame("a", label), "d")
+    await here.append("e")
+
+    assert {"a": 1, "b": 2, "c": 3, "d": 4, "e": 5} == await numbers(here)
+
+
+async def test_a_point_left_behind_is_not_found(here: World) -> None:
+    """A frame is found by the embedding that it has, also while its old one is still stored."""
+    await here.append("a", "b")
+    broken = here.having(vectors=failing(here.curation.stores.vectors, "delete"))
+    await broken.append("b", seed=1)
+    asked = Question(["a"], NAME, 10, EVERYTHING)
+    [found] = await find_similar(here.curation, NAME, asked)
+    given, now = normalise(np.stack([vector("a"), vector("b", 1)]))
+
+    assert 3 == len(await stored_points(here))
+    assert "b" == found.frame.row.id
+    np.testing.assert_allclose(given @ now, found.similarity, rtol=1e-5)
 
 
 async def test_a_change_in_between_is_not_lost(here: World) -> None:
@@ -176,3 +202,34 @@ async def test_pages_are_bounded_by_their_bytes(
     for id, part in zip(ids, parts, strict=True):
         assert part.embeddings is not None
         np.testing.assert_array_equal(normalise(vector(id)[None]), part.embeddings.vectors)
+
+
+async def test_embeddings_that_are_replaced_while_read_are_not_lost(here: World) -> None:
+    """Who reads a frame while it gets another embedding reads the new one."""
+    await here.append("a")
+
+    async def meanwhile() -> None:
+        await here.append("a", seed=1)
+
+    vectors = overtaken(here.curation.stores.vectors, "retrieve", meanwhile())
+    changed = here.having(vectors=vectors).curation
+    [part] = [part async for part in stream_frames(changed, NAME, EVERYTHING, with_embeddings=True)]
+
+    assert part.embeddings is not None
+    np.testing.assert_array_equal(normalise(vector("a", 1)[None]), part.embeddings.vectors)
+
+
+async def test_frames_without_embeddings_come_last_in_their_part(here: World) -> None:
+    """In one part of a stream the rows of embeddings are those of the first frames."""
+    await here.append("a")
+    await append_frames(here.curation, NAME, NewFrames([frame("bare")]))
+    await here.append("b")
+    [part] = [
+        part async for part in stream_frames(here.curation, NAME, EVERYTHING, with_embeddings=True)
+    ]
+
+    assert ["a", "b", "bare"] == [each.row.id for each in part.frames]
+    assert part.embeddings is not None
+    assert [0, 1] == part.embeddings.frame_of_row.tolist()
+    rows = normalise(np.stack([vector("a"), vector("b")]))
+    np.testing.assert_array_equal(rows, part.embeddings.vectors)
