@@ -84,10 +84,10 @@ async def mark_groups(
         moved, adds = _moved(name, [group for group, _ in found.values()], marks)
         tagged = _tagged([row for row, _ in rows.values()], marks.add, marks.remove)
         touched = {group.id for group in moved} | {row.group for row in tagged}
+        entries = [entry for _, entry in (*found.values(), *rows.values())]
         changes = Transaction(
             name.project,
-            checks={key: entry.revision for _, entry in found.values() if (key := entry.key)}
-            | {entry.key: entry.revision for _, entry in rows.values()},
+            checks={entry.key: entry.revision for entry in entries},
             puts={group_key(name.dataset, group.id): encode(group) for group in moved}
             | {frame_key(name.dataset, row.id): encode(row) for row in tagged},
             adds={counter: Add(delta) for counter, delta in adds.items() if delta},

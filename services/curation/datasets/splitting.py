@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import structs
@@ -53,7 +54,7 @@ async def split_groups(
     groups = list(assigned)
     for start in range(0, len(groups), GROUPS_PER_COMMIT):
         part = {group: assigned[group] for group in groups[start : start + GROUPS_PER_COMMIT]}
-        await retry(lambda part=part: _commit(ledger, name, part), name)  # type: ignore[misc]
+        await retry(partial(_commit, ledger, name, part), name)
 
 
 async def _candidates(
