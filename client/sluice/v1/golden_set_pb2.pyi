@@ -61,16 +61,16 @@ class GoldenLimits(_message.Message):
     def __init__(self, class_change_fail: _Optional[float] = ..., empty_change_fail: _Optional[float] = ..., agreement_warn: _Optional[float] = ..., agreement_fail: _Optional[float] = ..., class_agreement_fail: _Optional[float] = ..., iou_warn: _Optional[float] = ...) -> None: ...
 
 class AnnotatedImage(_message.Message):
-    __slots__ = ("frame_id", "width", "height", "labels")
-    FRAME_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("id", "width", "height", "labels")
+    ID_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
-    frame_id: str
+    id: str
     width: int
     height: int
     labels: _containers.RepeatedCompositeFieldContainer[_frame_pb2.Label]
-    def __init__(self, frame_id: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[_frame_pb2.Label, _Mapping]]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[_frame_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class Interval(_message.Message):
     __slots__ = ("low", "high")
