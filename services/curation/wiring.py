@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.curation.context import Curation
 from services.curation.servicer.frames import FrameServicer
 from services.curation.servicer.golden_sets import GoldenSetServicer
+from services.curation.servicer.progress import ProgressServicer
 from services.curation.servicer.rounds import RoundServicer
 from services.platform.active import ActiveVersions
 from services.platform.draining import Draining
@@ -22,6 +23,6 @@ def servicers(
 ) -> list[object]:
     """The servicers of all services of curation."""
     curation = Curation(stores, others, active, models)
-    judging = [GoldenSetServicer(curation)]
+    judging = [GoldenSetServicer(curation), ProgressServicer(curation)]
     frames = [FrameServicer(curation, draining), RoundServicer(curation)]  # type: ignore[abstract]
     return [*frames, *judging]
