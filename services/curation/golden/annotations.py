@@ -185,7 +185,8 @@ def check_classes(classes: Sequence[str]) -> None:
 def _row(label: Label) -> _Row:
     box = label.shape
     if isinstance(box, Box2D):
-        return label.class_name, box.left, box.top, box.width, box.height
+        left, top, width, height = map(float, (box.left, box.top, box.width, box.height))
+        return label.class_name, left, top, width, height
     return label.class_name, 0.0, 0.0, 0.0, 0.0
 
 
