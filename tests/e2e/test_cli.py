@@ -15,7 +15,7 @@ import pytest
 import typer.main
 
 from sluice.cli.app import app
-from sluice.cli.exits import MEANINGS
+from sluice.cli.exits import MEANINGS, Exit
 from tests.e2e.cli import Cli
 from tests.e2e.sluiced import Server
 
@@ -75,6 +75,12 @@ def test_every_example_works(cli: Cli) -> None:
     [key] = run("projects", "keys", "list")
     assert key["name"].rpartition("/")[2] in secret
     run("datasets", "create")
+    filled["GOLDEN_SET"] = golden_set = run("golden", "create")["name"]
+    missed = ("missed.json", "--round", "2", "--annotator", "acme")
+    cli.run("golden", "check", golden_set, *missed, code=Exit.BLOCKED)
+    [failed] = cli.json("golden", "history", golden_set)
+    filled["CHECK"] = failed["name"]
+    assert "the guideline changed" == run("golden", "override")["override"]["reason"]
     filled |= {"KEY": key["name"], "ISSUE": run("issues", "create")["name"]}
     run("issues", "add-elements")
     run("background")
@@ -94,10 +100,16 @@ def test_every_example_works(cli: Cli) -> None:
     assert other not in [issue["name"] for issue in cli.json("issues", "list", *project)]
 
 
-@pytest.mark.parametrize("page", [PAGE, ROOT / "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [PAGE, ROOT / "README.md", ROOT / "docs" / "golden.md"], ids=lambda page: page.name
+)
 def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
-    """The commands of the page lead from nothing to samples, listed as a page shows them."""
-    listed = {"ISSUE": "issues", "CAMPAIGN": "campaigns"}
+    """The commands of the page work from nothing on; samples are listed as a page shows them."""
+    listed = {
+        "ISSUE": ("issues", "list"),
+        "CAMPAIGN": ("campaigns", "list"),
+        "GOLDEN_SET": ("golden", "list", "-d", "street"),
+    }
 
     def name_of(word: str) -> str:
         if word in ("FRAME", "OTHER_FRAME"):
@@ -105,7 +117,7 @@ def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
             return str(samples[word == "OTHER_FRAME"]["frame"]["id"])
         if word not in listed:
             return word
-        [found] = cli.json(listed[word], "list", "-p", "night-fleet")
+        [found] = cli.json(*listed[word], "-p", "night-fleet")
         return str(found["name"])
 
     text = page.read_text()

@@ -65,3 +65,10 @@ def connection(context: typer.Context) -> Connection:
 def project_name(project: str) -> str:
     """The resource name of a project that may be given by its id."""
     return project if project.startswith("projects/") else str(ProjectName(project))
+
+
+def dataset_name(project: str, dataset: str) -> str:
+    """The resource name of a dataset that may be given by its id, or whole."""
+    if dataset.startswith("projects/"):
+        return dataset
+    return f"{project_name(project)}/datasets/{dataset}"
