@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 
 import grpc
@@ -24,6 +23,7 @@ from tests.rpc.curation.judging import (
     stream,
 )
 
+IMAGES_PER_MESSAGE = 50
 WORLD = frame_pb2.Label(class_name="car", classification_2d=frame_pb2.Classification2D())
 BESIDE = frame_pb2.Box2D(left=1_000, width=1, height=1)
 MASK = frame_pb2.Label(id="l", class_name="car", semseg_2d=frame_pb2.Semseg2D(mask_url="u"))
@@ -42,6 +42,11 @@ def replace_labels(*labels: frame_pb2.Label) -> Any:
         request.images[1].labels.extend(labels)
 
     return spoil
+
+
+def no_part(name: str) -> Any:
+    """What takes a part of the key away."""
+    return lambda request: request.key.ClearField(name)
 
 
 def no_shape(request: Any) -> None:
@@ -185,7 +190,7 @@ ROUNDS = [
     *(
         Case(
             f"no {name}",
-            lambda r, name=name: r.key.ClearField(name),
+            no_part(name),
             "INVALID_FIELD",
             f"key.{name}",
             "is empty",
@@ -278,12 +283,14 @@ def check(judging: Judging) -> tuple[pb.CheckRoundRequest, Any]:
     return request, judging.golden.CheckRound
 
 
-def in_parts(call: Any, request: Any) -> Awaitable[Any]:
+async def in_parts(call: Any, request: Any) -> Any:
     """Send a request as a stream whose messages are small enough."""
-    parts = [type(request)(images=request.images[at : at + 500]) for at in
-             range(0, len(request.images), 500)]  # fmt: skip
+    starts = range(0, len(request.images), IMAGES_PER_MESSAGE)
+    parts = [
+        type(request)(images=request.images[start : start + IMAGES_PER_MESSAGE]) for start in starts
+    ]
     request.ClearField("images")
-    return call(stream(request, *parts))  # type: ignore[no-any-return]
+    return await call(stream(request, *parts))
 
 
 @pytest.mark.parametrize("case", SETS, ids=lambda case: case.what)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 import pytest
 
@@ -46,7 +48,7 @@ async def test_a_golden_set_is_read_as_it_was_made(judging: Judging) -> None:
     assert (IMAGES + 1, 2 * IMAGES, list(CLASSES)) == (
         made.image_count,
         made.label_count,
-        made.classes,
+        list(made.classes),
     )
     assert (0.6, 0.9) == (made.limits.agreement_fail, made.limits.agreement_warn)
     assert made == await judging.golden.GetGoldenSet(pb.GetGoldenSetRequest(name=GOLDEN_SET))
@@ -85,7 +87,7 @@ async def test_the_same_golden_set_may_be_sent_again(judging: Judging) -> None:
     ids=["labels", "display name", "limits"],
 )
 async def test_a_golden_set_never_changes(
-    judging: Judging, classes: tuple[str, ...], fields: dict[str, object], changed: str
+    judging: Judging, classes: tuple[str, ...], fields: dict[str, Any], changed: str
 ) -> None:
     """What differs is named, and what is there stays."""
     made = await judging.golden_set(images("car", "tram"))
