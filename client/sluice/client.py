@@ -21,7 +21,17 @@ from sluice.model_store import ModelStore
 from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, Sampled
 from sluice.progress import OnProgress, TextProgress
-from sluice.resources import Campaigns, Datasets, Doctor, Issues, Projects, Rounds, Samples
+from sluice.resources import (
+    Campaigns,
+    Datasets,
+    Doctor,
+    GoldenSets,
+    Issues,
+    Progress,
+    Projects,
+    Rounds,
+    Samples,
+)
 from sluice.state import (
     SpaceState,
     choose_issues,
@@ -130,6 +140,16 @@ class CollectionClient:
     def samples(self) -> Samples:
         """Samples, their review, and the funnel."""
         return Samples(self.channel)
+
+    @property
+    def golden_sets(self) -> GoldenSets:
+        """Golden sets and their checks."""
+        return GoldenSets(self.channel)
+
+    @property
+    def progress(self) -> Progress:
+        """What rounds of labelling brought."""
+        return Progress(self.channel)
 
     @property
     def doctor(self) -> Doctor:

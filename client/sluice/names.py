@@ -103,6 +103,27 @@ class RoundName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class GoldenSetName(_Name):
+    """`projects/{project}/datasets/{dataset}/goldenSets/{golden_set}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "goldenSets")
+    project: str
+    dataset: str
+    golden_set: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GoldenCheckName(_Name):
+    """`projects/{project}/datasets/{dataset}/goldenSets/{golden_set}/checks/{check}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "goldenSets", "checks")
+    project: str
+    dataset: str
+    golden_set: str
+    check: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class IssueName(_Name):
     """`projects/{project}/issues/{issue}`."""
 

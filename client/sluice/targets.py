@@ -14,6 +14,8 @@ _PROCESS_OF: Final = {
     "IngestService": "ingest",
     "FrameService": "curation",
     "RoundService": "curation",
+    "GoldenSetService": "curation",
+    "ProgressService": "curation",
 }
 _NEEDED: Final = ("campaign", "scorer", "ingest")
 _PROCESSES: Final = (*_NEEDED, "curation")

@@ -1,9 +1,11 @@
-"""What a process runs to serve the frames and rounds of datasets."""
+"""What a process runs to serve the frames and rounds of datasets, golden QA and progress."""
 
 from __future__ import annotations
 
 from services.curation.context import Curation
 from services.curation.servicer.frames import FrameServicer
+from services.curation.servicer.golden_sets import GoldenSetServicer
+from services.curation.servicer.progress import ProgressServicer
 from services.curation.servicer.rounds import RoundServicer
 from services.platform.active import ActiveVersions
 from services.platform.draining import Draining
@@ -19,6 +21,11 @@ def servicers(
     models: Models,
     draining: Draining,
 ) -> list[object]:
-    """The servicers of FrameService and RoundService."""
+    """The servicers of all services of curation."""
     curation = Curation(stores, others, active, models)
-    return [FrameServicer(curation, draining), RoundServicer(curation)]
+    return [
+        FrameServicer(curation, draining),
+        RoundServicer(curation),
+        GoldenSetServicer(curation),
+        ProgressServicer(curation),
+    ]

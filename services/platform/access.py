@@ -182,6 +182,23 @@ RULES: Final[dict[str, Rule]] = {
         ImportPredictions=(_REVIEW, "round"),
         MineFailures=(_REVIEW, "round"),
     ),
+    **_service(
+        "GoldenSetService",
+        CreateGoldenSet=(_ADMIN, "parent"),
+        GetGoldenSet=(_REVIEW, "name"),
+        ListGoldenSets=(_REVIEW, "parent"),
+        CheckRound=(_REVIEW, "golden_set"),
+        GetCheck=(_REVIEW, "name"),
+        ListChecks=(_REVIEW, "parent"),
+        OverrideCheck=(_ADMIN, "name"),
+        GetGate=(_REVIEW, "dataset"),
+    ),
+    **_service(
+        "ProgressService",
+        RecordRound=(_REVIEW, "dataset"),
+        ListRecordedRounds=(_REVIEW, "parent"),
+        GetProgress=(_REVIEW, "dataset"),
+    ),
 }
 """Every method of the API by its full name. What is not here is refused, to the admin's key too."""
 

@@ -15,10 +15,14 @@ from sluice.v1 import (
     dataset_frame_pb2_grpc,
     dataset_pb2,
     dataset_pb2_grpc,
+    golden_set_pb2,
+    golden_set_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
     issue_pb2,
     issue_pb2_grpc,
+    progress_pb2,
+    progress_pb2_grpc,
     project_pb2,
     project_pb2_grpc,
     round_pb2,
@@ -38,6 +42,8 @@ FILES: Final = (
     ingest_pb2,
     dataset_frame_pb2,
     round_pb2,
+    golden_set_pb2,
+    progress_pb2,
 )
 """The proto files that have services."""
 
@@ -54,6 +60,12 @@ _ADD: Final[dict[type, Add]] = {
         dataset_frame_pb2_grpc.add_FrameServiceServicer_to_server
     ),
     round_pb2_grpc.RoundServiceServicer: round_pb2_grpc.add_RoundServiceServicer_to_server,
+    golden_set_pb2_grpc.GoldenSetServiceServicer: (
+        golden_set_pb2_grpc.add_GoldenSetServiceServicer_to_server
+    ),
+    progress_pb2_grpc.ProgressServiceServicer: (
+        progress_pb2_grpc.add_ProgressServiceServicer_to_server
+    ),
 }
 
 

@@ -27,7 +27,9 @@ class Cli:
     """The command, with its connection in the environment, in a folder with files to scan.
 
     `hard.npz` are some eights, `corpus.parquet` all other digits, `predictions.jsonl` what a model
-    saw in some of these; `truth` is the class of each of them by frame id.
+    saw in some of these; `truth` is the class of each of them by frame id. `golden.json` has a van
+    in each of 40 images, `round-1.json` the same vans, `missed.json` none; of `results.jsonl` three
+    of four samples are right.
     """
 
     def __init__(self, server: Server, folder: Path) -> None:
@@ -48,6 +50,9 @@ class Cli:
         self.truth = {f"digit-{number}": int(digits.target[number]) for number in rest}
         write_parquet(folder / "corpus.parquet", list(self.truth), vectors[rest])
         write_predictions(folder / "predictions.jsonl", list(self.truth)[:20])
+        for name, vans in (("golden", 1), ("round-1", 1), ("missed", 0)):
+            write_coco(folder / f"{name}.json", vans)
+        write_results(folder / "results.jsonl")
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start a command."""
@@ -109,3 +114,33 @@ def write_parquet(path: Path, frame_ids: list[str], vectors: NDArray[np.float32]
         "split": ["archive"] * len(frame_ids),
     }
     pq.write_table(pa.table(columns), path, row_group_size=500)
+
+
+def write_coco(path: Path, vans: int, images: int = 40) -> None:
+    """Write annotations in COCO's form: so many vans in each image."""
+    document = {
+        "images": [
+            {"id": i, "file_name": f"{i:03}.png", "width": 640, "height": 480}
+            for i in range(images)
+        ],
+        "categories": [{"id": 1, "name": "van"}],
+        "annotations": [
+            {"id": i, "image_id": i % images, "category_id": 1, "bbox": [10 + i, 10, 50, 40]}
+            for i in range(images * vans)
+        ],
+    }
+    path.write_text(json.dumps(document))
+
+
+def write_results(path: Path, samples: int = 400) -> None:
+    """Write what a round is worth: every fourth sample is wrong; half of all are in fog."""
+    lines = [
+        {
+            "sample": f"s{i}",
+            "value": int(i % 4 > 0),
+            "prediction": "van",
+            "slices": ["fog"][i % 2 :],
+        }
+        for i in range(samples)
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))

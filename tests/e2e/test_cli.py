@@ -15,7 +15,7 @@ import pytest
 import typer.main
 
 from sluice.cli.app import app
-from sluice.cli.exits import MEANINGS
+from sluice.cli.exits import MEANINGS, Exit
 from tests.e2e.cli import Cli
 from tests.e2e.sluiced import Server
 
@@ -76,6 +76,12 @@ def test_every_example_works(cli: Cli) -> None:
     [key] = run("projects", "keys", "list")
     assert key["name"].rpartition("/")[2] in secret
     run("datasets", "create")
+    filled["GOLDEN_SET"] = golden_set = run("golden", "create")["name"]
+    missed = ("missed.json", "--round", "2", "--annotator", "acme")
+    cli.run("golden", "check", golden_set, *missed, code=Exit.BLOCKED)
+    [failed] = cli.json("golden", "history", golden_set)
+    filled["CHECK"] = failed["name"]
+    assert "the guideline changed" == run("golden", "override")["override"]["reason"]
     filled |= {"KEY": key["name"], "ISSUE": run("issues", "create")["name"]}
     run("issues", "add-elements")
     run("background")
@@ -99,10 +105,16 @@ def test_every_example_works(cli: Cli) -> None:
     assert other not in [issue["name"] for issue in cli.json("issues", "list", *project)]
 
 
-@pytest.mark.parametrize("page", [PAGE, ROOT / "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [PAGE, ROOT / "README.md", ROOT / "docs" / "golden.md"], ids=lambda page: page.name
+)
 def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
     """The commands of the page lead from nothing to samples, listed as a page shows them."""
-    listed = {"ISSUE": "issues", "CAMPAIGN": "campaigns"}
+    listed = {
+        "ISSUE": ("issues", "list", "-p", "night-fleet"),
+        "CAMPAIGN": ("campaigns", "list", "-p", "night-fleet"),
+        "GOLDEN_SET": ("golden", "list", DATASET),
+    }
     known = {"DATASET": DATASET, "ROUND": f"{DATASET}/rounds/r1"}
 
     def name_of(word: str) -> str:
@@ -111,7 +123,7 @@ def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
             return str(samples[word == "OTHER_FRAME"]["frame"]["id"])
         if word not in listed:
             return known.get(word, word)
-        [found] = cli.json(listed[word], "list", "-p", "night-fleet")
+        [found] = cli.json(*listed[word])
         return str(found["name"])
 
     text = page.read_text()

@@ -10,7 +10,19 @@ from typing import Annotated
 import typer
 
 from sluice import __version__
-from sluice.cli import campaigns, doctor, found, frames, issues, projects, rounds, samples, scan
+from sluice.cli import (
+    campaigns,
+    doctor,
+    found,
+    frames,
+    golden,
+    issues,
+    projects,
+    rounds,
+    samples,
+    scan,
+    stopping,
+)
 from sluice.cli.context import Connection
 from sluice.cli.exits import MEANINGS, Exit
 from sluice.cli.output import complaints
@@ -30,6 +42,8 @@ app.add_typer(frames.app, name="datasets")
 app.add_typer(issues.app, name="issues")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(samples.app, name="samples")
+app.add_typer(golden.app, name="golden")
+app.add_typer(stopping.app, name="progress")
 app.command("funnel")(samples.funnel)
 app.command("background")(scan.background)
 app.command("scan")(scan.scan)

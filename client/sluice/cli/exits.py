@@ -18,6 +18,7 @@ class Exit(IntEnum):
     DENIED = 4
     UNAVAILABLE = 5
     DIFFERENT = 6
+    BLOCKED = 7
     INTERRUPTED = 130
 
 
@@ -29,6 +30,7 @@ MEANINGS: Final = {
     Exit.DENIED: "no key, an unknown one, or one without the right",
     Exit.UNAVAILABLE: "the server cannot be reached",
     Exit.DIFFERENT: "`doctor` found differences that remain",
+    Exit.BLOCKED: "`golden check` or `golden gate`: a failed check blocks the next batch",
     Exit.INTERRUPTED: "Ctrl-C",
 }
 

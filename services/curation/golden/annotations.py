@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.checks import check_count, check_text, too_large
-from sluice.errors import InvalidArgument
+from sluice.errors import DataLoss, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Box2D, Classification2D, Label
 
@@ -120,13 +120,31 @@ class Annotations:
         """The annotations that frames carry, such as `sluice.formats.coco` reads."""
         return cls.of(AnnotatedImage.of_frame(frame, sensor_id) for frame in frames)
 
-    def digest(self) -> bytes:
-        """SHA-256 of what was said: equal for equal rounds, whatever their order or label ids."""
+    def to_bytes(self) -> bytes:
+        """What was said: equal for equal rounds, whatever their order or label ids."""
         said = [
             (image.id, image.width, image.height, list(map(_row, image.labels)))
             for image in self.images
         ]
-        return hashlib.sha256(msgspec.msgpack.encode(said)).digest()
+        return msgspec.msgpack.encode(said)
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Annotations:
+        """The round that `to_bytes` was called on, without label ids; DataLoss if it is none."""
+        try:
+            said = msgspec.msgpack.decode(stored, type=list[tuple[str, int, int, list[_Row]]])
+        except msgspec.MsgspecError as error:
+            raise DataLoss(f"stored annotations cannot be read: {error}") from error
+        return cls(
+            tuple(
+                AnnotatedImage(id=i, width=w, height=h, labels=tuple(map(_label, rows)))
+                for i, w, h, rows in said
+            )
+        )
+
+    def digest(self) -> bytes:
+        """SHA-256 of `to_bytes`."""
+        return hashlib.sha256(self.to_bytes()).digest()
 
 
 def common(
@@ -167,8 +185,16 @@ def check_classes(classes: Sequence[str]) -> None:
 def _row(label: Label) -> _Row:
     box = label.shape
     if isinstance(box, Box2D):
-        return label.class_name, box.left, box.top, box.width, box.height
+        left, top, width, height = map(float, (box.left, box.top, box.width, box.height))
+        return label.class_name, left, top, width, height
     return label.class_name, 0.0, 0.0, 0.0, 0.0
+
+
+def _label(row: _Row) -> Label:
+    name, left, top, width, height = row
+    # No box is without width: that is the class of an image.
+    shape = Box2D(left, top, width, height) if width else Classification2D()
+    return Label(id="", class_name=name, shape=shape)
 
 
 def _check_measures(field: str, box: Box2D) -> None:

@@ -12,10 +12,20 @@ import pytest
 from sluice.channel import connect, connect_sync
 from sluice.errors import InvalidArgument
 from sluice.targets import parse_target, process_of
-from sluice.v1 import campaign_pb2, dataset_frame_pb2, ingest_pb2, round_pb2, scorer_pb2
+from sluice.v1 import (
+    campaign_pb2,
+    dataset_frame_pb2,
+    golden_set_pb2,
+    ingest_pb2,
+    progress_pb2,
+    round_pb2,
+    scorer_pb2,
+)
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
+from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceStub
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
+from sluice.v1.progress_pb2_grpc import ProgressServiceStub
 from sluice.v1.round_pb2_grpc import RoundServiceStub
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
 
@@ -59,6 +69,8 @@ CALLS = [
     (IngestServiceStub, "GetFunnel", ingest_pb2.GetFunnelRequest(), "ingest"),
     (FrameServiceStub, "GetFrame", dataset_frame_pb2.GetFrameRequest(), "curation"),
     (RoundServiceStub, "GetRound", round_pb2.GetRoundRequest(), "curation"),
+    (GoldenSetServiceStub, "GetGate", golden_set_pb2.GetGateRequest(), "curation"),
+    (ProgressServiceStub, "GetProgress", progress_pb2.GetProgressRequest(), "curation"),
 ]
 
 

@@ -15,7 +15,7 @@ from services.curation.golden.annotations import (
     class_counts,
     common,
 )
-from sluice.errors import InvalidArgument
+from sluice.errors import DataLoss, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Box2D, Label, Semseg2D
 from sluice.sensors import SensorData
@@ -163,3 +163,19 @@ def test_rounds_of_different_kinds_are_not_compared() -> None:
 
     with pytest.raises(InvalidArgument, match="current: 'i' has a box_2d and 'j' a classif"):
         common(boxes, classes)
+
+
+@pytest.mark.parametrize("label", [box("car", left=2), image_class("car")], ids=["box", "class"])
+def test_what_was_stored_is_read_again(label: Label) -> None:
+    """All but label ids, so that the digest stays."""
+    said = Annotations.of([image("b", label), AnnotatedImage(id="a")])
+    stored = Annotations.from_bytes(said.to_bytes())
+
+    assert said.digest() == stored.digest()
+    assert [(), (replace(label, id=""),)] == [image.labels for image in stored.images]
+
+
+def test_what_is_no_round_is_data_loss() -> None:
+    """A file of another kind is not taken for annotations."""
+    with pytest.raises(DataLoss):
+        Annotations.from_bytes(b"[]")

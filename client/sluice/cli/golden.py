@@ -1,0 +1,226 @@
+"""`sluice golden`: whether labels may be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sluice.cli.arguments import Dataset, Json
+from sluice.cli.context import connection
+from sluice.cli.exits import Exit
+from sluice.cli.output import as_json, cell, console, print_json, show, show_one
+from sluice.formats.coco import read_coco
+from sluice.v1 import frame_pb2, golden_set_pb2
+
+app = typer.Typer(help="Golden sets: whether labels may be trusted.", no_args_is_help=True)
+
+GoldenSet = Annotated[str, typer.Argument(help="projects/…/datasets/…/goldenSets/…")]
+Check = Annotated[str, typer.Argument(help="projects/…/goldenSets/…/checks/…")]
+Coco = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="COCO annotations.")]
+FrameId = Annotated[str, typer.Option(help="The field of COCO's images that is the frame's id.")]
+
+
+def _task(golden_set: Any) -> str:
+    return frame_pb2.TaskType.Name(golden_set.task_type).removeprefix("TASK_TYPE_").lower()
+
+
+def _verdict(check: Any) -> str:
+    name = golden_set_pb2.GoldenVerdict.Name(check.verdict).removeprefix("GOLDEN_VERDICT_").lower()
+    return f"{name}, overridden" if check.HasField("override") else name
+
+
+def _counts(summary: Any) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(summary.class_counts.items()))
+
+
+def _override(check: Any) -> str:
+    if not check.HasField("override"):
+        return ""
+    found = check.override
+    by = found.decided_by or f"API key {found.api_key_id}"
+    return f"{found.reason} ({by}, {found.create_time.ToJsonString()})"
+
+
+def _findings(check: Any) -> str:
+    return "; ".join(found.reason for found in check.details.findings)
+
+
+def _share(share: Any) -> str:
+    if not share.total:
+        return ""
+    value, interval = share.count / share.total, share.interval
+    return f"{value:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+
+
+def _iou(check: Any) -> str:
+    agreement = check.details.agreement
+    return f"{agreement.mean_iou:.3f}" if agreement.HasField("mean_iou") else ""
+
+
+SETS = [
+    ("golden set", lambda g: g.name),
+    ("called", lambda g: g.display_name),
+    ("task", _task),
+    ("images", lambda g: g.image_count),
+    ("labels", lambda g: g.label_count),
+    ("classes", lambda g: ", ".join(g.classes)),
+]
+HISTORY = [
+    ("round", lambda c: c.round),
+    ("schema", lambda c: c.schema_version),
+    ("annotator", lambda c: c.annotator),
+    ("guideline", lambda c: c.guideline_version),
+    ("verdict", _verdict),
+    ("images", lambda c: c.summary.images),
+    ("with labels", lambda c: c.summary.images_with_labels),
+    ("labels", lambda c: c.summary.detections),
+    ("per image", lambda c: f"{c.summary.detections_per_image:.2f}"),
+    ("reason", lambda c: c.reason),
+]
+DETAILS = [
+    ("check", lambda c: c.name),
+    *HISTORY,
+    ("overridden", _override),
+    ("findings", _findings),
+    ("missing", lambda c: c.missing_count),
+    ("golden labels", lambda c: _counts(c.details.reference)),
+    ("round's labels", lambda c: _counts(c.summary)),
+    ("precision", lambda c: _share(c.details.agreement.precision)),
+    ("recall", lambda c: _share(c.details.agreement.recall)),
+    ("mean overlap", _iou),
+]
+GATE = [
+    ("golden set", lambda c: c.name.partition("/checks/")[0]),
+    *HISTORY,
+]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    dataset: Dataset,
+    golden_set: Annotated[str, typer.Argument(help="The id: a-z, 0-9 and -.")],
+    file: Coco,
+    frame_id: FrameId = "file_name",
+    called: Annotated[str, typer.Option(help="A name for people.")] = "",
+    json: Json = False,
+) -> None:
+    """Freeze the annotations of a COCO file as a golden set; it never changes.
+
+    Example: sluice golden create DATASET vans golden.json
+    """
+    with connection(context).client() as client:
+        made = client.golden_sets.create(
+            dataset,
+            golden_set,
+            read_coco(file, frame_id=frame_id),
+            display_name=called,
+        )
+    show_one(made, SETS, to_json=json)
+
+
+@app.command("list")
+def list_golden_sets(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+    """List the golden sets of a dataset.
+
+    Example: sluice golden list DATASET
+    """
+    with connection(context).client() as client:
+        show(client.golden_sets.list(dataset), SETS, to_json=json)
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    golden_set: GoldenSet,
+    file: Coco,
+    round_number: Annotated[int, typer.Option("--round", min=0, help="The round's number.")],
+    annotator: Annotated[str, typer.Option(help="Who annotated.")],
+    schema: Annotated[str, typer.Option(help="The version of the label schema.")] = "1",
+    guideline: Annotated[str, typer.Option(help="The version of the guideline.")] = "1",
+    frame_id: FrameId = "file_name",
+    json: Json = False,
+) -> None:
+    """Compare a round's COCO file with a golden set; the verdict is on record for good.
+
+    Exit code 7: it failed, and the next batch is blocked.
+
+    Example: sluice golden check GOLDEN_SET round-1.json --round 1 --annotator acme
+    """
+    with connection(context).client() as client:
+        answer = client.golden_sets.check(
+            golden_set,
+            read_coco(file, frame_id=frame_id),
+            round_number=round_number,
+            schema_version=schema,
+            annotator=annotator,
+            guideline_version=guideline,
+        )
+    if json:
+        print_json(as_json(answer))
+    else:
+        show_one(answer.check, DETAILS, to_json=False)
+    _end(blocked=answer.check.blocks)
+
+
+@app.command()
+def history(context: typer.Context, golden_set: GoldenSet, json: Json = False) -> None:
+    """List the checks of a golden set by round.
+
+    Example: sluice golden history GOLDEN_SET
+    """
+    with connection(context).client() as client:
+        show(client.golden_sets.checks(golden_set), HISTORY, to_json=json)
+
+
+@app.command("show")
+def show_check(context: typer.Context, check: Check, json: Json = False) -> None:
+    """Show a check, and what it rests on.
+
+    Example: sluice golden show CHECK
+    """
+    with connection(context).client() as client:
+        show_one(client.golden_sets.get_check(check), DETAILS, to_json=json)
+
+
+@app.command()
+def override(
+    context: typer.Context,
+    check: Check,
+    reason: Annotated[str, typer.Option(help="Why; stays on record.")],
+    by: Annotated[str, typer.Option(help="Who decides; stays on record.")] = "",
+    json: Json = False,
+) -> None:
+    """Let work go on in spite of a failed check.
+
+    Example: sluice golden override CHECK --reason "the guideline changed" --by Ada
+    """
+    with connection(context).client() as client:
+        done = client.golden_sets.override(check, reason, decided_by=by)
+    show_one(done, DETAILS, to_json=json)
+
+
+@app.command()
+def gate(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+    """Say whether the next batch of a dataset is blocked, and by which check.
+
+    Exit code 7: it is.
+
+    Example: sluice golden gate DATASET
+    """
+    with connection(context).client() as client:
+        found = client.golden_sets.gate(dataset)
+    if json:
+        print_json(as_json(found))
+    else:
+        said = "blocked" if found.blocked else "open"
+        console.print(cell(f"{said}: {found.reason}"), soft_wrap=True)
+        show(found.checks, GATE, to_json=False)
+    _end(blocked=found.blocked)
+
+
+def _end(*, blocked: bool) -> None:
+    if blocked:
+        raise typer.Exit(Exit.BLOCKED)

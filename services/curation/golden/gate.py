@@ -1,0 +1,68 @@
+"""Whether the next batch of a dataset may be chosen: not after a failed golden check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.curation.golden.records import Newest, RoundCheck, check_key, newest_prefix
+from services.curation.golden.verdict import Verdict
+from services.platform.records import decode, segments
+from services.platform.scanning import pages
+from services.platform.stores import Stores
+from sluice.names import DatasetName, GoldenCheckName
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The newest check of each golden set of a dataset that has one, the newest of all first.
+
+    One golden set that passes does not speak for another one that fails: they are of different
+    images.
+    """
+
+    checks: Sequence[tuple[GoldenCheckName, RoundCheck]]
+
+    @property
+    def blocking(self) -> list[tuple[GoldenCheckName, RoundCheck]]:
+        """The checks that block the next batch."""
+        return [(name, check) for name, check in self.checks if check.blocks]
+
+    @property
+    def reason(self) -> str:
+        """Why the next batch is blocked, or is not, in a sentence."""
+        if not self.checks:
+            return "no golden check was made"
+        if blocking := self.blocking:
+            name, check = blocking[0]
+            return f"round {check.key.round} failed golden set {name.golden_set!r}: {check.reason}"
+        if any(check.override for _, check in self.checks):
+            return "a failed golden check is overridden"
+        return "no newest golden check failed"
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst verdict of all; a failure that is overridden is a warning, None is no check."""
+        found = {Verdict.WARN if check.override else check.verdict for _, check in self.checks}
+        worst_first = (Verdict.FAIL, Verdict.INSUFFICIENT, Verdict.WARN, Verdict.PASS)
+        return next((verdict for verdict in worst_first if verdict in found), None)
+
+
+async def read_gate(stores: Stores, name: DatasetName) -> Gate:
+    """The gate of a dataset; open where no check was made."""
+    found: list[tuple[GoldenCheckName, RoundCheck]] = []
+    async for page in pages(stores.ledger, name.project, newest_prefix(name)):
+        names = [
+            GoldenCheckName(
+                name.project, name.dataset, segments(entry.key)[-1], decode(Newest, entry).check
+            )
+            for entry in page
+        ]
+        # A check is never deleted: what was named is there.
+        keys = [check_key(check) for check in names]
+        entries = await stores.ledger.get(name.project, keys)
+        found += [
+            (check, decode(RoundCheck, entries[where]))
+            for check, where in zip(names, keys, strict=True)
+        ]
+    return Gate(sorted(found, key=lambda item: item[1].created_us, reverse=True))

@@ -1,0 +1,124 @@
+"""Golden sets: made whole, and never changed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from services.curation.golden.annotations import Annotations
+from services.curation.golden.records import GoldenSet, golden_set_key, golden_sets_prefix
+from services.curation.golden.verdict import Limits
+from services.ledger.interface import ABSENT, Conflict, Transaction
+from services.platform.datasets import Dataset, Datasets
+from services.platform.documents import find, read, read_page
+from services.platform.named_blobs import read_named
+from services.platform.pages import Page
+from services.platform.records import encode, now_us
+from services.platform.stores import Stores
+from sluice.checks import check_text
+from sluice.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from sluice.labels import TaskType
+from sluice.names import DatasetName, GoldenSetName, check_resource_id
+
+COMPARABLE: Final = (TaskType.BOX_2D, TaskType.CLASSIFICATION_2D)
+"""The tasks whose labels can be compared."""
+
+_CONTENT = ("display_name", "limits", "annotations")
+"""What must be the same when a golden set is created again."""
+
+
+async def create_golden_set(
+    stores: Stores,
+    datasets: Datasets,
+    name: GoldenSetName,
+    display_name: str,
+    limits: Limits,
+    annotations: Annotations,
+) -> GoldenSet:
+    """Create a golden set of a dataset; its display name defaults to its id.
+
+    The same one created again is the one that is there. Raises InvalidArgument naming what is
+    wrong, FailedPrecondition for a dataset whose labels cannot be compared, and AlreadyExists
+    where another one has the name.
+    """
+    check_resource_id(name.golden_set, "golden_set_id")
+    check_text("golden_set.display_name", display_name, empty=True)
+    limits.check("golden_set.limits")
+    dataset = await datasets.get(DatasetName(name.project, name.dataset))
+    _check_dataset(dataset)
+    if not annotations.images:
+        raise InvalidArgument.of("images", "are none; at least one is needed")
+    check_task(annotations, dataset.task_type)
+    content = await asyncio.to_thread(annotations.to_bytes)
+    record = GoldenSet(
+        id=name.golden_set,
+        display_name=display_name or name.golden_set,
+        task_type=dataset.task_type,
+        classes=tuple(sorted(dataset.class_names)),
+        limits=limits,
+        annotations=await stores.blobs.put(content),
+        images=len(annotations.images),
+        labels=sum(len(image.labels) for image in annotations.images),
+        created_us=now_us(),
+    )
+    return await _bind(stores, name, record)
+
+
+async def get_golden_set(stores: Stores, name: GoldenSetName) -> GoldenSet:
+    """A golden set; NotFound naming it if there is none."""
+    found = await read(stores.ledger, name.project, golden_set_key(name), GoldenSet, name)
+    return found.record
+
+
+async def list_golden_sets(
+    stores: Stores, datasets: Datasets, name: DatasetName, page: Page
+) -> tuple[list[GoldenSet], str]:
+    """A page of the golden sets of a dataset, by name, and the next one's token."""
+    await datasets.get(name)
+    return await read_page(stores.ledger, name.project, golden_sets_prefix(name), GoldenSet, page)
+
+
+async def read_reference(stores: Stores, golden_set: GoldenSet) -> Annotations:
+    """The images of a golden set; DataLoss if they are damaged or missing."""
+    content = await read_named(stores.blobs, golden_set.annotations)
+    return await asyncio.to_thread(Annotations.from_bytes, content)
+
+
+def check_task(annotations: Annotations, task_type: TaskType) -> None:
+    """Refuse labels of another task than the dataset's."""
+    for image in annotations.images:
+        for label in image.labels[:1]:  # all are of one kind
+            if label.task_type is not task_type:
+                problem = (
+                    f"image {image.id!r} has a {label.task_type.name}, "
+                    f"the dataset's labels are {task_type.name}"
+                )
+                metadata = {"label_id": label.id}
+                raise InvalidArgument.of(
+                    "images", problem, reason="LABEL_MISMATCH", metadata=metadata
+                )
+
+
+def _check_dataset(dataset: Dataset) -> None:
+    if dataset.task_type not in COMPARABLE:
+        tasks = " and ".join(task.name for task in COMPARABLE)
+        problem = f"{dataset.name} has labels of {dataset.task_type.name}; {tasks} can be compared"
+        raise FailedPrecondition(problem)
+    if not dataset.class_names:
+        raise FailedPrecondition(f"{dataset.name} has no class map: no label would count")
+
+
+async def _bind(stores: Stores, name: GoldenSetName, record: GoldenSet) -> GoldenSet:
+    where = golden_set_key(name)
+    creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(record)})
+    try:
+        await stores.ledger.commit(creation)
+    except Conflict as conflict:
+        found = await find(stores.ledger, name.project, where, GoldenSet)
+        existing = found.record if found else None
+        differs = [f for f in _CONTENT if getattr(existing, f, None) != getattr(record, f)]
+        if existing is None or differs:
+            problem = f"golden_set_id: {name} exists already, with other {', '.join(differs)}"
+            raise AlreadyExists(problem, metadata={"changed": ", ".join(differs)}) from conflict
+        return existing
+    return record

@@ -1,0 +1,228 @@
+"""What all recorded rounds of a dataset say together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.curation.golden.gate import read_gate
+from services.curation.progress.advice import GAIN_MIN, Advice, Evidence, advise
+from services.curation.progress.failures import FailureCauses, find_causes
+from services.curation.progress.learning_curve import (
+    Estimate,
+    LearningCurve,
+    NotFitted,
+    fit_curve,
+)
+from services.curation.progress.metric import Change, RoundPoint, measure_change, metric_history
+from services.curation.progress.recording import read_samples
+from services.curation.progress.records import RecordedRound, Samples, rounds_prefix
+from services.curation.progress.stability import Stability, measure_stability
+from services.curation.progress.target import TargetCheck, check_target
+from services.platform.datasets import Datasets
+from services.platform.records import decode
+from services.platform.scanning import pages
+from services.platform.stores import Stores
+from sluice.errors import InvalidArgument
+from sluice.names import DatasetName
+
+_STANDARD_ERRORS = 2 * 1.96  # in the width of a 95 % interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is asked: a target or None, what a batch must bring, and how large the next one is.
+
+    With 0 groups the next batch is as large as the last one was.
+    """
+
+    target: float | None = None
+    gain_min: float = GAIN_MIN
+    next_groups: int = 0
+
+    def check(self) -> None:
+        """Raise InvalidArgument naming what is no share."""
+        for field, value in (("target", self.target), ("gain_min", self.gain_min)):
+            if value is not None and not 0 < value < 1:
+                raise InvalidArgument.of(field, f"{value} is not between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextBatch:
+    """What the learning curve expects with so many groups more than now."""
+
+    groups: int
+    error: Estimate
+    gain: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The stability of two rounds."""
+
+    earlier: int
+    later: int
+    stability: Stability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All that is known of a dataset's progress; `causes` comes with the round it is of."""
+
+    rounds: Sequence[RecordedRound]
+    points: Sequence[RoundPoint]
+    changes: Sequence[Change]
+    curve: LearningCurve | NotFitted
+    next_batch: NextBatch | None
+    compared: Compared | None
+    causes: tuple[int, FailureCauses] | None
+    target: TargetCheck | None
+    advice: Advice
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """The metric of each round, and the changes between neighbours with samples in common."""
+
+    points: list[RoundPoint]
+    changes: list[Change]
+    newest: Samples | None = None
+
+
+async def read_progress(
+    stores: Stores, datasets: Datasets, name: DatasetName, wanted: Wanted
+) -> Overview:
+    """The progress of a dataset; InvalidArgument for a wish that is no share."""
+    wanted.check()
+    await datasets.get(name)
+    rounds: list[RecordedRound] = []
+    async for page in pages(stores.ledger, name.project, rounds_prefix(name)):
+        rounds += [decode(RecordedRound, entry) for entry in page]
+    measured = await _measure(stores, rounds)
+    curve = await asyncio.to_thread(_curve, rounds, measured.points)
+    next_batch = _next_batch(curve, rounds, wanted.next_groups)
+    compared = await _compare(stores, rounds)
+    causes = await _causes(stores, rounds)
+    target = _target(measured.newest, wanted.target)
+    evidence = Evidence(
+        golden=(await read_gate(stores, name)).verdict,
+        target=target,
+        failures=causes[1] if causes else None,
+        change=_last_change(measured),
+        next_gain=_gain(curve, next_batch),
+        stability=compared.stability if compared else None,
+    )
+    return Overview(
+        rounds=rounds,
+        points=measured.points,
+        changes=measured.changes,
+        curve=curve,
+        next_batch=next_batch,
+        compared=compared,
+        causes=causes,
+        target=target,
+        advice=advise(evidence, gain_min=wanted.gain_min),
+    )
+
+
+async def _measure(stores: Stores, rounds: Sequence[RecordedRound]) -> _Measured:
+    """Two rounds are held at a time, however many there are."""
+    points: list[RoundPoint] = []
+    changes: list[Change] = []
+    before = None
+    for record in rounds:
+        samples = await read_samples(stores, record)
+        points += metric_history([samples.metric()]).points
+        if before is not None and not set(before.sample_ids).isdisjoint(samples.sample_ids):
+            changes.append(
+                await asyncio.to_thread(measure_change, before.metric(), samples.metric())
+            )
+        before = samples
+    return _Measured(points, changes, before)
+
+
+def _last_change(measured: _Measured) -> Change | None:
+    """The change to the newest round, if it can be told."""
+    if measured.changes and measured.changes[-1].later == measured.points[-1].round:
+        return measured.changes[-1]
+    return None
+
+
+def _curve(
+    rounds: Sequence[RecordedRound], points: Sequence[RoundPoint]
+) -> LearningCurve | NotFitted:
+    if not rounds:
+        return NotFitted(reason="no round was recorded")
+    widths = [point.interval.high - point.interval.low for point in points]
+    return fit_curve(
+        [record.labelled_groups for record in rounds],
+        [1 - point.mean for point in points],
+        standard_errors=[width / _STANDARD_ERRORS for width in widths],
+    )
+
+
+def _next_batch(
+    curve: LearningCurve | NotFitted, rounds: Sequence[RecordedRound], groups: int
+) -> NextBatch | None:
+    if isinstance(curve, NotFitted):
+        return None
+    now = rounds[-1].labelled_groups
+    more = groups or now - rounds[-2].labelled_groups
+    if more < 1:
+        return None
+    return NextBatch(groups=more, error=curve.error(now + more), gain=curve.gain(now, more))
+
+
+def _gain(
+    curve: LearningCurve | NotFitted, next_batch: NextBatch | None
+) -> Estimate | NotFitted | None:
+    if isinstance(curve, NotFitted):
+        return curve
+    return next_batch.gain if next_batch else None
+
+
+async def _compare(stores: Stores, rounds: Sequence[RecordedRound]) -> Compared | None:
+    """The last two rounds that have predictions, on the samples of both."""
+    last_two = [record for record in rounds if record.with_predictions][-2:]
+    if len(last_two) < 2:
+        return None
+    first, second = [await read_samples(stores, record) for record in last_two]
+    earlier, later = _by_sample(first), _by_sample(second)
+    shared = sorted(earlier.keys() & later.keys())
+    if not shared:
+        return None
+    stability = await asyncio.to_thread(
+        measure_stability, [earlier[s] for s in shared], [later[s] for s in shared]
+    )
+    return Compared(earlier=first.round, later=second.round, stability=stability)
+
+
+def _by_sample(samples: Samples) -> Mapping[str, str]:
+    return dict(zip(samples.sample_ids, samples.predictions, strict=True))
+
+
+async def _causes(
+    stores: Stores, rounds: Sequence[RecordedRound]
+) -> tuple[int, FailureCauses] | None:
+    """Those of the newest round that has judged failures."""
+    judged = [record for record in rounds if record.judged]
+    if not judged:
+        return None
+    samples = await read_samples(stores, judged[-1])
+    said = [(failure.label, failure.first, failure.second) for failure in samples.failures]
+    labels, first, second = zip(*said, strict=True)
+    return samples.round, find_causes(labels, first, second)
+
+
+def _target(newest: Samples | None, target: float | None) -> TargetCheck | None:
+    if newest is None or target is None:
+        return None
+    masks = {}
+    for found in newest.slices:
+        mask = np.zeros(len(newest.sample_ids), np.bool_)
+        mask[list(found.samples)] = True
+        masks[found.name] = mask
+    return check_target(newest.metric().values, target, masks)

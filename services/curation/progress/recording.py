@@ -1,0 +1,101 @@
+"""Recording rounds: each once, and for good."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from services.curation.progress.records import (
+    RecordedRound,
+    Samples,
+    round_key,
+    rounds_prefix,
+)
+from services.ledger.interface import ABSENT, Add, Conflict, Transaction
+from services.platform.datasets import Datasets
+from services.platform.documents import find, read_page
+from services.platform.named_blobs import read_named
+from services.platform.pages import Page
+from services.platform.records import encode, key, now_us
+from services.platform.stores import Stores
+from sluice.errors import AlreadyExists, DataLoss, ResourceExhausted
+from sluice.names import DatasetName
+
+ROUNDS_MAX: Final = 100
+"""All of them are read for each look at the progress."""
+
+
+async def record_round(
+    stores: Stores, datasets: Datasets, name: DatasetName, samples: Samples
+) -> tuple[RecordedRound, bool]:
+    """Record a round of a dataset; also whether it was added, or was there.
+
+    Raises InvalidArgument naming what is wrong, AlreadyExists where another content has its
+    number, and ResourceExhausted for one round too many.
+    """
+    await datasets.get(name)
+    content = await asyncio.to_thread(_checked, samples)
+    record = RecordedRound(
+        round=samples.round,
+        labelled_groups=samples.labelled_groups,
+        samples=await stores.blobs.put(content),
+        sample_count=len(samples.sample_ids),
+        mean=sum(samples.values) / len(samples.values),
+        with_predictions=bool(samples.predictions),
+        slices=tuple(found.name for found in samples.slices),
+        judged=len(samples.failures),
+        created_us=now_us(),
+    )
+    where = round_key(name, record.round)
+    counter = key("recorded-rounds", name.dataset)
+    creation = Transaction(
+        name.project,
+        checks={where: ABSENT},
+        puts={where: encode(record)},
+        adds={counter: Add(1, ceiling=ROUNDS_MAX)},
+    )
+    try:
+        await stores.ledger.commit(creation)
+    except Conflict as conflict:
+        return await _existing(stores, name, record, conflict), False
+    return record, True
+
+
+async def list_rounds(
+    stores: Stores, datasets: Datasets, name: DatasetName, page: Page
+) -> tuple[list[RecordedRound], str]:
+    """A page of the recorded rounds of a dataset, by number, and the next one's token."""
+    await datasets.get(name)
+    return await read_page(stores.ledger, name.project, rounds_prefix(name), RecordedRound, page)
+
+
+async def read_samples(stores: Stores, record: RecordedRound) -> Samples:
+    """The samples of a round; DataLoss if they are damaged or missing."""
+    content = await read_named(stores.blobs, record.samples)
+    try:
+        return await asyncio.to_thread(msgspec.msgpack.decode, content, type=Samples)
+    except msgspec.MsgspecError as error:
+        metadata = {"digest": record.samples}
+        raise DataLoss(f"blob {record.samples} is no round: {error}", metadata=metadata) from error
+
+
+def _checked(samples: Samples) -> bytes:
+    samples.check()
+    return samples.to_bytes()
+
+
+async def _existing(
+    stores: Stores, name: DatasetName, record: RecordedRound, conflict: Conflict
+) -> RecordedRound:
+    """The same round, that is there already."""
+    where = round_key(name, record.round)
+    found = await find(stores.ledger, name.project, where, RecordedRound)
+    if found is None:
+        problem = f"{name} has {ROUNDS_MAX} recorded rounds, which is the most"
+        raise ResourceExhausted(problem, metadata={"limit": str(ROUNDS_MAX)}) from conflict
+    if found.record.samples != record.samples:
+        problem = f"round: {record.round} of {name} is recorded already, with other content"
+        raise AlreadyExists(problem) from conflict
+    return found.record

@@ -1,0 +1,115 @@
+"""GoldenSetService over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from services.curation.context import Curation
+from services.curation.golden.checks import add_check, get_check, list_checks, override_check
+from services.curation.golden.gate import read_gate
+from services.curation.golden.history import HistoryKey
+from services.curation.golden.sets import create_golden_set, get_golden_set, list_golden_sets
+from services.curation.servicer import golden_messages as messages
+from services.curation.servicer.annotated_images import read_annotations
+from services.platform.auth import current_caller
+from services.platform.pages import read_page
+from sluice.names import DatasetName, GoldenCheckName, GoldenSetName
+from sluice.v1 import golden_set_pb2 as pb
+from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceServicer
+
+
+class GoldenSetServicer(GoldenSetServiceServicer):
+    """Golden sets, the history of their checks, and the gate of a dataset."""
+
+    def __init__(self, curation: Curation) -> None:
+        self._stores = curation.stores
+        self._datasets = curation.others.datasets
+
+    async def CreateGoldenSet(
+        self, requests: AsyncIterator[pb.CreateGoldenSetRequest], context: Any
+    ) -> pb.GoldenSet:
+        """Create a golden set from a stream of its images."""
+        first = await anext(requests, pb.CreateGoldenSetRequest())
+        parent = DatasetName.parse(first.parent, "parent")
+        made = await create_golden_set(
+            self._stores,
+            self._datasets,
+            GoldenSetName(parent.project, parent.dataset, first.golden_set_id),
+            first.golden_set.display_name,
+            messages.read_limits(first.golden_set.limits),
+            await read_annotations(first, requests),
+        )
+        return messages.golden_set(parent, made)
+
+    async def GetGoldenSet(self, request: pb.GetGoldenSetRequest, context: Any) -> pb.GoldenSet:
+        """Read one golden set."""
+        name = GoldenSetName.parse(request.name)
+        found = await get_golden_set(self._stores, name)
+        return messages.golden_set(DatasetName(name.project, name.dataset), found)
+
+    async def ListGoldenSets(
+        self, request: pb.ListGoldenSetsRequest, context: Any
+    ) -> pb.ListGoldenSetsResponse:
+        """List the golden sets of a dataset."""
+        parent = DatasetName.parse(request.parent, "parent")
+        page = read_page(request.page_size, request.page_token, "ListGoldenSets", request.parent)
+        found, token = await list_golden_sets(self._stores, self._datasets, parent, page)
+        return pb.ListGoldenSetsResponse(
+            golden_sets=[messages.golden_set(parent, record) for record in found],
+            next_page_token=token,
+        )
+
+    async def CheckRound(
+        self, requests: AsyncIterator[pb.CheckRoundRequest], context: Any
+    ) -> pb.CheckRoundResponse:
+        """Compare a round with a golden set, from a stream of its images."""
+        first = await anext(requests, pb.CheckRoundRequest())
+        name = GoldenSetName.parse(first.golden_set, "golden_set")
+        annotations = await read_annotations(first, requests)
+        done = await add_check(self._stores, name, _key(first.key), annotations)
+        return pb.CheckRoundResponse(
+            check=messages.check(name, done.record, done.check), added=done.added
+        )
+
+    async def GetCheck(self, request: pb.GetCheckRequest, context: Any) -> pb.GoldenCheck:
+        """Read one check with its details."""
+        name = GoldenCheckName.parse(request.name)
+        return messages.check(_golden_set_of(name), *await get_check(self._stores, name))
+
+    async def ListChecks(
+        self, request: pb.ListChecksRequest, context: Any
+    ) -> pb.ListChecksResponse:
+        """List the checks of a golden set by round."""
+        parent = GoldenSetName.parse(request.parent, "parent")
+        page = read_page(request.page_size, request.page_token, "ListChecks", request.parent)
+        found, token = await list_checks(self._stores, parent, page)
+        return pb.ListChecksResponse(
+            checks=[messages.check(parent, record) for record in found], next_page_token=token
+        )
+
+    async def OverrideCheck(self, request: pb.OverrideCheckRequest, context: Any) -> pb.GoldenCheck:
+        """Let work go on in spite of a failed check."""
+        name = GoldenCheckName.parse(request.name)
+        key_id = current_caller().key_id
+        done = await override_check(self._stores, name, request.reason, request.decided_by, key_id)
+        return messages.check(_golden_set_of(name), *done)
+
+    async def GetGate(self, request: pb.GetGateRequest, context: Any) -> pb.GoldenGate:
+        """Say whether the next batch of a dataset is blocked."""
+        name = DatasetName.parse(request.dataset, "dataset")
+        await self._datasets.get(name)
+        return messages.gate(name, await read_gate(self._stores, name))
+
+
+def _key(message: pb.CheckRoundRequest.Key) -> HistoryKey:
+    return HistoryKey(
+        round=message.round,
+        schema_version=message.schema_version,
+        annotator=message.annotator,
+        guideline_version=message.guideline_version,
+    )
+
+
+def _golden_set_of(name: GoldenCheckName) -> GoldenSetName:
+    return GoldenSetName(name.project, name.dataset, name.golden_set)

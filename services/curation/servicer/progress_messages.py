@@ -1,0 +1,175 @@
+"""Recorded rounds and the progress of a dataset as messages, and back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.curation.progress.advice import Advice, Recommendation
+from services.curation.progress.failures import FailureCauses
+from services.curation.progress.learning_curve import Estimate, LearningCurve
+from services.curation.progress.metric import Change, RoundPoint
+from services.curation.progress.overview import Compared, NextBatch, Overview
+from services.curation.progress.records import Judged, RecordedRound, Samples, Slice
+from services.curation.progress.signals import State
+from services.curation.progress.target import Reach, SliceTarget, TargetCheck
+from services.curation.servicer.golden_messages import interval, share, timestamp
+from sluice.names import DatasetName
+from sluice.v1 import progress_pb2 as pb
+
+_RECOMMENDATIONS: Final = {
+    Recommendation.CONTINUE: pb.RECOMMENDATION_CONTINUE,
+    Recommendation.CHANGE_COLLECTION: pb.RECOMMENDATION_CHANGE_COLLECTION,
+    Recommendation.FIX_LABELS: pb.RECOMMENDATION_FIX_LABELS,
+    Recommendation.STOP: pb.RECOMMENDATION_STOP,
+}
+_STATES: Final = {
+    State.YES: pb.SIGNAL_STATE_YES,
+    State.NO: pb.SIGNAL_STATE_NO,
+    State.UNCLEAR: pb.SIGNAL_STATE_UNCLEAR,
+    State.UNDETECTABLE: pb.SIGNAL_STATE_UNDETECTABLE,
+    State.NOT_MEASURED: pb.SIGNAL_STATE_NOT_MEASURED,
+}
+_REACHES: Final = {
+    Reach.REACHED: pb.TARGET_REACH_REACHED,
+    Reach.OPEN: pb.TARGET_REACH_OPEN,
+    Reach.MISSED: pb.TARGET_REACH_MISSED,
+    Reach.UNDETECTABLE: pb.TARGET_REACH_UNDETECTABLE,
+}
+
+
+def read_samples(message: pb.RecordRoundRequest) -> Samples:
+    """The round of a message, not checked further."""
+    return Samples(
+        round=message.round,
+        labelled_groups=message.labelled_groups,
+        sample_ids=tuple(message.sample_ids),
+        values=tuple(message.values),
+        predictions=tuple(message.predictions),
+        slices=tuple(Slice(name=s.name, samples=tuple(s.samples)) for s in message.slices),
+        failures=tuple(
+            Judged(label=f.label, first=f.first, second=f.second) for f in message.failures
+        ),
+    )
+
+
+def recorded(name: DatasetName, record: RecordedRound) -> pb.RecordedRound:
+    """A recorded round of that dataset."""
+    return pb.RecordedRound(
+        dataset=str(name),
+        round=record.round,
+        labelled_groups=record.labelled_groups,
+        sample_count=record.sample_count,
+        mean=record.mean,
+        with_predictions=record.with_predictions,
+        slices=record.slices,
+        judged_count=record.judged,
+        digest=record.samples,
+        create_time=timestamp(record.created_us),
+    )
+
+
+def progress(name: DatasetName, found: Overview) -> pb.DatasetProgress:
+    """The progress of that dataset."""
+    message = pb.DatasetProgress(
+        dataset=str(name),
+        points=[
+            _point(record, point) for record, point in zip(found.rounds, found.points, strict=True)
+        ],
+        changes=map(_change, found.changes),
+        stability=None if found.compared is None else _stability(found.compared),
+        failures=None if found.causes is None else _causes(*found.causes),
+        target=None if found.target is None else _target(found.target),
+        advice=_advice(found.advice),
+    )
+    if isinstance(found.curve, LearningCurve):
+        message.curve.CopyFrom(_curve(found.curve, found.next_batch))
+    else:
+        message.no_curve_reason = found.curve.reason
+    return message
+
+
+def _point(record: RecordedRound, point: RoundPoint) -> pb.MetricPoint:
+    return pb.MetricPoint(
+        round=point.round,
+        labelled_groups=record.labelled_groups,
+        samples=point.samples,
+        mean=point.mean,
+        interval=interval(point.interval),
+    )
+
+
+def _change(change: Change) -> pb.MetricChange:
+    return pb.MetricChange(
+        earlier=change.earlier,
+        later=change.later,
+        samples=change.samples,
+        difference=change.difference,
+        interval=interval(change.interval),
+        detectable=change.detectable,
+    )
+
+
+def _curve(curve: LearningCurve, following: NextBatch | None) -> pb.LearningCurve:
+    message = pb.LearningCurve(scale=curve.scale, exponent=curve.exponent, floor=curve.floor)
+    if following is not None:
+        message.next_groups = following.groups
+        message.next_error.CopyFrom(_estimate(following.error))
+        message.next_gain.CopyFrom(_estimate(following.gain))
+    return message
+
+
+def _estimate(estimate: Estimate) -> pb.CurveEstimate:
+    return pb.CurveEstimate(value=estimate.value, interval=interval(estimate.interval))
+
+
+def _stability(compared: Compared) -> pb.PredictionStability:
+    found = compared.stability
+    return pb.PredictionStability(
+        earlier=compared.earlier,
+        later=compared.later,
+        agreeing=share(found.agreeing),
+        kappa=found.kappa,
+        interval=interval(found.interval),
+    )
+
+
+def _causes(round_number: int, causes: FailureCauses) -> pb.FailureCauses:
+    return pb.FailureCauses(
+        round=round_number,
+        ambiguous=share(causes.ambiguous),
+        mislabelled=share(causes.mislabelled),
+        doubtful=share(causes.doubtful),
+    )
+
+
+def _target(check: TargetCheck) -> pb.TargetStanding:
+    return pb.TargetStanding(
+        target=check.target,
+        samples_needed=check.samples_needed,
+        reached=check.reached,
+        overall=_slice(check.overall),
+        slices=map(_slice, check.slices),
+    )
+
+
+def _slice(found: SliceTarget) -> pb.TargetStanding.Slice:
+    return pb.TargetStanding.Slice(
+        name=found.name,
+        samples=found.samples,
+        mean=found.mean,
+        interval=interval(found.interval),
+        reach=_REACHES[found.reach],
+    )
+
+
+def _advice(advice: Advice) -> pb.Advice:
+    return pb.Advice(
+        recommendation=_RECOMMENDATIONS[advice.recommendation],
+        reason=advice.reason,
+        signals=[
+            pb.Advice.Signal(
+                question=signal.question, state=_STATES[signal.state], reason=signal.reason
+            )
+            for signal in advice.signals
+        ],
+    )
