@@ -66,6 +66,11 @@ def make_batch(
     )
 
 
+def no_frames() -> ingest_pb2.SubmitBatch:
+    """A batch of no frames at all: it takes a number, and counts nothing."""
+    return ingest_pb2.SubmitBatch()
+
+
 def _match(
     frame: Frame, scores: NDArray[np.float64], chosen: NDArray[np.bool_]
 ) -> ingest_pb2.Match:

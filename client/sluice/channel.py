@@ -26,8 +26,9 @@ def connect(
     """An asyncio channel to `target` whose calls carry the key.
 
     The target is `host:port`, or for services that run apart
-    `campaign=host:port,scorer=host:port,ingest=host:port`. With `credentials`, over TLS. The
-    channel is an async context manager, and closes what is open when it is left.
+    `campaign=host:port,scorer=host:port,ingest=host:port,curation=host:port`, the last one only
+    for who curates. With `credentials`, over TLS. The channel is an async context manager, and
+    closes what is open when it is left.
     """
 
     def channel(address: str) -> grpc.aio.Channel:

@@ -63,7 +63,7 @@ class Frame:
             label.check(f"{path}.labels[{index}]")
             self._check_box(f"{path}.labels[{index}].box_2d", label)
         check_unique(f"{path}.labels", "label id", [label.id for label in self.labels])
-        _check_metadata(f"{path}.metadata", self.metadata)
+        check_metadata(f"{path}.metadata", self.metadata)
 
     def _check_box(self, path: str, label: Label) -> None:
         """Refuse a box outside its image, where the image's size is known."""
@@ -109,10 +109,7 @@ class Frame:
                 Label.from_proto(label, f"{path}.labels[{index}]")
                 for index, label in enumerate(message.labels)
             ),
-            metadata={
-                key: _value_from_proto(value, f"{path}.metadata[{key!r}]")
-                for key, value in message.metadata.items()
-            },
+            metadata=metadata_from_proto(message.metadata, f"{path}.metadata"),
         )
 
     def to_bytes(self) -> bytes:
@@ -135,7 +132,7 @@ def _message_of(frame: Frame) -> frame_pb2.Frame:
         device=frame.device,
         sensors=[sensor.to_proto() for sensor in frame.sensors],
         labels=[label.to_proto() for label in frame.labels],
-        metadata={key: _value_to_proto(value) for key, value in frame.metadata.items()},
+        metadata=metadata_to_proto(frame.metadata),
     )
 
 
@@ -149,7 +146,8 @@ def _check_size(path: str, message: frame_pb2.Frame) -> None:
         raise too_large(path, problem, FRAME_BYTES_MAX)
 
 
-def _check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
+def check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
+    """Refuse too many pairs, and keys or values that are not right, naming them below `path`."""
     if len(metadata) > METADATA_PAIRS_MAX:
         problem = f"has {len(metadata)} pairs; at most {METADATA_PAIRS_MAX} are accepted"
         raise too_large(path, problem, METADATA_PAIRS_MAX)
@@ -176,7 +174,22 @@ def _check_value(path: str, value: object) -> None:
             )
 
 
-def _value_to_proto(value: MetadataValue) -> frame_pb2.MetadataValue:
+def metadata_to_proto(
+    metadata: Mapping[str, MetadataValue],
+) -> dict[str, frame_pb2.MetadataValue]:
+    """The messages of metadata, by key."""
+    return {key: value_to_proto(value) for key, value in metadata.items()}
+
+
+def metadata_from_proto(
+    messages: Mapping[str, frame_pb2.MetadataValue], path: str
+) -> dict[str, MetadataValue]:
+    """What messages hold, by key; InvalidArgument naming one without a value."""
+    return {key: value_from_proto(value, f"{path}[{key!r}]") for key, value in messages.items()}
+
+
+def value_to_proto(value: MetadataValue) -> frame_pb2.MetadataValue:
+    """The message of one value."""
     match value:
         case bool():
             return frame_pb2.MetadataValue(flag=value)
@@ -188,7 +201,8 @@ def _value_to_proto(value: MetadataValue) -> frame_pb2.MetadataValue:
             return frame_pb2.MetadataValue(text=value)
 
 
-def _value_from_proto(message: frame_pb2.MetadataValue, path: str) -> MetadataValue:
+def value_from_proto(message: frame_pb2.MetadataValue, path: str) -> MetadataValue:
+    """The value of a message; InvalidArgument naming `path` where there is none."""
     kind = message.WhichOneof("kind")
     if kind is None:
         raise InvalidArgument.of(path, "has no value; one must be set")

@@ -73,6 +73,36 @@ class DatasetName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class DatasetFrameName(_Name):
+    """`projects/{project}/datasets/{dataset}/frames/{frame}`, the frame id percent-encoded."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "frames")
+    project: str
+    dataset: str
+    frame: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ViewName(_Name):
+    """`projects/{project}/datasets/{dataset}/views/{view}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "views")
+    project: str
+    dataset: str
+    view: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RoundName(_Name):
+    """`projects/{project}/datasets/{dataset}/rounds/{round}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "rounds")
+    project: str
+    dataset: str
+    round: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class IssueName(_Name):
     """`projects/{project}/issues/{issue}`."""
 

@@ -9,11 +9,17 @@ import grpc
 
 from sluice.errors import InvalidArgument
 
-_PROCESS_OF: Final = {"ScorerService": "scorer", "IngestService": "ingest"}
-_PROCESSES: Final = ("campaign", "scorer", "ingest")
+_PROCESS_OF: Final = {
+    "ScorerService": "scorer",
+    "IngestService": "ingest",
+    "FrameService": "curation",
+    "RoundService": "curation",
+}
+_NEEDED: Final = ("campaign", "scorer", "ingest")
+_PROCESSES: Final = (*_NEEDED, "curation")
 _EXPECTED: Final = (
-    "host:port, or campaign=host:port,scorer=host:port,ingest=host:port with each of the three "
-    "once or more"
+    "host:port, or campaign=host:port,scorer=host:port,ingest=host:port,curation=host:port with "
+    "each of them once or more; loggers need no curation"
 )
 
 Options = list[tuple[str, Any]]
@@ -23,7 +29,7 @@ def parse_target(target: str) -> dict[str, str]:
     """The gRPC target of each process; one under "" when all services share it.
 
     A process that is named several times, by IP addresses, gets its calls in turn. Raises
-    InvalidArgument for what names no address, or not all processes.
+    InvalidArgument for what names no address, or not all processes that loggers need.
     """
     if "=" not in target:
         if not target:
@@ -35,9 +41,13 @@ def parse_target(target: str) -> dict[str, str]:
         if process not in named or not address:
             raise InvalidArgument.of("target", f"{part!r}; expected {_EXPECTED}")
         named[process].append(address)
-    if missing := [process for process, addresses in named.items() if not addresses]:
-        raise InvalidArgument.of("target", f"names no {missing[0]}; expected {_EXPECTED}")
-    return {process: _joined(addresses) for process, addresses in named.items()}
+    if missing := [process for process in _NEEDED if not named[process]]:
+        raise _names_no(missing[0])
+    return {process: _joined(addresses) for process, addresses in named.items() if addresses}
+
+
+def _names_no(process: str) -> InvalidArgument:
+    return InvalidArgument.of("target", f"names no {process}; expected {_EXPECTED}")
 
 
 def _joined(addresses: list[str]) -> str:
@@ -57,7 +67,10 @@ class _Routed:
         self._channels = channels
 
     def _of(self, method: str) -> Any:
-        return self._channels[process_of(method)]
+        process = process_of(method)
+        if process not in self._channels:
+            raise _names_no(process)
+        return self._channels[process]
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """See grpc.Channel."""

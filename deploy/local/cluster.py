@@ -34,7 +34,7 @@ _NO_PROGRAMS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
 class Cluster:
-    """The processes by name: `redis`, `qdrant`, `campaign`, `scorer-0`, `ingest-0` and so on.
+    """The processes by name: `redis`, `qdrant`, `campaign`, `scorer-0`, `ingest-0`, `curation`.
 
     All data and logs lie in the folder, the secrets too, so that it can be started again there.
     `settings` are what all services are given on top, by name; `programs` what Python runs in place
@@ -64,7 +64,7 @@ class Cluster:
         self._qdrant_url = qdrant_url or self._add_qdrant()
         others = _numbered("campaign", campaigns)[1:]
         numbered = [*others, *_numbered("scorer", scorers), *_numbered("ingest", ingesters)]
-        services = ["campaign", *numbered]
+        services = ["campaign", *numbered, "curation"]
         for name in services:
             self._port(name)
         for name in services:

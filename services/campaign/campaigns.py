@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from services.campaign.documents import Stored, check_etag, read, read_page, retry
 from services.campaign.issues import get_issue
 from services.campaign.projects import get_project
 from services.campaign.records import (
@@ -18,6 +17,7 @@ from services.campaign.records import (
     changed,
 )
 from services.ledger.interface import Add, Transaction
+from services.platform.documents import Stored, check_etag, read, read_page, retry
 from services.platform.pages import Page
 from services.platform.records import encode, prefix
 from services.platform.stores import Stores

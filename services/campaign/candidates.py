@@ -9,8 +9,8 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from services.campaign.points import new_point
 from services.campaign.records import Dataset, Element, Issue
+from services.platform.stored_points import new_point
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Label, TaskType

@@ -13,7 +13,6 @@ from hashlib import sha256
 from uuid import uuid4
 
 from services.campaign.campaigns import Terms, read_campaign
-from services.campaign.documents import check_etag, retry
 from services.campaign.feedback import with_feedback
 from services.campaign.issues import read_campaigns_of
 from services.campaign.making import begin
@@ -26,13 +25,13 @@ from services.campaign.records import (
     campaign_key,
     changed,
     issue_campaigns_key,
-    now_us,
     version_key,
 )
 from services.campaign.snapshots import Content, read_content, write_snapshot
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
+from services.platform.documents import check_etag, retry
 from services.platform.named_blobs import read_named
-from services.platform.records import encode
+from services.platform.records import encode, now_us
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.reviews import Reviews
 from services.platform.stores import Stores

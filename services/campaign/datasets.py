@@ -6,12 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from services.campaign.documents import read, read_page
 from services.campaign.projects import get_project
-from services.campaign.records import Dataset, LabelClass, dataset_key, now_us
+from services.campaign.records import (
+    Dataset,
+    LabelClass,
+    dataset_key,
+)
 from services.ledger.interface import ABSENT, Conflict, Transaction
+from services.platform.documents import read, read_page
 from services.platform.pages import Page
-from services.platform.records import encode, prefix
+from services.platform.records import encode, now_us, prefix
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
 from sluice.checks import check_text, too_large

@@ -19,7 +19,6 @@ from services.campaign.candidates import (
     make_elements,
 )
 from services.campaign.datasets import get_dataset
-from services.campaign.documents import Stored, retry
 from services.campaign.issues import get_issue, read_issue
 from services.campaign.label_ids import claim_label_ids
 from services.campaign.records import (
@@ -33,6 +32,7 @@ from services.campaign.records import (
     space_key,
 )
 from services.ledger.interface import ABSENT, Transaction
+from services.platform.documents import Stored, retry
 from services.platform.pages import Page
 from services.platform.records import decode, encode
 from services.platform.stores import Stores

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from services.campaign import points
-from services.campaign.documents import check_etag, retry
 from services.campaign.issues import read_campaigns_of, read_issue
 from services.campaign.records import (
     Campaign,
@@ -16,10 +15,10 @@ from services.campaign.records import (
     element_prefix,
     issue_campaigns_key,
     issue_key,
-    now_us,
 )
 from services.ledger.interface import Transaction
-from services.platform.records import decode, encode
+from services.platform.documents import check_etag, retry
+from services.platform.records import decode, encode, now_us
 from services.platform.stores import Stores
 from sluice.errors import FailedPrecondition
 from sluice.names import CampaignName, IssueName

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import uuid4
 
 from services.campaign.datasets import get_dataset
-from services.campaign.documents import Stored, check_etag, read, read_page, retry
 from services.campaign.projects import get_project
 from services.campaign.records import (
     Issue,
@@ -13,11 +12,11 @@ from services.campaign.records import (
     changed,
     issue_campaigns_key,
     issue_key,
-    now_us,
 )
 from services.ledger.interface import Transaction
+from services.platform.documents import Stored, check_etag, read, read_page, retry
 from services.platform.pages import Page
-from services.platform.records import encode, prefix
+from services.platform.records import encode, now_us, prefix
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
 from sluice.checks import check_text

@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.campaign.documents import Stored, find, retry
 from services.campaign.records import (
     LEFTOVER_AFTER_US,
     Issue,
     Making,
     Space,
     making_key,
-    now_us,
     space_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.records import encode
+from services.platform.documents import Stored, find, retry
+from services.platform.records import encode, now_us
 from services.platform.stores import Stores
 from sluice.errors import Aborted
 from sluice.names import CampaignName

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID
@@ -11,15 +10,16 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from services.campaign.records import Element, ElementEntry, Issue, now_us
+from services.campaign.records import (
+    Element,
+    ElementEntry,
+    Issue,
+)
 from services.platform.stores import Stores
-from services.vectors.interface import Collection, Kind, Payload, Points, Space, Vectors
+from services.vectors.interface import Collection, Kind, Payload, Points, Space
 from services.vectors.naming import point_id
 from sluice.errors import SluiceError
 from sluice.names import CampaignName, IssueName
-
-PAGE: Final = 1_000
-"""Points read at a time, so that few of them lie in memory twice."""
 
 ACCEPTED: Final = "accepted"
 DISCARDED: Final = "discarded"
@@ -36,18 +36,6 @@ def elements_of(project: str, model_id: str, dimension: int) -> Collection:
 def issue_tenant(issue: IssueName) -> str:
     """Whose points the elements of an issue are."""
     return issues_of(issue.project) + issue.issue
-
-
-def new_point() -> UUID:
-    """A point of its own for an element: random, and it says when it was made (RFC 9562, v7)."""
-    number = (now_us() // 1_000) << 80 | secrets.randbits(80)
-    number = number & ~(0xF << 76) | 7 << 76  # the version
-    return UUID(int=number & ~(0b11 << 62) | 0b10 << 62)  # the variant
-
-
-def made_us(point: UUID) -> int:
-    """When `new_point` made a point, to the millisecond; 0 for one that does not say so."""
-    return (point.int >> 80) * 1_000 if point.version == 7 else 0
 
 
 def snapshots_of(project: str) -> str:
@@ -99,19 +87,6 @@ async def forget(
         await stores.vectors.delete(collection, issue_tenant(name), ids)
     except SluiceError as error:
         log.warning("points.left_behind", issue=str(name), points=len(ids), error=str(error))
-
-
-async def read(
-    vectors: Vectors, collection: Collection, tenant: str, ids: Sequence[UUID]
-) -> NDArray[np.float32]:
-    """The vectors of points, `(ids, dimension) float32`; zeros where there is no such point."""
-    rows = np.zeros((len(ids), collection.space.dimension), np.float32)
-    for start in range(0, len(ids), PAGE):
-        page = ids[start : start + PAGE]
-        row_of = {id: row for row, id in enumerate(page, start)}
-        found = await vectors.retrieve(collection, tenant, page)
-        rows[[row_of[id] for id in found.ids]] = found.vectors
-    return rows
 
 
 def points_of(

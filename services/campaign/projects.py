@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from services.campaign.documents import read, read_page
-from services.campaign.records import Project, now_us, project_key
+from services.campaign.records import (
+    Project,
+    project_key,
+)
 from services.ledger.interface import ABSENT, Conflict, Transaction
+from services.platform.documents import read, read_page
 from services.platform.keys import PARTITION, Caller
 from services.platform.pages import Page
-from services.platform.records import encode, prefix
+from services.platform.records import encode, now_us, prefix
 from services.platform.requests import Request, commit_once, first_response
 from services.platform.stores import Stores
 from sluice.checks import check_text

@@ -21,12 +21,11 @@ its record.
 
 from __future__ import annotations
 
-import time
 from typing import Final, TypeVar
 
 from msgspec import structs
 
-from services.platform.records import Record, key, prefix
+from services.platform.records import Record, key, now_us, prefix
 from sluice.labels import TaskType
 
 GENERATION: Final = "generation"
@@ -186,11 +185,6 @@ class Deleting(Record, frozen=True, kw_only=True):
 
 LEFTOVER_AFTER_US: Final = 3_600_000_000
 """Age at which what nobody names was left behind, and is not being written."""
-
-
-def now_us() -> int:
-    """The time: microseconds since 1970, UTC."""
-    return time.time_ns() // 1000
 
 
 def changed(record: ChangingT, **fields: object) -> ChangingT:

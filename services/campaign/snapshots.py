@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from services.campaign import points
 from services.campaign.candidates import content_digest
-from services.campaign.documents import ATTEMPTS
 from services.campaign.issues import get_issue
 from services.campaign.manifest import Manifest, lines_of
 from services.campaign.records import Element, ElementEntry, Issue, element_prefix
+from services.platform.documents import ATTEMPTS
 from services.platform.records import decode
+from services.platform.stored_points import read_points
 from services.platform.stores import Stores
 from services.vectors.interface import Collection
 from sluice.errors import Aborted, DataLoss, FailedPrecondition
@@ -82,7 +83,7 @@ async def read_content(stores: Stores, name: IssueName) -> Content:
     for _ in range(ATTEMPTS):
         issue = await get_issue(stores, name)
         elements = await read_elements(stores, name, Element)
-        vectors = await points.read(
+        vectors = await read_points(
             stores.vectors,
             points.elements_of(name.project, issue.model_id, issue.dimension),
             points.issue_tenant(name),
@@ -140,7 +141,7 @@ async def _write_members(
         ids = [points.snapshot_point(campaign, digest, entry) for entry in entries]
         page = points.points_of(ids, entries, vectors, review)
         await stores.vectors.write(collection, tenant, page)
-        written = await points.read(stores.vectors, collection, tenant, ids)
+        written = await read_points(stores.vectors, collection, tenant, ids)
         if not np.array_equal(vectors, written):
             raise DataLoss(
                 f"snapshot {digest}: its points are not what was written",

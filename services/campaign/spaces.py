@@ -9,12 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.campaign.documents import find, read_page
 from services.campaign.projects import get_project
-from services.campaign.records import Space, now_us, space_key
+from services.campaign.records import (
+    Space,
+    space_key,
+)
 from services.ledger.interface import Transaction
+from services.platform.documents import find, read_page
 from services.platform.pages import Page
-from services.platform.records import encode, prefix
+from services.platform.records import encode, now_us, prefix
 from services.platform.stores import Stores
 from sluice.checks import check_text, too_large
 from sluice.errors import InvalidArgument

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from services.campaign.campaigns import get_campaign
-from services.campaign.documents import find, read, read_page
 from services.campaign.manifest import lines_of, read_manifest
 from services.campaign.records import (
     Campaign,
@@ -19,6 +18,7 @@ from services.campaign.records import (
 )
 from services.campaign.snapshots import read_elements
 from services.campaign.spaces import find_space
+from services.platform.documents import find, read, read_page
 from services.platform.pages import Page
 from services.platform.stores import Stores
 from sluice.errors import NotFound

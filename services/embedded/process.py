@@ -11,6 +11,7 @@ from typing import Final
 
 from services.blobs.folder import FolderBlobs
 from services.campaign import wiring as campaign
+from services.curation import wiring as curation
 from services.embedded.keys import mint_admin, open_keys
 from services.ingest import wiring as ingest
 from services.ledger.sqlite import SqliteLedger
@@ -18,6 +19,7 @@ from services.platform.draining import Draining
 from services.platform.follower import following
 from services.platform.ingest_reviews import reading_reviews
 from services.platform.models import Models
+from services.platform.neighbours import neighbours
 from services.platform.server import Server
 from services.platform.settings import Settings
 from services.platform.stores import Stores
@@ -76,6 +78,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         own = f"{_ANY_ADDRESS.get(settings.host, settings.host)}:{port}"
         active = await stack.enter_async_context(following(own, keys.internal_token))
         reviews = await stack.enter_async_context(reading_reviews(own, keys.internal_token))
+        others = await stack.enter_async_context(neighbours(own, own, keys.internal_token))
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
             *campaign.servicers(stores, keys.store, draining, reviews),
@@ -86,6 +89,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
                     stores, active, models, draining, settings, owner=str(settings.data_dir)
                 )
             ),
+            *curation.servicers(stores, others, active, models, draining),
         ]
         # Only now can nothing go wrong any more, and the key is shown to who starts the server.
         admin_file = settings.data_dir / "admin.key"

@@ -6,7 +6,13 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from services.platform.settings import IntakeSettings, ScoringSettings, Secret, ServerSettings
+from services.platform.settings import (
+    IntakeSettings,
+    ModelSettings,
+    ScoringSettings,
+    Secret,
+    ServerSettings,
+)
 
 
 class ClusterSettings(ServerSettings):
@@ -81,3 +87,11 @@ class IngestSettings(VectorSettings, FollowerSettings, IntakeSettings):
     """`python -m services.ingest`."""
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_053
+
+
+class CurationSettings(VectorSettings, FollowerSettings, ModelSettings):
+    """`python -m services.curation`."""
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 50_054
+    ingest_target: str = "127.0.0.1:50053"
+    """Where ingest listens, as gRPC names targets: searches of datasets submit there."""

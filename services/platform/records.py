@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -28,6 +29,11 @@ def encode(record: Record) -> bytes:
 def decode(kind: type[RecordT], entry: Entry) -> RecordT:
     """The record that an entry of the ledger holds."""
     return msgspec.msgpack.decode(entry.value, type=kind)
+
+
+def now_us() -> int:
+    """The time: microseconds since 1970, UTC."""
+    return time.time_ns() // 1000
 
 
 _UNSAFE = re.compile(r"[^\w.~:@+,/-]", re.ASCII)

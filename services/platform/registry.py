@@ -11,6 +11,8 @@ from google.protobuf.descriptor import ServiceDescriptor
 from sluice.v1 import (
     campaign_pb2,
     campaign_pb2_grpc,
+    dataset_frame_pb2,
+    dataset_frame_pb2_grpc,
     dataset_pb2,
     dataset_pb2_grpc,
     ingest_pb2,
@@ -19,13 +21,24 @@ from sluice.v1 import (
     issue_pb2_grpc,
     project_pb2,
     project_pb2_grpc,
+    round_pb2,
+    round_pb2_grpc,
     scorer_pb2,
     scorer_pb2_grpc,
 )
 
 Add = Callable[[Any, grpc.aio.Server], None]
 
-FILES: Final = (project_pb2, dataset_pb2, issue_pb2, campaign_pb2, scorer_pb2, ingest_pb2)
+FILES: Final = (
+    project_pb2,
+    dataset_pb2,
+    issue_pb2,
+    campaign_pb2,
+    scorer_pb2,
+    ingest_pb2,
+    dataset_frame_pb2,
+    round_pb2,
+)
 """The proto files that have services."""
 
 _ADD: Final[dict[type, Add]] = {
@@ -37,6 +50,10 @@ _ADD: Final[dict[type, Add]] = {
     ),
     scorer_pb2_grpc.ScorerServiceServicer: scorer_pb2_grpc.add_ScorerServiceServicer_to_server,
     ingest_pb2_grpc.IngestServiceServicer: ingest_pb2_grpc.add_IngestServiceServicer_to_server,
+    dataset_frame_pb2_grpc.FrameServiceServicer: (
+        dataset_frame_pb2_grpc.add_FrameServiceServicer_to_server
+    ),
+    round_pb2_grpc.RoundServiceServicer: round_pb2_grpc.add_RoundServiceServicer_to_server,
 }
 
 

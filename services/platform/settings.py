@@ -92,7 +92,7 @@ class ServerSettings(BaseSettings):
 
 
 class ModelSettings(ServerSettings):
-    """Where frames are scored: in scorer and ingest."""
+    """Where frames are scored: in scorer and ingest, and in curation when it searches a dataset."""
 
     models_bytes_max: Annotated[int, Field(ge=0)] = 512 * 2**20
     """Memory for scoring models and bases that were used last, bytes."""

@@ -14,6 +14,7 @@ import yaml
 from services.platform.cluster_settings import (
     CampaignSettings,
     ClusterSettings,
+    CurationSettings,
     IngestSettings,
     ScorerSettings,
 )
@@ -26,6 +27,7 @@ SETTINGS: Final[dict[str, type[ClusterSettings]]] = {
     "campaign": CampaignSettings,
     "scorer": ScorerSettings,
     "ingest": IngestSettings,
+    "curation": CurationSettings,
 }
 """The settings class of each process."""
 

@@ -41,12 +41,12 @@ def test_what_is_printed_leads_to_the_services(command: LocalProcess, tmp_path: 
     """With the printed target and the key of the file a client works; Ctrl-C ends all processes."""
     said = command.start()
     target = said.strip().removeprefix("export SLUICE_TARGET=")
-    assert 4 == len(re.findall(r"(campaign|scorer|ingest)=127\.0\.0\.1:\d+", target))
+    assert 5 == len(re.findall(r"(campaign|scorer|ingest|curation)=127\.0\.0\.1:\d+", target))
     with CollectionClient(target, cache_dir=tmp_path / "models") as client:
         client.set_credentials(api_key=(tmp_path / "data" / "admin.key").read_text())
         assert "projects/p" == client.projects.create("p").name
     started = children(command.pid)
-    assert 6 == len(started)  # Redis, Qdrant's stand-in, campaign, two scorers, ingest
+    assert 7 == len(started)  # Redis, Qdrant's stand-in, campaign, two scorers, ingest, curation
     command.send(signal.SIGINT)
     assert 0 == command.wait_until_ended(60)
     assert [] == [pid for pid in started if Path(f"/proc/{pid}").exists()]
@@ -59,7 +59,7 @@ def test_a_process_that_ends_is_named(command: LocalProcess, tmp_path: Path) -> 
     os.kill(started[-1], signal.SIGKILL)
     assert 1 == command.wait_until_ended(60)
     assert (
-        f"ingest-0 has ended; its log is {tmp_path / 'data' / 'ingest-0.log'}"
+        f"curation has ended; its log is {tmp_path / 'data' / 'curation.log'}"
         in (tmp_path / "log").read_text()
     )
     assert [] == [pid for pid in started if Path(f"/proc/{pid}").exists()]

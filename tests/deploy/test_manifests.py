@@ -26,7 +26,7 @@ from tests.deploy.rendered import (
     workloads,
 )
 
-WORKLOADS = {"campaign", "scorer", "ingest", "redis", "qdrant"}
+WORKLOADS = {"campaign", "scorer", "ingest", "curation", "redis", "qdrant"}
 KUBERNETES = ["1.30", "1.37"]
 """The oldest that docs/deploy.md names, since preStop sleeps, and the newest that was there."""
 
@@ -39,7 +39,7 @@ def workload(request: pytest.FixtureRequest) -> Object:
 
 
 def test_everything_is_rendered() -> None:
-    """The base has the three services and their two stores."""
+    """The base has the four services and their two stores."""
     assert WORKLOADS == {each["metadata"]["name"] for each in workloads()}
 
 

@@ -152,7 +152,7 @@ class Pods:
 
 @pytest.fixture
 def pods(tmp_path: Path, made_secrets: Path, redis: Redis) -> Iterator[Pods]:
-    """All three services, running."""
+    """All services, running."""
     pods = Pods(tmp_path, made_secrets, redis)
     try:
         for process in pods.processes.values():

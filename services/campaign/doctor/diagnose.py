@@ -6,8 +6,8 @@ from services.campaign.doctor import blobs, elements, leftovers, snapshots, unbo
 from services.campaign.doctor.files import Files
 from services.campaign.doctor.reading import Examination
 from services.campaign.projects import get_project
-from services.campaign.records import now_us
 from services.platform.findings import Events
+from services.platform.records import now_us
 from services.platform.stores import Stores
 from sluice.names import ProjectName
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from services.campaign import points
 from services.campaign.candidates import content_digest
 from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
-from services.campaign.documents import find
 from services.campaign.records import (
     Element,
     Issue,
@@ -24,9 +23,11 @@ from services.campaign.records import (
     space_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Entry, Transaction
+from services.platform.documents import find
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode, encode, prefix
 from services.platform.scanning import PAGE, pages
+from services.platform.stored_points import made_us, read_points
 from services.vectors.interface import Collection
 from sluice.names import CampaignName, IssueName
 
@@ -85,7 +86,7 @@ async def _without_vector(
     collection = points.elements_of(name.project, issue.model_id, issue.dimension)
     ids = [UUID(bytes=element.point) for element in elements]
     tenant = points.issue_tenant(name)
-    vectors = await points.read(this.stores.vectors, collection, tenant, ids)
+    vectors = await read_points(this.stores.vectors, collection, tenant, ids)
     good = await asyncio.to_thread(_have_digests, elements, vectors)
     suspects = [i for i, is_good in enumerate(good) if not is_good]
     again = await this.ledger.get(this.project, [page[i].key for i in suspects])
@@ -189,7 +190,7 @@ async def _orphans(this: Examination, name: IssueName) -> Events:
         old = [
             (point, payload)
             for point, payload in zip(page.ids, page.payloads, strict=True)
-            if not this.is_young(points.made_us(point))
+            if not this.is_young(made_us(point))
         ]
         keys = {
             point: element_key(name.issue, str(p.get("frame_id")), str(p.get("label_id")))

@@ -16,6 +16,7 @@ from services.campaign.records import ElementEntry, Space, Version, element_pref
 from services.platform.findings import Events, Finding, FindingKind
 from services.platform.records import decode, prefix
 from services.platform.scanning import PAGE, pages
+from services.platform.stored_points import read_points
 from sluice.errors import DataLoss, NotFound
 from sluice.names import CampaignName, IssueName
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model
@@ -137,7 +138,7 @@ async def rebuild_model(
     tenant = points.snapshot_tenant(name, version.snapshot_digest)
     entries = [entry_of(line) for line, _ in manifest.members]
     ids = [points.snapshot_point(name, version.snapshot_digest, entry) for entry in entries]
-    vectors = await points.read(this.stores.vectors, collection, tenant, ids)
+    vectors = await read_points(this.stores.vectors, collection, tenant, ids)
     if not np.linalg.norm(vectors, axis=1).all():
         return False
     positives, negatives = np.split(vectors, [len(known_as)])

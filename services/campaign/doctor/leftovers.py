@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from services.campaign import points
 from services.campaign.doctor.reading import Examination
-from services.campaign.documents import find
 from services.campaign.issue_deletion import delete_element_records
 from services.campaign.records import Deleting, Issue, deleting_key, element_prefix, issue_key
 from services.ledger.interface import Transaction
+from services.platform.documents import find
 from services.platform.findings import Events, Finding, FindingKind
 from services.platform.scanning import PAGE, children
+from services.platform.stored_points import made_us
 from services.vectors.interface import Collection, Kind
 from sluice.names import IssueName
 
@@ -44,7 +45,7 @@ async def _examine_points(this: Examination, name: IssueName, collection: Collec
     while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
         after = page.ids[-1]
         # A call may write points just now, to find out next that the issue is gone.
-        ids = [point for point in page.ids if not this.is_young(points.made_us(point))]
+        ids = [point for point in page.ids if not this.is_young(made_us(point))]
         old += len(ids)
         if this.repair:
             await vectors.delete(collection, tenant, ids)

@@ -21,6 +21,7 @@ from services.campaign.records import Campaign, Element, ElementEntry, Version, 
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode
 from services.platform.scanning import PAGE
+from services.platform.stored_points import read_points
 from services.vectors.interface import Payload, Points
 from sluice.names import CampaignName, IssueName, VersionName
 from sluice.scoring import Basis, ScoringModel
@@ -188,7 +189,7 @@ async def _from_issue(
     collection = points.elements_of(this.project, version.model_id, version.dimension)
     tenant = points.issue_tenant(snapshot.issue)
     ids = [UUID(bytes=element.point)]
-    vector = await points.read(this.stores.vectors, collection, tenant, ids)
+    vector = await read_points(this.stores.vectors, collection, tenant, ids)
     return vector if has_digest(element, vector[0]) else None
 
 
@@ -202,7 +203,7 @@ async def _from_other_versions(
         digest = version.snapshot_digest
         tenant = points.snapshot_tenant(snapshot.name, digest)
         ids = [points.snapshot_point(snapshot.name, digest, entry)]
-        vector = await points.read(this.stores.vectors, collection, tenant, ids)
+        vector = await read_points(this.stores.vectors, collection, tenant, ids)
         if sample_digest(entry.label_id, vector[0]) == entry.digest:
             return vector
     return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from services.campaign import points
 from services.campaign.doctor.reading import Examination, bound_versions
-from services.campaign.documents import Stored, find
 from services.campaign.records import Making, making_key
 from services.ledger.interface import ABSENT, Conflict, Transaction
+from services.platform.documents import Stored, find
 from services.platform.findings import Events, Finding, FindingKind
 from services.platform.records import encode, prefix, segments
 from services.platform.scanning import pages

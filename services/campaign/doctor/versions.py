@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
-from services.campaign.documents import find
 from services.campaign.records import (
     GENERATION,
     Campaign,
@@ -17,6 +16,7 @@ from services.campaign.records import (
     version_key,
 )
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
+from services.platform.documents import find
 from services.platform.findings import Events, Finding, FindingKind, Progress
 from services.platform.records import decode, encode, prefix
 from services.platform.scanning import pages

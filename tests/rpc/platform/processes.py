@@ -24,6 +24,7 @@ SERVICES: Final = {
     "campaign": "sluice.v1.CampaignService",
     "scorer-0": "sluice.v1.ScorerService",
     "ingest-0": "sluice.v1.IngestService",
+    "curation": "sluice.v1.FrameService",
 }
 SECRETS: Final = {"SLUICE_PEPPER": "p" * 32, "SLUICE_INTERNAL_KEY": "i" * 32}
 NOWHERE: Final = "redis://127.0.0.1:1"

@@ -107,7 +107,7 @@ def test_a_wrong_setting_is_named(
     assert name in done.stderr
 
 
-@pytest.mark.parametrize("service", ["campaign", "scorer", "ingest"])
+@pytest.mark.parametrize("service", ["campaign", "scorer", "ingest", "curation"])
 def test_secrets_have_no_default(service: str) -> None:
     """Without the secrets that all processes share none starts, and both are named."""
     done = ended(service)

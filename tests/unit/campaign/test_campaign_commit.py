@@ -14,7 +14,6 @@ import pytest
 from services.campaign import downloads
 from services.campaign.campaigns import Terms, get_campaign, set_active, update_campaign
 from services.campaign.commit import commit_version, create_campaign
-from services.campaign.documents import ATTEMPTS
 from services.campaign.downloads import File, chunks, read_file
 from services.campaign.elements import list_elements, remove_elements
 from services.campaign.issue_deletion import delete_issue
@@ -23,6 +22,7 @@ from services.campaign.points import elements_of, issue_tenant, snapshot_tenant
 from services.campaign.records import ElementEntry
 from services.campaign.versions import get_version, list_versions
 from services.campaign.watch import read_active
+from services.platform.documents import ATTEMPTS
 from services.platform.requests import Request
 from services.vectors.interface import Points
 from sluice.errors import (
@@ -434,7 +434,7 @@ async def test_large_snapshots_are_written_in_pages(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A snapshot of several pages has every element once."""
-    monkeypatch.setattr("services.campaign.points.PAGE", 2)
+    monkeypatch.setattr("services.platform.stored_points.PAGE", 2)
     monkeypatch.setattr("services.campaign.snapshots.PAGE", 2)
     ids = [f"frame-{number}" for number in range(5)]
 

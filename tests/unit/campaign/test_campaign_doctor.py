@@ -13,11 +13,11 @@ from services.campaign.doctor.diagnose import diagnose
 from services.campaign.elements import remove_elements
 from services.campaign.issue_deletion import delete_issue
 from services.campaign.projects import create_project
-from services.campaign.records import now_us
 from services.campaign.snapshots import read_content
 from services.campaign.versions import drift_of
 from services.campaign.watch import read_active
 from services.platform.findings import Finding, FindingKind, Outcome
+from services.platform.records import now_us
 from sluice import errors
 from sluice.names import ProjectName
 from tests.unit.campaign.faults import Around, Gate, failing

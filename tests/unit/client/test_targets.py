@@ -12,12 +12,14 @@ import pytest
 from sluice.channel import connect, connect_sync
 from sluice.errors import InvalidArgument
 from sluice.targets import parse_target, process_of
-from sluice.v1 import campaign_pb2, ingest_pb2, scorer_pb2
+from sluice.v1 import campaign_pb2, dataset_frame_pb2, ingest_pb2, round_pb2, scorer_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
+from sluice.v1.round_pb2_grpc import RoundServiceStub
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
 
-PROCESSES = ("campaign", "scorer", "ingest")
+PROCESSES = ("campaign", "scorer", "ingest", "curation")
 
 
 class Named(grpc.GenericRpcHandler):
@@ -55,6 +57,8 @@ CALLS = [
     (CampaignServiceStub, "GetCampaign", campaign_pb2.GetCampaignRequest(), "campaign"),
     (ScorerServiceStub, "ScoreFrames", scorer_pb2.ScoreFramesRequest(), "scorer"),
     (IngestServiceStub, "GetFunnel", ingest_pb2.GetFunnelRequest(), "ingest"),
+    (FrameServiceStub, "GetFrame", dataset_frame_pb2.GetFrameRequest(), "curation"),
+    (RoundServiceStub, "GetRound", round_pb2.GetRoundRequest(), "curation"),
 ]
 
 
@@ -99,6 +103,14 @@ def test_a_target_that_is_wrong_is_named(target: str, said: str) -> None:
     """What is missing or unknown is said, with what would be accepted."""
     with pytest.raises(InvalidArgument, match=f"{said}.*expected host:port"):
         parse_target(target)
+
+
+def test_loggers_need_no_curation() -> None:
+    """A target without curation serves loggers, and says what it lacks to who curates."""
+    with connect_sync("campaign=h:1,scorer=h:2,ingest=h:3", "key") as channel:
+        CampaignServiceStub(channel)
+        with pytest.raises(InvalidArgument, match="names no curation"):
+            FrameServiceStub(channel)
 
 
 def test_what_belongs_to_no_service_goes_to_the_campaigns() -> None:

@@ -25,7 +25,7 @@ sys.exit(run_server("{service}", "", {settings}, serve, []))
 SECRETS = {"SLUICE_PEPPER": "p" * 32, "SLUICE_INTERNAL_KEY": "i" * 32}
 
 
-@pytest.mark.parametrize("service", ["scorer", "ingest", "campaign"])
+@pytest.mark.parametrize("service", ["scorer", "ingest", "campaign", "curation"])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_products_have_the_threads_that_are_set(service: str, threads: int) -> None:
     """Several processes on one machine do not fight: one thread each, unless set otherwise."""

@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from services.platform.cluster_settings import (
     CampaignSettings,
     ClusterSettings,
+    CurationSettings,
     FollowerSettings,
     IngestSettings,
     ScorerSettings,
@@ -17,7 +18,12 @@ from services.platform.cluster_settings import (
 )
 from services.platform.settings import IntakeSettings, ScoringSettings
 
-KINDS: list[type[ClusterSettings]] = [CampaignSettings, ScorerSettings, IngestSettings]
+KINDS: list[type[ClusterSettings]] = [
+    CampaignSettings,
+    ScorerSettings,
+    IngestSettings,
+    CurationSettings,
+]
 SECRETS = {"pepper": "p" * 32, "internal_key": "i" * 32}
 
 

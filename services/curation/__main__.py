@@ -1,0 +1,23 @@
+"""`python -m services.curation`."""
+
+from __future__ import annotations
+
+import sys
+
+from services.platform.cluster_settings import CurationSettings
+from services.platform.command import run_server
+
+
+def _serve(settings: CurationSettings) -> int:
+    from services.curation.process import running
+    from services.platform.serve import run
+
+    return run("curation", settings, running(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_server(
+            "curation", "The frames of datasets, and rounds of labelling.", CurationSettings, _serve
+        )
+    )

@@ -1,0 +1,1 @@
+"""Rounds of training: predictions, what they are worth, and failures."""

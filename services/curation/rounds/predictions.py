@@ -1,0 +1,145 @@
+"""What the model of a round predicted, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.curation.context import Curation
+from services.curation.datasets.marks import check_ids
+from services.curation.datasets.reading import read_known, require
+from services.curation.rounds.rounds import (
+    Round,
+    dataset_of,
+    predicted_counter,
+    read_round,
+    round_key,
+)
+from services.ledger.interface import ABSENT, Add, Transaction
+from services.platform.datasets import Dataset
+from services.platform.documents import Stored, retry
+from services.platform.records import Record, decode, encode, key
+from sluice.errors import FieldViolation, InvalidArgument
+from sluice.frames import Frame
+from sluice.labels import Label
+from sluice.names import RoundName
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model predicted, as a label, and how sure it is, 0…1."""
+
+    label: Label
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedFrame:
+    """All predictions of one frame."""
+
+    frame_id: str
+    predictions: tuple[Prediction, ...] = ()
+
+
+class StoredPredictions(Record, frozen=True, kw_only=True):
+    """The predictions of a frame: the labels as those of a `Frame`, and a score for each."""
+
+    frame: bytes
+    scores: tuple[float, ...] = ()
+
+    def read(self) -> PredictedFrame:
+        """The predictions."""
+        frame = Frame.from_bytes(self.frame)
+        pairs = zip(frame.labels, self.scores, strict=True)
+        return PredictedFrame(frame.id, tuple(Prediction(label, score) for label, score in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of the frames of one call."""
+
+    added_count: int
+    replaced_count: int
+    unchanged_count: int
+
+
+async def import_predictions(
+    curation: Curation, name: RoundName, frames: Sequence[PredictedFrame]
+) -> Imported:
+    """Store predictions, all or none; those that a frame has already are replaced.
+
+    Raises NotFound naming a frame that the dataset has not, and InvalidArgument naming a
+    prediction that its labels could not be.
+    """
+    check_ids("frames", [frame.frame_id for frame in frames])
+    dataset = await curation.others.datasets.get(dataset_of(name))
+    stored = {frame.frame_id: _stored(index, frame, dataset) for index, frame in enumerate(frames)}
+    ids = list(stored)
+    known = await read_known(curation.stores.ledger, dataset_of(name), ids)
+    require(dataset_of(name), ids, known)
+
+    async def attempt() -> Imported:
+        return await _commit(curation, name, await read_round(curation, name), stored)
+
+    return await retry(attempt, name)
+
+
+def prediction_key(name: RoundName, frame_id: str) -> str:
+    """Where the predictions of a frame lie."""
+    return key("prediction", name.dataset, name.round, frame_id)
+
+
+async def read_predictions(
+    curation: Curation, name: RoundName, frame_ids: Sequence[str]
+) -> dict[str, PredictedFrame]:
+    """The predictions of those of the frames that have any, by frame id."""
+    keys = [prediction_key(name, frame_id) for frame_id in frame_ids]
+    entries = await curation.stores.ledger.get(name.project, keys)
+    read = [decode(StoredPredictions, entry).read() for entry in entries.values()]
+    return {frame.frame_id: frame for frame in read}
+
+
+async def _commit(
+    curation: Curation,
+    name: RoundName,
+    found: Stored[Round],
+    stored: dict[str, StoredPredictions],
+) -> Imported:
+    keys = {prediction_key(name, frame_id): frame_id for frame_id in stored}
+    entries = await curation.stores.ledger.get(name.project, list(keys))
+    same = {
+        where
+        for where, entry in entries.items()
+        if decode(StoredPredictions, entry) == stored[keys[where]]
+    }
+    changed = [where for where in keys if where not in same]
+    added = sum(where not in entries for where in changed)
+    if changed:
+        checks = {w: e.revision if (e := entries.get(w)) else ABSENT for w in changed}
+        puts = {where: encode(stored[keys[where]]) for where in changed}
+        adds = {predicted_counter(name.dataset, name.round): Add(added)} if added else {}
+        # Put as it is: who measures the round meanwhile learns that it is of other predictions.
+        checks[round_key(name)] = found.revision
+        puts[round_key(name)] = encode(found.record)
+        await curation.stores.ledger.commit(Transaction(name.project, checks, puts, adds=adds))
+    return Imported(added, len(changed) - added, len(same))
+
+
+def _stored(index: int, frame: PredictedFrame, dataset: Dataset) -> StoredPredictions:
+    where = f"frames[{index}]"
+    for number, prediction in enumerate(frame.predictions):
+        path = f"{where}.predictions[{number}]"
+        if not 0 <= prediction.score <= 1:
+            raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
+        if problem := dataset.problem(prediction.label):
+            raise InvalidArgument(
+                f"{path}.label (frame {frame.frame_id!r}): {problem}",
+                reason="LABEL_MISMATCH",
+                fields=[FieldViolation(f"{path}.label", problem)],
+                metadata={"frame_id": frame.frame_id, "label_id": prediction.label.id},
+            )
+    labels = tuple(prediction.label for prediction in frame.predictions)
+    message = Frame(id=frame.frame_id, labels=labels)
+    message.check(where)
+    scores = tuple(prediction.score for prediction in frame.predictions)
+    return StoredPredictions(frame=message.to_bytes(), scores=scores)

@@ -1,0 +1,118 @@
+"""The rounds of a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.curation.context import Curation
+from services.curation.records import Split
+from services.ledger.interface import ABSENT, Conflict, Transaction
+from services.platform.documents import Stored, read, read_page
+from services.platform.pages import Page
+from services.platform.records import Record, encode, key, now_us, prefix
+from services.platform.requests import Request, commit_once, first_response
+from sluice.checks import check_text
+from sluice.errors import AlreadyExists, InvalidArgument
+from sluice.names import DatasetName, RoundName, check_resource_id
+
+
+class Evaluation(Record, frozen=True, kw_only=True):
+    """What the predictions of a split are worth, compared with its labels."""
+
+    split: Split
+    frames: int = 0
+    right: int = 0
+    confused: int = 0
+    missed: int = 0
+    spurious: int = 0
+    failed_frames: int = 0
+
+
+class Round(Record, frozen=True, kw_only=True):
+    """A round; `metric` is of the split that is reported, `mined` of the one mined from last."""
+
+    id: str
+    display_name: str
+    metric_split: Split
+    metric: Evaluation | None = None
+    mined: Evaluation | None = None
+    created_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountedRound:
+    """A round, and how many frames have predictions in it."""
+
+    round: Round
+    predicted_count: int
+
+
+async def create_round(
+    curation: Curation, request: Request, name: RoundName, display_name: str, metric_split: Split
+) -> CountedRound:
+    """Create a round; its display name defaults to its id. AlreadyExists naming it."""
+    check_resource_id(name.round, "round_id")
+    check_text("round.display_name", display_name, empty=True)
+    if not metric_split:
+        accepted = ", ".join(split for split in Split if split)
+        raise InvalidArgument.of("round.metric_split", f"is not given; one of {accepted} is needed")
+    await curation.others.datasets.get(dataset_of(name))
+    ledger = curation.stores.ledger
+    first = await first_response(ledger, name.project, request, Round)
+    made = first or Round(
+        id=name.round,
+        display_name=display_name or name.round,
+        metric_split=metric_split,
+        created_us=now_us(),
+    )
+    if first is None:
+        where = round_key(name)
+        creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(made)})
+        try:
+            made = await commit_once(ledger, creation, request, made)
+        except Conflict as conflict:
+            raise AlreadyExists(f"round_id: {name} exists already") from conflict
+    return CountedRound(made, 0)
+
+
+async def get_round(curation: Curation, name: RoundName) -> CountedRound:
+    """A round; NotFound naming it if there is none."""
+    found = await read_round(curation, name)
+    return await counted(curation, dataset_of(name), found.record)
+
+
+async def read_round(curation: Curation, name: RoundName) -> Stored[Round]:
+    """A round and its revision; NotFound naming it if there is none."""
+    return await read(curation.stores.ledger, name.project, round_key(name), Round, name)
+
+
+async def list_rounds(
+    curation: Curation, name: DatasetName, page: Page
+) -> tuple[list[CountedRound], str]:
+    """A page of the rounds of a dataset, by name, and the next one's token."""
+    await curation.others.datasets.get(name)
+    below = prefix("round", name.dataset)
+    found, token = await read_page(curation.stores.ledger, name.project, below, Round, page)
+    return [await counted(curation, name, each) for each in found], token
+
+
+async def counted(curation: Curation, name: DatasetName, found: Round) -> CountedRound:
+    """A round with the number of its frames."""
+    counter = predicted_counter(name.dataset, found.id)
+    counts = await curation.stores.ledger.counters(name.project, [counter])
+    return CountedRound(found, counts[counter])
+
+
+def dataset_of(name: RoundName) -> DatasetName:
+    """The dataset of a round."""
+    return DatasetName(name.project, name.dataset)
+
+
+def round_key(name: RoundName) -> str:
+    """Where a round lies."""
+    return key("round", name.dataset, name.round)
+
+
+def predicted_counter(dataset: str, round_id: str) -> str:
+    """What counts the frames with predictions in a round."""
+    return key("predicted", dataset, round_id)

@@ -1,0 +1,95 @@
+"""Which groups go into which split."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.curation.datasets.splits import Candidate, Shares, assign_splits, check_shares
+from services.curation.records import Split
+from sluice.errors import InvalidArgument
+
+SPLITS = [Split.TRAIN, Split.VALIDATION, Split.TEST, Split.GOLDEN]
+SHARES: Shares = {Split.TRAIN: 0.7, Split.VALIDATION: 0.2, Split.TEST: 0.1}
+
+class_names = st.frozensets(st.sampled_from(["car", "tram", "van", "bike"]), max_size=3)
+groups_of = st.lists(class_names, max_size=80).map(
+    lambda each: [Candidate(f"g{number}", classes) for number, classes in enumerate(each)]
+)
+shares_of = st.lists(st.integers(1, 20), min_size=1, max_size=4).map(
+    lambda parts: {split: part / sum(parts) for split, part in zip(SPLITS, parts)}
+)
+
+
+def having(groups: list[Candidate], assigned: dict[str, Split]) -> list[Candidate]:
+    """The same groups, some with a split."""
+    return [Candidate(g.id, g.classes, assigned.get(g.id, g.split)) for g in groups]
+
+
+@given(groups_of, shares_of, st.integers(0, 2**32))
+def test_shares_are_kept_to_within_one(groups: list[Candidate], shares: Shares, seed: int) -> None:
+    """Every group gets one of the splits, and each split its share, to within one group."""
+    assigned = assign_splits(groups, shares, seed)
+    counts = Counter(assigned.values())
+
+    assert {group.id for group in groups} == set(assigned)
+    assert set() == set(assigned.values()) - set(shares)
+    for split, share in shares.items():
+        assert abs(counts[split] - share * len(groups)) <= 1 + 1e-6
+
+
+@given(groups_of, shares_of, st.integers(0, 2**32))
+def test_the_same_seed_gives_the_same(groups: list[Candidate], shares: Shares, seed: int) -> None:
+    """Neither the order of groups nor a part that was stored already changes a split."""
+    assigned = assign_splits(groups, shares, seed)
+    shuffled = random.Random(seed).sample(groups, len(groups))
+    half = dict(list(assigned.items())[::2])
+    rest = assign_splits(having(groups, half), shares, seed)
+
+    assert assigned == assign_splits(shuffled, shares, seed)
+    assert assigned == half | rest
+
+
+@given(groups_of, st.integers(0, 2**32))
+def test_what_is_assigned_stays(groups: list[Candidate], seed: int) -> None:
+    """Groups with a split are not assigned again, whatever the shares are then."""
+    first = assign_splits(groups, SHARES, seed)
+    more = [*having(groups, first), Candidate("new")]
+
+    assert {"new"} == set(assign_splits(more, {Split.GOLDEN: 1.0}, seed))
+
+
+def test_every_class_is_in_every_split() -> None:
+    """Of a class that few groups have, each split gets its share too."""
+    rare = [Candidate(f"r{number}", frozenset({"tram", "car"})) for number in range(10)]
+    common = [Candidate(f"c{number}", frozenset({"car"})) for number in range(90)]
+    assigned = assign_splits([*common, *rare], SHARES, seed=1)
+
+    assert {Split.TRAIN: 7, Split.VALIDATION: 2, Split.TEST: 1} == Counter(
+        assigned[group.id] for group in rare
+    )
+
+
+def test_another_seed_gives_another_draw() -> None:
+    """Seeds are drawn apart."""
+    groups = [Candidate(f"g{number}") for number in range(100)]
+    assert assign_splits(groups, SHARES, 1) != assign_splits(groups, SHARES, 2)
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ({}, "are 0 together; 1 is expected"),
+        ({Split.TRAIN: 0.5, Split.TEST: 0.4}, "are 0.9 together"),
+        ({Split.TRAIN: 1.5, Split.TEST: -0.5}, "that of test is -0.5"),
+        ({Split.TRAIN: float("nan")}, "nan is not a finite number"),
+    ],
+)
+def test_shares_that_are_none_are_refused(shares: Shares, said: str) -> None:
+    """Shares are over 0, and 1 together."""
+    with pytest.raises(InvalidArgument, match=said):
+        check_shares(shares)

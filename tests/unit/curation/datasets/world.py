@@ -1,0 +1,94 @@
+"""A small world for the frames of datasets: real stores, one dataset, no other service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from services.blobs.folder import FolderBlobs
+from services.curation.context import Curation
+from services.curation.datasets.append import Appended, append_frames
+from services.curation.datasets.appending import NewFrame, NewFrames
+from services.ledger.sqlite import SqliteLedger
+from services.platform.active import ActiveVersions
+from services.platform.datasets import Dataset
+from services.platform.issue_elements import IssueElements
+from services.platform.models import Models
+from services.platform.neighbours import Neighbours
+from services.platform.requests import Request
+from services.platform.stores import Stores
+from services.vectors.edge import EdgeVectors
+from sluice.errors import NotFound
+from sluice.frames import Frame
+from sluice.labels import Label, TaskType
+from sluice.names import DatasetName
+from sluice.tensors import Embeddings
+
+NAME = DatasetName("p", "d")
+DIMENSION = 8
+
+ONCE = Request.of("Test", "", b"")
+"""A request without an id."""
+
+
+class OneDataset:
+    """`Datasets` with `NAME` alone: boxes around cars and trams."""
+
+    async def get(self, name: DatasetName) -> Dataset:
+        """See `Datasets.get`."""
+        if name != NAME:
+            raise NotFound(f"{name} does not exist")
+        return Dataset(name, TaskType.BOX_2D, frozenset({"car", "tram"}))
+
+    async def check(self) -> None:
+        """It is always there."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The stores, and shorter ways to do what many tests do first."""
+
+    curation: Curation
+
+    def having(self, **stores: Any) -> World:
+        """The same world with some of its stores replaced."""
+        changed = replace(self.curation.stores, **stores)
+        return World(replace(self.curation, stores=changed))
+
+    async def append(self, *frames: str | NewFrame, seed: int = 0) -> Appended:
+        """Append frames with embeddings that follow from their ids."""
+        new = [each if isinstance(each, NewFrame) else frame(each) for each in frames]
+        rows = np.stack([vector(each.frame.id, seed) for each in new])
+        return await append_frames(
+            self.curation, NAME, NewFrames(new, Embeddings.of_frames("m", rows))
+        )
+
+
+@asynccontextmanager
+async def world(path: Path) -> AsyncIterator[World]:
+    """New stores in that folder."""
+    ledger = await SqliteLedger.open(path / "ledger.sqlite")
+    vectors = await EdgeVectors.open(path / "vectors")
+    blobs = FolderBlobs(path / "blobs")
+    # Nothing that is tested here asks the other services.
+    others = Neighbours(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    stores = Stores(ledger, vectors, blobs)
+    yield World(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))
+    await vectors.close()
+    await ledger.close()
+
+
+def frame(id: str, *labels: Label, group: str = "", slice_: str = "") -> NewFrame:
+    """A frame to append."""
+    return NewFrame(Frame(id=id, labels=labels), group, slice_)
+
+
+def vector(text: str, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A vector that goes with that text."""
+    drawn = np.random.default_rng([seed, *text.encode()]).normal(size=DIMENSION)
+    return drawn.astype(np.float32)
