@@ -14,6 +14,7 @@ _PROCESS_OF: Final = {
     "IngestService": "ingest",
     "FrameService": "curation",
     "RoundService": "curation",
+    "BatchService": "curation",
 }
 _NEEDED: Final = ("campaign", "scorer", "ingest")
 _PROCESSES: Final = (*_NEEDED, "curation")

@@ -1,8 +1,10 @@
-"""What a process runs to serve the frames and rounds of datasets."""
+"""What a process runs to serve the frames, rounds and batches of datasets."""
 
 from __future__ import annotations
 
+from services.curation.batches.golden import golden_block
 from services.curation.context import Curation
+from services.curation.servicer.batches import BatchServicer
 from services.curation.servicer.frames import FrameServicer
 from services.curation.servicer.rounds import RoundServicer
 from services.platform.active import ActiveVersions
@@ -19,6 +21,10 @@ def servicers(
     models: Models,
     draining: Draining,
 ) -> list[object]:
-    """The servicers of FrameService and RoundService."""
+    """The servicers of FrameService, RoundService and BatchService."""
     curation = Curation(stores, others, active, models)
-    return [FrameServicer(curation, draining), RoundServicer(curation)]
+    return [
+        FrameServicer(curation, draining),
+        RoundServicer(curation),
+        BatchServicer(curation, golden_block),
+    ]

@@ -182,6 +182,13 @@ RULES: Final[dict[str, Rule]] = {
         ImportPredictions=(_REVIEW, "round"),
         MineFailures=(_REVIEW, "round"),
     ),
+    **_service(
+        "BatchService",
+        CreateBatch=(_ADMIN, "parent"),
+        GetBatch=(_REVIEW, "name"),
+        ListBatches=(_REVIEW, "parent"),
+        ListPicks=(_REVIEW, "parent"),
+    ),
 }
 """Every method of the API by its full name. What is not here is refused, to the admin's key too."""
 

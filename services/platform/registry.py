@@ -9,6 +9,8 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
 from sluice.v1 import (
+    batch_pb2,
+    batch_pb2_grpc,
     campaign_pb2,
     campaign_pb2_grpc,
     dataset_frame_pb2,
@@ -38,6 +40,7 @@ FILES: Final = (
     ingest_pb2,
     dataset_frame_pb2,
     round_pb2,
+    batch_pb2,
 )
 """The proto files that have services."""
 
@@ -54,6 +57,7 @@ _ADD: Final[dict[type, Add]] = {
         dataset_frame_pb2_grpc.add_FrameServiceServicer_to_server
     ),
     round_pb2_grpc.RoundServiceServicer: round_pb2_grpc.add_RoundServiceServicer_to_server,
+    batch_pb2_grpc.BatchServiceServicer: batch_pb2_grpc.add_BatchServiceServicer_to_server,
 }
 
 
