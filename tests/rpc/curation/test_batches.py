@@ -10,7 +10,7 @@ import pytest
 from sluice import errors
 from sluice.v1 import batch_pb2 as pb
 from sluice.v1 import dataset_frame_pb2 as frame_pb
-from tests.rpc.curation.api import DATASET, Api, box, frame, prediction, refusal
+from tests.rpc.curation.api import DATASET, Api, box, frame, refusal
 
 ANNOTATED, REVIEWED = frame_pb.ANNOTATION_STATUS_ANNOTATED, frame_pb.ANNOTATION_STATUS_REVIEWED
 SELECTED = frame_pb.ANNOTATION_STATUS_SELECTED
@@ -212,7 +212,7 @@ async def test_the_same_seed_is_the_same_batch(api: Api) -> None:
     "method", [pb.Batch.COVERAGE_FACILITY, pb.Batch.COVERAGE_K_CENTER, pb.Batch.COVERAGE_ZCORE]
 )
 async def test_coverage_reaches_every_cluster(api: Api, method: pb.Batch.Coverage) -> None:
-    """Whatever the method, the whole budget is used; those that look for cover find all clusters."""
+    """Every method uses the whole budget; those that look for cover find all clusters."""
     await scenes(api)
     await create(api, count=8, coverage=method, zcore_draws=1_000)
     found = await picks(api)

@@ -1,0 +1,117 @@
+"""Creating batches in a small world, and looking at all that they have left there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from services.curation.batches.create import Creation
+from services.curation.batches.golden import golden_block
+from services.curation.batches.records import Batch, StoredPick, Wanted, pick_prefix
+from services.curation.datasets.appending import NewFrame
+from services.curation.datasets.marks import Marks, mark_groups
+from services.curation.datasets.reading import Known, scan_known
+from services.curation.records import Status, status_counter
+from services.ledger.interface import Ledger, Transaction
+from services.platform.records import decode
+from services.platform.stores import Stores
+from sluice.errors import Unavailable
+from sluice.names import BatchName, DatasetName
+from tests.unit.curation.datasets.world import NAME, ONCE, World, frame
+
+
+class Ending:
+    """A ledger whose server dies: after so many commits nothing is written any more."""
+
+    def __init__(self, ledger: Ledger, commits: int) -> None:
+        self._ledger = ledger
+        self._left = commits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def commit(self, transaction: Transaction) -> None:
+        """See `Ledger.commit`."""
+        if not self._left:
+            raise Unavailable("the ledger is away")
+        self._left -= 1
+        await self._ledger.commit(transaction)
+
+
+class Interrupted:
+    """A ledger beside which somebody does something else, once, after a commit that is told."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        after: Callable[[Transaction], bool],
+        something: Callable[[], Awaitable[object]],
+    ) -> None:
+        self._ledger = ledger
+        self._after = after
+        self._something: Callable[[], Awaitable[object]] | None = something
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def commit(self, transaction: Transaction) -> None:
+        """See `Ledger.commit`."""
+        await self._ledger.commit(transaction)
+        if self._something is not None and self._after(transaction):
+            something, self._something = self._something, None
+            await something()
+
+
+class Failed:
+    """Golden checks that have failed."""
+
+    async def __call__(self, stores: Stores, name: DatasetName) -> str | None:
+        """See `GoldenBlock`."""
+        return "round r1 failed golden set 'g': cars are missed"
+
+
+def scenes(count: int) -> list[NewFrame]:
+    """So many groups of two slices each."""
+    return [
+        frame(f"{number}-{side}", group=f"g{number}", slice_=side)
+        for number in range(count)
+        for side in ("left", "right")
+    ]
+
+
+async def create(here: World, id: str = "b1", blocked: bool = False, **wanted: Any) -> Batch:
+    """Create a batch."""
+    block = Failed() if blocked else golden_block
+    creation = Creation(here.curation, block, asyncio.Lock())
+    return await creation.create_batch(BatchName(*_parts(), id), Wanted(**wanted))
+
+
+async def picks(here: World, id: str = "b1") -> list[StoredPick]:
+    """The picks of a batch, by rank."""
+    ledger = here.curation.stores.ledger
+    below = pick_prefix(BatchName(*_parts(), id))
+    entries = await ledger.scan(NAME.project, below, limit=1_000)
+    return [decode(StoredPick, entry) for entry in entries]
+
+
+async def mark(here: World, groups: list[str], status: Status) -> None:
+    """Give groups a status."""
+    await mark_groups(here.curation, ONCE, NAME, groups, Marks(status))
+
+
+async def frames(here: World) -> list[Known]:
+    """All frames."""
+    pages = scan_known(here.curation.stores.ledger, NAME)
+    return [known async for page in pages for known in page]
+
+
+async def count(here: World, status: Status) -> int:
+    """How many groups are counted as of a status."""
+    name = status_counter(NAME.dataset, status)
+    counted = await here.curation.stores.ledger.counters(NAME.project, [name])
+    return counted[name]
+
+
+def _parts() -> tuple[str, str]:
+    return NAME.project, NAME.dataset
