@@ -21,7 +21,7 @@ from sluice.model_store import ModelStore
 from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, Sampled
 from sluice.progress import OnProgress, TextProgress
-from sluice.resources import Campaigns, Doctor, Issues, Projects, Samples
+from sluice.resources import Campaigns, Datasets, Doctor, Issues, Projects, Rounds, Samples
 from sluice.state import (
     SpaceState,
     choose_issues,
@@ -105,6 +105,16 @@ class CollectionClient:
     def projects(self) -> Projects:
         """Projects and their keys."""
         return Projects(self.channel)
+
+    @property
+    def datasets(self) -> Datasets:
+        """Frames of datasets: status, tags, splits, views, and what is found among them."""
+        return Datasets(self.channel)
+
+    @property
+    def rounds(self) -> Rounds:
+        """Rounds of predictions, and their failures."""
+        return Rounds(self.channel)
 
     @property
     def issues(self) -> Issues:

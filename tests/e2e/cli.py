@@ -26,8 +26,8 @@ HARD_CLASS, HARD_ROWS = 8, 40
 class Cli:
     """The command, with its connection in the environment, in a folder with files to scan.
 
-    `hard.npz` are some eights, `corpus.parquet` all other digits; `truth` is the class of each of
-    these by frame id.
+    `hard.npz` are some eights, `corpus.parquet` all other digits, `predictions.jsonl` what a model
+    saw in some of these; `truth` is the class of each of them by frame id.
     """
 
     def __init__(self, server: Server, folder: Path) -> None:
@@ -47,6 +47,7 @@ class Cli:
         np.savez(folder / "hard.npz", frame_id=np.array(hard_ids), embedding=vectors[hard])
         self.truth = {f"digit-{number}": int(digits.target[number]) for number in rest}
         write_parquet(folder / "corpus.parquet", list(self.truth), vectors[rest])
+        write_predictions(folder / "predictions.jsonl", list(self.truth)[:20])
 
     def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
         """Start a command."""
@@ -89,6 +90,13 @@ class Cli:
         while int((found := self.json("funnel", campaign))["pending"]):
             pass
         return {k: int(v) if isinstance(v, str) and v.isdigit() else v for k, v in found.items()}
+
+
+def write_predictions(path: Path, frame_ids: list[str]) -> None:
+    """Write predictions: a van in each frame."""
+    van = {"class_name": "van", "score": 0.9, "box": [0, 0, 4, 4]}
+    lines = [json.dumps({"frame_id": id, "predictions": [van]}) for id in frame_ids]
+    path.write_text("\n".join(lines) + "\n")
 
 
 def write_parquet(path: Path, frame_ids: list[str], vectors: NDArray[np.float32]) -> None:

@@ -21,6 +21,7 @@ from tests.e2e.sluiced import Server
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cli.md"
+DATASET = "projects/night-fleet/datasets/street"
 
 
 @pytest.fixture
@@ -81,6 +82,10 @@ def test_every_example_works(cli: Cli) -> None:
     filled["CAMPAIGN"] = run("campaigns", "start")["name"]
     cli.scan()
     cli.funnel(filled["CAMPAIGN"])
+    filled["DATASET"] = DATASET
+    assert len(cli.truth) == run("datasets", "append")["added"]
+    filled |= {"ROUND": run("datasets", "round")["name"]}
+    filled |= {"VIEW": run("datasets", "save-view")["name"]}
     [best, *_] = run("samples", "list")
     filled |= {"SAMPLE": best["name"], "FRAME": best["frame"]["id"]}
     for path in [path for path in pending if path not in LAST]:
@@ -98,13 +103,14 @@ def test_every_example_works(cli: Cli) -> None:
 def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
     """The commands of the page lead from nothing to samples, listed as a page shows them."""
     listed = {"ISSUE": "issues", "CAMPAIGN": "campaigns"}
+    known = {"DATASET": DATASET, "ROUND": f"{DATASET}/rounds/r1"}
 
     def name_of(word: str) -> str:
         if word in ("FRAME", "OTHER_FRAME"):
             samples = cli.json("samples", "list", name_of("CAMPAIGN"), "--limit", "2")
             return str(samples[word == "OTHER_FRAME"]["frame"]["id"])
         if word not in listed:
-            return word
+            return known.get(word, word)
         [found] = cli.json(listed[word], "list", "-p", "night-fleet")
         return str(found["name"])
 

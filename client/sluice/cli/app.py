@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sluice import __version__
-from sluice.cli import campaigns, datasets, doctor, issues, projects, samples, scan
+from sluice.cli import campaigns, doctor, found, frames, issues, projects, rounds, samples, scan
 from sluice.cli.context import Connection
 from sluice.cli.exits import MEANINGS, Exit
 from sluice.cli.output import complaints
@@ -24,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(projects.app, name="projects")
-app.add_typer(datasets.app, name="datasets")
+# One group, whose commands stand in several files.
+assert frames.app is found.app is rounds.app
+app.add_typer(frames.app, name="datasets")
 app.add_typer(issues.app, name="issues")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(samples.app, name="samples")

@@ -14,6 +14,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Project = Annotated[
     str, typer.Option("--project", "-p", envvar="SLUICE_PROJECT", help="The project's id.")
 ]
+Dataset = Annotated[str, typer.Argument(help="projects/…/datasets/…")]
+Round = Annotated[str, typer.Argument(help="projects/…/datasets/…/rounds/…")]
 Issue = Annotated[str, typer.Argument(help="projects/…/issues/…")]
 Campaign = Annotated[str, typer.Argument(help="projects/…/campaigns/…")]
 File = Annotated[

@@ -1,4 +1,4 @@
-"""`sluice datasets`: what the labels of a set of frames mean."""
+"""`sluice datasets`: sets of frames, and what their labels mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from sluice.cli.context import connection, project_name
 from sluice.cli.output import show, show_one
 from sluice.v1 import dataset_pb2, frame_pb2
 
-app = typer.Typer(help="Datasets: what the labels of a set of frames mean.", no_args_is_help=True)
+app = typer.Typer(
+    help="Datasets: frames, their labels, and what is found among them.", no_args_is_help=True
+)
 
 
 class Task(StrEnum):

@@ -67,8 +67,8 @@ async def mine_failures(
     found = await read_round(curation, name)
     if split is found.record.metric_split:
         raise FailedPrecondition(
-            f"split: {split.value!r} is the one whose metric {name} reports; mine its failures from "
-            "another split"
+            f"split: {split.value!r} is the one whose metric {name} reports; mine its failures "
+            "from another split"
         )
     evaluations = {each: Evaluation(split=each) for each in (split, found.record.metric_split)}
     async for page in _compare(curation, name, dataset, (evaluations, rule)):

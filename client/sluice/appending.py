@@ -1,0 +1,109 @@
+"""Appending a whole file of frames to a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.errors import InvalidArgument
+from sluice.formats import Columns, open_source
+from sluice.formats.coco import read_coco
+from sluice.frames import Frame
+from sluice.resources.datasets import Datasets, NewFrame
+from sluice.v1 import dataset_frame_pb2 as pb
+
+FRAMES_PER_CALL: Final = 512
+
+COCO: Final = ".json"
+
+
+@dataclass(slots=True)
+class AppendedFile:
+    """What became of the frames of a file so far."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+
+    def add(self, response: pb.AppendFramesResponse) -> None:
+        """Count the frames of one call."""
+        self.added += response.added_count
+        self.replaced += response.replaced_count
+        self.unchanged += response.unchanged_count
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where the frames of a file go.
+
+    `group` and `slice` are columns that say which scene, and which view of it, a frame is; new
+    groups get the status and the split.
+    """
+
+    group: str = ""
+    slice: str = ""
+    status: str = "unlabelled"
+    split: str = ""
+
+
+def append_file(
+    datasets: Datasets,
+    dataset: str,
+    file: Path,
+    columns: Columns,
+    *,
+    model_id: str = "",
+    placing: Placing,
+) -> AppendedFile:
+    """Append all frames of a file; a file that was cut off may be appended again.
+
+    Columns that are nothing else become fields. A COCO file has neither columns nor embeddings.
+    Raises InvalidArgument naming file, column and row where something is wrong.
+    """
+    done = AppendedFile()
+    for frames, embeddings in _batches(file, columns, model_id, placing):
+        response = datasets.append(
+            dataset,
+            frames,
+            embeddings,
+            model_id=model_id,
+            status=placing.status,
+            split=placing.split,
+        )
+        done.add(response)
+    return done
+
+
+def _batches(
+    file: Path, columns: Columns, model_id: str, placing: Placing
+) -> Iterator[tuple[list[NewFrame], NDArray[np.float32] | None]]:
+    if file.suffix.lower() == COCO:
+        labelled = map(NewFrame, read_coco(file))
+        while batch := list(islice(labelled, FRAMES_PER_CALL)):
+            yield batch, None
+        return
+    if not model_id:
+        raise InvalidArgument.of("model_id", f"is not given, and {file} has embeddings")
+    for rows in open_source(file, columns).batches(FRAMES_PER_CALL):
+        frames = [rows.frame(index) for index in range(len(rows))]
+        yield [_new(file, frame, placing) for frame in frames], rows.embeddings
+
+
+def _new(file: Path, frame: Frame, placing: Placing) -> NewFrame:
+    """A frame whose metadata are its fields, but for group and slice."""
+    fields = dict(frame.metadata)
+    group = _text(file, frame, fields.pop(placing.group, None), placing.group)
+    slice_ = _text(file, frame, fields.pop(placing.slice, None), placing.slice)
+    return NewFrame(replace(frame, metadata={}), group, slice_, fields)
+
+
+def _text(file: Path, frame: Frame, value: object, column: str) -> str:
+    if column and value is None:
+        raise InvalidArgument.of(column, f"{file}: frame {frame.id!r} has none")
+    return str(value) if column else ""

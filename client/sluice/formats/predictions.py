@@ -1,0 +1,86 @@
+"""Predictions of a model: JSON lines, one object for each frame."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from sluice.errors import InvalidArgument
+from sluice.formats.rows import IMAGE_SENSOR
+from sluice.labels import Box2D, Classification2D, Label
+from sluice.resources.rounds import PredictedFrame, Prediction
+
+
+def read_predictions(path: Path) -> Iterator[PredictedFrame]:
+    """The frames of a file, one line each, in its order; empty lines are passed over.
+
+    A line is `{"frame_id": "a", "predictions": [{"class_name": "van", "score": 0.9, "box": [left,
+    top, width, height]}]}`; without a box it is the class of the image. Boxes are of the sensor
+    `image`, unless they have another `sensor_id`. Raises InvalidArgument naming file, line and
+    field where something is wrong.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _frame(f"{path} line {number}", line)
+    except UnicodeDecodeError as error:
+        raise InvalidArgument.of("file", f"{path} is not UTF-8: {error}") from error
+
+
+def _frame(where: str, line: str) -> PredictedFrame:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _refused(where, f"is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise _refused(where, "is no JSON object")
+    frame_id, predictions = found.get("frame_id"), found.get("predictions")
+    if not isinstance(frame_id, str) or not frame_id:
+        raise _refused(where, f"frame_id: {frame_id!r:.32} is no id")
+    if not isinstance(predictions, list):
+        raise _refused(where, f"predictions: {predictions!r:.32} is no list")
+    return PredictedFrame(
+        frame_id,
+        tuple(
+            _prediction(f"{where} predictions[{index}]", index, each)
+            for index, each in enumerate(predictions)
+        ),
+    )
+
+
+def _prediction(where: str, index: int, found: Any) -> Prediction:
+    if not isinstance(found, dict):
+        raise _refused(where, f"{found!r:.32} is no object")
+    class_name, score = found.get("class_name"), found.get("score")
+    if not isinstance(class_name, str) or not class_name:
+        raise _refused(where, f"class_name: {class_name!r:.32} is no class name")
+    if not _is_number(score) or not 0 <= score <= 1:
+        raise _refused(where, f"score: {score!r:.32} is not in 0…1")
+    sensor_id = found.get("sensor_id", IMAGE_SENSOR if "box" in found else "")
+    if not isinstance(sensor_id, str):
+        raise _refused(where, f"sensor_id: {sensor_id!r:.32} is no text")
+    shape = _box(where, found["box"]) if "box" in found else Classification2D()
+    label = Label(id=str(index), class_name=class_name, shape=shape, sensor_id=sensor_id)
+    return Prediction(label, float(score))
+
+
+def _box(where: str, box: Any) -> Box2D:
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
+        raise _refused(where, f"box: {box!r:.64} is not left, top, width and height")
+    if min(box[2:]) <= 0:
+        raise _refused(where, f"box: {box!r:.64} has a side that is not over 0")
+    return Box2D(*map(float, box))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < 2**63 and math.isfinite(value)
+
+
+def _refused(where: str, problem: str) -> InvalidArgument:
+    return InvalidArgument.of("file", f"{where}: {problem}")

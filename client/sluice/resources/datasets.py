@@ -1,0 +1,266 @@
+"""The frames of datasets, what is found among them, and saved views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import uuid4
+
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+from numpy.typing import ArrayLike
+
+from sluice.errors import from_rpc_error, translate
+from sluice.frames import Frame, MetadataValue, metadata_to_proto
+from sluice.resources.filters import read_split, read_status
+from sluice.resources.pages import items
+from sluice.tensors import Embeddings, pack
+from sluice.v1 import dataset_frame_pb2 as pb
+from sluice.v1 import frame_pb2, issue_pb2
+from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
+
+_Response = TypeVar("_Response")
+
+
+@dataclass(frozen=True, slots=True)
+class NewFrame:
+    """A frame to append: the group that it is a slice of, by default its own, and its fields."""
+
+    frame: Frame
+    group: str = ""
+    slice: str = ""
+    fields: Mapping[str, MetadataValue] = field(default_factory=dict)
+
+    def to_proto(self) -> pb.DatasetFrame:
+        """The message that says the same; InvalidArgument for a frame that is not right."""
+        return pb.DatasetFrame(
+            frame=self.frame.to_proto(),
+            group=self.group,
+            slice=self.slice,
+            fields=metadata_to_proto(self.fields),
+        )
+
+
+class Datasets:
+    """Frames of datasets. Names are resource names: `projects/p/datasets/d`.
+
+    `projects` creates and lists the datasets themselves.
+    """
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = FrameServiceStub(channel)
+
+    def append(
+        self,
+        dataset: str,
+        frames: Sequence[Frame | NewFrame],
+        embeddings: ArrayLike | Embeddings | None = None,
+        *,
+        model_id: str = "",
+        status: str = "unlabelled",
+        split: str = "",
+    ) -> pb.AppendFramesResponse:
+        """Append frames; those that are there already with the same content change nothing.
+
+        `embeddings` is `(frames, dimension)`, one row for each, of that model; or `Embeddings`,
+        with crops; or None, and frames that are there keep theirs. Groups that are new get the
+        status and the split.
+        """
+        new = [each if isinstance(each, NewFrame) else NewFrame(each) for each in frames]
+        request = pb.AppendFramesRequest(
+            dataset=dataset,
+            frames=[each.to_proto() for each in new],
+            embeddings=_embeddings(embeddings, model_id),
+            status=read_status(status),
+            split=read_split(split),
+        )
+        return translate(self._stub.AppendFrames, request)
+
+    def get(self, name: str) -> pb.DatasetFrame:
+        """Read one frame, by its own resource name."""
+        return translate(self._stub.GetFrame, pb.GetFrameRequest(name=name))
+
+    def frames(
+        self, dataset: str, wanted: pb.FrameFilter | None = None, *, view: str = ""
+    ) -> Iterator[pb.DatasetFrame]:
+        """The frames that pass a filter, or that a view shows, in the order of appending."""
+        request = pb.ListFramesRequest(parent=dataset, filter=wanted, view=view)
+        return items(self._stub.ListFrames, request, "frames")
+
+    def read(
+        self, dataset: str, wanted: pb.FrameFilter | None = None, *, view: str = ""
+    ) -> Iterator[pb.ReadFramesResponse]:
+        """The same in one stream, with their embeddings."""
+        request = pb.ReadFramesRequest(
+            parent=dataset, filter=wanted, view=view, with_embeddings=True
+        )
+        return _stream(self._stub.ReadFrames(request))
+
+    def counts(self, dataset: str) -> pb.DatasetCounts:
+        """Groups and frames by status and split."""
+        return translate(self._stub.CountFrames, pb.CountFramesRequest(dataset=dataset))
+
+    def set_status(
+        self, dataset: str, groups: Iterable[str], status: str, *, allow_backward: bool = False
+    ) -> int:
+        """Move up to 1,000 groups on to a status; the number of those that changed."""
+        request = pb.SetStatusRequest(
+            dataset=dataset,
+            groups=groups,
+            status=read_status(status),
+            allow_backward=allow_backward,
+            request_id=str(uuid4()),
+        )
+        return translate(self._stub.SetStatus, request).changed_count
+
+    def tag(
+        self,
+        dataset: str,
+        frame_ids: Iterable[str],
+        *,
+        add: Iterable[str] = (),
+        remove: Iterable[str] = (),
+    ) -> int:
+        """Add and remove tags of up to 1,000 frames; the number of those that changed."""
+        request = pb.TagFramesRequest(
+            dataset=dataset, frame_ids=frame_ids, add=add, remove=remove, request_id=str(uuid4())
+        )
+        return translate(self._stub.TagFrames, request).changed_count
+
+    def set_fields(
+        self, dataset: str, fields: Mapping[str, Mapping[str, MetadataValue | None]]
+    ) -> int:
+        """Set fields of up to 1,000 frames by their ids; None removes one.
+
+        Returns the number of frames that changed.
+        """
+        changes = [
+            pb.FieldChange(
+                frame_id=frame_id,
+                set=metadata_to_proto({k: v for k, v in values.items() if v is not None}),
+                remove=[name for name, value in values.items() if value is None],
+            )
+            for frame_id, values in fields.items()
+        ]
+        request = pb.SetFieldsRequest(dataset=dataset, changes=changes, request_id=str(uuid4()))
+        return translate(self._stub.SetFields, request).changed_count
+
+    def assign_splits(
+        self,
+        dataset: str,
+        shares: Mapping[str, float],
+        *,
+        seed: int = 0,
+        statuses: Sequence[str] = (),
+    ) -> pb.DatasetCounts:
+        """Give groups without a split one, stratified by class; shares are 1 together.
+
+        Only groups of any of these statuses, all where there are none.
+        """
+        request = pb.AssignSplitsRequest(
+            dataset=dataset,
+            shares=[
+                pb.AssignSplitsRequest.Share(split=read_split(split), share=share)
+                for split, share in shares.items()
+            ],
+            seed=seed,
+            statuses=[read_status(word) for word in statuses],
+        )
+        return translate(self._stub.AssignSplits, request)
+
+    def similar(
+        self,
+        dataset: str,
+        frame_ids: Iterable[str],
+        *,
+        limit: int = 100,
+        wanted: pb.FrameFilter | None = None,
+        query_dataset: str = "",
+    ) -> Sequence[pb.FindSimilarResponse.Hit]:
+        """The frames most similar to given ones, which may be of another dataset, by its id."""
+        request = pb.FindSimilarRequest(
+            dataset=dataset,
+            frame_ids=frame_ids,
+            query_dataset=query_dataset,
+            limit=limit,
+            filter=wanted,
+        )
+        return translate(self._stub.FindSimilar, request).hits
+
+    def pick(
+        self, dataset: str, issue: str, keys: Iterable[str | tuple[str, str]]
+    ) -> pb.PickElementsResponse:
+        """Put frames into an issue by id, crops by (frame id, label id)."""
+        pairs = [(key, "") if isinstance(key, str) else key for key in keys]
+        request = pb.PickElementsRequest(
+            dataset=dataset,
+            issue=issue,
+            elements=[issue_pb2.ElementKey(frame_id=frame, label_id=crop) for frame, crop in pairs],
+        )
+        return translate(self._stub.PickElements, request)
+
+    def search(
+        self,
+        dataset: str,
+        *,
+        search_id: str | None = None,
+        campaigns: Sequence[str] = (),
+        threshold: float | None = None,
+    ) -> Iterator[pb.SearchDatasetResponse]:
+        """Search a dataset with the active campaigns, on the server; says how far it is.
+
+        Under the same UUID again, it goes on where it ended.
+        """
+        request = pb.SearchDatasetRequest(
+            dataset=dataset,
+            search_id=search_id or str(uuid4()),
+            campaigns=campaigns,
+            threshold_override=threshold,
+        )
+        return _stream(self._stub.SearchDataset(request))
+
+    def save_view(
+        self, dataset: str, view_id: str, wanted: pb.FrameFilter, display_name: str = ""
+    ) -> pb.View:
+        """Save a filter under a new name."""
+        request = pb.CreateViewRequest(
+            parent=dataset,
+            view_id=view_id,
+            view=pb.View(display_name=display_name, filter=wanted),
+            request_id=str(uuid4()),
+        )
+        return translate(self._stub.CreateView, request)
+
+    def view(self, name: str) -> pb.View:
+        """Read a view, by its own resource name."""
+        return translate(self._stub.GetView, pb.GetViewRequest(name=name))
+
+    def views(self, dataset: str) -> Iterator[pb.View]:
+        """The views of a dataset."""
+        return items(self._stub.ListViews, pb.ListViewsRequest(parent=dataset), "views")
+
+    def change_view(self, view: pb.View) -> pb.View:
+        """Give a view, as it was read, another filter."""
+        request = pb.UpdateViewRequest(view=view, update_mask=FieldMask(paths=["filter"]))
+        return translate(self._stub.UpdateView, request)
+
+    def delete_view(self, name: str) -> None:
+        """Delete a view; the frames stay."""
+        translate(self._stub.DeleteView, pb.DeleteViewRequest(name=name))
+
+
+def _embeddings(given: ArrayLike | Embeddings | None, model_id: str) -> frame_pb2.Embeddings | None:
+    if given is None:
+        return None
+    if isinstance(given, Embeddings):
+        return given.to_proto()
+    return frame_pb2.Embeddings(model_id=model_id, tensor=pack(given))
+
+
+def _stream(call: Iterator[_Response]) -> Iterator[_Response]:
+    """The responses of a call; raises the Sluice error that it ends with."""
+    try:
+        yield from call
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from error

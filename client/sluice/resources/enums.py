@@ -1,0 +1,25 @@
+"""Values of the API's enums by their words: `selected` for ANNOTATION_STATUS_SELECTED."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sluice.errors import InvalidArgument
+
+
+def by_word(enum: Any, prefix: str, word: str, field: str) -> Any:
+    """The value that a word names; InvalidArgument naming the field, and the words there are."""
+    known = {
+        name.removeprefix(prefix).lower(): value
+        for name, value in enum.items()
+        if name != f"{prefix}UNSPECIFIED"
+    }
+    if word not in known:
+        raise InvalidArgument.of(field, f"{word!r} is none of {', '.join(known)}")
+    return known[word]
+
+
+def word_of(enum: Any, prefix: str, value: int) -> str:
+    """The word of a value, "" for none."""
+    word = str(enum.Name(value)).removeprefix(prefix).lower()
+    return "" if word == "unspecified" else word

@@ -1,0 +1,63 @@
+"""Filters of frames, from words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sluice.frames import MetadataValue, value_to_proto
+from sluice.resources.enums import by_word
+from sluice.v1 import dataset_frame_pb2 as pb
+
+NO_SPLIT = "none"
+"""The word for frames without a split."""
+
+
+def frame_filter(
+    *,
+    statuses: Sequence[str] = (),
+    splits: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    fields: Mapping[str, MetadataValue] | None = None,
+    bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
+    round_id: str = "",
+    failures: Sequence[str] = (),
+) -> pb.FrameFilter:
+    """A filter whose conditions must all hold.
+
+    Any of the statuses (unlabelled, selected, annotated, reviewed) and of the splits (train,
+    validation, test, golden, none); all of the tags; `fields` have these values, and `bounds` are
+    the least and the greatest; any of these failures (missed, spurious, confused) in the round.
+    Raises InvalidArgument naming a word that is none of these.
+    """
+    conditions = [
+        pb.FieldCondition(field=name, equals=value_to_proto(value))
+        for name, value in (fields or {}).items()
+    ]
+    conditions += [
+        pb.FieldCondition(field=name, at_least=low, at_most=high)
+        for name, (low, high) in (bounds or {}).items()
+    ]
+    return pb.FrameFilter(
+        statuses=[read_status(word) for word in statuses],
+        splits=[read_split(word) for word in splits],
+        tags=tags,
+        fields=conditions,
+        round=round_id,
+        failure_kinds=[
+            by_word(pb.FailureKind, "FAILURE_KIND_", word, "failures") for word in failures
+        ],
+    )
+
+
+def read_status(word: str) -> pb.AnnotationStatus:
+    """The status that a word names."""
+    status: pb.AnnotationStatus = by_word(pb.AnnotationStatus, "ANNOTATION_STATUS_", word, "status")
+    return status
+
+
+def read_split(word: str) -> pb.Split:
+    """The split that a word names."""
+    if word in ("", NO_SPLIT):
+        return pb.SPLIT_UNSPECIFIED
+    split: pb.Split = by_word(pb.Split, "SPLIT_", word, "split")
+    return split

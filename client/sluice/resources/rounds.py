@@ -1,0 +1,85 @@
+"""Rounds: what a model predicted in the frames of a dataset, and where it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+import grpc
+
+from sluice.errors import translate
+from sluice.labels import Label
+from sluice.resources.filters import read_split
+from sluice.resources.pages import items
+from sluice.v1 import round_pb2 as pb
+from sluice.v1.round_pb2_grpc import RoundServiceStub
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model predicted, as a label, and how sure it is, 0…1."""
+
+    label: Label
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedFrame:
+    """All predictions of one frame; none: the model saw nothing."""
+
+    frame_id: str
+    predictions: tuple[Prediction, ...] = ()
+
+    def to_proto(self) -> pb.PredictedFrame:
+        """The message that says the same."""
+        return pb.PredictedFrame(
+            frame_id=self.frame_id,
+            predictions=[
+                pb.PredictedFrame.Prediction(label=each.label.to_proto(), score=each.score)
+                for each in self.predictions
+            ],
+        )
+
+
+class Rounds:
+    """Rounds of datasets. Names are resource names: `projects/p/datasets/d/rounds/r`."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._stub = RoundServiceStub(channel)
+
+    def create(
+        self, dataset: str, round_id: str, *, metric_split: str, display_name: str = ""
+    ) -> pb.Round:
+        """Create a round; failures are never mined from the split whose metric it reports."""
+        wanted = pb.Round(display_name=display_name, metric_split=read_split(metric_split))
+        request = pb.CreateRoundRequest(
+            parent=dataset, round_id=round_id, round=wanted, request_id=str(uuid4())
+        )
+        return translate(self._stub.CreateRound, request)
+
+    def get(self, name: str) -> pb.Round:
+        """Read a round, with what its predictions are worth."""
+        return translate(self._stub.GetRound, pb.GetRoundRequest(name=name))
+
+    def list(self, dataset: str) -> Iterator[pb.Round]:
+        """The rounds of a dataset."""
+        return items(self._stub.ListRounds, pb.ListRoundsRequest(parent=dataset), "rounds")
+
+    def import_predictions(
+        self, name: str, frames: Sequence[PredictedFrame]
+    ) -> pb.ImportPredictionsResponse:
+        """Import predictions of up to 1,000 frames; those of before are replaced."""
+        request = pb.ImportPredictionsRequest(
+            round=name, frames=[frame.to_proto() for frame in frames]
+        )
+        return translate(self._stub.ImportPredictions, request)
+
+    def mine_failures(
+        self, name: str, split: str, *, iou_min: float | None = None, score_min: float = 0
+    ) -> pb.Round:
+        """Measure the reported split, and tag the failures of another one with the round."""
+        request = pb.MineFailuresRequest(
+            round=name, split=read_split(split), iou_min=iou_min, score_min=score_min
+        )
+        return translate(self._stub.MineFailures, request)
