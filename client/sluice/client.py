@@ -21,7 +21,16 @@ from sluice.model_store import ModelStore
 from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, Sampled
 from sluice.progress import OnProgress, TextProgress
-from sluice.resources import Campaigns, Datasets, Doctor, Issues, Projects, Rounds, Samples
+from sluice.resources import (
+    Batches,
+    Campaigns,
+    Datasets,
+    Doctor,
+    Issues,
+    Projects,
+    Rounds,
+    Samples,
+)
 from sluice.state import (
     SpaceState,
     choose_issues,
@@ -115,6 +124,11 @@ class CollectionClient:
     def rounds(self) -> Rounds:
         """Rounds of predictions, and their failures."""
         return Rounds(self.channel)
+
+    @property
+    def batches(self) -> Batches:
+        """Batches of datasets: what to label next, and why."""
+        return Batches(self.channel)
 
     @property
     def issues(self) -> Issues:

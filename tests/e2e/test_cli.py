@@ -86,6 +86,7 @@ def test_every_example_works(cli: Cli) -> None:
     assert len(cli.truth) == run("datasets", "append")["added"]
     filled |= {"ROUND": run("datasets", "round")["name"]}
     filled |= {"VIEW": run("datasets", "save-view")["name"]}
+    filled |= {"BATCH": run("batch", "create")["name"]}
     [best, *_] = run("samples", "list")
     filled |= {"SAMPLE": best["name"], "FRAME": best["frame"]["id"]}
     for path in [path for path in pending if path not in LAST]:
@@ -103,7 +104,11 @@ def test_every_example_works(cli: Cli) -> None:
 def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
     """The commands of the page lead from nothing to samples, listed as a page shows them."""
     listed = {"ISSUE": "issues", "CAMPAIGN": "campaigns"}
-    known = {"DATASET": DATASET, "ROUND": f"{DATASET}/rounds/r1"}
+    known = {
+        "DATASET": DATASET,
+        "ROUND": f"{DATASET}/rounds/r1",
+        "BATCH": f"{DATASET}/batches/next",
+    }
 
     def name_of(word: str) -> str:
         if word in ("FRAME", "OTHER_FRAME"):

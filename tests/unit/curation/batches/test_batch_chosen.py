@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -101,7 +102,7 @@ async def change_group(here: World, id: str, status: Status, split: Split) -> No
 @settings(max_examples=25, deadline=None)
 @given(groups_of, wanted_of)
 def test_a_batch_keeps_its_promises(
-    groups: list[tuple[int, Status, Split, bool]], wanted: dict[str, object]
+    groups: list[tuple[int, Status, Split, bool]], wanted: dict[str, Any]
 ) -> None:
     """Batch after batch: the exact budget, no excluded group, none twice, all slices tagged."""
     remaining = {
@@ -113,7 +114,7 @@ def test_a_batch_keeps_its_promises(
 
 
 async def _check_batches(
-    groups: list[tuple[int, Status, Split, bool]], wanted: dict[str, object], remaining: set[str]
+    groups: list[tuple[int, Status, Split, bool]], wanted: dict[str, Any], remaining: set[str]
 ) -> None:
     async with new_world() as here:
         await fill(here, groups)
@@ -124,8 +125,8 @@ async def _check_batches(
                 return
             made = await create(here, f"b{number}", **wanted)
             found = await picks(here, f"b{number}")
-            budget: object = wanted["fraction"] if wanted["count"] is None else wanted["count"]
-            assert batch_size(budget, len(remaining)) == len(found)  # type: ignore[arg-type]
+            budget = wanted["fraction"] if wanted["count"] is None else wanted["count"]
+            assert batch_size(budget, len(remaining)) == len(found)
             assert (State.READY, len(remaining)) == (made.state, made.remaining)
             chosen = {pick.group for pick in found}
             assert len(found) == len(chosen)

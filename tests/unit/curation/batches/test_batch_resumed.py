@@ -8,11 +8,12 @@ import pytest
 
 from services.curation.batches import create as creating
 from services.curation.batches import select as selecting
-from services.curation.batches.records import BatchName, State, batch_key
+from services.curation.batches.records import State, batch_key
 from services.curation.datasets.marks import Marks, mark_groups
 from services.curation.records import Status
 from services.ledger.interface import Transaction
 from sluice.errors import AlreadyExists, Unavailable
+from sluice.names import BatchName
 from tests.unit.curation.batches.batches import (
     Ending,
     Interrupted,
