@@ -40,16 +40,19 @@ class Ending:
 
 
 class Interrupted:
-    """A ledger beside which somebody does something else, once, after a commit that is told."""
+    """A ledger beside which somebody does something else, once: by a commit that is told."""
 
     def __init__(
         self,
         ledger: Ledger,
-        after: Callable[[Transaction], bool],
+        told: Callable[[Transaction], bool],
         something: Callable[[], Awaitable[object]],
+        *,
+        before: bool = False,
     ) -> None:
         self._ledger = ledger
-        self._after = after
+        self._told = told
+        self._before = before
         self._something: Callable[[], Awaitable[object]] | None = something
 
     def __getattr__(self, name: str) -> Any:
@@ -57,9 +60,13 @@ class Interrupted:
 
     async def commit(self, transaction: Transaction) -> None:
         """See `Ledger.commit`."""
-        await self._ledger.commit(transaction)
-        if self._something is not None and self._after(transaction):
+        something = None
+        if self._told(transaction):
             something, self._something = self._something, None
+        if something and self._before:
+            await something()
+        await self._ledger.commit(transaction)
+        if something and not self._before:
             await something()
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
 from services.curation.batches import create as creating
 from services.curation.batches import select as selecting
 from services.curation.batches.records import State, batch_key
-from services.curation.datasets.marks import Marks, mark_groups
+from services.curation.datasets.marks import Marks, mark_groups, tag_frames
 from services.curation.records import Status
-from services.ledger.interface import Transaction
+from services.ledger.interface import Ledger, Transaction
 from sluice.errors import AlreadyExists, Unavailable
 from sluice.names import BatchName
 from tests.unit.curation.batches.batches import (
@@ -115,6 +116,40 @@ async def _planned(here: World) -> list[str]:
     back = Marks(Status.UNLABELLED, allow_backward=True)
     await mark_groups(here.curation, ONCE, NAME, found, back)
     return found
+
+
+def _marks(transaction: Transaction) -> bool:
+    """Whether a transaction takes picks off a plan."""
+    return bool(list(transaction.deletes)) and BATCH in transaction.checks
+
+
+async def test_who_is_slow_undoes_nothing(here: World) -> None:
+    """Who has found a page without a group to mark does not overwrite what another has marked."""
+    taken = (await _planned(here))[:3]
+    ledger = here.curation.stores.ledger
+    slow = Interrupted(ledger, _marks, lambda: create(here, count=10), before=True)
+    beside = Interrupted(cast(Ledger, slow), _binds, lambda: mark(here, taken, Status.ANNOTATED))
+    made = await create(here.having(ledger=beside), count=10)
+
+    assert (State.READY, 10) == (made.state, made.picked)
+    assert 10 == await count(here, Status.SELECTED)
+    await check_whole(here, "b1", 10)
+
+
+async def test_tags_that_others_give_meanwhile_stay(here: World) -> None:
+    """A tag that a frame gets while its group is marked is not lost."""
+    first, *_ = await _planned(here)
+    slice_ = f"{first[1:]}-left"
+    beside = Interrupted(
+        here.curation.stores.ledger,
+        _marks,
+        lambda: tag_frames(here.curation, ONCE, NAME, [slice_], ["night"], []),
+        before=True,
+    )
+    await create(here.having(ledger=beside), count=10)
+
+    [row] = [known.row for known in await frames(here) if known.row.id == slice_]
+    assert {"night", "batch:b1"} <= set(row.tags)
 
 
 async def test_a_batch_ends_short_where_nothing_is_left(here: World) -> None:
