@@ -120,7 +120,7 @@ async def _planned(here: World) -> list[str]:
 
 def _marks(transaction: Transaction) -> bool:
     """Whether a transaction takes picks off a plan."""
-    return bool(list(transaction.deletes)) and BATCH in transaction.checks
+    return bool(list(transaction.deletes)) and BATCH in transaction.puts
 
 
 async def test_who_is_slow_undoes_nothing(here: World) -> None:
