@@ -22,6 +22,7 @@ from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, Sampled
 from sluice.progress import OnProgress, TextProgress
 from sluice.resources import (
+    Batches,
     Campaigns,
     Datasets,
     Doctor,
@@ -125,6 +126,11 @@ class CollectionClient:
     def rounds(self) -> Rounds:
         """Rounds of predictions, and their failures."""
         return Rounds(self.channel)
+
+    @property
+    def batches(self) -> Batches:
+        """Batches of datasets: what to label next, and why."""
+        return Batches(self.channel)
 
     @property
     def issues(self) -> Issues:

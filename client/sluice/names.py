@@ -41,7 +41,7 @@ class _Name:
         parts = text.split("/")
         kinds, ids = parts[::2], parts[1::2]
         if tuple(kinds) != cls.pattern or len(ids) != len(kinds) or not all(ids):
-            form = "/".join(f"{kind}/{{{kind[:-1]}}}" for kind in cls.pattern)
+            form = "/".join(f"{kind}/{{{_singular(kind)}}}" for kind in cls.pattern)
             raise InvalidArgument.of(field, f"{text!r} is not of the form {form}")
         return cls(*map(unquote, ids))
 
@@ -124,6 +124,16 @@ class GoldenCheckName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class BatchName(_Name):
+    """`projects/{project}/datasets/{dataset}/batches/{batch}`."""
+
+    pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "batches")
+    project: str
+    dataset: str
+    batch: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class IssueName(_Name):
     """`projects/{project}/issues/{issue}`."""
 
@@ -159,3 +169,7 @@ class SampleName(_Name):
     project: str
     campaign: str
     frame: str
+
+
+def _singular(kind: str) -> str:
+    return kind[:-2] if kind.endswith("ches") else kind[:-1]

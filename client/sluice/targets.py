@@ -16,6 +16,7 @@ _PROCESS_OF: Final = {
     "RoundService": "curation",
     "GoldenSetService": "curation",
     "ProgressService": "curation",
+    "BatchService": "curation",
 }
 _NEEDED: Final = ("campaign", "scorer", "ingest")
 _PROCESSES: Final = (*_NEEDED, "curation")

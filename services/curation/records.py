@@ -15,6 +15,8 @@ All lie in the partition of their project.
 | `round/{dataset}/{round}` | a round |
 | `prediction/{dataset}/{round}/{frame}` | what the model of a round predicted in a frame |
 
+What lies below `batch`, `batch-plan` and `pick` is in `batches/records.py`.
+
 The counters `groups/{dataset}/{status}` and `split/{dataset}/{split}` count groups, and
 `predicted/{dataset}/{round}` frames. Times are microseconds since 1970, UTC.
 """

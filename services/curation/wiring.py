@@ -1,8 +1,9 @@
-"""What a process runs to serve the frames and rounds of datasets, golden QA and progress."""
+"""What a process runs to serve what curation is for."""
 
 from __future__ import annotations
 
 from services.curation.context import Curation
+from services.curation.servicer.batches import BatchServicer
 from services.curation.servicer.frames import FrameServicer
 from services.curation.servicer.golden_sets import GoldenSetServicer
 from services.curation.servicer.progress import ProgressServicer
@@ -27,5 +28,6 @@ def servicers(
         FrameServicer(curation, draining),
         RoundServicer(curation),
         GoldenSetServicer(curation),
+        BatchServicer(curation),
         ProgressServicer(curation),
     ]

@@ -199,6 +199,13 @@ RULES: Final[dict[str, Rule]] = {
         ListRecordedRounds=(_REVIEW, "parent"),
         GetProgress=(_REVIEW, "dataset"),
     ),
+    **_service(
+        "BatchService",
+        CreateBatch=(_ADMIN, "parent"),
+        GetBatch=(_REVIEW, "name"),
+        ListBatches=(_REVIEW, "parent"),
+        ListPicks=(_REVIEW, "parent"),
+    ),
 }
 """Every method of the API by its full name. What is not here is refused, to the admin's key too."""
 

@@ -9,6 +9,8 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 
 from sluice.v1 import (
+    batch_pb2,
+    batch_pb2_grpc,
     campaign_pb2,
     campaign_pb2_grpc,
     dataset_frame_pb2,
@@ -44,6 +46,7 @@ FILES: Final = (
     round_pb2,
     golden_set_pb2,
     progress_pb2,
+    batch_pb2,
 )
 """The proto files that have services."""
 
@@ -66,6 +69,7 @@ _ADD: Final[dict[type, Add]] = {
     progress_pb2_grpc.ProgressServiceServicer: (
         progress_pb2_grpc.add_ProgressServiceServicer_to_server
     ),
+    batch_pb2_grpc.BatchServiceServicer: batch_pb2_grpc.add_BatchServiceServicer_to_server,
 }
 
 

@@ -92,6 +92,7 @@ def test_every_example_works(cli: Cli) -> None:
     assert len(cli.truth) == run("datasets", "append")["added"]
     filled |= {"ROUND": run("datasets", "round")["name"]}
     filled |= {"VIEW": run("datasets", "save-view")["name"]}
+    filled |= {"BATCH": run("batch", "create")["name"]}
     [best, *_] = run("samples", "list")
     filled |= {"SAMPLE": best["name"], "FRAME": best["frame"]["id"]}
     for path in [path for path in pending if path not in LAST]:
@@ -115,7 +116,11 @@ def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
         "CAMPAIGN": ("campaigns", "list", "-p", "night-fleet"),
         "GOLDEN_SET": ("golden", "list", DATASET),
     }
-    known = {"DATASET": DATASET, "ROUND": f"{DATASET}/rounds/r1"}
+    known = {
+        "DATASET": DATASET,
+        "ROUND": f"{DATASET}/rounds/r1",
+        "BATCH": f"{DATASET}/batches/next",
+    }
 
     def name_of(word: str) -> str:
         if word in ("FRAME", "OTHER_FRAME"):

@@ -11,6 +11,7 @@ import typer
 
 from sluice import __version__
 from sluice.cli import (
+    batches,
     campaigns,
     doctor,
     found,
@@ -39,6 +40,7 @@ app.add_typer(projects.app, name="projects")
 # One group, whose commands stand in several files.
 assert frames.app is found.app is rounds.app
 app.add_typer(frames.app, name="datasets")
+app.add_typer(batches.app, name="batch")
 app.add_typer(issues.app, name="issues")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(samples.app, name="samples")

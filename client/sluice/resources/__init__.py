@@ -3,6 +3,7 @@
 Everything is known by its resource name, such as `projects/p/campaigns/c`.
 """
 
+from sluice.resources.batches import Batches
 from sluice.resources.campaigns import Campaigns
 from sluice.resources.datasets import Datasets
 from sluice.resources.doctor import Doctor
@@ -14,6 +15,7 @@ from sluice.resources.rounds import Rounds
 from sluice.resources.samples import Samples
 
 __all__ = [
+    "Batches",
     "Campaigns",
     "Datasets",
     "Doctor",

@@ -46,7 +46,7 @@ async def create_view(
     now = now_us()
     title = display_name or name.view
     view = View(id=name.view, display_name=title, filter=wanted, created_us=now, updated_us=now)
-    where = _key(name)
+    where = view_key(name)
     creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(view)})
     try:
         return await commit_once(ledger, creation, request, view)
@@ -56,7 +56,7 @@ async def create_view(
 
 async def get_view(curation: Curation, name: ViewName) -> View:
     """A view; NotFound naming it if there is none."""
-    return (await read(curation.stores.ledger, name.project, _key(name), View, name)).record
+    return (await read(curation.stores.ledger, name.project, view_key(name), View, name)).record
 
 
 async def list_views(curation: Curation, name: DatasetName, page: Page) -> tuple[list[View], str]:
@@ -82,13 +82,13 @@ async def update_view(
     ledger = curation.stores.ledger
 
     async def attempt() -> View:
-        found = await read(ledger, name.project, _key(name), View, name)
+        found = await read(ledger, name.project, view_key(name), View, name)
         check_etag(etag, found.record.etag, name)
         changes = {path: getattr(wanted, path) for path in paths or PATHS}
         changed = structs.replace(
             found.record, **changes, updated_us=now_us(), etag=found.record.etag + 1
         )
-        checks, puts = {_key(name): found.revision}, {_key(name): encode(changed)}
+        checks, puts = {view_key(name): found.revision}, {view_key(name): encode(changed)}
         await ledger.commit(Transaction(name.project, checks=checks, puts=puts))
         return changed
 
@@ -100,10 +100,10 @@ async def delete_view(curation: Curation, name: ViewName, etag: str) -> None:
     ledger = curation.stores.ledger
 
     async def attempt() -> None:
-        found = await read(ledger, name.project, _key(name), View, name)
+        found = await read(ledger, name.project, view_key(name), View, name)
         check_etag(etag, found.record.etag, name)
-        checks = {_key(name): found.revision}
-        await ledger.commit(Transaction(name.project, checks=checks, deletes=[_key(name)]))
+        checks = {view_key(name): found.revision}
+        await ledger.commit(Transaction(name.project, checks=checks, deletes=[view_key(name)]))
 
     await retry(attempt, name)
 
@@ -113,5 +113,6 @@ def _check(display_name: str, wanted: Filter) -> None:
     check_filter(wanted, "view.filter")
 
 
-def _key(name: ViewName) -> str:
+def view_key(name: ViewName) -> str:
+    """Where a view lies."""
     return key("view", name.dataset, name.view)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sluice.errors import SluiceError, from_rpc_error
 from sluice.tensors import Embeddings
 from sluice.v1 import campaign_pb2, dataset_frame_pb2, dataset_pb2, frame_pb2, issue_pb2, round_pb2
+from sluice.v1.batch_pb2_grpc import BatchServiceStub
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
@@ -33,6 +34,7 @@ class Api:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.frames = FrameServiceStub(channel)
         self.rounds = RoundServiceStub(channel)
+        self.batches = BatchServiceStub(channel)
         self.datasets = DatasetServiceStub(channel)
         self.issues = IssueServiceStub(channel)
         self.campaigns = CampaignServiceStub(channel)
@@ -150,6 +152,11 @@ class Api:
             round_pb2.ImportPredictionsRequest(round=round_, frames=frames)
         )
         return made.added_count, made.replaced_count, made.unchanged_count
+
+    async def mine(self, round_: str, split: dataset_frame_pb2.Split) -> round_pb2.Round:
+        """Mine the failures of a split."""
+        request = round_pb2.MineFailuresRequest(round=round_, split=split)
+        return await self.rounds.MineFailures(request)
 
 
 def frame(

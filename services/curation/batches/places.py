@@ -1,0 +1,90 @@
+"""Where the frames of a dataset are: their embeddings in a basis made of a sample of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.curation.datasets.points import frames_of, tenant_of
+from services.curation.records import DatasetFrames
+from services.curation.selection.facility import sampled
+from services.platform.stored_points import PAGE, read_points
+from services.platform.stores import Stores
+from sluice.errors import DataLoss
+from sluice.names import DatasetName
+from sluice.scoring import Basis, build_basis
+from sluice.scoring.basis import COMPONENTS_MAX, PCA_ROWS_MAX, ROWS_PER_COMPONENT_MIN
+
+_POINT_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """`rows` `(rows, components) float32`, of which those that are not `there` were lost."""
+
+    rows: NDArray[np.float32]
+    there: NDArray[np.bool_]
+    notes: list[str]
+
+
+async def read_places(
+    stores: Stores, name: DatasetName, space: DatasetFrames, what: tuple[bytes, int]
+) -> Places:
+    """The places of points, 16 bytes each; the sample for the basis follows from a seed.
+
+    Never more than a page of embeddings is held, beside the sample. With too few embeddings for a
+    basis they stay as they are, of length 1. Raises DataLoss where most embeddings are lost.
+    """
+    points, seed = what
+    reader = _Reader(stores, name, space, points)
+    if not len(reader):
+        return Places(np.empty((0, 1), np.float32), np.empty(0, bool), [])
+    basis, notes = await _basis(reader, seed)
+    components = space.dimension if basis is None else basis.components
+    rows = np.empty((len(reader), components), np.float32)
+    there = np.empty(len(reader), bool)
+    for start in range(0, len(reader), PAGE):
+        page = slice(start, min(start + PAGE, len(reader)))
+        unit = await reader.read(np.arange(page.start, page.stop))
+        there[page] = unit.any(axis=1)
+        rows[page] = unit if basis is None else await asyncio.to_thread(basis.project, unit)
+    if lost := int((~there).sum()):
+        notes.append(f"{lost} embeddings are lost: append their frames again.")
+    return Places(rows, there, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads embeddings by their number."""
+
+    stores: Stores
+    name: DatasetName
+    space: DatasetFrames
+    points: bytes
+
+    def __len__(self) -> int:
+        return len(self.points) // _POINT_BYTES
+
+    async def read(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """The unit vectors of those numbers, zeros for those that are lost."""
+        starts = (numbers * _POINT_BYTES).tolist()
+        ids = [UUID(bytes=self.points[at : at + _POINT_BYTES]) for at in starts]
+        collection = frames_of(self.name.project, self.space.model_id, self.space.dimension)
+        return await read_points(self.stores.vectors, collection, tenant_of(self.name), ids)
+
+
+async def _basis(reader: _Reader, seed: int) -> tuple[Basis | None, list[str]]:
+    sample = await reader.read(sampled(len(reader), seed, PCA_ROWS_MAX))
+    sample = sample[sample.any(axis=1)]
+    needed = ROWS_PER_COMPONENT_MIN * min(reader.space.dimension, COMPONENTS_MAX)
+    if len(sample) >= needed:
+        return await asyncio.to_thread(build_basis, sample), []
+    if len(reader) > PCA_ROWS_MAX:
+        raise DataLoss(f"most embeddings of {reader.name} are lost: append its frames again")
+    said = f"A basis takes {needed} embeddings and there are {len(sample)}: cosines are plain."
+    return None, [said]

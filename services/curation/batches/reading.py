@@ -1,0 +1,38 @@
+"""Reading batches, and why each of their groups was picked."""
+
+from __future__ import annotations
+
+from services.curation.batches.records import (
+    Batch,
+    StoredPick,
+    batch_key,
+    batch_prefix,
+    pick_prefix,
+)
+from services.curation.context import Curation
+from services.platform.documents import read, read_page
+from services.platform.pages import Page
+from sluice.names import BatchName, DatasetName
+
+
+async def get_batch(curation: Curation, name: BatchName) -> Batch:
+    """A batch; NotFound naming it if there is none."""
+    return (await read(curation.stores.ledger, name.project, batch_key(name), Batch, name)).record
+
+
+async def list_batches(
+    curation: Curation, name: DatasetName, page: Page
+) -> tuple[list[Batch], str]:
+    """A page of the batches of a dataset, by name, and the next one's token."""
+    await curation.others.datasets.get(name)
+    below = batch_prefix(name.dataset)
+    return await read_page(curation.stores.ledger, name.project, below, Batch, page)
+
+
+async def list_picks(
+    curation: Curation, name: BatchName, page: Page
+) -> tuple[list[StoredPick], str]:
+    """A page of the picks of a batch, by rank, and the next one's token."""
+    await get_batch(curation, name)
+    below = pick_prefix(name)
+    return await read_page(curation.stores.ledger, name.project, below, StoredPick, page)

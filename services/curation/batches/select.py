@@ -1,0 +1,149 @@
+"""Marking the groups of a batch: each transaction takes a page of its plan, all or nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from msgspec import structs
+
+from services.curation.batches.records import (
+    Batch,
+    Planned,
+    StoredPick,
+    batch_key,
+    pick_key,
+    plan_prefix,
+    remains,
+)
+from services.curation.records import (
+    FrameRow,
+    Group,
+    Status,
+    frame_key,
+    group_key,
+    status_counter,
+)
+from services.curation.selection.pool import Source
+from services.ledger.interface import Add, Entry, Ledger, Transaction
+from services.platform.documents import Stored, read, retry
+from services.platform.records import decode, encode
+from sluice.names import BatchName
+
+GROUPS_PER_COMMIT: Final = 200
+"""Groups of one transaction: others wait for it."""
+
+BATCH_TAG: Final = "batch:"
+"""What the tag of a batch's frames starts with; its id follows."""
+
+TO_ANNOTATE: Final = "to_annotate"
+SOURCE_TAG: Final = "source:"
+
+
+async def select_planned(ledger: Ledger, name: BatchName) -> Stored[Batch]:
+    """Mark the groups of the part that the batch has now, up to its end.
+
+    A group that remains no more, since others have selected, labelled or held it out meanwhile,
+    is left as it is. Whoever else does the same at the same time: each group is marked once.
+    """
+    while True:
+        found, left = await retry(lambda: _select_page(ledger, name), name)
+        if not left:
+            return found
+
+
+async def _select_page(ledger: Ledger, name: BatchName) -> tuple[Stored[Batch], bool]:
+    """Mark a page; whether there was one. Raises Conflict where others were faster."""
+    found = await read(ledger, name.project, batch_key(name), Batch, name)
+    below = plan_prefix(name, found.record.part)
+    planned = await ledger.scan(name.project, below, limit=GROUPS_PER_COMMIT)
+    if not planned:
+        return found, False
+    page = _Page(name, found)
+    picks = [decode(Planned, entry) for entry in planned]
+    groups = await _read(ledger, name, [group_key(name.dataset, pick.group) for pick in picks])
+    page.take_groups(picks, groups)
+    rows = await _read(ledger, name, [frame_key(name.dataset, id) for id in page.frame_ids])
+    page.tag_frames(rows)
+    await ledger.commit(page.transaction(planned))
+    return found, True
+
+
+async def _read(ledger: Ledger, name: BatchName, keys: Sequence[str]) -> dict[str, Entry]:
+    return await ledger.get(name.project, keys) if keys else {}
+
+
+@dataclass(slots=True)
+class _Page:
+    """One transaction, as far as it is made."""
+
+    name: BatchName
+    found: Stored[Batch]
+    checks: dict[str, int] = field(default_factory=dict)
+    puts: dict[str, bytes] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    """By the id of each frame that is to be tagged."""
+    taken: int = 0
+
+    @property
+    def frame_ids(self) -> list[str]:
+        """All slices of the groups that are taken."""
+        return list(self.sources)
+
+    def take_groups(self, picks: Sequence[Planned], entries: dict[str, Entry]) -> None:
+        """Take the groups that still remain, in the order of their picks."""
+        counts: Counter[Source] = Counter()
+        before = self.found.record
+        for pick in picks:
+            entry = entries[group_key(self.name.dataset, pick.group)]
+            group = decode(Group, entry)
+            if not remains(group):
+                continue
+            counts[pick.source] += 1
+            rank = before.picked + counts.total()
+            self.checks[entry.key] = entry.revision
+            self.puts[entry.key] = encode(structs.replace(group, status=Status.SELECTED))
+            self.puts[pick_key(self.name, rank)] = encode(_stored(pick, group, rank))
+            self.sources |= dict.fromkeys(group.frames, pick.source)
+        changed = structs.replace(
+            before,
+            coverage_count=before.coverage_count + counts[Source.COVERAGE],
+            targeted_count=before.targeted_count + counts[Source.TARGETED],
+        )
+        self.checks[batch_key(self.name)] = self.found.revision
+        self.puts[batch_key(self.name)] = encode(changed)
+        self.taken = counts.total()
+
+    def tag_frames(self, entries: dict[str, Entry]) -> None:
+        """Tag all slices of the groups that are taken."""
+        for frame_id, source in self.sources.items():
+            entry = entries[frame_key(self.name.dataset, frame_id)]
+            row = decode(FrameRow, entry)
+            tags = {*row.tags, BATCH_TAG + self.name.batch, TO_ANNOTATE, SOURCE_TAG + source.value}
+            self.checks[entry.key] = entry.revision
+            self.puts[entry.key] = encode(structs.replace(row, tags=tuple(sorted(tags))))
+
+    def transaction(self, planned: Sequence[Entry]) -> Transaction:
+        """What marks the groups and takes their picks off the plan."""
+        dataset = self.name.dataset
+        moved = {Status.UNLABELLED: -self.taken, Status.SELECTED: self.taken}
+        return Transaction(
+            self.name.project,
+            checks=self.checks,
+            puts=self.puts,
+            deletes=[entry.key for entry in planned],
+            adds={status_counter(dataset, status): Add(delta) for status, delta in moved.items()},
+        )
+
+
+def _stored(pick: Planned, group: Group, rank: int) -> StoredPick:
+    return StoredPick(
+        rank=rank,
+        group=group.id,
+        frames=group.frames,
+        source=pick.source,
+        gain=pick.gain,
+        failure=pick.failure,
+    )

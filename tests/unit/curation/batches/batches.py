@@ -1,0 +1,129 @@
+"""Creating batches in a small world, and looking at all that they have left there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from services.curation.batches.create import Creation
+from services.curation.batches.records import Batch, StoredPick, Wanted, pick_prefix
+from services.curation.datasets.appending import NewFrame
+from services.curation.datasets.marks import Marks, mark_groups
+from services.curation.datasets.reading import Known, scan_known
+from services.curation.golden.checks import add_check
+from services.curation.golden.history import HistoryKey
+from services.curation.golden.records import RoundCheck
+from services.curation.golden.sets import create_golden_set
+from services.curation.golden.verdict import Limits
+from services.curation.records import Status, status_counter
+from services.ledger.interface import Ledger, Transaction
+from services.platform.records import decode
+from sluice.errors import Unavailable
+from sluice.names import BatchName, GoldenSetName
+from tests.unit.curation.datasets.world import NAME, ONCE, World, frame
+from tests.unit.curation.golden.rounds import round_of
+
+
+class Ending:
+    """A ledger whose server dies: after so many commits nothing is written any more."""
+
+    def __init__(self, ledger: Ledger, commits: int) -> None:
+        self._ledger = ledger
+        self._left = commits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def commit(self, transaction: Transaction) -> None:
+        """See `Ledger.commit`."""
+        if not self._left:
+            raise Unavailable("the ledger is away")
+        self._left -= 1
+        await self._ledger.commit(transaction)
+
+
+class Interrupted:
+    """A ledger beside which somebody does something else, once: by a commit that is told."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        told: Callable[[Transaction], bool],
+        something: Callable[[], Awaitable[object]],
+        *,
+        before: bool = False,
+    ) -> None:
+        self._ledger = ledger
+        self._told = told
+        self._before = before
+        self._something: Callable[[], Awaitable[object]] | None = something
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def commit(self, transaction: Transaction) -> None:
+        """See `Ledger.commit`."""
+        something = None
+        if self._told(transaction):
+            something, self._something = self._something, None
+        if something and self._before:
+            await something()
+        await self._ledger.commit(transaction)
+        if something and not self._before:
+            await something()
+
+
+def scenes(count: int) -> list[NewFrame]:
+    """So many groups of two slices each."""
+    return [
+        frame(f"{number}-{side}", group=f"g{number}", slice_=side)
+        for number in range(count)
+        for side in ("left", "right")
+    ]
+
+
+async def create(here: World, id: str = "b1", **wanted: Any) -> Batch:
+    """Create a batch."""
+    creation = Creation(here.curation, asyncio.Lock())
+    return await creation.create_batch(BatchName(*_parts(), id), Wanted(**wanted))
+
+
+async def fail_golden_check(here: World) -> RoundCheck:
+    """Check a round in which every second car of a golden set is missed."""
+    stores, datasets = here.curation.stores, here.curation.others.datasets
+    name = GoldenSetName(*_parts(), "g")
+    reference, missed = (round_of(*[("car", "car")] * 40), round_of(*[("car",)] * 40))
+    await create_golden_set(stores, datasets, name, "", Limits(), reference)
+    key = HistoryKey(round=1, schema_version="1", annotator="acme", guideline_version="1")
+    return (await add_check(stores, name, key, missed)).record
+
+
+async def picks(here: World, id: str = "b1") -> list[StoredPick]:
+    """The picks of a batch, by rank."""
+    ledger = here.curation.stores.ledger
+    below = pick_prefix(BatchName(*_parts(), id))
+    entries = await ledger.scan(NAME.project, below, limit=1_000)
+    return [decode(StoredPick, entry) for entry in entries]
+
+
+async def mark(here: World, groups: list[str], status: Status) -> None:
+    """Give groups a status."""
+    await mark_groups(here.curation, ONCE, NAME, groups, Marks(status))
+
+
+async def frames(here: World) -> list[Known]:
+    """All frames."""
+    pages = scan_known(here.curation.stores.ledger, NAME)
+    return [known async for page in pages for known in page]
+
+
+async def count(here: World, status: Status) -> int:
+    """How many groups are counted as of a status."""
+    name = status_counter(NAME.dataset, status)
+    counted = await here.curation.stores.ledger.counters(NAME.project, [name])
+    return counted[name]
+
+
+def _parts() -> tuple[str, str]:
+    return NAME.project, NAME.dataset

@@ -1,0 +1,207 @@
+"""Batches that are cut off, and groups that others take meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from services.curation.batches import create as creating
+from services.curation.batches import select as selecting
+from services.curation.batches.records import State, batch_key
+from services.curation.datasets.marks import Marks, mark_groups, tag_frames
+from services.curation.records import Status
+from services.ledger.interface import Ledger, Transaction
+from sluice.errors import AlreadyExists, Unavailable
+from sluice.names import BatchName
+from tests.unit.curation.batches.batches import (
+    Ending,
+    Interrupted,
+    count,
+    create,
+    frames,
+    mark,
+    picks,
+)
+from tests.unit.curation.datasets.world import NAME, ONCE, World, frame
+
+BATCH = batch_key(BatchName(NAME.project, NAME.dataset, "b1"))
+COMMITS = 3 + 1 + 4 + 1
+"""Of a batch of 10: its plan in parts of 4, its name, its groups in parts of 3, its end."""
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans are written, and groups marked, a few at a time."""
+    monkeypatch.setattr(creating, "PICKS_PER_COMMIT", 4)
+    monkeypatch.setattr(selecting, "GROUPS_PER_COMMIT", 3)
+
+
+async def check_whole(here: World, id: str, size: int) -> None:
+    """A batch has exactly so many groups, with all their slices marked, and nothing is left."""
+    found = await picks(here, id)
+    assert list(range(1, size + 1)) == [pick.rank for pick in found]
+    tagged = {known.row.id for known in await frames(here) if f"batch:{id}" in known.row.tags}
+    assert {id for pick in found for id in pick.frames} == tagged
+    assert 2 * size == len(tagged)
+    ledger = here.curation.stores.ledger
+    assert [] == await ledger.scan(NAME.project, f"batch-plan/{NAME.dataset}/{id}/", limit=1)
+
+
+@pytest.mark.parametrize("commits", range(COMMITS))
+async def test_what_is_cut_off_is_finished(here: World, commits: int) -> None:
+    """Wherever a batch dies, the same request finishes it: each group once, each slice tagged."""
+    dying = here.having(ledger=Ending(here.curation.stores.ledger, commits))
+    with pytest.raises(Unavailable):
+        await create(dying, count=10)
+    before = [pick.group for pick in await picks(here)]
+    assert len(before) == await count(here, Status.SELECTED)
+
+    made = await create(here, count=10)
+
+    assert (State.READY, 10, 10) == (made.state, made.size, made.picked)
+    assert before == [pick.group for pick in await picks(here)][: len(before)]
+    assert (30, 10) == (await count(here, Status.UNLABELLED), await count(here, Status.SELECTED))
+    await check_whole(here, "b1", 10)
+
+
+async def test_it_dies_nowhere_else(here: World) -> None:
+    """The test above stops a batch of ten at each of its commits."""
+    await create(here.having(ledger=Ending(here.curation.stores.ledger, COMMITS)), count=10)
+
+
+async def test_another_request_finishes_nothing(here: World) -> None:
+    """A batch that was cut off is not touched by another request under its name."""
+    dying = here.having(ledger=Ending(here.curation.stores.ledger, 5))
+    with pytest.raises(Unavailable):
+        await create(dying, count=10)
+    before = await picks(here)
+    with pytest.raises(AlreadyExists):
+        await create(here, count=11)
+
+    assert 3 == len(before)
+    assert before == await picks(here)
+
+
+def _binds(transaction: Transaction) -> bool:
+    """Whether a transaction gives the batch its plan."""
+    return transaction.checks.get(BATCH) == 0
+
+
+async def test_what_others_take_is_made_up_for(here: World) -> None:
+    """Groups that are labelled between plan and mark stay as they are; others replace them."""
+    unhindered = await _planned(here)
+    taken = unhindered[2:5]
+    beside = Interrupted(
+        here.curation.stores.ledger, _binds, lambda: mark(here, taken, Status.ANNOTATED)
+    )
+    made = await create(here.having(ledger=beside), count=10)
+
+    found = [pick.group for pick in await picks(here)]
+    assert (State.READY, 10, 10) == (made.state, made.size, made.picked)
+    assert "3 groups were taken by others meanwhile; 3 make up for them." in made.notes
+    assert [group for group in unhindered if group not in taken] == found[:7]
+    assert not set(taken) & set(found)
+    assert (27, 10, 3) == tuple(
+        [await count(here, each) for each in (Status.UNLABELLED, Status.SELECTED, Status.ANNOTATED)]
+    )
+    await check_whole(here, "b1", 10)
+
+
+async def _planned(here: World) -> list[str]:
+    """The groups that a batch of ten has where nobody interferes; they are let go again."""
+    await create(here, "b0", count=10)
+    found = [pick.group for pick in await picks(here, "b0")]
+    back = Marks(Status.UNLABELLED, allow_backward=True)
+    await mark_groups(here.curation, ONCE, NAME, found, back)
+    return found
+
+
+def _marks(transaction: Transaction) -> bool:
+    """Whether a transaction takes picks off a plan."""
+    return bool(list(transaction.deletes)) and BATCH in transaction.puts
+
+
+async def test_who_is_slow_undoes_nothing(here: World) -> None:
+    """Who has found a page without a group to mark does not overwrite what another has marked."""
+    taken = (await _planned(here))[:3]
+    ledger = here.curation.stores.ledger
+    slow = Interrupted(ledger, _marks, lambda: create(here, count=10), before=True)
+    beside = Interrupted(cast(Ledger, slow), _binds, lambda: mark(here, taken, Status.ANNOTATED))
+    made = await create(here.having(ledger=beside), count=10)
+
+    assert (State.READY, 10) == (made.state, made.picked)
+    assert 10 == await count(here, Status.SELECTED)
+    await check_whole(here, "b1", 10)
+
+
+async def test_tags_that_others_give_meanwhile_stay(here: World) -> None:
+    """A tag that a frame gets while its group is marked is not lost."""
+    first, *_ = await _planned(here)
+    slice_ = f"{first[1:]}-left"
+    beside = Interrupted(
+        here.curation.stores.ledger,
+        _marks,
+        lambda: tag_frames(here.curation, ONCE, NAME, [slice_], ["night"], []),
+        before=True,
+    )
+    await create(here.having(ledger=beside), count=10)
+
+    [row] = [known.row for known in await frames(here) if known.row.id == slice_]
+    assert {"night", "batch:b1"} <= set(row.tags)
+
+
+async def test_a_batch_ends_short_where_nothing_is_left(here: World) -> None:
+    """When others take all that remains, a batch is what it has by then, and says so."""
+    rest = [f"g{number}" for number in range(40)]
+
+    async def others_take_all() -> None:
+        marked = {pick.group for pick in await picks(here)}
+        await mark(here, [group for group in rest if group not in marked], Status.ANNOTATED)
+
+    beside = Interrupted(
+        here.curation.stores.ledger,
+        lambda transaction: bool(transaction.adds),
+        others_take_all,
+    )
+    made = await create(here.having(ledger=beside), count=10)
+
+    assert (State.READY, 3, 3) == (made.state, made.size, made.picked)
+    assert "7 groups were taken by others meanwhile; 0 make up for them." in made.notes
+    await check_whole(here, "b1", 3)
+
+
+async def test_slices_that_come_meanwhile_are_tagged(here: World) -> None:
+    """A slice that is appended between plan and mark belongs to its group's batch."""
+    late = [frame(f"{number}-top", group=f"g{number}", slice_="top") for number in range(40)]
+    beside = Interrupted(here.curation.stores.ledger, _binds, lambda: here.append(*late))
+    await create(here.having(ledger=beside), count=10)
+
+    found = await picks(here)
+    assert [3] * 10 == [len(pick.frames) for pick in found]
+    tagged = {known.row.id for known in await frames(here) if "batch:b1" in known.row.tags}
+    assert {id for pick in found for id in pick.frames} == tagged
+
+
+async def test_two_finish_one_batch_together(here: World) -> None:
+    """A batch that several callers finish at once has each group once."""
+    dying = here.having(ledger=Ending(here.curation.stores.ledger, 4))
+    with pytest.raises(Unavailable):
+        await create(dying, count=10)
+    made = await asyncio.gather(*(create(here, count=10) for _ in range(4)))
+
+    assert made == [made[0]] * 4
+    assert 10 == await count(here, Status.SELECTED)
+    await check_whole(here, "b1", 10)
+
+
+async def test_batches_at_once_share_nothing(here: World) -> None:
+    """Batches of processes that know nothing of each other are whole and have no common group."""
+    made = await asyncio.gather(*(create(here, f"b{n}", count=10, seed=n) for n in range(4)))
+
+    chosen = [pick.group for n in range(4) for pick in await picks(here, f"b{n}")]
+    assert 40 == len(chosen) == len(set(chosen)) == await count(here, Status.SELECTED)
+    assert [10] * 4 == [batch.picked for batch in made]
+    for number in range(4):
+        await check_whole(here, f"b{number}", 10)
