@@ -1,10 +1,9 @@
 """ZCore's draws in the plane of two columns, compiled: which row is nearest, and what others lose.
 
-All distances are L1, in float32, and all rows are looked at each time: vectorised passes over two
-columns that lie in cache cost less than keeping rows sorted, up to some 100,000 of them.
+All distances are L1, in float32, and all rows are looked at each time, in vectorised passes.
 
 Numba compiles these functions when they are first called, in each process that does. That takes
-two or three seconds, so that only who computes scores should import this module. A cache on disk
+about two seconds, so that only who computes scores should import this module. A cache on disk
 would save them, but has to be written somewhere, and a container's files are read-only.
 """
 
@@ -95,11 +94,11 @@ def _count(distances: Floats, radius: np.float32) -> int:
 
 @_compiled
 def _radius(distances: Floats, near: int, reach: np.float32) -> np.float32:
-    """A radius that holds `near` distances and those that equal the last; one is not in `reach`.
+    """A radius that holds `near` distances, and equals of the last; `reach` holds all but one.
 
     Radii are tried between one that holds too few and one that holds enough: where the number
     would be right if rows were spread evenly, and at each third try half way. That takes about
-    ten passes, each a fraction of what sorting costs.
+    ten passes, and thirty where many distances are equal.
     """
     low, high = _NONE, reach
     few, enough = 0, len(distances) - 1
