@@ -31,7 +31,9 @@ OPTIONS: Final = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    # Clients ping to measure the network too, most when they are slow to read. gRPC would take
+    # three such pings in ten seconds for an attack, and end all calls of the connection.
+    ("grpc.http2.max_ping_strikes", 0),
     # What a stream may have sent and we have not read lies in our memory. gRPC lets that grow with
     # the speed of the network, to 5 MiB and more for each of the many streams that may stall.
     ("grpc.http2.bdp_probe", 0),

@@ -194,3 +194,33 @@ async def test_health_says_that_the_server_stops(running: Running) -> None:
     assert health_pb2.HealthCheckResponse.NOT_SERVING == (await watch.read()).status
     watch.cancel()
     await stopped
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, PING, GOAWAY = 4, 6, 7
+"""Frame types of HTTP/2 (RFC 9113, section 6)."""
+
+
+def http2_frame(kind: int, payload: bytes = b"") -> bytes:
+    """A frame of the connection, without flags."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, 0, 0, 0, 0, 0]) + payload
+
+
+async def read_kind(reader: asyncio.StreamReader) -> int:
+    """The type of the next frame."""
+    head = await reader.readexactly(9)
+    await reader.readexactly(int.from_bytes(head[:3], "big"))
+    return head[3]
+
+
+async def test_pings_are_no_attack(running: Running) -> None:
+    """A client may measure the network as often as it likes, also when no call is open."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+    writer.write(PREFACE + http2_frame(SETTINGS))
+    for number in range(9):
+        writer.write(http2_frame(PING, bytes([number] * 8)))
+        async with asyncio.timeout(20):
+            while (kind := await read_kind(reader)) != PING:
+                assert kind != GOAWAY
+    writer.close()
+    await writer.wait_closed()
