@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.golden.annotations import AnnotatedImage, check_classes
-from services.curation.golden.intervals import Interval, Share, bootstrap_mean
 from services.curation.golden.matching import iou, match
+from services.curation.intervals import Interval, Share, bootstrap_mean
 from services.platform.records import Record
 from sluice.labels import Box2D
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from services.curation.golden.annotations import check_classes
-from services.curation.golden.intervals import Interval, Share, bootstrap_mean, chunks
+from services.curation.intervals import Interval, Share, bootstrap_mean, chunks
 from services.platform.records import Record
 from sluice.errors import InvalidArgument
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.golden.intervals import (
+from services.curation.intervals import (
     CONFIDENCE,
     Interval,
     bootstrap_mean,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from services.curation.golden.intervals import wilson
+from services.curation.intervals import wilson
 from services.curation.progress.metric import (
     RoundMetric,
     detectable_difference,

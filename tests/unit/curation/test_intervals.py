@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
-from services.curation.golden import intervals
-from services.curation.golden.intervals import Interval, Share, bootstrap_mean, wilson
+from services.curation import intervals
+from services.curation.intervals import Interval, Share, bootstrap_mean, wilson
 from sluice.errors import InvalidArgument
 
 
