@@ -124,8 +124,6 @@ class _Outcomes:
 def measure_agreement(
     pairs: Sequence[tuple[AnnotatedImage, AnnotatedImage]],
     classes: Sequence[str],
-    *,
-    seed: int = 0,
 ) -> Agreement:
     """How well rounds agree, from the (reference, current) images of both.
 
@@ -142,7 +140,7 @@ def measure_agreement(
         recall=outcomes.right(outcomes.reference != _ABSENT),
         located=outcomes.located(),
         mean_iou=float(ious.mean()) if len(ious) else None,
-        mean_iou_interval=bootstrap_mean(ious, seed=seed) if len(ious) else None,
+        mean_iou_interval=bootstrap_mean(ious) if len(ious) else None,
         classes=tuple(outcomes.by_class(index, name) for index, name in enumerate(classes)),
         recall_by_size=outcomes.by_size() if boxes else {},
         confusion=outcomes.confusion(classes),

@@ -203,9 +203,9 @@ def _detections(
     return DetectionsDrift(
         reference=float(reference.mean()),
         current=float(current.mean()),
-        current_interval=bootstrap_mean(current.astype(np.float64), seed=seed),
+        current_interval=bootstrap_mean(current.astype(np.float64)),
         difference=float(difference.mean()),
-        difference_interval=bootstrap_mean(difference.astype(np.float64), seed=seed),
+        difference_interval=bootstrap_mean(difference.astype(np.float64)),
         p_value=float(sign_flip(difference[:, None], seed=seed)[0]),
     )
 

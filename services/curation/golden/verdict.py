@@ -131,7 +131,7 @@ def check_round(
     drift = agreement = None
     if pairs:
         drift = _drift(pairs, classes, seed)
-        agreement = measure_agreement(pairs, classes, seed=seed)
+        agreement = measure_agreement(pairs, classes)
     findings = _findings(pairs, missing, drift, agreement, limits)
     verdict, reason = _conclude(findings, len(pairs))
     return Check(

@@ -17,7 +17,7 @@ from sluice.errors import InvalidArgument
 from sluice.names import DatasetName
 
 SAMPLES_MAX: Final = 50_000
-"""The bootstrap of a change takes a second with so many."""
+"""All samples of all rounds are read for each look at the progress."""
 
 SLICES_MAX: Final = 64
 JUDGED_MAX: Final = 10_000
