@@ -52,8 +52,9 @@ def record(
         ),
     ] = "",
     groups: Annotated[
-        int, typer.Option(min=1, help="How many groups were labelled; with --from counted.")
-    ] = 0,
+        int | None,
+        typer.Option(min=1, help="How many groups were labelled; with --from default counted."),
+    ] = None,
     slices: Annotated[
         list[str] | None,
         typer.Option("--slice", metavar="VIEW", help="With --from, a view; may be repeated."),
@@ -82,7 +83,7 @@ def record(
         raise typer.BadParameter("exactly one of a file and --from is needed")
     if file and (slices or iou_min is not None or score_min):
         raise typer.BadParameter("--slice, --iou-min and --score-min are for --from")
-    if file and not groups:
+    if file and groups is None:
         raise typer.BadParameter("--groups is needed with a file")
     with connection(context).client() as client:
         judged = read_judged(failures) if failures else ()
@@ -102,7 +103,7 @@ def record(
                 dataset,
                 round_number,
                 f"{dataset}/rounds/{measured}",
-                labelled_groups=groups,
+                labelled_groups=groups or 0,
                 iou_min=iou_min,
                 score_min=score_min,
                 slice_views=slices or (),
