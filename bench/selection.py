@@ -3,7 +3,8 @@
 Figures: `selection.zcore_over_plain.<rows>` (time for each draw of the plain rendering that tests
 compare with, over ours, on one core; embeddings as they come, a row after the other),
 `selection.zcore_over_columns.<rows>` (the same where the plain rendering is given them column
-after column), `selection.zcore_draw_us.<rows>`; `selection.accuracy.<setting>.<method>` and
+after column), `selection.zcore_draw_us.<rows>`; `selection.zcore_compile_s` (what a process waits
+before its first draw, which the others leave out); `selection.accuracy.<setting>.<method>` and
 `…_se` (mean and standard error of 15 seeds, see `_selection_accuracy`);
 `selection.select_100k_s` and `selection.select_100k_mb` (5,000 of 100,000 groups with 300
 failures: time, and the peak of the memory of the process that does only that).
@@ -85,6 +86,14 @@ def digits() -> NDArray[np.float32]:
     return build_basis(unit).project(unit)
 
 
+def zcore_compiled() -> Figures:
+    """The time until the first draw is done, in processor time of one thread."""
+    columns = varying_columns(np.eye(2, dtype=np.float32))
+    start = time.process_time()
+    changes(columns, draw(columns, 0, 0, 1), near=1)
+    return {"selection.zcore_compile_s": time.process_time() - start}
+
+
 def zcore(embeddings: NDArray[np.float32]) -> Figures:
     """The time for a draw, plain and ours, in processor time of one thread."""
     rows = len(embeddings)
@@ -113,7 +122,7 @@ def zcore(embeddings: NDArray[np.float32]) -> Figures:
 
 def zcore_of_all() -> Figures:
     """The figures of ZCore, for all numbers of rows."""
-    figures = zcore(digits())
+    figures = zcore_compiled() | zcore(digits())
     random = np.random.default_rng(0)
     for rows in (20_000, 100_000):
         figures |= zcore(random.standard_normal((rows, DIMENSION), dtype=np.float32))

@@ -40,6 +40,7 @@ def needs() -> dict[str, list[str]]:
             *(need for need in services if not need.startswith("sluice==")),
             *(need for extra in client_extras.values() for need in extra),
             *extras["bench"],
+            *extras["curation"],
             *extras["demo"],
             *extras["dev"],
             *client["build-system"]["requires"],

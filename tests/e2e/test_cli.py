@@ -76,6 +76,7 @@ def test_every_example_works(cli: Cli) -> None:
     [key] = run("projects", "keys", "list")
     assert key["name"].rpartition("/")[2] in secret
     run("datasets", "create")
+    filled["DATASET"] = DATASET
     filled["GOLDEN_SET"] = golden_set = run("golden", "create")["name"]
     missed = ("missed.json", "--round", "2", "--annotator", "acme")
     cli.run("golden", "check", golden_set, *missed, code=Exit.BLOCKED)
@@ -88,7 +89,6 @@ def test_every_example_works(cli: Cli) -> None:
     filled["CAMPAIGN"] = run("campaigns", "start")["name"]
     cli.scan()
     cli.funnel(filled["CAMPAIGN"])
-    filled["DATASET"] = DATASET
     assert len(cli.truth) == run("datasets", "append")["added"]
     filled |= {"ROUND": run("datasets", "round")["name"]}
     filled |= {"VIEW": run("datasets", "save-view")["name"]}

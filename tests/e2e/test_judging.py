@@ -150,26 +150,26 @@ def test_rounds_become_advice(team: Team) -> None:
 
 def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
     """0 for a round that may go on, 7 for one that is blocked, also the second time."""
-    dataset = ("-p", "night-fleet", "-d", "street")
-    golden = cli.json("golden", "create", *dataset, "vans", "golden.json")["name"]
+    dataset = STREET
+    golden = cli.json("golden", "create", dataset, "vans", "golden.json")["name"]
     check = ("golden", "check", golden)
     first = cli.json(*check, "round-1.json", "--round", "1", "--annotator", "acme")
     assert ("GOLDEN_VERDICT_PASS", True) == (first["check"]["verdict"], first["added"])
     bad = ("missed.json", "--round", "2", "--annotator", "acme")
     for _ in range(2):
         cli.run(*check, *bad, code=Exit.BLOCKED)
-    cli.run("golden", "gate", *dataset, code=Exit.BLOCKED)
+    cli.run("golden", "gate", dataset, code=Exit.BLOCKED)
     history = cli.json("golden", "history", golden)
     assert [1, 2] == [entry["round"] for entry in history]
     assert [False, True] == [entry["blocks"] for entry in history]
     assert [None, None] == [entry.get("details") for entry in history]
     cli.run("golden", "override", history[1]["name"], "--reason", "known", "--by", "Ada")
-    assert cli.json("golden", "gate", *dataset)["blocked"] is False
+    assert cli.json("golden", "gate", dataset)["blocked"] is False
     shown = cli.run("golden", "show", history[1]["name"])
     assert "fail, overridden" in shown
     assert "known (Ada, " in shown
     assert "class 'van' has 0 objects where the reference has 40" in shown
-    assert "open: a failed golden check is overridden" in cli.run("golden", "gate", *dataset)
+    assert "open: a failed golden check is overridden" in cli.run("golden", "gate", dataset)
     assert cli.json(*check, *bad)["added"] is False
     write_coco(cli.folder / "missed.json", vans=1)
     said = cli.run(*check, *bad, code=Exit.REFUSED)
@@ -178,8 +178,8 @@ def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
 
 def test_progress_is_shown_for_people(cli: Cli) -> None:
     """Tables of points, changes and signals, and the recommendation in words."""
-    dataset = ("-p", "night-fleet", "-d", "street")
-    results = ("progress", "record", *dataset, "results.jsonl")
+    dataset = STREET
+    results = ("progress", "record", dataset, "results.jsonl")
     (cli.folder / "judged.jsonl").write_text('{"label": "van", "first": "van", "second": "car"}\n')
     made = cli.json(*results, "--round", "1", "--groups", "100", "--failures", "judged.jsonl")
     assert (True, ["fog"], 1) == (
@@ -190,13 +190,13 @@ def test_progress_is_shown_for_people(cli: Cli) -> None:
     assert cli.json(*results, "--round", "2", "--groups", "200")["round"]["mean"] == 0.75
     said = cli.run(*results, "--round", "2", "--groups", "300", code=Exit.REFUSED)
     assert "is recorded already, with other content" in " ".join(said.split())
-    shown = cli.run("progress", "show", *dataset, "--target", "0.9")
+    shown = cli.run("progress", "show", dataset, "--target", "0.9")
     assert "0.750" in shown
     assert "+0.000" in shown
     assert "everything" in shown
     assert "no learning curve: 2 numbers of labelled groups were measured" in shown
     assert "recommended: change collection, since " in shown
-    assert 2 == len(cli.json("progress", "list", *dataset))
+    assert 2 == len(cli.json("progress", "list", dataset))
 
 
 def measured(cli: Cli) -> None:

@@ -152,6 +152,7 @@ def test_the_lock_pins_every_need() -> None:
     needs = [
         *client["project"]["dependencies"],
         *server["project"]["dependencies"],
+        *extras["curation"],
         *extras["demo"],
         *extras["dev"],
         *client["build-system"]["requires"],

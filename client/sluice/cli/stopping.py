@@ -93,7 +93,7 @@ def record(
                 dataset,
                 round_number,
                 results.values,
-                labelled_groups=groups,
+                labelled_groups=groups or 0,
                 predictions=results.predictions,
                 slices=results.slices,
                 failures=judged,

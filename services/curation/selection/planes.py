@@ -1,127 +1,179 @@
-"""Two columns of a pool as a plane: the row nearest to a point, and the rows around a row.
+"""ZCore's draws in the plane of two columns, compiled: which row is nearest, and what others lose.
 
-All distances are L1, in float32: rows are sorted along the first column, and only a strip of them
-that cannot be too narrow is looked at.
+All distances are L1, in float32, and all rows are looked at each time, in vectorised passes.
+
+Numba compiles these functions when they are first called, in each process that does. That takes
+about two seconds, so that only who computes scores should import this module. A cache on disk
+would save them, but has to be written somewhere, and a container's files are read-only.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-_WINDOW: Final = 4
-"""Rows looked at first around a point, in √rows: enough for most points."""
+from sluice.errors import FailedPrecondition
 
-_SAMPLE_ROWS: Final = 512
-_SAMPLE_NEIGHBOURS: Final = 32
-"""The sample that a radius is guessed from has about so many rows, and so many neighbours."""
-
-_GUESS_DEVIATIONS: Final = 2.0
-"""Standard deviations that a guess is above the wanted radius; one that is too small costs time."""
-
-_SLACK: Final = np.float32(4 * np.finfo(np.float32).eps)
+try:
+    import numba
+except ImportError as error:
+    raise FailedPrecondition("ZCore needs numba: pip install 'sluice-server[curation]'") from error
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
+_NONE: Final = np.float32(0)
+_HALF: Final = np.float32(0.5)
+_INFINITY: Final = np.float32(np.inf)
+_POSITION_BITS: Final = 32
 
-class Plane:
-    """Rows in the plane of two columns, sorted along the first."""
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-    def __init__(self, along: Floats, across: Floats, rows: Indices) -> None:
-        """`along` and `across` are `(rows,)` in the order of `rows`; `along` ascends."""
-        self.along, self.across, self.rows = along, across, rows
 
-    def nearest(self, along: Floats, across: Floats) -> Indices:
-        """The positions of the rows nearest to points, `(points,)`; of equals the lowest row."""
-        count = len(self.rows)
-        width = min(int(_WINDOW * np.sqrt(count)) + 2, count)
-        start = np.searchsorted(self.along, along) - width // 2
-        start = np.minimum(np.maximum(start, 0), count - width)
-        window = start[:, None] + np.arange(width)
-        distances = self.along.take(window)
-        distances -= along[:, None]
-        np.abs(distances, out=distances)
-        second = self.across.take(window)
-        second -= across[:, None]
-        distances += np.abs(second, out=second)
-        at = distances.argmin(axis=1)
-        best = distances[np.arange(len(at)), at]
-        # Every row as near as the best lies in this strip; is all of it in the window?
-        low, high = self.strips(along, best)
-        doubtful = (low < start) | (high > start + width)
-        doubtful |= np.count_nonzero(distances == best[:, None], axis=1) > 1
-        found: Indices = start + at
-        for point in np.flatnonzero(doubtful).tolist():
-            within = self.distances(low[point], high[point], along[point], across[point])
-            equals = low[point] + np.flatnonzero(within == within.min())
-            found[point] = equals[self.rows[equals].argmin()]
-        return found
+def _compiled(function: _Function) -> _Function:
+    """The function as machine code that leaves other threads running.
 
-    def reach(self, positions: Indices, neighbours: int) -> Floats:
-        """For each row a radius that most likely holds more than `neighbours` others."""
-        step = max(1, min(len(self.rows) // _SAMPLE_ROWS, neighbours // _SAMPLE_NEIGHBOURS))
-        expected = (neighbours + 1) / step
-        rank = int(expected + _GUESS_DEVIATIONS * np.sqrt(expected))
-        along, across = self.along[::step].copy(), self.across[::step].copy()
-        if rank >= len(along):
-            return np.full(len(positions), np.inf, np.float32)
-        distances = np.abs(along - self.along[positions, None])
-        distances += np.abs(across - self.across[positions, None])
-        distances.partition(rank, axis=1)
-        reach: Floats = distances[:, rank]
-        return reach
+    It rounds as numpy does, but for the order in which it sums: that is what vectorises sums.
+    """
+    compile_it = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc"})
+    return cast("_Function", compile_it(function))
 
-    def strips(self, along: Floats, reach: Floats) -> tuple[Indices, Indices]:
-        """Where the rows begin and end that are no farther from values along than `reach`."""
-        # Wider by the rounding of a distance, lest a row is missed that counts as near enough.
-        wide = reach + _SLACK * (np.abs(along) + reach)
-        low = self.along.searchsorted(along - wide, "left")
-        return low, self.along.searchsorted(along + wide, "right")
 
-    def distances(self, low: int, high: int, along: np.float32, across: np.float32) -> Floats:
-        """How far the rows of a strip are from a point."""
-        distances: Floats = self.along[low:high] - along
-        np.abs(distances, out=distances)
-        second = self.across[low:high] - across
-        distances += np.abs(second, out=second)
-        return distances
+class Scratch(NamedTuple):
+    """Room for numbers of rows, `(rows,)` each; `bits` are those of `distances`.
 
-    def all_distances(self, positions: Indices) -> Floats:
-        """How far all rows are from those at positions, `(positions, rows)`; itself infinitely."""
-        distances: Floats = self.along - self.along[positions, None]
-        np.abs(distances, out=distances)
-        second = self.across - self.across[positions, None]
-        distances += np.abs(second, out=second)
-        distances[np.arange(len(positions)), positions] = np.inf
-        return distances
+    Between planes `hits` and `losses` are 0.
+    """
 
-    def around(self, positions: Indices, near: int) -> tuple[Indices, Floats]:
-        """The rows within a radius of each of some rows, and their distances: at least `near`.
+    distances: Floats
+    bits: NDArray[np.int32]
+    hits: Indices
+    losses: Floats
 
-        Both are `(positions, width)`; where a row has fewer around it than another, row 0 at
-        infinity stands for none.
-        """
-        reach = self.reach(positions, near)
-        along, across = self.along[positions], self.across[positions]
-        low, high = self.strips(along, reach)
-        found: list[tuple[Indices, Floats]] = []
-        for at, (first, last) in enumerate(zip(low.tolist(), high.tolist())):
-            start, strip = first, self.distances(first, last, along[at], across[at])
-            strip[positions[at] - start] = np.inf
-            within = np.flatnonzero(strip <= reach[at])
-            if len(within) < near:
-                start, strip = 0, self.distances(0, len(self.rows), along[at], across[at])
-                strip[positions[at]] = np.inf
-                within = np.argpartition(strip, near - 1)
-                within = np.flatnonzero(strip <= strip[within[near - 1]])
-            found.append((within + start, strip.take(within)))
-        width = max(len(within) for within, _ in found)
-        rows = np.zeros((len(found), width), np.intp)
-        distances = np.full((len(found), width), np.inf, np.float32)
-        for at, (within, strip) in enumerate(found):
-            self.rows.take(within, out=rows[at, : len(within)], mode="clip")
-            distances[at, : len(within)] = strip
-        return rows, distances
+    @classmethod
+    def of(cls, rows: int) -> Scratch:
+        """Room for so many rows."""
+        distances, losses = np.empty(rows, np.float32), np.zeros(rows, np.float32)
+        return cls(distances, distances.view(np.int32), np.zeros(rows, np.intp), losses)
+
+
+@_compiled
+def _measure(
+    first: Floats, second: Floats, x: np.float32, y: np.float32, distances: Floats
+) -> None:
+    """Fill in how far all rows are from a point."""
+    for row in range(len(distances)):
+        distances[row] = abs(first[row] - x) + abs(second[row] - y)
+
+
+@_compiled
+def _nearest(bits: NDArray[np.int32]) -> int:
+    """The row at the least distance, of equals the lowest; distances are given as their bits.
+
+    Floats that are not negative are ordered as their bits are, and so are these with the row
+    behind them. A minimum of integers is vectorised, other than one of floats.
+    """
+    least = np.int64(bits[0]) << _POSITION_BITS
+    for row in range(len(bits)):
+        least = min(least, np.int64(bits[row]) << _POSITION_BITS | row)
+    return int(least & ((1 << _POSITION_BITS) - 1))
+
+
+@_compiled
+def _count(distances: Floats, radius: np.float32) -> int:
+    """How many distances are no greater than a radius."""
+    count = 0
+    for row in range(len(distances)):
+        count += int(distances[row] <= radius)
+    return count
+
+
+@_compiled
+def _radius(distances: Floats, near: int, reach: np.float32) -> np.float32:
+    """A radius that holds `near` distances, and equals of the last; `reach` holds all but one.
+
+    Radii are tried between one that holds too few and one that holds enough: where the number
+    would be right if rows were spread evenly, and at each third try half way. That takes about
+    ten passes, and thirty where many distances are equal.
+    """
+    low, high = _NONE, reach
+    few, enough = 0, len(distances) - 1
+    tries = 0
+    while enough > near:
+        tries += 1
+        share = np.float32(near - few) / np.float32(enough - few)
+        radius = np.float32(math.sqrt(low * low + share * (high * high - low * low)))
+        if tries % 3 == 0 or not low < radius < high:
+            radius = _HALF * (low + high)
+            if not low < radius < high:
+                break
+        count = _count(distances, radius)
+        if count < near:
+            low, few = radius, count
+        else:
+            high, enough = radius, count
+    return high
+
+
+@_compiled
+def _weigh(distances: Floats, least: np.float32, radius: np.float32) -> np.float32:
+    """Turn distances into weights ∝ distance⁻⁴, 0 beyond a radius, and return their sum."""
+    total = _NONE
+    for row in range(len(distances)):
+        weight = least / distances[row]
+        weight *= weight
+        weight = weight * weight if distances[row] <= radius else _NONE
+        distances[row] = weight
+        total += weight
+    return total
+
+
+@_compiled
+def _lose(gain: np.float32, near: int, reach: np.float32, scratch: Scratch) -> bool:
+    """Book what rows at distances from a row lose for its gain; False where it is not alone."""
+    distances, losses = scratch.distances, scratch.losses
+    least = distances[_nearest(scratch.bits)]
+    if least == 0:
+        return False
+    share = gain / _weigh(distances, least, _radius(distances, near, reach))
+    for row in range(len(losses)):
+        losses[row] += share * distances[row]
+    return True
+
+
+@_compiled
+def book(
+    first: Floats,
+    second: Floats,
+    points: Floats,
+    near: int,
+    reach: np.float32,
+    scratch: Scratch,
+    change: NDArray[np.float64],
+) -> None:
+    """Add what points `(points, 2)` in the plane of two columns change to the scores of rows.
+
+    Columns and `change` are `(rows,)`; no two rows are farther apart than `reach`. Others lose
+    once for a row that is nearest to several points, so many times as much.
+    """
+    distances, hits, losses = scratch.distances, scratch.hits, scratch.losses
+    found = np.empty(len(points), np.intp)
+    for point in range(len(points)):
+        _measure(first, second, points[point, 0], points[point, 1], distances)
+        found[point] = _nearest(scratch.bits)
+        hits[found[point]] += 1
+    for source in found:
+        gain = np.float32(hits[source])
+        hits[source] = 0
+        if gain > 0:
+            _measure(first, second, first[source], second[source], distances)
+            distances[source] = _INFINITY
+            if _lose(gain, near, reach, scratch):
+                change[source] += gain
+    for row in range(len(change)):
+        change[row] -= losses[row]
+        losses[row] = 0

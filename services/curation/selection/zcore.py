@@ -22,26 +22,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.selection.checks import check_at_least, check_vectors
 from services.curation.selection.draws import Stream, triangular, uniforms
-from services.curation.selection.planes import Floats, Indices, Plane
-from services.curation.selection.redundancy import weights_of
 
 DRAWS: Final = 1_000_000
 NEIGHBOURS: Final = 1_000
 
-DENSE_ROWS_MAX: Final = 4_096
-"""Up to so many rows, all distances from a row cost less than a search for the near ones."""
-
 _NUMBERS_PER_DRAW: Final = 4
 _SHARDS: Final = 16
-_BLOCK_BYTES: Final = 1 << 18
-_FLUSH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ def zcore_scores(
     """The ZCore scores of embeddings `(rows, dim) float32`: `(rows,) float64` in 0 … 1.
 
     The same for any number of `workers`, to the last bit. Raises InvalidArgument for embeddings
-    that are not finite, and for numbers out of range.
+    that are not finite, and for numbers out of range; FailedPrecondition without numba.
     """
     check_vectors("embeddings", embeddings)
     check_at_least("draws", draws, 0)
@@ -129,77 +122,23 @@ def zcore_scores(
     return scaled(scores)
 
 
-def changes(columns: Floats, drawn: Draws, near: int) -> NDArray[np.float64]:
+def changes(columns: NDArray[np.float32], drawn: Draws, near: int) -> NDArray[np.float64]:
     """What draws, sorted by plane, add to the scores of the rows: `(rows,)`."""
-    change = _Change(columns.shape[1])
-    dense = columns.shape[1] <= DENSE_ROWS_MAX
-    for plane, points in _by_plane(columns, drawn):
-        width = 4 * int(np.sqrt(len(plane.rows)))
-        found = [plane.nearest(*part.T) for part in _blocks(points, width)]
-        sources, hits = np.unique(np.concatenate(found), return_counts=True)
-        if dense:
-            change.book_densely(plane, sources, hits, near)
-        else:
-            change.book_sparsely(plane, sources, hits, near)
-    change.flush()
-    return change.sum
+    from services.curation.selection import planes  # compiles: only who computes scores waits
+
+    change = np.zeros(columns.shape[1])
+    spans = columns.max(axis=1) - columns.min(axis=1)
+    scratch = planes.Scratch.of(len(change))
+    for part in _by_plane(drawn):
+        one, other = part.first[0], part.second[0]
+        reach = spans[one] + spans[other]
+        planes.book(columns[one], columns[other], part.points, near, reach, scratch, change)
+    return change
 
 
-class _Change:
-    """What draws add to scores: a sum, and what waits to be taken off it."""
-
-    def __init__(self, rows: int) -> None:
-        self.sum = np.zeros(rows)
-        self._rows: list[Indices] = []
-        self._weights: list[Floats] = []
-        self._waiting = 0
-
-    def book_densely(self, plane: Plane, sources: Indices, hits: Indices, near: int) -> None:
-        """Book that rows at positions `sources` were nearest to `hits` points."""
-        loss = np.zeros(len(self.sum))
-        for part in _blocks(np.arange(len(sources)), len(self.sum)):
-            weights, alone = weights_of(plane.all_distances(sources[part]), near)
-            gains = hits[part] * alone
-            loss += gains.astype(np.float32) @ weights
-            self.sum[plane.rows[sources[part]]] += gains
-        self.sum[plane.rows] -= loss
-
-    def book_sparsely(self, plane: Plane, sources: Indices, hits: Indices, near: int) -> None:
-        """The same where most rows are far from each source."""
-        for part in _blocks(np.arange(len(sources)), 2 * near):
-            rows, distances = plane.around(sources[part], near)
-            weights, alone = weights_of(distances, near)
-            gains = hits[part] * alone
-            weights *= gains.astype(np.float32)[:, None]
-            self.sum[plane.rows[sources[part]]] += gains
-            self._rows.append(rows.ravel())
-            self._weights.append(weights.ravel())
-            self._waiting += weights.size
-        if self._waiting > _FLUSH * len(self.sum):
-            self.flush()
-
-    def flush(self) -> None:
-        """Take off what waits."""
-        if self._waiting:
-            rows, weights = np.concatenate(self._rows), np.concatenate(self._weights)
-            self.sum -= np.bincount(rows, weights, len(self.sum))
-            self._rows, self._weights, self._waiting = [], [], 0
-
-
-def _by_plane(columns: Floats, drawn: Draws) -> Iterator[tuple[Plane, Floats]]:
-    """Each plane with its points `(points, 2)`."""
+def _by_plane(drawn: Draws) -> Iterator[Draws]:
+    """The draws of each plane, where they are sorted by it."""
     steps = (np.diff(drawn.first) != 0) | (np.diff(drawn.second) != 0)
     bounds = np.flatnonzero(np.concatenate([[True], steps, [True]])).tolist() if len(drawn) else []
-    sorted_by = -1
     for start, stop in pairwise(bounds):
-        first, second = int(drawn.first[start]), int(drawn.second[start])
-        if first != sorted_by:
-            order = np.argsort(columns[first], kind="stable")
-            along, sorted_by = columns[first][order], first
-        yield Plane(along, columns[second].take(order), order), drawn.points[start:stop]
-
-
-def _blocks(values: NDArray[Any], width: int) -> list[NDArray[Any]]:
-    """Values cut so that a float32 matrix of so many rows, `width` wide, stays in cache."""
-    parts = -(-len(values) * width * 4 // _BLOCK_BYTES)
-    return np.array_split(values, min(parts, len(values)) or 1)
+        yield drawn[start:stop]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.curation.selection import planes, zcore
+from services.curation import selection
+from services.curation.selection import zcore
 from services.curation.selection.zcore import (
     changes,
     draw,
@@ -17,7 +21,7 @@ from services.curation.selection.zcore import (
     varying_columns,
     zcore_scores,
 )
-from sluice.errors import InvalidArgument
+from sluice.errors import FailedPrecondition, InvalidArgument
 from tests.unit.curation.plain_zcore import plain_changes
 
 SEED = 7
@@ -54,17 +58,16 @@ def plain_scores(
     return scaled(scores)
 
 
-@given(pools, st.integers(1, 100), st.sampled_from([0, zcore.DENSE_ROWS_MAX]))
-@example((0, 3, 2, "normal"), 1, zcore.DENSE_ROWS_MAX)
-@example((0, 12, 1, "lattice"), 1, 0)
+@given(pools, st.integers(1, 100))
+@example((0, 3, 2, "normal"), 1)
+@example((0, 12, 1, "lattice"), 1)
 def test_scores_are_those_of_the_description(
-    given_pool: tuple[int, int, int, str], neighbours: int, dense_rows_max: int
+    given_pool: tuple[int, int, int, str], neighbours: int
 ) -> None:
-    """Scores equal the plain rendering's on the same numbers, by either way of computing them."""
+    """Scores equal the plain rendering's on the same numbers."""
     embeddings = pool(*given_pool)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zcore, "DENSE_ROWS_MAX", dense_rows_max)
-        scores = zcore_scores(embeddings, seed=SEED, draws=200, neighbours=neighbours)
+
+    scores = zcore_scores(embeddings, seed=SEED, draws=200, neighbours=neighbours)
 
     assert pytest.approx(plain_scores(embeddings, 200, neighbours), abs=1e-4) == scores
 
@@ -72,22 +75,12 @@ def test_scores_are_those_of_the_description(
 @pytest.mark.parametrize("rows", [1_500, 6_000])
 @pytest.mark.parametrize("kind", ["normal", "lattice"])
 def test_scores_of_large_pools_are_too(rows: int, kind: str) -> None:
-    """So they do where radii are guessed from a sample: for few rows and for many."""
+    """So they do where most rows are too far from a row to lose for it."""
     embeddings = pool(1, rows, 8, kind)
 
     scores = zcore_scores(embeddings, seed=SEED, draws=600)
 
     assert pytest.approx(plain_scores(embeddings, 600, zcore.NEIGHBOURS), abs=1e-4) == scores
-
-
-def test_a_radius_that_is_too_small_is_widened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores do not depend on how well radii are guessed."""
-    embeddings = pool(1, 6_000, 8, "normal")
-    monkeypatch.setattr(planes, "_GUESS_DEVIATIONS", -5.0)
-
-    scores = zcore_scores(embeddings, seed=SEED, draws=600, neighbours=40)
-
-    assert pytest.approx(plain_scores(embeddings, 600, 40), abs=1e-4) == scores
 
 
 def test_draws_are_even_over_planes() -> None:
@@ -112,13 +105,12 @@ def test_the_number_of_workers_changes_nothing() -> None:
     assert one.tolist() == three.tolist()
 
 
-def test_the_size_of_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores are the same for shards and blocks of other sizes."""
+def test_the_number_of_shards_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores are the same for shards of another size."""
     embeddings = pool(3, 300, 6, "normal")
     expected = zcore_scores(embeddings, seed=1, draws=2_000)
 
     monkeypatch.setattr(zcore, "_SHARDS", 5)
-    monkeypatch.setattr(zcore, "_BLOCK_BYTES", 1_000)
 
     assert pytest.approx(expected, abs=1e-6) == zcore_scores(embeddings, seed=1, draws=2_000)
 
@@ -174,3 +166,27 @@ def test_wrong_arguments_are_named(field: str, wrong: dict[str, object]) -> None
         zcore_scores(**(arguments | wrong))  # type: ignore[arg-type]
 
     assert [field] == [violation.field for violation in refusal.value.fields]
+
+
+def test_who_computes_no_scores_loads_no_compiler() -> None:
+    """Neither selecting by scores nor drawing needs what compiles them."""
+    program = """
+import sys
+import services.curation.selection.plan, services.curation.selection.zcore
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+
+    assert {"services"} == loaded & {"services", "numba", "llvmlite"}
+
+
+def test_without_the_compiler_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where numba is not installed, the refusal says how it is."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "services.curation.selection.planes", raising=False)
+    monkeypatch.delattr(selection, "planes", raising=False)
+
+    with pytest.raises(FailedPrecondition, match=r"sluice-server\[curation\]"):
+        zcore_scores(np.eye(2, dtype=np.float32), seed=0, draws=1)
