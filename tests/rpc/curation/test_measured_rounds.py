@@ -169,7 +169,8 @@ async def test_what_was_measured_stays(api: Api) -> None:
     again = await record(api, failures=failures)
 
     assert (True, False, made.round) == (made.added, again.added, again.round)
-    for fields in ({}, {"failures": failures, "labelled_groups": 3}):
+    others: list[dict[str, Any]] = [{}, {"failures": failures, "labelled_groups": 3}]
+    for fields in others:
         error = await refusal(record(api, **fields))
         assert errors.AlreadyExists is type(error)
     assert [made.round] == list((await api.progress.ListRecordedRounds(listing())).rounds)

@@ -80,7 +80,7 @@ def test_the_bootstrap_is_that_of_all_draws(values: list[float]) -> None:
     found = bootstrap_mean(np.array(values))
 
     assert (low, high) == pytest.approx(
-        (found.low, found.high), abs=0.01 * np.std(values) + 1e-12, rel=1e-9
+        (found.low, found.high), abs=0.01 * float(np.std(values)) + 1e-12, rel=1e-9
     )
 
 
