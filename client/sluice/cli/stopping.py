@@ -27,6 +27,27 @@ File = Annotated[
 ]
 
 
+Measured = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="ROUND", help="The round whose predictions to measure, by its id."
+    ),
+]
+Groups = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many groups were labelled; with --from default counted."),
+]
+Slices = Annotated[
+    list[str] | None,
+    typer.Option("--slice", metavar="VIEW", help="With --from, a view; may be repeated."),
+]
+IouMin = Annotated[
+    float | None, typer.Option(help="With --from: boxes that overlap less are two; default 0.5.")
+]
+ScoreMin = Annotated[
+    float, typer.Option(min=0, max=1, help="With --from: less sure predictions do not count.")
+]
+
 ROUNDS = [
     ("round", lambda r: r.round),
     ("groups", lambda r: r.labelled_groups),
@@ -45,26 +66,11 @@ def record(
     dataset: Dataset,
     round_number: Annotated[int, typer.Option("--round", min=0, help="The round's number.")],
     file: File = None,
-    measured: Annotated[
-        str,
-        typer.Option(
-            "--from", metavar="ROUND", help="The round whose predictions to measure, by its id."
-        ),
-    ] = "",
-    groups: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many groups were labelled; with --from default counted."),
-    ] = None,
-    slices: Annotated[
-        list[str] | None,
-        typer.Option("--slice", metavar="VIEW", help="With --from, a view; may be repeated."),
-    ] = None,
-    iou_min: Annotated[
-        float | None, typer.Option(help="With --from: boxes that overlap less are two.")
-    ] = None,
-    score_min: Annotated[
-        float, typer.Option(min=0, max=1, help="With --from: less sure predictions do not count.")
-    ] = 0,
+    measured: Measured = "",
+    groups: Groups = None,
+    slices: Slices = None,
+    iou_min: IouMin = None,
+    score_min: ScoreMin = 0,
     failures: Annotated[
         Path | None,
         typer.Option(
