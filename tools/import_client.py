@@ -11,7 +11,7 @@ import sluice
 NEEDS = ("grpcio", "numpy", "protobuf", "safetensors")
 
 # What needs an extra, and whatever lies below it.
-EXTRAS = ("sluice.cli", "sluice.formats.arrow")
+EXTRAS = ("sluice.cli", "sluice.formats.arrow", "sluice.plots")
 
 modules = [
     module.name

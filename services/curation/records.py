@@ -17,13 +17,15 @@ All lie in the partition of their project.
 
 What lies below `batch`, `batch-plan` and `pick` is in `batches/records.py`.
 
-The counters `groups/{dataset}/{status}` and `split/{dataset}/{split}` count groups, and
-`predicted/{dataset}/{round}` frames. Times are microseconds since 1970, UTC.
+The counters `groups/{dataset}/{status}` and `split/{dataset}/{split}` count groups,
+`held-out/{dataset}/{status}` those of them that are held out, and `predicted/{dataset}/{round}`
+frames. Times are microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import field
 
@@ -54,6 +56,10 @@ class Split(StrEnum):
     VALIDATION = "validation"
     TEST = "test"
     GOLDEN = "golden"
+
+
+HELD_OUT: Final = frozenset({Split.VALIDATION, Split.TEST, Split.GOLDEN})
+"""What measures models is never labelled for their training."""
 
 
 class FailureKind(StrEnum):
@@ -173,3 +179,18 @@ def status_counter(dataset: str, status: Status) -> str:
 def split_counter(dataset: str, split: Split) -> str:
     """What counts the groups of a split."""
     return key("split", dataset, split)
+
+
+def held_out_counter(dataset: str, status: Status) -> str:
+    """What counts the groups of a status that are held out."""
+    return key("held-out", dataset, status)
+
+
+def counters_of(dataset: str, group: Group) -> list[str]:
+    """All that counts a group; who changes its status or split moves it from these to those."""
+    counters = [status_counter(dataset, group.status)]
+    if group.split is not Split.NONE:
+        counters.append(split_counter(dataset, group.split))
+    if group.split in HELD_OUT:
+        counters.append(held_out_counter(dataset, group.status))
+    return counters

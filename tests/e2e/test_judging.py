@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.e2e.sluiced import Server
 from tests.e2e.team import Team
 
 IMAGES, SAMPLES = 40, 1_000
+STREET = "projects/night-fleet/datasets/street"
 KEY = {"schema_version": "1", "annotator": "acme", "guideline_version": "2"}
 
 
@@ -148,7 +150,7 @@ def test_rounds_become_advice(team: Team) -> None:
 
 def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
     """0 for a round that may go on, 7 for one that is blocked, also the second time."""
-    dataset = "projects/night-fleet/datasets/street"
+    dataset = STREET
     golden = cli.json("golden", "create", dataset, "vans", "golden.json")["name"]
     check = ("golden", "check", golden)
     first = cli.json(*check, "round-1.json", "--round", "1", "--annotator", "acme")
@@ -176,7 +178,7 @@ def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
 
 def test_progress_is_shown_for_people(cli: Cli) -> None:
     """Tables of points, changes and signals, and the recommendation in words."""
-    dataset = "projects/night-fleet/datasets/street"
+    dataset = STREET
     results = ("progress", "record", dataset, "results.jsonl")
     (cli.folder / "judged.jsonl").write_text('{"label": "van", "first": "van", "second": "car"}\n')
     made = cli.json(*results, "--round", "1", "--groups", "100", "--failures", "judged.jsonl")
@@ -195,3 +197,68 @@ def test_progress_is_shown_for_people(cli: Cli) -> None:
     assert "no learning curve: 2 numbers of labelled groups were measured" in shown
     assert "recommended: change collection, since " in shown
     assert 2 == len(cli.json("progress", "list", dataset))
+
+
+def measured(cli: Cli) -> None:
+    """Annotate 20 frames, half of them with nothing in them, and predict a van in each."""
+    document = json.loads((cli.folder / "golden.json").read_text())
+    document["images"] = document["images"][:20]
+    document["annotations"] = document["annotations"][:10]
+    (cli.folder / "frames.json").write_text(json.dumps(document))
+    box = {"class_name": "van", "score": 0.9}
+    lines = [
+        {"frame_id": f"{i:03}.png", "predictions": [box | {"box": [10 + i, 10, 50, 40]}]}
+        for i in range(20)
+    ]
+    (cli.folder / "vans.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    split = ("--status", "annotated", "--split", "validation")
+    cli.run("datasets", "append", STREET, "frames.json", *split)
+    cli.run("datasets", "append", STREET, "hard.npz", "--model-id", "m", "--status", "reviewed")
+    cli.run("datasets", "tag", STREET, "000.png", "019.png", "--add", "fog")
+    cli.run("datasets", "save-view", STREET, "fog", "--tag", "fog")
+    round_ = cli.json("datasets", "round", STREET, "r1", "--metric-split", "validation")["name"]
+    cli.run("datasets", "predictions", round_, "vans.jsonl")
+
+
+def test_a_round_is_measured_where_it_is(cli: Cli) -> None:
+    """No file is needed: samples, values, slices and groups are read by the server."""
+    measured(cli)
+    wanted = ("progress", "record", STREET, "--round", "1", "--from", "r1", "--slice", "fog")
+    made = cli.json(*wanted)
+    assert (True, False) == (made["added"], cli.json(*wanted)["added"])
+    found = made["round"]
+    assert (20, 0.5, 40, ["fog"]) == tuple(
+        found[key] for key in ("sample_count", "mean", "labelled_groups", "slices")
+    )
+    assert f"{STREET}/rounds/r1" == found["measured_from"]["round"]
+    said = cli.run(*wanted, "--score-min", "0.95", code=Exit.REFUSED)
+    assert "is recorded already, with other content" in " ".join(said.split())
+
+
+def test_progress_is_drawn(cli: Cli) -> None:
+    """How far labelling is stands first; the picture is a file of its own."""
+    measured(cli)
+    cli.run("progress", "record", STREET, "--round", "1", "--from", "r1", "--groups", "30")
+    shown = cli.run("progress", "show", STREET, "--target", "0.9", "--plot", "progress.png")
+    assert (
+        "pool of 40 groups: 40 reviewed (100%), 0 annotated (0%), 0 selected (0%), "
+        "0 unlabelled (0%); 20 groups held out" == shown.splitlines()[0]
+    )
+    assert (cli.folder / "progress.png").read_bytes().startswith(b"\x89PNG")
+    refused = ("progress", "show", STREET, "--plot", "progress.x")
+    assert "is none of ." in cli.run(*refused, code=Exit.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "exactly one of a file and --from"),
+        (("results.jsonl", "--from", "r1"), "exactly one of a file and --from"),
+        (("results.jsonl",), "--groups is needed with a file"),
+        (("results.jsonl", "--groups", "1", "--slice", "fog"), "are for --from"),
+    ],
+)
+def test_samples_come_from_one_place(cli: Cli, arguments: Sequence[str], said: str) -> None:
+    """A file or a round, and what belongs to it; all else is wrong usage."""
+    complaint = cli.run("progress", "record", STREET, "--round", "1", *arguments, code=Exit.USAGE)
+    assert said in complaint

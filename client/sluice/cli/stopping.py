@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sluice.cli.arguments import Dataset, Json
 from sluice.cli.context import connection
-from sluice.cli.output import as_json, cell, console, print_json, show, show_one
+from sluice.cli.output import as_json, print_json, show, show_one
+from sluice.cli.standing import show_standing
 from sluice.formats.results import read_judged, read_results
-from sluice.v1 import progress_pb2
 
 app = typer.Typer(
     help="Progress: what rounds brought, and whether another is worth it.", no_args_is_help=True
 )
 
 File = Annotated[
-    Path,
+    Path | None,
     typer.Argument(
         exists=True,
         dir_okay=False,
@@ -27,18 +27,26 @@ File = Annotated[
 ]
 
 
-def _interval(interval: Any, form: str = ".3f") -> str:
-    return f"{interval.low:{form}} to {interval.high:{form}}"
-
-
-def _state(signal: Any) -> str:
-    name = progress_pb2.SignalState.Name(signal.state).removeprefix("SIGNAL_STATE_")
-    return name.lower().replace("_", " ")
-
-
-def _reach(part: Any) -> str:
-    return progress_pb2.TargetReach.Name(part.reach).removeprefix("TARGET_REACH_").lower()
-
+Measured = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="ROUND", help="The round whose predictions to measure, by its id."
+    ),
+]
+Groups = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many groups were labelled; with --from default counted."),
+]
+Slices = Annotated[
+    list[str] | None,
+    typer.Option("--slice", metavar="VIEW", help="With --from, a view; may be repeated."),
+]
+IouMin = Annotated[
+    float | None, typer.Option(help="With --from: boxes that overlap less are two; default 0.5.")
+]
+ScoreMin = Annotated[
+    float, typer.Option(min=0, max=1, help="With --from: less sure predictions do not count.")
+]
 
 ROUNDS = [
     ("round", lambda r: r.round),
@@ -48,33 +56,7 @@ ROUNDS = [
     ("predictions", lambda r: "yes" if r.with_predictions else "no"),
     ("slices", lambda r: ", ".join(r.slices)),
     ("judged failures", lambda r: r.judged_count),
-]
-POINTS = [
-    ("round", lambda p: p.round),
-    ("groups", lambda p: p.labelled_groups),
-    ("samples", lambda p: p.samples),
-    ("metric", lambda p: f"{p.mean:.3f}"),
-    ("95 %", lambda p: _interval(p.interval)),
-]
-CHANGES = [
-    ("from", lambda c: c.earlier),
-    ("to", lambda c: c.later),
-    ("samples", lambda c: c.samples),
-    ("change", lambda c: f"{c.difference:+.3f}"),
-    ("95 %", lambda c: _interval(c.interval, "+.3f")),
-    ("detectable", lambda c: f"{c.detectable:.3f}"),
-]
-SLICES = [
-    ("slice", lambda s: s.name or "everything"),
-    ("samples", lambda s: s.samples),
-    ("metric", lambda s: f"{s.mean:.3f}"),
-    ("95 %", lambda s: _interval(s.interval)),
-    ("target", _reach),
-]
-SIGNALS = [
-    ("question", lambda s: s.question),
-    ("answer", _state),
-    ("why", lambda s: s.reason),
+    ("measured from", lambda r: r.measured_from.round),
 ]
 
 
@@ -82,9 +64,13 @@ SIGNALS = [
 def record(
     context: typer.Context,
     dataset: Dataset,
-    file: File,
     round_number: Annotated[int, typer.Option("--round", min=0, help="The round's number.")],
-    groups: Annotated[int, typer.Option(min=1, help="How many groups were labelled.")],
+    file: File = None,
+    measured: Measured = "",
+    groups: Groups = None,
+    slices: Slices = None,
+    iou_min: IouMin = None,
+    score_min: ScoreMin = 0,
     failures: Annotated[
         Path | None,
         typer.Option(
@@ -95,21 +81,40 @@ def record(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Record what a round's model is worth on each validation sample.
+    """Record what a round's model is worth on each validation sample: of a file, or measured.
 
     Example: sluice progress record DATASET results.jsonl --round 1 --groups 200
     """
+    if (file is None) == (not measured):
+        raise typer.BadParameter("exactly one of a file and --from is needed")
+    if file and (slices or iou_min is not None or score_min):
+        raise typer.BadParameter("--slice, --iou-min and --score-min are for --from")
+    if file and groups is None:
+        raise typer.BadParameter("--groups is needed with a file")
     with connection(context).client() as client:
-        results = read_results(file)
-        answer = client.progress.record(
-            dataset,
-            round_number,
-            results.values,
-            labelled_groups=groups,
-            predictions=results.predictions,
-            slices=results.slices,
-            failures=read_judged(failures) if failures else (),
-        )
+        judged = read_judged(failures) if failures else ()
+        if file:
+            results = read_results(file)
+            answer = client.progress.record(
+                dataset,
+                round_number,
+                results.values,
+                labelled_groups=groups or 0,
+                predictions=results.predictions,
+                slices=results.slices,
+                failures=judged,
+            )
+        else:
+            answer = client.progress.record_measured(
+                dataset,
+                round_number,
+                f"{dataset}/rounds/{measured}",
+                labelled_groups=groups or 0,
+                iou_min=iou_min,
+                score_min=score_min,
+                slice_views=slices or (),
+                failures=judged,
+            )
     if json:
         print_json(as_json(answer))
     else:
@@ -139,6 +144,10 @@ def show_progress(
     next_groups: Annotated[
         int, typer.Option(min=0, help="Groups of the next batch; default as many as the last.")
     ] = 0,
+    plot: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Draws it into this file too: .png, .svg or .pdf."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what all rounds say together, and one recommendation; you decide.
@@ -152,38 +161,11 @@ def show_progress(
             gain_min=gain_min,
             next_groups=next_groups,
         )
+        if plot:
+            from sluice.plots import draw_progress  # which needs an extra
+
+            draw_progress(found, plot)
     if json:
         print_json(as_json(found))
     else:
-        _show(found)
-
-
-def _show(found: Any) -> None:
-    show(found.points, POINTS, to_json=False)
-    if found.changes:
-        show(found.changes, CHANGES, to_json=False)
-    if found.HasField("target"):
-        show([found.target.overall, *found.target.slices], SLICES, to_json=False)
-    _say(_curve(found))
-    show(found.advice.signals, SIGNALS, to_json=False)
-    recommended = progress_pb2.Recommendation.Name(found.advice.recommendation)
-    words = recommended.removeprefix("RECOMMENDATION_").lower().replace("_", " ")
-    _say(f"recommended: {words}, since {found.advice.reason}")
-
-
-def _curve(found: Any) -> str:
-    if not found.HasField("curve"):
-        return f"no learning curve: {found.no_curve_reason}"
-    curve = found.curve
-    said = f"error(n) = {curve.scale:.3g} · n^−{curve.exponent:.2f} + {curve.floor:.3f}"
-    if not curve.next_groups:
-        return said
-    gain = curve.next_gain
-    return (
-        f"{said}; {curve.next_groups:,} groups more may bring {gain.value:.3f} "
-        f"({_interval(gain.interval)})"
-    )
-
-
-def _say(text: str) -> None:
-    console.print(cell(text), soft_wrap=True)
+        show_standing(found)

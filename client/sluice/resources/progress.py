@@ -50,10 +50,37 @@ class Progress:
                 progress_pb2.SampleSlice(name=name, samples=[rows[s] for s in samples])
                 for name, samples in (slices or {}).items()
             ],
-            failures=[
-                progress_pb2.JudgedFailure(label=label, first=first, second=second)
-                for label, first, second in failures
-            ],
+            failures=_judged(failures),
+        )
+        return translate(self._stub.RecordRound, request)
+
+    def record_measured(
+        self,
+        dataset: str,
+        round_number: int,
+        measured_round: str,
+        *,
+        labelled_groups: int = 0,
+        iou_min: float | None = None,
+        score_min: float = 0,
+        slice_views: Iterable[str] = (),
+        failures: Sequence[tuple[str, str, str]] = (),
+    ) -> progress_pb2.RecordRoundResponse:
+        """Record what the predictions of a round of the dataset are worth in its metric split.
+
+        The server measures them, and counts the groups that are labelled where they are 0.
+        `slice_views` are ids of views, each of which becomes a slice. The same call again returns
+        what was measured first.
+        """
+        request = progress_pb2.RecordRoundRequest(
+            dataset=dataset,
+            round=round_number,
+            labelled_groups=labelled_groups,
+            measured_round=measured_round,
+            iou_min=iou_min,
+            score_min=score_min,
+            slice_views=slice_views,
+            failures=_judged(failures),
         )
         return translate(self._stub.RecordRound, request)
 
@@ -75,3 +102,10 @@ class Progress:
             dataset=dataset, target=target, gain_min=gain_min, next_groups=next_groups
         )
         return translate(self._stub.GetProgress, request)
+
+
+def _judged(failures: Sequence[tuple[str, str, str]]) -> list[progress_pb2.JudgedFailure]:
+    return [
+        progress_pb2.JudgedFailure(label=label, first=first, second=second)
+        for label, first, second in failures
+    ]

@@ -51,7 +51,7 @@ TARGET_REACH_MISSED: TargetReach
 TARGET_REACH_UNDETECTABLE: TargetReach
 
 class RecordedRound(_message.Message):
-    __slots__ = ("dataset", "round", "labelled_groups", "sample_count", "mean", "with_predictions", "slices", "judged_count", "digest", "create_time")
+    __slots__ = ("dataset", "round", "labelled_groups", "sample_count", "mean", "with_predictions", "slices", "judged_count", "digest", "create_time", "measured_from")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     LABELLED_GROUPS_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,7 @@ class RecordedRound(_message.Message):
     JUDGED_COUNT_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_FROM_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     round: int
     labelled_groups: int
@@ -72,7 +73,18 @@ class RecordedRound(_message.Message):
     judged_count: int
     digest: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, dataset: _Optional[str] = ..., round: _Optional[int] = ..., labelled_groups: _Optional[int] = ..., sample_count: _Optional[int] = ..., mean: _Optional[float] = ..., with_predictions: bool = ..., slices: _Optional[_Iterable[str]] = ..., judged_count: _Optional[int] = ..., digest: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    measured_from: MeasuredFrom
+    def __init__(self, dataset: _Optional[str] = ..., round: _Optional[int] = ..., labelled_groups: _Optional[int] = ..., sample_count: _Optional[int] = ..., mean: _Optional[float] = ..., with_predictions: bool = ..., slices: _Optional[_Iterable[str]] = ..., judged_count: _Optional[int] = ..., digest: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., measured_from: _Optional[_Union[MeasuredFrom, _Mapping]] = ...) -> None: ...
+
+class MeasuredFrom(_message.Message):
+    __slots__ = ("round", "iou_min", "score_min")
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    IOU_MIN_FIELD_NUMBER: _ClassVar[int]
+    SCORE_MIN_FIELD_NUMBER: _ClassVar[int]
+    round: str
+    iou_min: float
+    score_min: float
+    def __init__(self, round: _Optional[str] = ..., iou_min: _Optional[float] = ..., score_min: _Optional[float] = ...) -> None: ...
 
 class SampleSlice(_message.Message):
     __slots__ = ("name", "samples")
@@ -218,8 +230,22 @@ class Advice(_message.Message):
     signals: _containers.RepeatedCompositeFieldContainer[Advice.Signal]
     def __init__(self, recommendation: _Optional[_Union[Recommendation, str]] = ..., reason: _Optional[str] = ..., signals: _Optional[_Iterable[_Union[Advice.Signal, _Mapping]]] = ...) -> None: ...
 
+class LabellingProgress(_message.Message):
+    __slots__ = ("held_out", "unlabelled", "selected", "annotated", "reviewed")
+    HELD_OUT_FIELD_NUMBER: _ClassVar[int]
+    UNLABELLED_FIELD_NUMBER: _ClassVar[int]
+    SELECTED_FIELD_NUMBER: _ClassVar[int]
+    ANNOTATED_FIELD_NUMBER: _ClassVar[int]
+    REVIEWED_FIELD_NUMBER: _ClassVar[int]
+    held_out: int
+    unlabelled: int
+    selected: int
+    annotated: int
+    reviewed: int
+    def __init__(self, held_out: _Optional[int] = ..., unlabelled: _Optional[int] = ..., selected: _Optional[int] = ..., annotated: _Optional[int] = ..., reviewed: _Optional[int] = ...) -> None: ...
+
 class DatasetProgress(_message.Message):
-    __slots__ = ("dataset", "points", "changes", "curve", "no_curve_reason", "stability", "failures", "target", "advice")
+    __slots__ = ("dataset", "points", "changes", "curve", "no_curve_reason", "stability", "failures", "target", "advice", "labelling")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +255,7 @@ class DatasetProgress(_message.Message):
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
+    LABELLING_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     points: _containers.RepeatedCompositeFieldContainer[MetricPoint]
     changes: _containers.RepeatedCompositeFieldContainer[MetricChange]
@@ -238,10 +265,11 @@ class DatasetProgress(_message.Message):
     failures: FailureCauses
     target: TargetStanding
     advice: Advice
-    def __init__(self, dataset: _Optional[str] = ..., points: _Optional[_Iterable[_Union[MetricPoint, _Mapping]]] = ..., changes: _Optional[_Iterable[_Union[MetricChange, _Mapping]]] = ..., curve: _Optional[_Union[LearningCurve, _Mapping]] = ..., no_curve_reason: _Optional[str] = ..., stability: _Optional[_Union[PredictionStability, _Mapping]] = ..., failures: _Optional[_Union[FailureCauses, _Mapping]] = ..., target: _Optional[_Union[TargetStanding, _Mapping]] = ..., advice: _Optional[_Union[Advice, _Mapping]] = ...) -> None: ...
+    labelling: LabellingProgress
+    def __init__(self, dataset: _Optional[str] = ..., points: _Optional[_Iterable[_Union[MetricPoint, _Mapping]]] = ..., changes: _Optional[_Iterable[_Union[MetricChange, _Mapping]]] = ..., curve: _Optional[_Union[LearningCurve, _Mapping]] = ..., no_curve_reason: _Optional[str] = ..., stability: _Optional[_Union[PredictionStability, _Mapping]] = ..., failures: _Optional[_Union[FailureCauses, _Mapping]] = ..., target: _Optional[_Union[TargetStanding, _Mapping]] = ..., advice: _Optional[_Union[Advice, _Mapping]] = ..., labelling: _Optional[_Union[LabellingProgress, _Mapping]] = ...) -> None: ...
 
 class RecordRoundRequest(_message.Message):
-    __slots__ = ("dataset", "round", "labelled_groups", "sample_ids", "values", "predictions", "slices", "failures")
+    __slots__ = ("dataset", "round", "labelled_groups", "sample_ids", "values", "predictions", "slices", "failures", "measured_round", "iou_min", "score_min", "slice_views")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     LABELLED_GROUPS_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +278,10 @@ class RecordRoundRequest(_message.Message):
     PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
+    MEASURED_ROUND_FIELD_NUMBER: _ClassVar[int]
+    IOU_MIN_FIELD_NUMBER: _ClassVar[int]
+    SCORE_MIN_FIELD_NUMBER: _ClassVar[int]
+    SLICE_VIEWS_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     round: int
     labelled_groups: int
@@ -258,7 +290,11 @@ class RecordRoundRequest(_message.Message):
     predictions: _containers.RepeatedScalarFieldContainer[str]
     slices: _containers.RepeatedCompositeFieldContainer[SampleSlice]
     failures: _containers.RepeatedCompositeFieldContainer[JudgedFailure]
-    def __init__(self, dataset: _Optional[str] = ..., round: _Optional[int] = ..., labelled_groups: _Optional[int] = ..., sample_ids: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ..., predictions: _Optional[_Iterable[str]] = ..., slices: _Optional[_Iterable[_Union[SampleSlice, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[JudgedFailure, _Mapping]]] = ...) -> None: ...
+    measured_round: str
+    iou_min: float
+    score_min: float
+    slice_views: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, dataset: _Optional[str] = ..., round: _Optional[int] = ..., labelled_groups: _Optional[int] = ..., sample_ids: _Optional[_Iterable[str]] = ..., values: _Optional[_Iterable[float]] = ..., predictions: _Optional[_Iterable[str]] = ..., slices: _Optional[_Iterable[_Union[SampleSlice, _Mapping]]] = ..., failures: _Optional[_Iterable[_Union[JudgedFailure, _Mapping]]] = ..., measured_round: _Optional[str] = ..., iou_min: _Optional[float] = ..., score_min: _Optional[float] = ..., slice_views: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RecordRoundResponse(_message.Message):
     __slots__ = ("round", "added")

@@ -57,8 +57,9 @@ class ProgressServiceServicer(object):
     """
 
     def RecordRound(self, request, context):
-        """Records what a round's model is worth on the validation samples. The same round recorded again
-        changes nothing, another content under its number is ALREADY_EXISTS.
+        """Records what a round's model is worth on the validation samples: as they are sent, or measured
+        from the predictions that RoundService has. The same round recorded again changes nothing,
+        another content under its number is ALREADY_EXISTS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

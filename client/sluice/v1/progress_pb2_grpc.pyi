@@ -34,8 +34,9 @@ class ProgressServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ProgressServiceAsyncStub: ...
     RecordRound: _grpc.UnaryUnaryMultiCallable[_progress_pb2.RecordRoundRequest, _progress_pb2.RecordRoundResponse]
-    """Records what a round's model is worth on the validation samples. The same round recorded again
-    changes nothing, another content under its number is ALREADY_EXISTS.
+    """Records what a round's model is worth on the validation samples: as they are sent, or measured
+    from the predictions that RoundService has. The same round recorded again changes nothing,
+    another content under its number is ALREADY_EXISTS.
     """
     ListRecordedRounds: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListRecordedRoundsRequest, _progress_pb2.ListRecordedRoundsResponse]
     """Lists the recorded rounds of a dataset, by number."""
@@ -48,8 +49,9 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RecordRound: _aio.UnaryUnaryMultiCallable[_progress_pb2.RecordRoundRequest, _progress_pb2.RecordRoundResponse]  # type: ignore[assignment]
-    """Records what a round's model is worth on the validation samples. The same round recorded again
-    changes nothing, another content under its number is ALREADY_EXISTS.
+    """Records what a round's model is worth on the validation samples: as they are sent, or measured
+    from the predictions that RoundService has. The same round recorded again changes nothing,
+    another content under its number is ALREADY_EXISTS.
     """
     ListRecordedRounds: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListRecordedRoundsRequest, _progress_pb2.ListRecordedRoundsResponse]  # type: ignore[assignment]
     """Lists the recorded rounds of a dataset, by number."""
@@ -65,8 +67,9 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _progress_pb2.RecordRoundRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_progress_pb2.RecordRoundResponse, _abc.Awaitable[_progress_pb2.RecordRoundResponse]]:
-        """Records what a round's model is worth on the validation samples. The same round recorded again
-        changes nothing, another content under its number is ALREADY_EXISTS.
+        """Records what a round's model is worth on the validation samples: as they are sent, or measured
+        from the predictions that RoundService has. The same round recorded again changes nothing,
+        another content under its number is ALREADY_EXISTS.
         """
 
     @_abc_1.abstractmethod

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.batches.places import Places, read_places
-from services.curation.batches.records import HELD_OUT, Wanted, remains
+from services.curation.batches.records import Wanted, remains
 from services.curation.context import Curation
 from services.curation.datasets.reading import Known, scan_known
-from services.curation.records import DatasetFrames, Status
+from services.curation.records import HELD_OUT, DatasetFrames, Status
 from services.curation.selection.admission import NO_SCENE
 from services.curation.selection.kernel import Groups
 from services.curation.selection.pool import CoverageMethod, Pool

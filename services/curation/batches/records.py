@@ -15,7 +15,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from services.curation.records import Group, Split, Status
+from services.curation.records import HELD_OUT, Group, Status
 from services.curation.selection.budget import BUDGET, TARGETED_SHARE
 from services.curation.selection.pool import CoverageMethod, Source, TargetedMethod
 from services.curation.selection.zcore import DRAWS
@@ -24,9 +24,6 @@ from sluice.names import BatchName, DatasetName
 
 COVERAGE_SHARE: Final = 1 - TARGETED_SHARE
 _NUMBER_DIGITS: Final = 9
-
-HELD_OUT: Final = frozenset({Split.VALIDATION, Split.TEST, Split.GOLDEN})
-"""What measures models is never labelled for their training."""
 
 
 class State(StrEnum):

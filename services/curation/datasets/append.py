@@ -27,14 +27,12 @@ from services.curation.records import (
     FrameRow,
     Group,
     Named,
-    Split,
+    counters_of,
     dataset_frames_key,
     document_key,
     frame_key,
     group_key,
     number_key,
-    split_counter,
-    status_counter,
 )
 from services.ledger.interface import ABSENT, Add, Transaction
 from services.platform.documents import Stored, find, retry
@@ -211,11 +209,10 @@ class _Append:
         groups = {keys[key]: decode(Group, entry) for key, entry in entries.items()}
         for place in added:
             row = self.candidates[place].row
-            if row.group not in groups:
-                plan.adds[status_counter(self.name.dataset, self.new.status)] += 1
-                if self.new.split is not Split.NONE:
-                    plan.adds[split_counter(self.name.dataset, self.new.split)] += 1
-            groups[row.group] = self._joined(place, row, groups.get(row.group))
+            known = groups.get(row.group)
+            groups[row.group] = self._joined(place, row, known)
+            if known is None:
+                plan.adds.update(counters_of(self.name.dataset, groups[row.group]))
         plan.puts.update((key, encode(groups[group])) for key, group in keys.items())
 
     def _joined(self, place: int, row: FrameRow, group: Group | None) -> Group:

@@ -11,6 +11,7 @@ from services.curation.records import (
     DatasetFrames,
     Split,
     Status,
+    held_out_counter,
     split_counter,
     status_counter,
 )
@@ -19,16 +20,24 @@ from sluice.names import DatasetName
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The frames of a dataset, and its groups by status and by split."""
+    """The frames of a dataset, and its groups by status and by split.
+
+    `held_out` are by status those of the splits that batches never pick from.
+    """
 
     frames: DatasetFrames
     by_status: Mapping[Status, int]
     by_split: Mapping[Split, int]
+    held_out: Mapping[Status, int]
 
     @property
     def groups(self) -> int:
         """All groups: each has one status."""
         return sum(self.by_status.values())
+
+    def pool(self, *statuses: Status) -> int:
+        """The groups of those statuses that are not held out; of all of them without any."""
+        return sum(self.by_status[each] - self.held_out[each] for each in statuses or Status)
 
 
 async def count_frames(curation: Curation, name: DatasetName) -> Counts:
@@ -36,12 +45,14 @@ async def count_frames(curation: Curation, name: DatasetName) -> Counts:
     await curation.others.datasets.get(name)
     statuses = {status: status_counter(name.dataset, status) for status in Status}
     splits = {split: split_counter(name.dataset, split) for split in Split if split}
+    held_out = {status: held_out_counter(name.dataset, status) for status in Status}
     found = await curation.stores.ledger.counters(
-        name.project, [*statuses.values(), *splits.values()]
+        name.project, [*statuses.values(), *splits.values(), *held_out.values()]
     )
     frames = await read_dataset_frames(curation.stores, name)
     return Counts(
         frames.record,
         {status: found[counter] for status, counter in statuses.items()},
         {split: found[counter] for split, counter in splits.items()},
+        {status: found[counter] for status, counter in held_out.items()},
     )

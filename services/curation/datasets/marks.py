@@ -15,9 +15,9 @@ from services.curation.records import (
     FrameRow,
     Group,
     Status,
+    counters_of,
     frame_key,
     group_key,
-    status_counter,
 )
 from services.ledger.interface import Add, Entry, Ledger, Transaction
 from services.platform.documents import retry
@@ -198,9 +198,9 @@ def _moved(
                 f"group {group.id!r} of {name} is {group.status}; it goes back to {wanted} only "
                 "with allow_backward"
             )
-        adds[status_counter(name.dataset, group.status)] -= 1
-        adds[status_counter(name.dataset, wanted)] += 1
         moved.append(structs.replace(group, status=wanted))
+        adds.subtract(counters_of(name.dataset, group))
+        adds.update(counters_of(name.dataset, moved[-1]))
     return moved, adds
 
 

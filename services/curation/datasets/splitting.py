@@ -17,10 +17,10 @@ from services.curation.records import (
     Group,
     Split,
     Status,
+    counters_of,
     document_key,
     group_key,
     group_prefix,
-    split_counter,
 )
 from services.ledger.interface import Add, Entry, Ledger, Transaction
 from services.platform.documents import retry
@@ -92,13 +92,16 @@ async def _commit(ledger: Ledger, name: DatasetName, assigned: Mapping[str, Spli
     entries = await ledger.get(name.project, list(keys))
     groups = {key: decode(Group, entry) for key, entry in entries.items()}
     open_ = {key: group for key, group in groups.items() if not group.split}
-    added = Counter(split_counter(name.dataset, keys[key]) for key in open_)
-    puts = {key: encode(structs.replace(group, split=keys[key])) for key, group in open_.items()}
+    split = {key: structs.replace(group, split=keys[key]) for key, group in open_.items()}
+    adds: Counter[str] = Counter()
+    for key, group in open_.items():
+        adds.subtract(counters_of(name.dataset, group))
+        adds.update(counters_of(name.dataset, split[key]))
     await ledger.commit(
         Transaction(
             name.project,
             checks={key: entries[key].revision for key in open_},
-            puts=puts,
-            adds={counter: Add(count) for counter, count in added.items()},
+            puts={key: encode(group) for key, group in split.items()},
+            adds={counter: Add(delta) for counter, delta in adds.items() if delta},
         )
     )

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.golden.annotations import AnnotatedImage, check_classes
-from services.curation.golden.intervals import Interval, Share, bootstrap_mean
 from services.curation.golden.matching import iou, match
+from services.curation.intervals import Interval, Share, bootstrap_mean
 from services.platform.records import Record
 from sluice.labels import Box2D
 
@@ -124,8 +124,6 @@ class _Outcomes:
 def measure_agreement(
     pairs: Sequence[tuple[AnnotatedImage, AnnotatedImage]],
     classes: Sequence[str],
-    *,
-    seed: int = 0,
 ) -> Agreement:
     """How well rounds agree, from the (reference, current) images of both.
 
@@ -142,7 +140,7 @@ def measure_agreement(
         recall=outcomes.right(outcomes.reference != _ABSENT),
         located=outcomes.located(),
         mean_iou=float(ious.mean()) if len(ious) else None,
-        mean_iou_interval=bootstrap_mean(ious, seed=seed) if len(ious) else None,
+        mean_iou_interval=bootstrap_mean(ious) if len(ious) else None,
         classes=tuple(outcomes.by_class(index, name) for index, name in enumerate(classes)),
         recall_by_size=outcomes.by_size() if boxes else {},
         confusion=outcomes.confusion(classes),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from services.curation.golden.annotations import check_classes
-from services.curation.golden.intervals import Interval, Share, bootstrap_mean, chunks
+from services.curation.intervals import Interval, Share, bootstrap_mean, chunks
 from services.platform.records import Record
 from sluice.errors import InvalidArgument
 
@@ -203,9 +203,9 @@ def _detections(
     return DetectionsDrift(
         reference=float(reference.mean()),
         current=float(current.mean()),
-        current_interval=bootstrap_mean(current.astype(np.float64), seed=seed),
+        current_interval=bootstrap_mean(current.astype(np.float64)),
         difference=float(difference.mean()),
-        difference_interval=bootstrap_mean(difference.astype(np.float64), seed=seed),
+        difference_interval=bootstrap_mean(difference.astype(np.float64)),
         p_value=float(sign_flip(difference[:, None], seed=seed)[0]),
     )
 

@@ -22,8 +22,8 @@ from services.curation.golden.annotations import (
     common,
 )
 from services.curation.golden.drift import ClassDrift, Drift, measure_drift
-from services.curation.golden.intervals import Share
 from services.curation.golden.summary import Summary, summarise
+from services.curation.intervals import Share
 from services.platform.records import Record
 from sluice.errors import InvalidArgument
 
@@ -131,7 +131,7 @@ def check_round(
     drift = agreement = None
     if pairs:
         drift = _drift(pairs, classes, seed)
-        agreement = measure_agreement(pairs, classes, seed=seed)
+        agreement = measure_agreement(pairs, classes)
     findings = _findings(pairs, missing, drift, agreement, limits)
     verdict, reason = _conclude(findings, len(pairs))
     return Check(

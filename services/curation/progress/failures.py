@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.curation.golden.intervals import Share
+from services.curation.intervals import Share
 from services.platform.records import Record
 from sluice.errors import InvalidArgument
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.golden.intervals import Interval, percentile
+from services.curation.intervals import Interval, percentile
 from services.curation.progress.metric import check_shares
 from services.platform.records import Record
 from sluice.errors import InvalidArgument

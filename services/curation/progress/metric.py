@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.golden.intervals import (
+from services.curation.intervals import (
     CONFIDENCE,
     Interval,
     bootstrap_mean,
@@ -78,7 +78,7 @@ class MetricHistory(Record, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
-def metric_history(metrics: Sequence[RoundMetric], *, seed: int = 0) -> MetricHistory:
+def metric_history(metrics: Sequence[RoundMetric]) -> MetricHistory:
     """The history of rounds given in any order.
 
     Raises InvalidArgument for values that are no shares, and a round that stands twice.
@@ -89,34 +89,35 @@ def metric_history(metrics: Sequence[RoundMetric], *, seed: int = 0) -> MetricHi
     ordered = sorted(metrics, key=lambda metric: metric.round)
     return MetricHistory(
         points=tuple(_point(metric) for metric in ordered),
-        changes=tuple(
-            measure_change(earlier, later, seed=seed) for earlier, later in pairwise(ordered)
-        ),
+        changes=tuple(measure_change(earlier, later) for earlier, later in pairwise(ordered)),
     )
 
 
-def measure_change(earlier: RoundMetric, later: RoundMetric, *, seed: int = 0) -> Change:
+def measure_change(earlier: RoundMetric, later: RoundMetric) -> Change:
     """The change from one round to another; InvalidArgument where they share no sample."""
-    row = {sample: index for index, sample in enumerate(earlier.sample_ids)}
-    # In the order of ids, so that the draws do not depend on that of the samples.
-    found = sorted(
-        (sample, row[sample], index)
-        for index, sample in enumerate(later.sample_ids)
-        if sample in row
-    )
-    if not found:
+    # Sums of floats depend on their order, which is nobody's choice.
+    differences = np.sort(_differences(earlier, later))
+    if not len(differences):
         problem = f"rounds {earlier.round} and {later.round} have no sample in common"
         raise InvalidArgument.of("sample_ids", problem)
-    _, first, second = zip(*found, strict=True)
-    differences = later.values[list(second)] - earlier.values[list(first)]
     return Change(
         earlier=earlier.round,
         later=later.round,
-        samples=len(found),
+        samples=len(differences),
         difference=float(differences.mean()),
-        interval=bootstrap_mean(differences, seed=seed),
-        detectable=detectable_difference(float(differences.std()), len(found)),
+        interval=bootstrap_mean(differences),
+        detectable=detectable_difference(float(differences.std()), len(differences)),
     )
+
+
+def _differences(earlier: RoundMetric, later: RoundMetric) -> NDArray[np.float64]:
+    """Later minus earlier values of the samples of both, `(shared,)`."""
+    if earlier.sample_ids == later.sample_ids:
+        return later.values - earlier.values
+    row = dict(zip(earlier.sample_ids, range(len(earlier.sample_ids)), strict=True))
+    rows = np.array([row.get(sample, -1) for sample in later.sample_ids], np.intp)
+    shared = rows >= 0
+    return later.values[shared] - earlier.values[rows[shared]]
 
 
 def detectable_difference(deviation: float, samples: int) -> float:

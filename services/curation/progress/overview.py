@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.curation.context import Curation
+from services.curation.datasets.counts import Counts, count_frames
 from services.curation.golden.gate import read_gate
 from services.curation.progress.advice import GAIN_MIN, Advice, Evidence, advise
 from services.curation.progress.failures import FailureCauses, find_causes
@@ -22,7 +24,6 @@ from services.curation.progress.recording import read_samples
 from services.curation.progress.records import RecordedRound, Samples, rounds_prefix
 from services.curation.progress.stability import Stability, measure_stability
 from services.curation.progress.target import TargetCheck, check_target
-from services.platform.datasets import Datasets
 from services.platform.records import decode
 from services.platform.scanning import pages
 from services.platform.stores import Stores
@@ -72,6 +73,7 @@ class Compared:
 class Overview:
     """All that is known of a dataset's progress; `causes` comes with the round it is of."""
 
+    counts: Counts
     rounds: Sequence[RecordedRound]
     points: Sequence[RoundPoint]
     changes: Sequence[Change]
@@ -92,12 +94,10 @@ class _Measured:
     newest: Samples | None = None
 
 
-async def read_progress(
-    stores: Stores, datasets: Datasets, name: DatasetName, wanted: Wanted
-) -> Overview:
+async def read_progress(curation: Curation, name: DatasetName, wanted: Wanted) -> Overview:
     """The progress of a dataset; InvalidArgument for a wish that is no share."""
     wanted.check()
-    await datasets.get(name)
+    counts, stores = await count_frames(curation, name), curation.stores
     rounds: list[RecordedRound] = []
     async for page in pages(stores.ledger, name.project, rounds_prefix(name)):
         rounds += [decode(RecordedRound, entry) for entry in page]
@@ -116,6 +116,7 @@ async def read_progress(
         stability=compared.stability if compared else None,
     )
     return Overview(
+        counts=counts,
         rounds=rounds,
         points=measured.points,
         changes=measured.changes,

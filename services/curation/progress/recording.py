@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from services.curation.context import Curation
+from services.curation.progress.measuring import Measurement, measure_round
 from services.curation.progress.records import (
+    MeasuredFrom,
     RecordedRound,
     Samples,
     round_key,
     rounds_prefix,
 )
+from services.curation.rounds.rounds import round_key as measured_round_key
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.platform.datasets import Datasets
 from services.platform.documents import find, read_page
@@ -20,8 +25,8 @@ from services.platform.named_blobs import read_named
 from services.platform.pages import Page
 from services.platform.records import encode, key, now_us
 from services.platform.stores import Stores
-from sluice.errors import AlreadyExists, DataLoss, ResourceExhausted
-from sluice.names import DatasetName
+from sluice.errors import Aborted, AlreadyExists, DataLoss, ResourceExhausted
+from sluice.names import DatasetName, RoundName
 
 ROUNDS_MAX: Final = 100
 """All of them are read for each look at the progress."""
@@ -36,8 +41,47 @@ async def record_round(
     number, and ResourceExhausted for one round too many.
     """
     await datasets.get(name)
+    record = await _record(stores, samples)
+    try:
+        await stores.ledger.commit(_creation(name, record))
+    except Conflict as conflict:
+        return await _existing(stores, name, record, conflict), False
+    return record, True
+
+
+async def record_measured(
+    curation: Curation, name: DatasetName, wanted: Measurement
+) -> tuple[RecordedRound, bool]:
+    """Record a round of a dataset as its predictions measure it; also whether it was added.
+
+    What was measured once is returned as it was. Raises as `record_round` and `measure_round` do,
+    and Aborted when predictions come meanwhile.
+    """
+    wanted.check()
+    stores, origin = curation.stores, wanted.origin()
+    await curation.others.datasets.get(name)
+    where = round_key(name, wanted.number)
+    if found := await find(stores.ledger, name.project, where, RecordedRound):
+        return _same(name, found.record, found.record.measured_from == origin), False
+    measured = await measure_round(curation, name, wanted)
+    record = await _record(stores, measured.samples, origin)
+    source = RoundName(name.project, name.dataset, wanted.round)
+    checks = {measured_round_key(source): measured.round_revision}
+    try:
+        await stores.ledger.commit(_creation(name, record, checks))
+    except Conflict as conflict:
+        if conflict.subject in checks:
+            problem = f"{source}: predictions came, or it was mined, meanwhile; record it again"
+            raise Aborted(problem) from conflict
+        return await _existing(stores, name, record, conflict), False
+    return record, True
+
+
+async def _record(
+    stores: Stores, samples: Samples, origin: MeasuredFrom | None = None
+) -> RecordedRound:
     content = await asyncio.to_thread(_checked, samples)
-    record = RecordedRound(
+    return RecordedRound(
         round=samples.round,
         labelled_groups=samples.labelled_groups,
         samples=await stores.blobs.put(content),
@@ -46,21 +90,23 @@ async def record_round(
         with_predictions=bool(samples.predictions),
         slices=tuple(found.name for found in samples.slices),
         judged=len(samples.failures),
+        measured_from=origin,
         created_us=now_us(),
     )
+
+
+def _creation(
+    name: DatasetName, record: RecordedRound, checks: Mapping[str, int] | None = None
+) -> Transaction:
+    """What adds a round that is not there, while all checks hold."""
     where = round_key(name, record.round)
     counter = key("recorded-rounds", name.dataset)
-    creation = Transaction(
+    return Transaction(
         name.project,
-        checks={where: ABSENT},
+        checks={where: ABSENT, **(checks or {})},
         puts={where: encode(record)},
         adds={counter: Add(1, ceiling=ROUNDS_MAX)},
     )
-    try:
-        await stores.ledger.commit(creation)
-    except Conflict as conflict:
-        return await _existing(stores, name, record, conflict), False
-    return record, True
 
 
 async def list_rounds(
@@ -95,7 +141,15 @@ async def _existing(
     if found is None:
         problem = f"{name} has {ROUNDS_MAX} recorded rounds, which is the most"
         raise ResourceExhausted(problem, metadata={"limit": str(ROUNDS_MAX)}) from conflict
-    if found.record.samples != record.samples:
-        problem = f"round: {record.round} of {name} is recorded already, with other content"
-        raise AlreadyExists(problem) from conflict
-    return found.record
+    same = found.record.measured_from == record.measured_from
+    if record.measured_from is None:
+        same = same and found.record.samples == record.samples
+    return _same(name, found.record, same)
+
+
+def _same(name: DatasetName, found: RecordedRound, same: bool) -> RecordedRound:
+    """The round that is there; AlreadyExists where it is not the same."""
+    if not same:
+        problem = f"round: {found.round} of {name} is recorded already, with other content"
+        raise AlreadyExists(problem)
+    return found

@@ -5,6 +5,7 @@ It lies in the partition of its project; its samples are a blob that it names.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from sluice.errors import InvalidArgument
 from sluice.names import DatasetName
 
 SAMPLES_MAX: Final = 50_000
-"""The bootstrap of a change takes a second with so many."""
+"""All samples of all rounds are read for each look at the progress."""
 
 SLICES_MAX: Final = 64
 JUDGED_MAX: Final = 10_000
@@ -65,13 +66,10 @@ class Samples(Record, frozen=True, kw_only=True):
             raise InvalidArgument.of("labelled_groups", f"{self.labelled_groups} is not over 0")
         self._check_samples()
         self._check_slices()
-        _check_size("failures", len(self.failures), JUDGED_MAX)
-        for index, failure in enumerate(self.failures):
-            for field in ("label", "first", "second"):
-                check_text(f"failures[{index}].{field}", getattr(failure, field), empty=True)
+        check_failures(self.failures)
 
     def _check_samples(self) -> None:
-        _check_size("sample_ids", len(self.sample_ids), SAMPLES_MAX)
+        check_size("sample_ids", len(self.sample_ids), SAMPLES_MAX)
         for index, sample in enumerate(self.sample_ids):
             check_text(f"sample_ids[{index}]", sample)
         check_unique("sample_ids", "sample", self.sample_ids)
@@ -83,7 +81,7 @@ class Samples(Record, frozen=True, kw_only=True):
             check_text(f"predictions[{index}]", predicted, empty=True)
 
     def _check_slices(self) -> None:
-        _check_size("slices", len(self.slices), SLICES_MAX)
+        check_size("slices", len(self.slices), SLICES_MAX)
         check_unique("slices", "slice", (found.name for found in self.slices))
         for index, found in enumerate(self.slices):
             field = f"slices[{index}]"
@@ -97,8 +95,23 @@ class Samples(Record, frozen=True, kw_only=True):
                 raise InvalidArgument.of(f"{field}.samples", problem)
 
 
+class MeasuredFrom(Record, frozen=True, kw_only=True):
+    """The round whose predictions were measured, by what rule; `asked` digests all of the request.
+
+    The same request is known by it however much predictions, labels and views have changed since.
+    """
+
+    round: str
+    iou_min: float
+    score_min: float
+    asked: bytes
+
+
 class RecordedRound(Record, frozen=True, kw_only=True):
-    """A round without its samples; `samples` is the digest of the blob that has them."""
+    """A round without its samples; `samples` is the digest of the blob that has them.
+
+    `measured_from` is None where the samples were sent.
+    """
 
     round: int
     labelled_groups: int
@@ -108,6 +121,7 @@ class RecordedRound(Record, frozen=True, kw_only=True):
     with_predictions: bool
     slices: tuple[str, ...] = ()
     judged: int = 0
+    measured_from: MeasuredFrom | None = None
     created_us: int
 
 
@@ -121,7 +135,16 @@ def round_key(name: DatasetName, number: int) -> str:
     return f"{rounds_prefix(name)}{number:010}"
 
 
-def _check_size(field: str, count: int, limit: int) -> None:
+def check_failures(failures: Sequence[Judged]) -> None:
+    """Raise InvalidArgument naming what of judged failures is wrong."""
+    check_size("failures", len(failures), JUDGED_MAX)
+    for index, failure in enumerate(failures):
+        for field in ("label", "first", "second"):
+            check_text(f"failures[{index}].{field}", getattr(failure, field), empty=True)
+
+
+def check_size(field: str, count: int, limit: int) -> None:
+    """Refuse more than the limit of something."""
     if count > limit:
         raise too_large(field, f"{count:,}; at most {limit:,} are accepted", limit)
 

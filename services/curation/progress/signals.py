@@ -9,8 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from services.curation.golden.intervals import Interval
 from services.curation.golden.verdict import Verdict
+from services.curation.intervals import Interval
 from services.curation.progress.failures import FailureCauses
 from services.curation.progress.learning_curve import Estimate, NotFitted
 from services.curation.progress.metric import Change

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.golden.intervals import RESAMPLES, Interval, Share, chunks, percentile
+from services.curation.intervals import RESAMPLES, Interval, Share, chunks, percentile
 from services.platform.records import Record
 from sluice.errors import InvalidArgument
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.golden.intervals import CONFIDENCE, Interval, normal_quantile, wilson
+from services.curation.intervals import CONFIDENCE, Interval, normal_quantile, wilson
 from services.curation.progress.metric import check_shares
 from services.platform.records import Record
 from sluice.checks import check_text

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import structs
 
 from services.curation.context import Curation
-from services.curation.datasets.reading import Known, read_frames, scan_known
 from services.curation.records import (
-    ORDER,
     FailureKind,
     FrameRow,
     Split,
-    Status,
     frame_key,
 )
-from services.curation.rounds.outcomes import Outcome, Rule, check_comparable, compare
-from services.curation.rounds.predictions import read_predictions
+from services.curation.rounds.comparing import Compared, compare_frames
+from services.curation.rounds.outcomes import Outcome, Rule, check_comparable
 from services.curation.rounds.rounds import (
     CountedRound,
     Evaluation,
@@ -31,7 +26,6 @@ from services.curation.rounds.rounds import (
     round_key,
 )
 from services.ledger.interface import Conflict, Transaction
-from services.platform.datasets import Dataset
 from services.platform.documents import Stored, retry
 from services.platform.records import decode, encode
 from sluice.errors import Aborted, FailedPrecondition, InvalidArgument
@@ -39,14 +33,6 @@ from sluice.names import RoundName
 
 TAG: Final = "failure:"
 """What the tag of a round's failures starts with; its id follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """A frame, and what its predictions are worth; None: it does not count."""
-
-    known: Known
-    outcome: Outcome | None
 
 
 async def mine_failures(
@@ -71,7 +57,7 @@ async def mine_failures(
             "from another split"
         )
     evaluations = {each: Evaluation(split=each) for each in (split, found.record.metric_split)}
-    async for page in _compare(curation, name, dataset, (evaluations, rule)):
+    async for page in compare_frames(curation, name, dataset, (evaluations, rule)):
         for each in page:
             if each.outcome is not None:
                 where = each.known.group.split
@@ -86,50 +72,6 @@ async def mine_failures(
     return await counted(curation, dataset_of(name), mined)
 
 
-async def _compare(
-    curation: Curation,
-    name: RoundName,
-    dataset: Dataset,
-    what: tuple[Mapping[Split, Evaluation], Rule],
-) -> AsyncIterator[list[_Compared]]:
-    """All frames of some splits and, as far as they had a failure in the round, of all others."""
-    splits, rule = what
-    async for page in scan_known(curation.stores.ledger, dataset_of(name)):
-        counting = [
-            each
-            for each in page
-            if each.group.split in splits and ORDER[each.group.status] >= ORDER[Status.ANNOTATED]
-        ]
-        outcomes = await _outcomes(curation, name, dataset, (counting, rule))
-        yield [
-            _Compared(each, outcomes.get(each.row.id))
-            for each in page
-            if each.row.id in outcomes or name.round in each.row.failures
-        ]
-
-
-async def _outcomes(
-    curation: Curation, name: RoundName, dataset: Dataset, what: tuple[Sequence[Known], Rule]
-) -> dict[str, Outcome]:
-    known, rule = what
-    predicted = await read_predictions(curation, name, [each.row.id for each in known])
-    wanted = [each for each in known if each.row.id in predicted]
-    frames = await read_frames(curation.stores.ledger, dataset_of(name), wanted)
-
-    def compared() -> dict[str, Outcome]:
-        return {
-            each.row.id: compare(
-                dataset.task_type,
-                each.frame.labels,
-                predicted[each.row.id].predictions,
-                rule,
-            )
-            for each in frames
-        }
-
-    return await asyncio.to_thread(compared)
-
-
 def _with(evaluation: Evaluation, outcome: Outcome) -> Evaluation:
     return structs.replace(
         evaluation,
@@ -142,13 +84,14 @@ def _with(evaluation: Evaluation, outcome: Outcome) -> Evaluation:
     )
 
 
-async def _tag(curation: Curation, name: RoundName, split: Split, page: list[_Compared]) -> None:
+async def _tag(curation: Curation, name: RoundName, split: Split, page: list[Compared]) -> None:
     """Give frames of the mined split their failures of this round, and take those of others."""
     kinds = {
         each.known.row.id: each.outcome.kinds
         if each.outcome and each.known.group.split is split
         else ()
         for each in page
+        if each.outcome is not None or name.round in each.known.row.failures
     }
     if kinds:
         await retry(lambda: _commit(curation, name, kinds), name)

@@ -37,12 +37,25 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many labels and predictions of a frame came out how."""
+    """How many labels and predictions of a frame came out how.
+
+    `predicted` is the class that a classification was given; "" without one, and for boxes.
+    """
 
     right: int = 0
     confused: int = 0
     missed: int = 0
     spurious: int = 0
+    predicted: str = ""
+
+    @property
+    def f1(self) -> float:
+        """The frame's own F1, where what is confused is missed and spurious as well; 1 of nothing.
+
+        Of a classification it is 1 where that is right, else 0.
+        """
+        wrong = 2 * self.confused + self.missed + self.spurious
+        return 2 * self.right / (2 * self.right + wrong) if self.right or wrong else 1.0
 
     @property
     def kinds(self) -> tuple[FailureKind, ...]:
@@ -55,9 +68,14 @@ class Outcome:
         return tuple(kind for kind, count in counts.items() if count)
 
 
+def is_classification(task_type: TaskType) -> bool:
+    """Whether a frame has one class."""
+    return task_type in _CLASSIFICATION
+
+
 def check_comparable(task_type: TaskType) -> None:
     """Refuse what cannot be matched; FailedPrecondition naming it."""
-    if task_type is not TaskType.BOX_2D and task_type not in _CLASSIFICATION:
+    if task_type is not TaskType.BOX_2D and not is_classification(task_type):
         raise FailedPrecondition(
             f"predictions of {task_type.name} cannot be matched; those of box_2d, "
             "classification_2d and classification_3d can"
@@ -73,7 +91,7 @@ def compare(
     of several predictions the surest one counts.
     """
     sure = [each for each in predictions if each.score >= rule.score_min]
-    if task_type in _CLASSIFICATION:
+    if is_classification(task_type):
         sure = sorted(sure, key=lambda each: (-each.score, each.label.id))[:1]
         return _classes(labels, [each.label for each in sure])
     found = [each.label for each in sure]
@@ -92,10 +110,11 @@ def _of(labels: Sequence[Label], sensor_id: str) -> list[Label]:
 
 
 def _classes(labels: Sequence[Label], found: Sequence[Label]) -> Outcome:
+    predicted = found[0].class_name if found else ""
     if not labels or not found:
-        return Outcome(missed=len(labels), spurious=len(found))
-    right = found[0].class_name in {label.class_name for label in labels}
-    return Outcome(right=1) if right else Outcome(confused=1)
+        return Outcome(missed=len(labels), spurious=len(found), predicted=predicted)
+    right = predicted in {label.class_name for label in labels}
+    return Outcome(right=int(right), confused=int(not right), predicted=predicted)
 
 
 def _boxes(labels: Sequence[Label], found: Sequence[Label], iou_min: float) -> Outcome:

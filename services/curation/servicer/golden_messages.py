@@ -10,10 +10,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.curation.golden.agreement import Agreement
 from services.curation.golden.drift import Drift
 from services.curation.golden.gate import Gate
-from services.curation.golden.intervals import Interval, Share
 from services.curation.golden.records import GoldenSet, Override, RoundCheck, check_name
 from services.curation.golden.summary import Summary
 from services.curation.golden.verdict import Check, Limits, Verdict
+from services.curation.intervals import Interval, Share
 from sluice.names import DatasetName, GoldenSetName
 from sluice.v1 import golden_set_pb2 as pb
 

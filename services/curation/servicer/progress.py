@@ -7,7 +7,7 @@ from typing import Any
 from services.curation.context import Curation
 from services.curation.progress.advice import GAIN_MIN
 from services.curation.progress.overview import Wanted, read_progress
-from services.curation.progress.recording import list_rounds, record_round
+from services.curation.progress.recording import list_rounds, record_measured, record_round
 from services.curation.servicer import progress_messages as messages
 from services.platform.pages import read_page
 from sluice.names import DatasetName
@@ -19,6 +19,7 @@ class ProgressServicer(ProgressServiceServicer):
     """The rounds of a dataset, and what they say together."""
 
     def __init__(self, curation: Curation) -> None:
+        self._curation = curation
         self._stores = curation.stores
         self._datasets = curation.others.datasets
 
@@ -27,8 +28,12 @@ class ProgressServicer(ProgressServiceServicer):
     ) -> pb.RecordRoundResponse:
         """Record what a round's model is worth."""
         name = DatasetName.parse(request.dataset, "dataset")
-        samples = messages.read_samples(request)
-        record, added = await record_round(self._stores, self._datasets, name, samples)
+        if request.measured_round:
+            wanted = messages.read_measurement(name, request)
+            record, added = await record_measured(self._curation, name, wanted)
+        else:
+            samples = messages.read_samples(request)
+            record, added = await record_round(self._stores, self._datasets, name, samples)
         return pb.RecordRoundResponse(round=messages.recorded(name, record), added=added)
 
     async def ListRecordedRounds(
@@ -52,5 +57,5 @@ class ProgressServicer(ProgressServiceServicer):
             gain_min=request.gain_min if request.HasField("gain_min") else GAIN_MIN,
             next_groups=request.next_groups,
         )
-        found = await read_progress(self._stores, self._datasets, name, wanted)
+        found = await read_progress(self._curation, name, wanted)
         return messages.progress(name, found)

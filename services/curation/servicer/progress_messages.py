@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
+from services.curation.datasets.counts import Counts
+from services.curation.golden.matching import IOU_MIN
 from services.curation.progress.advice import Advice, Recommendation
 from services.curation.progress.failures import FailureCauses
 from services.curation.progress.learning_curve import Estimate, LearningCurve
+from services.curation.progress.measuring import Measurement
 from services.curation.progress.metric import Change, RoundPoint
 from services.curation.progress.overview import Compared, NextBatch, Overview
-from services.curation.progress.records import Judged, RecordedRound, Samples, Slice
+from services.curation.progress.records import Judged, MeasuredFrom, RecordedRound, Samples, Slice
 from services.curation.progress.signals import State
 from services.curation.progress.target import Reach, SliceTarget, TargetCheck
+from services.curation.records import Status
+from services.curation.rounds.rounds import dataset_of
 from services.curation.servicer.golden_messages import interval, share, timestamp
-from sluice.names import DatasetName
+from sluice.errors import InvalidArgument
+from sluice.names import DatasetName, RoundName
 from sluice.v1 import progress_pb2 as pb
 
 _RECOMMENDATIONS: Final = {
@@ -36,9 +43,13 @@ _REACHES: Final = {
     Reach.UNDETECTABLE: pb.TARGET_REACH_UNDETECTABLE,
 }
 
+_SENT_ONLY: Final = frozenset({"sample_ids", "values", "predictions", "slices"})
+_MEASURED_ONLY: Final = frozenset({"iou_min", "score_min", "slice_views"})
+
 
 def read_samples(message: pb.RecordRoundRequest) -> Samples:
-    """The round of a message, not checked further."""
+    """The round of a message that has its samples, not checked further."""
+    _refuse(message, _MEASURED_ONLY, "is for a measured_round, and none is given")
     return Samples(
         round=message.round,
         labelled_groups=message.labelled_groups,
@@ -46,10 +57,38 @@ def read_samples(message: pb.RecordRoundRequest) -> Samples:
         values=tuple(message.values),
         predictions=tuple(message.predictions),
         slices=tuple(Slice(name=s.name, samples=tuple(s.samples)) for s in message.slices),
-        failures=tuple(
-            Judged(label=f.label, first=f.first, second=f.second) for f in message.failures
-        ),
+        failures=_failures(message),
     )
+
+
+def read_measurement(name: DatasetName, message: pb.RecordRoundRequest) -> Measurement:
+    """What a message with a measured round asks for, not checked further."""
+    _refuse(
+        message, _SENT_ONLY, "is given, and measured_round as well: samples come from one of both"
+    )
+    measured = RoundName.parse(message.measured_round, "measured_round")
+    if dataset_of(measured) != name:
+        raise InvalidArgument.of("measured_round", f"{measured} is no round of {name}")
+    return Measurement(
+        number=message.round,
+        round=measured.round,
+        iou_min=message.iou_min if message.HasField("iou_min") else IOU_MIN,
+        score_min=message.score_min,
+        labelled_groups=message.labelled_groups,
+        views=tuple(message.slice_views),
+        failures=_failures(message),
+    )
+
+
+def _refuse(message: pb.RecordRoundRequest, fields: Collection[str], problem: str) -> None:
+    """Refuse the first of those fields that is set."""
+    for field, _ in message.ListFields():
+        if field.name in fields:
+            raise InvalidArgument.of(field.name, problem)
+
+
+def _failures(message: pb.RecordRoundRequest) -> tuple[Judged, ...]:
+    return tuple(Judged(label=f.label, first=f.first, second=f.second) for f in message.failures)
 
 
 def recorded(name: DatasetName, record: RecordedRound) -> pb.RecordedRound:
@@ -65,6 +104,15 @@ def recorded(name: DatasetName, record: RecordedRound) -> pb.RecordedRound:
         judged_count=record.judged,
         digest=record.samples,
         create_time=timestamp(record.created_us),
+        measured_from=None if record.measured_from is None else _origin(name, record.measured_from),
+    )
+
+
+def _origin(name: DatasetName, origin: MeasuredFrom) -> pb.MeasuredFrom:
+    return pb.MeasuredFrom(
+        round=str(RoundName(name.project, name.dataset, origin.round)),
+        iou_min=origin.iou_min,
+        score_min=origin.score_min,
     )
 
 
@@ -80,12 +128,23 @@ def progress(name: DatasetName, found: Overview) -> pb.DatasetProgress:
         failures=None if found.causes is None else _causes(*found.causes),
         target=None if found.target is None else _target(found.target),
         advice=_advice(found.advice),
+        labelling=_labelling(found.counts),
     )
     if isinstance(found.curve, LearningCurve):
         message.curve.CopyFrom(_curve(found.curve, found.next_batch))
     else:
         message.no_curve_reason = found.curve.reason
     return message
+
+
+def _labelling(counts: Counts) -> pb.LabellingProgress:
+    return pb.LabellingProgress(
+        held_out=sum(counts.held_out.values()),
+        unlabelled=counts.pool(Status.UNLABELLED),
+        selected=counts.pool(Status.SELECTED),
+        annotated=counts.pool(Status.ANNOTATED),
+        reviewed=counts.pool(Status.REVIEWED),
+    )
 
 
 def _point(record: RecordedRound, point: RoundPoint) -> pb.MetricPoint:

@@ -20,6 +20,7 @@ from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 from sluice.v1.issue_pb2_grpc import IssueServiceStub
+from sluice.v1.progress_pb2_grpc import ProgressServiceStub
 from sluice.v1.round_pb2_grpc import RoundServiceStub
 
 PROJECT = "projects/p"
@@ -34,6 +35,7 @@ class Api:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.frames = FrameServiceStub(channel)
         self.rounds = RoundServiceStub(channel)
+        self.progress = ProgressServiceStub(channel)
         self.batches = BatchServiceStub(channel)
         self.datasets = DatasetServiceStub(channel)
         self.issues = IssueServiceStub(channel)

@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
-from services.curation.golden.intervals import wilson
+from services.curation.intervals import wilson
 from services.curation.progress import recording as limits
 from sluice import errors
 from sluice.v1 import golden_set_pb2

@@ -59,10 +59,10 @@ def test_overlap_and_certainty_are_the_rules() -> None:
 @pytest.mark.parametrize(
     ("labels", "scores", "expected"),
     [
-        (["car"], {"car": 0.9, "tram": 0.8}, Outcome(right=1)),
-        (["car"], {"car": 0.7, "tram": 0.8}, Outcome(confused=1)),
+        (["car"], {"car": 0.9, "tram": 0.8}, Outcome(right=1, predicted="car")),
+        (["car"], {"car": 0.7, "tram": 0.8}, Outcome(confused=1, predicted="tram")),
         (["car"], {}, Outcome(missed=1)),
-        ([], {"car": 0.9}, Outcome(spurious=1)),
+        ([], {"car": 0.9}, Outcome(spurious=1, predicted="car")),
         ([], {}, Outcome()),
     ],
 )
@@ -75,6 +75,23 @@ def test_the_surest_class_counts(
     found = [said(Label(id=n, class_name=n, shape=shape), s) for n, s in scores.items()]
 
     assert expected == compare(TaskType.CLASSIFICATION_2D, truth, found, RULE)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (Outcome(right=3), 1.0),
+        (Outcome(right=2, missed=1, spurious=1), 2 / 3),
+        (Outcome(right=2, confused=1), 2 / 3),
+        (Outcome(right=1, missed=1), 2 / 3),
+        (Outcome(missed=2), 0.0),
+        (Outcome(confused=1), 0.0),
+        (Outcome(), 1.0),
+    ],
+)
+def test_the_f1_is_worked_by_hand(found: Outcome, expected: float) -> None:
+    """What is confused is missed and spurious; where there is nothing, nothing is wrong."""
+    assert expected == pytest.approx(found.f1)
 
 
 boxes = st.lists(st.builds(box, st.sampled_from(["car", "tram"]), st.integers(0, 60)), max_size=8)

@@ -18,13 +18,14 @@ from msgspec import structs
 
 from services.curation.batches import places
 from services.curation.batches.places import read_places
-from services.curation.batches.records import HELD_OUT, Batch, RoundFailures, State
+from services.curation.batches.records import Batch, RoundFailures, State
 from services.curation.datasets.append import append_frames, read_dataset_frames
 from services.curation.datasets.appending import NewFrame, NewFrames
 from services.curation.datasets.points import frames_of, tenant_of
 from services.curation.golden.checks import override_check
 from services.curation.golden.records import check_name
 from services.curation.records import (
+    HELD_OUT,
     FailureKind,
     FrameRow,
     Group,

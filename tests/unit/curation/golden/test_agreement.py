@@ -6,7 +6,7 @@ import pytest
 
 from services.curation.golden.agreement import Agreement, Confusion, measure_agreement
 from services.curation.golden.annotations import AnnotatedImage
-from services.curation.golden.intervals import Share
+from services.curation.intervals import Share
 from sluice.errors import InvalidArgument
 from sluice.labels import Box2D, Label
 from tests.unit.curation.golden.rounds import CLASSES, box, image, image_class

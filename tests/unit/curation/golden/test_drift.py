@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import binomtest, permutation_test
 
-from services.curation.golden import intervals
+from services.curation import intervals
 from services.curation.golden.drift import (
     PERMUTATIONS,
     SMOOTHING,

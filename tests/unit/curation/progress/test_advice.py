@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from services.curation.golden.intervals import Interval
 from services.curation.golden.verdict import Verdict
+from services.curation.intervals import Interval
 from services.curation.progress.advice import Advice, Evidence, Recommendation, advise
 from services.curation.progress.failures import find_causes
 from services.curation.progress.learning_curve import Estimate, NotFitted

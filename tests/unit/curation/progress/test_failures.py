@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.curation.golden.intervals import wilson
+from services.curation.intervals import wilson
 from services.curation.progress.failures import find_causes
 from sluice.errors import InvalidArgument
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.curation.golden.intervals import wilson
+from services.curation.intervals import wilson
 from services.curation.progress.target import Reach, check_target
 from sluice.errors import InvalidArgument
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
+from scipy.stats import binom, binomtest, norm
 
-from services.curation.golden import intervals
-from services.curation.golden.intervals import Interval, Share, bootstrap_mean, wilson
+from services.curation.intervals import Interval, Share, bootstrap_mean, wilson
 from sluice.errors import InvalidArgument
 
 
@@ -55,7 +56,7 @@ def test_the_bootstrap_agrees_with_the_normal_interval_of_many_values() -> None:
     error = values.std() / np.sqrt(len(values))
     low, high = norm.interval(0.95, loc=values.mean(), scale=error)
 
-    found = bootstrap_mean(values, seed=0)
+    found = bootstrap_mean(values)
 
     assert (low, high) == pytest.approx((found.low, found.high), abs=0.05 * (high - low))
 
@@ -63,25 +64,38 @@ def test_the_bootstrap_agrees_with_the_normal_interval_of_many_values() -> None:
 def test_the_bootstrap_covers_what_it_says() -> None:
     """Of 300 samples of 100 values, 95 % intervals hold the true mean in 91 to 98 of 100."""
     rng = np.random.default_rng(2)
-    found = [bootstrap_mean(rng.poisson(3, 100).astype(float), seed=run) for run in range(300)]
+    found = [bootstrap_mean(rng.poisson(3, 100).astype(float)) for _ in range(300)]
 
     covered = np.mean([interval.low <= 3 <= interval.high for interval in found])
 
     assert 0.91 <= covered <= 0.98
 
 
-def test_the_bootstrap_is_its_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal seeds give equal bounds, also where memory allows few draws at a time."""
-    values = np.arange(10.0)
-    found = bootstrap_mean(values, seed=3)
+@given(st.lists(st.floats(-100, 100), min_size=1, max_size=5))
+def test_the_bootstrap_is_that_of_all_draws(values: list[float]) -> None:
+    """The quantiles of the means of all that can be drawn, to a hundredth of a deviation."""
+    means = np.array([np.mean(drawn) for drawn in product(values, repeat=len(values))])
+    low, high = np.quantile(means, [0.025, 0.975], method="inverted_cdf")
 
-    monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 7_000)
+    found = bootstrap_mean(np.array(values))
 
-    assert found == bootstrap_mean(values, seed=3)
-    assert found != bootstrap_mean(values, seed=4)
+    assert (low, high) == pytest.approx(
+        (found.low, found.high), abs=0.01 * float(np.std(values)) + 1e-12, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("changed", [1, 20, 400])
+def test_few_of_many_are_not_normal(changed: int) -> None:
+    """Of 50,000 zeros and few ones, the bounds are those of the binomial distribution."""
+    values = np.repeat([0.0, 1.0], [50_000 - changed, changed])
+    expected = binom(50_000, changed / 50_000).ppf([0.025, 0.975]) / 50_000
+
+    found = bootstrap_mean(values)
+
+    assert expected == pytest.approx([found.low, found.high], abs=1e-8)
 
 
 def test_no_values_have_no_mean() -> None:
     """An interval of nothing is a mistake of the caller."""
     with pytest.raises(InvalidArgument, match="values"):
-        bootstrap_mean(np.empty(0), seed=0)
+        bootstrap_mean(np.empty(0))

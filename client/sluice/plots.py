@@ -1,0 +1,93 @@
+"""Pictures of what the API says; they need the extra `plot`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluice.errors import FailedPrecondition, InvalidArgument
+from sluice.v1 import progress_pb2 as pb
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+except ImportError as error:
+    raise FailedPrecondition("pictures need matplotlib: pip install 'sluice[plot]'") from error
+
+_Array = NDArray[np.float64]
+
+_CURVE_POINTS: Final = 200
+_BLUE, _GREEN, _RED = "tab:blue", "tab:green", "tab:red"
+
+
+def draw_progress(progress: pb.DatasetProgress, path: Path) -> None:
+    """Draw the metric of each round over the labelled groups, with the learning curve and target.
+
+    Bars are 95 % intervals; the one at the curve's end is of what the next batch is expected to
+    reach. Raises FailedPrecondition without a round, and InvalidArgument for a file that cannot be
+    written, or is of no format that matplotlib knows.
+    """
+    if not progress.points:
+        raise FailedPrecondition(f"no round of {progress.dataset} was recorded: nothing to draw")
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set(title=progress.dataset, xlabel="labelled groups", ylabel="metric")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    _draw_rounds(axes, progress)
+    if progress.HasField("curve"):
+        _draw_curve(axes, progress)
+    if progress.HasField("target"):
+        target = progress.target.target
+        axes.axhline(target, color=_RED, linestyle=":", label=f"target {target:g}")
+    axes.legend(loc="lower right")
+    _save(figure, path)
+
+
+def _draw_rounds(axes: Axes, progress: pb.DatasetProgress) -> None:
+    groups = [point.labelled_groups for point in progress.points]
+    means = [point.mean for point in progress.points]
+    lows = [point.interval.low for point in progress.points]
+    highs = [point.interval.high for point in progress.points]
+    axes.vlines(groups, lows, highs, color=_BLUE)
+    axes.plot(groups, means, "o", color=_BLUE, label="rounds")
+    for point in progress.points:
+        place = (point.labelled_groups, point.mean)
+        axes.annotate(f"{point.round}", place, xytext=(5, 5), textcoords="offset points")
+
+
+def _draw_curve(axes: Axes, progress: pb.DatasetProgress) -> None:
+    """The curve as far as rounds go, and on to the end of the next batch."""
+    curve = progress.curve
+    groups = [point.labelled_groups for point in progress.points]
+    now = progress.points[-1].labelled_groups
+    axes.plot(*_along(curve, min(groups), now), color=_GREEN, label="learning curve")
+    if not curve.next_groups:
+        return
+    after, expected = now + curve.next_groups, curve.next_error
+    said = f"{curve.next_groups:,} groups more"
+    axes.plot(*_along(curve, now, after), color=_GREEN, linestyle="--", label=said)
+    axes.vlines(after, 1 - expected.interval.high, 1 - expected.interval.low, color=_GREEN)
+    axes.plot(after, 1 - expected.value, "o", color=_GREEN, fillstyle="none")
+
+
+def _along(curve: pb.LearningCurve, start: int, end: int) -> tuple[_Array, _Array]:
+    """Numbers of groups, and the metric of the curve at each, both `(points,)`."""
+    groups = np.linspace(start, end, _CURVE_POINTS)
+    return groups, 1 - (curve.scale * groups**-curve.exponent + curve.floor)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    formats = figure.canvas.get_supported_filetypes()
+    suffix = path.suffix.removeprefix(".").lower()
+    if suffix not in formats:
+        accepted = ", ".join(f".{known}" for known in sorted(formats))
+        raise InvalidArgument.of("path", f"{str(path)!r} is none of {accepted}")
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise InvalidArgument.of("path", f"{path} cannot be written: {error}") from error

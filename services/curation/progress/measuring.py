@@ -1,0 +1,154 @@
+"""Measuring a round: the predictions of its metric split, sample by sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from services.curation.context import Curation
+from services.curation.datasets.counts import count_frames
+from services.curation.datasets.views import View, get_view
+from services.curation.progress.records import (
+    SAMPLES_MAX,
+    SLICES_MAX,
+    Judged,
+    MeasuredFrom,
+    Samples,
+    Slice,
+    check_failures,
+    check_size,
+)
+from services.curation.records import Status
+from services.curation.rounds.comparing import Compared, compare_frames
+from services.curation.rounds.outcomes import Rule, check_comparable, is_classification
+from services.curation.rounds.rounds import read_round
+from services.platform.records import Record, encode
+from sluice.checks import check_count, check_text, check_unique, too_large
+from sluice.errors import FailedPrecondition
+from sluice.names import DatasetName, RoundName, ViewName
+
+
+class Measurement(Record, frozen=True, kw_only=True):
+    """What is asked: to record a number with the predictions of a round, matched by a rule.
+
+    With 0 groups they are counted. `views` are the ids of those that become slices.
+    """
+
+    number: int
+    round: str
+    iou_min: float
+    score_min: float
+    labelled_groups: int = 0
+    views: tuple[str, ...] = ()
+    failures: tuple[Judged, ...] = ()
+
+    @property
+    def rule(self) -> Rule:
+        """When a prediction is that of a label."""
+        return Rule(self.iou_min, self.score_min)
+
+    def check(self) -> None:
+        """Raise InvalidArgument naming what is wrong."""
+        check_count("round", self.number)
+        self.rule.check()
+        check_size("slice_views", len(self.views), SLICES_MAX)
+        check_unique("slice_views", "view", self.views)
+        for index, view in enumerate(self.views):
+            check_text(f"slice_views[{index}]", view)
+        check_failures(self.failures)
+
+    def origin(self) -> MeasuredFrom:
+        """What the record keeps of it."""
+        return MeasuredFrom(
+            round=self.round,
+            iou_min=self.iou_min,
+            score_min=self.score_min,
+            asked=sha256(encode(self)).digest(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The samples, and the revision that the round had: with another one they are of the past."""
+
+    samples: Samples
+    round_revision: int
+
+
+async def measure_round(curation: Curation, name: DatasetName, wanted: Measurement) -> Measured:
+    """Read what the predictions of a round are worth in its metric split.
+
+    Raises NotFound naming the round or a view, and FailedPrecondition for predictions that cannot
+    be matched, and where no frame, no group or nothing of a view counts.
+    """
+    round_name = RoundName(name.project, name.dataset, wanted.round)
+    dataset = await curation.others.datasets.get(name)
+    check_comparable(dataset.task_type)
+    found = await read_round(curation, round_name)
+    columns = _Columns(
+        [await get_view(curation, ViewName(name.project, name.dataset, id)) for id in wanted.views]
+    )
+    groups = wanted.labelled_groups or await _labelled(curation, name)
+    split = found.record.metric_split
+    async for page in compare_frames(curation, round_name, dataset, ({split}, wanted.rule)):
+        for each in page:
+            columns.add(each)
+    if not columns.ids:
+        raise FailedPrecondition(
+            f"measured_round: no frame of split {split.value!r} of {name} is annotated and has "
+            f"predictions in {round_name}"
+        )
+    samples = Samples(
+        round=wanted.number,
+        labelled_groups=groups,
+        sample_ids=tuple(columns.ids),
+        values=tuple(columns.values),
+        predictions=tuple(columns.predicted) if is_classification(dataset.task_type) else (),
+        slices=columns.slices(),
+        failures=wanted.failures,
+    )
+    return Measured(samples, found.revision)
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The samples that were read so far."""
+
+    views: list[View]
+    ids: list[str] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    predicted: list[str] = field(default_factory=list)
+    shown: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(self, each: Compared) -> None:
+        """Take a frame in, if it counts."""
+        if each.outcome is None:
+            return
+        if len(self.ids) == SAMPLES_MAX:
+            problem = f"has more than {SAMPLES_MAX:,} frames to measure"
+            raise too_large("measured_round", problem, SAMPLES_MAX)
+        for view in self.views:
+            if view.filter.passes(each.known.row, each.known.group):
+                self.shown.setdefault(view.id, []).append(len(self.ids))
+        self.ids.append(each.known.row.id)
+        self.values.append(each.outcome.f1)
+        self.predicted.append(each.outcome.predicted)
+
+    def slices(self) -> tuple[Slice, ...]:
+        """A slice for each view; FailedPrecondition naming one that shows none of the samples."""
+        for index, view in enumerate(self.views):
+            if view.id not in self.shown:
+                problem = f"view {view.id!r} shows none of the {len(self.ids)} samples"
+                raise FailedPrecondition(f"slice_views[{index}]: {problem}")
+        return tuple(Slice(name=view.id, samples=tuple(self.shown[view.id])) for view in self.views)
+
+
+async def _labelled(curation: Curation, name: DatasetName) -> int:
+    """How many groups models may have learnt from."""
+    counts = await count_frames(curation, name)
+    labelled = counts.pool(Status.ANNOTATED, Status.REVIEWED)
+    if not labelled:
+        raise FailedPrecondition(
+            f"labelled_groups: no group of {name} is labelled and not held out; say how many were"
+        )
+    return labelled
