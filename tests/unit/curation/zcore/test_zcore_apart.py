@@ -1,0 +1,83 @@
+"""Scores from another process: the same ones, and that process never outlives who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.curation.selection.zcore import zcore_scores
+from services.curation.zcore import apart
+from services.curation.zcore.apart import Zcore, scores_of
+from sluice.errors import Unavailable
+from tests.unit.curation.zcore.children import children
+
+PROGRAM = [sys.executable, "-m", "services.curation.zcore"]
+
+
+def rows(count: int = 200) -> NDArray[np.float32]:
+    """Rows of five columns."""
+    return np.random.default_rng(0).standard_normal((count, 5), dtype=np.float32)
+
+
+async def begun(before: list[int]) -> int:
+    """A process that has begun since, with its rows read: it is busy for long."""
+    while not (new := set(children()) - set(before)):
+        await asyncio.sleep(0.01)
+    [pid] = new
+    while int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16]) == 0:
+        await asyncio.sleep(0.01)  # it is nice only once it runs the program
+    return pid
+
+
+async def test_another_process_finds_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores are the same to the last bit, whoever computes them."""
+    wanted = Zcore(seed=2**64 - 1, draws=300, neighbours=7)
+    expected = zcore_scores(rows(), seed=2**64 - 1, draws=300, neighbours=7)
+    monkeypatch.setattr(apart, "_PIECE_BYTES", 100)
+    here = await scores_of(rows(), wanted)
+    monkeypatch.setattr(apart, "HERE_MAX", 0)
+    there = await scores_of(rows(), wanted)
+
+    assert expected.tolist() == here.tolist() == there.tolist()
+
+
+async def test_it_ends_with_who_waits() -> None:
+    """A caller that is cancelled leaves no process behind."""
+    before = children()
+    waiting = asyncio.ensure_future(scores_of(rows(20_000), Zcore()))
+    await begun(before)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    assert before == children()
+
+
+async def test_that_it_was_ended_is_said() -> None:
+    """A process that something ends before it is done is no answer, and the call may be repeated."""
+    before = children()
+    waiting = asyncio.ensure_future(scores_of(rows(20_000), Zcore()))
+    os.kill(await begun(before), signal.SIGKILL)
+
+    with pytest.raises(Unavailable, match="ended with -9"):
+        await waiting
+
+
+def test_it_ends_with_its_input() -> None:
+    """A server that is killed leaves no process computing for nobody."""
+    given = rows(20_000)
+    arguments = map(str, (*given.shape, 0, 1_000_000, 1_000))
+    with subprocess.Popen([*PROGRAM, *arguments], stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write(given.tobytes())
+        process.stdin.close()
+
+        assert 2 == process.wait(timeout=60)
