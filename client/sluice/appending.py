@@ -88,9 +88,7 @@ def append_file(
     return done
 
 
-def _batches(
-    file: Path, columns: Columns, model_id: str, placing: Placing
-) -> Iterator[_Batch]:
+def _batches(file: Path, columns: Columns, model_id: str, placing: Placing) -> Iterator[_Batch]:
     if file.suffix.lower() == COCO:
         labelled = map(NewFrame, read_coco(file))
         while batch := list(islice(labelled, LABELLED_PER_CALL)):
@@ -105,9 +103,7 @@ def _batches(
         yield from _cut([_new(file, frame, placing) for frame in frames], rows.embeddings)
 
 
-def _cut(
-    frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None
-) -> Iterator[_Batch]:
+def _cut(frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None) -> Iterator[_Batch]:
     """The same frames, in parts that fit into a message."""
     start = size = 0
     for at, frame in enumerate(frames):

@@ -64,7 +64,7 @@ LAST = {("issues", "delete"), ("projects", "keys", "delete")}
 
 def test_every_example_works(cli: Cli) -> None:
     """What the help shows can be typed, from nothing on, once the placeholders are filled in."""
-    filled: dict[str, str] = {}
+    filled: dict[str, str] = {"DATASET": DATASET}
     project = ("-p", "night-fleet")
 
     def run(*path: str) -> Any:
@@ -88,7 +88,6 @@ def test_every_example_works(cli: Cli) -> None:
     filled["CAMPAIGN"] = run("campaigns", "start")["name"]
     cli.scan()
     cli.funnel(filled["CAMPAIGN"])
-    filled["DATASET"] = DATASET
     assert len(cli.truth) == run("datasets", "append")["added"]
     filled |= {"ROUND": run("datasets", "round")["name"]}
     filled |= {"VIEW": run("datasets", "save-view")["name"]}

@@ -24,8 +24,9 @@ def main() -> None:
     rows, components, seed, draws, neighbours = map(int, sys.argv[1:])
     os.nice(_NICENESS)
     given = np.empty((rows, components), np.float32)
-    if sys.stdin.buffer.readinto(memoryview(given).cast("B")) != given.nbytes:
-        sys.exit(_INCOMPLETE)
+    with open(sys.stdin.fileno(), "rb", closefd=False) as source:
+        if source.readinto(given.data.cast("B")) != given.nbytes:
+            sys.exit(_INCOMPLETE)
     Thread(target=_end_with_input, daemon=True).start()
     scores = zcore_scores(
         given, seed=seed, draws=draws, neighbours=neighbours, workers=os.cpu_count() or 1
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 def _end_with_input() -> None:
-    # Not by way of sys.stdin: its lock would still be held when the interpreter ends.
+    # Not by way of a file: its lock would still be held when the interpreter ends.
     os.read(sys.stdin.fileno(), 1)
     os._exit(_INCOMPLETE)
 

@@ -85,7 +85,7 @@ async def _started(*arguments: int) -> AsyncIterator[Process]:
 
 async def _send(to: asyncio.StreamWriter, rows: NDArray[np.float32]) -> None:
     """Write all rows, never more of them at a time than a piece."""
-    content = memoryview(np.ascontiguousarray(rows)).cast("B")
+    content = np.ascontiguousarray(rows).data.cast("B")
     for start in range(0, len(content), _PIECE_BYTES):
         to.write(content[start : start + _PIECE_BYTES])
         await to.drain()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -49,8 +50,8 @@ class Wanted:
     """Which frames, how they are scored, and where scores are stored."""
 
     frames: Filter = EVERYTHING
-    settings: Zcore = Zcore()
-    field: str = FIELD
+    settings: Zcore = field(default_factory=Zcore)
+    into: str = FIELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Computation:
         async for page in scan_known(stores.ledger, name, size=AT_ONCE_MAX):
             for known in page:
                 if known.row.vectors and wanted.frames.passes(known.row, known.group):
-                    frames.add(known, wanted.field)
+                    frames.add(known, wanted.into)
             check_rows("dataset", name, len(frames.ids), sum(frames.rows))
             looked_at += len(page)
             yield Progress(Stage.LISTING, looked_at, max(space.count, looked_at))
@@ -126,11 +127,11 @@ class Computation:
             yield Progress(Stage.READING, read, len(reading.places.there))
         yield Progress(Stage.SCORING)
         scores = await _best(frames, reading.places, wanted.settings)
-        async for progress in self._store(name, wanted.field, frames, scores):
+        async for progress in self._store(name, wanted.into, frames, scores):
             yield replace(progress, notes=tuple(reading.places.notes))
 
     async def _store(
-        self, name: DatasetName, field_: str, frames: _Frames, scores: NDArray[np.float64]
+        self, name: DatasetName, into: str, frames: _Frames, scores: NDArray[np.float64]
     ) -> AsyncIterator[Progress]:
         """Store scores page by page; those of frames whose embeddings are all lost are NaN."""
         scored = int(np.isfinite(scores).sum())
@@ -138,11 +139,11 @@ class Computation:
         for start in range(0, len(frames.ids), AT_ONCE_MAX):
             page = slice(start, start + AT_ONCE_MAX)
             changes = {
-                frame_id: FieldChange({field_: score})
+                frame_id: FieldChange({into: score})
                 for frame_id, score, before in zip(
                     frames.ids[page], scores[page].tolist(), frames.before[page], strict=True
                 )
-                if score == score and score != before  # noqa: PLR0124 - NaN is not itself
+                if isfinite(score) and score != before
             }
             changed = progress.changed
             if changes:
@@ -165,7 +166,7 @@ async def _best(frames: _Frames, places: Places, settings: Zcore) -> NDArray[np.
 
 
 def _check(wanted: Wanted) -> None:
-    check_text("field", wanted.field)
+    check_text("field", wanted.into)
     settings = wanted.settings
     for name, value, most in (
         ("draws", settings.draws, DRAWS),

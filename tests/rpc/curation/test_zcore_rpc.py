@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from sluice import errors
 from sluice.errors import from_rpc_error
 from sluice.v1 import dataset_frame_pb2 as pb
 from tests.rpc.curation.api import DATASET, Api, frame
-from tests.unit.curation.zcore.children import children
+from tests.unit.curation.zcore.children import begun_since, children, ended
 
 Stage = pb.ComputeZcoreResponse
 IDS = [f"{kind}{number}" for kind in "abcd" for number in range(10)]
@@ -22,7 +21,8 @@ IDS = [f"{kind}{number}" for kind in "abcd" for number in range(10)]
 
 async def zcore(api: Api, **request: Any) -> AsyncIterator[pb.ComputeZcoreResponse]:
     """Compute the scores of the dataset, by few draws."""
-    wanted = pb.ComputeZcoreRequest(**{"dataset": DATASET, "draws": 500, "neighbours": 5} | request)
+    settings: dict[str, Any] = {"dataset": DATASET, "draws": 500, "neighbours": 5}
+    wanted = pb.ComputeZcoreRequest(**settings | request)
     async for response in api.frames.ComputeZcore(wanted):
         yield response
 
@@ -59,7 +59,7 @@ async def test_progress_comes_in_stages(api: Api) -> None:
 
 
 async def test_scores_follow_from_the_settings(api: Api) -> None:
-    """By the same settings frames have the same scores, by another seed, draws or neighbours not."""
+    """By the same settings frames have the same scores, by another setting not."""
     await api.append(*IDS)
     found = []
     for name, settings in {
@@ -135,11 +135,9 @@ async def test_a_caller_that_leaves_ends_it(api: Api, monkeypatch: pytest.Monkey
     async for each in call:
         if each.stage == Stage.STAGE_SCORING:
             break
-    while before == children():
-        await asyncio.sleep(0.01)
+    [begun] = await begun_since(before)
     call.cancel()
-    while before != children():
-        await asyncio.sleep(0.01)
+    await ended(begun)
 
     assert {} == await scores(api)
     assert 40 == [each async for each in zcore(api)][-1].changed_count

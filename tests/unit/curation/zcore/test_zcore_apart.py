@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from services.curation.selection.zcore import zcore_scores
 from services.curation.zcore import apart
 from services.curation.zcore.apart import Zcore, scores_of
 from sluice.errors import Unavailable
-from tests.unit.curation.zcore.children import children
+from tests.unit.curation.zcore.children import begun_since, children
 
 PROGRAM = [sys.executable, "-m", "services.curation.zcore"]
 
@@ -25,16 +24,6 @@ PROGRAM = [sys.executable, "-m", "services.curation.zcore"]
 def rows(count: int = 200) -> NDArray[np.float32]:
     """Rows of five columns."""
     return np.random.default_rng(0).standard_normal((count, 5), dtype=np.float32)
-
-
-async def begun(before: list[int]) -> int:
-    """A process that has begun since, with its rows read: it is busy for long."""
-    while not (new := set(children()) - set(before)):
-        await asyncio.sleep(0.01)
-    [pid] = new
-    while int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16]) == 0:
-        await asyncio.sleep(0.01)  # it is nice only once it runs the program
-    return pid
 
 
 async def test_another_process_finds_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +42,7 @@ async def test_it_ends_with_who_waits() -> None:
     """A caller that is cancelled leaves no process behind."""
     before = children()
     waiting = asyncio.ensure_future(scores_of(rows(20_000), Zcore()))
-    await begun(before)
+    await begun_since(before)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -62,10 +51,11 @@ async def test_it_ends_with_who_waits() -> None:
 
 
 async def test_that_it_was_ended_is_said() -> None:
-    """A process that something ends before it is done is no answer, and the call may be repeated."""
+    """A process that something ends too early gives no answer, and the call may be repeated."""
     before = children()
     waiting = asyncio.ensure_future(scores_of(rows(20_000), Zcore()))
-    os.kill(await begun(before), signal.SIGKILL)
+    [begun] = await begun_since(before)
+    os.kill(begun, signal.SIGKILL)
 
     with pytest.raises(Unavailable, match="ended with -9"):
         await waiting

@@ -128,7 +128,7 @@ async def test_a_filter_says_whose_scores(here: World) -> None:
     some = [f"{number}-left" for number in range(12)]
     await tag_frames(here.curation, ONCE, NAME, some, ["mine"], [])
     await set_fields(here.curation, ONCE, NAME, {"15-left": FieldChange({"own": 7})})
-    said = await score(here, frames=Filter(tags=("mine",)), field="own")
+    said = await score(here, frames=Filter(tags=("mine",)), into="own")
 
     assert await plain(here, *some) | {"15-left": 7} == await stored(here, "own")
     assert "A basis takes 32 embeddings and there are 12: cosines are plain." in said[-1].notes
@@ -183,7 +183,7 @@ async def test_nothing_to_score_is_said(here: World) -> None:
     [
         ({"settings": Zcore(draws=2_000_000)}, "draws: 2000000 is not in 1…1,000,000"),
         ({"settings": Zcore(neighbours=20_000)}, "neighbours: 20000 is not in 1…10,000"),
-        ({"field": "x" * 300}, "field: "),
+        ({"into": "x" * 300}, "field: "),
     ],
     ids=["draws", "neighbours", "field"],
 )
