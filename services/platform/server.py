@@ -31,7 +31,7 @@ OPTIONS: Final = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     # What a stream may have sent and we have not read lies in our memory. gRPC lets that grow with
     # the speed of the network, to 5 MiB and more for each of the many streams that may stall.
     ("grpc.http2.bdp_probe", 0),
