@@ -16,7 +16,7 @@ from services.curation.selection.zcore import zcore_scores
 from services.curation.zcore import apart
 from services.curation.zcore.apart import Zcore, scores_of
 from sluice.errors import Unavailable
-from tests.unit.curation.zcore.children import begun_since, children
+from tests.unit.curation.zcore.children import PATIENCE_S, begun_since, children
 
 PROGRAM = [sys.executable, "-m", "services.curation.zcore"]
 
@@ -69,5 +69,7 @@ def test_it_ends_with_its_input() -> None:
         assert process.stdin
         process.stdin.write(given.tobytes())
         process.stdin.close()
-
-        assert 2 == process.wait(timeout=60)
+        try:
+            assert 2 == process.wait(PATIENCE_S)
+        finally:
+            process.kill()
