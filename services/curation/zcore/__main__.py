@@ -15,12 +15,15 @@ import numpy as np
 
 from services.curation.selection.zcore import zcore_scores
 
+WORKERS_MAX: Final = 4
+"""Threads that compute; each holds numbers for all rows."""
+
 _NICENESS: Final = 10
 _INCOMPLETE: Final = 2
 
 
 def main() -> None:
-    """Compute the scores, on all cores that nobody else wants."""
+    """Compute the scores, on cores that nobody else wants."""
     rows, components, seed, draws, neighbours = map(int, sys.argv[1:])
     os.nice(_NICENESS)
     given = np.empty((rows, components), np.float32)
@@ -28,9 +31,8 @@ def main() -> None:
         if source.readinto(given.data.cast("B")) != given.nbytes:
             sys.exit(_INCOMPLETE)
     Thread(target=_end_with_input, daemon=True).start()
-    scores = zcore_scores(
-        given, seed=seed, draws=draws, neighbours=neighbours, workers=os.cpu_count() or 1
-    )
+    workers = min(os.cpu_count() or 1, WORKERS_MAX)
+    scores = zcore_scores(given, seed=seed, draws=draws, neighbours=neighbours, workers=workers)
     sys.stdout.buffer.write(scores.tobytes())
 
 
