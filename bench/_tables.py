@@ -164,8 +164,24 @@ def serving(figures: Figures) -> str:
     )
 
 
+def batches(figures: Figures) -> str:
+    """What a batch of a large dataset takes."""
+    rows = {
+        "selection alone, s": "select_100k_s",
+        "… peak of its process, MiB": "select_100k_mb",
+        "CreateBatch, s": "create_batch_100k_s",
+        "… peak of the server, MiB": "create_batch_100k_mb",
+        "frames appended a second": "append_100k_frames_per_s",
+    }
+    return markdown(
+        ["", "figure"],
+        ([name, _number(figures[f"selection.{key}"])] for name, key in rows.items()),
+    )
+
+
 TABLES: dict[str, Callable[[Figures], str]] = {
-    made.__name__: made for made in (precision, ranks, thresholds, reviews, kernel, others, serving)
+    made.__name__: made
+    for made in (precision, ranks, thresholds, reviews, kernel, others, serving, batches)
 }
 
 

@@ -7,7 +7,11 @@ after column), `selection.zcore_draw_us.<rows>`; `selection.zcore_compile_s` (wh
 before its first draw, which the others leave out); `selection.accuracy.<setting>.<method>` and
 `…_se` (mean and standard error of 15 seeds, see `_selection_accuracy`);
 `selection.select_100k_s` and `selection.select_100k_mb` (5,000 of 100,000 groups with 300
-failures: time, and the peak of the memory of the process that does only that).
+failures: time, and the peak of the memory of the process that does only that);
+`selection.create_batch_100k_s` and `selection.create_batch_100k_mb` (the same by CreateBatch, of
+frames of 512 dimensions in an embedded server: until it answers, and the peak of the memory of the
+server, with all that it holds besides), `selection.append_100k_frames_per_s` (how fast these
+frames were appended from a file).
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from bench._selection_accuracy import METHODS, SEEDS, accuracies
+from bench._selection_service import create_batch
 from services.curation.selection.zcore import DRAWS, NEIGHBOURS, changes, draw, varying_columns
 from sluice.scoring import build_basis, normalise
 from tests.unit.curation.plain_zcore import plain_changes
@@ -162,9 +167,24 @@ def select() -> Figures:
     return {"selection.select_100k_s": taken_s, "selection.select_100k_mb": peak_mb}
 
 
+def service() -> Figures:
+    """The time and memory that the same takes of the service, and how frames get there."""
+    taken = create_batch()
+    log(
+        f"CreateBatch: {taken.batch_s:.1f} s, {taken.batch_mb:.0f} MB; "
+        f"{taken.frames_per_s:,.0f} frames a second appended"
+    )
+    return {
+        "selection.create_batch_100k_s": taken.batch_s,
+        "selection.create_batch_100k_mb": taken.batch_mb,
+        "selection.append_100k_frames_per_s": taken.frames_per_s,
+    }
+
+
 def main() -> None:
     """Measure, and print the figures."""
     figures = select()
+    figures |= service()
     figures |= json.loads(child(_ZCORE))
     figures |= accuracy()
     print(json.dumps(figures))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -11,16 +11,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sluice.background import dimension_of
 from sluice.errors import InvalidArgument
 from sluice.formats import Columns, open_source
 from sluice.formats.coco import read_coco
 from sluice.frames import Frame
 from sluice.resources.datasets import Datasets, NewFrame
+from sluice.scan import batch_rows, work_ahead
 from sluice.v1 import dataset_frame_pb2 as pb
 
-FRAMES_PER_CALL: Final = 512
+LABELLED_PER_CALL: Final = 512
+"""Frames of a COCO file that are sent at a time."""
+
+DOCUMENTS_BYTES_MAX: Final = 4 * 2**20
+"""Bytes of the frames that are sent at a time: their embeddings have as many beside them."""
 
 COCO: Final = ".json"
+
+_Batch = tuple[Sequence[NewFrame], NDArray[np.float32] | None]
 
 
 @dataclass(slots=True)
@@ -67,7 +75,7 @@ def append_file(
     Raises InvalidArgument naming file, column and row where something is wrong.
     """
     done = AppendedFile()
-    for frames, embeddings in _batches(file, columns, model_id, placing):
+    for frames, embeddings in work_ahead(_batches(file, columns, model_id, placing)):
         response = datasets.append(
             dataset,
             frames,
@@ -80,19 +88,31 @@ def append_file(
     return done
 
 
-def _batches(
-    file: Path, columns: Columns, model_id: str, placing: Placing
-) -> Iterator[tuple[list[NewFrame], NDArray[np.float32] | None]]:
+def _batches(file: Path, columns: Columns, model_id: str, placing: Placing) -> Iterator[_Batch]:
     if file.suffix.lower() == COCO:
         labelled = map(NewFrame, read_coco(file))
-        while batch := list(islice(labelled, FRAMES_PER_CALL)):
-            yield batch, None
+        while batch := list(islice(labelled, LABELLED_PER_CALL)):
+            yield from _cut(batch, None)
         return
     if not model_id:
         raise InvalidArgument.of("model_id", f"is not given, and {file} has embeddings")
-    for rows in open_source(file, columns).batches(FRAMES_PER_CALL):
+    source = open_source(file, columns)
+    # Every call waits for a disk, so the fewer there are, the better.
+    for rows in source.batches(batch_rows(dimension_of(source))):
         frames = [rows.frame(index) for index in range(len(rows))]
-        yield [_new(file, frame, placing) for frame in frames], rows.embeddings
+        yield from _cut([_new(file, frame, placing) for frame in frames], rows.embeddings)
+
+
+def _cut(frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None) -> Iterator[_Batch]:
+    """The same frames, in parts that fit into a message."""
+    start = size = 0
+    for at, frame in enumerate(frames):
+        own = frame.to_proto().ByteSize()
+        size += own
+        if at > start and size > DOCUMENTS_BYTES_MAX:
+            yield frames[start:at], None if embeddings is None else embeddings[start:at]
+            start, size = at, own
+    yield frames[start:], None if embeddings is None else embeddings[start:]
 
 
 def _new(file: Path, frame: Frame, placing: Placing) -> NewFrame:

@@ -164,6 +164,7 @@ RULES: Final[dict[str, Rule]] = {
         SetStatus=(_REVIEW, "dataset"),
         TagFrames=(_REVIEW, "dataset"),
         SetFields=(_REVIEW, "dataset"),
+        ComputeZcore=(_ADMIN, "dataset"),
         AssignSplits=(_ADMIN, "dataset"),
         FindSimilar=(_REVIEW, "dataset"),
         PickElements=(_REVIEW, "dataset"),

@@ -64,7 +64,7 @@ LAST = {("issues", "delete"), ("projects", "keys", "delete")}
 
 def test_every_example_works(cli: Cli) -> None:
     """What the help shows can be typed, from nothing on, once the placeholders are filled in."""
-    filled: dict[str, str] = {}
+    filled: dict[str, str] = {"DATASET": DATASET}
     project = ("-p", "night-fleet")
 
     def run(*path: str) -> Any:

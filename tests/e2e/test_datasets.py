@@ -13,10 +13,13 @@ from sluice import Frame, errors
 from sluice.appending import Placing, append_file
 from sluice.formats import Columns
 from sluice.formats.predictions import read_predictions
+from sluice.resources.batches import BatchSettings
 from sluice.resources.datasets import NewFrame
 from sluice.resources.filters import frame_filter
 from sluice.tensors import Embeddings
 from sluice.v1 import dataset_frame_pb2, ingest_pb2
+from tests.e2e.cli import Cli
+from tests.e2e.sluiced import Server
 from tests.e2e.team import MODEL, Team, frames, vector
 
 PLAIN = [f"x{number}" for number in range(20)]
@@ -132,6 +135,32 @@ def test_embeddings_come_back_with_their_frames(team: Team, dataset: str) -> Non
     assert {*PLAIN, *VANS} == set(read)
     for id, row in read.items():
         np.testing.assert_allclose(vector(id) / np.linalg.norm(vector(id)), row, atol=1e-6)
+
+
+def test_scores_are_stored_and_a_batch_takes_them(
+    team: Team, dataset: str, server: Server, tmp_path: Path
+) -> None:
+    """By the command and by the client scores are the same; a batch of them says where they are."""
+    cli = Cli(server, tmp_path)
+    options = ("--seed", "3", "--draws", "2000", "--neighbours", "5")
+    said = cli.run("datasets", "zcore", dataset, *options)
+    by_command = {f.frame.id: f.fields["zcore"].number for f in team.datasets.frames(dataset)}
+    *_, last = team.datasets.compute_zcore(
+        dataset, frame_filter(), field="again", seed=3, draws=2_000, neighbours=5
+    )
+    by_client = {f.frame.id: f.fields["again"].number for f in team.datasets.frames(dataset)}
+    refused = cli.run("datasets", "zcore", dataset, *options, "--field", "night=true", code=1)
+    settings = BatchSettings(count=5, coverage="zcore", zcore_field="again")
+    made = team.batches.create(dataset, "b", settings)
+    chosen = [pick.group for pick in team.batches.picks(made.name)]
+
+    assert "26 frames have a score, of 26 it changed" in said
+    assert "none of these frames has an embedding" in refused
+    assert (26, 26) == (last.scored_count, last.changed_count)
+    assert by_command == by_client
+    assert (0.0, 1.0) == (min(by_client.values()), max(by_client.values()))
+    assert "ZCore scores are those stored in field 'again'." in made.notes
+    assert sorted(by_client, key=lambda id: -by_client[id])[:5] == chosen
 
 
 def test_a_dataset_is_searched_with_the_funnel_of_a_stream(team: Team, dataset: str) -> None:

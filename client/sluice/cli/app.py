@@ -23,6 +23,7 @@ from sluice.cli import (
     samples,
     scan,
     stopping,
+    zcore,
 )
 from sluice.cli.context import Connection
 from sluice.cli.exits import MEANINGS, Exit
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(projects.app, name="projects")
 # One group, whose commands stand in several files.
-assert frames.app is found.app is rounds.app
+assert frames.app is found.app is rounds.app is zcore.app
 app.add_typer(frames.app, name="datasets")
 app.add_typer(batches.app, name="batch")
 app.add_typer(issues.app, name="issues")

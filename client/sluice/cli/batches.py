@@ -91,6 +91,7 @@ def create(
     ] = "",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same batch.")] = 0,
     zcore_draws: Annotated[int, typer.Option(help="0: a million.")] = 0,
+    zcore_field: Annotated[str, typer.Option(help="Where ZCore scores are stored.")] = "zcore",
     override_golden: Annotated[
         str, typer.Option(metavar="REASON", help="Why a failed golden check shall not block.")
     ] = "",
@@ -110,6 +111,7 @@ def create(
         failures=dict(map(_weighed, failures or [])),
         scene_field=scene_field,
         zcore_draws=zcore_draws,
+        zcore_field=zcore_field,
         golden_override=override_golden,
     )
     with connection(context).client() as client:

@@ -21,7 +21,9 @@ class BatchSettings:
     So many groups, or a fraction of those that remain, by default 0.2 and at least 10. Of these
     `coverage_share`, by default 0.3, cover what is not covered yet (by `facility`, `k_center` or
     `zcore`); the rest are like the failures of rounds (`joint` or `neighbours`), which weigh what
-    `failures` says. Of frames with one value in `scene_field` at most one group is chosen.
+    `failures` says. `zcore` takes the scores that `Datasets.compute_zcore` has stored in
+    `zcore_field`, by default `zcore`, or computes them. Of frames with one value in `scene_field`
+    at most one group is chosen.
     """
 
     count: int | None = None
@@ -33,6 +35,7 @@ class BatchSettings:
     failures: Mapping[str, float] = field(default_factory=dict)
     scene_field: str = ""
     zcore_draws: int = 0
+    zcore_field: str = ""
     model_id: str = ""
     golden_override: str = ""
     """Why a failed golden check shall not block the batch."""
@@ -56,6 +59,7 @@ class BatchSettings:
             ],
             scene_field=self.scene_field,
             zcore_draws=self.zcore_draws,
+            zcore_field=self.zcore_field,
             golden_override=self.golden_override,
         )
 

@@ -146,6 +146,33 @@ class Datasets:
         request = pb.SetFieldsRequest(dataset=dataset, changes=changes, request_id=str(uuid4()))
         return translate(self._stub.SetFields, request).changed_count
 
+    def compute_zcore(
+        self,
+        dataset: str,
+        wanted: pb.FrameFilter | None = None,
+        *,
+        view: str = "",
+        field: str = "",
+        seed: int = 0,
+        draws: int = 0,
+        neighbours: int = 0,
+    ) -> Iterator[pb.ComputeZcoreResponse]:
+        """Compute ZCore scores on the server, and store them in a field; says how far it is.
+
+        Of all frames with embeddings that pass a filter, or that a view shows. By default the
+        field is `zcore`, 1,000,000 points are drawn, and 1,000 neighbours count as repeated.
+        """
+        request = pb.ComputeZcoreRequest(
+            dataset=dataset,
+            filter=wanted,
+            view=view,
+            field=field,
+            seed=seed,
+            draws=draws,
+            neighbours=neighbours,
+        )
+        return _stream(self._stub.ComputeZcore(request))
+
     def assign_splits(
         self,
         dataset: str,

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Batch(_message.Message):
-    __slots__ = ("name", "model_id", "count", "fraction", "coverage_share", "coverage", "targeted", "seed", "failures", "scene_field", "zcore_draws", "golden_override", "state", "remaining_count", "size", "coverage_count", "targeted_count", "notes", "golden_problem", "create_time")
+    __slots__ = ("name", "model_id", "count", "fraction", "coverage_share", "coverage", "targeted", "seed", "failures", "scene_field", "zcore_draws", "golden_override", "zcore_field", "state", "remaining_count", "size", "coverage_count", "targeted_count", "notes", "golden_problem", "create_time")
     class Coverage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         COVERAGE_UNSPECIFIED: _ClassVar[Batch.Coverage]
@@ -55,6 +55,7 @@ class Batch(_message.Message):
     SCENE_FIELD_FIELD_NUMBER: _ClassVar[int]
     ZCORE_DRAWS_FIELD_NUMBER: _ClassVar[int]
     GOLDEN_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    ZCORE_FIELD_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REMAINING_COUNT_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +76,7 @@ class Batch(_message.Message):
     scene_field: str
     zcore_draws: int
     golden_override: str
+    zcore_field: str
     state: Batch.State
     remaining_count: int
     size: int
@@ -83,7 +85,7 @@ class Batch(_message.Message):
     notes: _containers.RepeatedScalarFieldContainer[str]
     golden_problem: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., model_id: _Optional[str] = ..., count: _Optional[int] = ..., fraction: _Optional[float] = ..., coverage_share: _Optional[float] = ..., coverage: _Optional[_Union[Batch.Coverage, str]] = ..., targeted: _Optional[_Union[Batch.Targeted, str]] = ..., seed: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[Batch.Failures, _Mapping]]] = ..., scene_field: _Optional[str] = ..., zcore_draws: _Optional[int] = ..., golden_override: _Optional[str] = ..., state: _Optional[_Union[Batch.State, str]] = ..., remaining_count: _Optional[int] = ..., size: _Optional[int] = ..., coverage_count: _Optional[int] = ..., targeted_count: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., golden_problem: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., model_id: _Optional[str] = ..., count: _Optional[int] = ..., fraction: _Optional[float] = ..., coverage_share: _Optional[float] = ..., coverage: _Optional[_Union[Batch.Coverage, str]] = ..., targeted: _Optional[_Union[Batch.Targeted, str]] = ..., seed: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[Batch.Failures, _Mapping]]] = ..., scene_field: _Optional[str] = ..., zcore_draws: _Optional[int] = ..., golden_override: _Optional[str] = ..., zcore_field: _Optional[str] = ..., state: _Optional[_Union[Batch.State, str]] = ..., remaining_count: _Optional[int] = ..., size: _Optional[int] = ..., coverage_count: _Optional[int] = ..., targeted_count: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., golden_problem: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Pick(_message.Message):
     __slots__ = ("rank", "group", "frame_ids", "source", "gain", "failure_frame_id")

@@ -317,6 +317,56 @@ class SetFieldsResponse(_message.Message):
     changed_count: int
     def __init__(self, changed_count: _Optional[int] = ...) -> None: ...
 
+class ComputeZcoreRequest(_message.Message):
+    __slots__ = ("dataset", "filter", "view", "field", "seed", "draws", "neighbours")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    DRAWS_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    filter: FrameFilter
+    view: str
+    field: str
+    seed: int
+    draws: int
+    neighbours: int
+    def __init__(self, dataset: _Optional[str] = ..., filter: _Optional[_Union[FrameFilter, _Mapping]] = ..., view: _Optional[str] = ..., field: _Optional[str] = ..., seed: _Optional[int] = ..., draws: _Optional[int] = ..., neighbours: _Optional[int] = ...) -> None: ...
+
+class ComputeZcoreResponse(_message.Message):
+    __slots__ = ("stage", "done", "total", "scored_count", "changed_count", "notes")
+    class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STAGE_UNSPECIFIED: _ClassVar[ComputeZcoreResponse.Stage]
+        STAGE_WAITING: _ClassVar[ComputeZcoreResponse.Stage]
+        STAGE_LISTING: _ClassVar[ComputeZcoreResponse.Stage]
+        STAGE_READING: _ClassVar[ComputeZcoreResponse.Stage]
+        STAGE_SCORING: _ClassVar[ComputeZcoreResponse.Stage]
+        STAGE_STORING: _ClassVar[ComputeZcoreResponse.Stage]
+        STAGE_DONE: _ClassVar[ComputeZcoreResponse.Stage]
+    STAGE_UNSPECIFIED: ComputeZcoreResponse.Stage
+    STAGE_WAITING: ComputeZcoreResponse.Stage
+    STAGE_LISTING: ComputeZcoreResponse.Stage
+    STAGE_READING: ComputeZcoreResponse.Stage
+    STAGE_SCORING: ComputeZcoreResponse.Stage
+    STAGE_STORING: ComputeZcoreResponse.Stage
+    STAGE_DONE: ComputeZcoreResponse.Stage
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    SCORED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    stage: ComputeZcoreResponse.Stage
+    done: int
+    total: int
+    scored_count: int
+    changed_count: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, stage: _Optional[_Union[ComputeZcoreResponse.Stage, str]] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., scored_count: _Optional[int] = ..., changed_count: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class AssignSplitsRequest(_message.Message):
     __slots__ = ("dataset", "shares", "seed", "statuses")
     class Share(_message.Message):

@@ -76,6 +76,11 @@ class FrameServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.SetFieldsRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.SetFieldsResponse.FromString,
                 _registered_method=True)
+        self.ComputeZcore = channel.unary_stream(
+                '/sluice.v1.FrameService/ComputeZcore',
+                request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.ComputeZcoreRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.ComputeZcoreResponse.FromString,
+                _registered_method=True)
         self.AssignSplits = channel.unary_unary(
                 '/sluice.v1.FrameService/AssignSplits',
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.AssignSplitsRequest.SerializeToString,
@@ -180,6 +185,16 @@ class FrameServiceServicer(object):
 
     def SetFields(self, request, context):
         """Sets fields of frames and removes others; all or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ComputeZcore(self, request, context):
+        """Computes ZCore scores of all frames with embeddings, 0…1, and stores each in a field of its
+        frame: the larger, the more it covers and the less it repeats. The same frames and settings have
+        the same scores, and frames that have theirs are not written. Each server computes one at a
+        time. Cut off, it has stored some; called again it stores the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -292,6 +307,11 @@ def add_FrameServiceServicer_to_server(servicer, server):
                     servicer.SetFields,
                     request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.SetFieldsRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_dataset__frame__pb2.SetFieldsResponse.SerializeToString,
+            ),
+            'ComputeZcore': grpc.unary_stream_rpc_method_handler(
+                    servicer.ComputeZcore,
+                    request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.ComputeZcoreRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_dataset__frame__pb2.ComputeZcoreResponse.SerializeToString,
             ),
             'AssignSplits': grpc.unary_unary_rpc_method_handler(
                     servicer.AssignSplits,
@@ -556,6 +576,33 @@ class FrameService(object):
             '/sluice.v1.FrameService/SetFields',
             sluice_dot_v1_dot_dataset__frame__pb2.SetFieldsRequest.SerializeToString,
             sluice_dot_v1_dot_dataset__frame__pb2.SetFieldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ComputeZcore(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sluice.v1.FrameService/ComputeZcore',
+            sluice_dot_v1_dot_dataset__frame__pb2.ComputeZcoreRequest.SerializeToString,
+            sluice_dot_v1_dot_dataset__frame__pb2.ComputeZcoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

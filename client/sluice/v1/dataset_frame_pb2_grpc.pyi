@@ -53,6 +53,12 @@ class FrameServiceStub:
     """Adds tags to frames and removes others; all or none."""
     SetFields: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.SetFieldsRequest, _dataset_frame_pb2.SetFieldsResponse]
     """Sets fields of frames and removes others; all or none."""
+    ComputeZcore: _grpc.UnaryStreamMultiCallable[_dataset_frame_pb2.ComputeZcoreRequest, _dataset_frame_pb2.ComputeZcoreResponse]
+    """Computes ZCore scores of all frames with embeddings, 0…1, and stores each in a field of its
+    frame: the larger, the more it covers and the less it repeats. The same frames and settings have
+    the same scores, and frames that have theirs are not written. Each server computes one at a
+    time. Cut off, it has stored some; called again it stores the others.
+    """
     AssignSplits: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.AssignSplitsRequest, _dataset_frame_pb2.DatasetCounts]
     """Gives groups without a split one, at random by their class and the seed. What has a split keeps
     it. Cut off, it goes on where it ended when it is called again.
@@ -100,6 +106,12 @@ class FrameServiceAsyncStub(FrameServiceStub):
     """Adds tags to frames and removes others; all or none."""
     SetFields: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.SetFieldsRequest, _dataset_frame_pb2.SetFieldsResponse]  # type: ignore[assignment]
     """Sets fields of frames and removes others; all or none."""
+    ComputeZcore: _aio.UnaryStreamMultiCallable[_dataset_frame_pb2.ComputeZcoreRequest, _dataset_frame_pb2.ComputeZcoreResponse]  # type: ignore[assignment]
+    """Computes ZCore scores of all frames with embeddings, 0…1, and stores each in a field of its
+    frame: the larger, the more it covers and the less it repeats. The same frames and settings have
+    the same scores, and frames that have theirs are not written. Each server computes one at a
+    time. Cut off, it has stored some; called again it stores the others.
+    """
     AssignSplits: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.AssignSplitsRequest, _dataset_frame_pb2.DatasetCounts]  # type: ignore[assignment]
     """Gives groups without a split one, at random by their class and the seed. What has a split keeps
     it. Cut off, it goes on where it ended when it is called again.
@@ -192,6 +204,18 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_frame_pb2.SetFieldsResponse, _abc.Awaitable[_dataset_frame_pb2.SetFieldsResponse]]:
         """Sets fields of frames and removes others; all or none."""
+
+    @_abc_1.abstractmethod
+    def ComputeZcore(
+        self,
+        request: _dataset_frame_pb2.ComputeZcoreRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_dataset_frame_pb2.ComputeZcoreResponse], _abc.AsyncIterator[_dataset_frame_pb2.ComputeZcoreResponse]]:
+        """Computes ZCore scores of all frames with embeddings, 0…1, and stores each in a field of its
+        frame: the larger, the more it covers and the less it repeats. The same frames and settings have
+        the same scores, and frames that have theirs are not written. Each server computes one at a
+        time. Cut off, it has stored some; called again it stores the others.
+        """
 
     @_abc_1.abstractmethod
     def AssignSplits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -15,10 +16,14 @@ from services.curation.records import DatasetFrames
 from services.curation.selection.facility import sampled
 from services.platform.stored_points import PAGE, read_points
 from services.platform.stores import Stores
+from sluice.checks import too_large
 from sluice.errors import DataLoss
 from sluice.names import DatasetName
 from sluice.scoring import Basis, build_basis
 from sluice.scoring.basis import COMPONENTS_MAX, PCA_ROWS_MAX, ROWS_PER_COMPONENT_MIN
+
+ROWS_MAX: Final = 1_000_000
+"""Embeddings, and frames, of a dataset that are held at a time: they take about 1 GB."""
 
 _POINT_BYTES: Final = 16
 
@@ -40,22 +45,54 @@ async def read_places(
     Never more than a page of embeddings is held, beside the sample. With too few embeddings for a
     basis they stay as they are, of length 1. Raises DataLoss where most embeddings are lost.
     """
+    reading = await begin_reading(stores, name, space, what)
+    async for _ in reading.pages():
+        pass
+    return reading.places
+
+
+async def begin_reading(
+    stores: Stores, name: DatasetName, space: DatasetFrames, what: tuple[bytes, int]
+) -> Reading:
+    """Make the basis for reading places, which is the same; see `read_places`."""
     points, seed = what
     reader = _Reader(stores, name, space, points)
     if not len(reader):
-        return Places(np.empty((0, 1), np.float32), np.empty(0, bool), [])
+        return Reading(reader, None, Places(np.empty((0, 1), np.float32), np.empty(0, bool), []))
     basis, notes = await _basis(reader, seed)
     components = space.dimension if basis is None else basis.components
     rows = np.empty((len(reader), components), np.float32)
-    there = np.empty(len(reader), bool)
-    for start in range(0, len(reader), PAGE):
-        page = slice(start, min(start + PAGE, len(reader)))
-        unit = await reader.read(np.arange(page.start, page.stop))
-        there[page] = unit.any(axis=1)
-        rows[page] = unit if basis is None else await asyncio.to_thread(basis.project, unit)
-    if lost := int((~there).sum()):
-        notes.append(f"{lost} embeddings are lost: append their frames again.")
-    return Places(rows, there, notes)
+    return Reading(reader, basis, Places(rows, np.empty(len(reader), bool), notes))
+
+
+def check_rows(field: str, name: DatasetName, frames: int, embeddings: int) -> None:
+    """Refuse a dataset that is too large to be held, naming the field that names it."""
+    if max(frames, embeddings) > ROWS_MAX:
+        problem = f"{name} has more than {ROWS_MAX:,} frames or embeddings"
+        raise too_large(field, problem, ROWS_MAX)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """Places that are being read; whole once all pages are."""
+
+    reader: _Reader
+    basis: Basis | None
+    places: Places
+
+    async def pages(self) -> AsyncIterator[int]:
+        """Read page after page; how many places are read so far."""
+        rows, there = self.places.rows, self.places.there
+        for start in range(0, len(there), PAGE):
+            page = slice(start, min(start + PAGE, len(there)))
+            unit = await self.reader.read(np.arange(page.start, page.stop))
+            there[page] = unit.any(axis=1)
+            rows[page] = (
+                unit if self.basis is None else await asyncio.to_thread(self.basis.project, unit)
+            )
+            yield page.stop
+        if lost := int((~there).sum()):
+            self.places.notes.append(f"{lost} embeddings are lost: append their frames again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Part:
 
 def plan_part(gathered: Gathered, wanted: Wanted) -> Part:
     """Pick groups as it is wanted; none, if none remains."""
-    remaining = int((~(gathered.pool.excluded | gathered.pool.covered)).sum())
+    remaining = int(gathered.pool.free.sum())
     notes = list(gathered.notes)
     if wanted.count is not None and wanted.count > remaining > 0:
         notes.append(f"{wanted.count} groups were asked for, and only {remaining} remain.")

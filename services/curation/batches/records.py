@@ -19,6 +19,7 @@ from services.curation.records import HELD_OUT, Group, Status
 from services.curation.selection.budget import BUDGET, TARGETED_SHARE
 from services.curation.selection.pool import CoverageMethod, Source, TargetedMethod
 from services.curation.selection.zcore import DRAWS
+from services.curation.zcore.stored import FIELD
 from services.platform.records import Record, key, prefix
 from sluice.names import BatchName, DatasetName
 
@@ -53,6 +54,7 @@ class Wanted(Record, frozen=True, kw_only=True):
     failures: tuple[RoundFailures, ...] = ()
     scene_field: str = ""
     zcore_draws: int = DRAWS
+    zcore_field: str = FIELD
     golden_override: str = ""
 
     @property

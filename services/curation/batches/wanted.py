@@ -24,6 +24,7 @@ def check_wanted(wanted: Wanted) -> None:
         raise InvalidArgument.of("batch.zcore_draws", problem)
     for field in ("model_id", "scene_field", "golden_override"):
         check_text(f"batch.{field}", getattr(wanted, field), empty=True)
+    check_text("batch.zcore_field", wanted.zcore_field)
     _check_failures(wanted)
 
 

@@ -20,17 +20,17 @@ _GROWTH: Final = 2
 class Admission:
     """Admits candidates to a batch: one of a scene, and none that is like one already there."""
 
-    def __init__(self, candidates: Groups, scenes: Indices, covered: Groups) -> None:
+    def __init__(self, candidates: Groups, scenes: Indices, labelled: Groups) -> None:
         """`scenes` are `(candidates,)`: the scene of each, or −1.
 
-        Candidates that are like `covered` groups are never admitted.
+        Candidates that are like `labelled` groups are never admitted.
         """
         self.pruned = 0
         self._candidates = candidates
         self._scenes = scenes
         self._scenes_taken: set[int] = set()
         self._left = np.ones(len(candidates), bool)
-        self._like_covered = like_any(candidates, covered)
+        self._like_labelled = like_any(candidates, labelled)
         self._rows = np.empty((1, candidates.vectors.shape[1]), np.float32)
         self._rows_taken = 0
 
@@ -48,7 +48,7 @@ class Admission:
         scene = int(self._scenes[candidate])
         if (
             scene in self._scenes_taken
-            or self._like_covered[candidate]
+            or self._like_labelled[candidate]
             or (len(taken) and cosines(group, taken).max() >= SIMILARITY_MIN)
         ):
             self.pruned += 1

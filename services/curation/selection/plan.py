@@ -48,12 +48,13 @@ class _Planner:
     def __init__(self, pool: Pool, failures: Failures | None, settings: Settings) -> None:
         embedded, numbers = pool.embedded()
         self._pool, self._settings = pool, settings
-        self._free = ~(pool.excluded | pool.covered)
+        self._free = pool.free
         self._size = batch_size(settings.budget, int(self._free.sum()))
         free = np.flatnonzero(self._free[numbers])
         self._numbers = numbers[free]
         self._candidates = embedded.take(free)
         self._covered = embedded.take(np.flatnonzero(pool.covered[numbers]))
+        self._labelled = embedded.take(np.flatnonzero(pool.not_repeated[numbers]))
         self._failures = _checked(failures, embedded)
         self._notes: list[str] = []
 
@@ -66,8 +67,8 @@ class _Planner:
                 )
             return Batch(self._random([], np.flatnonzero(self._free), self._size), self._notes)
         scenes = self._scenes()
-        admission = Admission(self._candidates, scenes[self._numbers], self._covered)
-        admission.take_scenes(scenes[self._pool.covered].tolist())
+        admission = Admission(self._candidates, scenes[self._numbers], self._labelled)
+        admission.take_scenes(scenes[self._pool.not_repeated].tolist())
         targeted = self._targeted(admission)
         coverage = self._coverage(admission, [answer.candidate for answer in targeted])
         picks = self._ranked(coverage, targeted)

@@ -44,8 +44,9 @@ class Pool:
     `vectors` `(rows, components) float32` are rows in the basis, `group_of` `(rows,)` says whose;
     a group may have none. `excluded` `(groups,) bool` cannot be picked: annotated, selected, in
     validation, test or golden. `covered` `(groups,) bool`, which cannot either, need no cover:
-    annotated and selected. `scenes` `(groups,)` are numbers, −1 for none; `zcore` `(groups,)`
-    scores.
+    annotated and selected, less those that the model fails on all the same. `scenes` `(groups,)`
+    are numbers, −1 for none; `zcore` `(groups,)` scores. `labelled` `(groups,) bool`, which
+    cannot be picked either, are not to be repeated: the covered, if nothing else is given.
     """
 
     size: int
@@ -55,10 +56,13 @@ class Pool:
     group_of: Indices | None = None
     scenes: Indices | None = None
     zcore: NDArray[np.float64] | None = None
+    labelled: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         check_flags("pool.excluded", self.excluded, self.size)
         check_flags("pool.covered", self.covered, self.size)
+        if self.labelled is not None:
+            check_flags("pool.labelled", self.labelled, self.size)
         for name in ("scenes", "zcore"):
             if getattr(self, name) is not None:
                 check_per_group(f"pool.{name}", getattr(self, name), self.size)
@@ -66,6 +70,16 @@ class Pool:
             raise InvalidArgument.of(
                 "pool.group_of", "vectors or group_of alone; expected both or neither"
             )
+
+    @property
+    def not_repeated(self) -> NDArray[np.bool_]:
+        """The groups whose near duplicates bring nothing."""
+        return self.covered if self.labelled is None else self.labelled
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """The groups that may be picked."""
+        return ~(self.excluded | self.covered | self.not_repeated)
 
     def embedded(self) -> tuple[Groups, Indices]:
         """The groups that have rows, and their numbers, ascending."""

@@ -14,6 +14,7 @@ from services.curation.selection.budget import BUDGET
 from services.curation.selection.pool import CoverageMethod, Source, TargetedMethod
 from services.curation.selection.zcore import DRAWS
 from services.curation.servicer.messages import timestamp
+from services.curation.zcore.stored import FIELD
 from sluice.errors import InvalidArgument
 from sluice.names import BatchName, DatasetName
 from sluice.v1 import batch_pb2 as pb
@@ -59,6 +60,7 @@ def read_wanted(message: pb.Batch) -> Wanted:
         ),
         scene_field=message.scene_field,
         zcore_draws=message.zcore_draws or DRAWS,
+        zcore_field=message.zcore_field or FIELD,
         golden_override=message.golden_override,
     )
 
@@ -80,6 +82,7 @@ def batch(name: DatasetName, record: Batch) -> pb.Batch:
         ],
         scene_field=wanted.scene_field,
         zcore_draws=wanted.zcore_draws,
+        zcore_field=wanted.zcore_field,
         golden_override=wanted.golden_override,
         state=_STATES[record.state],
         remaining_count=record.remaining,

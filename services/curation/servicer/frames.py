@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from services.curation.datasets.splits import Shares
 from services.curation.datasets.splitting import split_groups
 from services.curation.datasets.views import get_view
 from services.curation.records import Split, Status
-from services.curation.servicer import messages
+from services.curation.servicer import messages, zcore_messages
 from services.curation.servicer.views import ViewMethods
+from services.curation.zcore.compute import Computation
 from services.platform.draining import Draining
 from services.platform.pages import read_page
 from services.platform.requests import Request
@@ -39,6 +41,7 @@ class FrameServicer(ViewMethods):
     def __init__(self, curation: Curation, draining: Draining) -> None:
         super().__init__(curation)
         self._draining = draining
+        self._zcore = Computation(curation, asyncio.Lock())
 
     async def AppendFrames(
         self, request: pb.AppendFramesRequest, context: Any
@@ -120,6 +123,16 @@ class FrameServicer(ViewMethods):
         changed = await set_fields(self._curation, once, name, _changes(request))
         return pb.SetFieldsResponse(changed_count=changed.count)
 
+    async def ComputeZcore(
+        self, request: pb.ComputeZcoreRequest, context: Any
+    ) -> AsyncIterator[pb.ComputeZcoreResponse]:
+        """Compute and store ZCore scores."""
+        name = DatasetName.parse(request.dataset, "dataset")
+        wanted = zcore_messages.read_wanted(request, await self._filter(name, request))
+        progress = self._zcore.compute(name, wanted)
+        async for each in self._draining.until(progress):
+            yield zcore_messages.progress(each)
+
     async def AssignSplits(self, request: pb.AssignSplitsRequest, context: Any) -> pb.DatasetCounts:
         """Give groups their splits."""
         name = DatasetName.parse(request.dataset, "dataset")
@@ -178,7 +191,9 @@ class FrameServicer(ViewMethods):
             yield _progress(each)
 
     async def _filter(
-        self, parent: DatasetName, request: pb.ListFramesRequest | pb.ReadFramesRequest
+        self,
+        parent: DatasetName,
+        request: pb.ListFramesRequest | pb.ReadFramesRequest | pb.ComputeZcoreRequest,
     ) -> Filter:
         """The filter that a request gives, or names."""
         if not request.view:

@@ -285,6 +285,7 @@ async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
         ),
         ({"failures": [pb.Batch.Failures()]}, "batch.failures[0].round: is empty"),
         ({"golden_override": "x" * 300}, "batch.golden_override: "),
+        ({"zcore_field": "x" * 300}, "batch.zcore_field: "),
     ],
     ids=lambda case: "" if isinstance(case, str) else "-".join(case),
 )

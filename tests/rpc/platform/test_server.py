@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from services.ledger.sqlite import SqliteLedger
+from services.platform import server
 from services.platform.draining import Draining
 from services.platform.keys import KeyStore, Scope, new_token
 from services.platform.readiness import Check
@@ -182,6 +184,16 @@ async def test_stopping_ends_streams_and_waits_for_calls(running: Running) -> No
     running.scores.let_go.set()
     assert 7 == (await call).frame_count
     await stopped
+
+
+def test_grpc_knows_every_option() -> None:
+    """An option that gRPC does not know would be passed over in silence, and its default count.
+
+    One was: calls in which nothing was said for two minutes ended with "Too many pings".
+    """
+    library = Path(str(import_module("grpc._cython.cygrpc").__file__)).read_bytes()
+
+    assert [] == [name for name, _ in server.OPTIONS if name.encode() not in library]
 
 
 async def test_health_says_that_the_server_stops(running: Running) -> None:

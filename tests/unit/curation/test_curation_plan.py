@@ -73,7 +73,7 @@ def test_rounds_never_repeat(of: Pool, failed: Failures | None, wish: Settings) 
         groups = [pick.group for pick in plan_batch(of, failed, wish).picks]
         covered = of.covered.copy()
         covered[groups] = True
-        of = replace(of, covered=covered)
+        of = replace(of, covered=covered, labelled=of.not_repeated | covered)
         seen += groups
 
     assert sorted(expected) == sorted(seen)
@@ -105,7 +105,7 @@ def test_near_duplicates_are_the_last_resort(of: Pool, failed: Failures, wish: S
     assert of.vectors is not None
     assert of.scenes is not None
     rows = [of.vectors[of.group_of == group] for group in range(of.size)]
-    before = np.flatnonzero(of.covered).tolist()
+    before = np.flatnonzero(of.not_repeated).tolist()
     for group in picks:
         assert all((rows[group] @ rows[other].T).max() < SIMILARITY_MIN for other in before)
         assert of.scenes[group] == -1 or of.scenes[group] not in of.scenes[before]
@@ -246,6 +246,32 @@ def test_one_group_of_a_scene_is_enough() -> None:
     assert {1, 2, 3} == {pick.group // 10 for pick in batch.picks}
 
 
+def test_a_labelled_failure_is_not_repeated() -> None:
+    """Its near duplicates bring nothing, those that are only like it do: it does not cover them."""
+    vectors = np.zeros((12, 14), np.float32)
+    vectors[:4, 0] = 10  # near duplicates
+    vectors[4:8, 0] = 1.5  # alike
+    vectors[8:, 1] = 1
+    vectors[np.arange(12), np.arange(2, 14)] = 1
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    failed = np.arange(12) == 0
+    of = Pool(12, failed, ~failed & failed, vectors, np.arange(12), labelled=failed)
+
+    batch = plan_batch(of, like(of, [0]), Settings(seed=0, budget=1, targeted_share=1))
+
+    assert [4] == [pick.group for pick in batch.picks]
+    assert [] == batch.notes
+
+
+def test_the_scene_of_a_labelled_failure_is_taken() -> None:
+    """Other groups of a scene are not picked when a failure of it is labelled."""
+    of = replace(plain_pool(40), scenes=np.arange(40) // 10, labelled=np.arange(40) == 0)
+
+    batch = plan_batch(of, like(of, [1]), Settings(seed=0, budget=3))
+
+    assert {1, 2, 3} == {pick.group // 10 for pick in batch.picks}
+
+
 @pytest.mark.parametrize(
     ("budget", "remaining_groups", "expected"),
     [(0.2, 1_000, 200), (0.2, 12, 10), (0.2, 7, 7), (3, 1_000, 3), (50, 20, 20), (0.25, 50, 13)],
@@ -300,6 +326,7 @@ def test_wrong_settings_are_named(field: str, change: dict[str, float]) -> None:
     [
         ("pool.excluded", {"excluded": np.zeros(3, bool)}),
         ("pool.covered", {"covered": np.zeros(20, np.int64)}),
+        ("pool.labelled", {"labelled": np.zeros(3, bool)}),
         ("pool.scenes", {"scenes": np.zeros(3, np.int64)}),
         ("pool.zcore", {"zcore": np.full(20, np.nan)}),
         ("pool.group_of", {"group_of": np.full(20, 20)}),

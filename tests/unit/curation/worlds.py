@@ -51,10 +51,14 @@ def failures(seed: int, size: int, rows_max: int = 1) -> Failures:
 
 
 def pool(seed: int, size: int, rows_max: int = 1) -> Pool:
-    """A pool in which a fifth is labelled, a fifth is excluded, and some share a scene."""
+    """A pool in which a fifth is covered, a fifth is excluded, and some share a scene.
+
+    Some of what is excluded is labelled, and yet not covered: failures.
+    """
     random = np.random.default_rng(seed)
     of = world(seed, size, rows_max)
     role = random.integers(0, 5, size)
     scenes = random.integers(-1, max(1, 2 * size), size)
     zcore = random.random(size)
-    return Pool(size, role == 0, role == 1, of.vectors, of.group_of, scenes, zcore)
+    labelled = (role == 1) | (role == 0) & (random.random(size) < 0.5)
+    return Pool(size, role == 0, role == 1, of.vectors, of.group_of, scenes, zcore, labelled)

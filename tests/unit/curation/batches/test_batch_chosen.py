@@ -177,6 +177,24 @@ async def test_what_the_model_fails_on_is_not_served(tmp_path: Path) -> None:
     assert ("f", "f0") == (found[0].group[0], found[0].failure)
 
 
+async def test_a_failure_is_not_labelled_twice(tmp_path: Path) -> None:
+    """A frame that repeats one the model fails on, and that has labels, is not picked for it."""
+    async with world(tmp_path) as here:
+        for centre, count in (("a", 40), ("f", 5)):
+            await append_near(here, centre, count)
+        twins = [frame(f"twin {number}") for number in range(3)]
+        rows = np.stack([vector("f") + 0.35 * vector("f0")] * len(twins))
+        await append_frames(here.curation, NAME, NewFrames(twins, Embeddings.of_frames("m", rows)))
+        await fail(here, "f0")
+        made = await create_of_round(here, (RoundFailures(round="r1"),))
+        found = await picks(here)
+
+    assert 2 == made.targeted_count
+    assert {"f0"} == {pick.failure for pick in found}
+    assert "f" == found[0].group[0]
+    assert not {"twin 0", "twin 1", "twin 2"} & {pick.group for pick in found}
+
+
 async def test_failures_without_embedding_are_said(here: World) -> None:
     """A failing frame without embedding targets nothing, and the batch says so."""
     await append_frames(here.curation, NAME, NewFrames([frame("bare")], None))
