@@ -130,6 +130,11 @@ def dataset_frames_key(dataset: str) -> str:
     return key("dataset-frames", dataset)
 
 
+def frame_prefix(dataset: str) -> str:
+    """What the keys of all rows of frames of a dataset start with."""
+    return prefix("frame", dataset)
+
+
 def frame_key(dataset: str, frame_id: str) -> str:
     """Where a frame's row lies."""
     return key("frame", dataset, frame_id)

@@ -11,6 +11,7 @@ from services.curation.progress.records import (
     RecordedRound,
     Samples,
     round_key,
+    rounds_counter,
     rounds_prefix,
 )
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
@@ -18,7 +19,7 @@ from services.platform.datasets import Datasets
 from services.platform.documents import find, read_page
 from services.platform.named_blobs import read_named
 from services.platform.pages import Page
-from services.platform.records import encode, key, now_us
+from services.platform.records import encode, now_us
 from services.platform.stores import Stores
 from sluice.errors import AlreadyExists, DataLoss, ResourceExhausted
 from sluice.names import DatasetName
@@ -49,7 +50,7 @@ async def record_round(
         created_us=now_us(),
     )
     where = round_key(name, record.round)
-    counter = key("recorded-rounds", name.dataset)
+    counter = rounds_counter(name)
     creation = Transaction(
         name.project,
         checks={where: ABSENT},
