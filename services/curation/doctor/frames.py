@@ -37,12 +37,14 @@ from sluice.names import DatasetFrameName, DatasetName
 class Rows:
     """What the rows of a dataset say: their highest number, the most embeddings that one has.
 
-    `missing` are frames that something names and that have no row.
+    `missing` are frames that something names and that have no row, `misnumbered` the keys of
+    numbers that are of another frame than they name.
     """
 
     last: int = 0
     vectors_max: int = 0
     missing: set[str] = field(default_factory=set)
+    misnumbered: set[str] = field(default_factory=set)
 
     def add(self, row: FrameRow) -> None:
         """Take a row in."""
@@ -62,9 +64,11 @@ async def examine(this: Examination, name: DatasetName, rows: Rows) -> Events:
         found = [decode(FrameRow, entry) for entry in page]
         for row in found:
             rows.add(row)
-        for look in (_documents, _numbers, _groups):
+        for look in (_documents, _groups):
             for finding in await look(this, name, found):
                 yield finding
+        for finding in await _numbers(this, name, found, rows):
+            yield finding
     async for page in pages(this.ledger, this.project, number_prefix(name.dataset)):
         for finding in await _of_no_frame(this, name, page, rows):
             yield finding
@@ -145,17 +149,25 @@ async def _label_ids(this: Examination, name: DatasetName, labels: dict[str, str
     return findings
 
 
-async def _numbers(this: Examination, name: DatasetName, rows: Sequence[FrameRow]) -> list[Finding]:
+async def _numbers(
+    this: Examination, name: DatasetName, page: Sequence[FrameRow], rows: Rows
+) -> list[Finding]:
     """The frames that are not found under their number, and so in no listing."""
-    keys = {number_key(name.dataset, row.number): row for row in rows}
+    keys = {number_key(name.dataset, row.number): row for row in page}
     entries = await this.ledger.get(this.project, list(keys))
     findings = []
     for where, row in keys.items():
-        if where not in entries:
-            done = await this.mend({where: ABSENT}, {where: encode(Named(frame_id=row.id))})
-            kind, expected = FindingKind.FRAME_RECORDS, f"listed under number {row.number}"
-            finding = Finding(kind, subject_of(name, row.id), expected, "not listed")
-            findings.append(finding.mended(done))
+        entry = entries.get(where)
+        listed = decode(Named, entry).frame_id if entry else ""
+        if listed == row.id:
+            continue
+        rows.misnumbered.add(where)
+        checks = {where: entry.revision if entry else ABSENT}
+        done = await this.mend(checks, {where: encode(Named(frame_id=row.id))})
+        expected = f"listed under number {row.number}"
+        found = f"frame {listed!r} listed there" if listed else "not listed"
+        kind, subject = FindingKind.FRAME_RECORDS, subject_of(name, row.id)
+        findings.append(Finding(kind, subject, expected, found).mended(done))
     return findings
 
 
@@ -163,9 +175,13 @@ async def _of_no_frame(
     this: Examination, name: DatasetName, page: Sequence[Entry], rows: Rows
 ) -> list[Finding]:
     """The numbers that name a frame which has no row, or another number."""
-    named = {entry.key: decode(Named, entry).frame_id for entry in page}
+    named = {
+        entry.key: decode(Named, entry).frame_id
+        for entry in page
+        if entry.key not in rows.misnumbered
+    }
     keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in named.values()}
-    entries = await this.ledger.get(this.project, list(keys))
+    entries = await this.ledger.get(this.project, list(keys)) if keys else {}
     numbers = {keys[where]: decode(FrameRow, entry).number for where, entry in entries.items()}
     findings = []
     for where, frame_id in named.items():

@@ -108,12 +108,8 @@ async def _newest(
     """
     kind, names = FindingKind.GOLDEN_NEWEST, {check_name(name, each.key).check for each in checks}
     if said is not None:
-        lost = said.check not in names
-        return (
-            Finding(kind, str(name), f"check {said.check}", "no such check").lost()
-            if lost
-            else None
-        )
+        finding = Finding(kind, str(name), f"check {said.check}", "no such check")
+        return finding.lost() if said.check not in names else None
     where = newest_key(name)
     if not checks or await find(this.ledger, this.project, where, Newest):
         return None
