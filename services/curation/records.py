@@ -13,6 +13,7 @@ All lie in the partition of their project.
 | `view/{dataset}/{view}` | a saved filter |
 | `search/{dataset}/{search}` | how a search cuts the dataset into batches |
 | `round/{dataset}/{round}` | a round |
+| `counters-mended/{dataset}` | when a doctor mended counters of the dataset |
 | `prediction/{dataset}/{round}/{frame}` | what the model of a round predicted in a frame |
 
 What lies below `batch`, `batch-plan` and `pick` is in `batches/records.py`.
