@@ -1,4 +1,4 @@
-"""The doctor over gRPC: all services that keep something, right keys only, and quiet on a server at work."""
+"""The doctor over gRPC: every service that keeps something, right keys only, quiet at work."""
 
 from __future__ import annotations
 

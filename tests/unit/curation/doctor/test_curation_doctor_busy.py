@@ -14,15 +14,21 @@ from services.curation.datasets.splits import Shares
 from services.curation.datasets.splitting import split_groups
 from services.curation.golden.checks import add_check
 from services.curation.golden.history import HistoryKey
+from services.curation.golden.sets import create_golden_set
+from services.curation.golden.verdict import Limits
 from services.curation.progress.recording import record_round
 from services.curation.records import Split, Status
 from services.curation.rounds.predictions import PredictedFrame, import_predictions
+from services.ledger.interface import Entry
+from services.platform import stored_points
 from services.platform.findings import FindingKind, Outcome
+from services.platform.records import now_us
 from sluice.errors import Unavailable
+from sluice.names import GoldenSetName
 from tests.unit.campaign.faults import Around, Gate
 from tests.unit.curation.batches.batches import Ending, create
 from tests.unit.curation.datasets.world import NAME, ONCE, World, frame
-from tests.unit.curation.doctor.scene import ROUND, Scene, examine, samples
+from tests.unit.curation.doctor.scene import HOUR_US, ROUND, Scene, box, examine, samples
 from tests.unit.curation.doctor.tampering import GOLDEN, status_miscounted
 from tests.unit.curation.golden.rounds import round_of
 
@@ -94,12 +100,16 @@ async def test_a_busy_project_is_quiet(of: Scene) -> None:
     assert [] == await examine(of.here)
 
 
-def overtaken(of: Scene, prefix: str, something: Callable[[], Awaitable[Any]]) -> World:
-    """The world, where each scan below a prefix lets something else happen after it."""
+def overtaken(
+    of: Scene, prefix: str, something: Callable[[], Awaitable[Any]], *, before: bool = False
+) -> World:
+    """The world, where something else happens at each scan below a prefix, mostly after it."""
 
     async def scan(real: Any, partition: str, below: str, **options: Any) -> Any:
+        if before and below == prefix:
+            await something()
         found = await real(partition, below, **options)
-        if below == prefix and found:
+        if not before and below == prefix and found:
             await something()
         return found
 
@@ -107,15 +117,37 @@ def overtaken(of: Scene, prefix: str, something: Callable[[], Awaitable[Any]]) -
 
 
 async def test_a_frame_that_changes_between_two_reads_is_no_difference(of: Scene) -> None:
-    """A frame whose points go because it got others has its embeddings, and loses none."""
+    """A frame that gets another document and other points has its own, and loses none."""
     seeds = count(1)
 
     async def again() -> None:
-        await of.here.append("plain", seed=next(seeds))
+        seed = next(seeds)
+        await of.here.append(frame("plain", box(f"b{seed}")), seed=seed)
 
     assert [] == await examine(overtaken(of, "frame/d/", again), repair=True, later=False)
     assert next(seeds) > 2
     assert [] == await examine(of.here)
+
+
+async def test_old_points_that_a_frame_has_just_lost_are_left_to_who_replaced_them(
+    of: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame whose points are young was changed just now: its old ones are being deleted."""
+    with monkeypatch.context() as patch:
+        patch.setattr(stored_points, "now_us", lambda: now_us() - 2 * HOUR_US)
+        await of.here.append("plain")
+    gate = Gate()
+
+    async def wait(real: Any, *arguments: Any) -> Any:
+        await gate.pass_through()
+        return await real(*arguments)
+
+    slow = of.here.having(vectors=Around(of.stores.vectors, "delete", wait))
+    task = asyncio.create_task(slow.append("plain", seed=1))
+    await gate.reached.wait()
+    assert [] == await examine(of.here, later=False)
+    gate.opened.set()
+    await task
 
 
 async def test_points_that_are_not_named_yet_or_no_more_are_no_difference(of: Scene) -> None:
@@ -156,7 +188,7 @@ def there_and_back(of: Scene) -> World:
     async def scan(real: Any, partition: str, below: str, **options: Any) -> Any:
         if below != "group/d/":
             return await real(partition, below, **options)
-        found = []
+        found: list[Entry] = []
         for status in (Status.REVIEWED, Status.UNLABELLED):
             marks = Marks(status, allow_backward=True)
             await mark_groups(of.here.curation, ONCE, NAME, ["g9"], marks)
@@ -198,8 +230,9 @@ async def test_what_comes_between_two_reads_is_no_difference(of: Scene) -> None:
     assert next(numbers) > 5
 
 
-async def test_a_batch_that_is_gone_on_with_is_no_difference(of: Scene) -> None:
-    """An old batch that is finished while batches are read is not said to be left."""
+@pytest.mark.parametrize("prefix", ["batch/d/", "pick/d/b2/"])
+async def test_a_batch_that_is_gone_on_with_is_no_difference(of: Scene, prefix: str) -> None:
+    """An old batch that is finished while it is read is neither left nor miscounted."""
     dying = of.here.having(ledger=Ending(of.stores.ledger, 2))
     with pytest.raises(Unavailable):
         await create(dying, "b2", count=2, golden_override="a test")
@@ -207,4 +240,18 @@ async def test_a_batch_that_is_gone_on_with_is_no_difference(of: Scene) -> None:
     async def finish() -> None:
         await create(of.here, "b2", count=2, golden_override="a test")
 
-    assert [] == await examine(overtaken(of, "batch/d/", finish))
+    world = overtaken(of, prefix, finish, before=prefix.startswith("pick"))
+    assert [] == await examine(world)
+
+
+async def test_the_first_check_of_a_golden_set_is_no_difference(of: Scene) -> None:
+    """One that is added while the checks are read is named as the newest by then."""
+    name = GoldenSetName(NAME.project, NAME.dataset, "g2")
+    stores, datasets = of.stores, of.here.curation.others.datasets
+    round_ = round_of(*[("car", "car")] * 40)
+    await create_golden_set(stores, datasets, name, "", Limits(), round_)
+
+    async def check() -> None:
+        await add_check(stores, name, of.check.key, round_)
+
+    assert [] == await examine(overtaken(of, "golden-check/d/g2/", check, before=True))
