@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from itertools import count, takewhile
+from itertools import count, cycle, takewhile
 from typing import Any
 
 import pytest
@@ -216,6 +216,19 @@ async def test_a_drift_beyond_the_traffic_is_found_and_bounded(of: Scene) -> Non
     assert [] == await examine(of.here)
 
 
+async def test_what_several_counts_say_holds_together(of: Scene) -> None:
+    """A group that is another at each count leaves one number that all of them allow."""
+    await status_miscounted(of)
+    status = cycle([Status.REVIEWED, Status.UNLABELLED])
+
+    async def move() -> None:
+        marks = Marks(next(status), allow_backward=True)
+        await mark_groups(of.here.curation, ONCE, NAME, ["g9"], marks)
+
+    [found] = await examine(overtaken(of, "group/d/", move), repair=False)
+    assert ("3", "5") == (found.expected, found.found)
+
+
 async def test_what_comes_between_two_reads_is_no_difference(of: Scene) -> None:
     """Frames, checks and picks that come while theirs are read are counted and named right."""
     numbers = count(1)
@@ -228,6 +241,22 @@ async def test_what_comes_between_two_reads_is_no_difference(of: Scene) -> None:
     for prefix in ("frame/d/", "frame-at/d/", "group/d/", "golden-set/d/", "golden-check/d/g/"):
         assert [] == await examine(overtaken(of, prefix, come), repair=True)
     assert next(numbers) > 5
+
+
+async def test_a_frame_that_comes_while_the_last_is_looked_for_is_no_difference(
+    of: Scene,
+) -> None:
+    """The count of frames and their last number are of one moment."""
+    waiting = ["new"]
+
+    async def scan(real: Any, partition: str, below: str, **options: Any) -> Any:
+        if waiting and (below, options["limit"]) == ("frame-at/d/", 1):
+            await of.here.append(waiting.pop())
+        return await real(partition, below, **options)
+
+    ledger = Around(of.stores.ledger, "scan", scan)
+    assert [] == await examine(of.here.having(ledger=ledger), later=False)
+    assert [] == waiting
 
 
 @pytest.mark.parametrize("prefix", ["batch/d/", "pick/d/b2/"])
