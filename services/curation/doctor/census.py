@@ -21,7 +21,7 @@ from services.curation.doctor.reading import Examination
 from services.ledger.interface import ABSENT, Entry
 from services.platform.documents import find
 from services.platform.records import Record, encode, key
-from services.platform.scanning import PAGE, pages
+from services.platform.scanning import pages
 
 PASSES: Final = 4
 """How often records are counted at most: the first pass only learns their revisions."""
@@ -89,7 +89,7 @@ async def _pass(this: Examination, what: Counted, known: int) -> tuple[Census, i
     values = await this.ledger.counters(this.project, what.counters)
     certain: Counter[str] = Counter()
     unsure, newest = 0, known
-    async for page in pages(this.ledger, this.project, what.below, PAGE * 4):
+    async for page in pages(this.ledger, this.project, what.below):
         for entry in page:
             newest = max(newest, entry.revision)
             if entry.revision > known:
