@@ -31,7 +31,7 @@ _Found = Mapping[UUID, tuple[NDArray[np.float32], Payload]]
 
 
 @dataclass(frozen=True, slots=True)
-class Misnamed:
+class _Misnamed:
     """A point with the right vector that says it is another frame's."""
 
     point: UUID
@@ -45,7 +45,7 @@ class _Suspect:
 
     row: FrameRow
     lost: str
-    misnamed: Sequence[Misnamed]
+    misnamed: Sequence[_Misnamed]
 
 
 async def examine(this: Examination, name: DatasetName, misnamed: set[UUID]) -> Events:
@@ -98,7 +98,7 @@ def _suspect(row: FrameRow, found: _Found) -> _Suspect:
     if vectors_digest(labels, np.stack([vector for vector, _ in known])) != row.vectors_digest:
         return _Suspect(row, "others", ())
     misnamed = [
-        Misnamed(UUID(bytes=stored.point), vector, expected)
+        _Misnamed(UUID(bytes=stored.point), vector, expected)
         for stored, (vector, payload) in zip(row.vectors, known, strict=True)
         if payload != (expected := payload_of(row.id, stored))
     ]
