@@ -13,6 +13,7 @@ All lie in the partition of their project.
 | `view/{dataset}/{view}` | a saved filter |
 | `search/{dataset}/{search}` | how a search cuts the dataset into batches |
 | `round/{dataset}/{round}` | a round |
+| `counters-mended/{dataset}` | when a doctor mended counters of the dataset |
 | `prediction/{dataset}/{round}/{frame}` | what the model of a round predicted in a frame |
 
 What lies below `batch`, `batch-plan` and `pick` is in `batches/records.py`.
@@ -134,6 +135,11 @@ class Group(Record, frozen=True, kw_only=True):
 def dataset_frames_key(dataset: str) -> str:
     """Where the frames of a dataset are counted."""
     return key("dataset-frames", dataset)
+
+
+def frame_prefix(dataset: str) -> str:
+    """What the keys of all rows of frames of a dataset start with."""
+    return prefix("frame", dataset)
 
 
 def frame_key(dataset: str, frame_id: str) -> str:

@@ -174,6 +174,7 @@ RULES: Final[dict[str, Rule]] = {
         ListViews=(_REVIEW, "parent"),
         UpdateView=(_REVIEW, "view.name"),
         DeleteView=(_REVIEW, "name"),
+        DiagnoseProject=(_ADMIN, "name"),
     ),
     **_service(
         "RoundService",

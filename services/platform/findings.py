@@ -38,6 +38,16 @@ class FindingKind(IntEnum):
     SNAPSHOT_UNBOUND = 25
     BLOB_DAMAGED = 26
     BLOB_UNNAMED = 27
+    FRAME_RECORDS = 28
+    FRAME_GROUP = 29
+    FRAME_COUNT = 30
+    FRAME_VECTOR = 31
+    FRAME_ORPHAN = 32
+    BATCH_UNFINISHED = 33
+    BATCH_PLAN = 34
+    BATCH_PICKS = 35
+    BATCH_VIEW = 36
+    GOLDEN_NEWEST = 37
 
 
 class Outcome(IntEnum):

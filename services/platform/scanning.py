@@ -11,7 +11,8 @@ from services.platform.records import prefix, segments
 PAGE: Final = 256
 """Records read at a time; with their frames, of 64 KiB at most, that is 16 MiB."""
 
-_LAST = "\U0010ffff"  # sorts after all that a key may go on with
+LAST: Final = "\U0010ffff"
+"""Sorts after all that a key may go on with."""
 
 
 async def pages(
@@ -31,5 +32,5 @@ async def children(ledger: Ledger, partition: str, parent: str) -> list[str]:
     while page := await ledger.scan(partition, prefix(parent), after=after, limit=1):
         child = segments(page[0].key)[1]
         found.append(child)
-        after = prefix(parent, child) + _LAST
+        after = prefix(parent, child) + LAST
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.curation.records import Status, status_counter
 from services.ingest.counters import Count
 from services.ingest.points import collection_of, sample_point, tenant_of
 from services.ledger.interface import Add, Transaction
@@ -37,6 +38,14 @@ async def miscount(data: Path, campaign: str) -> None:
     """Count three collected samples too many."""
     ledger = await SqliteLedger.open(data / "ledger.sqlite")
     adds = {Count.COLLECTED.of(campaign): Add(3)}
+    await ledger.commit(Transaction(PROJECT, adds=adds))
+    await ledger.close()
+
+
+async def misgroup(data: Path, dataset: str) -> None:
+    """Count two reviewed groups that there are not."""
+    ledger = await SqliteLedger.open(data / "ledger.sqlite")
+    adds = {status_counter(dataset, Status.REVIEWED): Add(2)}
     await ledger.commit(Transaction(PROJECT, adds=adds))
     await ledger.close()
 
@@ -91,6 +100,21 @@ def test_what_is_lost_stays_a_difference(cli: Cli, sluiced: Sluiced) -> None:
         assert 6 == process.returncode
         assert f"{name}/samples/{frame_id}\n" in said
         assert said.endswith("1 difference: 1 lost for good\n")
+
+
+def test_datasets_are_examined_with_the_rest(cli: Cli, sluiced: Sluiced) -> None:
+    """What differs in the frames of a dataset is in the same report, and mended with the rest."""
+    cli.start_campaign()
+    dataset = f"projects/{PROJECT}/datasets/street"
+    cli.run("datasets", "append", dataset, "hard.npz", "--model-id", MODEL)
+    assert [] == cli.json("doctor")
+    sluiced.stop()
+    asyncio.run(misgroup(sluiced.data, "street"))
+    sluiced.start()
+    [found] = cli.json("doctor", "--repair")
+    assert f"{dataset} reviewed groups" == found["subject"]
+    assert ("0", "2") == (found["expected"], found["found"])
+    assert [] == cli.json("doctor", PROJECT)
 
 
 def test_an_unknown_project(cli: Cli) -> None:

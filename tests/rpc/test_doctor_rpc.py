@@ -1,4 +1,4 @@
-"""The doctor over gRPC: both services, right keys only, and quiet on a server at work."""
+"""The doctor over gRPC: every service that keeps something, right keys only, quiet at work."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from sluice import errors
 from sluice.v1 import finding_pb2 as pb
 from sluice.v1 import project_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from tests.rpc.conftest import WithScopes
+from tests.rpc.curation.api import Api
 from tests.rpc.ingest.logger import Logger
 
-SERVICES = [CampaignServiceStub, IngestServiceStub]
+SERVICES = [CampaignServiceStub, IngestServiceStub, FrameServiceStub]
 
 
 @pytest.fixture
@@ -45,9 +47,10 @@ async def refusal(stub: Any, name: str) -> errors.SluiceError:
 async def test_a_server_at_work_is_healthy(
     logger: Logger, admin: grpc.aio.Channel, stub: Any
 ) -> None:
-    """Progress and no finding, while matches are on their way."""
+    """Progress and no finding, while matches and frames of a dataset are on their way."""
     for number in range(5):
         await logger.submit(f"h{number}", f"x{number}")
+        await Api(admin).append(f"d{number}")
         found = await events(stub(admin), "projects/p", repair=number % 2 == 1)
         assert {"progress"} == {event.WhichOneof("event") for event in found}
     assert 5 == (await logger.settled()).matches

@@ -32,7 +32,7 @@ def doctor(
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
     json: Json = False,
 ) -> None:
-    """Compare rows, counters, outbox, vectors and files, and name every difference.
+    """Compare rows, counters, outbox, vectors and files of all services: name what differs.
 
     May be run at any time, also with --repair: what is being written just now is no difference.
 

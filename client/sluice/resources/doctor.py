@@ -9,6 +9,7 @@ import grpc
 from sluice.errors import from_rpc_error
 from sluice.v1 import finding_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 
 
@@ -16,7 +17,8 @@ class Doctor:
     """Examines what each service keeps of a project, and mends it."""
 
     def __init__(self, channel: grpc.Channel) -> None:
-        self._services = CampaignServiceStub(channel), IngestServiceStub(channel)
+        stubs = CampaignServiceStub, IngestServiceStub, FrameServiceStub
+        self._services = [stub(channel) for stub in stubs]
 
     def diagnose(
         self, project: str, *, repair: bool = False

@@ -1,6 +1,7 @@
 from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import frame_pb2 as _frame_pb2
 from sluice.v1 import issue_pb2 as _issue_pb2
 from google.protobuf.internal import containers as _containers

@@ -5,6 +5,7 @@ import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from sluice.v1 import dataset_frame_pb2 as sluice_dot_v1_dot_dataset__frame__pb2
+from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
 GRPC_VERSION = grpc.__version__
@@ -125,6 +126,11 @@ class FrameServiceStub(object):
                 '/sluice.v1.FrameService/DeleteView',
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteViewRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.DiagnoseProject = channel.unary_stream(
+                '/sluice.v1.FrameService/DiagnoseProject',
+                request_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
                 _registered_method=True)
 
 
@@ -265,6 +271,15 @@ class FrameServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiagnoseProject(self, request, context):
+        """Compares all that is kept of the datasets of a project: frames, groups, counts and embeddings,
+        rounds, batches, golden sets and their files; and mends them when asked to. Finds nothing in a
+        project that is only busy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FrameServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -357,6 +372,11 @@ def add_FrameServiceServicer_to_server(servicer, server):
                     servicer.DeleteView,
                     request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteViewRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DiagnoseProject': grpc.unary_stream_rpc_method_handler(
+                    servicer.DiagnoseProject,
+                    request_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -846,6 +866,33 @@ class FrameService(object):
             '/sluice.v1.FrameService/DeleteView',
             sluice_dot_v1_dot_dataset__frame__pb2.DeleteViewRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiagnoseProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sluice.v1.FrameService/DiagnoseProject',
+            sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
+            sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from sluice.v1 import dataset_frame_pb2 as _dataset_frame_pb2
+from sluice.v1 import finding_pb2 as _finding_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -81,6 +82,11 @@ class FrameServiceStub:
     """Changes a view."""
     DeleteView: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteViewRequest, _empty_pb2.Empty]
     """Deletes a view; the frames stay."""
+    DiagnoseProject: _grpc.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]
+    """Compares all that is kept of the datasets of a project: frames, groups, counts and embeddings,
+    rounds, batches, golden sets and their files; and mends them when asked to. Finds nothing in a
+    project that is only busy.
+    """
 
 @_typing.type_check_only
 class FrameServiceAsyncStub(FrameServiceStub):
@@ -134,6 +140,11 @@ class FrameServiceAsyncStub(FrameServiceStub):
     """Changes a view."""
     DeleteView: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteViewRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Deletes a view; the frames stay."""
+    DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
+    """Compares all that is kept of the datasets of a project: frames, groups, counts and embeddings,
+    rounds, batches, golden sets and their files; and mends them when asked to. Finds nothing in a
+    project that is only busy.
+    """
 
 class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the frames of datasets with their status, tags, fields and splits."""
@@ -292,5 +303,16 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Deletes a view; the frames stay."""
+
+    @_abc_1.abstractmethod
+    def DiagnoseProject(
+        self,
+        request: _finding_pb2.DiagnoseProjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
+        """Compares all that is kept of the datasets of a project: frames, groups, counts and embeddings,
+        rounds, batches, golden sets and their files; and mends them when asked to. Finds nothing in a
+        project that is only busy.
+        """
 
 def add_FrameServiceServicer_to_server(servicer: FrameServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -36,6 +36,16 @@ class FindingKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FINDING_KIND_SNAPSHOT_UNBOUND: _ClassVar[FindingKind]
     FINDING_KIND_BLOB_DAMAGED: _ClassVar[FindingKind]
     FINDING_KIND_BLOB_UNNAMED: _ClassVar[FindingKind]
+    FINDING_KIND_FRAME_RECORDS: _ClassVar[FindingKind]
+    FINDING_KIND_FRAME_GROUP: _ClassVar[FindingKind]
+    FINDING_KIND_FRAME_COUNT: _ClassVar[FindingKind]
+    FINDING_KIND_FRAME_VECTOR: _ClassVar[FindingKind]
+    FINDING_KIND_FRAME_ORPHAN: _ClassVar[FindingKind]
+    FINDING_KIND_BATCH_UNFINISHED: _ClassVar[FindingKind]
+    FINDING_KIND_BATCH_PLAN: _ClassVar[FindingKind]
+    FINDING_KIND_BATCH_PICKS: _ClassVar[FindingKind]
+    FINDING_KIND_BATCH_VIEW: _ClassVar[FindingKind]
+    FINDING_KIND_GOLDEN_NEWEST: _ClassVar[FindingKind]
 
 class FindingOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -71,6 +81,16 @@ FINDING_KIND_SNAPSHOT_POINTS: FindingKind
 FINDING_KIND_SNAPSHOT_UNBOUND: FindingKind
 FINDING_KIND_BLOB_DAMAGED: FindingKind
 FINDING_KIND_BLOB_UNNAMED: FindingKind
+FINDING_KIND_FRAME_RECORDS: FindingKind
+FINDING_KIND_FRAME_GROUP: FindingKind
+FINDING_KIND_FRAME_COUNT: FindingKind
+FINDING_KIND_FRAME_VECTOR: FindingKind
+FINDING_KIND_FRAME_ORPHAN: FindingKind
+FINDING_KIND_BATCH_UNFINISHED: FindingKind
+FINDING_KIND_BATCH_PLAN: FindingKind
+FINDING_KIND_BATCH_PICKS: FindingKind
+FINDING_KIND_BATCH_VIEW: FindingKind
+FINDING_KIND_GOLDEN_NEWEST: FindingKind
 FINDING_OUTCOME_UNSPECIFIED: FindingOutcome
 FINDING_OUTCOME_REPAIRABLE: FindingOutcome
 FINDING_OUTCOME_REPAIRED: FindingOutcome

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Final
-from uuid import uuid4
 
 import structlog
 from msgspec import structs
@@ -35,6 +34,7 @@ from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.platform.documents import ATTEMPTS, Stored, find, read
 from services.platform.records import encode, now_us
 from services.platform.scanning import pages
+from services.platform.stored_points import new_point
 from sluice.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument
 from sluice.names import BatchName, RoundName, ViewName, check_resource_id
 
@@ -123,7 +123,7 @@ class Creation:
 
     async def _write(self, name: BatchName, part: Part) -> str:
         """Write a plan, which counts from when the batch names it; its id."""
-        id = uuid4().hex
+        id = new_point().hex  # says when it was made, so that one left behind is told by its age
         puts = {plan_key(name, id, at): encode(pick) for at, pick in enumerate(part.picks)}
         keys = list(puts)
         for start in range(0, len(keys), PICKS_PER_COMMIT):
@@ -133,15 +133,8 @@ class Creation:
 
     async def _bind(self, name: BatchName, batch: Batch) -> Stored[Batch]:
         """Create the batch and its view."""
-        view = ViewName(name.project, name.dataset, name.batch)
-        shown = View(
-            id=view.view,
-            display_name=view.view,
-            filter=Filter(tags=(BATCH_TAG + batch.id,)),
-            created_us=batch.created_us,
-            updated_us=batch.created_us,
-        )
-        puts = {batch_key(name): encode(batch), view_key(view): encode(shown)}
+        view = view_name(name)
+        puts = {batch_key(name): encode(batch), view_key(view): encode(view_of(batch))}
         checks = dict.fromkeys(puts, ABSENT)
         ledger = self.curation.stores.ledger
         try:
@@ -206,3 +199,19 @@ class Creation:
         async for page in pages(ledger, name.project, below):
             left = [entry.key for entry in page]
             await ledger.commit(Transaction(name.project, deletes=left))
+
+
+def view_name(name: BatchName) -> ViewName:
+    """The view that a batch is created with."""
+    return ViewName(name.project, name.dataset, name.batch)
+
+
+def view_of(batch: Batch) -> View:
+    """The view of the frames of a batch, as it is created."""
+    return View(
+        id=batch.id,
+        display_name=batch.id,
+        filter=Filter(tags=(BATCH_TAG + batch.id,)),
+        created_us=batch.created_us,
+        updated_us=batch.created_us,
+    )

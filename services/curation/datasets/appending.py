@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -103,8 +103,8 @@ def _candidate(
         number=0,
         group=new.group_id,
         slice=new.slice,
-        document_digest=_digest(document, new.group_id.encode(), new.slice.encode()),
-        vectors_digest=_digest(*(id.encode() for id in label_ids), _little_endian(vectors)),
+        document_digest=document_digest(document, new.group_id, new.slice),
+        vectors_digest=vectors_digest(label_ids, vectors),
         vectors=tuple(
             StoredVector(label_id=label_id, point=new_point().bytes) for label_id in label_ids
         ),
@@ -113,6 +113,16 @@ def _candidate(
     )
     known = tuple(label.id for label in new.frame.labels)
     return Candidate(row, document, vectors, known)
+
+
+def document_digest(document: bytes, group: str, slice_: str) -> bytes:
+    """What tells whether a frame that is appended again has another document or place."""
+    return _digest(document, group.encode(), slice_.encode())
+
+
+def vectors_digest(label_ids: Iterable[str], vectors: NDArray[np.float32]) -> bytes:
+    """What tells whether unit vectors, one for each label id, are others; empty for none."""
+    return _digest(*(id.encode() for id in label_ids), _little_endian(vectors))
 
 
 def _little_endian(vectors: NDArray[np.float32]) -> bytes:

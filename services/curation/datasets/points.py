@@ -9,10 +9,10 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from services.curation.records import DatasetFrames, FrameRow
+from services.curation.records import DatasetFrames, FrameRow, StoredVector
 from services.platform.stored_points import read_points
 from services.platform.stores import Stores
-from services.vectors.interface import Collection, Kind, Points, Space
+from services.vectors.interface import Collection, Kind, Payload, Points, Space
 from sluice.errors import SluiceError
 from sluice.names import DatasetName
 
@@ -26,7 +26,17 @@ def frames_of(project: str, model_id: str, dimension: int) -> Collection:
 
 def tenant_of(dataset: DatasetName) -> str:
     """Whose points the frames of a dataset are."""
-    return f"{dataset.project}/datasets/{dataset.dataset}"
+    return f"{tenants_of(dataset.project)}{dataset.dataset}"
+
+
+def tenants_of(project: str) -> str:
+    """What the tenants of all datasets of a project start with."""
+    return f"{project}/datasets/"
+
+
+def payload_of(frame_id: str, vector: StoredVector) -> Payload:
+    """What the point of an embedding says."""
+    return {"frame_id": frame_id, "label_id": vector.label_id}
 
 
 async def write(
@@ -41,7 +51,7 @@ async def write(
     points = Points(
         [UUID(bytes=vector.point) for _, vector in named],
         vectors,
-        [{"frame_id": frame_id, "label_id": vector.label_id} for frame_id, vector in named],
+        [payload_of(frame_id, vector) for frame_id, vector in named],
     )
     collection = frames_of(name.project, space.model_id, space.dimension)
     await stores.vectors.write(collection, tenant_of(name), points)

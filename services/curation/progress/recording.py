@@ -15,6 +15,7 @@ from services.curation.progress.records import (
     RecordedRound,
     Samples,
     round_key,
+    rounds_counter,
     rounds_prefix,
 )
 from services.curation.rounds.rounds import round_key as measured_round_key
@@ -23,7 +24,7 @@ from services.platform.datasets import Datasets
 from services.platform.documents import find, read_page
 from services.platform.named_blobs import read_named
 from services.platform.pages import Page
-from services.platform.records import encode, key, now_us
+from services.platform.records import encode, now_us
 from services.platform.stores import Stores
 from sluice.errors import Aborted, AlreadyExists, DataLoss, ResourceExhausted
 from sluice.names import DatasetName, RoundName
@@ -100,7 +101,7 @@ def _creation(
 ) -> Transaction:
     """What adds a round that is not there, while all checks hold."""
     where = round_key(name, record.round)
-    counter = key("recorded-rounds", name.dataset)
+    counter = rounds_counter(name)
     return Transaction(
         name.project,
         checks={where: ABSENT, **(checks or {})},

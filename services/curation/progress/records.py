@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from services.curation.progress.metric import RoundMetric, check_shares
-from services.platform.records import Record, prefix
+from services.platform.records import Record, key, prefix
 from sluice.checks import check_count, check_text, check_unique, too_large
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName
@@ -128,6 +128,11 @@ class RecordedRound(Record, frozen=True, kw_only=True):
 def rounds_prefix(name: DatasetName) -> str:
     """What the keys of all recorded rounds of a dataset start with."""
     return prefix("recorded-round", name.dataset)
+
+
+def rounds_counter(name: DatasetName) -> str:
+    """What counts the recorded rounds of a dataset."""
+    return key("recorded-rounds", name.dataset)
 
 
 def round_key(name: DatasetName, number: int) -> str:

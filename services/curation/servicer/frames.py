@@ -19,18 +19,28 @@ from services.curation.datasets.similar import Question, find_similar
 from services.curation.datasets.splits import Shares
 from services.curation.datasets.splitting import split_groups
 from services.curation.datasets.views import get_view
+from services.curation.doctor.diagnose import diagnose
 from services.curation.records import Split, Status
 from services.curation.servicer import messages, zcore_messages
 from services.curation.servicer.views import ViewMethods
 from services.curation.zcore.compute import Computation
+from services.platform import finding_messages
 from services.platform.draining import Draining
 from services.platform.pages import read_page
 from services.platform.requests import Request
 from sluice.errors import InvalidArgument
 from sluice.frames import Frame, metadata_from_proto
-from sluice.names import CampaignName, DatasetFrameName, DatasetName, IssueName, ViewName
+from sluice.names import (
+    CampaignName,
+    DatasetFrameName,
+    DatasetName,
+    IssueName,
+    ProjectName,
+    ViewName,
+)
 from sluice.tensors import Embeddings
 from sluice.v1 import dataset_frame_pb2 as pb
+from sluice.v1 import finding_pb2
 
 SIMILAR_DEFAULT: Final = 100
 
@@ -189,6 +199,14 @@ class FrameServicer(ViewMethods):
         progress = search_dataset(self._curation, name, wanted)
         async for each in self._draining.until(progress):
             yield _progress(each)
+
+    async def DiagnoseProject(
+        self, request: finding_pb2.DiagnoseProjectRequest, context: Any
+    ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
+        """Compare all that is kept of the datasets of a project, and mend it."""
+        events = diagnose(self._curation, ProjectName.parse(request.name), repair=request.repair)
+        async for event in self._draining.until(events):
+            yield finding_messages.response(event)
 
     async def _filter(
         self,

@@ -1,0 +1,60 @@
+"""The scene of the doctor's tests, on the stores of each form that the services run in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from services.ledger.interface import Ledger
+from services.ledger.redis import RedisLedger
+from services.ledger.sqlite import SqliteLedger
+from services.vectors.edge import EdgeVectors
+from services.vectors.interface import Vectors
+from services.vectors.server import ServerVectors
+from tests.qdrant_server.server import QdrantServer
+from tests.redis_server import RedisServer, running
+from tests.unit.curation.doctor.scene import Scene, scene
+
+_databases = count()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The server whose databases the tests use, one after the other; it is started on demand."""
+    with running() as server:
+        yield server
+
+
+@asynccontextmanager
+async def embedded(
+    path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Ledger, Vectors]]:
+    """Stores in a folder."""
+    ledger = await SqliteLedger.open(path / "ledger.sqlite")
+    yield ledger, await EdgeVectors.open(path / "vectors")
+
+
+@asynccontextmanager
+async def cluster(
+    path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[tuple[Ledger, Vectors]]:
+    """Stores on servers."""
+    redis: RedisServer = request.getfixturevalue("redis_server")
+    qdrant = await QdrantServer(path / "qdrant").start()
+    ledger = await RedisLedger.open(redis.url(next(_databases)))
+    yield ledger, await ServerVectors.open(qdrant.url)
+    await qdrant.stop()
+
+
+@pytest.fixture(params=[embedded, cluster], ids=lambda form: form.__name__)
+async def of(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    """A project with something of every kind."""
+    async with (
+        request.param(tmp_path, request) as (ledger, vectors),
+        scene(ledger, vectors, tmp_path) as found,
+    ):
+        yield found

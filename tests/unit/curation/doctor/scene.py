@@ -1,0 +1,165 @@
+"""A project of which curation keeps something of every kind, on the stores of either form."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import numpy as np
+
+from services.blobs.folder import FolderBlobs
+from services.curation.context import Curation
+from services.curation.datasets import points
+from services.curation.datasets.append import append_frames
+from services.curation.datasets.appending import NewFrames
+from services.curation.datasets.marks import Marks, mark_groups, tag_frames
+from services.curation.datasets.splits import Shares
+from services.curation.datasets.splitting import split_groups
+from services.curation.doctor.diagnose import diagnose
+from services.curation.golden.records import RoundCheck
+from services.curation.progress.recording import record_round
+from services.curation.progress.records import RecordedRound, Samples
+from services.curation.records import FrameRow, Split, Status, frame_key
+from services.curation.rounds.predictions import PredictedFrame, Prediction, import_predictions
+from services.curation.rounds.rounds import create_round
+from services.ledger.interface import Add, Ledger, Transaction
+from services.platform.active import ActiveSet, ActiveVersions
+from services.platform.findings import Finding
+from services.platform.issue_elements import IssueElements
+from services.platform.models import Models
+from services.platform.neighbours import Neighbours
+from services.platform.records import RecordT, decode, now_us
+from services.platform.stores import Stores
+from services.vectors.interface import Vectors
+from sluice.errors import NotFound
+from sluice.labels import Box2D, Label
+from sluice.names import ProjectName, RoundName
+from sluice.tensors import Embeddings
+from tests.unit.curation.batches.batches import create, fail_golden_check, scenes
+from tests.unit.curation.datasets.world import (
+    DIMENSION,
+    NAME,
+    ONCE,
+    OneDataset,
+    World,
+    frame,
+    vector,
+)
+
+HOUR_US: Final = 3_600_000_000
+PROJECT: Final = ProjectName(NAME.project)
+FRAMES: Final = points.frames_of(NAME.project, "m", DIMENSION)
+TENANT: Final = points.tenant_of(NAME)
+ROUND: Final = RoundName(NAME.project, NAME.dataset, "r1")
+GROUPS: Final = 12
+
+
+class OneProject:
+    """`ActiveVersions` of a project without campaigns."""
+
+    async def current(self, project: str) -> ActiveSet:
+        """See `ActiveVersions.current`."""
+        if project != NAME.project:
+            raise NotFound(f"projects/{project} does not exist")
+        return ActiveSet(0, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The world of a project, and its newest golden check and recorded round."""
+
+    here: World
+    check: RoundCheck
+    recorded: RecordedRound
+
+    @property
+    def stores(self) -> Stores:
+        """Where everything is."""
+        return self.here.curation.stores
+
+    async def read(self, key: str, kind: type[RecordT]) -> RecordT:
+        """A record."""
+        found = await self.stores.ledger.get(NAME.project, [key])
+        return decode(kind, found[key])
+
+    async def row(self, frame_id: str) -> FrameRow:
+        """The row of a frame."""
+        return await self.read(frame_key(NAME.dataset, frame_id), FrameRow)
+
+    async def write(
+        self,
+        *deletes: str,
+        puts: dict[str, bytes] | None = None,
+        adds: dict[str, int] | None = None,
+    ) -> None:
+        """Write into the ledger behind the back of curation."""
+        moves = {name: Add(delta) for name, delta in (adds or {}).items()}
+        await self.stores.ledger.commit(Transaction(NAME.project, {}, puts or {}, deletes, moves))
+
+
+async def examine(here: World, *, repair: bool = False, later: bool = True) -> list[Finding]:
+    """What the doctor finds two hours later, or now."""
+    at = now_us() + (2 * HOUR_US if later else 0)
+    events = diagnose(here.curation, PROJECT, repair=repair, started_us=at)
+    return [event async for event in events if isinstance(event, Finding)]
+
+
+@asynccontextmanager
+async def scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncIterator[Scene]:
+    """A scene on new stores, which are closed in the end."""
+    blobs = FolderBlobs(path / "blobs")
+    others = Neighbours(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    active = cast(ActiveVersions, OneProject())
+    here = World(Curation(Stores(ledger, vectors, blobs), others, active, Models(blobs)))
+    await append_all(here)
+    await mark_all(here)
+    await create(here, "b1", count=3)
+    check = await fail_golden_check(here)
+    recorded, _ = await record_round(here.curation.stores, others.datasets, NAME, samples(1))
+    yield Scene(here, check, recorded)
+    await vectors.close()
+    await ledger.close()
+
+
+async def append_all(here: World) -> None:
+    """Twelve groups of two slices, a frame with a crop, and one without embeddings."""
+    await here.append(*scenes(GROUPS))
+    await append_crops(here)
+    await append_frames(here.curation, NAME, NewFrames([frame("plain")]))
+
+
+async def append_crops(here: World) -> None:
+    """Append a frame with a label, and embeddings of both."""
+    rows = np.stack([vector("car"), vector("car's crop")])
+    embeddings = Embeddings("m", rows, np.array([0, 0]), ["", "l1"])
+    await append_frames(here.curation, NAME, NewFrames([frame("car", box("l1"))], embeddings))
+
+
+async def mark_all(here: World) -> None:
+    """Statuses there and back, tags, splits, and predictions of a round."""
+    curation = here.curation
+    for groups, marks in (
+        (["g0", "g1", "g2", "g3"], Marks(Status.REVIEWED)),
+        (["g0"], Marks(Status.ANNOTATED, allow_backward=True)),
+    ):
+        await mark_groups(curation, ONCE, NAME, groups, marks)
+    await tag_frames(curation, ONCE, NAME, ["0-left"], ["night"], [])
+    shares: Shares = {Split.TRAIN: 0.5, Split.VALIDATION: 0.5}
+    labelled = [Status.ANNOTATED, Status.REVIEWED]
+    await split_groups(curation, NAME, shares, seed=1, statuses=labelled)
+    await create_round(curation, ONCE, ROUND, "", Split.VALIDATION)
+    predicted = [PredictedFrame(id, (Prediction(box("x"), 0.9),)) for id in ("0-left", "car")]
+    await import_predictions(curation, ROUND, predicted)
+
+
+def samples(number: int) -> Samples:
+    """A recorded round."""
+    return Samples(round=number, labelled_groups=number, sample_ids=("a", "b"), values=(0.0, 1.0))
+
+
+def box(id: str) -> Label:
+    """A car."""
+    return Label(id=id, class_name="car", shape=Box2D(1, 2, 3, 4))
