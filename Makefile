@@ -18,6 +18,10 @@ help:
 demo: .venv/.ready  ## find hard frames among 1,797 real ones, explain and account for them
 	$(PY) -m demo
 
+.PHONY: loop
+loop: .venv/.ready  ## label in six rounds what the next batch says, against random selection
+	$(PY) -m demo.loop
+
 .PHONY: up
 up: .venv/.ready  ## run sluiced: every service in one process, on one port
 	$(BIN)/sluiced

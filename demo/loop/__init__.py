@@ -1,0 +1,1 @@
+"""The iteration loop on handwritten digits: six rounds, against random selection."""
