@@ -179,9 +179,72 @@ def batches(figures: Figures) -> str:
     )
 
 
+def picked(figures: Figures) -> str:
+    """What a classifier reaches that learns from the batches of each method."""
+    methods = {
+        "ours": "Sluice, 30 : 70",
+        "tutorial": "ZCore and neighbours, 30 : 70",
+        "facility": "facility location alone",
+        "kcenter": "k-center alone",
+        "zcore": "ZCore alone",
+        "random": "random",
+    }
+    settings = {"digits_balanced": "even classes", "digits_imbalanced": "half of them rare"}
+    columns = [
+        _best_bold(figures, [f"selection.accuracy.{setting}.{method}" for method in methods])
+        for setting in settings
+    ]
+    return markdown(["accuracy", *settings.values()], zip(methods.values(), *columns, strict=True))
+
+
+def zcore(figures: Figures) -> str:
+    """What a draw of ZCore takes, by rows of the pool."""
+    rows = {
+        "µs a draw": "zcore_draw_us",
+        "plain rendering, times that": "zcore_over_plain",
+        "… with embeddings column after column": "zcore_over_columns",
+    }
+    pools = (1_797, 20_000, 100_000)
+    return markdown(
+        ["", *(f"{pool:,} rows" for pool in pools)],
+        (
+            [name, *(_number(figures[f"selection.{key}.{pool}"]) for pool in pools)]
+            for name, key in rows.items()
+        ),
+    )
+
+
+def alarms(figures: Figures) -> str:
+    """How often golden QA calls a round into question."""
+    rows = {
+        "nothing has drifted": "none",
+        "20 % of the second-largest class are missed": "missed",
+        "40 % of it are taken for the third": "confused",
+    }
+    return markdown(
+        ["", "warned or failed", "failed"],
+        (
+            [name, *(f"{figures[f'golden.{what}.{key}']:.1%}" for what in ("alarm", "fail"))]
+            for name, key in rows.items()
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[Figures], str]] = {
     made.__name__: made
-    for made in (precision, ranks, thresholds, reviews, kernel, others, serving, batches)
+    for made in (
+        precision,
+        ranks,
+        thresholds,
+        reviews,
+        kernel,
+        others,
+        serving,
+        picked,
+        zcore,
+        batches,
+        alarms,
+    )
 }
 
 
