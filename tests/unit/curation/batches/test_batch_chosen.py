@@ -262,7 +262,7 @@ async def test_lost_embeddings_are_said(here: World) -> None:
     await lose(here, 6)
     made = await create(here, count=40)
 
-    assert "6 embeddings are lost: append their frames again." in made.notes
+    assert f"6 embeddings are lost: {places.COME_BACK}." in made.notes
     assert 40 == made.picked
 
 

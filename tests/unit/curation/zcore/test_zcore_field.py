@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from services.curation.batches.places import read_places
+from services.curation.batches.places import COME_BACK, read_places
 from services.curation.datasets.append import append_frames, read_dataset_frames
 from services.curation.datasets.appending import NewFrames
 from services.curation.datasets.filters import Filter
@@ -144,7 +144,7 @@ async def test_lost_embeddings_have_no_score(here: World) -> None:
     said = await score(here)
 
     assert (39, 39) == (said[-1].scored, said[-1].changed)
-    assert "1 embeddings are lost: append their frames again." in said[-1].notes
+    assert f"1 embeddings are lost: {COME_BACK}." in said[-1].notes
     assert lost.id not in await stored(here)
 
 
