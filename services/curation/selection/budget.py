@@ -17,8 +17,8 @@ def batch_size(budget: float, remaining: int, field: str = "budget") -> int:
     """The number of groups that a budget means: an int is a count, a float a fraction.
 
     A fraction of the remaining groups is rounded, half up, and is at least 10; neither is more
-    than remain. Raises InvalidArgument, naming the field, for a count below 1 and a fraction outside
-    (0, 1].
+    than remain. Raises InvalidArgument naming the field for a count below 1, and for a fraction
+    outside (0, 1].
     """
     if isinstance(budget, bool) or not math.isfinite(budget):
         raise InvalidArgument.of(field, f"{budget}; expected a count or a fraction")

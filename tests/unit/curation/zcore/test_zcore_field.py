@@ -25,7 +25,7 @@ from services.curation.zcore.compute import Computation, Progress, Stage, Wanted
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.labels import Box2D, Label
 from sluice.tensors import Embeddings
-from tests.unit.curation.batches.batches import Interrupted, create, frames, picks, scenes
+from tests.unit.curation.batches.batches import Interrupted, Scanned, create, frames, picks, scenes
 from tests.unit.curation.datasets.world import (
     DIMENSION,
     NAME,
@@ -133,6 +133,16 @@ async def test_a_filter_says_whose_scores(here: World) -> None:
     assert await plain(here, *some) | {"15-left": 7} == await stored(here, "own")
     assert "A basis takes 32 embeddings and there are 12: cosines are plain." in said[-1].notes
     assert {} == await stored(here)
+
+
+async def test_the_first_embeddings_may_come_meanwhile(tmp_path: Path) -> None:
+    """A dataset whose first embeddings come while it is listed has their scores."""
+    async with world(tmp_path) as here:
+        await append_frames(here.curation, NAME, NewFrames([frame("bare")], None))
+        ledger = Scanned(here.curation.stores.ledger, lambda: here.append("first", "second"))
+        said = await score(here.having(ledger=ledger))
+
+        assert 2 == said[-1].scored
 
 
 async def test_lost_embeddings_have_no_score(here: World) -> None:
