@@ -79,23 +79,21 @@ class Scene(NamedTuple):
         return self.status is Status.UNLABELLED and self.split not in HELD_OUT
 
 
-scenes_of = st.lists(
-    st.builds(
-        Scene,
-        st.integers(1, 3),
-        st.sampled_from([Status.UNLABELLED, *Status]),
-        st.sampled_from([Split.NONE, *Split]),
-        st.booleans(),
-        st.booleans(),
-        st.integers(0, 12),
-    ),
-    min_size=1,
-    max_size=24,
+scene = st.builds(
+    Scene,
+    st.integers(1, 3),
+    st.sampled_from([Status.UNLABELLED] * 8 + list(Status)),
+    st.sampled_from([Split.NONE] * 8 + list(Split)),
+    st.sampled_from([True, True, True, False]),
+    st.booleans(),
+    st.integers(0, 12),
 )
+scenes_of = st.lists(scene, min_size=12, max_size=24) | st.lists(scene, min_size=1, max_size=4)
+"""Most of them remain: a batch that takes all there is has no choice that a seed could change."""
 
 wanted_of = st.fixed_dictionaries(
     {
-        "count": st.none() | st.integers(1, 12),
+        "count": st.integers(1, 4) | st.integers(1, 12) | st.none(),
         "fraction": st.floats(0.05, 1),
         "coverage_share": st.floats(0, 1),
         "coverage": st.sampled_from(list(CoverageMethod)),
