@@ -90,7 +90,7 @@ def create(
         str, typer.Option(help="A field by which frames are of one drive: one group of each.")
     ] = "",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same batch.")] = 0,
-    zcore_draws: Annotated[int, typer.Option(help="0: a million.")] = 0,
+    zcore_draws: Annotated[int, typer.Option(min=0, max=1_000_000, help="0: a million.")] = 0,
     zcore_field: Annotated[str, typer.Option(help="Where ZCore scores are stored.")] = "zcore",
     override_golden: Annotated[
         str, typer.Option(metavar="REASON", help="Why a failed golden check shall not block.")

@@ -28,7 +28,6 @@ from services.curation.datasets.append import read_dataset_frames
 from services.curation.datasets.filters import Filter
 from services.curation.datasets.views import View, view_key
 from services.curation.golden.gate import read_gate
-from services.curation.records import DatasetFrames
 from services.curation.rounds.rounds import read_round
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.platform.documents import ATTEMPTS, Stored, find, read
@@ -77,10 +76,13 @@ class Creation:
         problem = await self._golden_problem(name, wanted)
         for each in wanted.failures:
             await read_round(self.curation, RoundName(name.project, name.dataset, each.round))
-        space = await self._space(name, wanted)
+        await self._check_model(name, wanted)
         async with self.planning:
-            gathered = await gather(self.curation, dataset_of(name), space, wanted)
-            part = await asyncio.to_thread(plan_part, gathered, wanted)
+            # The same request may have waited for its turn with this one.
+            return await self._find(name) or await self._planned(name, wanted, problem)
+
+    async def _planned(self, name: BatchName, wanted: Wanted, problem: str) -> Stored[Batch]:
+        part = await self._plan(name, wanted)
         if not part.picks:
             raise FailedPrecondition(
                 f"no group remains in {dataset_of(name)}: all are selected, annotated, or held out"
@@ -88,7 +90,7 @@ class Creation:
         batch = Batch(
             id=name.batch,
             wanted=wanted,
-            model_id=space.model_id,
+            model_id=part.model_id,
             remaining=part.remaining,
             size=len(part.picks),
             targeted_size=part.targeted,
@@ -111,7 +113,7 @@ class Creation:
             )
         return gate.reason
 
-    async def _space(self, name: BatchName, wanted: Wanted) -> DatasetFrames:
+    async def _check_model(self, name: BatchName, wanted: Wanted) -> None:
         space = (await read_dataset_frames(self.curation.stores, dataset_of(name))).record
         if wanted.model_id not in ("", space.model_id):
             problem = (
@@ -119,7 +121,17 @@ class Creation:
                 f"{dataset_of(name)}"
             )
             raise InvalidArgument.of("batch.model_id", problem, reason="SPACE_MISMATCH")
-        return space
+
+    async def _plan(self, name: BatchName, wanted: Wanted) -> Part:
+        """Plan a part; who calls this has `planning`."""
+        gathered = await gather(self.curation, dataset_of(name), wanted)
+        work = asyncio.create_task(asyncio.to_thread(plan_part, gathered, wanted))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # A thread cannot be ended: the next plan must wait until it gives its memory back.
+            await asyncio.wait([work])
+            raise
 
     async def _write(self, name: BatchName, part: Part) -> str:
         """Write a plan, which counts from when the batch names it; its id."""
@@ -167,10 +179,8 @@ class Creation:
         missing, wanted = batch.size - batch.picked, batch.wanted
         targeted = min(max(batch.targeted_size - batch.targeted_count, 0), missing)
         again = structs.replace(wanted, count=missing, coverage_share=1 - targeted / missing)
-        space = await self._space(name, wanted)
         async with self.planning:
-            gathered = await gather(self.curation, dataset_of(name), space, again)
-            part = await asyncio.to_thread(plan_part, gathered, again)
+            part = await self._plan(name, again)
         log.info("batch.made_up", batch=str(name), missing=missing, planned=len(part.picks))
         note = (
             f"{missing} groups were taken by others meanwhile; {len(part.picks)} make up for them."

@@ -25,6 +25,9 @@ from sluice.scoring.basis import COMPONENTS_MAX, PCA_ROWS_MAX, ROWS_PER_COMPONEN
 ROWS_MAX: Final = 1_000_000
 """Embeddings, and frames, of a dataset that are held at a time: they take about 1 GB."""
 
+COME_BACK: Final = "run `sluice doctor --repair`, then append the frames that it names again"
+"""How lost embeddings come back: without a repair, what is appended again is unchanged."""
+
 _POINT_BYTES: Final = 16
 
 
@@ -92,7 +95,7 @@ class Reading:
             )
             yield page.stop
         if lost := int((~there).sum()):
-            self.places.notes.append(f"{lost} embeddings are lost: append their frames again.")
+            self.places.notes.append(f"{lost} embeddings are lost: {COME_BACK}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,6 @@ async def _basis(reader: _Reader, seed: int) -> tuple[Basis | None, list[str]]:
     if len(sample) >= needed:
         return await asyncio.to_thread(build_basis, sample), []
     if len(reader) > PCA_ROWS_MAX:
-        raise DataLoss(f"most embeddings of {reader.name} are lost: append its frames again")
+        raise DataLoss(f"most embeddings of {reader.name} are lost: {COME_BACK}")
     said = f"A basis takes {needed} embeddings and there are {len(sample)}: cosines are plain."
     return None, [said]

@@ -12,9 +12,13 @@ from services.curation.selection.pool import Pick, Settings, Source
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Picks in their order, of so many groups that remained, and sentences on what went wrong."""
+    """Picks in their order, of so many groups that remained, and sentences on what went wrong.
+
+    `model_id` is the model of the embeddings, empty where there are none.
+    """
 
     picks: list[Planned]
+    model_id: str
     remaining: int
     notes: list[str]
 
@@ -39,7 +43,7 @@ def plan_part(gathered: Gathered, wanted: Wanted) -> Part:
     )
     batch = plan_batch(gathered.pool, gathered.failures, settings)
     picks = [_planned(gathered, pick) for pick in batch.picks]
-    return Part(picks, remaining, notes + batch.notes)
+    return Part(picks, gathered.model_id, remaining, notes + batch.notes)
 
 
 def _planned(gathered: Gathered, pick: Pick) -> Planned:

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.batches.places import Places, read_places
 from services.curation.batches.records import Wanted
-from services.curation.batches.scan import Scan
+from services.curation.batches.scan import Failing, Scan
 from services.curation.context import Curation
+from services.curation.datasets.append import read_dataset_frames
 from services.curation.datasets.reading import scan_known
-from services.curation.records import DatasetFrames
+from services.curation.selection.facility import sampled
 from services.curation.selection.kernel import Groups
 from services.curation.selection.pool import CoverageMethod, Pool
 from services.curation.selection.targeted import Failures
 from services.curation.zcore.apart import Zcore, scores_of
 from sluice.names import DatasetName
 
+FAILURES_MAX: Final = 8_192
+"""Failing frames that groups are compared with: so many as stand for the pool."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gathered:
-    """The pool, the ids of its groups, and the failures with the ids of their frames."""
+    """The pool, the ids of its groups, and the failures with the ids of their frames.
+
+    `model_id` is the model of the embeddings, empty where there are none.
+    """
 
     pool: Pool
     groups: list[str]
     failures: Failures | None
     failing: list[str]
+    model_id: str
     notes: list[str]
 
 
-async def gather(
-    curation: Curation, name: DatasetName, space: DatasetFrames, wanted: Wanted
-) -> Gathered:
+async def gather(curation: Curation, name: DatasetName, wanted: Wanted) -> Gathered:
     """Read all of a dataset that a batch depends on; what of it is missing is said in notes.
 
     Raises InvalidArgument for a dataset that is too large. Rows are as they were when each was
@@ -45,18 +53,19 @@ async def gather(
         for known in page:
             scan.add(known)
         scan.check(name)
+    # The space comes with the first embedding: read after the rows, it is known.
+    space = (await read_dataset_frames(curation.stores, name)).record
     places = await read_places(curation.stores, name, space, (bytes(scan.points), wanted.seed))
     zcore = None
     if wanted.coverage is CoverageMethod.ZCORE:
         zcore = await _zcore(scan, places)
-    return await asyncio.to_thread(_gathered, scan, places, zcore)
+    return await asyncio.to_thread(_gathered, scan, places, zcore, space.model_id)
 
 
-def _gathered(scan: Scan, places: Places, zcore: NDArray[np.float64] | None) -> Gathered:
-    failures, failing = _failures(scan, places)
-    notes = list(places.notes)
-    if missing := len(scan.failing) - len(failing):
-        notes.append(f"{missing} failing frames have no embedding: nothing is like them.")
+def _gathered(
+    scan: Scan, places: Places, zcore: NDArray[np.float64] | None, model_id: str
+) -> Gathered:
+    failing, notes = _failing(scan, places)
     vectors, owners = _there(scan, places)
     labelled = np.array(scan.labelled, bool)
     pool = Pool(
@@ -70,7 +79,9 @@ def _gathered(scan: Scan, places: Places, zcore: NDArray[np.float64] | None) -> 
         zcore=zcore,
         labelled=labelled,
     )
-    return Gathered(pool, list(scan.numbers), failures, failing, notes)
+    ids = [each.frame_id for each in failing]
+    failures = _failures(failing, places)
+    return Gathered(pool, list(scan.numbers), failures, ids, model_id, notes)
 
 
 def _there(scan: Scan, places: Places) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -81,20 +92,27 @@ def _there(scan: Scan, places: Places) -> tuple[NDArray[np.float32], NDArray[np.
     return places.rows[places.there], owners[places.there]
 
 
-def _failures(scan: Scan, places: Places) -> tuple[Failures | None, list[str]]:
-    """The failing frames that have embeddings."""
-    rows: list[NDArray[np.float32]] = [places.rows[:0]]
-    owners: list[int] = []
-    for number, each in enumerate(scan.failing):
-        own = places.rows[each.rows][places.there[each.rows]]
-        rows.append(own)
-        owners += [number] * len(own)
-    if not owners:
-        return None, []
-    groups, numbers = Groups.gathered("failures", np.concatenate(rows), np.array(owners))
-    found = [scan.failing[number] for number in numbers.tolist()]
-    weights = np.array([each.weight for each in found], np.float32)
-    return Failures(groups, weights), [each.frame_id for each in found]
+def _failing(scan: Scan, places: Places) -> tuple[list[Failing], list[str]]:
+    """The failing frames that groups shall be like, and all notes so far."""
+    notes = list(places.notes)
+    failing = [each for each in scan.failing if places.there[each.rows].any()]
+    if missing := len(scan.failing) - len(failing):
+        notes.append(f"{missing} failing frames have no embedding: nothing is like them.")
+    if len(failing) > FAILURES_MAX:
+        notes.append(f"Of {len(failing):,} failing frames a random {FAILURES_MAX:,} stand for all.")
+        chosen = sampled(len(failing), scan.wanted.seed, FAILURES_MAX)
+        failing = [failing[number] for number in chosen.tolist()]
+    return failing, notes
+
+
+def _failures(failing: Sequence[Failing], places: Places) -> Failures | None:
+    """The embeddings and weights of failing frames that have some."""
+    if not failing:
+        return None
+    rows = [places.rows[each.rows][places.there[each.rows]] for each in failing]
+    owners = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
+    groups, _ = Groups.gathered("failures", np.concatenate(rows), owners)
+    return Failures(groups, np.array([each.weight for each in failing], np.float32))
 
 
 async def _zcore(scan: Scan, places: Places) -> NDArray[np.float64]:

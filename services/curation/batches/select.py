@@ -40,6 +40,7 @@ BATCH_TAG: Final = "batch:"
 
 TO_ANNOTATE: Final = "to_annotate"
 SOURCE_TAG: Final = "source:"
+_SOURCE_TAGS: Final = frozenset(SOURCE_TAG + source.value for source in Source)
 
 
 async def select_planned(ledger: Ledger, name: BatchName) -> Stored[Batch]:
@@ -121,7 +122,9 @@ class _Page:
         for frame_id, source in self.sources.items():
             entry = entries[frame_key(self.name.dataset, frame_id)]
             row = decode(FrameRow, entry)
-            tags = {*row.tags, BATCH_TAG + self.name.batch, TO_ANNOTATE, SOURCE_TAG + source.value}
+            # A group that was let go has the source of its batch before: it is of this one now.
+            tags = {*row.tags} - _SOURCE_TAGS
+            tags |= {BATCH_TAG + self.name.batch, TO_ANNOTATE, SOURCE_TAG + source.value}
             self.checks[entry.key] = entry.revision
             self.puts[entry.key] = encode(structs.replace(row, tags=tuple(sorted(tags))))
 

@@ -222,7 +222,7 @@ def _tagged(rows: Sequence[FrameRow], add: Sequence[str], remove: Sequence[str])
 
 def _tags(row: FrameRow, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
     tags = tuple(sorted({*row.tags, *add} - set(remove)))
-    if len(tags) > TAGS_MAX:
+    if len(tags) > max(TAGS_MAX, len(row.tags)):  # a batch adds its tags to a full frame too
         problem = f"frame {row.id!r} would have {len(tags)} tags; at most {TAGS_MAX} are accepted"
         raise too_large("add", problem, TAGS_MAX)
     return tags

@@ -126,7 +126,8 @@ async def _lost_document(this: Examination, name: DatasetName, frame_id: str) ->
     if row.document_digest != LOST_DIGEST:
         marked = structs.replace(row, document_digest=LOST_DIGEST)
         await this.mend({where: entries[where].revision}, {where: encode(marked)})
-    found = "another: append the frame again" if document in entries else "none: append it again"
+    found = "another" if document in entries else "none"
+    found = f"{found}: {this.come_back(row.document_digest)}"
     kind = FindingKind.FRAME_RECORDS
     return Finding(kind, subject_of(name, frame_id), "its document", found).lost()
 

@@ -49,6 +49,15 @@ class Examination:
         """The ledger."""
         return self.stores.ledger
 
+    def come_back(self, digest: bytes) -> str:
+        """How lost content comes back, of which a row has that digest.
+
+        Appended again with the same content, a frame whose row does not note a loss is unchanged.
+        """
+        if self.repair or digest == LOST_DIGEST:
+            return "append the frame again"
+        return "repair, then append the frame again"
+
     def is_young(self, made_us: int) -> bool:
         """Whether something was made so recently that it may yet be named."""
         return self.started_us - made_us < LEFTOVER_AFTER_US

@@ -116,7 +116,7 @@ async def _confirmed(
     expected = f"{len(suspect.row.vectors)} embeddings"
     if suspect.lost:
         await _note(this, name, now)
-        found = f"{suspect.lost}: append the frame again"
+        found = f"{suspect.lost}: {this.come_back(now.record.vectors_digest)}"
         return Finding(kind, subject, expected, found).lost()
     finding = Finding(kind, subject, expected, f"{len(suspect.misnamed)} said to be another's")
     if this.repair:

@@ -13,20 +13,21 @@ BUDGET_MIN: Final = 10
 TARGETED_SHARE: Final = 0.7
 
 
-def batch_size(budget: float, remaining: int) -> int:
+def batch_size(budget: float, remaining: int, field: str = "budget") -> int:
     """The number of groups that a budget means: an int is a count, a float a fraction.
 
     A fraction of the remaining groups is rounded, half up, and is at least 10; neither is more
-    than remain. Raises InvalidArgument for a count below 1 and a fraction outside (0, 1].
+    than remain. Raises InvalidArgument naming the field for a count below 1, and for a fraction
+    outside (0, 1].
     """
     if isinstance(budget, bool) or not math.isfinite(budget):
-        raise InvalidArgument.of("budget", f"{budget}; expected a count or a fraction")
+        raise InvalidArgument.of(field, f"{budget}; expected a count or a fraction")
     if isinstance(budget, int):
         if budget < 1:
-            raise InvalidArgument.of("budget", f"{budget}; expected a count of at least 1")
+            raise InvalidArgument.of(field, f"{budget}; expected a count of at least 1")
         return min(budget, remaining)
     if not 0 < budget <= 1:
-        raise InvalidArgument.of("budget", f"{budget}; expected a fraction above 0 and up to 1")
+        raise InvalidArgument.of(field, f"{budget}; expected a fraction above 0 and up to 1")
     return min(max(math.floor(budget * remaining + 0.5), BUDGET_MIN), remaining)
 
 

@@ -110,7 +110,7 @@ class Computation:
 
     async def _compute(self, name: DatasetName, wanted: Wanted) -> AsyncIterator[Progress]:
         stores, frames = self.curation.stores, _Frames()
-        space = (await read_dataset_frames(stores, name)).record
+        count = (await read_dataset_frames(stores, name)).record.count
         looked_at = 0
         async for page in scan_known(stores.ledger, name, size=AT_ONCE_MAX):
             for known in page:
@@ -118,9 +118,11 @@ class Computation:
                     frames.add(known, wanted.into)
             check_rows("dataset", name, len(frames.ids), sum(frames.rows))
             looked_at += len(page)
-            yield Progress(Stage.LISTING, looked_at, max(space.count, looked_at))
+            yield Progress(Stage.LISTING, looked_at, max(count, looked_at))
         if not frames.ids:
             raise FailedPrecondition(f"{name}: none of these frames has an embedding")
+        # The space comes with the first embedding: read after the rows, it is known.
+        space = (await read_dataset_frames(stores, name)).record
         points = bytes(frames.points), wanted.settings.seed
         reading = await begin_reading(stores, name, space, points)
         async for read in reading.pages():

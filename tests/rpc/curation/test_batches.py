@@ -266,9 +266,9 @@ async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"count": 0}, "budget: 0; expected a count of at least 1"),
-        ({"fraction": 1.5}, "budget: 1.5; expected a fraction above 0 and up to 1"),
-        ({"fraction": float("nan")}, "budget: nan; expected a count or a fraction"),
+        ({"count": 0}, "batch.count: 0; expected a count of at least 1"),
+        ({"fraction": 1.5}, "batch.fraction: 1.5; expected a fraction above 0 and up to 1"),
+        ({"fraction": float("nan")}, "batch.fraction: nan; expected a count or a fraction"),
         ({"coverage_share": 1.5}, "batch.coverage_share: 1.5 is not in 0…1"),
         ({"coverage_share": float("nan")}, "batch.coverage_share: nan is not in 0…1"),
         ({"coverage": 9}, "batch.coverage: 9 is none of COVERAGE_FACILITY"),
@@ -277,7 +277,7 @@ async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
         ({"model_id": "other"}, "batch.model_id: 'other' is not 'm'"),
         (
             {"failures": [pb.Batch.Failures(round="r", weight=0)]},
-            "batch.failures[0].weight: 0.0 is not over 0",
+            "batch.failures[0].weight: 0.0 is not in 0.000001…1,000,000",
         ),
         (
             {"failures": [pb.Batch.Failures(round="r"), pb.Batch.Failures(round="r")]},

@@ -16,8 +16,8 @@ from services.curation.golden.history import HistoryKey
 from services.curation.golden.records import RoundCheck
 from services.curation.golden.sets import create_golden_set
 from services.curation.golden.verdict import Limits
-from services.curation.records import Status, status_counter
-from services.ledger.interface import Ledger, Transaction
+from services.curation.records import Status, number_prefix, status_counter
+from services.ledger.interface import Entry, Ledger, Transaction
 from services.platform.records import decode
 from sluice.errors import Unavailable
 from sluice.names import BatchName, GoldenSetName
@@ -72,6 +72,24 @@ class Interrupted:
         await self._ledger.commit(transaction)
         if something and not self._before:
             await something()
+
+
+class Scanned:
+    """A ledger beside which somebody does something else, once: before frames are listed."""
+
+    def __init__(self, ledger: Ledger, something: Callable[[], Awaitable[object]]) -> None:
+        self._ledger = ledger
+        self._something: Callable[[], Awaitable[object]] | None = something
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def scan(self, partition: str, prefix: str, **page: Any) -> list[Entry]:
+        """See `Ledger.scan`."""
+        if prefix == number_prefix(NAME.dataset) and self._something:
+            something, self._something = self._something, None
+            await something()
+        return await self._ledger.scan(partition, prefix, **page)
 
 
 def scenes(count: int) -> list[NewFrame]:

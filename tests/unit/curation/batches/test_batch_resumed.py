@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import cast
 
 import pytest
 
 from services.curation.batches import create as creating
 from services.curation.batches import select as selecting
-from services.curation.batches.records import State, batch_key
-from services.curation.datasets.marks import Marks, mark_groups, tag_frames
+from services.curation.batches.plan import Part, plan_part
+from services.curation.batches.pool import Gathered
+from services.curation.batches.records import State, Wanted, batch_key
+from services.curation.datasets.marks import TAGS_MAX, Marks, mark_groups, tag_frames
 from services.curation.records import Status
 from services.ledger.interface import Ledger, Transaction
-from sluice.errors import AlreadyExists, Unavailable
+from sluice.errors import AlreadyExists, InvalidArgument, Unavailable
 from sluice.names import BatchName
 from tests.unit.curation.batches.batches import (
     Ending,
@@ -194,6 +197,79 @@ async def test_two_finish_one_batch_together(here: World) -> None:
     assert made == [made[0]] * 4
     assert 10 == await count(here, Status.SELECTED)
     await check_whole(here, "b1", 10)
+
+
+async def test_who_leaves_keeps_the_turn_until_the_plan_is_made(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No plan begins while one is made whose caller has left: it still has its memory."""
+    planning, at_once = [0], []
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(gathered: Gathered, wanted: Wanted) -> Part:
+        planning[0] += 1
+        at_once.append(planning[0])
+        began.set()
+        go_on.wait(10)
+        planning[0] -= 1
+        return plan_part(gathered, wanted)
+
+    monkeypatch.setattr(creating, "plan_part", slow)
+    creation = creating.Creation(here.curation, asyncio.Lock())
+    name = BatchName(NAME.project, NAME.dataset, "b1")
+    left = asyncio.create_task(creation.create_batch(name, Wanted(count=10)))
+    await asyncio.to_thread(began.wait, 10)
+    left.cancel()
+    again = asyncio.create_task(creation.create_batch(name, Wanted(count=10)))
+    await asyncio.sleep(0.2)
+    go_on.set()
+
+    assert State.READY == (await again).state
+    assert [1, 1] == at_once
+    assert left.cancelled()
+
+
+async def test_a_request_that_waits_for_itself_is_planned_once(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same request sent twice at the same time takes the batch that the first has made."""
+    planned = []
+
+    def counted(gathered: Gathered, wanted: Wanted) -> Part:
+        planned.append(wanted)
+        return plan_part(gathered, wanted)
+
+    monkeypatch.setattr(creating, "plan_part", counted)
+    creation = creating.Creation(here.curation, asyncio.Lock())
+    name = BatchName(NAME.project, NAME.dataset, "b1")
+    made = await asyncio.gather(*(creation.create_batch(name, Wanted(count=10)) for _ in range(3)))
+
+    assert made == [made[0]] * 3
+    assert [Wanted(count=10)] == planned
+
+
+async def test_a_group_that_was_let_go_has_one_source(here: World) -> None:
+    """What is picked again has the source of the later batch, and no other."""
+    ids = [known.row.id for known in await frames(here)]
+    await tag_frames(here.curation, ONCE, NAME, ids, ["source:targeted", "night"], [])
+    await create(here, count=40)
+
+    assert {("batch:b1", "night", "source:coverage", "to_annotate")} == {
+        known.row.tags for known in await frames(here)
+    }
+
+
+async def test_tags_of_a_full_frame_can_be_taken_away(here: World) -> None:
+    """A batch tags a frame that has as many tags as there may be; each of them can be removed."""
+    tags = [f"t{number}" for number in range(TAGS_MAX)]
+    await tag_frames(here.curation, ONCE, NAME, ["0-left"], tags, [])
+    await create(here, count=40)
+    await tag_frames(here.curation, ONCE, NAME, ["0-left"], [], ["t0"])
+    with pytest.raises(InvalidArgument, match="at most 64 are accepted"):
+        await tag_frames(here.curation, ONCE, NAME, ["0-left"], ["t0"], [])
+
+    [row] = [known.row for known in await frames(here) if known.row.id == "0-left"]
+    assert {*tags[1:], "batch:b1", "source:coverage", "to_annotate"} == set(row.tags)
 
 
 async def test_batches_at_once_share_nothing(here: World) -> None:

@@ -130,6 +130,17 @@ async def test_what_cannot_be_mended_is_said(
 
 
 @pytest.mark.parametrize("tamper", [vector_missing, vector_other, document_missing, document_other])
+async def test_how_a_loss_comes_back_is_said(of: Scene, tamper: Tamper) -> None:
+    """A repair has to note it first; afterwards, appending is all that it takes."""
+    await tamper(of)
+    said = [(await examine(of.here, repair=repair))[0].found for repair in (False, True, False)]
+
+    assert ["repair, then append the frame again", *["append the frame again"] * 2] == [
+        each.partition(": ")[2] for each in said
+    ]
+
+
+@pytest.mark.parametrize("tamper", [vector_missing, vector_other, document_missing, document_other])
 async def test_what_is_appended_again_after_a_repair_is_there(of: Scene, tamper: Tamper) -> None:
     """A lost embedding or document comes back with the very call that brought it first."""
     before, there = await frames(of), await points(of)

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from services.curation.batches.places import read_places
+from services.curation.batches.places import COME_BACK, read_places
 from services.curation.datasets.append import append_frames, read_dataset_frames
 from services.curation.datasets.appending import NewFrames
 from services.curation.datasets.filters import Filter
@@ -25,7 +25,7 @@ from services.curation.zcore.compute import Computation, Progress, Stage, Wanted
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.labels import Box2D, Label
 from sluice.tensors import Embeddings
-from tests.unit.curation.batches.batches import Interrupted, create, frames, picks, scenes
+from tests.unit.curation.batches.batches import Interrupted, Scanned, create, frames, picks, scenes
 from tests.unit.curation.datasets.world import (
     DIMENSION,
     NAME,
@@ -135,6 +135,16 @@ async def test_a_filter_says_whose_scores(here: World) -> None:
     assert {} == await stored(here)
 
 
+async def test_the_first_embeddings_may_come_meanwhile(tmp_path: Path) -> None:
+    """A dataset whose first embeddings come while it is listed has their scores."""
+    async with world(tmp_path) as here:
+        await append_frames(here.curation, NAME, NewFrames([frame("bare")], None))
+        ledger = Scanned(here.curation.stores.ledger, lambda: here.append("first", "second"))
+        said = await score(here.having(ledger=ledger))
+
+        assert 2 == said[-1].scored
+
+
 async def test_lost_embeddings_have_no_score(here: World) -> None:
     """A frame whose embedding is lost stays as it is, and that is said."""
     lost = next(known.row for known in await frames(here))
@@ -144,7 +154,7 @@ async def test_lost_embeddings_have_no_score(here: World) -> None:
     said = await score(here)
 
     assert (39, 39) == (said[-1].scored, said[-1].changed)
-    assert "1 embeddings are lost: append their frames again." in said[-1].notes
+    assert f"1 embeddings are lost: {COME_BACK}." in said[-1].notes
     assert lost.id not in await stored(here)
 
 
