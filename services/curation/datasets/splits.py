@@ -42,24 +42,36 @@ def assign_splits(groups: Sequence[Candidate], shares: Shares, seed: int) -> dic
     """The splits of the groups that have none yet, by group.
 
     Stratified by the rarest class of each group. In every stratum and in all of them together each
-    split gets its share, to within one group, and those that have one already count. What is
+    split gets its share of the groups that have none or one of these splits, to within one group;
+    where a split has more than its share already, the others go short by their shares. What is
     assigned does not depend on the groups' order, nor on how many of these splits were stored
     before a call that was cut off.
     """
-    strata = _strata(groups)
+    # Groups of a split without a share are out of play: they would take places from the last split.
+    strata = {
+        name: [group for group in members if not group.split or group.split in shares]
+        for name, members in _strata(groups).items()
+    }
     targets = _targets({name: len(members) for name, members in strata.items()}, shares)
     assigned: dict[str, Split] = {}
     for name, members in strata.items():
         held = Counter(group.split for group in members)
-        places = [
-            split for split in shares for _ in range(max(targets[name][split] - held[split], 0))
-        ]
         open_ = sorted((g for g in members if not g.split), key=lambda g: _draw(seed, g.id))
-        # Splits that hold more than their share leave fewer places than groups: the largest takes.
-        largest = max(shares, key=lambda split: shares[split])
-        places += [largest] * (len(open_) - len(places))
-        assigned.update(zip((group.id for group in open_), places))
+        places = _places(targets[name], held, shares)
+        assigned.update(zip((group.id for group in open_), places, strict=True))
     return assigned
+
+
+def _places(target: Counter[Split], held: Counter[Split], shares: Shares) -> list[Split]:
+    """The splits of the groups of a stratum that have none, each as often as it still gets one."""
+    places = Counter({split: max(target[split] - held[split], 0) for split in shares})
+    short: Counter[Split] = Counter()
+    for _ in range(places.total() - held[Split.NONE]):
+        able = [split for split in shares if places[split]]
+        split = min(able, key=lambda each: (short[each] + 1) / shares[each])
+        places[split] -= 1
+        short[split] += 1
+    return [split for split in shares for _ in range(places[split])]
 
 
 def _strata(groups: Sequence[Candidate]) -> dict[str, list[Candidate]]:

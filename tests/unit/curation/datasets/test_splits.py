@@ -74,6 +74,40 @@ def test_every_class_is_in_every_split() -> None:
     )
 
 
+def test_groups_of_other_splits_take_no_places() -> None:
+    """Shares are those of what is left beside a split that has none."""
+    golden = [Candidate(f"o{number}", split=Split.GOLDEN) for number in range(30)]
+    open_ = [Candidate(f"g{number}") for number in range(70)]
+
+    assert {Split.TRAIN: 49, Split.VALIDATION: 14, Split.TEST: 7} == Counter(
+        assign_splits([*golden, *open_], SHARES, seed=1).values()
+    )
+
+
+def test_a_split_with_more_than_its_share_gets_no_more() -> None:
+    """What it has too much the others lack by their shares, none of them all of it."""
+    held = [Candidate(f"h{number}", split=Split.TRAIN) for number in range(85)]
+    open_ = [Candidate(f"g{number}") for number in range(15)]
+
+    assert {Split.VALIDATION: 10, Split.TEST: 5} == Counter(
+        assign_splits([*held, *open_], SHARES, seed=1).values()
+    )
+
+
+@given(groups_of, shares_of, st.data())
+def test_stored_parts_change_nothing_beside_splits_of_before(
+    groups: list[Candidate], shares: Shares, data: st.DataObject
+) -> None:
+    """Also where some groups had any split, a call that was cut off goes on to the same end."""
+    before = {group.id: data.draw(st.sampled_from([Split.NONE, *SPLITS])) for group in groups}
+    groups = having(groups, before)
+    assigned = assign_splits(groups, shares, seed=1)
+    half = dict(list(assigned.items())[::2])
+
+    assert {group.id for group in groups if not group.split} == set(assigned)
+    assert assigned == half | assign_splits(having(groups, half), shares, seed=1)
+
+
 def test_another_seed_gives_another_draw() -> None:
     """Seeds are drawn apart."""
     groups = [Candidate(f"g{number}") for number in range(100)]
