@@ -42,6 +42,7 @@ check: check-style check-types check-imports check-protos check-stubs check-need
 
 .PHONY: bench
 bench: .venv/.ready  ## run every benchmark and merge the figures into bench/results.json
+	@tools/need.sh redis-server
 	$(PY) -m bench $(ARGS)
 
 .PHONY: protos

@@ -12,8 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 from services.ledger.interface import Ledger, Transaction
-from services.ledger.sqlite import SqliteLedger
-from services.vectors.edge import EdgeVectors
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Collection, Points, Vectors
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import grpc
 import numpy as np
 
-from services.platform.server import OPTIONS
+from services.server.server import OPTIONS
 from sluice.tensors import unpack
 from sluice.v1 import scorer_pb2 as pb
 from sluice.v1.scorer_pb2_grpc import ScorerServiceServicer, add_ScorerServiceServicer_to_server

@@ -10,7 +10,7 @@ from typing import Final
 from bench._scoring_kernel import Figures
 from bench._turns import log
 from services.campaign.elements import ELEMENTS_PER_ISSUE_MAX
-from services.platform.models import BYTES_MAX
+from services.peers.models import BYTES_MAX
 
 DIMENSION: Final = 2_048
 

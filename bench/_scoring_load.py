@@ -16,8 +16,8 @@ from bench._scoring_data import Space
 from bench._scoring_kernel import Figures
 from bench._turns import log
 from services.blobs.folder import FolderBlobs
-from services.platform.active import Version
-from services.platform.models import Models
+from services.peers.active import Version
+from services.peers.models import Models
 from sluice.scoring import ScoringModel
 
 RUNS: Final = 3

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from bench._scoring_data import ELEMENTS, ROWS, Space
 from bench._scoring_kernel import NEIGHBOURS, Figures, scoring
 from bench._turns import log
-from services.vectors.edge import EdgeVectors
+from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Collection, Kind, Points
 from services.vectors.interface import Space as VectorSpace
 from sluice.scoring import ScoringModel, normalise

@@ -31,11 +31,11 @@ from bench._ingest_load import Load, Run
 from demo.sluiced import running_sluiced
 from deploy.local import cluster
 from services.embedded.process import running
-from services.ledger.redis import RedisLedger
-from services.ledger.sqlite import SqliteLedger
-from services.platform.settings import Settings
-from services.vectors.edge import EdgeVectors
-from services.vectors.server import ServerVectors
+from services.ledger.redis.ledger import RedisLedger
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.server.settings import Settings
+from services.vectors.edge.vectors import EdgeVectors
+from services.vectors.qdrant.vectors import ServerVectors
 
 Figures = dict[str, float]
 

@@ -37,7 +37,7 @@ def needs() -> dict[str, list[str]]:
     return {
         "requirements.lock": [
             *base,
-            *(need for need in services if not need.startswith("sluice==")),
+            *(need for need in services if not need.startswith("sluice-client==")),
             *(need for extra in client_extras.values() for need in extra),
             *extras["bench"],
             *extras["curation"],

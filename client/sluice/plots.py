@@ -16,7 +16,9 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 except ImportError as error:
-    raise FailedPrecondition("pictures need matplotlib: pip install 'sluice[plot]'") from error
+    raise FailedPrecondition(
+        "pictures need matplotlib: pip install 'sluice-client[plot]'"
+    ) from error
 
 _Array = NDArray[np.float64]
 

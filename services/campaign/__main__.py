@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from services.platform.cluster_settings import CampaignSettings
-from services.platform.command import run_server
+from services.server.cluster_settings import CampaignSettings
+from services.server.command import run_server
 
 
 def _serve(settings: CampaignSettings) -> int:
     from services.campaign.process import running
-    from services.platform.serve import run
+    from services.server.run import run
 
     return run("campaign", settings, running(settings))
 

@@ -17,10 +17,10 @@ from services.campaign.records import (
     changed,
 )
 from services.ledger.interface import Add, Transaction
-from services.platform.documents import Stored, check_etag, read, read_page, retry
-from services.platform.pages import Page
-from services.platform.records import encode, prefix
-from services.platform.stores import Stores
+from services.records.documents import StoredRecord, check_etag, read_record, read_records, retry
+from services.records.pages import Page
+from services.records.records import encode, prefix
+from services.records.stores import Stores
 from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 from sluice.names import CampaignName, IssueName, ProjectName
@@ -59,9 +59,11 @@ async def get_campaign(stores: Stores, name: CampaignName) -> Campaign:
     return (await read_campaign(stores, name)).record
 
 
-async def read_campaign(stores: Stores, name: CampaignName) -> Stored[Campaign]:
+async def read_campaign(stores: Stores, name: CampaignName) -> StoredRecord[Campaign]:
     """A campaign and its revision, for changing it."""
-    return await read(stores.ledger, name.project, campaign_key(name.campaign), Campaign, name)
+    return await read_record(
+        stores.ledger, name.project, campaign_key(name.campaign), Campaign, name
+    )
 
 
 async def list_campaigns(
@@ -69,7 +71,7 @@ async def list_campaigns(
 ) -> tuple[list[Campaign], str]:
     """A page of the campaigns of a project, by name, and the next one's token."""
     await get_project(stores, project)
-    return await read_page(stores.ledger, project.project, prefix("campaign"), Campaign, page)
+    return await read_records(stores.ledger, project.project, prefix("campaign"), Campaign, page)
 
 
 async def update_campaign(

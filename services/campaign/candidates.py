@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.campaign.records import Dataset, Element, Issue
-from services.platform.stored_points import new_point
+from services.records.points import create_point_id
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Label, TaskType
@@ -95,7 +95,7 @@ def make_elements(candidates: Candidates) -> tuple[list[Element], NDArray[np.flo
                 frame=frame,
                 # Not made from the content: of two calls that remove and add the same element
                 # at once, the one would delete the point that the other has just named.
-                point=new_point().bytes,
+                point=create_point_id().bytes,
             )
         )
     return elements, vectors

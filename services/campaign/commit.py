@@ -29,19 +29,19 @@ from services.campaign.records import (
 )
 from services.campaign.snapshots import Content, read_content, write_snapshot
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
-from services.platform.documents import check_etag, retry
-from services.platform.named_blobs import read_named
-from services.platform.records import encode, now_us
-from services.platform.requests import Request, commit_once, first_response
-from services.platform.reviews import Reviews
-from services.platform.stores import Stores
+from services.peers.reviews import Reviews
+from services.records.blobs import read_blob
+from services.records.documents import check_etag, retry
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.records import encode, now_us
+from services.records.stores import Stores
 from sluice.errors import Aborted, InvalidArgument
 from sluice.names import CampaignName, IssueName, ProjectName
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model
 
 
 async def create_campaign(
-    stores: Stores, request: Request, project: ProjectName, issue: IssueName, terms: Terms
+    stores: Stores, request: IdempotentRequest, project: ProjectName, issue: IssueName, terms: Terms
 ) -> Campaign:
     """Start a campaign of an issue, active, with the issue as it is now as version 1.
 
@@ -51,7 +51,7 @@ async def create_campaign(
     if issue.project != project.project:
         raise InvalidArgument.of("campaign.issue", f"{str(issue)!r} is not of {project}")
     await get_project(stores, project)
-    if first := await first_response(stores.ledger, project.project, request, Campaign):
+    if first := await find_response(stores.ledger, project.project, request, Campaign):
         return first
     name = CampaignName(project.project, str(uuid4()))
     content = await read_content(stores, issue)
@@ -73,7 +73,7 @@ async def create_campaign(
 
 async def commit_version(
     stores: Stores,
-    request: Request,
+    request: IdempotentRequest,
     name: CampaignName,
     etag: str,
     reviews: Reviews | None = None,
@@ -85,7 +85,7 @@ async def commit_version(
     has no element, ResourceExhausted when it and the samples are too much, and Unavailable while
     reviews cannot be read.
     """
-    if first := await first_response(stores.ledger, name.project, request, Version):
+    if first := await find_response(stores.ledger, name.project, request, Version):
         return first
     before = await read_campaign(stores, name)
     check_etag(etag, before.record.etag, name)
@@ -112,7 +112,7 @@ async def commit_version(
 
 
 async def _bind_first(
-    stores: Stores, request: Request, issue: IssueName, campaign: Campaign, made: _Made
+    stores: Stores, request: IdempotentRequest, issue: IssueName, campaign: Campaign, made: _Made
 ) -> Campaign:
     listed = await read_campaigns_of(stores, issue)
     where = issue_campaigns_key(issue.issue)
@@ -151,7 +151,7 @@ async def _make_version(stores: Stores, name: CampaignName, content: Content, nu
     snapshot_digest = await write_snapshot(stores, name, content, manifest)
     basis = None
     if begun.basis_digest:
-        data = await read_named(stores.blobs, begun.basis_digest)
+        data = await read_blob(stores.blobs, begun.basis_digest)
         basis = await asyncio.to_thread(Basis.from_bytes, data)
     model = await asyncio.to_thread(_model_of, content, basis)
     version = Version(

@@ -13,11 +13,11 @@ from services.campaign.records import (
     dataset_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import read, read_page
-from services.platform.pages import Page
-from services.platform.records import encode, now_us, prefix
-from services.platform.requests import Request, commit_once, first_response
-from services.platform.stores import Stores
+from services.records.documents import read_record, read_records
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.pages import Page
+from services.records.records import encode, now_us, prefix
+from services.records.stores import Stores
 from sluice.checks import check_text, too_large
 from sluice.errors import AlreadyExists, InvalidArgument
 from sluice.labels import TaskType
@@ -31,7 +31,7 @@ _COLOUR = re.compile("(#[0-9a-fA-F]{6})?")
 
 async def create_dataset(
     stores: Stores,
-    request: Request,
+    request: IdempotentRequest,
     name: DatasetName,
     display_name: str,
     task_type: TaskType,
@@ -45,7 +45,7 @@ async def create_dataset(
     check_text("dataset.display_name", display_name, empty=True)
     check_classes(classes)
     await get_project(stores, ProjectName(name.project))
-    if first := await first_response(stores.ledger, name.project, request, Dataset):
+    if first := await find_response(stores.ledger, name.project, request, Dataset):
         return first
     record = Dataset(
         id=name.dataset,
@@ -64,7 +64,7 @@ async def create_dataset(
 
 async def get_dataset(stores: Stores, name: DatasetName) -> Dataset:
     """A dataset; NotFound naming it if there is none."""
-    found = await read(stores.ledger, name.project, dataset_key(name.dataset), Dataset, name)
+    found = await read_record(stores.ledger, name.project, dataset_key(name.dataset), Dataset, name)
     return found.record
 
 
@@ -73,7 +73,7 @@ async def list_datasets(
 ) -> tuple[list[Dataset], str]:
     """A page of the datasets of a project, by name, and the next one's token."""
     await get_project(stores, project)
-    return await read_page(stores.ledger, project.project, prefix("dataset"), Dataset, page)
+    return await read_records(stores.ledger, project.project, prefix("dataset"), Dataset, page)
 
 
 def check_classes(classes: Sequence[LabelClass]) -> None:

@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Final
 
 from services.campaign.versions import get_version
-from services.platform.named_blobs import read_named
-from services.platform.stores import Stores
+from services.records.blobs import read_blob
+from services.records.stores import Stores
 from sluice.errors import NotFound
 from sluice.names import VersionName
 
@@ -31,7 +31,7 @@ async def read_file(stores: Stores, name: VersionName, file: File) -> bytes:
     digest = version.model_digest if file is File.MODEL else version.basis_digest
     if not digest:
         raise NotFound(f"{name} has no {file.value}: it was made without a background")
-    return await read_named(stores.blobs, digest)
+    return await read_blob(stores.blobs, digest)
 
 
 def chunks(content: bytes) -> Iterator[bytes]:

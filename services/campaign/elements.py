@@ -32,10 +32,10 @@ from services.campaign.records import (
     space_key,
 )
 from services.ledger.interface import ABSENT, Transaction
-from services.platform.documents import Stored, retry
-from services.platform.pages import Page
-from services.platform.records import decode, encode
-from services.platform.stores import Stores
+from services.records.documents import StoredRecord, retry
+from services.records.pages import Page
+from services.records.records import decode, encode
+from services.records.stores import Stores
 from sluice.checks import check_text
 from sluice.errors import InvalidArgument, ResourceExhausted
 from sluice.names import DatasetName, IssueName
@@ -205,7 +205,7 @@ class _Addition:
         return await claim_label_ids(self.stores.ledger, dataset, self.candidates.candidates)
 
     async def _commit(
-        self, before: Stored[Issue], now: Issue, rows: Sequence[int], labels: dict[str, bytes]
+        self, before: StoredRecord[Issue], now: Issue, rows: Sequence[int], labels: dict[str, bytes]
     ) -> None:
         where = issue_key(self.name.issue)
         checks = {where: before.revision} | dict.fromkeys(labels, ABSENT)

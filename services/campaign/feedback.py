@@ -14,7 +14,7 @@ from services.campaign.candidates import sample_digest
 from services.campaign.elements import ELEMENTS_PER_ISSUE_MAX
 from services.campaign.records import ElementEntry
 from services.campaign.snapshots import Content, Members
-from services.platform.reviews import ReviewedSample, Reviews
+from services.peers.reviews import ReviewedSample, Reviews
 from sluice.errors import ResourceExhausted
 from sluice.names import CampaignName
 

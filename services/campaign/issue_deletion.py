@@ -17,9 +17,9 @@ from services.campaign.records import (
     issue_key,
 )
 from services.ledger.interface import Transaction
-from services.platform.documents import check_etag, retry
-from services.platform.records import decode, encode, now_us
-from services.platform.stores import Stores
+from services.records.documents import check_etag, retry
+from services.records.records import decode, encode, now_us
+from services.records.stores import Stores
 from sluice.errors import FailedPrecondition
 from sluice.names import CampaignName, IssueName
 

@@ -14,25 +14,29 @@ from services.campaign.records import (
     issue_key,
 )
 from services.ledger.interface import Transaction
-from services.platform.documents import Stored, check_etag, read, read_page, retry
-from services.platform.pages import Page
-from services.platform.records import encode, now_us, prefix
-from services.platform.requests import Request, commit_once, first_response
-from services.platform.stores import Stores
+from services.records.documents import StoredRecord, check_etag, read_record, read_records, retry
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.pages import Page
+from services.records.records import encode, now_us, prefix
+from services.records.stores import Stores
 from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName, IssueName, ProjectName
 
 
 async def create_issue(
-    stores: Stores, request: Request, project: ProjectName, display_name: str, dataset: DatasetName
+    stores: Stores,
+    request: IdempotentRequest,
+    project: ProjectName,
+    display_name: str,
+    dataset: DatasetName,
 ) -> Issue:
     """Create an issue without elements."""
     check_text("issue.display_name", display_name)
     if dataset.project != project.project:
         raise InvalidArgument.of("issue.dataset", f"{str(dataset)!r} is not of {project}")
     await get_dataset(stores, dataset)
-    if first := await first_response(stores.ledger, project.project, request, Issue):
+    if first := await find_response(stores.ledger, project.project, request, Issue):
         return first
     now = now_us()
     issue = Issue(
@@ -57,15 +61,15 @@ async def get_issue(stores: Stores, name: IssueName) -> Issue:
     return (await read_issue(stores, name)).record
 
 
-async def read_issue(stores: Stores, name: IssueName) -> Stored[Issue]:
+async def read_issue(stores: Stores, name: IssueName) -> StoredRecord[Issue]:
     """An issue and its revision, for changing it."""
-    return await read(stores.ledger, name.project, issue_key(name.issue), Issue, name)
+    return await read_record(stores.ledger, name.project, issue_key(name.issue), Issue, name)
 
 
 async def list_issues(stores: Stores, project: ProjectName, page: Page) -> tuple[list[Issue], str]:
     """A page of the issues of a project, by name, and the next one's token."""
     await get_project(stores, project)
-    return await read_page(stores.ledger, project.project, prefix("issue"), Issue, page)
+    return await read_records(stores.ledger, project.project, prefix("issue"), Issue, page)
 
 
 async def rename_issue(stores: Stores, name: IssueName, display_name: str, etag: str) -> Issue:
@@ -85,7 +89,7 @@ async def rename_issue(stores: Stores, name: IssueName, display_name: str, etag:
     return await retry(attempt, name)
 
 
-async def read_campaigns_of(stores: Stores, name: IssueName) -> Stored[IssueCampaigns]:
+async def read_campaigns_of(stores: Stores, name: IssueName) -> StoredRecord[IssueCampaigns]:
     """The campaigns of an issue, and the revision to check; NotFound if the issue was deleted."""
     where = issue_campaigns_key(name.issue)
-    return await read(stores.ledger, name.project, where, IssueCampaigns, name)
+    return await read_record(stores.ledger, name.project, where, IssueCampaigns, name)

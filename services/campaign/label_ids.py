@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from services.campaign.candidates import Candidate, refused
 from services.campaign.records import LabelOwner, label_key
 from services.ledger.interface import Ledger
-from services.platform.records import decode, encode
+from services.records.records import decode, encode
 from sluice.names import DatasetName
 
 

@@ -19,9 +19,9 @@ from services.campaign.records import (
     space_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import Stored, find, retry
-from services.platform.records import encode, now_us
-from services.platform.stores import Stores
+from services.records.documents import StoredRecord, find_record, retry
+from services.records.records import encode, now_us
+from services.records.stores import Stores
 from sluice.errors import Aborted
 from sluice.names import CampaignName
 
@@ -44,11 +44,11 @@ async def begin(
     where, project = making_key(campaign.campaign, snapshot_digest), campaign.project
 
     async def attempt() -> Begun:
-        space = await find(
+        space = await find_record(
             stores.ledger, project, space_key(issue.model_id, issue.dimension), Space
         )
         basis = space.record.basis_digest if space else ""
-        found = await find(stores.ledger, project, where, Making)
+        found = await find_record(stores.ledger, project, where, Making)
         if found is None or not _shared(campaign, found.record, basis):
             making = Making(started_us=now_us(), basis_digest=basis)
             # The space still names the basis when this does: in between, nobody finds it unnamed.
@@ -64,8 +64,8 @@ async def begin(
     return await retry(attempt, campaign)
 
 
-async def _expect(stores: Stores, project: str, where: str, making: Making) -> Stored[Making]:
-    found = await find(stores.ledger, project, where, Making)
+async def _expect(stores: Stores, project: str, where: str, making: Making) -> StoredRecord[Making]:
+    found = await find_record(stores.ledger, project, where, Making)
     if found is None or found.record != making:
         raise Conflict(where, "was bound or removed by somebody else")
     return found

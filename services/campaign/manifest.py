@@ -13,8 +13,8 @@ import msgspec
 
 from services.campaign.points import ACCEPTED, DISCARDED
 from services.campaign.records import ElementEntry
-from services.platform.named_blobs import read_named
-from services.platform.stores import Stores
+from services.records.blobs import read_blob
+from services.records.stores import Stores
 
 Line = tuple[str, str, str]
 """Frame id, label id and content digest (hexadecimal) of an element, or of a sample."""
@@ -68,4 +68,4 @@ def entry_of(line: Line) -> ElementEntry:
 
 async def read_manifest(stores: Stores, digest: str) -> Manifest:
     """The manifest of a snapshot; DataLoss if it is gone or not what was written."""
-    return Manifest.from_bytes(await read_named(stores.blobs, digest))
+    return Manifest.from_bytes(await read_blob(stores.blobs, digest))

@@ -15,7 +15,7 @@ from services.campaign.records import (
     ElementEntry,
     Issue,
 )
-from services.platform.stores import Stores
+from services.records.stores import Stores
 from services.vectors.interface import Collection, Kind, Payload, Points, Space
 from services.vectors.naming import point_id
 from sluice.errors import SluiceError

@@ -6,28 +6,28 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.campaign import wiring
-from services.platform.admin import admit
-from services.platform.cluster_settings import CampaignSettings
-from services.platform.foundation import Serving, foundation
-from services.platform.ingest_reviews import reading_reviews
-from services.platform.stores import Stores
-from services.platform.vectors import server_vectors
+from services.peers.ingest import connect_reviews
+from services.records.stores import Stores
+from services.server.admin import admit
+from services.server.cluster_settings import CampaignSettings
+from services.server.process import ServingProcess, open_foundation
+from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: CampaignSettings) -> AsyncIterator[Serving]:
+async def running(settings: CampaignSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left.
 
     Neither Qdrant nor ingest is among its needs: without them elements and commits wait, but
     scorers and ingest learn from here what is active.
     """
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(foundation(settings))
+        base = await stack.enter_async_context(open_foundation(settings))
         await admit(base.ledger, base.keys, settings.admin_key)
-        vectors = await stack.enter_async_context(server_vectors(settings))
+        vectors = await stack.enter_async_context(open_qdrant(settings))
         stores = Stores(base.ledger, vectors, base.blobs)
         reviews = await stack.enter_async_context(
-            reading_reviews(settings.ingest_target, base.internal_key)
+            connect_reviews(settings.ingest_target, base.internal_key)
         )
         servicers = wiring.servicers(stores, base.keys, base.draining, reviews)
         yield await stack.enter_async_context(base.serving("campaign", servicers, {}))

@@ -7,19 +7,19 @@ from services.campaign.records import (
     project_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import read, read_page
-from services.platform.keys import PARTITION, Caller
-from services.platform.pages import Page
-from services.platform.records import encode, now_us, prefix
-from services.platform.requests import Request, commit_once, first_response
-from services.platform.stores import Stores
+from services.records.documents import read_record, read_records
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.pages import Page
+from services.records.records import encode, now_us, prefix
+from services.records.stores import Stores
+from services.server.keys import PARTITION, Caller
 from sluice.checks import check_text
 from sluice.errors import AlreadyExists, NotFound
 from sluice.names import ProjectName, check_resource_id
 
 
 async def create_project(
-    stores: Stores, request: Request, project: str, display_name: str
+    stores: Stores, request: IdempotentRequest, project: str, display_name: str
 ) -> Project:
     """Create a project; its display name defaults to its id.
 
@@ -27,7 +27,7 @@ async def create_project(
     """
     check_resource_id(project, "project_id")
     check_text("project.display_name", display_name, empty=True)
-    if first := await first_response(stores.ledger, PARTITION, request, Project):
+    if first := await find_response(stores.ledger, PARTITION, request, Project):
         return first
     record = Project(id=project, display_name=display_name or project, created_us=now_us())
     where = project_key(project)
@@ -40,14 +40,14 @@ async def create_project(
 
 async def get_project(stores: Stores, name: ProjectName) -> Project:
     """A project; NotFound naming it if there is none."""
-    found = await read(stores.ledger, PARTITION, project_key(name.project), Project, name)
+    found = await read_record(stores.ledger, PARTITION, project_key(name.project), Project, name)
     return found.record
 
 
 async def list_projects(stores: Stores, caller: Caller, page: Page) -> tuple[list[Project], str]:
     """A page of the projects that the caller may see, by name, and the next one's token."""
     if not caller.project:
-        return await read_page(stores.ledger, PARTITION, prefix("project"), Project, page)
+        return await read_records(stores.ledger, PARTITION, prefix("project"), Project, page)
     try:
         return [await get_project(stores, ProjectName(caller.project))], ""
     except NotFound:

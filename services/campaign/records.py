@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 
 from msgspec import structs
 
-from services.platform.records import Record, key, now_us, prefix
+from services.records.records import Record, key, now_us, prefix
 from sluice.labels import TaskType
 
 GENERATION: Final = "generation"

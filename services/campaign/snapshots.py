@@ -19,10 +19,10 @@ from services.campaign.candidates import content_digest
 from services.campaign.issues import get_issue
 from services.campaign.manifest import Manifest, lines_of
 from services.campaign.records import Element, ElementEntry, Issue, element_prefix
-from services.platform.documents import ATTEMPTS
-from services.platform.records import decode
-from services.platform.stored_points import read_points
-from services.platform.stores import Stores
+from services.records.documents import ATTEMPTS
+from services.records.points import read_points
+from services.records.records import decode
+from services.records.stores import Stores
 from services.vectors.interface import Collection
 from sluice.errors import Aborted, DataLoss, FailedPrecondition
 from sluice.names import CampaignName, IssueName

@@ -15,10 +15,10 @@ from services.campaign.records import (
     space_key,
 )
 from services.ledger.interface import Transaction
-from services.platform.documents import find, read_page
-from services.platform.pages import Page
-from services.platform.records import encode, now_us, prefix
-from services.platform.stores import Stores
+from services.records.documents import find_record, read_records
+from services.records.pages import Page
+from services.records.records import encode, now_us, prefix
+from services.records.stores import Stores
 from sluice.checks import check_text, too_large
 from sluice.errors import InvalidArgument
 from sluice.names import ProjectName
@@ -60,14 +60,14 @@ async def set_background(
 
 async def find_space(stores: Stores, project: str, model_id: str, dimension: int) -> Space:
     """A space; one without background if no vector of it has come yet."""
-    found = await find(stores.ledger, project, space_key(model_id, dimension), Space)
+    found = await find_record(stores.ledger, project, space_key(model_id, dimension), Space)
     return found.record if found else Space(model_id=model_id, dimension=dimension)
 
 
 async def list_spaces(stores: Stores, project: ProjectName, page: Page) -> tuple[list[Space], str]:
     """A page of the spaces of a project, and the next one's token."""
     await get_project(stores, project)
-    return await read_page(stores.ledger, project.project, prefix("space"), Space, page)
+    return await read_records(stores.ledger, project.project, prefix("space"), Space, page)
 
 
 async def _gather(

@@ -18,9 +18,9 @@ from services.campaign.records import (
 )
 from services.campaign.snapshots import read_elements
 from services.campaign.spaces import find_space
-from services.platform.documents import find, read, read_page
-from services.platform.pages import Page
-from services.platform.stores import Stores
+from services.records.documents import find_record, read_record, read_records
+from services.records.pages import Page
+from services.records.stores import Stores
 from sluice.errors import NotFound
 from sluice.names import CampaignName, IssueName, VersionName
 
@@ -41,7 +41,7 @@ async def get_version(stores: Stores, name: VersionName) -> Version:
     if not _NUMBER.fullmatch(name.number):
         raise NotFound(f"{name} does not exist; versions are 1, 2, 3…")
     where = version_key(name.campaign, int(name.number))
-    return (await read(stores.ledger, name.project, where, Version, name)).record
+    return (await read_record(stores.ledger, name.project, where, Version, name)).record
 
 
 async def list_versions(
@@ -50,7 +50,7 @@ async def list_versions(
     """A page of the versions of a campaign, newest first, and the next one's token."""
     await get_campaign(stores, name)
     start = version_prefix(name.campaign)
-    return await read_page(stores.ledger, name.project, start, Version, page)
+    return await read_records(stores.ledger, name.project, start, Version, page)
 
 
 async def drift_of(stores: Stores, project: str, campaign: Campaign) -> Drift:
@@ -66,7 +66,7 @@ async def drift_of(stores: Stores, project: str, campaign: Campaign) -> Drift:
 
 
 async def _changes(stores: Stores, name: IssueName, version: Version) -> tuple[int, int]:
-    issue = await find(stores.ledger, name.project, issue_key(name.issue), Issue)
+    issue = await find_record(stores.ledger, name.project, issue_key(name.issue), Issue)
     if issue is None:
         return 0, version.element_count - version.accepted_count
     if issue.record.edits == version.issue_edits:

@@ -12,8 +12,8 @@ from typing import Final
 from services.campaign.projects import get_project
 from services.campaign.records import GENERATION, Campaign
 from services.ledger.interface import Ledger
-from services.platform.records import decode, prefix
-from services.platform.stores import Stores
+from services.records.records import decode, prefix
+from services.records.stores import Stores
 from sluice.names import ProjectName
 
 POLL_S: Final = 0.2

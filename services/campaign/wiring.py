@@ -6,10 +6,10 @@ from services.campaign.servicer.campaigns import CampaignServicer
 from services.campaign.servicer.datasets import DatasetServicer
 from services.campaign.servicer.issues import IssueServicer
 from services.campaign.servicer.projects import ProjectServicer
-from services.platform.draining import Draining
-from services.platform.keys import KeyStore
-from services.platform.reviews import Reviews
-from services.platform.stores import Stores
+from services.peers.reviews import Reviews
+from services.records.stores import Stores
+from services.server.draining import Draining
+from services.server.keys import KeyStore
 
 
 def servicers(stores: Stores, keys: KeyStore, draining: Draining, reviews: Reviews) -> list[object]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from services.platform.cluster_settings import CurationSettings
-from services.platform.command import run_server
+from services.server.cluster_settings import CurationSettings
+from services.server.command import run_server
 
 
 def _serve(settings: CurationSettings) -> int:
     from services.curation.process import running
-    from services.platform.serve import run
+    from services.server.run import run
 
     return run("curation", settings, running(settings))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.platform.active import ActiveVersions
-from services.platform.models import Models
-from services.platform.neighbours import Neighbours
-from services.platform.stores import Stores
+from services.peers.active import ActiveVersions
+from services.peers.models import Models
+from services.peers.neighbours import Neighbours
+from services.records.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 CONFIDENCE: Final = 0.95

@@ -6,30 +6,30 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.curation import wiring
-from services.platform.cluster_settings import CurationSettings
-from services.platform.follower import following
-from services.platform.foundation import Serving, foundation
-from services.platform.models import Models
-from services.platform.neighbours import neighbours
-from services.platform.stores import Stores
-from services.platform.vectors import server_vectors
+from services.peers.campaign import follow_campaigns
+from services.peers.models import Models
+from services.peers.neighbours import connect_neighbours
+from services.records.stores import Stores
+from services.server.cluster_settings import CurationSettings
+from services.server.process import ServingProcess, open_foundation
+from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: CurationSettings) -> AsyncIterator[Serving]:
+async def running(settings: CurationSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left.
 
     Neither Qdrant nor ingest is among its needs: status, tags and counts need neither.
     """
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(foundation(settings))
-        vectors = await stack.enter_async_context(server_vectors(settings))
+        base = await stack.enter_async_context(open_foundation(settings))
+        vectors = await stack.enter_async_context(open_qdrant(settings))
         stores = Stores(base.ledger, vectors, base.blobs)
         others = await stack.enter_async_context(
-            neighbours(settings.campaign_target, settings.ingest_target, base.internal_key)
+            connect_neighbours(settings.campaign_target, settings.ingest_target, base.internal_key)
         )
         active = await stack.enter_async_context(
-            following(settings.campaign_target, base.internal_key)
+            follow_campaigns(settings.campaign_target, base.internal_key)
         )
         models = Models(base.blobs, bytes_max=settings.models_bytes_max)
         servicers = wiring.servicers(stores, others, active, models, base.draining)

@@ -30,7 +30,7 @@ from typing import Final
 
 from msgspec import field
 
-from services.platform.records import Record, key, prefix
+from services.records.records import Record, key, prefix
 from sluice.frames import MetadataValue
 
 _NUMBER_DIGITS = 12

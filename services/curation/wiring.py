@@ -8,11 +8,11 @@ from services.curation.servicer.frames import FrameServicer
 from services.curation.servicer.golden_sets import GoldenSetServicer
 from services.curation.servicer.progress import ProgressServicer
 from services.curation.servicer.rounds import RoundServicer
-from services.platform.active import ActiveVersions
-from services.platform.draining import Draining
-from services.platform.models import Models
-from services.platform.neighbours import Neighbours
-from services.platform.stores import Stores
+from services.peers.active import ActiveVersions
+from services.peers.models import Models
+from services.peers.neighbours import Neighbours
+from services.records.stores import Stores
+from services.server.draining import Draining
 
 
 def servicers(

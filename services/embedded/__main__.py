@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from services.platform.command import run_server
-from services.platform.settings import Settings
+from services.server.command import run_server
+from services.server.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _serve(settings: Settings) -> int:
     from services.embedded.process import running
-    from services.platform.serve import run
+    from services.server.run import run
 
     return run("sluiced", settings, running(settings))
 

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from services.embedded.secret_files import keep, kept
 from services.ledger.interface import Ledger
-from services.platform.keys import KeyStore, has_admin, new_token
-from services.platform.settings import Settings
+from services.server.keys import KeyStore, has_admin, new_token
+from services.server.settings import Settings
 from sluice.errors import FailedPrecondition
 
 _PEPPER_BYTES: Final = 32

@@ -14,17 +14,17 @@ from services.campaign import wiring as campaign
 from services.curation import wiring as curation
 from services.embedded.keys import mint_admin, open_keys
 from services.ingest import wiring as ingest
-from services.ledger.sqlite import SqliteLedger
-from services.platform.draining import Draining
-from services.platform.follower import following
-from services.platform.ingest_reviews import reading_reviews
-from services.platform.models import Models
-from services.platform.neighbours import neighbours
-from services.platform.server import Server
-from services.platform.settings import Settings
-from services.platform.stores import Stores
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.peers.campaign import follow_campaigns
+from services.peers.ingest import connect_reviews
+from services.peers.models import Models
+from services.peers.neighbours import connect_neighbours
+from services.records.stores import Stores
 from services.scorer import wiring as scorer
-from services.vectors.edge import EdgeVectors
+from services.server.draining import Draining
+from services.server.server import Server
+from services.server.settings import Settings
+from services.vectors.edge.vectors import EdgeVectors
 
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - what is set
 
@@ -76,9 +76,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         server = Server(keys.store, draining, settings)
         port = server.bind(settings.host, settings.port)
         own = f"{_ANY_ADDRESS.get(settings.host, settings.host)}:{port}"
-        active = await stack.enter_async_context(following(own, keys.internal_token))
-        reviews = await stack.enter_async_context(reading_reviews(own, keys.internal_token))
-        others = await stack.enter_async_context(neighbours(own, own, keys.internal_token))
+        active = await stack.enter_async_context(follow_campaigns(own, keys.internal_token))
+        reviews = await stack.enter_async_context(connect_reviews(own, keys.internal_token))
+        others = await stack.enter_async_context(connect_neighbours(own, own, keys.internal_token))
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
             *campaign.servicers(stores, keys.store, draining, reviews),

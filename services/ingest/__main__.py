@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from services.platform.cluster_settings import IngestSettings
-from services.platform.command import run_server
+from services.server.cluster_settings import IngestSettings
+from services.server.command import run_server
 
 
 def _serve(settings: IngestSettings) -> int:
     from services.ingest.process import running
-    from services.platform.serve import run
+    from services.server.run import run
 
     return run("ingest", settings, running(settings))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.ingest.records import DECIDED, Decided, Pending
 from services.ledger.interface import Ledger
-from services.platform.records import decode
+from services.records.records import decode
 
 
 async def being_written(ledger: Ledger, project: str) -> dict[tuple[str, str], Pending]:

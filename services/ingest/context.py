@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.platform.active import ActiveVersions
-from services.platform.models import Models
-from services.platform.stores import Stores
+from services.peers.active import ActiveVersions
+from services.peers.models import Models
+from services.records.stores import Stores
 
 
 def _now() -> datetime:

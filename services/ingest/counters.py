@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 
-from services.platform.records import key
+from services.records.records import key
 
 OUTBOX = "outbox"
 """How many matches of the project wait for the projector."""

@@ -22,7 +22,7 @@ from services.ingest.records import (
     row_key,
 )
 from services.ledger.interface import Add, Transaction
-from services.platform.records import encode
+from services.records.records import encode
 
 
 @dataclass(frozen=True, slots=True)

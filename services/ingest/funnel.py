@@ -11,8 +11,8 @@ from services.ingest.context import Ingest
 from services.ingest.counters import Count
 from services.ingest.records import Extremes, extremes_key
 from services.ledger.interface import Ledger
-from services.platform.records import decode, key, segments
-from services.platform.scanning import pages
+from services.records.records import decode, key, segments
+from services.records.scanning import scan_pages
 from sluice.tally import BINS
 
 _PAGE = 1_000
@@ -79,7 +79,7 @@ async def _distinct_seen(ledger: Ledger, project: str, campaign: str) -> int:
 
 async def _below(ledger: Ledger, project: str, parent: str) -> list[str]:
     """The last segments of all keys directly below `parent`."""
-    below = pages(ledger, project, parent + "/", _PAGE)
+    below = scan_pages(ledger, project, parent + "/", _PAGE)
     return [segments(entry.key)[-1] async for page in below for entry in page]
 
 

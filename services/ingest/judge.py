@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ingest.batch import Batch, Match, Verdict
-from services.platform.active import ActiveVersions, Budget, Version
-from services.platform.models import Models
+from services.peers.active import ActiveVersions, Budget, Version
+from services.peers.models import Models
 from sluice.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
 from sluice.explanations import Explanation, explain_scores
 from sluice.frames import Frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.ledger.interface import ABSENT, Conflict, Entry, Ledger, Transaction
-from services.platform.records import Record, decode, encode
+from services.records.records import Record, decode, encode
 
 LEASE = "projector-lease"
 DURATION_US = 10_000_000

@@ -33,7 +33,7 @@ from services.ingest.records import (
     session_key,
 )
 from services.ledger.interface import ABSENT, Add, Entry, Transaction
-from services.platform.records import decode, encode, key
+from services.records.records import decode, encode, key
 from sluice.tally import Tally
 
 _COUNTED_AS = {

@@ -8,26 +8,26 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import uuid4
 
 from services.ingest import wiring
-from services.platform.cluster_settings import IngestSettings
-from services.platform.follower import following
-from services.platform.foundation import Serving, foundation
-from services.platform.models import Models
-from services.platform.stores import Stores
-from services.platform.vectors import server_vectors
+from services.peers.campaign import follow_campaigns
+from services.peers.models import Models
+from services.records.stores import Stores
+from services.server.cluster_settings import IngestSettings
+from services.server.process import ServingProcess, open_foundation
+from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: IngestSettings) -> AsyncIterator[Serving]:
+async def running(settings: IngestSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left.
 
     Qdrant is not among its needs: batches are acknowledged without it, up to the outbox's bound.
     """
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(foundation(settings))
-        vectors = await stack.enter_async_context(server_vectors(settings))
+        base = await stack.enter_async_context(open_foundation(settings))
+        vectors = await stack.enter_async_context(open_qdrant(settings))
         stores = Stores(base.ledger, vectors, base.blobs)
         active = await stack.enter_async_context(
-            following(settings.campaign_target, base.internal_key)
+            follow_campaigns(settings.campaign_target, base.internal_key)
         )
         models = Models(base.blobs, bytes_max=settings.models_bytes_max)
         owner = f"{socket.gethostname()}/{uuid4()}"

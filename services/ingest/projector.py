@@ -26,7 +26,7 @@ from services.ingest.near_duplicates import KeptCache, KeptSamples
 from services.ingest.points import collection_of, payload_of, sample_point, tenant_of
 from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
 from services.ledger.interface import Add, Conflict, Entry, Transaction
-from services.platform.records import decode
+from services.records.records import decode
 from services.vectors.interface import Collection, Points
 
 PAGE_ENTRIES = 2_048

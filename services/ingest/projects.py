@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.ingest.records import Mark
 from services.ledger.interface import Ledger, Transaction
-from services.platform.records import encode, key, prefix, segments
+from services.records.records import encode, key, prefix, segments
 
 PARTITION = "_ingest"
 """The ledger's partition for what belongs to no project; no project can have this id."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-from services.platform.records import Record, key, prefix
+from services.records.records import Record, key, prefix
 from sluice.explanations import Explanation
 
 ANSWERS_KEPT = 8

@@ -20,9 +20,9 @@ from services.ingest.records import (
     order_prefix,
     row_key,
 )
-from services.platform.records import decode, segments
-from services.platform.reviews import ReviewedSample, ReviewsPage
-from services.platform.scanning import pages
+from services.peers.reviews import ReviewedSample, ReviewsPage
+from services.records.records import decode, segments
+from services.records.scanning import scan_pages
 from services.vectors.interface import Collection
 from sluice.errors import DataLoss
 from sluice.limits import BATCH_BYTES_MAX, DIMENSION_MAX
@@ -42,7 +42,7 @@ async def read_reviews(ingest: Ingest, campaign: CampaignName) -> AsyncIterator[
     version = await ingest.active.version(campaign.project, campaign.campaign, 1)
     collection = collection_of(campaign.project, version.model_id, version.dimension)
     below = order_prefix(campaign.campaign, by_version=False)
-    async for page in pages(ingest.stores.ledger, campaign.project, below, PAGE):
+    async for page in scan_pages(ingest.stores.ledger, campaign.project, below, PAGE):
         samples = await _reviewed(ingest, campaign, [segments(entry.key)[-1] for entry in page])
         frame_ids = [sample.frame_id for sample in samples]
         yield ReviewsPage(samples, await _vectors(ingest, campaign, collection, frame_ids))

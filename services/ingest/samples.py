@@ -20,8 +20,8 @@ from services.ingest.records import (
     row_key,
 )
 from services.ledger.interface import Add, Conflict, Entry, Transaction
-from services.platform.records import Record, decode, encode, segments
-from services.platform.requests import Request, commit_once, first_response
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.records import Record, decode, encode, segments
 from sluice import errors
 from sluice.explanations import Explanation
 from sluice.frames import Frame
@@ -121,7 +121,7 @@ class ReviewOrder:
     campaign: CampaignName
     frame_ids: Sequence[str]
     verdict: Review
-    request: Request
+    request: IdempotentRequest
 
 
 class Reviewed(Record, frozen=True, kw_only=True):
@@ -137,7 +137,7 @@ async def review(ingest: Ingest, order: ReviewOrder) -> int:
     """
     ledger, project = ingest.stores.ledger, order.campaign.project
     _check_frame_ids(order.frame_ids)
-    first = await first_response(ledger, project, order.request, Reviewed)
+    first = await find_response(ledger, project, order.request, Reviewed)
     if first is not None:
         return first.changed
     keys = [row_key(order.campaign.campaign, frame_id) for frame_id in order.frame_ids]

@@ -19,7 +19,7 @@ from services.ingest.records import (
     session_key,
 )
 from services.ledger.interface import Conflict, Entry
-from services.platform.records import decode
+from services.records.records import decode
 from sluice import errors
 
 COMMIT_ATTEMPTS = 16

@@ -9,11 +9,11 @@ from services.ingest.background import Background
 from services.ingest.context import Ingest
 from services.ingest.projector import Projector
 from services.ingest.servicer import IngestServicer
-from services.platform.active import ActiveVersions
-from services.platform.draining import Draining
-from services.platform.models import Models
-from services.platform.settings import IntakeSettings
-from services.platform.stores import Stores
+from services.peers.active import ActiveVersions
+from services.peers.models import Models
+from services.records.stores import Stores
+from services.server.draining import Draining
+from services.server.settings import IntakeSettings
 
 
 @asynccontextmanager

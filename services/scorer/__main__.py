@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from services.platform.cluster_settings import ScorerSettings
-from services.platform.command import run_server
+from services.server.cluster_settings import ScorerSettings
+from services.server.command import run_server
 
 
 def _serve(settings: ScorerSettings) -> int:
-    from services.platform.serve import run
     from services.scorer.process import running
+    from services.server.run import run
 
     return run("scorer", settings, running(settings))
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.platform.active import ActiveCampaign, ActiveSet, ActiveVersions, Version
+from services.peers.active import ActiveCampaign, ActiveSet, ActiveVersions, Version
 from sluice.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from sluice.limits import THRESHOLD_DEFAULT
 from sluice.names import CampaignName

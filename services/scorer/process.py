@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from services.platform.cluster_settings import ScorerSettings
-from services.platform.follower import following
-from services.platform.foundation import Serving, foundation
-from services.platform.models import Models
+from services.peers.campaign import follow_campaigns
+from services.peers.models import Models
 from services.scorer import wiring
+from services.server.cluster_settings import ScorerSettings
+from services.server.process import ServingProcess, open_foundation
 
 
 @asynccontextmanager
-async def running(settings: ScorerSettings) -> AsyncIterator[Serving]:
+async def running(settings: ScorerSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left."""
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(foundation(settings))
+        base = await stack.enter_async_context(open_foundation(settings))
         active = await stack.enter_async_context(
-            following(settings.campaign_target, base.internal_key)
+            follow_campaigns(settings.campaign_target, base.internal_key)
         )
         models = Models(base.blobs, bytes_max=settings.models_bytes_max)
         servicers = await stack.enter_async_context(

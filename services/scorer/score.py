@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.platform.active import ActiveVersions
-from services.platform.models import Models
+from services.peers.active import ActiveVersions
+from services.peers.models import Models
 from services.scorer.columns import Choice, Columns, Wanted
 from services.scorer.groups import Groups
 from sluice.checks import too_large

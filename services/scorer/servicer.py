@@ -7,10 +7,10 @@ from contextlib import aclosing
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from services.platform.ahead import in_order
-from services.platform.draining import Draining
+from services.scorer.ahead import in_order
 from services.scorer.columns import Columns
 from services.scorer.score import Batch, Explain, ScoredBatch, Scoring
+from services.server.draining import Draining
 from sluice.checks import too_large
 from sluice.errors import InvalidArgument, SluiceError, to_status
 from sluice.limits import MESSAGE_BYTES_MAX

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.platform.active import ActiveVersions
-from services.platform.draining import Draining
-from services.platform.models import Models
-from services.platform.settings import ScoringSettings
+from services.peers.active import ActiveVersions
+from services.peers.models import Models
 from services.scorer.score import Scoring
 from services.scorer.servicer import ScorerServicer
+from services.server.draining import Draining
+from services.server.settings import ScoringSettings
 
 
 @asynccontextmanager

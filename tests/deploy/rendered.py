@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from services.platform.cluster_settings import (
+from services.server.cluster_settings import (
     CampaignSettings,
     ClusterSettings,
     CurationSettings,

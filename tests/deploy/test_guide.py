@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.ledger.redis_checks import SETTINGS as REDIS_SETTINGS
+from services.ledger.redis.checks import SETTINGS as REDIS_SETTINGS
 from tests.deploy.rendered import ROOT, SETTINGS
 
 GUIDE = (ROOT / "docs/deploy.md").read_text()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import sluice
-from services.ledger.redis_checks import VERSION_MIN
-from services.platform.access import RULES
+from services.ledger.redis.checks import VERSION_MIN
+from services.server.access import RULES
 from sluice.targets import process_of
 from tests.deploy.rendered import (
     TOOLS,

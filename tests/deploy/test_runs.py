@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.process import LocalProcess, free_port
 from services.ledger.interface import ABSENT, Transaction
-from services.ledger.redis import RedisLedger
+from services.ledger.redis.ledger import RedisLedger
 from tests.deploy.rendered import ROOT, SETTINGS, Service, container, named, quantity
 
 ANSWER_S_MAX = 30

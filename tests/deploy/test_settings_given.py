@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from services.platform.cluster_settings import ClusterSettings
-from services.platform.command import run_server
-from services.platform.settings import ModelSettings, ScoringSettings
+from services.server.cluster_settings import ClusterSettings
+from services.server.command import run_server
+from services.server.settings import ModelSettings, ScoringSettings
 from tests.deploy.rendered import K8S, SETTINGS, Service, make_secrets, named, quantity
 
 TARGETS = ("qdrant_url", "campaign_target", "ingest_target")

@@ -259,7 +259,7 @@ def test_the_command_says_what_it_needs() -> None:
     """Without typer the command names the extra that has it, and nothing else."""
     program = "import sys; sys.modules['typer'] = None; from sluice.cli import main; main()"
     done = run_python(program)
-    assert ("the command sluice needs typer: pip install 'sluice[cli]'\n", 1) == (
+    assert ("the command sluice needs typer: pip install 'sluice-client[cli]'\n", 1) == (
         done.stderr,
         done.returncode,
     )

@@ -12,8 +12,8 @@ from services.curation.records import Status, status_counter
 from services.ingest.counters import Count
 from services.ingest.points import collection_of, sample_point, tenant_of
 from services.ledger.interface import Add, Transaction
-from services.ledger.sqlite import SqliteLedger
-from services.vectors.edge import EdgeVectors
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.vectors.edge.vectors import EdgeVectors
 from sluice.names import CampaignName
 from tests.e2e.cli import MODEL, Cli
 from tests.e2e.sluiced import Sluiced, running

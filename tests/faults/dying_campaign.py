@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from services.platform.cluster_settings import CampaignSettings
-from services.platform.command import run_server
+from services.server.cluster_settings import CampaignSettings
+from services.server.command import run_server
 
 calls_left: ContextVar[list[int]] = ContextVar("calls_left")
 """In the calls of a commit that is to die: how many store calls are left to it."""
@@ -75,7 +75,7 @@ def install(file: Path) -> None:
 def serve(settings: CampaignSettings) -> int:
     """Serve until a signal, or until the file says so."""
     from services.campaign.process import running
-    from services.platform.serve import run
+    from services.server.run import run
 
     install(FILE)
     return run("campaign", settings, running(settings))

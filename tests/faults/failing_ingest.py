@@ -19,7 +19,7 @@ from typing import Any, Final
 from services.ingest import background, lease, projector, wiring
 from services.ingest.records import DECIDED
 from services.ledger.interface import Entry, Ledger, Transaction
-from services.platform.stores import Stores
+from services.records.stores import Stores
 from services.vectors.interface import Collection, Points, Vectors
 
 PROJECTOR: Final = ("look", "lease", "load", "decide", "write", "finish")
@@ -141,7 +141,7 @@ def _wrap_stores(failpoint: Failpoint) -> None:
 if __name__ == "__main__":
     install(os.environ)
     from services.ingest.__main__ import _serve
-    from services.platform.cluster_settings import IngestSettings
-    from services.platform.command import run_server
+    from services.server.cluster_settings import IngestSettings
+    from services.server.command import run_server
 
     sys.exit(run_server("ingest", "Fails.", IngestSettings, _serve))

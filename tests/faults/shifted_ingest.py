@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from services.platform.cluster_settings import IngestSettings
-from services.platform.command import run_server
+from services.server.cluster_settings import IngestSettings
+from services.server.command import run_server
 
 
 def clock_by(file: Path) -> Callable[[], datetime]:
@@ -25,7 +25,7 @@ def serve(settings: IngestSettings) -> int:
     from services.ingest import wiring
     from services.ingest.context import Ingest
     from services.ingest.process import running
-    from services.platform.serve import run
+    from services.server.run import run
 
     shifted = partial(Ingest, now=clock_by(FILE))
     setattr(wiring, "Ingest", shifted)  # noqa: B010 - a module does not export what it imports

@@ -15,10 +15,10 @@ from services.ingest import counters
 from services.ingest.counters import Count
 from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, Session
 from services.ledger.interface import Entry, Ledger
-from services.ledger.redis import RedisLedger
-from services.platform.records import decode, prefix, segments
+from services.ledger.redis.ledger import RedisLedger
+from services.records.records import decode, prefix, segments
 from services.vectors.interface import Collection, Kind, Points, Space, Vectors
-from services.vectors.server import ServerVectors
+from services.vectors.qdrant.vectors import ServerVectors
 from sluice.names import CampaignName
 from tests.e2e.team import DIMENSION, MODEL
 

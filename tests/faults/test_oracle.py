@@ -12,7 +12,7 @@ import pytest
 from services.ingest.counters import Count
 from services.ingest.records import Row, document_key, order_keys, row_key, session_key
 from services.ledger.interface import Add, Ledger, Transaction
-from services.platform.records import decode
+from services.records.records import decode
 from services.vectors.interface import Collection, Kind, Space, Vectors
 from services.vectors.naming import point_id
 from sluice.names import CampaignName

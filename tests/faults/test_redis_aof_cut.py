@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.ledger.redis import RedisLedger
+from services.ledger.redis.ledger import RedisLedger
 from tests.redis_server import RedisServer, running
 
 BATCH_CUTS = 100

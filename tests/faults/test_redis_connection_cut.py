@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
-from services.ledger.redis import RedisLedger
+from services.ledger.redis.ledger import RedisLedger
 from sluice import errors
 from tests.redis_proxy import RedisProxy, proxied
 from tests.redis_server import RedisServer, running

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.ledger import redis_checks
 from services.ledger.interface import Transaction
-from services.ledger.redis import RedisLedger
+from services.ledger.redis import checks
+from services.ledger.redis.ledger import RedisLedger
 from sluice import errors
 from tests.faults.system_calls import FLUSHES, attached
 from tests.redis_server import running
@@ -29,7 +29,7 @@ async def test_nothing_is_acknowledged_that_is_not_flushed() -> None:
 
 async def test_this_would_show_a_file_that_is_not_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With `appendfsync no`, if it were not refused, the same commit is acknowledged."""
-    monkeypatch.setitem(redis_checks.SETTINGS, "appendfsync", "no")
+    monkeypatch.setitem(checks.SETTINGS, "appendfsync", "no")
     with running(appendfsync="no") as server:
         server.rewrite()
         ledger = await RedisLedger.open(server.url(), patience_s=0.2)

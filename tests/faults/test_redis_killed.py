@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.ledger.redis import RedisLedger
+from services.ledger.redis.ledger import RedisLedger
 from sluice import errors
 from tests.redis_server import RedisServer, running
 

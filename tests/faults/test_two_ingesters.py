@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from deploy.local.cluster import Cluster
 from services.ingest.lease import LEASE, Lease
-from services.platform.records import decode
+from services.records.records import decode
 from sluice.v1 import ingest_pb2
 from tests.e2e.team import DIMENSION, vector
 from tests.faults.failing import failing_ingest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from services.ledger import sqlite_file
+from services.ledger.sqlite import file as sqlite_file
 
 connect_safely = sqlite_file.connect_writer
 

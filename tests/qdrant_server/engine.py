@@ -1,6 +1,6 @@
 """Collections of the stand-in: one shard of `qdrant_edge` each, in a folder of its name.
 
-Only what `services.vectors.server` asks for is there; all else is refused rather than ignored.
+Only what `services.vectors.qdrant` calls is supported; all else is refused rather than ignored.
 """
 
 from __future__ import annotations

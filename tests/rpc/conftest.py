@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from services.embedded.process import Running, running
-from services.platform.settings import Settings
+from services.server.settings import Settings
 from sluice.channel import connect as channel_to
 from sluice.v1 import project_pb2 as pb
 from sluice.v1.project_pb2_grpc import ProjectServiceStub

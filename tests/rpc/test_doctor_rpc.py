@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from services.platform.findings import FindingKind, Outcome
+from services.doctor.findings import FindingKind, FindingOutcome
 from sluice import errors
 from sluice.v1 import finding_pb2 as pb
 from sluice.v1 import project_pb2
@@ -89,6 +89,6 @@ async def test_a_key_of_another_project(
 def test_the_words_are_those_of_the_api() -> None:
     """Kinds and outcomes have the numbers and names of the proto."""
     kinds = {f"FINDING_KIND_{kind.name}": kind.value for kind in FindingKind}
-    outcomes = {f"FINDING_OUTCOME_{outcome.name}": outcome.value for outcome in Outcome}
+    outcomes = {f"FINDING_OUTCOME_{outcome.name}": outcome.value for outcome in FindingOutcome}
     assert {"FINDING_KIND_UNSPECIFIED": 0, **kinds} == dict(pb.FindingKind.items())
     assert {"FINDING_OUTCOME_UNSPECIFIED": 0, **outcomes} == dict(pb.FindingOutcome.items())

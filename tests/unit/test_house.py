@@ -142,7 +142,7 @@ def test_both_distributions_have_one_version() -> None:
     """The server needs exactly the client it was released with."""
     needs = pyproject("pyproject.toml")["project"]["dependencies"]
 
-    assert f"sluice=={sluice.__version__}" in needs
+    assert f"sluice-client=={sluice.__version__}" in needs
 
 
 def test_the_lock_pins_every_need() -> None:
@@ -159,7 +159,7 @@ def test_the_lock_pins_every_need() -> None:
     ]
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins = dict(line.split()[0].split("==") for line in lines if line[:1].isalpha())
-    pins["sluice"] = sluice.__version__
+    pins["sluice-client"] = sluice.__version__
 
     unmet = [
         need

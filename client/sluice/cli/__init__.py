@@ -17,7 +17,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:
             raise
-        sys.exit(f"the command sluice needs {error.name}: pip install 'sluice[cli]'")
+        sys.exit(f"the command sluice needs {error.name}: pip install 'sluice-client[cli]'")
     app()
 
 

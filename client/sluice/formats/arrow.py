@@ -19,7 +19,7 @@ try:
     import pyarrow.parquet as pq
 except ImportError as error:
     raise FailedPrecondition(
-        "Parquet and Arrow files need pyarrow: pip install 'sluice[arrow]'"
+        "Parquet and Arrow files need pyarrow: pip install 'sluice-client[arrow]'"
     ) from error
 
 _DAMAGED = (pa.ArrowInvalid, OSError)

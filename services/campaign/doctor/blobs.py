@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from services.campaign.doctor.files import kind_of
 from services.campaign.doctor.reading import Examination, bound_versions
 from services.campaign.records import LEFTOVER_AFTER_US, Making, Space
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.keys import PARTITION
-from services.platform.records import decode, prefix, segments
-from services.platform.scanning import PAGE, children, pages
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
+from services.records.records import decode, prefix, segments
+from services.records.scanning import PAGE, list_children, scan_pages
+from services.server.keys import PARTITION
 from sluice.errors import DataLoss, NotFound
 
 
-async def examine(this: Examination) -> Events:
+async def examine(this: Examination) -> ExaminationEvents:
     """Look for files that a version, a commit or a space once named, and nothing does any more.
 
     A file is put before it is named, and put again when it is to be named again: what nobody has
@@ -28,7 +28,7 @@ async def examine(this: Examination) -> Events:
         return
     while page := await blobs.list_before(moment, after=after, limit=PAGE):
         after, seen = page[-1], seen + len(page)
-        yield Progress("files", seen)
+        yield ExaminationProgress("files", seen)
         for digest in page:
             if digest in names or not (what := await _kind(this, digest)):
                 continue
@@ -57,14 +57,14 @@ async def _names(this: Examination) -> set[str] | None:
     is there all the time is always met.
     """
     names: set[str] = set()
-    for project in await children(this.ledger, PARTITION, "project"):
-        async for page in pages(this.ledger, project, prefix("space")):
+    for project in await list_children(this.ledger, PARTITION, "project"):
+        async for page in scan_pages(this.ledger, project, prefix("space")):
             names.update(decode(Space, entry).basis_digest for entry in page)
-        async for page in pages(this.ledger, project, prefix("making")):
+        async for page in scan_pages(this.ledger, project, prefix("making")):
             names.update(segments(entry.key)[-1] for entry in page)
             names.update(decode(Making, entry).basis_digest for entry in page)
-        recorded = await children(this.ledger, project, "version")
-        for campaign in {*recorded, *await children(this.ledger, project, "campaign")}:
+        recorded = await list_children(this.ledger, project, "version")
+        for campaign in {*recorded, *await list_children(this.ledger, project, "campaign")}:
             versions = await bound_versions(this.ledger, project, campaign)
             if versions is None:
                 return None

@@ -6,15 +6,15 @@ from services.campaign.doctor import blobs, elements, leftovers, snapshots, unbo
 from services.campaign.doctor.files import Files
 from services.campaign.doctor.reading import Examination
 from services.campaign.projects import get_project
-from services.platform.findings import Events
-from services.platform.records import now_us
-from services.platform.stores import Stores
+from services.doctor.findings import ExaminationEvents
+from services.records.records import now_us
+from services.records.stores import Stores
 from sluice.names import ProjectName
 
 
 async def diagnose(
     stores: Stores, name: ProjectName, *, repair: bool, started_us: int | None = None
-) -> Events:
+) -> ExaminationEvents:
     """Every difference between issues, versions, snapshots and files, confirmed by a second look.
 
     What others rest on comes first: vectors of elements before snapshots, these before models,

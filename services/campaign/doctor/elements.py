@@ -22,12 +22,12 @@ from services.campaign.records import (
     issue_key,
     space_key,
 )
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Conflict, Entry, Transaction
-from services.platform.documents import find
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, encode, prefix
-from services.platform.scanning import PAGE, pages
-from services.platform.stored_points import made_us, read_points
+from services.records.documents import find_record
+from services.records.points import made_us, read_points
+from services.records.records import decode, encode, prefix
+from services.records.scanning import PAGE, scan_pages
 from services.vectors.interface import Collection
 from sluice.names import CampaignName, IssueName
 
@@ -35,23 +35,23 @@ ATTEMPTS = 3
 """How often elements are counted while they change."""
 
 
-async def examine(this: Examination) -> Events:
+async def examine(this: Examination) -> ExaminationEvents:
     """Examine every issue of the project."""
     seen = 0
-    async for page in pages(this.ledger, this.project, prefix("issue")):
+    async for page in scan_pages(this.ledger, this.project, prefix("issue")):
         for entry in page:
             issue = decode(Issue, entry)
             async for event in _examine_issue(this, IssueName(this.project, issue.id), issue):
-                if isinstance(event, Progress):
+                if isinstance(event, ExaminationProgress):
                     seen += event.examined
-                    yield Progress(event.stage, seen)
+                    yield ExaminationProgress(event.stage, seen)
                 else:
                     yield event
 
 
-async def _examine_issue(this: Examination, name: IssueName, issue: Issue) -> Events:
-    async for page in pages(this.ledger, this.project, element_prefix(name.issue)):
-        yield Progress("elements", len(page))
+async def _examine_issue(this: Examination, name: IssueName, issue: Issue) -> ExaminationEvents:
+    async for page in scan_pages(this.ledger, this.project, element_prefix(name.issue)):
+        yield ExaminationProgress("elements", len(page))
         for element in await _without_vector(this, name, issue, page):
             crop = f", label {element.label_id!r}" if element.label_id else ""
             subject = f"{name}, frame {element.frame_id!r}{crop}"
@@ -132,11 +132,11 @@ async def _count(this: Examination, name: IssueName) -> Finding | None:
     """What is wrong with the number of elements; each change of them changes the issue."""
     where = issue_key(name.issue)
     for _ in range(ATTEMPTS):
-        issue = await find(this.ledger, this.project, where, Issue)
+        issue = await find_record(this.ledger, this.project, where, Issue)
         count = 0
-        async for page in pages(this.ledger, this.project, element_prefix(name.issue)):
+        async for page in scan_pages(this.ledger, this.project, element_prefix(name.issue)):
             count += len(page)
-        after = await find(this.ledger, this.project, where, Issue)
+        after = await find_record(this.ledger, this.project, where, Issue)
         if issue is None or after is None or issue.revision == after.revision:
             break
     else:
@@ -153,12 +153,12 @@ async def _count(this: Examination, name: IssueName) -> Finding | None:
 
 async def _space(this: Examination, name: IssueName) -> Finding | None:
     """What is missing for the space of an issue; an issue gets both in one transaction."""
-    issue = await find(this.ledger, this.project, issue_key(name.issue), Issue)
+    issue = await find_record(this.ledger, this.project, issue_key(name.issue), Issue)
     if issue is None or not issue.record.dimension:
         return None
     model_id, dimension = issue.record.model_id, issue.record.dimension
     where = space_key(model_id, dimension)
-    if await find(this.ledger, this.project, where, Space):
+    if await find_record(this.ledger, this.project, where, Space):
         return None
     subject = f"{name}, space of {model_id!r} with {dimension} dimensions"
     finding = Finding(FindingKind.SPACE_MISSING, subject, "a record", "none")
@@ -174,13 +174,13 @@ async def _commit(this: Examination, checks: dict[str, int], puts: dict[str, byt
     return True
 
 
-async def _orphans(this: Examination, name: IssueName) -> Events:
+async def _orphans(this: Examination, name: IssueName) -> ExaminationEvents:
     """The points of an issue that no element names, unless one of them may yet, or just did.
 
     A point is young when it was made within the hour, and an issue that has changed within the
     hour may be about to delete the points of elements that it has no more.
     """
-    issue = await find(this.ledger, this.project, issue_key(name.issue), Issue)
+    issue = await find_record(this.ledger, this.project, issue_key(name.issue), Issue)
     if issue is None or not issue.record.dimension or this.is_young(issue.record.updated_us):
         return
     collection = points.elements_of(this.project, issue.record.model_id, issue.record.dimension)
@@ -198,7 +198,7 @@ async def _orphans(this: Examination, name: IssueName) -> Events:
         }
         named = await this.ledger.get(this.project, list(keys.values()))
         unnamed = [point for point in keys if not _names(named.get(keys[point]), point)]
-        now = await find(this.ledger, this.project, issue_key(name.issue), Issue)
+        now = await find_record(this.ledger, this.project, issue_key(name.issue), Issue)
         if now is None or now.revision != issue.revision:
             return
         gone = this.repair and await _delete(this, collection, tenant, unnamed)

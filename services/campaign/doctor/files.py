@@ -13,10 +13,10 @@ from services.campaign.candidates import sample_digest
 from services.campaign.doctor.reading import Examination
 from services.campaign.manifest import Line, Manifest, entry_of, lines_of
 from services.campaign.records import ElementEntry, Space, Version, element_prefix
-from services.platform.findings import Events, Finding, FindingKind
-from services.platform.records import decode, prefix
-from services.platform.scanning import PAGE, pages
-from services.platform.stored_points import read_points
+from services.doctor.findings import ExaminationEvents, Finding, FindingKind
+from services.records.points import read_points
+from services.records.records import decode, prefix
+from services.records.scanning import PAGE, scan_pages
 from sluice.errors import DataLoss, NotFound
 from sluice.names import CampaignName, IssueName
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model
@@ -60,13 +60,13 @@ class Files:
         content = await self.read(digest)
         return await asyncio.to_thread(ScoringModel.from_bytes, content) if content else None
 
-    async def examine_spaces(self) -> Events:
+    async def examine_spaces(self) -> ExaminationEvents:
         """Look for bases that spaces name: of one that is lost, only its background is left to set.
 
         Those of versions are met with these.
         """
         this = self._this
-        async for page in pages(this.ledger, this.project, prefix("space")):
+        async for page in scan_pages(this.ledger, this.project, prefix("space")):
             for entry in page:
                 space = decode(Space, entry)
                 if space.basis_digest and await self.basis(space.basis_digest) is None:
@@ -89,7 +89,7 @@ async def find_manifest(
     finding = files.report(digest, "a manifest")
     entries = [
         decode(ElementEntry, entry)
-        async for page in pages(this.ledger, this.project, element_prefix(issue.issue))
+        async for page in scan_pages(this.ledger, this.project, element_prefix(issue.issue))
         for entry in page
     ]
     samples = await _samples_of(this, name, version)

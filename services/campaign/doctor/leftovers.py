@@ -6,18 +6,18 @@ from services.campaign import points
 from services.campaign.doctor.reading import Examination
 from services.campaign.issue_deletion import delete_element_records
 from services.campaign.records import Deleting, Issue, deleting_key, element_prefix, issue_key
+from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.ledger.interface import Transaction
-from services.platform.documents import find
-from services.platform.findings import Events, Finding, FindingKind
-from services.platform.scanning import PAGE, children
-from services.platform.stored_points import made_us
+from services.records.documents import find_record
+from services.records.points import made_us
+from services.records.scanning import PAGE, list_children
 from services.vectors.interface import Collection, Kind
 from sluice.names import IssueName
 
 
-async def examine(this: Examination) -> Events:
+async def examine(this: Examination) -> ExaminationEvents:
     """Look for what issues have left that are gone; an issue's id never comes back."""
-    for issue in await children(this.ledger, this.project, "element"):
+    for issue in await list_children(this.ledger, this.project, "element"):
         name = IssueName(this.project, issue)
         if await _is_gone(this, name) and await _has_records(this, name):
             finding = Finding(FindingKind.ISSUE_LEFTOVER, str(name), "nothing", "element records")
@@ -37,7 +37,9 @@ async def examine(this: Examination) -> Events:
         await _forget_deletions(this)
 
 
-async def _examine_points(this: Examination, name: IssueName, collection: Collection) -> Events:
+async def _examine_points(
+    this: Examination, name: IssueName, collection: Collection
+) -> ExaminationEvents:
     if not await _is_gone(this, name):
         return
     tenant, after, old = points.issue_tenant(name), None, 0
@@ -56,9 +58,9 @@ async def _examine_points(this: Examination, name: IssueName, collection: Collec
 
 async def _is_gone(this: Examination, name: IssueName) -> bool:
     """Whether an issue is deleted, and nobody is deleting its elements just now."""
-    if await find(this.ledger, this.project, issue_key(name.issue), Issue):
+    if await find_record(this.ledger, this.project, issue_key(name.issue), Issue):
         return False
-    deleting = await find(this.ledger, this.project, deleting_key(name.issue), Deleting)
+    deleting = await find_record(this.ledger, this.project, deleting_key(name.issue), Deleting)
     return deleting is None or not this.is_young(deleting.record.started_us)
 
 
@@ -69,7 +71,7 @@ async def _has_records(this: Examination, name: IssueName) -> bool:
 
 async def _forget_deletions(this: Examination) -> None:
     """What deletions that died have left is gone by now, and so may be their own records."""
-    for issue in await children(this.ledger, this.project, "deleting"):
+    for issue in await list_children(this.ledger, this.project, "deleting"):
         if await _is_gone(this, IssueName(this.project, issue)):
             deletes = [deleting_key(issue)]
             await this.ledger.commit(Transaction(this.project, deletes=deletes))

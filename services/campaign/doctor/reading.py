@@ -12,9 +12,9 @@ from services.campaign.records import (
     version_prefix,
 )
 from services.ledger.interface import Ledger
-from services.platform.records import decode, prefix
-from services.platform.scanning import pages
-from services.platform.stores import Stores
+from services.records.records import decode, prefix
+from services.records.scanning import scan_pages
+from services.records.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Examination:
 async def campaigns_of(ledger: Ledger, project: str) -> list[Campaign]:
     """All campaigns of a project, without their earlier versions."""
     found: list[Campaign] = []
-    async for page in pages(ledger, project, prefix("campaign")):
+    async for page in scan_pages(ledger, project, prefix("campaign")):
         found += [decode(Campaign, entry) for entry in page]
     return found
 
@@ -62,6 +62,6 @@ async def bound_versions(ledger: Ledger, project: str, campaign: str) -> list[Ve
 async def versions_of(ledger: Ledger, project: str, campaign: str) -> list[Version]:
     """All versions of a campaign, the newest first."""
     found: list[Version] = []
-    async for page in pages(ledger, project, version_prefix(campaign)):
+    async for page in scan_pages(ledger, project, version_prefix(campaign)):
         found += [decode(Version, entry) for entry in page]
     return found

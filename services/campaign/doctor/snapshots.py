@@ -18,10 +18,10 @@ from services.campaign.doctor.files import Files, find_manifest, rebuild_model
 from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
 from services.campaign.manifest import Manifest, entry_of
 from services.campaign.records import Campaign, Element, ElementEntry, Version, element_key
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode
-from services.platform.scanning import PAGE
-from services.platform.stored_points import read_points
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
+from services.records.points import read_points
+from services.records.records import decode
+from services.records.scanning import PAGE
 from services.vectors.interface import Payload, Points
 from sluice.names import CampaignName, IssueName, VersionName
 from sluice.scoring import Basis, ScoringModel
@@ -76,14 +76,14 @@ class _Snapshot:
         return str(VersionName(self.name.project, self.name.campaign, str(self.version.number)))
 
 
-async def examine(this: Examination, files: Files) -> Events:
+async def examine(this: Examination, files: Files) -> ExaminationEvents:
     """Examine the snapshot, model and basis of every version; a snapshot that two share, once."""
     seen = 0
     for campaign in await campaigns_of(this.ledger, this.project):
         snapshots: set[str] = set()
         for version in await versions_of(this.ledger, this.project, campaign.id):
             seen += 1
-            yield Progress("versions", seen)
+            yield ExaminationProgress("versions", seen)
             first = version.snapshot_digest not in snapshots
             snapshots.add(version.snapshot_digest)
             async for event in _examine_version(this, files, campaign, version, first=first):
@@ -92,7 +92,7 @@ async def examine(this: Examination, files: Files) -> Events:
 
 async def _examine_version(
     this: Examination, files: Files, campaign: Campaign, version: Version, *, first: bool
-) -> Events:
+) -> ExaminationEvents:
     name, issue = CampaignName(this.project, campaign.id), IssueName(this.project, campaign.issue)
     manifest, finding = await find_manifest(this, files, name, issue, version)
     if finding is not None:
@@ -111,7 +111,7 @@ async def _examine_version(
         yield finding.mended(this.repair) if again else finding.lost()
 
 
-async def _examine_points(this: Examination, snapshot: _Snapshot) -> Events:
+async def _examine_points(this: Examination, snapshot: _Snapshot) -> ExaminationEvents:
     """Compare the points of a bound snapshot, which nobody writes any more, with its members."""
     members, wrong, lost = snapshot.members, 0, 0
     for start in range(0, len(members), PAGE):
@@ -209,7 +209,9 @@ async def _from_other_versions(
     return None
 
 
-async def _examine_extra(this: Examination, snapshot: _Snapshot, ids: set[UUID]) -> Events:
+async def _examine_extra(
+    this: Examination, snapshot: _Snapshot, ids: set[UUID]
+) -> ExaminationEvents:
     version, vectors = snapshot.version, this.stores.vectors
     collection = points.elements_of(this.project, version.model_id, version.dimension)
     if await vectors.count(collection, snapshot.tenant) <= len(ids):

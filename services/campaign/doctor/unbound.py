@@ -5,11 +5,11 @@ from __future__ import annotations
 from services.campaign import points
 from services.campaign.doctor.reading import Examination, bound_versions
 from services.campaign.records import Making, making_key
+from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import Stored, find
-from services.platform.findings import Events, Finding, FindingKind
-from services.platform.records import encode, prefix, segments
-from services.platform.scanning import pages
+from services.records.documents import StoredRecord, find_record
+from services.records.records import encode, prefix, segments
+from services.records.scanning import scan_pages
 from services.vectors.interface import Collection, Kind
 from sluice.names import CampaignName
 
@@ -17,7 +17,7 @@ Snapshot = tuple[CampaignName, str]
 """A campaign, which may never have come to be, and the digest of a snapshot."""
 
 
-async def examine(this: Examination) -> Events:
+async def examine(this: Examination) -> ExaminationEvents:
     """Look for snapshots in the vector store, and for commits, of which there is no version."""
     found = await _with_points(this)
     for snapshot in await _begun(this):
@@ -52,7 +52,7 @@ async def _with_points(this: Examination) -> dict[Snapshot, list[Collection]]:
 
 async def _begun(this: Examination) -> list[Snapshot]:
     found: list[Snapshot] = []
-    async for page in pages(this.ledger, this.project, prefix("making")):
+    async for page in scan_pages(this.ledger, this.project, prefix("making")):
         for entry in page:
             _, campaign, digest = segments(entry.key)
             found.append((CampaignName(this.project, campaign), digest))
@@ -79,9 +79,9 @@ async def _is_bound(this: Examination, snapshot: Snapshot) -> bool:
     return any(version.snapshot_digest == digest for version in versions)
 
 
-async def _making(this: Examination, snapshot: Snapshot) -> Stored[Making] | None:
+async def _making(this: Examination, snapshot: Snapshot) -> StoredRecord[Making] | None:
     name, digest = snapshot
-    return await find(this.ledger, this.project, making_key(name.campaign, digest), Making)
+    return await find_record(this.ledger, this.project, making_key(name.campaign, digest), Making)
 
 
 async def _remove(this: Examination, snapshot: Snapshot, collections: list[Collection]) -> bool:

@@ -15,22 +15,22 @@ from services.campaign.records import (
     issue_key,
     version_key,
 )
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
-from services.platform.documents import find
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, encode, prefix
-from services.platform.scanning import pages
+from services.records.documents import find_record
+from services.records.records import decode, encode, prefix
+from services.records.scanning import scan_pages
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
 
 ATTEMPTS = 3
 """How often a campaign is read anew when somebody changes it meanwhile."""
 
 
-async def examine(this: Examination) -> Events:
+async def examine(this: Examination) -> ExaminationEvents:
     """Examine every campaign of the project."""
     campaigns = await campaigns_of(this.ledger, this.project)
     for number, campaign in enumerate(campaigns, 1):
-        yield Progress("campaigns", number)
+        yield ExaminationProgress("campaigns", number)
         for finding in await _examine_campaign(this, CampaignName(this.project, campaign.id)):
             yield finding
     async for event in _issues(this, campaigns):
@@ -42,9 +42,9 @@ async def examine(this: Examination) -> Events:
 async def _examine_campaign(this: Examination, name: CampaignName) -> list[Finding]:
     where = campaign_key(name.campaign)
     for _ in range(ATTEMPTS):
-        before = await find(this.ledger, this.project, where, Campaign)
+        before = await find_record(this.ledger, this.project, where, Campaign)
         records = await versions_of(this.ledger, this.project, name.campaign)
-        after = await find(this.ledger, this.project, where, Campaign)
+        after = await find_record(this.ledger, this.project, where, Campaign)
         # Campaign and version are bound by one transaction: read as of one moment, they agree.
         if before is not None and after is not None and before.revision == after.revision:
             return await _compare(this, name, before.record, before.revision, records)
@@ -82,12 +82,12 @@ async def _compare(
     return findings
 
 
-async def _issues(this: Examination, campaigns: list[Campaign]) -> Events:
+async def _issues(this: Examination, campaigns: list[Campaign]) -> ExaminationEvents:
     """Each issue's list of campaigns: what keeps it from being deleted under an active one."""
     of_issue: dict[str, set[str]] = {}
     for campaign in campaigns:
         of_issue.setdefault(campaign.issue, set()).add(campaign.id)
-    async for page in pages(this.ledger, this.project, prefix("issue")):
+    async for page in scan_pages(this.ledger, this.project, prefix("issue")):
         for entry in page:
             issue = decode(Issue, entry).id
             if finding := await _examine_list(this, issue, of_issue.get(issue, set())):
@@ -96,7 +96,7 @@ async def _issues(this: Examination, campaigns: list[Campaign]) -> Events:
 
 async def _examine_list(this: Examination, issue: str, expected: set[str]) -> Finding | None:
     where = issue_campaigns_key(issue)
-    listed = await find(this.ledger, this.project, where, IssueCampaigns)
+    listed = await find_record(this.ledger, this.project, where, IssueCampaigns)
     said = set(listed.record.campaigns) if listed else set()
     # Campaigns that have come since they were read are listed rightly, and never go.
     later = await this.ledger.get(this.project, [campaign_key(c) for c in said - expected])

@@ -23,12 +23,12 @@ from services.campaign.servicer import messages
 from services.campaign.spaces import list_spaces, set_background
 from services.campaign.versions import drift_of, get_version, list_versions
 from services.campaign.watch import Watches
-from services.platform import finding_messages
-from services.platform.draining import Draining
-from services.platform.pages import read_page
-from services.platform.requests import Request
-from services.platform.reviews import Reviews
-from services.platform.stores import Stores
+from services.doctor import messages as finding_messages
+from services.peers.reviews import Reviews
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import read_page
+from services.records.stores import Stores
+from services.server.draining import Draining
 from sluice.errors import InvalidArgument
 from sluice.limits import BATCH_BYTES_MAX
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
@@ -58,7 +58,7 @@ class CampaignServicer(CampaignServiceServicer):
         parent = ProjectName.parse(request.parent, "parent")
         made = await create_campaign(
             self._stores,
-            Request.of("CreateCampaign", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateCampaign", request.request_id, messages.asked(request)),
             parent,
             IssueName.parse(request.campaign.issue, "campaign.issue"),
             _terms(request.campaign),
@@ -110,7 +110,7 @@ class CampaignServicer(CampaignServiceServicer):
     ) -> pb.CampaignVersion:
         """Snapshot the issue as the next version, with feedback if wanted."""
         name = CampaignName.parse(request.parent, "parent")
-        once = Request.of("CommitVersion", request.request_id, messages.asked(request))
+        once = IdempotentRequest.of("CommitVersion", request.request_id, messages.asked(request))
         reviews = self._reviews if request.with_feedback else None
         made = await commit_version(self._stores, once, name, request.etag, reviews)
         return messages.version(name, made)

@@ -7,9 +7,9 @@ from typing import Any
 from services.campaign.datasets import create_dataset, get_dataset, list_datasets
 from services.campaign.records import LabelClass
 from services.campaign.servicer import messages
-from services.platform.pages import read_page
-from services.platform.requests import Request
-from services.platform.stores import Stores
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import read_page
+from services.records.stores import Stores
 from sluice.errors import InvalidArgument
 from sluice.labels import TaskType
 from sluice.names import DatasetName, ProjectName
@@ -28,7 +28,7 @@ class DatasetServicer(DatasetServiceServicer):
         parent = ProjectName.parse(request.parent, "parent")
         made = await create_dataset(
             self._stores,
-            Request.of("CreateDataset", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateDataset", request.request_id, messages.asked(request)),
             DatasetName(parent.project, request.dataset_id),
             request.dataset.display_name,
             _task_type(request.dataset.task_type),

@@ -11,9 +11,9 @@ from services.campaign.elements import add_elements, list_elements, remove_eleme
 from services.campaign.issue_deletion import delete_issue
 from services.campaign.issues import create_issue, get_issue, list_issues, rename_issue
 from services.campaign.servicer import messages
-from services.platform.pages import read_page
-from services.platform.requests import Request
-from services.platform.stores import Stores
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import read_page
+from services.records.stores import Stores
 from sluice.errors import InvalidArgument
 from sluice.frames import Frame
 from sluice.names import DatasetName, IssueName, ProjectName
@@ -32,7 +32,7 @@ class IssueServicer(IssueServiceServicer):
         """Create an issue without elements."""
         made = await create_issue(
             self._stores,
-            Request.of("CreateIssue", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateIssue", request.request_id, messages.asked(request)),
             parent := ProjectName.parse(request.parent, "parent"),
             request.issue.display_name,
             DatasetName.parse(request.issue.dataset, "issue.dataset"),

@@ -18,7 +18,7 @@ from services.campaign.records import (
 )
 from services.campaign.versions import Drift
 from services.campaign.watch import Active
-from services.platform.keys import ApiKey, Scope
+from services.server.keys import ApiKey, Scope
 from sluice.frames import Frame
 from sluice.names import (
     ApiKeyName,

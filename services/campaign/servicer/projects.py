@@ -8,11 +8,11 @@ from google.protobuf.empty_pb2 import Empty
 
 from services.campaign.projects import create_project, get_project, list_projects
 from services.campaign.servicer import messages
-from services.platform.auth import current_caller
-from services.platform.keys import KeyStore, Scope
-from services.platform.pages import read_page
-from services.platform.requests import Request
-from services.platform.stores import Stores
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import read_page
+from services.records.stores import Stores
+from services.server.auth import current_caller
+from services.server.keys import KeyStore, Scope
 from sluice.errors import InvalidArgument
 from sluice.names import ApiKeyName, ProjectName
 from sluice.v1 import project_pb2 as pb
@@ -28,7 +28,7 @@ class ProjectServicer(ProjectServiceServicer):
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
         """Create a project."""
-        once = Request.of("CreateProject", request.request_id, messages.asked(request))
+        once = IdempotentRequest.of("CreateProject", request.request_id, messages.asked(request))
         display_name = request.project.display_name
         made = await create_project(self._stores, once, request.project_id, display_name)
         return messages.project(made)

@@ -30,10 +30,10 @@ from services.curation.datasets.views import View, view_key
 from services.curation.golden.gate import read_gate
 from services.curation.rounds.rounds import read_round
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import ATTEMPTS, Stored, find, read
-from services.platform.records import encode, now_us
-from services.platform.scanning import pages
-from services.platform.stored_points import new_point
+from services.records.documents import ATTEMPTS, StoredRecord, find_record, read_record
+from services.records.points import create_point_id
+from services.records.records import encode, now_us
+from services.records.scanning import scan_pages
 from sluice.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument
 from sluice.names import BatchName, RoundName, ViewName, check_resource_id
 
@@ -68,10 +68,10 @@ class Creation:
             raise AlreadyExists(problem)
         return await self._finish(name)
 
-    async def _find(self, name: BatchName) -> Stored[Batch] | None:
-        return await find(self.curation.stores.ledger, name.project, batch_key(name), Batch)
+    async def _find(self, name: BatchName) -> StoredRecord[Batch] | None:
+        return await find_record(self.curation.stores.ledger, name.project, batch_key(name), Batch)
 
-    async def _begin(self, name: BatchName, wanted: Wanted) -> Stored[Batch]:
+    async def _begin(self, name: BatchName, wanted: Wanted) -> StoredRecord[Batch]:
         """Plan the batch and bind the plan to its name; the faster one's, of two at once."""
         problem = await self._golden_problem(name, wanted)
         for each in wanted.failures:
@@ -81,7 +81,7 @@ class Creation:
             # The same request may have waited for its turn with this one.
             return await self._find(name) or await self._planned(name, wanted, problem)
 
-    async def _planned(self, name: BatchName, wanted: Wanted, problem: str) -> Stored[Batch]:
+    async def _planned(self, name: BatchName, wanted: Wanted, problem: str) -> StoredRecord[Batch]:
         part = await self._plan(name, wanted)
         if not part.picks:
             raise FailedPrecondition(
@@ -135,7 +135,9 @@ class Creation:
 
     async def _write(self, name: BatchName, part: Part) -> str:
         """Write a plan, which counts from when the batch names it; its id."""
-        id = new_point().hex  # says when it was made, so that one left behind is told by its age
+        id = (
+            create_point_id().hex
+        )  # says when it was made, so that one left behind is told by its age
         puts = {plan_key(name, id, at): encode(pick) for at, pick in enumerate(part.picks)}
         keys = list(puts)
         for start in range(0, len(keys), PICKS_PER_COMMIT):
@@ -143,7 +145,7 @@ class Creation:
             await self.curation.stores.ledger.commit(Transaction(name.project, puts=page))
         return id
 
-    async def _bind(self, name: BatchName, batch: Batch) -> Stored[Batch]:
+    async def _bind(self, name: BatchName, batch: Batch) -> StoredRecord[Batch]:
         """Create the batch and its view."""
         view = view_name(name)
         puts = {batch_key(name): encode(batch), view_key(view): encode(view_of(batch))}
@@ -156,7 +158,7 @@ class Creation:
             if await self._find(name) is None:
                 problem = f"batch_id: {view} exists already; a batch needs a view of its name"
                 raise AlreadyExists(problem) from conflict
-        return await read(ledger, name.project, batch_key(name), Batch, name)
+        return await read_record(ledger, name.project, batch_key(name), Batch, name)
 
     async def _finish(self, name: BatchName) -> Batch:
         """Mark its groups, and others in place of those that were taken meanwhile."""
@@ -192,7 +194,7 @@ class Creation:
             notes=(*batch.notes, note, *(said for said in part.notes if said not in batch.notes)),
         )
 
-    async def _replace(self, name: BatchName, found: Stored[Batch], changed: Batch) -> bool:
+    async def _replace(self, name: BatchName, found: StoredRecord[Batch], changed: Batch) -> bool:
         """Change the batch, unless somebody else was faster."""
         checks, puts = {batch_key(name): found.revision}, {batch_key(name): encode(changed)}
         try:
@@ -206,7 +208,7 @@ class Creation:
     async def _forget(self, name: BatchName, below: str) -> None:
         """Delete plans that count no more."""
         ledger = self.curation.stores.ledger
-        async for page in pages(ledger, name.project, below):
+        async for page in scan_pages(ledger, name.project, below):
             left = [entry.key for entry in page]
             await ledger.commit(Transaction(name.project, deletes=left))
 

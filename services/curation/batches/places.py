@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from services.curation.datasets.points import frames_of, tenant_of
 from services.curation.records import DatasetFrames
 from services.curation.selection.facility import sampled
-from services.platform.stored_points import PAGE, read_points
-from services.platform.stores import Stores
+from services.records.points import PAGE, read_points
+from services.records.stores import Stores
 from sluice.checks import too_large
 from sluice.errors import DataLoss
 from sluice.names import DatasetName

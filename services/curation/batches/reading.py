@@ -10,14 +10,16 @@ from services.curation.batches.records import (
     pick_prefix,
 )
 from services.curation.context import Curation
-from services.platform.documents import read, read_page
-from services.platform.pages import Page
+from services.records.documents import read_record, read_records
+from services.records.pages import Page
 from sluice.names import BatchName, DatasetName
 
 
 async def get_batch(curation: Curation, name: BatchName) -> Batch:
     """A batch; NotFound naming it if there is none."""
-    return (await read(curation.stores.ledger, name.project, batch_key(name), Batch, name)).record
+    return (
+        await read_record(curation.stores.ledger, name.project, batch_key(name), Batch, name)
+    ).record
 
 
 async def list_batches(
@@ -26,7 +28,7 @@ async def list_batches(
     """A page of the batches of a dataset, by name, and the next one's token."""
     await curation.others.datasets.get(name)
     below = batch_prefix(name.dataset)
-    return await read_page(curation.stores.ledger, name.project, below, Batch, page)
+    return await read_records(curation.stores.ledger, name.project, below, Batch, page)
 
 
 async def list_picks(
@@ -35,4 +37,4 @@ async def list_picks(
     """A page of the picks of a batch, by rank, and the next one's token."""
     await get_batch(curation, name)
     below = pick_prefix(name)
-    return await read_page(curation.stores.ledger, name.project, below, StoredPick, page)
+    return await read_records(curation.stores.ledger, name.project, below, StoredPick, page)

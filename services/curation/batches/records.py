@@ -20,7 +20,7 @@ from services.curation.selection.budget import BUDGET, TARGETED_SHARE
 from services.curation.selection.pool import CoverageMethod, Source, TargetedMethod
 from services.curation.selection.zcore import DRAWS
 from services.curation.zcore.stored import FIELD
-from services.platform.records import Record, key, prefix
+from services.records.records import Record, key, prefix
 from sluice.names import BatchName, DatasetName
 
 COVERAGE_SHARE: Final = 1 - TARGETED_SHARE

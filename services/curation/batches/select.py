@@ -28,8 +28,8 @@ from services.curation.records import (
 )
 from services.curation.selection.pool import Source
 from services.ledger.interface import Add, Entry, Ledger, Transaction
-from services.platform.documents import Stored, read, retry
-from services.platform.records import decode, encode
+from services.records.documents import StoredRecord, read_record, retry
+from services.records.records import decode, encode
 from sluice.names import BatchName
 
 GROUPS_PER_COMMIT: Final = 200
@@ -43,7 +43,7 @@ SOURCE_TAG: Final = "source:"
 _SOURCE_TAGS: Final = frozenset(SOURCE_TAG + source.value for source in Source)
 
 
-async def select_planned(ledger: Ledger, name: BatchName) -> Stored[Batch]:
+async def select_planned(ledger: Ledger, name: BatchName) -> StoredRecord[Batch]:
     """Mark the groups of the part that the batch has now, up to its end.
 
     A group that remains no more, since others have selected, labelled or held it out meanwhile,
@@ -55,9 +55,9 @@ async def select_planned(ledger: Ledger, name: BatchName) -> Stored[Batch]:
             return found
 
 
-async def _select_page(ledger: Ledger, name: BatchName) -> tuple[Stored[Batch], bool]:
+async def _select_page(ledger: Ledger, name: BatchName) -> tuple[StoredRecord[Batch], bool]:
     """Mark a page; whether there was one. Raises Conflict where others were faster."""
-    found = await read(ledger, name.project, batch_key(name), Batch, name)
+    found = await read_record(ledger, name.project, batch_key(name), Batch, name)
     below = plan_prefix(name, found.record.part)
     planned = await ledger.scan(name.project, below, limit=GROUPS_PER_COMMIT)
     if not planned:
@@ -81,7 +81,7 @@ class _Page:
     """One transaction, as far as it is made."""
 
     name: BatchName
-    found: Stored[Batch]
+    found: StoredRecord[Batch]
     checks: dict[str, int] = field(default_factory=dict)
     puts: dict[str, bytes] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)

@@ -35,9 +35,9 @@ from services.curation.records import (
     number_key,
 )
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.platform.documents import Stored, find, retry
-from services.platform.records import decode, encode
-from services.platform.stores import Stores
+from services.records.documents import StoredRecord, find_record, retry
+from services.records.records import decode, encode
+from services.records.stores import Stores
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName
 
@@ -66,11 +66,11 @@ async def append_frames(curation: Curation, name: DatasetName, new: NewFrames) -
     return await retry(_Append(curation.stores, name, new, candidates).attempt, name)
 
 
-async def read_dataset_frames(stores: Stores, name: DatasetName) -> Stored[DatasetFrames]:
+async def read_dataset_frames(stores: Stores, name: DatasetName) -> StoredRecord[DatasetFrames]:
     """What is known of all frames of a dataset; nothing before the first one."""
     where = dataset_frames_key(name.dataset)
-    found = await find(stores.ledger, name.project, where, DatasetFrames)
-    return found or Stored(DatasetFrames(), ABSENT)
+    found = await find_record(stores.ledger, name.project, where, DatasetFrames)
+    return found or StoredRecord(DatasetFrames(), ABSENT)
 
 
 @dataclass(slots=True)
@@ -119,20 +119,22 @@ class _Append:
         await points.forget(self.stores, self.name, space, [*left, *unnamed])
         return Appended(added, len(changed) - added, len(known) - len(changed))
 
-    def _moves(self, place: int, old: Stored[FrameRow] | None) -> bool:
+    def _moves(self, place: int, old: StoredRecord[FrameRow] | None) -> bool:
         """Whether a frame has embeddings that it had not; without any, it keeps those it has."""
         digest = self.candidates[place].row.vectors_digest
         return bool(digest) and (old is None or old.record.vectors_digest != digest)
 
-    def _says_more(self, place: int, old: Stored[FrameRow] | None) -> bool:
+    def _says_more(self, place: int, old: StoredRecord[FrameRow] | None) -> bool:
         digest = self.candidates[place].row.document_digest
         return old is None or old.record.document_digest != digest
 
-    async def _known(self) -> list[Stored[FrameRow] | None]:
+    async def _known(self) -> list[StoredRecord[FrameRow] | None]:
         keys = [self._key(candidate) for candidate in self.candidates]
         entries = await self.stores.ledger.get(self.name.project, keys)
         return [
-            Stored(decode(FrameRow, entry), entry.revision) if (entry := entries.get(key)) else None
+            StoredRecord(decode(FrameRow, entry), entry.revision)
+            if (entry := entries.get(key))
+            else None
             for key in keys
         ]
 
@@ -161,9 +163,9 @@ class _Append:
 
     async def _plan(
         self,
-        before: Stored[DatasetFrames],
+        before: StoredRecord[DatasetFrames],
         now: DatasetFrames,
-        known: Sequence[Stored[FrameRow] | None],
+        known: Sequence[StoredRecord[FrameRow] | None],
         changed: Sequence[int],
     ) -> _Plan:
         where = dataset_frames_key(self.name.dataset)
@@ -183,7 +185,9 @@ class _Append:
         plan.puts.update(labels)
         return plan
 
-    def _put(self, plan: _Plan, place: int, old: Stored[FrameRow] | None, number: int) -> None:
+    def _put(
+        self, plan: _Plan, place: int, old: StoredRecord[FrameRow] | None, number: int
+    ) -> None:
         candidate, where = self.candidates[place], self._key(self.candidates[place])
         row = candidate.row
         if old is None:

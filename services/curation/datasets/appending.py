@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.records import FrameRow, Split, Status, StoredVector
-from services.platform.datasets import Dataset
-from services.platform.records import now_us
-from services.platform.stored_points import new_point
+from services.peers.datasets import Dataset
+from services.records.points import create_point_id
+from services.records.records import now_us
 from sluice.checks import check_text, too_large
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame, MetadataValue, check_metadata
@@ -106,7 +106,7 @@ def _candidate(
         document_digest=document_digest(document, new.group_id, new.slice),
         vectors_digest=vectors_digest(label_ids, vectors),
         vectors=tuple(
-            StoredVector(label_id=label_id, point=new_point().bytes) for label_id in label_ids
+            StoredVector(label_id=label_id, point=create_point_id().bytes) for label_id in label_ids
         ),
         fields=dict(new.fields),
         created_us=now_us(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.curation.records import FailureKind, FrameRow, Group, Split, Status
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.checks import check_finite, check_text, too_large
 from sluice.errors import InvalidArgument
 from sluice.frames import MetadataValue

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from services.curation.datasets.appending import Candidate, refused
 from services.curation.records import Named, label_key
 from services.ledger.interface import Ledger
-from services.platform.records import decode, encode
+from services.records.records import decode, encode
 from sluice.names import DatasetName
 
 

@@ -20,9 +20,9 @@ from services.curation.records import (
     group_key,
 )
 from services.ledger.interface import Add, Entry, Ledger, Transaction
-from services.platform.documents import retry
-from services.platform.records import Record, decode, encode
-from services.platform.requests import Request, commit_once, first_response
+from services.records.documents import retry
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.records import Record, decode, encode
 from sluice.checks import check_text, too_large
 from sluice.errors import FailedPrecondition, InvalidArgument, NotFound
 from sluice.frames import MetadataValue, check_metadata
@@ -62,7 +62,11 @@ class FieldChange:
 
 
 async def mark_groups(
-    curation: Curation, request: Request, name: DatasetName, groups: Sequence[str], marks: Marks
+    curation: Curation,
+    request: IdempotentRequest,
+    name: DatasetName,
+    groups: Sequence[str],
+    marks: Marks,
 ) -> Changed:
     """Give groups a status and all their slices tags, all or none; the number of groups changed.
 
@@ -74,7 +78,7 @@ async def mark_groups(
     ledger = curation.stores.ledger
 
     async def attempt() -> Changed:
-        if first := await first_response(ledger, name.project, request, Changed):
+        if first := await find_response(ledger, name.project, request, Changed):
             return first
         found = await _read(ledger, name, groups, group_key, Group, "group")
         slices = [frame_id for group, _ in found.values() for frame_id in group.frames]
@@ -99,7 +103,7 @@ async def mark_groups(
 
 async def tag_frames(
     curation: Curation,
-    request: Request,
+    request: IdempotentRequest,
     name: DatasetName,
     frame_ids: Sequence[str],
     add: Sequence[str],
@@ -113,7 +117,10 @@ async def tag_frames(
 
 
 async def set_fields(
-    curation: Curation, request: Request, name: DatasetName, changes: Mapping[str, FieldChange]
+    curation: Curation,
+    request: IdempotentRequest,
+    name: DatasetName,
+    changes: Mapping[str, FieldChange],
 ) -> Changed:
     """Change fields of frames by their ids, all or none; the number of those that changed.
 
@@ -141,7 +148,7 @@ def check_ids(path: str, ids: Sequence[str]) -> None:
 
 async def _change_rows(
     curation: Curation,
-    request: Request,
+    request: IdempotentRequest,
     name: DatasetName,
     frame_ids: Sequence[str],
     changed: Callable[[Sequence[FrameRow]], list[FrameRow]],
@@ -151,7 +158,7 @@ async def _change_rows(
     ledger = curation.stores.ledger
 
     async def attempt() -> Changed:
-        if first := await first_response(ledger, name.project, request, Changed):
+        if first := await find_response(ledger, name.project, request, Changed):
             return first
         found = await _read(ledger, name, frame_ids, frame_key, FrameRow, "frame")
         rows = changed([row for row, _ in found.values()])

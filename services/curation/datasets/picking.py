@@ -12,7 +12,7 @@ from services.curation.datasets.append import read_dataset_frames
 from services.curation.datasets.marks import AT_ONCE_MAX
 from services.curation.datasets.reading import DatasetFrame, check_there, get_frames
 from services.curation.records import FrameRow
-from services.platform.issue_elements import Elements, Picked
+from services.peers.issues import ElementCounts, NewElements
 from sluice.checks import too_large
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.names import DatasetName, IssueName
@@ -23,7 +23,7 @@ async def pick_elements(
     name: DatasetName,
     issue: IssueName,
     wanted: Sequence[tuple[str, str]],
-) -> Picked:
+) -> ElementCounts:
     """Put the frames or crops of those frame and label ids into an issue, all or none.
 
     Raises NotFound naming a frame, FailedPrecondition naming a frame or crop without embedding,
@@ -42,7 +42,7 @@ async def pick_elements(
     ]
     vectors = await points.read(curation.stores, name, space, rows)
     check_there(name, rows, vectors)
-    elements = Elements(
+    elements = NewElements(
         name,
         space.model_id,
         [frame.frame for frame in frames],

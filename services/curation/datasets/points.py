@@ -10,8 +10,8 @@ import structlog
 from numpy.typing import NDArray
 
 from services.curation.records import DatasetFrames, FrameRow, StoredVector
-from services.platform.stored_points import read_points
-from services.platform.stores import Stores
+from services.records.points import read_points
+from services.records.stores import Stores
 from services.vectors.interface import Collection, Kind, Payload, Points, Space
 from sluice.errors import SluiceError
 from sluice.names import DatasetName

@@ -25,9 +25,9 @@ from services.curation.records import (
     number_prefix,
 )
 from services.ledger.interface import Ledger
-from services.platform.pages import Page
-from services.platform.records import decode
-from services.platform.stores import Stores
+from services.records.pages import Page
+from services.records.records import decode
+from services.records.stores import Stores
 from sluice.errors import DataLoss, NotFound
 from sluice.frames import Frame
 from sluice.names import DatasetFrameName, DatasetName

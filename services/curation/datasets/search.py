@@ -18,9 +18,9 @@ from services.curation.datasets.append import read_dataset_frames
 from services.curation.datasets.reading import DatasetFrame, embeddings_of, read_frames, read_known
 from services.curation.records import DatasetFrames, Named, number_key
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.active import ActiveCampaign
-from services.platform.documents import find
-from services.platform.records import Record, decode, encode, key
+from services.peers.active import ActiveCampaign
+from services.records.documents import find_record
+from services.records.records import Record, decode, encode, key
 from sluice.batches import ScoredFrames, make_batch, no_frames
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.limits import BATCH_MATCHES_MAX, BATCH_ROWS_MAX, THRESHOLD_DEFAULT
@@ -172,7 +172,7 @@ async def _plan(
         begin = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(plan)})
         await ledger.commit(begin)
     except Conflict:
-        found = await find(ledger, name.project, where, SearchRecord)
+        found = await find_record(ledger, name.project, where, SearchRecord)
         if found is not None:
             return found.record
         raise

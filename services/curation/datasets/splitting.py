@@ -23,9 +23,9 @@ from services.curation.records import (
     group_prefix,
 )
 from services.ledger.interface import Add, Entry, Ledger, Transaction
-from services.platform.documents import retry
-from services.platform.records import decode, encode
-from services.platform.scanning import pages
+from services.records.documents import retry
+from services.records.records import decode, encode
+from services.records.scanning import scan_pages
 from sluice.frames import Frame
 from sluice.names import DatasetName
 
@@ -61,7 +61,7 @@ async def _candidates(
     ledger: Ledger, name: DatasetName, statuses: Collection[Status]
 ) -> list[Candidate]:
     found: list[Candidate] = []
-    async for page in pages(ledger, name.project, group_prefix(name.dataset)):
+    async for page in scan_pages(ledger, name.project, group_prefix(name.dataset)):
         groups = [decode(Group, entry) for entry in page]
         wanted = [group for group in groups if not statuses or group.status in statuses]
         classes = await _classes(ledger, name, wanted)

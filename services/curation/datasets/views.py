@@ -10,10 +10,10 @@ from msgspec import structs
 from services.curation.context import Curation
 from services.curation.datasets.filters import EVERYTHING, Filter, check_filter
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import check_etag, read, read_page, retry
-from services.platform.pages import Page
-from services.platform.records import Record, encode, key, now_us, prefix
-from services.platform.requests import Request, commit_once, first_response
+from services.records.documents import check_etag, read_record, read_records, retry
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.pages import Page
+from services.records.records import Record, encode, key, now_us, prefix
 from sluice.checks import check_text
 from sluice.errors import AlreadyExists, InvalidArgument
 from sluice.names import DatasetName, ViewName, check_resource_id
@@ -34,14 +34,18 @@ class View(Record, frozen=True, kw_only=True):
 
 
 async def create_view(
-    curation: Curation, request: Request, name: ViewName, display_name: str, wanted: Filter
+    curation: Curation,
+    request: IdempotentRequest,
+    name: ViewName,
+    display_name: str,
+    wanted: Filter,
 ) -> View:
     """Save a filter; its display name defaults to its id. AlreadyExists naming it."""
     check_resource_id(name.view, "view_id")
     _check(display_name, wanted)
     await curation.others.datasets.get(DatasetName(name.project, name.dataset))
     ledger = curation.stores.ledger
-    if first := await first_response(ledger, name.project, request, View):
+    if first := await find_response(ledger, name.project, request, View):
         return first
     now = now_us()
     title = display_name or name.view
@@ -56,14 +60,16 @@ async def create_view(
 
 async def get_view(curation: Curation, name: ViewName) -> View:
     """A view; NotFound naming it if there is none."""
-    return (await read(curation.stores.ledger, name.project, view_key(name), View, name)).record
+    return (
+        await read_record(curation.stores.ledger, name.project, view_key(name), View, name)
+    ).record
 
 
 async def list_views(curation: Curation, name: DatasetName, page: Page) -> tuple[list[View], str]:
     """A page of the views of a dataset, by name, and the next one's token."""
     await curation.others.datasets.get(name)
     below = prefix("view", name.dataset)
-    return await read_page(curation.stores.ledger, name.project, below, View, page)
+    return await read_records(curation.stores.ledger, name.project, below, View, page)
 
 
 async def update_view(
@@ -82,7 +88,7 @@ async def update_view(
     ledger = curation.stores.ledger
 
     async def attempt() -> View:
-        found = await read(ledger, name.project, view_key(name), View, name)
+        found = await read_record(ledger, name.project, view_key(name), View, name)
         check_etag(etag, found.record.etag, name)
         changes = {path: getattr(wanted, path) for path in paths or PATHS}
         changed = structs.replace(
@@ -100,7 +106,7 @@ async def delete_view(curation: Curation, name: ViewName, etag: str) -> None:
     ledger = curation.stores.ledger
 
     async def attempt() -> None:
-        found = await read(ledger, name.project, view_key(name), View, name)
+        found = await read_record(ledger, name.project, view_key(name), View, name)
         check_etag(etag, found.record.etag, name)
         checks = {view_key(name): found.revision}
         await ledger.commit(Transaction(name.project, checks=checks, deletes=[view_key(name)]))

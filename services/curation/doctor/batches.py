@@ -15,22 +15,22 @@ from services.curation.batches.records import (
 )
 from services.curation.datasets.views import View, view_key
 from services.curation.doctor.reading import ATTEMPTS, Examination
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Transaction
-from services.platform.documents import find
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, encode, prefix, segments
-from services.platform.scanning import LAST, pages
-from services.platform.stored_points import made_us
+from services.records.documents import find_record
+from services.records.points import made_us
+from services.records.records import decode, encode, prefix, segments
+from services.records.scanning import LAST, scan_pages
 from sluice.names import BatchName, DatasetName
 
 
-async def examine(this: Examination, name: DatasetName) -> Events:
+async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
     """Examine every batch of a dataset, and look for plans of none."""
     seen, left = 0, []
-    async for page in pages(this.ledger, this.project, batch_prefix(name.dataset)):
+    async for page in scan_pages(this.ledger, this.project, batch_prefix(name.dataset)):
         for entry in page:
             seen += 1
-            yield Progress("batches", seen)
+            yield ExaminationProgress("batches", seen)
             batch = decode(Batch, entry)
             full_name = BatchName(name.project, name.dataset, batch.id)
             for look in (_view, _picks):
@@ -50,7 +50,7 @@ async def _view(this: Examination, name: BatchName, batch: Batch) -> Finding | N
     """A batch and its view come in one transaction."""
     view = view_name(name)
     where = view_key(view)
-    if await find(this.ledger, this.project, where, View):
+    if await find_record(this.ledger, this.project, where, View):
         return None
     done = await this.mend({where: ABSENT}, {where: encode(view_of(batch))})
     return Finding(FindingKind.BATCH_VIEW, str(name), f"the view {view}", "none").mended(done)
@@ -60,11 +60,11 @@ async def _picks(this: Examination, name: BatchName, batch: Batch) -> Finding | 
     """Each pick comes with the batch that counts it: read at one revision, they agree."""
     where = batch_key(name)
     for _ in range(ATTEMPTS):
-        before = await find(this.ledger, this.project, where, Batch)
+        before = await find_record(this.ledger, this.project, where, Batch)
         picks = 0
-        async for page in pages(this.ledger, this.project, pick_prefix(name)):
+        async for page in scan_pages(this.ledger, this.project, pick_prefix(name)):
             picks += len(page)
-        after = await find(this.ledger, this.project, where, Batch)
+        after = await find_record(this.ledger, this.project, where, Batch)
         if before is None or after is None:
             return None
         if before.revision == after.revision:
@@ -76,7 +76,7 @@ async def _picks(this: Examination, name: BatchName, batch: Batch) -> Finding | 
 
 async def _unfinished(this: Examination, name: BatchName, batch: Batch) -> Finding | None:
     """An old batch that nobody goes on with: it is as it was when it was read."""
-    now = await find(this.ledger, this.project, batch_key(name), Batch)
+    now = await find_record(this.ledger, this.project, batch_key(name), Batch)
     if now is None or now.record != batch:
         return None
     found = f"{batch.picked}: the same CreateBatch goes on with it"
@@ -97,11 +97,11 @@ async def _plans(this: Examination, name: DatasetName) -> list[tuple[BatchName, 
 
 async def _of_no_batch(this: Examination, name: BatchName, part: str) -> Finding | None:
     """A plan that is old and that its batch does not name, nor ever will."""
-    batch = await find(this.ledger, this.project, batch_key(name), Batch)
+    batch = await find_record(this.ledger, this.project, batch_key(name), Batch)
     if (batch is not None and batch.record.part == part) or this.is_young(made_us(UUID(part))):
         return None
     if this.repair:
-        async for page in pages(this.ledger, this.project, plan_prefix(name, part)):
+        async for page in scan_pages(this.ledger, this.project, plan_prefix(name, part)):
             left = [entry.key for entry in page]
             await this.ledger.commit(Transaction(this.project, deletes=left))
     finding = Finding(

@@ -19,9 +19,9 @@ from typing import Final
 
 from services.curation.doctor.reading import Examination
 from services.ledger.interface import ABSENT, Entry
-from services.platform.documents import find
-from services.platform.records import Record, encode, key
-from services.platform.scanning import pages
+from services.records.documents import find_record
+from services.records.records import Record, encode, key
+from services.records.scanning import scan_pages
 
 PASSES: Final = 4
 """How often records are counted at most: the first pass only learns their revisions."""
@@ -89,7 +89,7 @@ async def _pass(this: Examination, what: Counted, known: int) -> tuple[Census, i
     values = await this.ledger.counters(this.project, what.counters)
     certain: Counter[str] = Counter()
     unsure, newest = 0, known
-    async for page in pages(this.ledger, this.project, what.below):
+    async for page in scan_pages(this.ledger, this.project, what.below):
         for entry in page:
             newest = max(newest, entry.revision)
             if entry.revision > known:
@@ -110,7 +110,7 @@ async def mend(this: Examination, dataset: str, what: Counted) -> set[str]:
     added. Of two doctors only one does it: the other one's count is void by then.
     """
     where = mended_key(dataset)
-    before = await find(this.ledger, this.project, where, Mended)
+    before = await find_record(this.ledger, this.project, where, Mended)
     census = await take(this, what)
     adds = {name: -low for name, (low, high) in census.wrong.items() if low == high}
     checks = {where: before.revision if before else ABSENT}

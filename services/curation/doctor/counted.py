@@ -16,10 +16,10 @@ from services.curation.records import (
     number_key,
     number_prefix,
 )
-from services.platform.documents import Stored
-from services.platform.findings import Finding, FindingKind
-from services.platform.records import encode, segments
-from services.platform.scanning import pages
+from services.doctor.findings import Finding, FindingKind
+from services.records.documents import StoredRecord
+from services.records.records import encode, segments
+from services.records.scanning import scan_pages
 from services.vectors.interface import Collection, Kind
 from sluice.names import DatasetName
 
@@ -70,7 +70,7 @@ async def _last_number(this: Examination, name: DatasetName, said: int, of_rows:
         if is_last:
             return said
     last = of_rows
-    async for page in pages(this.ledger, this.project, below):
+    async for page in scan_pages(this.ledger, this.project, below):
         last = max(last, int(segments(page[-1].key)[-1]))
     return last
 
@@ -87,7 +87,7 @@ async def _collection(this: Examination, name: DatasetName) -> Collection | None
 
 
 async def _mend(
-    this: Examination, name: DatasetName, said: Stored[DatasetFrames], expected: DatasetFrames
+    this: Examination, name: DatasetName, said: StoredRecord[DatasetFrames], expected: DatasetFrames
 ) -> Finding:
     where = dataset_frames_key(name.dataset)
     finding = Finding(

@@ -18,16 +18,16 @@ from services.curation.records import (
     status_counter,
 )
 from services.curation.rounds.rounds import Round, predicted_counter
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, prefix
-from services.platform.scanning import pages
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
+from services.records.records import decode, prefix
+from services.records.scanning import scan_pages
 from sluice.names import DatasetName, RoundName
 
 
-async def examine(this: Examination, name: DatasetName) -> Events:
+async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
     """Compare the counters of a dataset with the records that they count."""
     dataset = name.dataset
-    yield Progress("counters", 1)
+    yield ExaminationProgress("counters", 1)
     counts = {status_counter(dataset, status): f"{status} groups" for status in Status}
     counts |= {split_counter(dataset, split): f"{split} groups" for split in Split if split}
     counts |= {held_out_counter(dataset, status): f"{status} groups held out" for status in Status}
@@ -42,10 +42,10 @@ async def examine(this: Examination, name: DatasetName) -> Events:
     for finding in await _examine(this, name, rounds, lambda _: f"{name} recorded rounds"):
         yield finding
     seen = 1
-    async for page in pages(this.ledger, this.project, prefix("round", dataset)):
+    async for page in scan_pages(this.ledger, this.project, prefix("round", dataset)):
         for entry in page:
             seen += 1
-            yield Progress("counters", seen)
+            yield ExaminationProgress("counters", seen)
             for finding in await _predictions(this, name, decode(Round, entry).id):
                 yield finding
 

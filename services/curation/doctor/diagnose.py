@@ -17,14 +17,14 @@ from services.curation.doctor import (
 )
 from services.curation.doctor.orphans import Spared
 from services.curation.doctor.reading import Examination, datasets_of
-from services.platform.findings import Event, Events
-from services.platform.records import now_us
+from services.doctor.findings import ExaminationEvent, ExaminationEvents
+from services.records.records import now_us
 from sluice.names import DatasetName, ProjectName
 
 
 async def diagnose(
     curation: Curation, name: ProjectName, *, repair: bool, started_us: int | None = None
-) -> Events:
+) -> ExaminationEvents:
     """Every difference between frames, groups, counters, embeddings and files of all datasets.
 
     What others rest on comes first: rows before the groups and embeddings that they name, groups
@@ -42,7 +42,9 @@ async def diagnose(
         yield event
 
 
-async def _examine(this: Examination, name: DatasetName, spared: Spared) -> AsyncIterator[Event]:
+async def _examine(
+    this: Examination, name: DatasetName, spared: Spared
+) -> AsyncIterator[ExaminationEvent]:
     rows = frames.Rows()
     for events in (frames.examine(this, name, rows), groups.examine(this, name, rows)):
         async for event in events:

@@ -24,11 +24,11 @@ from services.curation.records import (
     number_key,
     number_prefix,
 )
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Entry
-from services.platform.documents import find
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, encode
-from services.platform.scanning import pages
+from services.records.documents import find_record
+from services.records.records import decode, encode
+from services.records.scanning import scan_pages
 from sluice.frames import Frame
 from sluice.names import DatasetFrameName, DatasetName
 
@@ -52,15 +52,15 @@ class Rows:
         self.vectors_max = max(self.vectors_max, len(row.vectors))
 
 
-async def examine(this: Examination, name: DatasetName, rows: Rows) -> Events:
+async def examine(this: Examination, name: DatasetName, rows: Rows) -> ExaminationEvents:
     """Examine every frame of a dataset, and take its rows in.
 
     All that goes with a row comes with it in one transaction and stays: it is read after it.
     """
     seen = 0
-    async for page in pages(this.ledger, this.project, frame_prefix(name.dataset)):
+    async for page in scan_pages(this.ledger, this.project, frame_prefix(name.dataset)):
         seen += len(page)
-        yield Progress("frames", seen)
+        yield ExaminationProgress("frames", seen)
         found = [decode(FrameRow, entry) for entry in page]
         for row in found:
             rows.add(row)
@@ -69,7 +69,7 @@ async def examine(this: Examination, name: DatasetName, rows: Rows) -> Events:
                 yield finding
         for finding in await _numbers(this, name, found, rows):
             yield finding
-    async for page in pages(this.ledger, this.project, number_prefix(name.dataset)):
+    async for page in scan_pages(this.ledger, this.project, number_prefix(name.dataset)):
         for finding in await _of_no_frame(this, name, page, rows):
             yield finding
 
@@ -226,7 +226,7 @@ async def _join(this: Examination, name: DatasetName, row: FrameRow) -> Finding:
         "not listed there",
     )
     for _ in range(ATTEMPTS if this.repair else 1):
-        found = await find(this.ledger, this.project, where, Group)
+        found = await find_record(this.ledger, this.project, where, Group)
         group = found.record if found else Group(id=row.group, frames=(), slices=())
         if lists(group, row):  # by another doctor, meanwhile
             return finding.mended(True)

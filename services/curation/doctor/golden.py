@@ -21,27 +21,27 @@ from services.curation.golden.records import (
 )
 from services.curation.golden.verdict import check_round
 from services.curation.progress.records import RecordedRound, rounds_prefix
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT
-from services.platform.documents import find
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, encode
-from services.platform.scanning import pages
+from services.records.documents import find_record
+from services.records.records import decode, encode
+from services.records.scanning import scan_pages
 from sluice.errors import DataLoss, NotFound
 from sluice.names import DatasetName, GoldenSetName
 
 
-async def examine(this: Examination, name: DatasetName) -> Events:
+async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
     """Examine every golden set and every recorded round of a dataset."""
     seen = 0
-    async for page in pages(this.ledger, this.project, golden_sets_prefix(name)):
+    async for page in scan_pages(this.ledger, this.project, golden_sets_prefix(name)):
         for entry in page:
             seen += 1
-            yield Progress("golden sets", seen)
+            yield ExaminationProgress("golden sets", seen)
             golden_set = decode(GoldenSet, entry)
             full_name = GoldenSetName(name.project, name.dataset, golden_set.id)
             for finding in await _examine_set(this, full_name, golden_set):
                 yield finding
-    async for page in pages(this.ledger, this.project, rounds_prefix(name)):
+    async for page in scan_pages(this.ledger, this.project, rounds_prefix(name)):
         for entry in page:
             record = decode(RecordedRound, entry)
             if await _read(this, record.samples) is None:
@@ -52,11 +52,11 @@ async def _examine_set(
     this: Examination, name: GoldenSetName, golden_set: GoldenSet
 ) -> list[Finding]:
     findings = []
-    before = await find(this.ledger, this.project, newest_key(name), Newest)
+    before = await find_record(this.ledger, this.project, newest_key(name), Newest)
     if await _read(this, golden_set.annotations) is None:
         findings.append(_damaged(f"the images of {name}", golden_set.annotations).lost())
     checks: list[RoundCheck] = []
-    async for page in pages(this.ledger, this.project, checks_prefix(name)):
+    async for page in scan_pages(this.ledger, this.project, checks_prefix(name)):
         found = [decode(RoundCheck, entry) for entry in page]
         checks += found
         for check in found:
@@ -111,7 +111,7 @@ async def _newest(
         finding = Finding(kind, str(name), f"check {said.check}", "no such check")
         return finding.lost() if said.check not in names else None
     where = newest_key(name)
-    if not checks or await find(this.ledger, this.project, where, Newest):
+    if not checks or await find_record(this.ledger, this.project, where, Newest):
         return None
     # Which was added last is nowhere any more, but the times tell it within seconds.
     last = check_name(name, max(checks, key=lambda each: each.created_us).key).check

@@ -9,22 +9,22 @@ from msgspec import structs
 from services.curation.doctor.frames import Rows, subject_of
 from services.curation.doctor.reading import Examination
 from services.curation.records import FrameRow, Group, frame_key, group_prefix
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import Entry
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, encode
-from services.platform.scanning import pages
+from services.records.records import decode, encode
+from services.records.scanning import scan_pages
 from sluice.names import DatasetName
 
 
-async def examine(this: Examination, name: DatasetName, rows: Rows) -> Events:
+async def examine(this: Examination, name: DatasetName, rows: Rows) -> ExaminationEvents:
     """Look for frames that a group lists and that are not its; `rows` as they were read before.
 
     A frame comes with its place in a group in one transaction, and leaves it never.
     """
     seen = 0
-    async for page in pages(this.ledger, this.project, group_prefix(name.dataset)):
+    async for page in scan_pages(this.ledger, this.project, group_prefix(name.dataset)):
         seen += len(page)
-        yield Progress("groups", seen)
+        yield ExaminationProgress("groups", seen)
         groups = {entry.key: decode(Group, entry) for entry in page}
         listed = await _rows(this, name, list(groups.values()))
         for entry in page:

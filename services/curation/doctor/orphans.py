@@ -10,10 +10,10 @@ from services.curation.datasets.points import tenants_of
 from services.curation.doctor.frames import subject_of
 from services.curation.doctor.reading import Examination
 from services.curation.records import FrameRow, frame_key
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode
-from services.platform.scanning import PAGE
-from services.platform.stored_points import made_us
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
+from services.records.points import made_us
+from services.records.records import decode
+from services.records.scanning import PAGE
 from services.vectors.interface import Kind, Points
 from sluice.names import DatasetName
 
@@ -29,7 +29,7 @@ class Spared:
     frames: set[tuple[DatasetName, str]] = field(default_factory=set)
 
 
-async def examine(this: Examination, spared: Spared) -> Events:
+async def examine(this: Examination, spared: Spared) -> ExaminationEvents:
     """Look for points that no frame names."""
     vectors, start, seen = this.stores.vectors, tenants_of(this.project), 0
     for collection in await vectors.collections(this.project):
@@ -41,7 +41,7 @@ async def examine(this: Examination, spared: Spared) -> Events:
             name, after = DatasetName(this.project, tenant.removeprefix(start)), None
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
                 after, seen = page.ids[-1], seen + len(page)
-                yield Progress("points", seen)
+                yield ExaminationProgress("points", seen)
                 orphans = await _of_no_frame(this, name, page, spared)
                 if orphans and this.repair:
                     await vectors.delete(collection, tenant, list(orphans))

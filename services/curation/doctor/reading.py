@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.ledger.interface import Add, Conflict, Ledger, Transaction
-from services.platform.scanning import children
-from services.platform.stores import Stores
+from services.records.scanning import list_children
+from services.records.stores import Stores
 from sluice.names import DatasetName
 
 LEFTOVER_AFTER_US: Final = 3_600_000_000
@@ -83,5 +83,5 @@ async def datasets_of(this: Examination) -> list[DatasetName]:
     """The datasets of which anything is kept, by name."""
     found: set[str] = set()
     for parent in _OF_DATASETS:
-        found.update(await children(this.ledger, this.project, parent))
+        found.update(await list_children(this.ledger, this.project, parent))
     return [DatasetName(this.project, dataset) for dataset in sorted(found)]

@@ -18,11 +18,11 @@ from services.curation.datasets.reading import stream_size
 from services.curation.doctor.frames import subject_of
 from services.curation.doctor.reading import LOST_DIGEST, Examination
 from services.curation.records import FrameRow, frame_key, frame_prefix
-from services.platform.documents import Stored, find
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, encode
-from services.platform.scanning import pages
-from services.platform.stored_points import PAGE
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
+from services.records.documents import StoredRecord, find_record
+from services.records.points import PAGE
+from services.records.records import decode, encode
+from services.records.scanning import scan_pages
 from services.vectors.interface import Collection, Payload, Points
 from sluice.names import DatasetName
 
@@ -48,21 +48,21 @@ class _Suspect:
     misnamed: Sequence[_Misnamed]
 
 
-async def examine(this: Examination, name: DatasetName, misnamed: set[UUID]) -> Events:
+async def examine(this: Examination, name: DatasetName, misnamed: set[UUID]) -> ExaminationEvents:
     """Compare the embeddings of all frames with their points; `misnamed` are those left so.
 
     A point is there from before its row names it until after: one that is named before and after
     the look must have it.
     """
     seen, size = 0, stream_size((await read_dataset_frames(this.stores, name)).record)
-    async for page in pages(this.ledger, this.project, frame_prefix(name.dataset), size):
+    async for page in scan_pages(this.ledger, this.project, frame_prefix(name.dataset), size):
         rows = [row for entry in page if (row := decode(FrameRow, entry)).vectors]
         # The space comes with the first embedding: read later, it is known.
         space = (await read_dataset_frames(this.stores, name)).record
         if not rows or not space.dimension:
             continue
         seen += len(rows)
-        yield Progress("embeddings", seen)
+        yield ExaminationProgress("embeddings", seen)
         collection = frames_of(name.project, space.model_id, space.dimension)
         found = await _points(this, name, collection, rows)
         for suspect in await asyncio.to_thread(_suspects, rows, found):
@@ -109,7 +109,9 @@ async def _confirmed(
     this: Examination, name: DatasetName, collection: Collection, suspect: _Suspect
 ) -> Finding | None:
     """The finding of a frame that still names these points."""
-    now = await find(this.ledger, this.project, frame_key(name.dataset, suspect.row.id), FrameRow)
+    now = await find_record(
+        this.ledger, this.project, frame_key(name.dataset, suspect.row.id), FrameRow
+    )
     if now is None or now.record.vectors != suspect.row.vectors:
         return None
     subject, kind = subject_of(name, suspect.row.id), FindingKind.FRAME_VECTOR
@@ -129,7 +131,7 @@ async def _confirmed(
     return finding.mended(this.repair)
 
 
-async def _note(this: Examination, name: DatasetName, found: Stored[FrameRow]) -> None:
+async def _note(this: Examination, name: DatasetName, found: StoredRecord[FrameRow]) -> None:
     """Note in a row that its embeddings are lost, so that they are written when appended again.
 
     Without that, what is appended again with the same content changes nothing.

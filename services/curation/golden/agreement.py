@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from services.curation.golden.annotations import AnnotatedImage, check_classes
 from services.curation.golden.matching import iou, match
 from services.curation.intervals import Interval, Share, bootstrap_mean
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.labels import Box2D
 
 SIZES: Final = ("small", "medium", "large")

@@ -23,11 +23,11 @@ from services.curation.golden.records import (
 from services.curation.golden.sets import check_task, get_golden_set, read_reference
 from services.curation.golden.verdict import Check, Verdict, check_round
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import find, read, read_page, retry
-from services.platform.named_blobs import read_named
-from services.platform.pages import Page
-from services.platform.records import encode, now_us
-from services.platform.stores import Stores
+from services.records.blobs import read_blob
+from services.records.documents import find_record, read_record, read_records, retry
+from services.records.pages import Page
+from services.records.records import encode, now_us
+from services.records.stores import Stores
 from sluice.checks import check_text
 from sluice.errors import AlreadyExists, DataLoss, FailedPrecondition
 from sluice.names import GoldenCheckName, GoldenSetName
@@ -86,7 +86,7 @@ async def add_check(
 
 async def get_check(stores: Stores, name: GoldenCheckName) -> tuple[RoundCheck, Check]:
     """A check and all that it rests on; NotFound naming it if there is none."""
-    found = await read(stores.ledger, name.project, check_key(name), RoundCheck, name)
+    found = await read_record(stores.ledger, name.project, check_key(name), RoundCheck, name)
     return found.record, await _read_whole(stores, found.record)
 
 
@@ -95,7 +95,7 @@ async def list_checks(
 ) -> tuple[list[RoundCheck], str]:
     """A page of the checks of a golden set, by round, and the next one's token."""
     await get_golden_set(stores, name)
-    return await read_page(stores.ledger, name.project, checks_prefix(name), RoundCheck, page)
+    return await read_records(stores.ledger, name.project, checks_prefix(name), RoundCheck, page)
 
 
 async def override_check(
@@ -112,7 +112,7 @@ async def override_check(
 
     async def attempt() -> RoundCheck:
         where = check_key(name)
-        before = await read(stores.ledger, name.project, where, RoundCheck, name)
+        before = await read_record(stores.ledger, name.project, where, RoundCheck, name)
         _check_overridable(name, before.record, override)
         if before.record.override is not None:
             return before.record
@@ -141,7 +141,7 @@ async def _find_same(
 ) -> Added | None:
     """The check that has the key, if there is one; AlreadyExists where it is of another content."""
     where = check_key(check_name(name, key))
-    found = await find(stores.ledger, name.project, where, RoundCheck)
+    found = await find_record(stores.ledger, name.project, where, RoundCheck)
     if found is None:
         return None
     record = found.record
@@ -161,7 +161,7 @@ def _entry(key: HistoryKey, annotations: str, reference: str, check: Check) -> H
 
 
 async def _read_whole(stores: Stores, record: RoundCheck) -> Check:
-    content = await read_named(stores.blobs, record.check)
+    content = await read_blob(stores.blobs, record.check)
     try:
         return msgspec.msgpack.decode(content, type=Check)
     except msgspec.MsgspecError as error:

@@ -16,7 +16,7 @@ from scipy.special import bdtr
 
 from services.curation.golden.annotations import check_classes
 from services.curation.intervals import Interval, Share, bootstrap_mean, chunks
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 PERMUTATIONS: Final = 10_000

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from services.curation.golden.records import Newest, RoundCheck, check_key, newest_prefix
 from services.curation.golden.verdict import Verdict
-from services.platform.records import decode, segments
-from services.platform.scanning import pages
-from services.platform.stores import Stores
+from services.records.records import decode, segments
+from services.records.scanning import scan_pages
+from services.records.stores import Stores
 from sluice.names import DatasetName, GoldenCheckName
 
 
@@ -51,7 +51,7 @@ class Gate:
 async def read_gate(stores: Stores, name: DatasetName) -> Gate:
     """The gate of a dataset; open where no check was made."""
     found: list[tuple[GoldenCheckName, RoundCheck]] = []
-    async for page in pages(stores.ledger, name.project, newest_prefix(name)):
+    async for page in scan_pages(stores.ledger, name.project, newest_prefix(name)):
         names = [
             GoldenCheckName(
                 name.project, name.dataset, segments(entry.key)[-1], decode(Newest, entry).check

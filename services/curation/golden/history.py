@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.curation.golden.verdict import Check
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.checks import check_count, check_text
 from sluice.errors import AlreadyExists
 

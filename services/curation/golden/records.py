@@ -20,7 +20,7 @@ import msgspec
 from services.curation.golden.history import HistoryKey
 from services.curation.golden.summary import Summary
 from services.curation.golden.verdict import Limits, Verdict
-from services.platform.records import Record, key, prefix
+from services.records.records import Record, key, prefix
 from sluice.errors import NotFound
 from sluice.labels import TaskType
 from sluice.names import DatasetName, GoldenCheckName, GoldenSetName

@@ -9,12 +9,12 @@ from services.curation.golden.annotations import Annotations
 from services.curation.golden.records import GoldenSet, golden_set_key, golden_sets_prefix
 from services.curation.golden.verdict import Limits
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.datasets import Dataset, Datasets
-from services.platform.documents import find, read, read_page
-from services.platform.named_blobs import read_named
-from services.platform.pages import Page
-from services.platform.records import encode, now_us
-from services.platform.stores import Stores
+from services.peers.datasets import Dataset, DatasetReader
+from services.records.blobs import read_blob
+from services.records.documents import find_record, read_record, read_records
+from services.records.pages import Page
+from services.records.records import encode, now_us
+from services.records.stores import Stores
 from sluice.checks import check_text
 from sluice.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from sluice.labels import TaskType
@@ -29,7 +29,7 @@ _CONTENT = ("display_name", "limits", "annotations")
 
 async def create_golden_set(
     stores: Stores,
-    datasets: Datasets,
+    datasets: DatasetReader,
     name: GoldenSetName,
     display_name: str,
     limits: Limits,
@@ -66,21 +66,23 @@ async def create_golden_set(
 
 async def get_golden_set(stores: Stores, name: GoldenSetName) -> GoldenSet:
     """A golden set; NotFound naming it if there is none."""
-    found = await read(stores.ledger, name.project, golden_set_key(name), GoldenSet, name)
+    found = await read_record(stores.ledger, name.project, golden_set_key(name), GoldenSet, name)
     return found.record
 
 
 async def list_golden_sets(
-    stores: Stores, datasets: Datasets, name: DatasetName, page: Page
+    stores: Stores, datasets: DatasetReader, name: DatasetName, page: Page
 ) -> tuple[list[GoldenSet], str]:
     """A page of the golden sets of a dataset, by name, and the next one's token."""
     await datasets.get(name)
-    return await read_page(stores.ledger, name.project, golden_sets_prefix(name), GoldenSet, page)
+    return await read_records(
+        stores.ledger, name.project, golden_sets_prefix(name), GoldenSet, page
+    )
 
 
 async def read_reference(stores: Stores, golden_set: GoldenSet) -> Annotations:
     """The images of a golden set; DataLoss if they are damaged or missing."""
-    content = await read_named(stores.blobs, golden_set.annotations)
+    content = await read_blob(stores.blobs, golden_set.annotations)
     return await asyncio.to_thread(Annotations.from_bytes, content)
 
 
@@ -114,7 +116,7 @@ async def _bind(stores: Stores, name: GoldenSetName, record: GoldenSet) -> Golde
     try:
         await stores.ledger.commit(creation)
     except Conflict as conflict:
-        found = await find(stores.ledger, name.project, where, GoldenSet)
+        found = await find_record(stores.ledger, name.project, where, GoldenSet)
         existing = found.record if found else None
         differs = [f for f in _CONTENT if getattr(existing, f, None) != getattr(record, f)]
         if existing is None or differs:

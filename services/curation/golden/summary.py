@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from services.curation.golden.annotations import Annotations, check_classes
-from services.platform.records import Record
+from services.records.records import Record
 
 
 class Summary(Record, frozen=True, kw_only=True):

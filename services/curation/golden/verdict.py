@@ -24,7 +24,7 @@ from services.curation.golden.annotations import (
 from services.curation.golden.drift import ClassDrift, Drift, measure_drift
 from services.curation.golden.summary import Summary, summarise
 from services.curation.intervals import Share
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 IMAGES_MIN: Final = 30

@@ -28,7 +28,7 @@ from services.curation.progress.metric import Change
 from services.curation.progress.signals import Signal, State
 from services.curation.progress.stability import Stability
 from services.curation.progress.target import TargetCheck
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 GAIN_MIN: Final = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.curation.intervals import Share
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from services.curation.intervals import Interval, percentile
 from services.curation.progress.metric import check_shares
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 SIZES_MIN: Final = 4

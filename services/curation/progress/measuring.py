@@ -22,7 +22,7 @@ from services.curation.records import Status
 from services.curation.rounds.comparing import Compared, compare_frames
 from services.curation.rounds.outcomes import Rule, check_comparable, is_classification
 from services.curation.rounds.rounds import read_round
-from services.platform.records import Record, encode
+from services.records.records import Record, encode
 from sluice.checks import check_count, check_text, check_unique, too_large
 from sluice.errors import FailedPrecondition
 from sluice.names import DatasetName, RoundName, ViewName

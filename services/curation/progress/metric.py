@@ -17,7 +17,7 @@ from services.curation.intervals import (
     normal_quantile,
     wilson,
 )
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.checks import check_count, check_unique
 from sluice.errors import InvalidArgument
 

@@ -24,9 +24,9 @@ from services.curation.progress.recording import read_samples
 from services.curation.progress.records import RecordedRound, Samples, rounds_prefix
 from services.curation.progress.stability import Stability, measure_stability
 from services.curation.progress.target import TargetCheck, check_target
-from services.platform.records import decode
-from services.platform.scanning import pages
-from services.platform.stores import Stores
+from services.records.records import decode
+from services.records.scanning import scan_pages
+from services.records.stores import Stores
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName
 
@@ -99,7 +99,7 @@ async def read_progress(curation: Curation, name: DatasetName, wanted: Wanted) -
     wanted.check()
     counts, stores = await count_frames(curation, name), curation.stores
     rounds: list[RecordedRound] = []
-    async for page in pages(stores.ledger, name.project, rounds_prefix(name)):
+    async for page in scan_pages(stores.ledger, name.project, rounds_prefix(name)):
         rounds += [decode(RecordedRound, entry) for entry in page]
     measured = await _measure(stores, rounds)
     curve = await asyncio.to_thread(_curve, rounds, measured.points)

@@ -20,12 +20,12 @@ from services.curation.progress.records import (
 )
 from services.curation.rounds.rounds import round_key as measured_round_key
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
-from services.platform.datasets import Datasets
-from services.platform.documents import find, read_page
-from services.platform.named_blobs import read_named
-from services.platform.pages import Page
-from services.platform.records import encode, now_us
-from services.platform.stores import Stores
+from services.peers.datasets import DatasetReader
+from services.records.blobs import read_blob
+from services.records.documents import find_record, read_records
+from services.records.pages import Page
+from services.records.records import encode, now_us
+from services.records.stores import Stores
 from sluice.errors import Aborted, AlreadyExists, DataLoss, ResourceExhausted
 from sluice.names import DatasetName, RoundName
 
@@ -34,7 +34,7 @@ ROUNDS_MAX: Final = 100
 
 
 async def record_round(
-    stores: Stores, datasets: Datasets, name: DatasetName, samples: Samples
+    stores: Stores, datasets: DatasetReader, name: DatasetName, samples: Samples
 ) -> tuple[RecordedRound, bool]:
     """Record a round of a dataset; also whether it was added, or was there.
 
@@ -62,7 +62,7 @@ async def record_measured(
     stores, origin = curation.stores, wanted.origin()
     await curation.others.datasets.get(name)
     where = round_key(name, wanted.number)
-    if found := await find(stores.ledger, name.project, where, RecordedRound):
+    if found := await find_record(stores.ledger, name.project, where, RecordedRound):
         return _same(name, found.record, found.record.measured_from == origin), False
     measured = await measure_round(curation, name, wanted)
     record = await _record(stores, measured.samples, origin)
@@ -111,16 +111,16 @@ def _creation(
 
 
 async def list_rounds(
-    stores: Stores, datasets: Datasets, name: DatasetName, page: Page
+    stores: Stores, datasets: DatasetReader, name: DatasetName, page: Page
 ) -> tuple[list[RecordedRound], str]:
     """A page of the recorded rounds of a dataset, by number, and the next one's token."""
     await datasets.get(name)
-    return await read_page(stores.ledger, name.project, rounds_prefix(name), RecordedRound, page)
+    return await read_records(stores.ledger, name.project, rounds_prefix(name), RecordedRound, page)
 
 
 async def read_samples(stores: Stores, record: RecordedRound) -> Samples:
     """The samples of a round; DataLoss if they are damaged or missing."""
-    content = await read_named(stores.blobs, record.samples)
+    content = await read_blob(stores.blobs, record.samples)
     try:
         return await asyncio.to_thread(msgspec.msgpack.decode, content, type=Samples)
     except msgspec.MsgspecError as error:
@@ -138,7 +138,7 @@ async def _existing(
 ) -> RecordedRound:
     """The same round, that is there already."""
     where = round_key(name, record.round)
-    found = await find(stores.ledger, name.project, where, RecordedRound)
+    found = await find_record(stores.ledger, name.project, where, RecordedRound)
     if found is None:
         problem = f"{name} has {ROUNDS_MAX} recorded rounds, which is the most"
         raise ResourceExhausted(problem, metadata={"limit": str(ROUNDS_MAX)}) from conflict

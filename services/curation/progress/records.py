@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from services.curation.progress.metric import RoundMetric, check_shares
-from services.platform.records import Record, key, prefix
+from services.records.records import Record, key, prefix
 from sluice.checks import check_count, check_text, check_unique, too_large
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName

@@ -16,7 +16,7 @@ from services.curation.progress.learning_curve import Estimate, NotFitted
 from services.curation.progress.metric import Change
 from services.curation.progress.stability import Stability
 from services.curation.progress.target import Reach, TargetCheck
-from services.platform.records import Record
+from services.records.records import Record
 
 KAPPA_SETTLED: Final = 0.8
 """Agreement over this is called almost perfect (Landis and Koch 1977)."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from services.curation.intervals import RESAMPLES, Interval, Share, chunks, percentile
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 
@@ -54,9 +54,7 @@ def _one_hot(codes: NDArray[np.intp], classes: int) -> csr_array:
     return csr_array((np.ones(len(codes)), (cells, codes)), shape=(len(codes), classes))
 
 
-def _kappa(
-    shares: NDArray[np.float64], rows: csr_array, columns: csr_array
-) -> NDArray[np.float64]:
+def _kappa(shares: NDArray[np.float64], rows: csr_array, columns: csr_array) -> NDArray[np.float64]:
     """Kappa of tables `(tables, cells)`, whose cells have those `(cells, classes)` one-hot classes.
 
     Where chance alone would always agree, since all is of one class, kappa is 1.

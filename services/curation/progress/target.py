@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.curation.intervals import CONFIDENCE, Interval, normal_quantile, wilson
 from services.curation.progress.metric import check_shares
-from services.platform.records import Record
+from services.records.records import Record
 from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 

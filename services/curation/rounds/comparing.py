@@ -12,7 +12,7 @@ from services.curation.records import ORDER, Split, Status
 from services.curation.rounds.outcomes import Outcome, Rule, compare
 from services.curation.rounds.predictions import read_predictions
 from services.curation.rounds.rounds import dataset_of
-from services.platform.datasets import Dataset
+from services.peers.datasets import Dataset
 from sluice.names import RoundName
 
 

@@ -26,8 +26,8 @@ from services.curation.rounds.rounds import (
     round_key,
 )
 from services.ledger.interface import Conflict, Transaction
-from services.platform.documents import Stored, retry
-from services.platform.records import decode, encode
+from services.records.documents import StoredRecord, retry
+from services.records.records import decode, encode
 from sluice.errors import Aborted, FailedPrecondition, InvalidArgument
 from sluice.names import RoundName
 
@@ -121,7 +121,9 @@ def _tagged(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> Fra
     return structs.replace(row, failures=failures, tags=tuple(sorted(tags)))
 
 
-async def _store(curation: Curation, name: RoundName, found: Stored[Round], mined: Round) -> None:
+async def _store(
+    curation: Curation, name: RoundName, found: StoredRecord[Round], mined: Round
+) -> None:
     checks, puts = {round_key(name): found.revision}, {round_key(name): encode(mined)}
     try:
         await curation.stores.ledger.commit(Transaction(name.project, checks=checks, puts=puts))

@@ -16,9 +16,9 @@ from services.curation.rounds.rounds import (
     round_key,
 )
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.platform.datasets import Dataset
-from services.platform.documents import Stored, retry
-from services.platform.records import Record, decode, encode, key
+from services.peers.datasets import Dataset
+from services.records.documents import StoredRecord, retry
+from services.records.records import Record, decode, encode, key
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Label
@@ -102,7 +102,7 @@ async def read_predictions(
 async def _commit(
     curation: Curation,
     name: RoundName,
-    found: Stored[Round],
+    found: StoredRecord[Round],
     stored: dict[str, StoredPredictions],
 ) -> Imported:
     keys = {prediction_key(name, frame_id): frame_id for frame_id in stored}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from services.curation.context import Curation
 from services.curation.records import Split
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.platform.documents import Stored, read, read_page
-from services.platform.pages import Page
-from services.platform.records import Record, encode, key, now_us, prefix
-from services.platform.requests import Request, commit_once, first_response
+from services.records.documents import StoredRecord, read_record, read_records
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.pages import Page
+from services.records.records import Record, encode, key, now_us, prefix
 from sluice.checks import check_text
 from sluice.errors import AlreadyExists, InvalidArgument
 from sluice.names import DatasetName, RoundName, check_resource_id
@@ -48,7 +48,11 @@ class CountedRound:
 
 
 async def create_round(
-    curation: Curation, request: Request, name: RoundName, display_name: str, metric_split: Split
+    curation: Curation,
+    request: IdempotentRequest,
+    name: RoundName,
+    display_name: str,
+    metric_split: Split,
 ) -> CountedRound:
     """Create a round; its display name defaults to its id. AlreadyExists naming it."""
     check_resource_id(name.round, "round_id")
@@ -58,7 +62,7 @@ async def create_round(
         raise InvalidArgument.of("round.metric_split", f"is not given; one of {accepted} is needed")
     await curation.others.datasets.get(dataset_of(name))
     ledger = curation.stores.ledger
-    first = await first_response(ledger, name.project, request, Round)
+    first = await find_response(ledger, name.project, request, Round)
     made = first or Round(
         id=name.round,
         display_name=display_name or name.round,
@@ -81,9 +85,9 @@ async def get_round(curation: Curation, name: RoundName) -> CountedRound:
     return await counted(curation, dataset_of(name), found.record)
 
 
-async def read_round(curation: Curation, name: RoundName) -> Stored[Round]:
+async def read_round(curation: Curation, name: RoundName) -> StoredRecord[Round]:
     """A round and its revision; NotFound naming it if there is none."""
-    return await read(curation.stores.ledger, name.project, round_key(name), Round, name)
+    return await read_record(curation.stores.ledger, name.project, round_key(name), Round, name)
 
 
 async def list_rounds(
@@ -92,7 +96,7 @@ async def list_rounds(
     """A page of the rounds of a dataset, by name, and the next one's token."""
     await curation.others.datasets.get(name)
     below = prefix("round", name.dataset)
-    found, token = await read_page(curation.stores.ledger, name.project, below, Round, page)
+    found, token = await read_records(curation.stores.ledger, name.project, below, Round, page)
     return [await counted(curation, name, each) for each in found], token
 
 

@@ -10,7 +10,7 @@ from services.curation.batches.reading import get_batch, list_batches, list_pick
 from services.curation.batches.records import dataset_of
 from services.curation.context import Curation
 from services.curation.servicer import batch_messages as messages
-from services.platform.pages import read_page
+from services.records.pages import read_page
 from sluice.names import BatchName, DatasetName
 from sluice.v1 import batch_pb2 as pb
 from sluice.v1.batch_pb2_grpc import BatchServiceServicer

@@ -24,10 +24,10 @@ from services.curation.records import Split, Status
 from services.curation.servicer import messages, zcore_messages
 from services.curation.servicer.views import ViewMethods
 from services.curation.zcore.compute import Computation
-from services.platform import finding_messages
-from services.platform.draining import Draining
-from services.platform.pages import read_page
-from services.platform.requests import Request
+from services.doctor import messages as finding_messages
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import read_page
+from services.server.draining import Draining
 from sluice.errors import InvalidArgument
 from sluice.frames import Frame, metadata_from_proto
 from sluice.names import (
@@ -112,7 +112,7 @@ class FrameServicer(ViewMethods):
 
     async def SetStatus(self, request: pb.SetStatusRequest, context: Any) -> pb.SetStatusResponse:
         """Move groups on to a status."""
-        once = Request.of("SetStatus", request.request_id, messages.asked(request))
+        once = IdempotentRequest.of("SetStatus", request.request_id, messages.asked(request))
         name = DatasetName.parse(request.dataset, "dataset")
         marks = Marks(messages.read_status(request.status, "status"), request.allow_backward)
         changed = await mark_groups(self._curation, once, name, list(request.groups), marks)
@@ -120,7 +120,7 @@ class FrameServicer(ViewMethods):
 
     async def TagFrames(self, request: pb.TagFramesRequest, context: Any) -> pb.TagFramesResponse:
         """Add and remove tags."""
-        once = Request.of("TagFrames", request.request_id, messages.asked(request))
+        once = IdempotentRequest.of("TagFrames", request.request_id, messages.asked(request))
         name = DatasetName.parse(request.dataset, "dataset")
         ids, add, remove = list(request.frame_ids), list(request.add), list(request.remove)
         changed = await tag_frames(self._curation, once, name, ids, add, remove)
@@ -128,7 +128,7 @@ class FrameServicer(ViewMethods):
 
     async def SetFields(self, request: pb.SetFieldsRequest, context: Any) -> pb.SetFieldsResponse:
         """Set and remove fields."""
-        once = Request.of("SetFields", request.request_id, messages.asked(request))
+        once = IdempotentRequest.of("SetFields", request.request_id, messages.asked(request))
         name = DatasetName.parse(request.dataset, "dataset")
         changed = await set_fields(self._curation, once, name, _changes(request))
         return pb.SetFieldsResponse(changed_count=changed.count)

@@ -12,8 +12,8 @@ from services.curation.golden.history import HistoryKey
 from services.curation.golden.sets import create_golden_set, get_golden_set, list_golden_sets
 from services.curation.servicer import golden_messages as messages
 from services.curation.servicer.annotated_images import read_annotations
-from services.platform.auth import current_caller
-from services.platform.pages import read_page
+from services.records.pages import read_page
+from services.server.auth import current_caller
 from sluice.names import DatasetName, GoldenCheckName, GoldenSetName
 from sluice.v1 import golden_set_pb2 as pb
 from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceServicer

@@ -9,7 +9,7 @@ from services.curation.progress.advice import GAIN_MIN
 from services.curation.progress.overview import Wanted, read_progress
 from services.curation.progress.recording import list_rounds, record_measured, record_round
 from services.curation.servicer import progress_messages as messages
-from services.platform.pages import read_page
+from services.records.pages import read_page
 from sluice.names import DatasetName
 from sluice.v1 import progress_pb2 as pb
 from sluice.v1.progress_pb2_grpc import ProgressServiceServicer

@@ -11,8 +11,8 @@ from services.curation.rounds.outcomes import Rule
 from services.curation.rounds.predictions import PredictedFrame, Prediction, import_predictions
 from services.curation.rounds.rounds import create_round, dataset_of, get_round, list_rounds
 from services.curation.servicer import messages
-from services.platform.pages import read_page
-from services.platform.requests import Request
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import read_page
 from sluice.labels import Label
 from sluice.names import DatasetName, RoundName
 from sluice.v1 import round_pb2 as pb
@@ -30,7 +30,7 @@ class RoundServicer(RoundServiceServicer):
         parent = DatasetName.parse(request.parent, "parent")
         made = await create_round(
             self._curation,
-            Request.of("CreateRound", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateRound", request.request_id, messages.asked(request)),
             RoundName(parent.project, parent.dataset, request.round_id),
             request.round.display_name,
             messages.read_split(request.round.metric_split, "round.metric_split"),

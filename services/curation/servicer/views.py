@@ -16,8 +16,8 @@ from services.curation.datasets.views import (
     update_view,
 )
 from services.curation.servicer import messages
-from services.platform.pages import read_page
-from services.platform.requests import Request
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import read_page
 from sluice.names import DatasetName, ViewName
 from sluice.v1 import dataset_frame_pb2 as pb
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceServicer
@@ -34,7 +34,7 @@ class ViewMethods(FrameServiceServicer):
         parent = DatasetName.parse(request.parent, "parent")
         made = await create_view(
             self._curation,
-            Request.of("CreateView", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateView", request.request_id, messages.asked(request)),
             ViewName(parent.project, parent.dataset, request.view_id),
             request.view.display_name,
             messages.read_filter(request.view.filter, "view.filter"),

@@ -21,7 +21,7 @@ from services.curation.datasets.reading import Known, scan_known
 from services.curation.selection.zcore import DRAWS
 from services.curation.zcore.apart import Zcore, scores_of
 from services.curation.zcore.stored import FIELD
-from services.platform.requests import Request
+from services.records.idempotency import IdempotentRequest
 from sluice.checks import check_text
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.frames import MetadataValue, check_metadata
@@ -30,7 +30,7 @@ from sluice.names import DatasetName
 NEIGHBOURS_MAX: Final = 10_000
 """Neighbours that one row may have: their distances are held."""
 
-_ANEW: Final = Request.of("ComputeZcore", "", b"")
+_ANEW: Final = IdempotentRequest.of("ComputeZcore", "", b"")
 """A request without an id: what is there already is not changed."""
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
@@ -26,9 +27,8 @@ from services.ingest.doctor.reading import campaigns
 from services.ingest.doctor.standstill import standstill
 from services.ingest.records import Review, Row, RowState
 from services.ledger.interface import Ledger
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, prefix
-from services.platform.scanning import PAGE, pages
+from services.records.records import decode, prefix
+from services.records.scanning import PAGE, scan_pages
 from sluice.names import CampaignName
 
 PASSES: Final = 3
@@ -122,11 +122,11 @@ class Census:
         return off
 
 
-async def examine(ingest: Ingest, project: str, *, repair: bool) -> Events:
+async def examine(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
     """Compare the counters of every campaign with its rows."""
     ledger = ingest.stores.ledger
     for number, campaign in enumerate(await campaigns(ledger, project), 1):
-        yield Progress("counters", number)
+        yield ExaminationProgress("counters", number)
         census = await count(ledger, project, campaign)
         findings = _findings(project, campaign, census)
         mended = await _repair(ingest, project, campaign) if findings and repair else set()
@@ -152,7 +152,7 @@ async def _pass(ledger: Ledger, project: str, campaign: str) -> Census:
     before = await ledger.counters(project, moving)
     rows: Counter[str] = Counter(dict.fromkeys(moving, 0))
     seal = sha256()
-    async for page in pages(ledger, project, prefix("row", campaign), PAGE * 4):
+    async for page in scan_pages(ledger, project, prefix("row", campaign), PAGE * 4):
         for entry in page:
             seal.update(f"{entry.key} {entry.revision}\n".encode())
             _add(rows, campaign, decode(Row, entry))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from services.doctor.findings import ExaminationEvents
 from services.ingest.context import Ingest
 from services.ingest.doctor import census, orphans, outbox, rows
 from services.ingest.doctor.reading import Match
-from services.platform.findings import Events
 from sluice.names import ProjectName
 
 
-async def diagnose(ingest: Ingest, name: ProjectName, *, repair: bool) -> Events:
+async def diagnose(ingest: Ingest, name: ProjectName, *, repair: bool) -> ExaminationEvents:
     """Every difference between rows, counters, outbox and samples, confirmed by a second look.
 
     The counters come last: what is mended before them changes what they must be. Raises NotFound

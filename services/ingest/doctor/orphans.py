@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ingest.context import Ingest
 from services.ingest.doctor.reading import Match
 from services.ingest.doctor.standstill import standstill
 from services.ingest.points import sample_point, tenants_of
 from services.ingest.records import Row, RowState, order_keys, row_key
 from services.ledger.interface import ABSENT, Conflict, Entry, Ledger, Transaction
-from services.platform.findings import Events, Finding, FindingKind, Progress
-from services.platform.records import decode, segments
-from services.platform.scanning import PAGE, pages
+from services.records.records import decode, segments
+from services.records.scanning import PAGE, scan_pages
 from services.vectors.interface import Collection, Kind, Points
 from sluice.names import CampaignName, SampleName
 
 
-async def examine(ingest: Ingest, project: str, *, repair: bool) -> Events:
+async def examine(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
     """Look for all that is of no sample."""
     async for event in _points(ingest, project, repair=repair):
         yield event
@@ -29,7 +29,7 @@ async def examine(ingest: Ingest, project: str, *, repair: bool) -> Events:
             yield event
 
 
-async def _points(ingest: Ingest, project: str, *, repair: bool) -> Events:
+async def _points(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
     vectors, start, seen = ingest.stores.vectors, tenants_of(project), 0
     for collection in await vectors.collections(project):
         if collection.kind is not Kind.SAMPLES:
@@ -40,7 +40,7 @@ async def _points(ingest: Ingest, project: str, *, repair: bool) -> Events:
             campaign, after = CampaignName(project, tenant.removeprefix(start)), None
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
                 seen += len(page)
-                yield Progress("samples", seen)
+                yield ExaminationProgress("samples", seen)
                 orphans = await _of_no_sample(ingest.stores.ledger, campaign, page)
                 gone = repair and await _delete(ingest, collection, tenant, campaign, orphans)
                 for point, frame_id in orphans.items():
@@ -89,11 +89,11 @@ async def _delete(
         return await still.commit()
 
 
-async def _documents(ingest: Ingest, project: str, *, repair: bool) -> Events:
+async def _documents(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
     ledger, seen = ingest.stores.ledger, 0
-    async for page in pages(ledger, project, "document/"):
+    async for page in scan_pages(ledger, project, "document/"):
         seen += len(page)
-        yield Progress("documents", seen)
+        yield ExaminationProgress("documents", seen)
         matches = {entry.key: _match(entry.key) for entry in page}
         rows = await _rows(ledger, project, list(matches.values()))
         for key, match in matches.items():
@@ -104,11 +104,13 @@ async def _documents(ingest: Ingest, project: str, *, repair: bool) -> Events:
                 yield finding.mended(gone)
 
 
-async def _listing(ingest: Ingest, project: str, listing: str, *, repair: bool) -> Events:
+async def _listing(
+    ingest: Ingest, project: str, listing: str, *, repair: bool
+) -> ExaminationEvents:
     ledger, seen = ingest.stores.ledger, 0
-    async for page in pages(ledger, project, f"{listing}/"):
+    async for page in scan_pages(ledger, project, f"{listing}/"):
         seen += len(page)
-        yield Progress("listings", seen)
+        yield ExaminationProgress("listings", seen)
         matches = {entry.key: _match(entry.key) for entry in page}
         rows = await _rows(ledger, project, list(matches.values()))
         for key, match in matches.items():

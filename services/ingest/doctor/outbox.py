@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from services.doctor.findings import (
+    ExaminationEvents,
+    ExaminationProgress,
+    Finding,
+    FindingKind,
+    FindingOutcome,
+)
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
@@ -14,9 +21,8 @@ from services.ingest.doctor.standstill import Standstill, standstill
 from services.ingest.projects import is_known, note_session
 from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
 from services.ledger.interface import ABSENT, Entry, Ledger
-from services.platform.findings import Events, Finding, FindingKind, Outcome, Progress
-from services.platform.records import decode, encode
-from services.platform.scanning import PAGE, pages
+from services.records.records import decode, encode
+from services.records.scanning import PAGE, scan_pages
 from sluice.names import ProjectName, SampleName
 
 STAGE: Final = "outbox"
@@ -46,16 +52,18 @@ class Stray:
         return Finding(FindingKind.ENTRY_OF_DECIDED, name, "pending, or no outbox entry", found)
 
 
-async def examine(ingest: Ingest, project: str, *, repair: bool, waiting: set[Match]) -> Events:
+async def examine(
+    ingest: Ingest, project: str, *, repair: bool, waiting: set[Match]
+) -> ExaminationEvents:
     """Compare the entries of the outbox with their rows, and their number with its counter.
 
     Puts into `waiting` the decided matches whose sample the outbox still has, out of turn.
     """
     ledger = ingest.stores.ledger
     seen = 0
-    async for page in pages(ledger, project, OUTBOX_PREFIX):
+    async for page in scan_pages(ledger, project, OUTBOX_PREFIX):
         seen += len(page)
-        yield Progress(STAGE, seen)
+        yield ExaminationProgress(STAGE, seen)
         for stray in await _strays(ledger, project, page):
             if stray.row is not None:
                 waiting.add(stray.match)
@@ -74,7 +82,7 @@ async def examine(ingest: Ingest, project: str, *, repair: bool, waiting: set[Ma
 async def entries_of(ledger: Ledger, project: str) -> set[Match]:
     """All matches that are in the outbox; as many as that may hold."""
     found = set()
-    async for page in pages(ledger, project, OUTBOX_PREFIX):
+    async for page in scan_pages(ledger, project, OUTBOX_PREFIX):
         for entry in page:
             pending = decode(Pending, entry)
             found.add((pending.campaign, pending.frame_id))
@@ -129,7 +137,7 @@ async def _list_as_decided(ingest: Ingest, project: str, still: Standstill, stra
     )
 
 
-async def _examine_counter(ingest: Ingest, project: str, *, repair: bool) -> Events:
+async def _examine_counter(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
     ledger = ingest.stores.ledger
     measured = await _measure(ledger, project)
     if measured is None or measured[0] == measured[1]:
@@ -154,7 +162,7 @@ async def _measure(ledger: Ledger, project: str) -> tuple[int, int] | None:
     for _ in range(3):
         before = await _witnesses(ledger, project)
         entries = 0
-        async for page in pages(ledger, project, OUTBOX_PREFIX, PAGE):
+        async for page in scan_pages(ledger, project, OUTBOX_PREFIX, PAGE):
             entries += len(page)
         if await _witnesses(ledger, project) == before:
             return entries, before[counters.OUTBOX]
@@ -185,7 +193,7 @@ async def pending_without_entry(
             str(SampleName(project, *keys[key])),
             "an outbox entry with its vector",
             "pending for good: the vector is lost",
-            Outcome.LOST,
+            FindingOutcome.LOST,
         )
         for key, entry in rows.items()
         if decode(Row, entry).state is RowState.PENDING

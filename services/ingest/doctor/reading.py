@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.ledger.interface import Ledger
-from services.platform.scanning import children
+from services.records.scanning import list_children
 
 Match = tuple[str, str]
 """A campaign's id and a frame's."""
@@ -11,5 +11,5 @@ Match = tuple[str, str]
 
 async def campaigns(ledger: Ledger, project: str) -> list[str]:
     """The ids of all campaigns that ingest has counted anything for."""
-    counted = await children(ledger, project, "extremes")
-    return sorted({*counted, *await children(ledger, project, "row")})
+    counted = await list_children(ledger, project, "extremes")
+    return sorted({*counted, *await list_children(ledger, project, "row")})

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.doctor.findings import (
+    ExaminationEvents,
+    ExaminationProgress,
+    Finding,
+    FindingKind,
+    FindingOutcome,
+)
 from services.ingest.context import Ingest
 from services.ingest.doctor.outbox import pending_without_entry
 from services.ingest.doctor.reading import Match
@@ -19,9 +26,8 @@ from services.ingest.records import (
     row_key,
 )
 from services.ledger.interface import Conflict, Ledger, Transaction
-from services.platform.findings import Events, Finding, FindingKind, Outcome, Progress
-from services.platform.records import decode, encode, segments
-from services.platform.scanning import pages
+from services.records.records import decode, encode, segments
+from services.records.scanning import scan_pages
 from sluice.names import SampleName
 
 PENDING_HELD_MAX: Final = 10_000
@@ -43,14 +49,16 @@ class RowAt:
         return str(SampleName(project, *self.match))
 
 
-async def examine(ingest: Ingest, project: str, *, repair: bool, waiting: set[Match]) -> Events:
+async def examine(
+    ingest: Ingest, project: str, *, repair: bool, waiting: set[Match]
+) -> ExaminationEvents:
     """Compare every row with all that goes with it; `waiting` are samples known to come yet."""
     ledger = ingest.stores.ledger
     pending: list[Match] = []
     seen = 0
-    async for page in pages(ledger, project, "row/"):
+    async for page in scan_pages(ledger, project, "row/"):
         seen += len(page)
-        yield Progress("rows", seen)
+        yield ExaminationProgress("rows", seen)
         rows = [RowAt(_match(entry.key), decode(Row, entry)) for entry in page]
         for finding in await _without_document(ledger, project, rows):
             yield finding
@@ -85,7 +93,7 @@ async def _without_document(ledger: Ledger, project: str, rows: Sequence[RowAt])
             at.name(project),
             "the frame and its explanation",
             "nothing: the document is lost",
-            Outcome.LOST,
+            FindingOutcome.LOST,
         )
         for key, at in keys.items()
         if key not in found

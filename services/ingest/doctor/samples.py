@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.doctor.findings import ExaminationEvents, Finding, FindingKind, FindingOutcome
 from services.ingest.being_written import being_written
 from services.ingest.context import Ingest
 from services.ingest.doctor.reading import Match
 from services.ingest.judge import SCORE_TOLERANCE
 from services.ingest.points import collection_of, payload_of, sample_point, tenant_of
 from services.ingest.records import Row
-from services.platform.active import Version
-from services.platform.findings import Events, Finding, FindingKind, Outcome
+from services.peers.active import Version
 from services.vectors.interface import Points
 from sluice.errors import DataLoss, NotFound
 from sluice.names import SampleName
@@ -46,7 +46,7 @@ class _Group:
 
 async def examine_samples(
     ingest: Ingest, project: str, samples: Sequence[Collected], *, repair: bool
-) -> Events:
+) -> ExaminationEvents:
     """Compare samples, read as collected before, with their points."""
     for group in await _groups(ingest, project, samples):
         points = await _retrieve(ingest, group, group.samples)
@@ -58,7 +58,7 @@ async def examine_samples(
                 group.name(sample),
                 "a vector in the vector store",
                 "nothing: the vector is lost, the frame and its explanation are not",
-                Outcome.LOST,
+                FindingOutcome.LOST,
             )
         known = [s for s in group.samples if sample_point(project, *s.match) in there]
         at = [there[sample_point(project, *s.match)] for s in known]
@@ -149,7 +149,7 @@ async def _unlike(
             group.name(sample),
             f"a vector of score {sample.row.score:.6f}",
             f"one of score {score:.6f}: the right one is lost",
-            Outcome.LOST,
+            FindingOutcome.LOST,
         )
         for sample, score in zip(samples, scores.tolist(), strict=True)
         # Not "greater than": a vector of nonsense has a score that is no number.

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from services.doctor import messages as finding_messages
+from services.ingest.arrivals import in_groups
 from services.ingest.batch import Delivery
 from services.ingest.context import Ingest
 from services.ingest.doctor.diagnose import diagnose
@@ -15,10 +17,8 @@ from services.ingest.reviews import read_reviews
 from services.ingest.samples import get_sample, list_samples, review
 from services.ingest.servicer import messages
 from services.ingest.submit import SessionId, start, submit, submit_next
-from services.platform import finding_messages
-from services.platform.arrivals import in_groups
-from services.platform.draining import Draining
-from services.platform.pages import read_page
+from services.records.pages import read_page
+from services.server.draining import Draining
 from sluice import errors
 from sluice.names import CampaignName, ProjectName, SampleName
 from sluice.v1 import finding_pb2

@@ -14,8 +14,8 @@ from services.ingest.funnel import Funnel
 from services.ingest.records import Answer, Review
 from services.ingest.samples import ReviewOrder, Sample, Selection
 from services.ingest.submit import SessionId
-from services.platform.requests import Request
-from services.platform.reviews import ReviewsPage
+from services.peers.reviews import ReviewsPage
+from services.records.idempotency import IdempotentRequest
 from sluice import errors
 from sluice.checks import check_text, too_large
 from sluice.frames import Frame
@@ -200,7 +200,7 @@ def review_order(request: ReviewRequest, verdict: Review) -> ReviewOrder:
         CampaignName.parse(request.parent, "parent"),
         list(request.frame_ids),
         verdict,
-        Request.of(
+        IdempotentRequest.of(
             request.DESCRIPTOR.name,
             request.request_id,
             request.SerializeToString(deterministic=True),

@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.ledger.sqlite import SqliteLedger
+from services.ledger.sqlite.ledger import SqliteLedger
 
 COMMITTERS = 8
 

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from services.ledger.interface import Ledger
-from services.ledger.redis import RedisLedger
-from services.ledger.sqlite import SqliteLedger
+from services.ledger.redis.ledger import RedisLedger
+from services.ledger.sqlite.ledger import SqliteLedger
 from tests.redis_server import RedisServer, running
 
 Open = Callable[[], Awaitable[Ledger]]

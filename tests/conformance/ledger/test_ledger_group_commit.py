@@ -12,9 +12,11 @@ from threading import Event
 
 import pytest
 
-from services.ledger import hyperloglog, sqlite_file, sqlite_writer
+from services.ledger import hyperloglog
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.ledger.sqlite import SqliteLedger
+from services.ledger.sqlite import file as sqlite_file
+from services.ledger.sqlite import writer as sqlite_writer
+from services.ledger.sqlite.ledger import SqliteLedger
 from sluice import errors
 
 

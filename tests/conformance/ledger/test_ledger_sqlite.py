@@ -11,9 +11,9 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from services.ledger import sqlite_file
 from services.ledger.interface import Transaction
-from services.ledger.sqlite import SqliteLedger
+from services.ledger.sqlite import file as sqlite_file
+from services.ledger.sqlite.ledger import SqliteLedger
 from sluice import errors
 
 COMMIT_UNTIL_KILLED = Path(__file__).parent / "commit_until_killed.py"

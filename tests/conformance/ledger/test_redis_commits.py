@@ -10,14 +10,14 @@ import pytest
 from redis.crc import key_slot
 from typing_extensions import override
 
-from services.ledger import redis_writer
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
-from services.ledger.redis import RedisLedger
-from services.ledger.redis_keys import PartitionKeys
-from services.ledger.redis_request import Command, Request
-from services.ledger.redis_server import RedisServer as Connections
-from services.ledger.redis_server import Reply
-from services.ledger.redis_writer import GroupWriter
+from services.ledger.redis import writer
+from services.ledger.redis.keys import PartitionKeys
+from services.ledger.redis.ledger import RedisLedger
+from services.ledger.redis.request import Command, Request
+from services.ledger.redis.server import RedisServer as Connections
+from services.ledger.redis.server import Reply
+from services.ledger.redis.writer import GroupWriter
 from services.ledger.write import Write
 from sluice import errors
 from tests.redis_server import RedisServer, running
@@ -258,7 +258,7 @@ async def test_a_group_is_bounded_in_bytes(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No more than so many bytes are sent at once, but for the last of a group."""
-    monkeypatch.setattr(redis_writer, "GROUP_BYTES_MAX", 1_000)
+    monkeypatch.setattr(writer, "GROUP_BYTES_MAX", 1_000)
 
     assert [1, 10, 10, 5] == await sizes_of_groups(server, 26)
 

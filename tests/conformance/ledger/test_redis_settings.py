@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process import free_port
-from services.ledger import redis_checks
 from services.ledger.interface import Transaction
-from services.ledger.redis import RedisLedger
+from services.ledger.redis import checks
+from services.ledger.redis.ledger import RedisLedger
 from sluice import errors
 from tests.redis_server import RedisServer, running
 
@@ -152,7 +152,7 @@ def test_only_a_rewrite_that_succeeded_counts(seconds: str, status: str, expecte
     """Neither none since the start (-1 seconds), nor one that failed, made the file anew."""
     info = {"aof_last_rewrite_time_sec": seconds, "aof_last_bgrewrite_status": status}
 
-    assert expected == redis_checks.has_rewritten_its_file(info)
+    assert expected == checks.has_rewritten_its_file(info)
 
 
 async def test_a_user_who_may_not_rewrite_the_file_is_refused() -> None:
@@ -179,7 +179,7 @@ async def test_nothing_is_written_before_the_file_is_made_anew() -> None:
 )
 def test_versions_before_7_are_refused(version: str, accepted: bool) -> None:
     """They know no EVALSHA_RO, and may refuse a script half way when memory runs out."""
-    problems = redis_checks.server_problems({"redis_version": version, "role": "master"})
+    problems = checks.server_problems({"redis_version": version, "role": "master"})
     expected = [] if accepted else [f"redis_version is {version}, expected 7.0 or newer"]
 
     assert expected == problems

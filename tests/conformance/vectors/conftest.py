@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 from qdrant_client import AsyncQdrantClient
 
-from services.vectors.edge import EdgeVectors
+from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Collection, Kind, Space, Vectors
-from services.vectors.server import ServerVectors
+from services.vectors.qdrant.vectors import ServerVectors
 from tests.conformance.vectors.points import NewCollection
 from tests.qdrant_server.server import QdrantServer
 

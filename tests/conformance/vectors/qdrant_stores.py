@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from services.vectors.server import ServerVectors
-from services.vectors.server_calls import Patience
+from services.vectors.qdrant.calls import Patience
+from services.vectors.qdrant.vectors import ServerVectors
 from tests.qdrant_server.server import VERSION, QdrantServer
 
 ATTEMPTS = 3

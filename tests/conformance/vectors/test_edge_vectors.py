@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from services.vectors.edge import EdgeVectors
+from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Collection, Kind
 from sluice.errors import DataLoss, FailedPrecondition, ResourceExhausted, Unavailable
 from tests.conformance.vectors.points import FRAMES, bits, pick, random_points
@@ -20,7 +20,7 @@ SAMPLES = Collection(Kind.SAMPLES, FRAMES.space)
 WRITER = """
 import asyncio, itertools, sys
 from pathlib import Path
-from services.vectors.edge import EdgeVectors
+from services.vectors.edge.vectors import EdgeVectors
 from tests.conformance.vectors.points import FRAMES, random_points
 
 async def main():
@@ -89,7 +89,7 @@ async def test_another_process_holds_the_folder(tmp_path: Path) -> None:
     program = """
 import asyncio, sys
 from pathlib import Path
-from services.vectors.edge import EdgeVectors
+from services.vectors.edge.vectors import EdgeVectors
 
 async def main():
     await EdgeVectors.open(Path(sys.argv[1]))

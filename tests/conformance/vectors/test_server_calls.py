@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from qdrant_client import grpc as q
 
-from services.vectors import server_messages as messages
 from services.vectors.interface import Points
 from services.vectors.naming import collection_digest
-from services.vectors.server import ServerVectors
-from services.vectors.server_collections import Layout
+from services.vectors.qdrant import messages
+from services.vectors.qdrant.collections import Layout
+from services.vectors.qdrant.vectors import ServerVectors
 from sluice.errors import FailedPrecondition, InvalidArgument
 from tests.conformance.vectors.points import FRAMES, NewCollection, bits, pick, random_points
 from tests.conformance.vectors.qdrant_stores import QUICK, stand_in, store_on

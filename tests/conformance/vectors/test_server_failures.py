@@ -12,8 +12,8 @@ import pytest
 from qdrant_client import grpc as q
 
 from services.vectors.naming import collection_digest
-from services.vectors.server import ServerVectors
-from services.vectors.server_calls import Patience
+from services.vectors.qdrant.calls import Patience
+from services.vectors.qdrant.vectors import ServerVectors
 from sluice.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
 from tests.conformance.vectors.points import FRAMES, bits, pick, random_points
 from tests.conformance.vectors.qdrant_stores import ATTEMPTS, QUICK, stand_in, store_on

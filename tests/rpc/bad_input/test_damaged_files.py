@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from services.embedded.process import Running, running
-from services.platform.settings import Settings
+from services.server.settings import Settings
 from sluice import errors
 from sluice.channel import connect as channel_to
 from sluice.v1 import campaign_pb2, ingest_pb2, project_pb2

@@ -19,8 +19,8 @@ import pytest
 
 from services.embedded.process import Running
 from services.ingest import background
-from services.ledger import sqlite_file
-from services.platform.settings import Settings
+from services.ledger.sqlite import file as sqlite_file
+from services.server.settings import Settings
 from sluice import errors
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, ingest_pb2

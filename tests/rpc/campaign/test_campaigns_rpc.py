@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from services.embedded.process import running
-from services.platform.settings import Settings
+from services.server.settings import Settings
 from sluice import errors
 from sluice.channel import connect
 from sluice.scoring import Basis, ScoringModel

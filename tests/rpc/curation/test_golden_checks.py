@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from services.embedded.process import running
-from services.platform.settings import Settings
+from services.server.settings import Settings
 from sluice import errors
 from sluice.channel import connect
 from sluice.v1 import golden_set_pb2 as pb

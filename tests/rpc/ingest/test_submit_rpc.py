@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from services.embedded.process import running
-from services.platform.settings import Settings
+from services.server.settings import Settings
 from sluice import connect, errors
 from sluice.v1 import ingest_pb2, project_pb2
 from sluice.v1.project_pb2_grpc import ProjectServiceStub

@@ -11,14 +11,14 @@ from typing import Any
 import grpc
 import pytest
 
-from services.ledger.sqlite import SqliteLedger
-from services.platform import auth
-from services.platform.access import RULES
-from services.platform.auth import current_caller
-from services.platform.draining import Draining
-from services.platform.keys import KeyStore, Scope, new_token
-from services.platform.server import Server
-from services.platform.settings import Settings
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.server import auth
+from services.server.access import RULES
+from services.server.auth import current_caller
+from services.server.draining import Draining
+from services.server.keys import KeyStore, Scope, new_token
+from services.server.server import Server
+from services.server.settings import Settings
 from sluice import errors
 from sluice.v1 import (
     ingest_pb2,

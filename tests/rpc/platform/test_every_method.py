@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from services.embedded.process import Running
-from services.platform.access import RULES, Reach
-from services.platform.keys import Scope
+from services.server.access import RULES, Reach
+from services.server.keys import Scope
 from sluice import errors
 from sluice.v1 import project_pb2 as pb
 

@@ -9,10 +9,10 @@ from typing import Any
 import grpc
 import pytest
 
-from services.platform import follower as follower_module
-from services.platform.active import ActiveCampaign, ActiveSet, Budget, Version
-from services.platform.follower import CHANNEL_OPTIONS, Follower
-from services.platform.interceptors import RaiseStatus
+from services.peers import campaign as follower_module
+from services.peers.active import ActiveCampaign, ActiveSet, Budget, Version
+from services.peers.campaign import CHANNEL_OPTIONS, Follower
+from services.server.interceptors import RaiseStatus
 from sluice import errors
 from sluice.v1 import campaign_pb2 as pb
 from sluice.v1.campaign_pb2_grpc import (

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from deploy.local.process import free_port
-from services.platform.ingest_reviews import reading_reviews
-from services.platform.interceptors import RaiseStatus
-from services.platform.reviews import ReviewedSample
+from services.peers.ingest import connect_reviews
+from services.peers.reviews import ReviewedSample
+from services.server.interceptors import RaiseStatus
 from sluice import errors
 from sluice.names import CampaignName
 from sluice.tensors import pack
@@ -96,7 +96,7 @@ async def serving(pages: Pages | None) -> AsyncIterator[int]:
 
 async def read(port: int) -> list[tuple[ReviewedSample, tuple[float, ...]]]:
     """All samples with their vectors."""
-    async with reading_reviews(f"127.0.0.1:{port}", KEY) as reviews:
+    async with connect_reviews(f"127.0.0.1:{port}", KEY) as reviews:
         return [
             (sample, tuple(vector.tolist()))
             async for found in reviews.read(CAMPAIGN)
@@ -121,7 +121,7 @@ async def test_what_does_not_end_well_is_unavailable(
     pages: Pages | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that stops, falls silent, or does not know the method, can be tried again later."""
-    monkeypatch.setattr("services.platform.ingest_reviews.PATIENCE_S", 0.5)
+    monkeypatch.setattr("services.peers.ingest.PATIENCE_S", 0.5)
     async with serving(pages) as port:
         with pytest.raises(errors.Unavailable) as raised:
             await read(port)
@@ -131,7 +131,7 @@ async def test_what_does_not_end_well_is_unavailable(
 
 async def test_an_ingest_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody listens, the caller hears so once patience is over."""
-    monkeypatch.setattr("services.platform.ingest_reviews.PATIENCE_S", 0.2)
+    monkeypatch.setattr("services.peers.ingest.PATIENCE_S", 0.2)
     with pytest.raises(errors.Unavailable, match=r"the ingest service: no answer in 0\.2 s"):
         await read(free_port())
 

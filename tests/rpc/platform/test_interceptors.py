@@ -15,9 +15,9 @@ from google.rpc import status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.platform import logs
-from services.platform.interceptors import DETAILS_BYTES_MAX, LogCalls, RaiseStatus, fitted_status
-from services.platform.settings import Settings
+from services.server import logs
+from services.server.interceptors import DETAILS_BYTES_MAX, LogCalls, RaiseStatus, fitted_status
+from services.server.settings import Settings
 from sluice import errors
 
 Work = Callable[[bytes], bytes]

@@ -14,13 +14,13 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from services.ledger.sqlite import SqliteLedger
-from services.platform import server
-from services.platform.draining import Draining
-from services.platform.keys import KeyStore, Scope, new_token
-from services.platform.readiness import Check
-from services.platform.server import Server
-from services.platform.settings import Settings
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.server import server
+from services.server.draining import Draining
+from services.server.keys import KeyStore, Scope, new_token
+from services.server.readiness import Check
+from services.server.server import Server
+from services.server.settings import Settings
 from sluice import errors
 from sluice.limits import MESSAGE_BYTES_MAX
 from sluice.v1 import scorer_pb2, scorer_pb2_grpc

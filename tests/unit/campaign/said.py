@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import numpy as np
 
-from services.platform.reviews import ReviewedSample, ReviewsPage
+from services.peers.reviews import ReviewedSample, ReviewsPage
 from sluice.errors import SluiceError
 from sluice.names import CampaignName
 from sluice.scoring import normalise

@@ -26,9 +26,9 @@ from services.campaign.records import (
     space_key,
     version_key,
 )
+from services.doctor.findings import FindingKind
 from services.ledger.interface import Add, Transaction
-from services.platform.findings import FindingKind
-from services.platform.records import RecordT, decode, encode
+from services.records.records import RecordT, decode, encode
 from services.vectors.interface import Points
 from sluice.errors import Unavailable
 from sluice.names import CampaignName, IssueName

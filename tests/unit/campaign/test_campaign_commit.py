@@ -22,8 +22,8 @@ from services.campaign.points import elements_of, issue_tenant, snapshot_tenant
 from services.campaign.records import ElementEntry
 from services.campaign.versions import get_version, list_versions
 from services.campaign.watch import read_active
-from services.platform.documents import ATTEMPTS
-from services.platform.requests import Request
+from services.records.documents import ATTEMPTS
+from services.records.idempotency import IdempotentRequest
 from services.vectors.interface import Points
 from sluice.errors import (
     Aborted,
@@ -252,10 +252,10 @@ async def test_an_old_etag_commits_nothing(here: World) -> None:
 async def test_a_request_sent_again_commits_once(here: World) -> None:
     """CreateCampaign and CommitVersion under one request id happen once."""
     issue = await here.issue("a")
-    creation = Request.of("CreateCampaign", str(uuid4()), b"c")
+    creation = IdempotentRequest.of("CreateCampaign", str(uuid4()), b"c")
     made = await create_campaign(here.stores, creation, PROJECT, issue, Terms())
     campaign = CampaignName("p", made.id)
-    commit = Request.of("CommitVersion", str(uuid4()), b"v")
+    commit = IdempotentRequest.of("CommitVersion", str(uuid4()), b"v")
     version = await commit_version(here.stores, commit, campaign, str(made.etag))
 
     assert made == await create_campaign(here.stores, creation, PROJECT, issue, Terms())
@@ -434,7 +434,7 @@ async def test_large_snapshots_are_written_in_pages(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A snapshot of several pages has every element once."""
-    monkeypatch.setattr("services.platform.stored_points.PAGE", 2)
+    monkeypatch.setattr("services.records.points.PAGE", 2)
     monkeypatch.setattr("services.campaign.snapshots.PAGE", 2)
     ids = [f"frame-{number}" for number in range(5)]
 

@@ -16,8 +16,8 @@ from services.campaign.projects import create_project
 from services.campaign.snapshots import read_content
 from services.campaign.versions import drift_of
 from services.campaign.watch import read_active
-from services.platform.findings import Finding, FindingKind, Outcome
-from services.platform.records import now_us
+from services.doctor.findings import Finding, FindingKind, FindingOutcome
+from services.records.records import now_us
 from sluice import errors
 from sluice.names import ProjectName
 from tests.unit.campaign.faults import Around, Gate, failing
@@ -76,7 +76,7 @@ async def test_a_difference_is_named_and_mended(
 ) -> None:
     """It alone is named; a look changes nothing; a repair mends it for good."""
     await tamper(of)
-    for repair, outcome in ((False, Outcome.REPAIRABLE), (True, Outcome.REPAIRED)):
+    for repair, outcome in ((False, FindingOutcome.REPAIRABLE), (True, FindingOutcome.REPAIRED)):
         [found] = await examine(of.world, repair=repair)
         assert (kind, outcome) == (found.kind, found.outcome), found
     assert [] == await examine(of.world)
@@ -106,7 +106,7 @@ async def test_what_cannot_be_mended_is_said(of: Scene, tamper: Tamper, kind: Fi
     await tamper(of)
     for repair in (False, True, False):
         [found] = await examine(of.world, repair=repair)
-        assert (kind, Outcome.LOST) == (found.kind, found.outcome), found
+        assert (kind, FindingOutcome.LOST) == (found.kind, found.outcome), found
 
 
 async def test_what_is_young_is_left_alone(of: Scene) -> None:

@@ -18,7 +18,7 @@ from services.campaign.manifest import Manifest, lines_of, read_manifest
 from services.campaign.points import snapshot_tenant
 from services.campaign.records import ElementEntry
 from services.campaign.versions import Drift, drift_of
-from services.platform.requests import Request
+from services.records.idempotency import IdempotentRequest
 from sluice.errors import Aborted, ResourceExhausted, SluiceError, Unavailable
 from sluice.names import CampaignName, VersionName
 from sluice.scoring import ScoringModel, build_model, normalise
@@ -184,7 +184,7 @@ async def test_without_reviews_only_feedback_waits(here: World, error: SluiceErr
 async def test_a_request_with_feedback_commits_once(here: World) -> None:
     """Sent again it returns the first response, whatever was said meanwhile, or if nobody can."""
     campaign, made = await here.campaign(await here.issue("a"))
-    request = Request.of("CommitVersion", str(uuid4()), b"v")
+    request = IdempotentRequest.of("CommitVersion", str(uuid4()), b"v")
     version = await commit_version(here.stores, request, campaign, str(made.etag), Said("b", "x"))
 
     away = Said(error=Unavailable("away"))

@@ -9,7 +9,7 @@ import pytest
 
 from services.campaign import points
 from services.campaign.records import ElementEntry
-from services.platform.findings import FindingKind, Outcome
+from services.doctor.findings import FindingKind, FindingOutcome
 from services.vectors.interface import Points
 from sluice.errors import Unavailable
 from tests.unit.campaign.faults import failing
@@ -122,7 +122,7 @@ async def test_what_differs_is_named_and_mended(
     """It alone is named, and a repair brings back what was, from other versions where it must."""
     before = await state(of)
     await tamper(of)
-    for repair, outcome in ((False, Outcome.REPAIRABLE), (True, Outcome.REPAIRED)):
+    for repair, outcome in ((False, FindingOutcome.REPAIRABLE), (True, FindingOutcome.REPAIRED)):
         [found] = await examine(of.world, repair=repair)
         assert (kind, outcome) == (found.kind, found.outcome), found
     assert [] == await examine(of.world)
@@ -135,5 +135,5 @@ async def test_a_sample_of_no_other_version_is_lost(of: Scene, frame_id: str) ->
     await alter(of, frame_id, turned=1)
     for repair in (False, True, False):
         [found] = await examine(of.world, repair=repair)
-        assert (FindingKind.SNAPSHOT_POINTS, Outcome.LOST) == (found.kind, found.outcome)
+        assert (FindingKind.SNAPSHOT_POINTS, FindingOutcome.LOST) == (found.kind, found.outcome)
         assert "1 of them missing or others, 1 lost" == found.found

@@ -11,7 +11,7 @@ from services.campaign.issue_deletion import delete_issue
 from services.campaign.issues import create_issue, get_issue, list_issues, rename_issue
 from services.campaign.points import elements_of, issue_tenant
 from services.campaign.records import element_prefix
-from services.platform.requests import Request
+from services.records.idempotency import IdempotentRequest
 from sluice.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
 from sluice.names import DatasetName, IssueName
 from tests.unit.campaign.faults import overtaken
@@ -59,7 +59,7 @@ async def test_an_issue_needs_a_dataset_of_its_project(here: World) -> None:
 
 async def test_the_first_response_is_repeated(here: World) -> None:
     """A request sent again gets the issue as it was made, whatever has become of it."""
-    once = Request.of("CreateIssue", str(uuid4()), b"night")
+    once = IdempotentRequest.of("CreateIssue", str(uuid4()), b"night")
 
     first = await create_issue(here.stores, once, PROJECT, "night", DATASET)
     await rename_issue(here.stores, IssueName("p", first.id), "rain", "")

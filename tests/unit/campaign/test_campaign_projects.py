@@ -11,8 +11,8 @@ from services.campaign import datasets as datasets_module
 from services.campaign.datasets import create_dataset, get_dataset, list_datasets
 from services.campaign.projects import create_project, get_project, list_projects
 from services.campaign.records import LabelClass
-from services.platform.keys import Caller, Scope
-from services.platform.requests import Request
+from services.records.idempotency import IdempotentRequest
+from services.server.keys import Caller, Scope
 from sluice.errors import AlreadyExists, InvalidArgument, NotFound
 from sluice.labels import TaskType
 from sluice.names import DatasetName, ProjectName
@@ -55,14 +55,14 @@ async def test_an_id_is_taken_once(here: World) -> None:
 
 async def test_a_request_sent_again_gets_the_first_response(here: World) -> None:
     """A creation under one request id happens once; the id is not for anything else."""
-    once = Request.of("CreateProject", str(uuid4()), b"q")
+    once = IdempotentRequest.of("CreateProject", str(uuid4()), b"q")
 
     first = await create_project(here.stores, once, "q", "")
     again = await create_project(here.stores, once, "q", "")
 
     assert first == again
     with pytest.raises(InvalidArgument, match="request_id: "):
-        await create_project(here.stores, Request.of(once.method, once.id, b"r"), "r", "")
+        await create_project(here.stores, IdempotentRequest.of(once.method, once.id, b"r"), "r", "")
 
 
 async def test_a_caller_sees_its_projects(here: World) -> None:

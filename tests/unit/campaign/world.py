@@ -21,12 +21,12 @@ from services.campaign.issues import create_issue
 from services.campaign.projects import create_project
 from services.campaign.records import Campaign, LabelClass, Version
 from services.campaign.spaces import set_background
-from services.ledger.sqlite import SqliteLedger
-from services.platform.pages import Page, read_page
-from services.platform.requests import Request
-from services.platform.reviews import Reviews
-from services.platform.stores import Stores
-from services.vectors.edge import EdgeVectors
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.peers.reviews import Reviews
+from services.records.idempotency import IdempotentRequest
+from services.records.pages import Page, read_page
+from services.records.stores import Stores
+from services.vectors.edge.vectors import EdgeVectors
 from sluice.frames import Frame
 from sluice.labels import Box2D, Label, TaskType
 from sluice.names import CampaignName, DatasetName, IssueName, ProjectName
@@ -36,7 +36,7 @@ DATASET = DatasetName("p", "d")
 MODEL_ID = "m"
 DIMENSION = 8
 
-ONCE = Request.of("Test", "", b"")
+ONCE = IdempotentRequest.of("Test", "", b"")
 """A request without an id."""
 
 ALL = read_page(1_000, "", "test")

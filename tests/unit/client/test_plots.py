@@ -101,4 +101,4 @@ except sluice.errors.FailedPrecondition as error:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert "pictures need matplotlib: pip install 'sluice[plot]'\n" == done.stdout
+    assert "pictures need matplotlib: pip install 'sluice-client[plot]'\n" == done.stdout

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pytest
 
+from services.doctor.findings import FindingKind
 from services.ingest.counters import OUTBOX, Count, budget_used_on
 from services.ingest.points import collection_of, sample_point, tenant_of
 from services.ingest.projects import PARTITION
@@ -23,8 +24,7 @@ from services.ingest.records import (
 )
 from services.ingest.submit import submit
 from services.ledger.interface import Add, Transaction
-from services.platform.findings import FindingKind
-from services.platform.records import decode, encode
+from services.records.records import decode, encode
 from services.vectors.interface import Points
 from sluice.names import CampaignName
 from sluice.scoring import normalise

@@ -9,7 +9,7 @@ from typing import cast
 from services.ingest.background import Background
 from services.ingest.projector import Projector
 from services.ingest.projects import note_session
-from services.ledger.sqlite import SqliteLedger
+from services.ledger.sqlite.ledger import SqliteLedger
 
 
 class Steps:

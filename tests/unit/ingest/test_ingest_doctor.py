@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from services.doctor.findings import Finding, FindingKind, FindingOutcome
 from services.ingest.counters import OUTBOX, Count, budget_used_on
 from services.ingest.doctor.diagnose import diagnose
 from services.ingest.doctor.standstill import standstill
@@ -20,8 +21,7 @@ from services.ingest.records import Review, row_key
 from services.ingest.samples import ReviewOrder, Selection, list_samples, review
 from services.ingest.submit import start, submit
 from services.ledger.interface import Entry
-from services.platform.findings import Finding, FindingKind, Outcome
-from services.platform.requests import Request
+from services.records.idempotency import IdempotentRequest
 from services.vectors.interface import Points
 from sluice import errors
 from sluice.names import ProjectName
@@ -53,7 +53,9 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
         await send(found, 1, "a", "aa", "b")
         await send(found, 2, "a", "bb")
         await found.projector().drain(PROJECT)
-        order = ReviewOrder(CAMPAIGN, ["a"], Review.ACCEPTED, Request.of("Accept", "", b""))
+        order = ReviewOrder(
+            CAMPAIGN, ["a"], Review.ACCEPTED, IdempotentRequest.of("Accept", "", b"")
+        )
         await review(found.ingest, order)
         await send(found, 3, "c")
         yield found
@@ -106,7 +108,7 @@ async def test_a_difference_is_named_and_mended(
     """It alone is named; a look changes nothing; a repair brings back what was, for good."""
     before = await state(here)
     await tamper(here)
-    for repair, outcome in ((False, Outcome.REPAIRABLE), (True, Outcome.REPAIRED)):
+    for repair, outcome in ((False, FindingOutcome.REPAIRABLE), (True, FindingOutcome.REPAIRED)):
         [found] = await examine(here, repair=repair)
         assert (kind, subject, outcome) == (found.kind, found.subject, found.outcome)
     assert [] == await examine(here)
@@ -146,7 +148,7 @@ async def test_what_cannot_be_mended_is_said(
     await tamper(here)
     for repair in (False, True, False):
         [found] = await examine(here, repair=repair)
-        assert (kind, f"{CAMPAIGN}/samples/{frame_id}", Outcome.LOST) == (
+        assert (kind, f"{CAMPAIGN}/samples/{frame_id}", FindingOutcome.LOST) == (
             found.kind,
             found.subject,
             found.outcome,
@@ -192,7 +194,9 @@ async def test_a_busy_project_is_quiet(here: World) -> None:
     async def people() -> None:
         while not over.is_set():
             for verdict in (Review.DISCARDED, Review.UNSORTED):
-                order = ReviewOrder(CAMPAIGN, ["b"], verdict, Request.of("Review", "", b""))
+                order = ReviewOrder(
+                    CAMPAIGN, ["b"], verdict, IdempotentRequest.of("Review", "", b"")
+                )
                 await review(here.ingest, order)
             await asyncio.sleep(0)
 
@@ -274,7 +278,7 @@ async def test_a_review_taken_back_meanwhile_is_no_difference(here: World) -> No
     real = ledger.scan
 
     async def say() -> None:
-        order = ReviewOrder(CAMPAIGN, ["b"], next(said), Request.of("Review", "", b""))
+        order = ReviewOrder(CAMPAIGN, ["b"], next(said), IdempotentRequest.of("Review", "", b""))
         await review(here.ingest, order)
 
     async def scan(self: Any, partition: str, prefix: str, **options: Any) -> list[Entry]:

@@ -22,8 +22,8 @@ from services.ingest.batch import Batch, Delivery, Verdict
 from services.ingest.counters import Count
 from services.ingest.records import ANSWERS_KEPT, Answer, Row, RowState
 from services.ingest.submit import submit, submit_next
-from services.platform.active import Budget
-from services.platform.records import decode
+from services.peers.active import Budget
+from services.records.records import decode
 from sluice import errors
 from tests.unit.ingest.world import (
     DIMENSION,

@@ -20,7 +20,7 @@ from services.ingest.funnel import Funnel
 from services.ingest.judge import Judgement, judge, judge_together
 from services.ingest.records import Answer
 from services.ingest.submit import start, submit, submit_next
-from services.platform.active import Budget
+from services.peers.active import Budget
 from sluice import errors
 from sluice.tensors import Embeddings
 from tests.unit.ingest.world import (

@@ -9,7 +9,7 @@ import pytest
 
 from services.ingest.lease import DURATION_US, LEASE, Fence, Leases
 from services.ledger.interface import Ledger
-from services.ledger.sqlite import SqliteLedger
+from services.ledger.sqlite.ledger import SqliteLedger
 
 HOUR_US = 3_600_000_000
 NOON_US = 1_767_268_800_000_000

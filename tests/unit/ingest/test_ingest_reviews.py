@@ -15,8 +15,8 @@ from services.ingest.reviews import read_reviews
 from services.ingest.samples import ReviewOrder, review
 from services.ingest.submit import start, submit
 from services.ledger.interface import Transaction
-from services.platform.requests import Request
-from services.platform.reviews import ReviewedSample
+from services.peers.reviews import ReviewedSample
+from services.records.idempotency import IdempotentRequest
 from sluice import errors
 from sluice.labels import Box2D, Label
 from sluice.names import CampaignName
@@ -45,7 +45,8 @@ async def here(tmp_path: Path) -> AsyncIterator[World]:
 async def say(here: World, verdict: Review, *frame_ids: str) -> None:
     """Review samples."""
     await review(
-        here.ingest, ReviewOrder(CAMPAIGN, frame_ids, verdict, Request.of("Review", "", b""))
+        here.ingest,
+        ReviewOrder(CAMPAIGN, frame_ids, verdict, IdempotentRequest.of("Review", "", b"")),
     )
 
 

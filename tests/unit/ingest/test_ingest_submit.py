@@ -17,7 +17,7 @@ from services.ingest import submit as submit_module
 from services.ingest.batch import Batch, Verdict
 from services.ingest.counters import Count
 from services.ingest.submit import start, submit
-from services.platform.active import Budget
+from services.peers.active import Budget
 from sluice import errors
 from sluice.scoring import normalise
 from tests.unit.ingest.world import (

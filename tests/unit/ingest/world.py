@@ -20,11 +20,11 @@ from services.ingest.funnel import Funnel, read_funnel
 from services.ingest.projector import Projector
 from services.ingest.submit import SessionId
 from services.ledger.interface import Ledger, Transaction
-from services.ledger.sqlite import SqliteLedger
-from services.platform.active import ActiveCampaign, ActiveSet, Budget, Version
-from services.platform.models import Models
-from services.platform.stores import Stores
-from services.vectors.edge import EdgeVectors
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.peers.active import ActiveCampaign, ActiveSet, Budget, Version
+from services.peers.models import Models
+from services.records.stores import Stores
+from services.vectors.edge.vectors import EdgeVectors
 from sluice import errors
 from sluice.frames import Frame
 from sluice.hashes import frame_hashes

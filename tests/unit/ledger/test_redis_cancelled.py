@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from services.ledger.redis import RedisLedger
+from services.ledger.redis.ledger import RedisLedger
 from tests.redis_server import RedisServer, running
 
 STEPS = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ledger.sqlite import SqliteLedger
+from services.ledger.sqlite.ledger import SqliteLedger
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from importlib.resources import files
 
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from services.platform.access import RULES, Reach
-from services.platform.keys import Scope
-from services.platform.registry import FILES, services
+from services.server.access import RULES, Reach
+from services.server.keys import Scope
+from services.server.registry import FILES, services
 from sluice import v1
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
-from services.platform.ahead import in_order
+from services.scorer.ahead import in_order
 
 
 class Desk:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.platform.arrivals import in_groups
+from services.ingest.arrivals import in_groups
 
 
 class Source:

@@ -11,8 +11,8 @@ import pytest
 PROGRAM = """
 import sys
 import services.{service}.__main__
-from services.platform.cluster_settings import {settings}
-from services.platform.command import run_server
+from services.server.cluster_settings import {settings}
+from services.server.command import run_server
 
 def serve(settings):
     import services.{service}.process

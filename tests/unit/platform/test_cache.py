@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.platform.cache import Cache, Sized
+from services.peers.cache import Cache, SizedItem
 
 
 class Loads:
@@ -22,10 +22,10 @@ class Loads:
     async def get(self, cache: Cache, key: str) -> str:
         """Ask the cache."""
 
-        async def load() -> Sized[str]:
+        async def load() -> SizedItem[str]:
             self.made.append(key)
             await self.go.wait()
-            return Sized(key, self._size_bytes)
+            return SizedItem(key, self._size_bytes)
 
         return await cache.get(key, load)
 
@@ -74,7 +74,7 @@ async def test_a_failure_is_not_kept() -> None:
     """All who asked hear of a failed load; the next one loads anew."""
     cache, loads = Cache(10), Loads()
 
-    async def fail() -> Sized[str]:
+    async def fail() -> SizedItem[str]:
         raise ValueError("not now")
 
     failed = await asyncio.gather(*(cache.get("a", fail) for _ in range(2)), return_exceptions=True)
@@ -91,9 +91,9 @@ async def test_the_bound_holds(uses: list[tuple[str, int]]) -> None:
     for key, size in uses:
         loaded: list[str] = []
 
-        async def load(size: int = size, loaded: list[str] = loaded) -> Sized[str]:
+        async def load(size: int = size, loaded: list[str] = loaded) -> SizedItem[str]:
             loaded.append("")
-            return Sized("", size)
+            return SizedItem("", size)
 
         await cache.get(key, load)
         assert bool(loaded) == (key not in kept)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from services.platform.cluster_settings import (
+from services.server.cluster_settings import (
     CampaignSettings,
     ClusterSettings,
     CurationSettings,
@@ -16,7 +16,7 @@ from services.platform.cluster_settings import (
     ScorerSettings,
     VectorSettings,
 )
-from services.platform.settings import IntakeSettings, ScoringSettings
+from services.server.settings import IntakeSettings, ScoringSettings
 
 KINDS: list[type[ClusterSettings]] = [
     CampaignSettings,

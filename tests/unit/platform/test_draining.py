@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from services.platform.draining import Draining
+from services.server.draining import Draining
 from sluice.errors import Unavailable
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.ledger.sqlite import SqliteLedger
-from services.platform.keys import PARTITION, Caller, KeyStore, Scope, has_admin, new_token
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.server.keys import PARTITION, Caller, KeyStore, Scope, has_admin, new_token
 from sluice.errors import AlreadyExists, InvalidArgument, NotFound, Unauthenticated
 from sluice.names import check_resource_id
 

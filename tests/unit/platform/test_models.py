@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from services.blobs.folder import FolderBlobs
-from services.platform.active import Version
-from services.platform.models import Models
+from services.peers.active import Version
+from services.peers.models import Models
 from sluice.scoring import ElementId, Scorer, build_basis, build_model, normalise
 
 DIMENSION = 8

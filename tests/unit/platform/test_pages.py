@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.platform.pages import read_page
+from services.records.pages import read_page
 from sluice.errors import InvalidArgument
 
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
-from services.ledger.sqlite import SqliteLedger
-from services.platform.records import Record
-from services.platform.requests import Request, commit_once, first_response
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 
@@ -27,18 +27,18 @@ def effect(name: str) -> Transaction:
 
 async def test_the_first_response_is_given_again(ledger: SqliteLedger) -> None:
     """The same request sent again has the first response and no second effect."""
-    request = Request.of("CreateThing", str(uuid4()), b"a thing")
-    assert await first_response(ledger, "p", request, Made) is None
+    request = IdempotentRequest.of("CreateThing", str(uuid4()), b"a thing")
+    assert await find_response(ledger, "p", request, Made) is None
     assert Made(number=1) == await commit_once(ledger, effect("a"), request, Made(number=1))
 
-    assert Made(number=1) == await first_response(ledger, "p", request, Made)
+    assert Made(number=1) == await find_response(ledger, "p", request, Made)
     assert Made(number=1) == await commit_once(ledger, effect("b"), request, Made(number=2))
     assert {"effects": 1} == await ledger.counters("p", ["effects"])
 
 
 async def test_of_equal_requests_at_once_one_has_an_effect(ledger: SqliteLedger) -> None:
     """Requests that race give one response, whichever of their checks the others made fail."""
-    request = Request.of("CreateThing", str(uuid4()), b"a thing")
+    request = IdempotentRequest.of("CreateThing", str(uuid4()), b"a thing")
 
     responses = await asyncio.gather(
         *(commit_once(ledger, effect("a"), request, Made(number=n)) for n in range(10))
@@ -51,49 +51,51 @@ async def test_of_equal_requests_at_once_one_has_an_effect(ledger: SqliteLedger)
 async def test_a_conflict_with_others_stays_one(ledger: SqliteLedger) -> None:
     """When another request was faster, the caller learns of it and nothing is remembered."""
     await ledger.commit(effect("a"))
-    request = Request.of("CreateThing", str(uuid4()), b"a thing")
+    request = IdempotentRequest.of("CreateThing", str(uuid4()), b"a thing")
 
     with pytest.raises(Conflict) as conflict:
         await commit_once(ledger, effect("a"), request, Made(number=1))
     assert "a" == conflict.value.subject
-    assert await first_response(ledger, "p", request, Made) is None
+    assert await find_response(ledger, "p", request, Made) is None
 
 
 async def test_an_id_stands_for_one_request(ledger: SqliteLedger) -> None:
     """An id that comes again to ask for something else is refused."""
     request_id = str(uuid4())
-    request = Request.of("CreateThing", request_id, b"a thing")
+    request = IdempotentRequest.of("CreateThing", request_id, b"a thing")
     await commit_once(ledger, effect("a"), request, Made(number=1))
 
     with pytest.raises(InvalidArgument, match=request_id):
-        await first_response(ledger, "p", Request.of("CreateThing", request_id, b"another"), Made)
+        await find_response(
+            ledger, "p", IdempotentRequest.of("CreateThing", request_id, b"another"), Made
+        )
 
 
 async def test_ids_of_two_methods_do_not_meet(ledger: SqliteLedger) -> None:
     """The same id under another method is another request."""
     request_id = str(uuid4())
-    first = Request.of("CreateThing", request_id, b"")
+    first = IdempotentRequest.of("CreateThing", request_id, b"")
     await commit_once(ledger, effect("a"), first, Made(number=1))
 
-    second = Request.of("DeleteThing", request_id, b"")
-    assert await first_response(ledger, "p", second, Made) is None
+    second = IdempotentRequest.of("DeleteThing", request_id, b"")
+    assert await find_response(ledger, "p", second, Made) is None
 
 
 async def test_requests_without_id_are_made_each_time(ledger: SqliteLedger) -> None:
     """Without an id nothing is remembered."""
-    request = Request.of("CreateThing", "", b"a thing")
+    request = IdempotentRequest.of("CreateThing", "", b"a thing")
     for name in "ab":
         await commit_once(ledger, effect(name), request, Made(number=1))
 
-    assert await first_response(ledger, "p", request, Made) is None
+    assert await find_response(ledger, "p", request, Made) is None
     assert {"effects": 2} == await ledger.counters("p", ["effects"])
 
 
 def test_an_id_is_a_uuid_in_any_spelling() -> None:
     """Upper and lower case name the same request; what is no UUID is refused with its value."""
     request_id = str(uuid4())
-    lower = Request.of("CreateThing", request_id, b"")
+    lower = IdempotentRequest.of("CreateThing", request_id, b"")
 
-    assert lower == Request.of("CreateThing", request_id.upper(), b"")
+    assert lower == IdempotentRequest.of("CreateThing", request_id.upper(), b"")
     with pytest.raises(InvalidArgument, match="request_id: 'once'"):
-        Request.of("CreateThing", "once", b"")
+        IdempotentRequest.of("CreateThing", "once", b"")

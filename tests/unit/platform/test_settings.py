@@ -11,8 +11,8 @@ import pytest
 import structlog
 from pydantic import ValidationError
 
-from services.platform import logs
-from services.platform.settings import Settings
+from services.server import logs
+from services.server.settings import Settings
 
 
 @pytest.fixture(autouse=True)

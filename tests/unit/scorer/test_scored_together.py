@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from services.blobs.folder import FolderBlobs
-from services.platform.active import ActiveCampaign, ActiveSet, Version
-from services.platform.models import Models
+from services.peers.active import ActiveCampaign, ActiveSet, Version
+from services.peers.models import Models
 from services.scorer.score import Batch, Explain, ScoredBatch, Scoring
 from sluice.errors import InvalidArgument, NotFound, SluiceError
 from sluice.names import CampaignName

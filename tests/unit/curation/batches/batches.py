@@ -18,7 +18,7 @@ from services.curation.golden.sets import create_golden_set
 from services.curation.golden.verdict import Limits
 from services.curation.records import Status, number_prefix, status_counter
 from services.ledger.interface import Entry, Ledger, Transaction
-from services.platform.records import decode
+from services.records.records import decode
 from sluice.errors import Unavailable
 from sluice.names import BatchName, GoldenSetName
 from tests.unit.curation.datasets.world import NAME, ONCE, World, frame

@@ -39,7 +39,7 @@ from services.curation.selection.budget import batch_size
 from services.curation.selection.facility import sampled
 from services.curation.selection.pool import CoverageMethod, TargetedMethod
 from services.ledger.interface import Transaction
-from services.platform.records import decode, encode
+from services.records.records import decode, encode
 from sluice.errors import DataLoss, FailedPrecondition
 from sluice.frames import Frame
 from sluice.names import GoldenSetName, RoundName

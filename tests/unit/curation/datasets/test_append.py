@@ -24,7 +24,7 @@ from services.curation.datasets.similar import Question, find_similar
 from services.curation.datasets.splits import Shares
 from services.curation.datasets.splitting import split_groups
 from services.curation.records import Split, Status
-from services.platform.pages import read_page
+from services.records.pages import read_page
 from sluice.errors import DataLoss, InvalidArgument, Unavailable
 from sluice.labels import Box2D, Label
 from sluice.scoring.vectors import normalise

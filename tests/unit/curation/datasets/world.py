@@ -14,15 +14,15 @@ from services.blobs.folder import FolderBlobs
 from services.curation.context import Curation
 from services.curation.datasets.append import Appended, append_frames
 from services.curation.datasets.appending import NewFrame, NewFrames
-from services.ledger.sqlite import SqliteLedger
-from services.platform.active import ActiveVersions
-from services.platform.datasets import Dataset
-from services.platform.issue_elements import IssueElements
-from services.platform.models import Models
-from services.platform.neighbours import Neighbours
-from services.platform.requests import Request
-from services.platform.stores import Stores
-from services.vectors.edge import EdgeVectors
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.peers.active import ActiveVersions
+from services.peers.datasets import Dataset
+from services.peers.issues import IssueElements
+from services.peers.models import Models
+from services.peers.neighbours import Neighbours
+from services.records.idempotency import IdempotentRequest
+from services.records.stores import Stores
+from services.vectors.edge.vectors import EdgeVectors
 from sluice.errors import NotFound
 from sluice.frames import Frame
 from sluice.labels import Label, TaskType
@@ -32,7 +32,7 @@ from sluice.tensors import Embeddings
 NAME = DatasetName("p", "d")
 DIMENSION = 8
 
-ONCE = Request.of("Test", "", b"")
+ONCE = IdempotentRequest.of("Test", "", b"")
 """A request without an id."""
 
 

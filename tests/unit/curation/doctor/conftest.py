@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from services.ledger.interface import Ledger
-from services.ledger.redis import RedisLedger
-from services.ledger.sqlite import SqliteLedger
-from services.vectors.edge import EdgeVectors
+from services.ledger.redis.ledger import RedisLedger
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Vectors
-from services.vectors.server import ServerVectors
+from services.vectors.qdrant.vectors import ServerVectors
 from tests.qdrant_server.server import QdrantServer
 from tests.redis_server import RedisServer, running
 from tests.unit.curation.doctor.scene import Scene, scene

@@ -25,14 +25,14 @@ from services.curation.progress.records import RecordedRound, Samples
 from services.curation.records import FrameRow, Split, Status, frame_key
 from services.curation.rounds.predictions import PredictedFrame, Prediction, import_predictions
 from services.curation.rounds.rounds import create_round
+from services.doctor.findings import Finding
 from services.ledger.interface import Add, Ledger, Transaction
-from services.platform.active import ActiveSet, ActiveVersions
-from services.platform.findings import Finding
-from services.platform.issue_elements import IssueElements
-from services.platform.models import Models
-from services.platform.neighbours import Neighbours
-from services.platform.records import RecordT, decode, now_us
-from services.platform.stores import Stores
+from services.peers.active import ActiveSet, ActiveVersions
+from services.peers.issues import IssueElements
+from services.peers.models import Models
+from services.peers.neighbours import Neighbours
+from services.records.records import RecordT, decode, now_us
+from services.records.stores import Stores
 from services.vectors.interface import Vectors
 from sluice.errors import NotFound
 from sluice.labels import Box2D, Label

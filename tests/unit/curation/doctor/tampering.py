@@ -38,9 +38,9 @@ from services.curation.records import (
     status_counter,
 )
 from services.curation.rounds.rounds import predicted_counter
-from services.platform.findings import FindingKind
-from services.platform.records import encode
-from services.platform.stored_points import new_point
+from services.doctor.findings import FindingKind
+from services.records.points import create_point_id
+from services.records.records import encode
 from services.vectors.interface import Points
 from sluice.errors import Unavailable
 from sluice.names import BatchName, GoldenSetName, ViewName
@@ -128,7 +128,7 @@ async def misnamed(of: Scene) -> None:
 
 async def _orphan(of: Scene, tenant: str, frame_id: str) -> None:
     payload = {"frame_id": frame_id, "label_id": ""}
-    orphan = Points([new_point()], vector("x")[None], [payload])
+    orphan = Points([create_point_id()], vector("x")[None], [payload])
     await of.stores.vectors.write(FRAMES, tenant, orphan)
 
 

@@ -18,8 +18,8 @@ from services.curation.golden.gate import read_gate
 from services.curation.golden.records import check_name
 from services.curation.records import Group, Status, group_key, status_counter
 from services.curation.rounds.rounds import get_round
-from services.platform.findings import FindingKind, Outcome
-from services.platform.pages import read_page
+from services.doctor.findings import FindingKind, FindingOutcome
+from services.records.pages import read_page
 from sluice import errors
 from sluice.names import ProjectName
 from tests.unit.curation.batches.batches import Ending, create
@@ -103,7 +103,7 @@ async def test_a_difference_is_named_and_mended(
     """It alone is named; a look changes nothing; a repair brings back what was, for good."""
     before = await state(of)
     await tamper(of)
-    for repair, outcome in ((False, Outcome.REPAIRABLE), (True, Outcome.REPAIRED)):
+    for repair, outcome in ((False, FindingOutcome.REPAIRABLE), (True, FindingOutcome.REPAIRED)):
         [found] = await examine(of.here, repair=repair)
         assert (kind, outcome) == (found.kind, found.outcome), found
         assert found.subject.startswith(subject)
@@ -124,7 +124,7 @@ async def test_what_cannot_be_mended_is_said(
         before[TENANT] -= 1
     for repair in (False, True, False):
         [found] = await examine(of.here, repair=repair)
-        assert (kind, Outcome.LOST) == (found.kind, found.outcome), found
+        assert (kind, FindingOutcome.LOST) == (found.kind, found.outcome), found
         assert found.subject.startswith(subject)
     assert before == await points(of)
 
@@ -168,7 +168,7 @@ async def test_a_lost_group_is_made_anew(of: Scene) -> None:
     kinds = {found.kind for found in await examine(of.here)}
     assert {FindingKind.FRAME_GROUP, FindingKind.COUNTER} == kinds
     found = await examine(of.here, repair=True)
-    assert {Outcome.REPAIRED} == {finding.outcome for finding in found}
+    assert {FindingOutcome.REPAIRED} == {finding.outcome for finding in found}
     assert [] == await examine(of.here)
     group = await of.read(group_key(DATASET, "g1"), Group)
     assert (("1-left", "1-right"), Status.UNLABELLED) == (group.frames, group.status)
@@ -193,7 +193,10 @@ async def test_a_batch_left_half_way_is_said_and_finished_by_its_request(of: Sce
     assert [] == await examine(of.here, later=False)
     for repair in (False, True):
         [found] = await examine(of.here, repair=repair)
-        assert (FindingKind.BATCH_UNFINISHED, Outcome.REPAIRABLE) == (found.kind, found.outcome)
+        assert (FindingKind.BATCH_UNFINISHED, FindingOutcome.REPAIRABLE) == (
+            found.kind,
+            found.outcome,
+        )
     assert State.READY is (await create(of.here, "b2", **wanted)).state
     assert [] == await examine(of.here)
 

@@ -19,10 +19,10 @@ from services.curation.golden.verdict import Limits
 from services.curation.progress.recording import record_round
 from services.curation.records import Split, Status
 from services.curation.rounds.predictions import PredictedFrame, import_predictions
+from services.doctor.findings import FindingKind, FindingOutcome
 from services.ledger.interface import Entry
-from services.platform import stored_points
-from services.platform.findings import FindingKind, Outcome
-from services.platform.records import now_us
+from services.records import points as stored_points
+from services.records.records import now_us
 from sluice.errors import Unavailable
 from sluice.names import GoldenSetName
 from tests.unit.campaign.faults import Around, Gate
@@ -209,10 +209,10 @@ async def test_a_drift_beyond_the_traffic_is_found_and_bounded(of: Scene) -> Non
     await status_miscounted(of)
     for repair in (False, True):
         [found] = await examine(there_and_back(of), repair=repair)
-        assert (FindingKind.COUNTER, Outcome.REPAIRABLE) == (found.kind, found.outcome)
+        assert (FindingKind.COUNTER, FindingOutcome.REPAIRABLE) == (found.kind, found.outcome)
         assert ("3 to 4", "5") == (found.expected, found.found)
     [found] = await examine(of.here, repair=True)
-    assert ("3", Outcome.REPAIRED) == (found.expected, found.outcome)
+    assert ("3", FindingOutcome.REPAIRED) == (found.expected, found.outcome)
     assert [] == await examine(of.here)
 
 

@@ -18,8 +18,8 @@ from services.curation.golden.sets import get_golden_set, read_reference
 from services.curation.golden.verdict import check_round
 from services.curation.progress.recording import read_samples
 from services.curation.progress.records import Samples
-from services.platform.findings import Finding
-from services.platform.records import now_us
+from services.doctor.findings import Finding
+from services.records.records import now_us
 from sluice.labels import Box2D, Label
 from tests.unit.curation.datasets.world import NAME, ONCE
 from tests.unit.curation.doctor.scene import HOUR_US, PROJECT, Scene

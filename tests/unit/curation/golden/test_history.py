@@ -10,7 +10,7 @@ from msgspec import structs
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.history import HistoryEntry, HistoryKey, add, admit
 from services.curation.golden.verdict import Limits, check_round
-from services.platform.records import encode
+from services.records.records import encode
 from sluice.errors import AlreadyExists, InvalidArgument
 from tests.unit.curation.golden.rounds import CLASSES, round_of
 

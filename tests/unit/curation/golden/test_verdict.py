@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.verdict import IMAGES_MIN, Check, Limits, Verdict, check_round
 from services.ledger.interface import Entry
-from services.platform.records import decode, encode
+from services.records.records import decode, encode
 from sluice.errors import InvalidArgument
 from sluice.labels import Box2D
 from tests.unit.curation.golden.rounds import CLASSES, box, image, round_of

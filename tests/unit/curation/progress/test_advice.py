@@ -18,7 +18,7 @@ from services.curation.progress.signals import UNDETECTABLE, State
 from services.curation.progress.stability import measure_stability
 from services.curation.progress.target import check_target
 from services.ledger.interface import Entry
-from services.platform.records import decode, encode
+from services.records.records import decode, encode
 from sluice.errors import InvalidArgument
 
 

@@ -1,0 +1,137 @@
+"""The cluster's ledger: a Redis server that flushes every commit to its disk before it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from services.ledger.interface import Entry, Transaction
+from services.ledger.redis.keys import PartitionKeys
+from services.ledger.redis.request import Command, Request, scan_command
+from services.ledger.redis.server import RedisServer, Reply
+from services.ledger.redis.writer import GroupWriter
+from services.ledger.write import Write, encode, key_range
+from sluice import errors
+
+CONNECTIONS_MAX: Final = 8
+CONNECT_TIMEOUT_S: Final = 2.0
+REPLY_TIMEOUT_S: Final = 5.0
+PATIENCE_S: Final = 15.0
+
+
+class RedisLedger:
+    """A `Ledger` on a Redis server, which any number of processes may share."""
+
+    def __init__(self, reads: RedisServer, commits: RedisServer, patience_s: float) -> None:
+        self._reads = reads
+        # With a connection of its own, a commit never waits for reads to give one back.
+        self._commits = commits
+        self._patience_s = patience_s
+        self._writer = GroupWriter(commits, patience_s)
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        connections_max: int = CONNECTIONS_MAX,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        reply_timeout_s: float = REPLY_TIMEOUT_S,
+        patience_s: float = PATIENCE_S,
+        start_patience_s: float | None = None,
+    ) -> RedisLedger:
+        """Open the ledger in the database that a `redis://`, `rediss://` or `unix://` URL names.
+
+        At most `connections_max` connections are used, 2 or more, one of them by all commits. A
+        server that cannot be reached is asked again for `patience_s`, now (unless another patience
+        is given for the start) and by later calls.
+
+        Raises errors.Unavailable when the server stays away for that long, and
+        errors.FailedPrecondition, naming each setting to change, when it would not keep what it
+        acknowledges; ValueError for another kind of URL.
+        """
+        connect = partial(
+            RedisServer, url, connect_timeout_s=connect_timeout_s, reply_timeout_s=reply_timeout_s
+        )
+        reads, commits = connect(connections_max=connections_max - 1), connect(connections_max=1)
+        at_start_s = patience_s if start_patience_s is None else start_patience_s
+        await reads.ask(("PING",), at_start_s)
+        return cls(reads, commits, patience_s)
+
+    async def get(self, partition: str, keys: Sequence[str]) -> dict[str, Entry]:
+        """See `Ledger.get`."""
+        where, names = PartitionKeys(encode(partition)), [encode(key) for key in keys]
+        stored = await self._read_fields(where.entries, names)
+        return {
+            key: _entry(key, value)
+            for key, value in zip(keys, stored, strict=True)
+            if value is not None
+        }
+
+    async def scan(
+        self, partition: str, prefix: str, *, after: str = "", limit: int
+    ) -> list[Entry]:
+        """See `Ledger.scan`."""
+        if limit < 1:
+            raise ValueError(f"limit: is {limit}, expected at least 1")
+        start, stop = key_range(prefix, after)
+        keys, stored = await self._read(scan_command(encode(partition), start, stop, limit))
+        return [_entry(key.decode(), value) for key, value in zip(keys, stored, strict=True)]
+
+    async def counters(self, partition: str, names: Sequence[str]) -> dict[str, int]:
+        """See `Ledger.counters`."""
+        where, encoded = PartitionKeys(encode(partition)), [encode(name) for name in names]
+        stored = await self._read_fields(where.counters, encoded)
+        return {name: int(value or 0) for name, value in zip(names, stored, strict=True)}
+
+    async def count_distinct(self, partition: str, names: Sequence[str]) -> int:
+        """See `Ledger.count_distinct`."""
+        where, encoded = PartitionKeys(encode(partition)), [encode(name) for name in names]
+        self._refuse_when_closed()
+        if not encoded:
+            return 0
+        return int(await self._read(("PFCOUNT", *where.distinct(encoded))))
+
+    async def commit(self, transaction: Transaction) -> None:
+        """See `Ledger.commit`. A caller that is cancelled does not learn whether it applied.
+
+        A connection that breaks is no reason for Unavailable: the transaction is sent again,
+        which tells whether it had been applied. Raises errors.ResourceExhausted, with nothing
+        applied, when the server has no memory left.
+        """
+        self._refuse_when_closed()
+        await self._writer.submit(Request.of(Write.of(transaction)))
+
+    async def close(self) -> None:
+        """See `Ledger.close`; whoever comes later gets errors.Unavailable."""
+        if not self._closed:
+            self._closed = True
+            await self._writer.close()
+            await self._commits.close()
+            await self._reads.close()
+
+    async def _read_fields(self, key: bytes, fields: Sequence[bytes]) -> list[bytes | None]:
+        """The values of those fields of a hash, all read at one moment."""
+        self._refuse_when_closed()
+        if not fields:
+            return []
+        found: list[bytes | None] = await self._read(("HMGET", key, *fields))
+        return found
+
+    async def _read(self, command: Command) -> Reply:
+        self._refuse_when_closed()
+        try:
+            return await self._reads.ask(command, self._patience_s)
+        except errors.FailedPrecondition as error:  # it was fit when it was opened
+            raise self._reads.unavailable(error.message) from error
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise errors.Unavailable("ledger: is closed")
+
+
+def _entry(key: str, stored: bytes) -> Entry:
+    revision, _, value = stored.partition(b" ")
+    return Entry(key, value, int(revision))

@@ -1,0 +1,19 @@
+"""Blobs that a record names: they were written first, so what is missing was lost."""
+
+from __future__ import annotations
+
+from services.blobs.interface import Blobs
+from sluice.errors import DataLoss, NotFound
+
+
+async def read_blob(blobs: Blobs, digest: str) -> bytes:
+    """The content of a digest that a record names, verified.
+
+    Raises errors.DataLoss naming the digest of a blob that is damaged or missing.
+    """
+    try:
+        return await blobs.get(digest)
+    except NotFound as cause:
+        raise DataLoss(
+            f"blob {digest} is missing, and something stored names it", metadata={"digest": digest}
+        ) from cause
