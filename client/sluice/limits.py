@@ -36,3 +36,6 @@ THRESHOLD_DEFAULT: Final = 0.5
 
 URL_BYTES_MAX: Final = 4_096
 """Bytes of a URL, as UTF-8."""
+
+NEAR_DUPLICATE_COSINE_MIN: Final = 0.97
+"""Two frames of at least this cosine, in the basis space, are near duplicates of each other."""
