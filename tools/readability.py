@@ -1,4 +1,4 @@
-"""Checks what linters do not know: names that say what they hold, one class per name, plain English.
+"""Checks what linters do not know: names that say what they hold, and plain English.
 
 `make check` runs it; each rule is described in CONTRIBUTING.md. Exceptions are listed in
 `tools/readability.toml`, each with its reason, and one that is not needed any more is an error.
