@@ -24,8 +24,8 @@ VAGUE_NAMES: Final = {"found", "wanted", "asked", "said", "told", "begun"}
 
 PHRASES: Final = {
     "stands twice": "duplicate",
-    "has not": "is not in …, lacks",
-    "have not": "are not in …, lack",
+    "has not(?=[.,;:)\"'`]| (?:the|an?|any|that|this|its|what)\\b)": "is not in …, lacks",
+    "have not(?=[.,;:)\"'`]| (?:the|an?|any|that|this|its|what)\\b)": "are not in …, lack",
     "(?<!there )is no (?!(?:longer|more|less)\\b)": "is not a, malformed",
     "(?<!there )are no (?!(?:longer|more|less)\\b)": "are not",
     "lies": "is",
