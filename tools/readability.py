@@ -185,7 +185,7 @@ def check_width(path: Path, report: Report) -> None:
         if line.lstrip().startswith("```"):
             fenced = not fenced
         wide = len(line) > COLUMNS_MAX and len(re.sub(r"\]\([^)]*\)", "]", line)) > COLUMNS_MAX
-        if wide and not fenced and not line.startswith(("|", "    ")):
+        if wide and not fenced and not line.startswith(("|", "![", "    ")):
             report.add(path, number, f"{len(line)} columns; wrap at {COLUMNS_MAX}")
 
 
