@@ -27,7 +27,7 @@ def current_caller() -> Caller:
     return _caller.get()
 
 
-class Authorise(Interceptor):
+class AuthorisationInterceptor(Interceptor):
     """Holds every call against the table of `access.py`; what is not in it is refused."""
 
     def __init__(self, keys: KeyStore, *, streams_per_key_max: int) -> None:

@@ -102,7 +102,7 @@ async def _run(behaviour: Callable[[Any, Context], Any], request: Any, context: 
     return None
 
 
-class LogCalls(Interceptor):
+class LoggingInterceptor(Interceptor):
     """One record per call: method, code, duration; never what was sent."""
 
     @asynccontextmanager
@@ -131,7 +131,7 @@ def _level_of(method: str, code: str) -> Callable[..., None]:
     return getattr(log, level)  # type: ignore[no-any-return]
 
 
-class RaiseStatus(Interceptor):
+class ErrorInterceptor(Interceptor):
     """Turns a SluiceError into the status of the call; the only place that does."""
 
     @asynccontextmanager
@@ -158,7 +158,7 @@ def _internal() -> Internal:
 async def _abort(call: Call, error: SluiceError) -> None:
     if call.requests_stream:
         await _linger(call.context)
-    status = fitted_status(error)
+    status = fit_status(error)
     trailers = ((DETAILS_KEY, status.SerializeToString()),)
     await call.context.abort(error.code, _cut(status.message, MESSAGE_BYTES_MAX), trailers)
 
@@ -175,7 +175,7 @@ async def _linger(context: Context) -> None:
                 pass
 
 
-def fitted_status(error: SluiceError) -> errors_pb2.Status:
+def fit_status(error: SluiceError) -> errors_pb2.Status:
     """The status of an error, its texts cut where it would not fit into trailers."""
     status, text_bytes = to_status(error), DETAILS_BYTES_MAX
     while status.ByteSize() > DETAILS_BYTES_MAX:

@@ -11,9 +11,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.server.auth import Authorise
+from services.server.auth import AuthorisationInterceptor
 from services.server.draining import Draining
-from services.server.interceptors import Interceptor, LogCalls, RaiseStatus
+from services.server.interceptors import ErrorInterceptor, Interceptor, LoggingInterceptor
 from services.server.keys import KeyStore
 from services.server.readiness import Check, Readiness
 from services.server.registry import register
@@ -52,9 +52,9 @@ def interceptors(keys: KeyStore, settings: ServerSettings) -> list[Interceptor]:
     a key that is refused is an error like any other, so the errors stand around the keys.
     """
     return [
-        LogCalls(),
-        RaiseStatus(),
-        Authorise(keys, streams_per_key_max=settings.streams_per_key_max),
+        LoggingInterceptor(),
+        ErrorInterceptor(),
+        AuthorisationInterceptor(keys, streams_per_key_max=settings.streams_per_key_max),
     ]
 
 
