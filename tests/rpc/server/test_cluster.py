@@ -1,4 +1,4 @@
-"""The services as processes of their own: started in any order, without Redis, and ended."""
+"""The services as processes of a cluster: started in any order, without Redis, and stopped."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
 from tests.rpc.ingest.logger import Logger
-from tests.rpc.platform.processes import (
+from tests.rpc.server.processes import (
     NOT_SERVING,
     SERVICES,
     SERVING,
-    Health,
-    health,
+    HealthWatch,
     wait_for_log,
+    watch_health,
 )
 
 
 @pytest.fixture(scope="module")
-def started_backwards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster of which nothing runs yet but what waits for Redis."""
+def started_in_reverse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with ingest and scorer started, which wait for Redis, and nothing else."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster"), settings={"grace_s": "3"})
     try:
         for name in ("ingest-0", "scorer-0"):
@@ -46,73 +46,78 @@ def started_backwards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
 
 
 @pytest.fixture(scope="module")
-def cluster(started_backwards: Cluster) -> Cluster:
-    """The same cluster, all of which runs."""
-    started_backwards.start()
-    return started_backwards
+def cluster(started_in_reverse: Cluster) -> Cluster:
+    """The same cluster with all processes running."""
+    started_in_reverse.start()
+    return started_in_reverse
 
 
 @asynccontextmanager
-async def healths(cluster: Cluster) -> AsyncIterator[list[Health]]:
-    """The health of each service, all of which serve."""
+async def watch_all(cluster: Cluster) -> AsyncIterator[list[HealthWatch]]:
+    """The health of each service, once all of them serve."""
     async with AsyncExitStack() as stack:
-        each = [await stack.enter_async_context(health(cluster, name)) for name in SERVICES]
-        for one in each:
-            await one.until(SERVING)
-        yield each
+        watches = [
+            await stack.enter_async_context(watch_health(cluster, name)) for name in SERVICES
+        ]
+        for watch in watches:
+            await watch.wait_for(SERVING)
+        yield watches
 
 
-async def test_any_may_start_first(started_backwards: Cluster) -> None:
-    """Ingest, scorer, Redis, campaign, Qdrant: each waits for what it needs, then all work."""
-    cluster = started_backwards
+async def test_processes_start_in_any_order(started_in_reverse: Cluster) -> None:
+    """Ingest, scorer, Redis, campaign, Qdrant: each waits for its dependencies, then all work."""
+    cluster = started_in_reverse
     cluster.processes["redis"].start()
     for name in ("ingest-0", "scorer-0"):
         cluster.processes[name].wait()
-    async with health(cluster, "ingest-0") as ingest, health(cluster, "scorer-0") as scorer:
-        await ingest.until(NOT_SERVING)
-        await scorer.until(NOT_SERVING)
+    async with (
+        watch_health(cluster, "ingest-0") as ingest,
+        watch_health(cluster, "scorer-0") as scorer,
+    ):
+        await ingest.wait_for(NOT_SERVING)
+        await scorer.wait_for(NOT_SERVING)
         cluster.processes["campaign"].start()
-        await ingest.until(SERVING)
-        await scorer.until(SERVING)
+        await ingest.wait_for(SERVING)
+        await scorer.wait_for(SERVING)
     cluster.processes["qdrant"].start()
     async with connect(cluster.target, cluster.admin_key) as channel:
-        await make_project(channel, "p")
+        await create_project(channel, "p")
         logger = Logger(channel)
         await logger.start_campaign()
         assert [ingest_pb2.VERDICT_PENDING] == (await logger.submit("h1")).verdicts.verdicts
         assert 1 == (await logger.settled()).collected
 
 
-async def test_without_an_answer_of_redis_none_is_healthy(cluster: Cluster) -> None:
-    """While Redis is silent each process says that it cannot work, and that it can afterwards."""
+async def test_no_process_is_healthy_while_redis_hangs(cluster: Cluster) -> None:
+    """While Redis does not answer, no process is healthy; afterwards all are again."""
     redis = cluster.processes["redis"]
-    async with healths(cluster) as each:
+    async with watch_all(cluster) as watches:
         redis.send(signal.SIGSTOP)
         try:
-            for one in each:
-                await one.until(NOT_SERVING)
+            for watch in watches:
+                await watch.wait_for(NOT_SERVING)
         finally:
             redis.send(signal.SIGCONT)
-        for one in each:
-            await one.until(SERVING)
+        for watch in watches:
+            await watch.wait_for(SERVING)
 
 
-async def test_without_redis_none_is_healthy(cluster: Cluster) -> None:
-    """While Redis is gone each process says that it cannot work, and that it can afterwards."""
+async def test_no_process_is_healthy_without_redis(cluster: Cluster) -> None:
+    """While Redis is down, no process is healthy; afterwards all are again."""
     redis = cluster.processes["redis"]
-    async with healths(cluster) as each:
+    async with watch_all(cluster) as watches:
         redis.kill()
-        for one in each:
-            await one.until(NOT_SERVING)
+        for watch in watches:
+            await watch.wait_for(NOT_SERVING)
         redis.start()
-        for one in each:
-            await one.until(SERVING)
+        for watch in watches:
+            await watch.wait_for(SERVING)
 
 
-async def test_what_the_campaign_service_said_holds_without_it(cluster: Cluster) -> None:
-    """Scorer and ingest stay healthy while the campaign service is away, and go on by its word."""
+async def test_active_versions_hold_without_the_campaign_service(cluster: Cluster) -> None:
+    """While the campaign service is down, scorer and ingest serve with its last response."""
     async with connect(cluster.target, cluster.admin_key) as channel:
-        await make_project(channel, "stays")
+        await create_project(channel, "stays")
         batch = scorer_pb2.ScoreFramesRequest(parent="projects/stays")
         scores = ScorerServiceStub(channel).StreamScores()
         await scores.write(scorer_pb2.StreamScoresRequest(batch_id=1, batch=batch))
@@ -121,19 +126,19 @@ async def test_what_the_campaign_service_said_holds_without_it(cluster: Cluster)
         await scores.write(scorer_pb2.StreamScoresRequest(batch_id=1, batch=batch))
         assert before == await scores.read()
         for name in ("ingest-0", "scorer-0"):
-            async with health(cluster, name) as one:
-                await one.until(SERVING)
+            async with watch_health(cluster, name) as watch:
+                await watch.wait_for(SERVING)
         cluster.processes["campaign"].start()
 
 
 async def test_sigterm_drains_each_process(cluster: Cluster) -> None:
-    """At SIGTERM every stream hears UNAVAILABLE with a delay, and each process ends well."""
+    """At SIGTERM every stream ends with UNAVAILABLE and a delay, and each process exits with 0."""
     async with connect(cluster.target, cluster.admin_key) as channel:
-        await make_project(channel, "q")
+        await create_project(channel, "q")
         streams = {
-            "scorer-0": await scoring(channel),
-            "ingest-0": await submitting(channel),
-            "campaign": await watching(channel),
+            "scorer-0": await open_scores(channel),
+            "ingest-0": await open_session(channel),
+            "campaign": await open_watch(channel),
         }
         for name, stream in streams.items():
             stopped = asyncio.create_task(asyncio.to_thread(cluster.processes[name].stop))
@@ -145,20 +150,20 @@ async def test_sigterm_drains_each_process(cluster: Cluster) -> None:
     cluster.start()
 
 
-async def make_project(channel: grpc.aio.Channel, project: str) -> None:
+async def create_project(channel: grpc.aio.Channel, project: str) -> None:
     """Create a project."""
     request = project_pb2.CreateProjectRequest(project_id=project)
     await ProjectServiceStub(channel).CreateProject(request)
 
 
-def start_of(project: str) -> ingest_pb2.SubmitRequest:
+def start_request(project: str) -> ingest_pb2.SubmitRequest:
     """The first message of a new session."""
     start = ingest_pb2.SubmitStart(parent=project, session_id=str(uuid4()), logger="test")
     return ingest_pb2.SubmitRequest(start=start)
 
 
-async def scoring(channel: grpc.aio.Channel) -> Any:
-    """An open stream of scores that has answered."""
+async def open_scores(channel: grpc.aio.Channel) -> Any:
+    """An open StreamScores call that has responded once."""
     stream = ScorerServiceStub(channel).StreamScores()
     batch = scorer_pb2.ScoreFramesRequest(parent="projects/q")
     await stream.write(scorer_pb2.StreamScoresRequest(batch=batch))
@@ -166,16 +171,16 @@ async def scoring(channel: grpc.aio.Channel) -> Any:
     return stream
 
 
-async def submitting(channel: grpc.aio.Channel) -> Any:
-    """An open session."""
+async def open_session(channel: grpc.aio.Channel) -> Any:
+    """An open Submit call that has started its session."""
     stream = IngestServiceStub(channel).Submit()
-    await stream.write(start_of("projects/q"))
+    await stream.write(start_request("projects/q"))
     await stream.read()
     return stream
 
 
-async def watching(channel: grpc.aio.Channel) -> Any:
-    """An open watch that has answered."""
+async def open_watch(channel: grpc.aio.Channel) -> Any:
+    """An open watch that has responded once."""
     request = campaign_pb2.WatchActiveVersionsRequest(parent="projects/q")
     stream = CampaignServiceStub(channel).WatchActiveVersions(request)
     await stream.read()
