@@ -21,7 +21,7 @@ BACKOFF_S = 5.0
 log = structlog.get_logger()
 
 
-class Background:
+class BackgroundProjector:
     """Empties the outboxes of all projects until it is cancelled."""
 
     def __init__(self, ledger: Ledger, projector: Projector) -> None:

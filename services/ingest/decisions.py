@@ -13,9 +13,9 @@ from services.ingest.counters import Count
 from services.ingest.lease import Fence
 from services.ingest.records import (
     DECIDED,
-    Decided,
+    DecidedEntries,
     Mark,
-    Pending,
+    PendingMatch,
     Row,
     RowState,
     order_keys,
@@ -30,7 +30,7 @@ class WaitingMatch:
     """An entry of the outbox, at `place`, with the row that it is about."""
 
     place: str
-    pending: Pending
+    pending: PendingMatch
     row: Row
 
     def decide(self, duplicate_of: str) -> WaitingMatch:
@@ -58,7 +58,7 @@ def decisions(project: str, fence: Fence, page: Sequence[WaitingMatch]) -> Trans
 
     The fence is all that is checked: only its holder changes rows that are pending.
     """
-    puts = {DECIDED: encode(Decided(entries=tuple(match.place for match in page)))}
+    puts = {DECIDED: encode(DecidedEntries(entries=tuple(match.place for match in page)))}
     adds: defaultdict[str, int] = defaultdict(int)
     for match in page:
         campaign, frame_id, row = match.pending.campaign, match.pending.frame_id, match.row

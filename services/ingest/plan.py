@@ -19,7 +19,7 @@ from services.ingest.records import (
     Document,
     Extremes,
     Mark,
-    Pending,
+    PendingMatch,
     Row,
     RowState,
     Session,
@@ -247,7 +247,7 @@ class Plan:
         )
         place = outbox_key(sender.received_us, sender.session, seq, index)
         self._puts[place] = encode(
-            Pending(
+            PendingMatch(
                 campaign=campaign,
                 frame_id=frame.id,
                 model_id=judged.version.model_id,

@@ -24,7 +24,7 @@ from services.ingest.decisions import WaitingMatch, decisions, one_basis_each
 from services.ingest.lease import Fence, Leases
 from services.ingest.near_duplicates import KeptCache, KeptSamples
 from services.ingest.points import collection_of, payload_of, sample_point, tenant_of
-from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
+from services.ingest.records import DECIDED, DecidedEntries, PendingMatch, Row, RowState, row_key
 from services.ledger.interface import Add, Conflict, Entry, Transaction
 from services.records.records import decode
 from services.vectors.interface import Collection, Points
@@ -100,7 +100,7 @@ class Projector:
         ledger = self._ingest.stores.ledger
         left = (await ledger.get(project, [DECIDED])).get(DECIDED)
         if left is not None:
-            entries = await ledger.get(project, decode(Decided, left).entries)
+            entries = await ledger.get(project, decode(DecidedEntries, left).entries)
             await self._finish(project, fence, await self._waiting(project, entries.values()))
         entries_page = await ledger.scan(project, "outbox/", limit=PAGE_ENTRIES)
         page = await self._waiting(project, entries_page)
@@ -111,7 +111,7 @@ class Projector:
         return len(page)
 
     async def _waiting(self, project: str, entries: Iterable[Entry]) -> list[WaitingMatch]:
-        pending = [(entry.key, decode(Pending, entry)) for entry in entries]
+        pending = [(entry.key, decode(PendingMatch, entry)) for entry in entries]
         keys = [row_key(waits.campaign, waits.frame_id) for _, waits in pending]
         rows = await self._ingest.stores.ledger.get(project, keys)
         return [
@@ -136,7 +136,7 @@ class Projector:
         await self._ingest.stores.ledger.commit(decisions(project, fence, decided))
         return decided
 
-    async def _kept_samples(self, project: str, pending: Pending) -> KeptSamples:
+    async def _kept_samples(self, project: str, pending: PendingMatch) -> KeptSamples:
         held = self._kept.get(project, pending.campaign, pending.basis_digest)
         if held is not None:
             return held
@@ -196,6 +196,6 @@ def _stack(group: Sequence[WaitingMatch]) -> NDArray[np.float32]:
     return np.stack([np.frombuffer(match.pending.vector, "<f4") for match in group])
 
 
-def _collection(project: str, pending: Pending) -> Collection:
+def _collection(project: str, pending: PendingMatch) -> Collection:
     dimension = len(pending.vector) // np.dtype("<f4").itemsize
     return collection_of(project, pending.model_id, dimension)

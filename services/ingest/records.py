@@ -85,7 +85,7 @@ class Document(Record, frozen=True, kw_only=True):
     explanation: Explanation
 
 
-class Pending(Record, frozen=True, kw_only=True):
+class PendingMatch(Record, frozen=True, kw_only=True):
     """A match that waits for the projector; `vector` is `(dimension,) float32`, normalised."""
 
     campaign: str
@@ -95,7 +95,7 @@ class Pending(Record, frozen=True, kw_only=True):
     vector: bytes
 
 
-class Decided(Record, frozen=True, kw_only=True):
+class DecidedEntries(Record, frozen=True, kw_only=True):
     """The outbox entries whose decision is committed and whose samples must reach the vectors."""
 
     entries: tuple[str, ...] = ()

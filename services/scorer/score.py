@@ -78,7 +78,7 @@ class _Job:
     answer: Callable[[Batch, ScoredBatch], Any]
 
 
-class Scoring:
+class BatchScorer:
     """Scores batches, so many groups of them at a time, in threads of its own.
 
     While all threads are busy, batches of the same columns wait to be scored together, up to

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from services.scorer.ahead import in_order
 from services.scorer.columns import Columns
-from services.scorer.score import Batch, Explain, ScoredBatch, Scoring
+from services.scorer.score import Batch, BatchScorer, Explain, ScoredBatch
 from services.server.draining import Draining
 from sluice.checks import too_large
 from sluice.errors import InvalidArgument, SluiceError, to_status
@@ -40,7 +40,7 @@ _EXPLAIN: Final = {
 class ScorerServicer(ScorerServiceServicer):
     """Scores of frames, in one call or batch after batch."""
 
-    def __init__(self, scoring: Scoring, draining: Draining) -> None:
+    def __init__(self, scoring: BatchScorer, draining: Draining) -> None:
         self._scoring = scoring
         self._draining = draining
         # Made once for all batches: a hundred campaigns are a hundred messages.

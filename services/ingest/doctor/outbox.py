@@ -19,7 +19,7 @@ from services.ingest.counters import Count
 from services.ingest.doctor.reading import Match, campaigns
 from services.ingest.doctor.standstill import Standstill, standstill
 from services.ingest.projects import is_known, note_session
-from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
+from services.ingest.records import DECIDED, DecidedEntries, PendingMatch, Row, RowState, row_key
 from services.ledger.interface import ABSENT, Entry, Ledger
 from services.records.records import decode, encode
 from services.records.scanning import PAGE, scan_pages
@@ -34,7 +34,7 @@ class Stray:
     """An entry that is in the outbox though its match is decided, or does not exist."""
 
     entry: Entry
-    pending: Pending
+    pending: PendingMatch
     row: Row | None
 
     @property
@@ -84,7 +84,7 @@ async def entries_of(ledger: Ledger, project: str) -> set[Match]:
     found = set()
     async for page in scan_pages(ledger, project, OUTBOX_PREFIX):
         for entry in page:
-            pending = decode(Pending, entry)
+            pending = decode(PendingMatch, entry)
             found.add((pending.campaign, pending.frame_id))
     return found
 
@@ -95,7 +95,7 @@ async def _strays(ledger: Ledger, project: str, page: Iterable[Entry]) -> list[S
     A row is there before its entry, and a decided one's entry goes in one transaction with the
     list of decided ones: read in this order, an entry that is under way is never taken for stray.
     """
-    pending = {entry.key: decode(Pending, entry) for entry in page}
+    pending = {entry.key: decode(PendingMatch, entry) for entry in page}
     keys = {place: row_key(p.campaign, p.frame_id) for place, p in pending.items()}
     rows = await ledger.get(project, list(keys.values()))
     suspects = []
@@ -107,7 +107,7 @@ async def _strays(ledger: Ledger, project: str, page: Iterable[Entry]) -> list[S
     if not suspects:
         return []
     listed = (await ledger.get(project, [DECIDED])).get(DECIDED)
-    decided = set(decode(Decided, listed).entries) if listed else set()
+    decided = set(decode(DecidedEntries, listed).entries) if listed else set()
     still = await ledger.get(project, [stray.entry.key for stray in suspects])
     return [s for s in suspects if s.entry.key in still and s.entry.key not in decided]
 
@@ -127,13 +127,13 @@ async def _mend(ingest: Ingest, project: str, stray: Stray) -> bool:
 async def _list_as_decided(ingest: Ingest, project: str, still: Standstill, stray: Stray) -> bool:
     """Put the entry on the list of those that the projector brings to their end first."""
     listed = (await ingest.stores.ledger.get(project, [DECIDED])).get(DECIDED)
-    entries = decode(Decided, listed).entries if listed else ()
+    entries = decode(DecidedEntries, listed).entries if listed else ()
     return await still.commit(
         checks={
             stray.entry.key: stray.entry.revision,
             DECIDED: listed.revision if listed else ABSENT,
         },
-        puts={DECIDED: encode(Decided(entries=(*entries, stray.entry.key)))},
+        puts={DECIDED: encode(DecidedEntries(entries=(*entries, stray.entry.key)))},
     )
 
 

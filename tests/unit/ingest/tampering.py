@@ -15,7 +15,7 @@ from services.ingest.projects import PARTITION
 from services.ingest.records import (
     DECIDED,
     Mark,
-    Pending,
+    PendingMatch,
     Row,
     document_key,
     order_keys,
@@ -126,7 +126,7 @@ async def matches(here: World) -> None:
 
 async def entry_without_row(here: World) -> None:
     """The outbox has an entry of no match."""
-    pending = Pending(
+    pending = PendingMatch(
         campaign="c", frame_id="ghost", model_id=MODEL_ID, basis_digest="", vector=EYE[0].tobytes()
     )
     place = outbox_key(TODAY, "other", 1, 0)

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import cast
 
-from services.ingest.background import Background
+from services.ingest.background import BackgroundProjector
 from services.ingest.projector import Projector
 from services.ingest.projects import note_session
 from services.ledger.sqlite.ledger import SqliteLedger
@@ -35,7 +35,7 @@ async def test_a_failing_project_does_not_hold_up_the_others(tmp_path: Path) -> 
     for project in ("broken", "later"):
         await note_session(ledger, project)
     steps = Steps()
-    background = Background(ledger, cast("Projector", steps))
+    background = BackgroundProjector(ledger, cast("Projector", steps))
     async with background.running():
         await asyncio.wait_for(steps.served.wait(), 10)
         steps.served.clear()

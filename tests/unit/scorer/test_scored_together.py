@@ -16,12 +16,12 @@ import pytest
 from services.blobs.folder import FolderBlobs
 from services.peers.active import ActiveCampaign, ActiveSet, Version
 from services.peers.models import Models
-from services.scorer.score import Batch, Explain, ScoredBatch, Scoring
+from services.scorer.score import Batch, BatchScorer, Explain, ScoredBatch
 from sluice.errors import InvalidArgument, NotFound, SluiceError
 from sluice.names import CampaignName
 from sluice.scoring import ElementId, Matches, Scores, build_basis, build_model
 from sluice.tensors import Embeddings
-from tests.scored_alike import ROUNDING
+from tests.score_comparison import ROUNDING
 
 PROJECT, MODEL, DIMENSION = "p", "m", 16
 CAMPAIGNS = [("a", 0.5), ("b", None), ("c", 0.2)]
@@ -48,7 +48,7 @@ def rows_of(count: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.fl
 
 
 @asynccontextmanager
-async def scoring(folder: Path, group_rows_max: int) -> AsyncIterator[Scoring]:
+async def scoring(folder: Path, group_rows_max: int) -> AsyncIterator[BatchScorer]:
     """Scoring in one thread, by three campaigns with models of their own."""
     blobs = FolderBlobs(folder)
     basis = build_basis(rows_of(100, 1))
@@ -59,7 +59,7 @@ async def scoring(folder: Path, group_rows_max: int) -> AsyncIterator[Scoring]:
         model = build_model(rows_of(len(ids), 10 + number), ids, basis)
         version = Version(1, await blobs.put(model.to_bytes()), digest, MODEL, DIMENSION)
         campaigns[name] = ActiveCampaign(name, version, threshold)
-    found = Scoring(Fixed(campaigns), Models(blobs), threads=1, group_rows_max=group_rows_max)
+    found = BatchScorer(Fixed(campaigns), Models(blobs), threads=1, group_rows_max=group_rows_max)
     yield found
     found.close()
 
@@ -80,7 +80,7 @@ def batches() -> list[Batch]:
     ]
 
 
-async def all_at_once(of: Scoring, wanted: list[Batch]) -> list[Any]:
+async def all_at_once(of: BatchScorer, wanted: list[Batch]) -> list[Any]:
     """The results of batches that all wait while the thread is busy; errors among them."""
     begun, go = Event(), Event()
 
@@ -104,7 +104,7 @@ def kept(batch: Batch, scored: ScoredBatch) -> ScoredBatch:
     return scored
 
 
-async def alone(of: Scoring, batch: Batch) -> ScoredBatch | SluiceError:
+async def alone(of: BatchScorer, batch: Batch) -> ScoredBatch | SluiceError:
     """The result of one batch, of which no other is scored with."""
     try:
         return await of.score(batch, kept)

@@ -13,7 +13,7 @@ That moves contrasts by less than 1e-6, and scores by a multiple: their slope is
 """
 
 
-def assert_scored_alike(expected: pb.ScoreFramesResponse, actual: pb.ScoreFramesResponse) -> None:
+def assert_equal_scores(expected: pb.ScoreFramesResponse, actual: pb.ScoreFramesResponse) -> None:
     """Equal but for the last bits of scores and of what is computed from them."""
     assert _facts(expected) == _facts(actual)
     for one, other in zip(_numbers(expected), _numbers(actual), strict=True):
