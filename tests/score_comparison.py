@@ -1,4 +1,4 @@
-"""Answers that must be the same, whatever their batches were scored together with."""
+"""Comparing score responses, which rounding makes differ by how batches were grouped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from sluice.v1 import scorer_pb2 as pb
 
 ROUNDING = 5e-6
-"""How far scores may differ: other products are summed up in another order.
+"""Maximum difference of two scores: grouped products are summed up in another order.
 
 That moves contrasts by less than 1e-6, and scores by a multiple: their slope is at most 10.
 """
@@ -16,28 +16,30 @@ That moves contrasts by less than 1e-6, and scores by a multiple: their slope is
 def assert_equal_scores(expected: pb.ScoreFramesResponse, actual: pb.ScoreFramesResponse) -> None:
     """Equal but for the last bits of scores and of what is computed from them."""
     assert _facts(expected) == _facts(actual)
-    for one, other in zip(_numbers(expected), _numbers(actual), strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=ROUNDING)
+    for left, right in zip(_numbers(expected), _numbers(actual), strict=True):
+        np.testing.assert_allclose(left, right, rtol=0, atol=ROUNDING)
 
 
-def _facts(answer: pb.ScoreFramesResponse) -> tuple[object, ...]:
-    explained = [
+def _facts(response: pb.ScoreFramesResponse) -> tuple[object, ...]:
+    explanations = [
         (
-            each.frame_index,
-            each.version_index,
-            each.explanation.label_id,
-            each.explanation.cluster,
-            [(n.frame_id, n.label_id) for n in each.explanation.neighbours],
-            each.explanation.runner_up,
+            explained.frame_index,
+            explained.version_index,
+            explained.explanation.label_id,
+            explained.explanation.cluster,
+            [(n.frame_id, n.label_id) for n in explained.explanation.neighbours],
+            explained.explanation.runner_up,
         )
-        for each in answer.explanations
+        for explained in response.explanations
     ]
-    return answer.frame_count, list(answer.versions), answer.scored_rows, explained
+    return response.frame_count, list(response.versions), response.scored_rows, explanations
 
 
-def _numbers(answer: pb.ScoreFramesResponse) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def _numbers(
+    response: pb.ScoreFramesResponse,
+) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
     margins = [
-        (each.explanation.margin_to_threshold, each.explanation.margin_to_runner_up)
-        for each in answer.explanations
+        (explained.explanation.margin_to_threshold, explained.explanation.margin_to_runner_up)
+        for explained in response.explanations
     ]
-    return [np.frombuffer(answer.scores, "<f8"), np.array(margins).ravel()]
+    return [np.frombuffer(response.scores, "<f8"), np.array(margins).ravel()]
