@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.arrivals import in_groups
+from services.ingest.arrivals import group_arrivals
 
 
 class Source:
@@ -32,7 +32,7 @@ class Source:
 
 def groups_of(source: Source, *, count_max: int = 100, size_max: int = 100) -> Any:
     """Its groups; the size of a number is the number."""
-    return in_groups(
+    return group_arrivals(
         source.items(), count_max=count_max, size_max=size_max, size_of=lambda item: item
     )
 

@@ -14,24 +14,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.batch import Batch, Delivery, Verdict
+from services.ingest.batch import Delivery, SubmittedBatch, Verdict
 from services.ingest.counters import Count
 from services.ingest.funnel import Funnel
 from services.ingest.judge import Judgement, judge, judge_together
-from services.ingest.records import Answer
-from services.ingest.submit import start, submit, submit_next
+from services.ingest.records import BatchOutcome
+from services.ingest.submit import start, submit, submit_group
 from services.peers.active import Budget
 from sluice import errors
 from sluice.tensors import Embeddings
-from tests.unit.ingest.world import (
+from tests.unit.ingest.harness import (
     DIMENSION,
     MODEL_ID,
     PROJECT,
-    World,
+    IngestHarness,
     delivery,
     frame,
+    open_harness,
     session,
-    world,
 )
 
 EYE = np.eye(DIMENSION, dtype=np.float32)
@@ -47,20 +47,22 @@ budgets = st.sampled_from([Budget(), Budget(total=3), Budget(total=9, per_day=2)
 
 
 @asynccontextmanager
-async def new_world(budget: Budget | None = None) -> AsyncIterator[World]:
+async def new_world(budget: Budget | None = None) -> AsyncIterator[IngestHarness]:
     """A world with one campaign, which looks for what is near the first axis."""
     with tempfile.TemporaryDirectory() as folder:
-        async with world(Path(folder)) as found:
+        async with open_harness(Path(folder)) as found:
             await found.commit("c", EYE[:1], budget=budget)
             yield found
 
 
-def deliveries(here: World, groups: Sequence[Sequence[int]], device: str) -> list[Delivery]:
+def deliveries(
+    harness: IngestHarness, groups: Sequence[Sequence[int]], device: str
+) -> list[Delivery]:
     """A batch for each group of frames, the first of them of another device than the others."""
     made = []
     for seq, group in enumerate(groups, 1):
         frames = [(frame(f"f{i}", device=device if seq == 1 else "cam"), VECTORS[i]) for i in group]
-        made.append(delivery(seq, here.batch(frames), str(group)))
+        made.append(delivery(seq, harness.batch(frames), str(group)))
     return made
 
 
@@ -71,27 +73,27 @@ def test_together_is_as_one_after_the_other(
 ) -> None:
     """Duplicates, budgets, conflicting ids and extremes are the same, whatever the batches hold."""
 
-    async def outcomes(*, together: bool) -> tuple[list[Answer], Funnel]:
-        async with new_world(budget) as here:
-            sent = deliveries(here, groups, device)
+    async def outcomes(*, together: bool) -> tuple[list[BatchOutcome], Funnel]:
+        async with new_world(budget) as harness:
+            sent = deliveries(harness, groups, device)
             if together:
-                answers = await submit_next(here.ingest, session(), sent)
+                answers = await submit_group(harness.ingest, session(), sent)
             else:
-                answers = [await submit(here.ingest, session(), each) for each in sent]
-            return answers, await here.funnel("c")
+                answers = [await submit(harness.ingest, session(), each) for each in sent]
+            return answers, await harness.funnel("c")
 
     assert asyncio.run(outcomes(together=False)) == asyncio.run(outcomes(together=True))
 
 
 async def test_one_that_does_not_fit_keeps_out_all() -> None:
     """Over the outbox's bound nothing is taken; alone, the first of them is."""
-    async with new_world() as here:
-        ingest = replace(here.ingest, outbox_entries_max=2)
-        sent = deliveries(here, [[0], [1], [2]], "cam")
+    async with new_world() as harness:
+        ingest = replace(harness.ingest, outbox_entries_max=2)
+        sent = deliveries(harness, [[0], [1], [2]], "cam")
         with pytest.raises(errors.Unavailable, match="2 matches wait"):
-            await submit_next(ingest, session(), sent)
+            await submit_group(ingest, session(), sent)
         assert (0, 1) == (
-            (await here.funnel("c")).counts[Count.SEEN],
+            (await harness.funnel("c")).counts[Count.SEEN],
             await start(ingest, session()),
         )
         answer = await submit(ingest, session(), sent[0])
@@ -100,33 +102,33 @@ async def test_one_that_does_not_fit_keeps_out_all() -> None:
 
 async def test_a_number_that_has_an_outcome_keeps_out_all() -> None:
     """What somebody else has submitted meanwhile is not taken again, nor what follows it."""
-    async with new_world() as here:
-        sent = deliveries(here, [[0], [1]], "cam")
-        await submit(here.ingest, session(), sent[0])
-        with pytest.raises(errors.Aborted, match="batch 1 has an outcome"):
-            await submit_next(here.ingest, session(), sent)
-        funnel = await here.funnel("c")
-        assert (1, 2) == (funnel.counts[Count.SEEN], await start(here.ingest, session()))
+    async with new_world() as harness:
+        sent = deliveries(harness, [[0], [1]], "cam")
+        await submit(harness.ingest, session(), sent[0])
+        with pytest.raises(errors.Aborted, match="batch 1 already has an outcome"):
+            await submit_group(harness.ingest, session(), sent)
+        funnel = await harness.funnel("c")
+        assert (1, 2) == (funnel.counts[Count.SEEN], await start(harness.ingest, session()))
 
 
 async def test_an_unreadable_model_leaves_all_open() -> None:
     """A refusal that leaves one number open leaves all of them open."""
-    async with new_world() as here:
-        sent = deliveries(here, [[0], [1]], "cam")
+    async with new_world() as harness:
+        sent = deliveries(harness, [[0], [1]], "cam")
 
         def away() -> None:
             raise errors.Unavailable("away")
 
         sent[1] = replace(sent[1], read=away)  # type: ignore[arg-type]
         with pytest.raises(errors.Unavailable, match="away"):
-            await submit_next(here.ingest, session(), sent)
-        assert 1 == await start(here.ingest, session())
+            await submit_group(harness.ingest, session(), sent)
+        assert 1 == await start(harness.ingest, session())
 
 
-def with_crops(here: World, first: int) -> Batch:
+def with_crops(harness: IngestHarness, first: int) -> SubmittedBatch:
     """A batch of three matches; the second has two crops, of which the latter is the better."""
     ids = [f"f{first + index}" for index in range(3)]
-    batch = here.batch([(frame(frame_id), EYE[0] * 9 + EYE[1]) for frame_id in ids])
+    batch = harness.batch([(frame(frame_id), EYE[0] * 9 + EYE[1]) for frame_id in ids])
     assert batch.embeddings is not None
     rows = batch.embeddings.vectors
     crops = Embeddings(
@@ -140,9 +142,13 @@ def with_crops(here: World, first: int) -> Batch:
 
 async def test_crops_stay_with_their_frames() -> None:
     """Batches that are scored together keep which row, crop and reason is whose."""
-    async with new_world() as here:
-        batches = [with_crops(here, 0), here.batch([(frame("x"), -EYE[0])]), with_crops(here, 3)]
-        context = (here.ingest.active, here.ingest.models, PROJECT)
+    async with new_world() as harness:
+        batches = [
+            with_crops(harness, 0),
+            harness.batch([(frame("x"), -EYE[0])]),
+            with_crops(harness, 3),
+        ]
+        context = (harness.ingest.active, harness.ingest.models, PROJECT)
         together = await judge_together(*context, batches)
         alone = [await judge(*context, batch) for batch in batches]
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from services.ingest.background import BackgroundProjector
 from services.ingest.projector import Projector
-from services.ingest.projects import note_session
+from services.ingest.projects import register_project
 from services.ledger.sqlite.ledger import SqliteLedger
 
 
@@ -33,7 +33,7 @@ async def test_a_failing_project_does_not_hold_up_the_others(tmp_path: Path) -> 
     """A project after one that fails is served, and the failing one waits before its next try."""
     ledger = await SqliteLedger.open(tmp_path / "ledger.db")
     for project in ("broken", "later"):
-        await note_session(ledger, project)
+        await register_project(ledger, project)
     steps = Steps()
     background = BackgroundProjector(ledger, cast("Projector", steps))
     async with background.running():

@@ -15,17 +15,18 @@ import pytest
 from services.doctor.findings import Finding, FindingKind, FindingOutcome
 from services.ingest.counters import OUTBOX, Count, budget_used_on
 from services.ingest.doctor.diagnose import diagnose
-from services.ingest.doctor.standstill import standstill
+from services.ingest.doctor.projector_pause import pause_projector
 from services.ingest.lease import LEASE
 from services.ingest.records import Review, row_key
-from services.ingest.samples import ReviewOrder, Selection, list_samples, review
+from services.ingest.review_samples import ReviewRequest, review_samples
+from services.ingest.samples import SampleFilter, list_samples
 from services.ingest.submit import start, submit
 from services.ledger.interface import Entry
 from services.records.idempotency import IdempotentRequest
 from services.vectors.interface import Points
 from sluice import errors
 from sluice.names import ProjectName
-from tests.unit.ingest.tampering import (
+from tests.unit.ingest.doctor.tampering import (
     CAMPAIGN,
     EYE,
     LOST,
@@ -40,43 +41,51 @@ from tests.unit.ingest.tampering import (
     entry_of_decided,
     send,
 )
-from tests.unit.ingest.world import DIMENSION, PROJECT, World, delivery, frame, session, world
+from tests.unit.ingest.harness import (
+    DIMENSION,
+    PROJECT,
+    IngestHarness,
+    delivery,
+    frame,
+    open_harness,
+    session,
+)
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[World]:
+async def harness(tmp_path: Path) -> AsyncIterator[IngestHarness]:
     """A world after mixed work: collected, near duplicates, duplicates, reviewed, and pending."""
-    async with world(tmp_path) as found:
+    async with open_harness(tmp_path) as found:
         await found.commit("c", EYE[:1], threshold=0.1)
         await found.commit("other", EYE[1:2], threshold=0.1)
         await start(found.ingest, session())
         await send(found, 1, "a", "aa", "b")
         await send(found, 2, "a", "bb")
         await found.projector().drain(PROJECT)
-        order = ReviewOrder(
+        request = ReviewRequest(
             CAMPAIGN, ["a"], Review.ACCEPTED, IdempotentRequest.of("Accept", "", b"")
         )
-        await review(found.ingest, order)
+        await review_samples(found.ingest, request)
         await send(found, 3, "c")
         yield found
 
 
-async def examine(here: World, *, repair: bool = False) -> list[Finding]:
+async def examine(harness: IngestHarness, *, repair: bool = False) -> list[Finding]:
     """What the doctor finds."""
-    events = diagnose(here.ingest, ProjectName(PROJECT), repair=repair)
+    events = diagnose(harness.ingest, ProjectName(PROJECT), repair=repair)
     return [event async for event in events if isinstance(event, Finding)]
 
 
-async def state(here: World) -> tuple[object, ...]:
+async def state(harness: IngestHarness) -> tuple[object, ...]:
     """All that the doctor may mend: counters, listings, points."""
-    selection = Selection()
-    listed, _ = await list_samples(here.ingest, CAMPAIGN, selection, after="", limit=100)
-    points = await here.stores.vectors.read(SAMPLES, TENANT)
-    by_version = Selection(by_version=True)
-    again, _ = await list_samples(here.ingest, CAMPAIGN, by_version, after="", limit=100)
-    days = await here.stores.ledger.counters(PROJECT, [OUTBOX, budget_used_on("c", TODAY)])
+    selection = SampleFilter()
+    listed, _ = await list_samples(harness.ingest, CAMPAIGN, selection, after="", limit=100)
+    points = await harness.stores.vectors.read(SAMPLES, TENANT)
+    by_version = SampleFilter(by_version=True)
+    again, _ = await list_samples(harness.ingest, CAMPAIGN, by_version, after="", limit=100)
+    days = await harness.stores.ledger.counters(PROJECT, [OUTBOX, budget_used_on("c", TODAY)])
     return (
-        dict((await here.funnel("c")).counts),
+        dict((await harness.funnel("c")).counts),
         days,
         [sample.frame.id for sample in listed],
         [sample.frame.id for sample in again],
@@ -84,9 +93,9 @@ async def state(here: World) -> tuple[object, ...]:
     )
 
 
-async def test_a_healthy_project_is_quiet(here: World) -> None:
+async def test_a_healthy_project_is_quiet(harness: IngestHarness) -> None:
     """After collecting, refusing, reviewing, and amid pending matches, nothing differs."""
-    counts = (await here.funnel("c")).counts
+    counts = (await harness.funnel("c")).counts
     assert (1, 2, 2, 1, 1) == tuple(
         counts[count]
         for count in (
@@ -97,57 +106,57 @@ async def test_a_healthy_project_is_quiet(here: World) -> None:
             Count.ACCEPTED,
         )
     )
-    assert [] == await examine(here)
-    assert [] == await examine(here, repair=True)
+    assert [] == await examine(harness)
+    assert [] == await examine(harness, repair=True)
 
 
 @pytest.mark.parametrize(("tamper", "kind", "subject"), MENDED)
 async def test_a_difference_is_named_and_mended(
-    here: World, tamper: Tamper, kind: FindingKind, subject: str
+    harness: IngestHarness, tamper: Tamper, kind: FindingKind, subject: str
 ) -> None:
     """It alone is named; a look changes nothing; a repair brings back what was, for good."""
-    before = await state(here)
-    await tamper(here)
+    before = await state(harness)
+    await tamper(harness)
     for repair, outcome in ((False, FindingOutcome.REPAIRABLE), (True, FindingOutcome.REPAIRED)):
-        [found] = await examine(here, repair=repair)
+        [found] = await examine(harness, repair=repair)
         assert (kind, subject, outcome) == (found.kind, found.subject, found.outcome)
-    assert [] == await examine(here)
-    assert before == await state(here)
-    await here.projector().drain(PROJECT)
-    assert [] == await examine(here)
-    assert 0 == (await here.funnel("c")).counts[Count.PENDING]
+    assert [] == await examine(harness)
+    assert before == await state(harness)
+    await harness.projector().drain(PROJECT)
+    assert [] == await examine(harness)
+    assert 0 == (await harness.funnel("c")).counts[Count.PENDING]
 
 
-async def test_counters_say_what_was_expected(here: World) -> None:
+async def test_counters_say_what_was_expected(harness: IngestHarness) -> None:
     """A counter's finding has the number of the rows, and the one that was found."""
-    await counter(here)
-    [found] = await examine(here)
+    await counter(harness)
+    [found] = await examine(harness)
     assert ("2", "4") == (found.expected, found.found)
 
 
-async def test_a_decided_entry_is_written_and_not_decided_again(here: World) -> None:
+async def test_a_decided_entry_is_written_and_not_decided_again(harness: IngestHarness) -> None:
     """What was decided but not written is brought to its end, and counted once."""
-    await entry_of_decided(here)
-    found = await examine(here)
+    await entry_of_decided(harness)
+    found = await examine(harness)
     assert {FindingKind.ENTRY_OF_DECIDED} == {finding.kind for finding in found}
-    await examine(here, repair=True)
-    here.clock.advance(timedelta(minutes=1))
-    await here.projector("successor").drain(PROJECT)
-    counts = (await here.funnel("c")).counts
+    await examine(harness, repair=True)
+    harness.clock.advance(timedelta(minutes=1))
+    await harness.projector("successor").drain(PROJECT)
+    counts = (await harness.funnel("c")).counts
     assert (0, 3) == (counts[Count.PENDING], counts[Count.COLLECTED])
-    points = await here.stores.vectors.read(SAMPLES, TENANT)
+    points = await harness.stores.vectors.read(SAMPLES, TENANT)
     assert {"a", "b", "c"} == {payload["frame_id"] for payload in points.payloads}
-    assert [] == await examine(here)
+    assert [] == await examine(harness)
 
 
 @pytest.mark.parametrize(("tamper", "kind", "frame_id"), LOST)
 async def test_what_cannot_be_mended_is_said(
-    here: World, tamper: Tamper, kind: FindingKind, frame_id: str
+    harness: IngestHarness, tamper: Tamper, kind: FindingKind, frame_id: str
 ) -> None:
     """It is named as lost, with and without a repair, each time, and nothing else is done."""
-    await tamper(here)
+    await tamper(harness)
     for repair in (False, True, False):
-        [found] = await examine(here, repair=repair)
+        [found] = await examine(harness, repair=repair)
         assert (kind, f"{CAMPAIGN}/samples/{frame_id}", FindingOutcome.LOST) == (
             found.kind,
             found.subject,
@@ -155,25 +164,25 @@ async def test_what_cannot_be_mended_is_said(
         )
 
 
-async def test_a_lost_row_takes_its_counts_along(here: World) -> None:
+async def test_a_lost_row_takes_its_counts_along(harness: IngestHarness) -> None:
     """Where rows are the truth, counters follow them, and the funnel adds up."""
-    await change(here, deletes=(row_key("c", "b"),))
-    await examine(here, repair=True)
-    assert [] == await examine(here)
-    counts = (await here.funnel("c")).counts
+    await change(harness, deletes=(row_key("c", "b"),))
+    await examine(harness, repair=True)
+    assert [] == await examine(harness)
+    counts = (await harness.funnel("c")).counts
     assert (1, 5) == (counts[Count.COLLECTED], counts[Count.MATCHES])
 
 
-async def test_an_unknown_project_is_not_found(here: World) -> None:
+async def test_an_unknown_project_is_not_found(harness: IngestHarness) -> None:
     """A project that does not exist is NOT_FOUND."""
     with pytest.raises(errors.NotFound):
-        async for _ in diagnose(here.ingest, ProjectName("none"), repair=False):
+        async for _ in diagnose(harness.ingest, ProjectName("none"), repair=False):
             pass
 
 
-async def test_a_busy_project_is_quiet(here: World) -> None:
+async def test_a_busy_project_is_quiet(harness: IngestHarness) -> None:
     """While frames come, are decided, written and reviewed, nothing differs, however often."""
-    await here.projector().drain(PROJECT)
+    await harness.projector().drain(PROJECT)
     draw, over = np.random.default_rng(5), asyncio.Event()
 
     async def stream(name: str) -> None:
@@ -182,11 +191,11 @@ async def test_a_busy_project_is_quiet(here: World) -> None:
                 (frame(f"{name}-{seq % 60}-{i}"), draw.normal(size=DIMENSION).astype("f4"))
                 for i in range(10)
             ]
-            batch = here.batch(vectors, override=0.0)
-            await submit(here.ingest, session(name), delivery(seq, batch, str(seq)))
+            batch = harness.batch(vectors, override=0.0)
+            await submit(harness.ingest, session(name), delivery(seq, batch, str(seq)))
 
     async def project() -> None:
-        projector = here.projector()
+        projector = harness.projector()
         while not over.is_set():
             await projector.step(PROJECT)
             await asyncio.sleep(0)
@@ -194,34 +203,34 @@ async def test_a_busy_project_is_quiet(here: World) -> None:
     async def people() -> None:
         while not over.is_set():
             for verdict in (Review.DISCARDED, Review.UNSORTED):
-                order = ReviewOrder(
+                request = ReviewRequest(
                     CAMPAIGN, ["b"], verdict, IdempotentRequest.of("Review", "", b"")
                 )
-                await review(here.ingest, order)
+                await review_samples(harness.ingest, request)
             await asyncio.sleep(0)
 
     streams = (stream(name) for name in ("s1", "s2"))
     work = [asyncio.create_task(job) for job in (project(), people(), *streams)]
     try:
         for number in range(6):
-            assert [] == await examine(here, repair=number % 2 == 1)
+            assert [] == await examine(harness, repair=number % 2 == 1)
         assert not any(task.done() for task in work)
     finally:
         over.set()
         await asyncio.gather(*work)
-    here.clock.advance(timedelta(minutes=1))
-    await here.projector("successor").drain(PROJECT)
-    assert [] == await examine(here)
-    assert 0 == (await here.funnel("c")).counts[Count.PENDING]
+    harness.clock.advance(timedelta(minutes=1))
+    await harness.projector("successor").drain(PROJECT)
+    assert [] == await examine(harness)
+    assert 0 == (await harness.funnel("c")).counts[Count.PENDING]
 
 
-async def test_decided_but_not_written_is_no_difference(here: World) -> None:
+async def test_decided_but_not_written_is_no_difference(harness: IngestHarness) -> None:
     """A sample on its way to the vector store is not missing: also if it arrives meanwhile."""
-    await decide_only(here)
-    assert [] == await examine(here)
-    vectors = type(here.stores.vectors)
-    real, late = vectors.retrieve, here.projector("successor")
-    here.clock.advance(timedelta(minutes=1))
+    await decide_only(harness)
+    assert [] == await examine(harness)
+    vectors = type(harness.stores.vectors)
+    real, late = vectors.retrieve, harness.projector("successor")
+    harness.clock.advance(timedelta(minutes=1))
 
     async def retrieve(*arguments: Any) -> Points:
         found = await real(*arguments)
@@ -230,14 +239,14 @@ async def test_decided_but_not_written_is_no_difference(here: World) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors, "retrieve", retrieve)
-        assert [] == await examine(here)
-    points = await here.stores.vectors.read(SAMPLES, TENANT)
+        assert [] == await examine(harness)
+    points = await harness.stores.vectors.read(SAMPLES, TENANT)
     assert 3 == len(points)
 
 
-async def test_an_outbox_that_fills_meanwhile_is_no_difference(here: World) -> None:
+async def test_an_outbox_that_fills_meanwhile_is_no_difference(harness: IngestHarness) -> None:
     """A batch that comes while the outbox is counted is not taken for a wrong counter."""
-    ledger = type(here.stores.ledger)
+    ledger = type(harness.stores.ledger)
     real, calls = ledger.scan, 0
 
     async def scan(self: Any, partition: str, prefix: str, **options: Any) -> list[Entry]:
@@ -245,41 +254,45 @@ async def test_an_outbox_that_fills_meanwhile_is_no_difference(here: World) -> N
         found = await real(self, partition, prefix, **options)
         calls += prefix == "outbox/"
         if prefix == "outbox/" and calls in {1, 4}:
-            await send(here, 4 if calls == 1 else 5, f"c{calls}")
+            await send(harness, 4 if calls == 1 else 5, f"c{calls}")
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "scan", scan)
-        assert [] == await examine(here)
+        assert [] == await examine(harness)
     assert calls > 4
 
 
-async def test_rows_that_come_while_they_are_counted_are_no_difference(here: World) -> None:
+async def test_rows_that_come_while_they_are_counted_are_no_difference(
+    harness: IngestHarness,
+) -> None:
     """However often rows are counted, one that comes meanwhile is not taken for a wrong counter."""
-    ledger, seqs = type(here.stores.ledger), iter(range(4, 100))
+    ledger, seqs = type(harness.stores.ledger), iter(range(4, 100))
     real = ledger.scan
 
     async def scan(self: Any, partition: str, prefix: str, **options: Any) -> list[Entry]:
         found = await real(self, partition, prefix, **options)
         if prefix == "row/c/" and found:
             seq = next(seqs)
-            await send(here, seq, f"c{seq}")
+            await send(harness, seq, f"c{seq}")
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "scan", scan)
-        assert [] == await examine(here, repair=True)
+        assert [] == await examine(harness, repair=True)
     assert next(seqs) > 6
 
 
-async def test_a_review_taken_back_meanwhile_is_no_difference(here: World) -> None:
+async def test_a_review_taken_back_meanwhile_is_no_difference(harness: IngestHarness) -> None:
     """What was accepted only while rows were read, each time, has not moved a counter."""
-    ledger, said = type(here.stores.ledger), cycle([Review.ACCEPTED, Review.UNSORTED])
+    ledger, said = type(harness.stores.ledger), cycle([Review.ACCEPTED, Review.UNSORTED])
     real = ledger.scan
 
     async def say() -> None:
-        order = ReviewOrder(CAMPAIGN, ["b"], next(said), IdempotentRequest.of("Review", "", b""))
-        await review(here.ingest, order)
+        request = ReviewRequest(
+            CAMPAIGN, ["b"], next(said), IdempotentRequest.of("Review", "", b"")
+        )
+        await review_samples(harness.ingest, request)
 
     async def scan(self: Any, partition: str, prefix: str, **options: Any) -> list[Entry]:
         if prefix != "row/c/":
@@ -291,42 +304,42 @@ async def test_a_review_taken_back_meanwhile_is_no_difference(here: World) -> No
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "scan", scan)
-        assert [] == await examine(here, repair=True)
-    assert [] == await examine(here)
+        assert [] == await examine(harness, repair=True)
+    assert [] == await examine(harness)
 
 
-async def test_two_doctors_mend_a_counter_once(here: World) -> None:
+async def test_two_doctors_mend_a_counter_once(harness: IngestHarness) -> None:
     """Two that found the same difference do not both make up for it."""
-    await counter(here)
-    await asyncio.gather(*(examine(here, repair=True) for _ in range(3)))
-    assert [] == await examine(here)
-    assert 2 == (await here.funnel("c")).counts[Count.COLLECTED]
+    await counter(harness)
+    await asyncio.gather(*(examine(harness, repair=True) for _ in range(3)))
+    assert [] == await examine(harness)
+    assert 2 == (await harness.funnel("c")).counts[Count.COLLECTED]
 
 
-async def test_the_projector_stands_still_and_goes_on(here: World) -> None:
+async def test_the_projector_stands_still_and_goes_on(harness: IngestHarness) -> None:
     """While something is mended nothing is decided; afterwards at once, with the clock as it is."""
-    projector = here.projector()
-    async with standstill(here.ingest, PROJECT) as still:
+    projector = harness.projector()
+    async with pause_projector(harness.ingest, PROJECT) as still:
         assert still is not None
         assert 0 == await projector.step(PROJECT)
     assert 2 == await projector.step(PROJECT)
 
 
-async def test_a_standstill_lasts_as_long_as_it_takes(here: World) -> None:
+async def test_a_standstill_lasts_as_long_as_it_takes(harness: IngestHarness) -> None:
     """The lease is renewed meanwhile, and what is committed after that holds."""
-    async with standstill(here.ingest, PROJECT, renewed_after_s=0) as still:
+    async with pause_projector(harness.ingest, PROJECT, renewal_interval_s=0) as still:
         assert still is not None
-        before = (await here.stores.ledger.get(PROJECT, [LEASE]))[LEASE].revision
-        while (await here.stores.ledger.get(PROJECT, [LEASE]))[LEASE].revision < before + 5:
-            assert 0 == await here.projector().step(PROJECT)
+        before = (await harness.stores.ledger.get(PROJECT, [LEASE]))[LEASE].revision
+        while (await harness.stores.ledger.get(PROJECT, [LEASE]))[LEASE].revision < before + 5:
+            assert 0 == await harness.projector().step(PROJECT)
         assert await still.commit(adds={OUTBOX: 0})
 
 
-async def test_a_doctor_that_lost_its_standstill_mends_nothing(here: World) -> None:
+async def test_a_doctor_that_lost_its_standstill_mends_nothing(harness: IngestHarness) -> None:
     """Once another has taken the lease, what was measured before is void."""
     async with (
-        standstill(here.ingest, PROJECT) as first,
-        standstill(here.ingest, PROJECT) as second,
+        pause_projector(harness.ingest, PROJECT) as first,
+        pause_projector(harness.ingest, PROJECT) as second,
     ):
         assert first is not None
         assert second is not None

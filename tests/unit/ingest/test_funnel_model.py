@@ -18,21 +18,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.ingest.batch import Batch, Delivery, Verdict
+from services.ingest.batch import Delivery, SubmittedBatch, Verdict
 from services.ingest.counters import Count
-from services.ingest.records import ANSWERS_KEPT, Answer, Row, RowState
-from services.ingest.submit import submit, submit_next
+from services.ingest.records import OUTCOMES_KEPT, BatchOutcome, Row, RowState
+from services.ingest.submit import submit, submit_group
 from services.peers.active import Budget
 from services.records.records import decode
 from sluice import errors
-from tests.unit.ingest.world import (
+from tests.unit.ingest.harness import (
     DIMENSION,
     PROJECT,
-    World,
+    IngestHarness,
     delivery,
     frame,
+    open_harness,
     session,
-    world,
 )
 
 Result = TypeVar("Result")
@@ -57,7 +57,7 @@ sessions = st.sampled_from(SESSIONS)
 campaigns = st.sampled_from(CAMPAIGNS)
 
 
-def _unreadable() -> Batch:
+def _unreadable() -> SubmittedBatch:
     raise errors.InvalidArgument.of("batch.embeddings", "not a number")
 
 
@@ -72,7 +72,7 @@ class FunnelMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.stack = AsyncExitStack()
-        self.sent: dict[str, list[tuple[Delivery, Answer]]] = {name: [] for name in SESSIONS}
+        self.sent: dict[str, list[tuple[Delivery, BatchOutcome]]] = {name: [] for name in SESSIONS}
         self.seen: Counter[str] = Counter()
         self.distinct: dict[str, set[str]] = {name: set() for name in CAMPAIGNS}
         self.verdicts: dict[str, Counter[Verdict]] = {name: Counter() for name in CAMPAIGNS}
@@ -83,7 +83,7 @@ class FunnelMachine(RuleBasedStateMachine):
     def begin(self, budget: Budget | None, background: bool) -> None:
         """Two campaigns, one of them perhaps with a budget."""
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        self.world: World = self.run(self.stack.enter_async_context(world(folder)))
+        self.world: IngestHarness = self.run(self.stack.enter_async_context(open_harness(folder)))
         self.projector = self.world.projector()
         if background:
             self.run(self.world.set_background(BACKGROUND))
@@ -106,7 +106,7 @@ class FunnelMachine(RuleBasedStateMachine):
         old=st.booleans(),
         score_error=st.sampled_from([0.0, 0.0, 0.1]),
     )
-    def submit_next(self, name: str, chosen: list[int], old: bool, score_error: float) -> None:
+    def submit_group(self, name: str, chosen: list[int], old: bool, score_error: float) -> None:
         """A logger sends its next batch, perhaps under old versions, perhaps with wrong scores."""
         judged = [(c, n) for c in CAMPAIGNS for n in [self._version(c, old=old)]]
         batch = self.world.batch([FRAMES[i] for i in chosen], judged, score_error=score_error)
@@ -122,7 +122,7 @@ class FunnelMachine(RuleBasedStateMachine):
         if bad:
             sent.insert(1, Delivery(first + 1, b"bad", _unreadable))
             sent[2:] = [replace(each, seq=each.seq + 1) for each in sent[2:]]
-        answers = self.run(submit_next(self.world.ingest, session(name), sent))
+        answers = self.run(submit_group(self.world.ingest, session(name), sent))
         self.sent[name] += zip(sent, answers, strict=True)
         if bad:
             assert isinstance(errors.loads(answers.pop(1).error), errors.InvalidArgument)
@@ -133,17 +133,17 @@ class FunnelMachine(RuleBasedStateMachine):
         numbers = [number for c, number in self.world.versions.committed if c == campaign]
         return min(numbers) if old else max(numbers)
 
-    def _submit(self, name: str, batch: Batch, frame_ids: list[str]) -> None:
+    def _submit(self, name: str, batch: SubmittedBatch, frame_ids: list[str]) -> None:
         sent = self._delivery(len(self.sent[name]) + 1, batch)
         answer = self.run(submit(self.world.ingest, session(name), sent))
         self.sent[name].append((sent, answer))
         self._account(batch, frame_ids, answer)
 
-    def _delivery(self, seq: int, batch: Batch) -> Delivery:
+    def _delivery(self, seq: int, batch: SubmittedBatch) -> Delivery:
         self.content += 1
         return delivery(seq, batch, str(self.content))
 
-    def _account(self, batch: Batch, frame_ids: list[str], answer: Answer) -> None:
+    def _account(self, batch: SubmittedBatch, frame_ids: list[str], answer: BatchOutcome) -> None:
         """Note what was acknowledged, and hold each verdict to what was taken before."""
         assert not answer.error
         verdicts = iter(answer.verdicts)
@@ -162,7 +162,7 @@ class FunnelMachine(RuleBasedStateMachine):
                 if verdict is Verdict.PENDING:
                     self.taken[campaign].add(match.frame.id)
 
-    @rule(name=sessions, back=st.integers(0, ANSWERS_KEPT - 1))
+    @rule(name=sessions, back=st.integers(0, OUTCOMES_KEPT - 1))
     def replay(self, name: str, back: int) -> None:
         """A number sent again is answered as before."""
         if back < len(self.sent[name]):

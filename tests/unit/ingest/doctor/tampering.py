@@ -28,12 +28,12 @@ from services.records.records import decode, encode
 from services.vectors.interface import Points
 from sluice.names import CampaignName
 from sluice.scoring import normalise
-from tests.unit.ingest.world import (
+from tests.unit.ingest.harness import (
     DIMENSION,
     MODEL_ID,
     NOON,
     PROJECT,
-    World,
+    IngestHarness,
     delivery,
     frame,
     session,
@@ -46,21 +46,27 @@ TENANT: Final = tenant_of(PROJECT, "c")
 CAMPAIGN: Final = CampaignName(PROJECT, "c")
 TODAY: Final = round(NOON.timestamp() * 1e6)
 
-Tamper = Callable[[World], Awaitable[None]]
+Tamper = Callable[[IngestHarness], Awaitable[None]]
 """Makes one difference."""
 
 
-async def send(here: World, seq: int, *frame_ids: str) -> None:
+async def send(harness: IngestHarness, seq: int, *frame_ids: str) -> None:
     """Submit frames, all of which match."""
     vectors = [(frame(name), VECTORS[name[0]] * (1 + len(name))) for name in frame_ids]
-    await submit(here.ingest, session(), delivery(seq, here.batch(vectors, override=0.0), str(seq)))
+    await submit(
+        harness.ingest, session(), delivery(seq, harness.batch(vectors, override=0.0), str(seq))
+    )
 
 
 async def change(
-    here: World, *, deletes: tuple[str, ...] = (), puts: dict[str, bytes] | None = None, **adds: int
+    harness: IngestHarness,
+    *,
+    deletes: tuple[str, ...] = (),
+    puts: dict[str, bytes] | None = None,
+    **adds: int,
 ) -> None:
     """Write behind the back of ingest; counters are given by the names of `Count`."""
-    await here.stores.ledger.commit(
+    await harness.stores.ledger.commit(
         Transaction(
             PROJECT,
             puts=puts or {},
@@ -70,61 +76,61 @@ async def change(
     )
 
 
-async def row(here: World, frame_id: str) -> Row:
+async def row(harness: IngestHarness, frame_id: str) -> Row:
     """A row of the campaign."""
     where = row_key("c", frame_id)
-    return decode(Row, (await here.stores.ledger.get(PROJECT, [where]))[where])
+    return decode(Row, (await harness.stores.ledger.get(PROJECT, [where]))[where])
 
 
-async def places(here: World, frame_id: str) -> tuple[str, str]:
+async def places(harness: IngestHarness, frame_id: str) -> tuple[str, str]:
     """Where a sample is listed."""
-    found = await row(here, frame_id)
+    found = await row(harness, frame_id)
     return order_keys("c", found.version, found.score, frame_id)
 
 
-async def first_entry(here: World) -> tuple[str, bytes]:
+async def first_entry(harness: IngestHarness) -> tuple[str, bytes]:
     """The first entry of the outbox, of `c` in the campaign `c`."""
-    [entry, *_] = await here.stores.ledger.scan(PROJECT, "outbox/", limit=1)
+    [entry, *_] = await harness.stores.ledger.scan(PROJECT, "outbox/", limit=1)
     return entry.key, entry.value
 
 
-async def counter(here: World) -> None:
+async def counter(harness: IngestHarness) -> None:
     """Two samples too many are counted."""
-    await change(here, COLLECTED=2)
+    await change(harness, COLLECTED=2)
 
 
-async def budget(here: World) -> None:
+async def budget(harness: IngestHarness) -> None:
     """One place too few of the budget is used."""
-    await change(here, BUDGET_USED=-1)
+    await change(harness, BUDGET_USED=-1)
 
 
-async def day(here: World) -> None:
+async def day(harness: IngestHarness) -> None:
     """Five places too many of the day's budget are used."""
     adds = {budget_used_on("c", TODAY): Add(5)}
-    await here.stores.ledger.commit(Transaction(PROJECT, adds=adds))
+    await harness.stores.ledger.commit(Transaction(PROJECT, adds=adds))
 
 
-async def pending_counter(here: World) -> None:
+async def pending_counter(harness: IngestHarness) -> None:
     """One pending match too few is counted."""
-    await change(here, PENDING=-1)
+    await change(harness, PENDING=-1)
 
 
-async def accepted(here: World) -> None:
+async def accepted(harness: IngestHarness) -> None:
     """One accepted sample too many is counted."""
-    await change(here, ACCEPTED=1)
+    await change(harness, ACCEPTED=1)
 
 
-async def outbox_counter(here: World) -> None:
+async def outbox_counter(harness: IngestHarness) -> None:
     """One entry too few is counted."""
-    await here.stores.ledger.commit(Transaction(PROJECT, adds={OUTBOX: Add(-1)}))
+    await harness.stores.ledger.commit(Transaction(PROJECT, adds={OUTBOX: Add(-1)}))
 
 
-async def matches(here: World) -> None:
+async def matches(harness: IngestHarness) -> None:
     """One match too many is counted."""
-    await change(here, MATCHES=1)
+    await change(harness, MATCHES=1)
 
 
-async def entry_without_row(here: World) -> None:
+async def entry_without_row(harness: IngestHarness) -> None:
     """The outbox has an entry of no match."""
     pending = PendingMatch(
         campaign="c", frame_id="ghost", model_id=MODEL_ID, basis_digest="", vector=EYE[0].tobytes()
@@ -132,88 +138,88 @@ async def entry_without_row(here: World) -> None:
     place = outbox_key(TODAY, "other", 1, 0)
     adds = {OUTBOX: Add(1)}
     puts = {place: encode(pending)}
-    await here.stores.ledger.commit(Transaction(PROJECT, puts=puts, adds=adds))
+    await harness.stores.ledger.commit(Transaction(PROJECT, puts=puts, adds=adds))
 
 
-async def decide_only(here: World) -> None:
+async def decide_only(harness: IngestHarness) -> None:
     """A projector decided, and died before it could write."""
     with pytest.MonkeyPatch.context() as patch:
 
         async def fail(*_: object) -> None:
             raise RuntimeError
 
-        patch.setattr(type(here.stores.vectors), "write", fail)
+        patch.setattr(type(harness.stores.vectors), "write", fail)
         with pytest.raises(RuntimeError):
-            await here.projector().drain(PROJECT)
+            await harness.projector().drain(PROJECT)
 
 
-async def entry_of_decided(here: World) -> None:
+async def entry_of_decided(harness: IngestHarness) -> None:
     """A projector decided, and its list of what is to be written was lost."""
-    await decide_only(here)
-    await change(here, deletes=(DECIDED,))
+    await decide_only(harness)
+    await change(harness, deletes=(DECIDED,))
 
 
-async def unknown_project(here: World) -> None:
+async def unknown_project(harness: IngestHarness) -> None:
     """The projector has forgotten the project."""
-    ledger = here.stores.ledger
+    ledger = harness.stores.ledger
     await ledger.commit(Transaction(PARTITION, deletes=[f"project/{PROJECT}"]))
 
 
-async def document_orphan(here: World) -> None:
+async def document_orphan(harness: IngestHarness) -> None:
     """There is a document of no match."""
     where = document_key("c", "a")
-    found = (await here.stores.ledger.get(PROJECT, [where]))[where]
-    await change(here, puts={document_key("c", "ghost"): found.value})
+    found = (await harness.stores.ledger.get(PROJECT, [where]))[where]
+    await change(harness, puts={document_key("c", "ghost"): found.value})
 
 
-async def not_listed(here: World) -> None:
+async def not_listed(harness: IngestHarness) -> None:
     """A sample has lost its place by version."""
-    await change(here, deletes=((await places(here, "b"))[1],))
+    await change(harness, deletes=((await places(harness, "b"))[1],))
 
 
-async def listed_orphan(here: World) -> None:
+async def listed_orphan(harness: IngestHarness) -> None:
     """The listing by score has a place of no sample."""
-    await change(here, puts={order_keys("c", 1, 0.7, "ghost")[0]: encode(Mark())})
+    await change(harness, puts={order_keys("c", 1, 0.7, "ghost")[0]: encode(Mark())})
 
 
-async def sample_orphan(here: World) -> None:
+async def sample_orphan(harness: IngestHarness) -> None:
     """A near duplicate has a point."""
     point = sample_point(PROJECT, "c", "aa")  # a near duplicate
     payload = {"frame_id": "aa", "version": 1, "score": 0.5}
-    await here.stores.vectors.write(SAMPLES, TENANT, Points([point], EYE[:1], [payload]))
+    await harness.stores.vectors.write(SAMPLES, TENANT, Points([point], EYE[:1], [payload]))
 
 
-async def sample_payload(here: World) -> None:
+async def sample_payload(harness: IngestHarness) -> None:
     """A point says another version."""
     point = sample_point(PROJECT, "c", "a")
-    found = await here.stores.vectors.retrieve(SAMPLES, TENANT, [point])
+    found = await harness.stores.vectors.retrieve(SAMPLES, TENANT, [point])
     wrong = {**found.payloads[0], "version": 7}
-    await here.stores.vectors.write(SAMPLES, TENANT, Points([point], found.vectors, [wrong]))
+    await harness.stores.vectors.write(SAMPLES, TENANT, Points([point], found.vectors, [wrong]))
 
 
-async def pending_without_entry(here: World) -> None:
+async def pending_without_entry(harness: IngestHarness) -> None:
     """An entry of the outbox is lost."""
-    place, _ = await first_entry(here)
+    place, _ = await first_entry(harness)
     adds = {OUTBOX: Add(-1)}
-    await here.stores.ledger.commit(Transaction(PROJECT, deletes=[place], adds=adds))
+    await harness.stores.ledger.commit(Transaction(PROJECT, deletes=[place], adds=adds))
 
 
-async def document_missing(here: World) -> None:
+async def document_missing(harness: IngestHarness) -> None:
     """A document is lost."""
-    await change(here, deletes=(document_key("c", "a"),))
+    await change(harness, deletes=(document_key("c", "a"),))
 
 
-async def sample_missing(here: World) -> None:
+async def sample_missing(harness: IngestHarness) -> None:
     """A point is lost."""
-    await here.stores.vectors.delete(SAMPLES, TENANT, [sample_point(PROJECT, "c", "a")])
+    await harness.stores.vectors.delete(SAMPLES, TENANT, [sample_point(PROJECT, "c", "a")])
 
 
-async def sample_vector(here: World) -> None:
+async def sample_vector(harness: IngestHarness) -> None:
     """A point has another's vector."""
     point = sample_point(PROJECT, "c", "a")
-    found = await here.stores.vectors.retrieve(SAMPLES, TENANT, [point])
+    found = await harness.stores.vectors.retrieve(SAMPLES, TENANT, [point])
     vector = normalise(EYE[:1] + EYE[4:5])
-    await here.stores.vectors.write(SAMPLES, TENANT, Points([point], vector, found.payloads))
+    await harness.stores.vectors.write(SAMPLES, TENANT, Points([point], vector, found.payloads))
 
 
 MENDED: Final[list[tuple[Tamper, FindingKind, str]]] = [

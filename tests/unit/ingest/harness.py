@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from services.blobs.folder import FolderBlobs
-from services.ingest.batch import Batch, Delivery, Match
+from services.ingest.batch import Delivery, Match, SubmittedBatch
 from services.ingest.context import Ingest
 from services.ingest.funnel import Funnel, read_funnel
 from services.ingest.projector import Projector
@@ -32,6 +32,7 @@ from sluice.names import CampaignName
 from sluice.scoring import Basis, ElementId, Scorer, build_basis, build_model, normalise
 from sluice.tally import ScoredBy, tally_scores
 from sluice.tensors import Embeddings
+from sluice.thresholds import effective_threshold
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,7 +102,7 @@ class Clock:
 
 
 @dataclass
-class World:
+class IngestHarness:
     """Ingest on real stores, with what a test needs to drive it."""
 
     stores: Stores
@@ -163,7 +164,7 @@ class World:
         *,
         override: float | None = None,
         score_error: float = 0.0,
-    ) -> Batch:
+    ) -> SubmittedBatch:
         """What an honest logger sends of these frames, judged under (campaign, version) pairs.
 
         With a `score_error` it is not honest: its scores of matches are off by as much.
@@ -178,12 +179,14 @@ class World:
             scorer, version = self.scorers[campaign, number]
             scores[:, column] = scorer.score(rows).scores[:, 0]
             standing = self.versions.standing.get(campaign) or self.versions.inactive[campaign]
-            passed[:, column] = scores[:, column] >= _threshold(override, standing)
+            passed[:, column] = scores[:, column] >= effective_threshold(
+                override, standing.threshold
+            )
             name = str(CampaignName(PROJECT, campaign))
             scored_by = ScoredBy(name, number, version.model_digest)
             tallies += tally_scores(scores[:, [column]], [scored_by])
         matched = np.flatnonzero(passed.any(axis=1)).tolist()
-        return Batch(
+        return SubmittedBatch(
             seen_hashes=frame_hashes([frame.id for frame, _ in frames]),
             tallies=tuple(tallies),
             threshold_override=override,
@@ -209,18 +212,12 @@ class World:
         return Projector(self.ingest, owner)
 
 
-def _threshold(override: float | None, standing: ActiveCampaign) -> float:
-    if override is not None:
-        return override
-    return 0.5 if standing.threshold is None else standing.threshold
-
-
 def session(name: str = "s", logger: str = "logger") -> SessionId:
     """A session of the world's project."""
     return SessionId(PROJECT, name, logger)
 
 
-def delivery(seq: int, batch: Batch, content: str = "") -> Delivery:
+def delivery(seq: int, batch: SubmittedBatch, content: str = "") -> Delivery:
     """A numbered batch; `content` stands for what its bytes would be."""
     return Delivery(seq, hashlib.sha256(content.encode()).digest(), lambda: batch)
 
@@ -231,7 +228,7 @@ def frame(frame_id: str, **changes: Any) -> Frame:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[World]:
+async def open_harness(folder: Path) -> AsyncIterator[IngestHarness]:
     """A world whose stores lie in the folder."""
     ledger = await SqliteLedger.open(folder / "ledger.db")
     vectors = await EdgeVectors.open(folder / "vectors")
@@ -239,7 +236,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
     versions, clock = Versions(), Clock()
     ingest = Ingest(stores, versions, Models(stores.blobs, bytes_max=2**26), now=clock)
     try:
-        yield World(stores, ingest, versions, clock)
+        yield IngestHarness(stores, ingest, versions, clock)
     finally:
         await vectors.close()
         await ledger.close()

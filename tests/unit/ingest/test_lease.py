@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.lease import DURATION_US, LEASE, Fence, Leases
+from services.ingest.lease import DURATION_US, LEASE, Fence, LeaseKeeper
 from services.ledger.interface import Ledger
 from services.ledger.sqlite.ledger import SqliteLedger
 
@@ -31,7 +31,7 @@ class Process:
 
     def __init__(self, ledger: Ledger, name: str, *, ahead_us: int = 0) -> None:
         self.wall, self.steady = Clock(NOON_US + ahead_us), Clock(0)
-        self.leases = Leases(ledger, name, self.wall, self.steady)
+        self.leases = LeaseKeeper(ledger, name, self.wall, self.steady)
         self.held: Fence | None = None
 
     def sleep(self, duration_us: int) -> None:
