@@ -1,4 +1,4 @@
-"""What a process runs to take batches and to keep samples."""
+"""The servicer of ingest, with its projector."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def servicers(
 ) -> AsyncIterator[list[object]]:
     """The servicer of IngestService, with the projector at work for as long as this is entered.
 
-    `owner` names the projector in leases: who has the same name need not wait for a lease that
-    ended with the process before.
+    `owner` names the projector in leases: a restarted process with the same name resumes its lease
+    without waiting.
     """
     ingest = Ingest(stores, active, models, settings.outbox_entries_max)
     background = BackgroundProjector(stores.ledger, Projector(ingest, owner))

@@ -1,4 +1,4 @@
-"""What a process runs to serve scores."""
+"""The servicer of scores, with its threads."""
 
 from __future__ import annotations
 

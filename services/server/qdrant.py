@@ -1,4 +1,4 @@
-"""The vector store of a process that needs one; the others need not load its client."""
+"""Opens the vector store; apart, so that processes without one do not load its client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.vectors.qdrant.vectors import ServerVectors
 
 @asynccontextmanager
 async def open_qdrant(settings: VectorSettings) -> AsyncIterator[ServerVectors]:
-    """The vector store, which need not be there yet."""
+    """Open the vector store, which need not be up yet."""
     api_key = settings.qdrant_api_key
     vectors = await ServerVectors.open(
         settings.qdrant_url,

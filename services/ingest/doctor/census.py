@@ -134,7 +134,7 @@ async def examine(ingest: Ingest, project: str, *, repair: bool) -> ExaminationE
         findings = _describe_errors(project, campaign, census)
         repaired = await _repair(ingest, project, campaign) if findings and repair else set()
         for counter, finding in findings.items():
-            yield finding.mended(counter in repaired)
+            yield finding.mark_repaired(counter in repaired)
 
 
 async def count(ledger: Ledger, project: str, campaign: str) -> Census:

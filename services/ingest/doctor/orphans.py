@@ -50,7 +50,7 @@ async def _examine_points(ingest: Ingest, project: str, *, repair: bool) -> Exam
                     kind = FindingKind.SAMPLE_ORPHAN
                     yield Finding(
                         kind, subject, "a collected match", "a point without a match"
-                    ).mended(deleted)
+                    ).mark_repaired(deleted)
                 after = page.ids[-1]
 
 
@@ -106,7 +106,7 @@ async def _examine_documents(ingest: Ingest, project: str, *, repair: bool) -> E
                 subject, kind = str(SampleName(project, *match)), FindingKind.DOCUMENT_ORPHAN
                 finding = Finding(kind, subject, "a match", "a document without a match")
                 deleted = repair and await _delete_key(ledger, project, key, match, ABSENT)
-                yield finding.mended(deleted)
+                yield finding.mark_repaired(deleted)
 
 
 async def _examine_listing(
@@ -127,7 +127,7 @@ async def _examine_listing(
                 )
                 revision = row.revision if row else ABSENT
                 deleted = repair and await _delete_key(ledger, project, key, match, revision)
-                yield finding.mended(deleted)
+                yield finding.mark_repaired(deleted)
 
 
 def _match_of(key: str) -> Match:

@@ -68,12 +68,14 @@ async def examine(
             if stray.row is not None:
                 waiting.add(stray.match)
             finding = stray.finding(project)
-            yield finding.mended(repair and await _repair(ingest, project, stray))
+            yield finding.mark_repaired(repair and await _repair(ingest, project, stray))
     if examined and not await is_registered(ledger, project):
         kind, subject = FindingKind.PROJECT_UNKNOWN, str(ProjectName(project))
         if repair:
             await register_project(ledger, project)
-        yield Finding(kind, subject, "registered with the projector", "missing").mended(repair)
+        yield Finding(kind, subject, "registered with the projector", "missing").mark_repaired(
+            repair
+        )
     async for event in _examine_counter(ingest, project, repair=repair):
         yield event
 
@@ -152,7 +154,7 @@ async def _examine_counter(ingest: Ingest, project: str, *, repair: bool) -> Exa
     entries, counter = counts
     subject = f"{ProjectName(project)} outbox"
     finding = Finding(FindingKind.COUNTER, subject, str(entries), str(counter))
-    yield finding.mended(repair and await _repair_counter(ingest, project))
+    yield finding.mark_repaired(repair and await _repair_counter(ingest, project))
 
 
 async def _repair_counter(ingest: Ingest, project: str) -> bool:

@@ -102,7 +102,7 @@ async def _find_unlisted(
             kind = FindingKind.LISTING_MISSING
             finding = Finding(kind, row.name(project), f"listed {listings}", "not listed there")
             repaired = repair and await _repair_listings(ledger, project, row.match)
-            findings.append(finding.mended(repaired))
+            findings.append(finding.mark_repaired(repaired))
     return findings
 
 

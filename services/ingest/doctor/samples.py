@@ -72,7 +72,7 @@ async def examine_samples(
                 )
                 if repair:
                     await _rewrite(ingest, group, sample, points.vectors[[index]])
-                yield finding.mended(repair)
+                yield finding.mark_repaired(repair)
         for finding in await _find_wrong_vectors(ingest, group, present, points.vectors[indices]):
             yield finding
 

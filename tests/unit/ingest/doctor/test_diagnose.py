@@ -131,7 +131,7 @@ async def test_counters_say_what_was_expected(harness: IngestHarness) -> None:
     """A counter's finding has the number of the rows, and the one that was found."""
     await counter(harness)
     [found] = await examine(harness)
-    assert ("2", "4") == (found.expected, found.found)
+    assert ("2", "4") == (found.expected, found.actual)
 
 
 async def test_a_decided_entry_is_written_and_not_decided_again(harness: IngestHarness) -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.server import auth
-from services.server.access import RULES
+from services.server.access import ACCESS_RULES
 from services.server.auth import current_caller
 from services.server.draining import Draining
-from services.server.keys import KeyStore, Scope, new_token
+from services.server.keys import KeyStore, Scope, generate_token
 from services.server.server import Server
 from services.server.settings import Settings
 from sluice import errors
@@ -85,7 +85,7 @@ class Served:
 async def serving(folder: Path, **settings: Any) -> AsyncIterator[Served]:
     """The server of this house around three small servicers."""
     ledger = await SqliteLedger.open(folder / "ledger")
-    keys = KeyStore(ledger, pepper=b"pepper", internal_token=new_token())
+    keys = KeyStore(ledger, pepper=b"pepper", internal_token=generate_token())
     server = Server(keys, Draining(), Settings(grace_s=0, **settings))
     port = server.bind("127.0.0.1", 0)
     # What no test calls is left out.
@@ -140,8 +140,8 @@ async def test_a_servicer_knows_who_calls(served: Served) -> None:
         [("authorization", "Bearer ")],
         [("authorization", "Basic slc_0_0")],
         [("authorization", "Bearer nonsense")],
-        bearer(new_token()),
-        bearer(new_token()) * 2,
+        bearer(generate_token()),
+        bearer(generate_token()) * 2,
     ],
     ids=["none", "empty", "no token", "empty token", "scheme", "malformed", "unknown", "two"],
 )
@@ -213,6 +213,7 @@ async def test_a_key_needs_the_scope(served: Served) -> None:
         )
     error = errors.from_rpc_error(failed.value)
     assert (errors.PermissionDenied, "SCOPE_MISSING") == (type(error), error.reason)
+    assert "lacks the required scope (one of admin)" in error.message
     assert {"scope": "admin"} == error.metadata
 
 
@@ -220,9 +221,9 @@ async def test_a_method_without_a_rule_is_refused(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What stands not in the table is refused to every key."""
-    monkeypatch.delitem(RULES, "/sluice.v1.ProjectService/GetProject")
+    monkeypatch.delitem(ACCESS_RULES, "/sluice.v1.ProjectService/GetProject")
 
-    with pytest.raises(errors.PermissionDenied, match="no key may call this"):
+    with pytest.raises(errors.PermissionDenied, match="no access rule"):
         await get_project(served, bearer(await served.token(*Scope)))
 
 

@@ -21,7 +21,7 @@ from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
 from tests.rpc.ingest.logger import Logger
-from tests.rpc.platform.processes import (
+from tests.rpc.server.processes import (
     NOT_SERVING,
     SERVICES,
     SERVING,

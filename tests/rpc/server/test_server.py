@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.server import server
 from services.server.draining import Draining
-from services.server.keys import KeyStore, Scope, new_token
+from services.server.keys import KeyStore, Scope, generate_token
 from services.server.readiness import Check
 from services.server.server import Server
 from services.server.settings import Settings
@@ -53,7 +53,7 @@ class Running:
     """A running server, a servicer in it, and a channel to it."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
-        self.keys = KeyStore(ledger, pepper=b"pepper", internal_token=new_token())
+        self.keys = KeyStore(ledger, pepper=b"pepper", internal_token=generate_token())
         draining = Draining()
         self.scores = Scores(draining)
         self.server = Server(self.keys, draining, Settings(grace_s=5))

@@ -18,7 +18,7 @@ from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from tests.redis_server import RedisServer
 from tests.redis_server import running as running_redis
 from tests.rpc.bad_input.cases import refused
-from tests.rpc.platform.processes import NOWHERE, SECRETS, ended, wait_for_log
+from tests.rpc.server.processes import NOWHERE, SECRETS, ended, wait_for_log
 
 TOKEN = re.compile("slc_[0-9a-f]{16}_[0-9a-f]{64}")
 KEYS = [f"slc_{digit * 16}_{digit * 64}" for digit in "ab"]

@@ -16,7 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.server import logs
-from services.server.interceptors import DETAILS_BYTES_MAX, LogCalls, RaiseStatus, fitted_status
+from services.server.interceptors import (
+    DETAILS_BYTES_MAX,
+    ErrorInterceptor,
+    LoggingInterceptor,
+    fit_status,
+)
 from services.server.settings import Settings
 from sluice import errors
 
@@ -68,7 +73,7 @@ async def serving(
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]],
 ) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to a server that has these methods in a service `test.Service`."""
-    server = grpc.aio.server(interceptors=[LogCalls(), RaiseStatus()])
+    server = grpc.aio.server(interceptors=[LoggingInterceptor(), ErrorInterceptor()])
     generic = grpc.method_handlers_generic_handler("test.Service", handlers)
     server.add_generic_rpc_handlers([generic])
     port = server.add_insecure_port("127.0.0.1:0")
@@ -310,7 +315,7 @@ def test_every_status_fits(message: str, texts: list[str]) -> None:
         fields=[errors.FieldViolation(text, text) for text in texts],
         metadata=dict.fromkeys(texts, message),
     )
-    status = fitted_status(error)
+    status = fit_status(error)
 
     assert status.ByteSize() <= DETAILS_BYTES_MAX
     whole = errors.to_status(error)

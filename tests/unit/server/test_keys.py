@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.ledger.sqlite.ledger import SqliteLedger
-from services.server.keys import PARTITION, Caller, KeyStore, Scope, has_admin, new_token
+from services.server.keys import PARTITION, Caller, KeyStore, Scope, generate_token, has_admin
 from sluice.errors import AlreadyExists, InvalidArgument, NotFound, Unauthenticated
 from sluice.names import check_resource_id
 
@@ -13,7 +13,7 @@ from sluice.names import check_resource_id
 @pytest.fixture
 def keys(ledger: SqliteLedger) -> KeyStore:
     """An empty key store."""
-    return KeyStore(ledger, pepper=b"pepper", internal_token=new_token())
+    return KeyStore(ledger, pepper=b"pepper", internal_token=generate_token())
 
 
 async def test_a_token_opens_its_project(keys: KeyStore) -> None:
@@ -65,7 +65,7 @@ async def test_the_ledger_holds_no_secret(keys: KeyStore, ledger: SqliteLedger) 
 
 async def test_a_ledger_alone_opens_nothing(ledger: SqliteLedger) -> None:
     """A key is worth nothing to a server that has the ledger but another pepper."""
-    one, two = [KeyStore(ledger, pepper=p, internal_token=new_token()) for p in (b"1", b"2")]
+    one, two = [KeyStore(ledger, pepper=p, internal_token=generate_token()) for p in (b"1", b"2")]
     token = (await one.create("p", "", [Scope.LOG])).token
 
     with pytest.raises(Unauthenticated):
@@ -134,7 +134,7 @@ async def test_there_is_one_admin_key(keys: KeyStore, ledger: SqliteLedger) -> N
 
 async def test_services_have_a_key_of_their_own(ledger: SqliteLedger) -> None:
     """The internal token opens everything, and is stored nowhere."""
-    token = new_token()
+    token = generate_token()
     keys = KeyStore(ledger, pepper=b"pepper", internal_token=token)
 
     assert Caller("internal", "", frozenset(Scope)) == await keys.verify(token)
