@@ -1,4 +1,4 @@
-"""What has arrived is taken at once, and not much is read ahead."""
+"""Items that arrived are yielded as one group, and reading ahead is bounded."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from services.ingest.arrivals import group_arrivals
 
 
-class Source:
-    """A stream of numbers; knows how many were read, and whether it was closed."""
+class NumberStream:
+    """A stream of numbers; records how many were read, and whether it was closed."""
 
     def __init__(self, count: int, error: Exception | None = None) -> None:
         self.read, self.closed = 0, False
@@ -30,30 +30,30 @@ class Source:
             self.closed = True
 
 
-def groups_of(source: Source, *, count_max: int = 100, size_max: int = 100) -> Any:
-    """Its groups; the size of a number is the number."""
+def groups_of(source: NumberStream, *, count_max: int = 100, size_max: int = 100) -> Any:
+    """The groups of a stream; the size of a number is the number."""
     return group_arrivals(
         source.items(), count_max=count_max, size_max=size_max, size_of=lambda item: item
     )
 
 
 async def settle() -> None:
-    """Let everything run that can."""
+    """Let every task run until it waits."""
     for _ in range(50):
         await asyncio.sleep(0)
 
 
 async def test_nothing_is_lost_and_the_order_is_kept() -> None:
-    """All groups together are the items."""
-    source = Source(1_000)
-    found = [item async for group in groups_of(source, count_max=7) for item in group]
-    assert list(range(1_000)) == found
+    """The groups together are the items, in order."""
+    source = NumberStream(1_000)
+    items = [item async for group in groups_of(source, count_max=7) for item in group]
+    assert list(range(1_000)) == items
     assert source.closed
 
 
-async def test_what_came_meanwhile_is_one_group() -> None:
-    """While a group is worked on the next one grows, to the most that is allowed."""
-    groups = groups_of(Source(20), count_max=5)
+async def test_items_that_arrive_meanwhile_are_one_group() -> None:
+    """While a group is processed the next one grows, up to the limit."""
+    groups = groups_of(NumberStream(20), count_max=5)
     sizes = []
     async for group in groups:
         sizes.append(len(group))
@@ -62,35 +62,35 @@ async def test_what_came_meanwhile_is_one_group() -> None:
     assert 20 == sum(sizes)
 
 
-async def test_little_is_read_ahead() -> None:
-    """Items that sum up to the bound are the last ones read until they are taken."""
-    source = Source(50)
+async def test_reading_ahead_is_bounded() -> None:
+    """Reading pauses once the sizes read ahead sum up to the limit."""
+    source = NumberStream(50)
     groups = groups_of(source, size_max=10)
     await anext(groups)
     await settle()
-    assert source.read <= 7  # of 0 to 6 those after the first sum up to 10 or more
+    assert source.read <= 7  # the sizes 1 to 4 sum up to 10, after the first group
     await groups.aclose()
     assert source.closed
 
 
-async def test_an_error_comes_after_what_was_before_it() -> None:
-    """What had arrived is handed on before the stream's error is raised."""
-    groups = groups_of(Source(3, ValueError("cut off")))
-    found: list[int] = []
+async def test_an_error_comes_after_the_items_before_it() -> None:
+    """All items before the stream's error are yielded before it is raised."""
+    groups = groups_of(NumberStream(3, ValueError("cut off")))
+    items: list[int] = []
 
     async def take_all() -> None:
         async for group in groups:
-            found.extend(group)
+            items.extend(group)
             await settle()
 
     with pytest.raises(ValueError, match="cut off"):
         await take_all()
-    assert [0, 1, 2] == found
+    assert [0, 1, 2] == items
 
 
-async def test_a_stream_that_is_left_is_closed() -> None:
-    """Whoever takes no more ends the reading too."""
-    source = Source(1_000_000)
+async def test_closing_the_groups_closes_the_stream() -> None:
+    """A consumer that stops also stops the reading."""
+    source = NumberStream(1_000_000)
     groups = groups_of(source, count_max=2)
     await anext(groups)
     await groups.aclose()

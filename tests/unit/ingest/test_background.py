@@ -1,4 +1,4 @@
-"""The projector in the background serves every project, whatever becomes of one."""
+"""The projector in the background serves every project, even if one fails."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from services.ingest.projects import register_project
 from services.ledger.sqlite.ledger import SqliteLedger
 
 
-class Steps:
-    """A projector whose step fails for one project."""
+class FailingProjector:
+    """A projector whose step fails for the project `broken`."""
 
     def __init__(self) -> None:
-        self.taken: list[str] = []
+        self.projects: list[str] = []
         self.served = asyncio.Event()
 
     async def step(self, project: str) -> int:
-        """Fail for `broken`; otherwise take note."""
-        self.taken.append(project)
+        """Record the project; fail for `broken`."""
+        self.projects.append(project)
         if project == "broken":
             raise RuntimeError(project)
         if project == "later":
@@ -30,16 +30,16 @@ class Steps:
 
 
 async def test_a_failing_project_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    """A project after one that fails is served, and the failing one waits before its next try."""
+    """The project after a failing one is served, and the failing one is skipped for a while."""
     ledger = await SqliteLedger.open(tmp_path / "ledger.db")
     for project in ("broken", "later"):
         await register_project(ledger, project)
-    steps = Steps()
-    background = BackgroundProjector(ledger, cast("Projector", steps))
+    projector = FailingProjector()
+    background = BackgroundProjector(ledger, cast("Projector", projector))
     async with background.running():
-        await asyncio.wait_for(steps.served.wait(), 10)
-        steps.served.clear()
+        await asyncio.wait_for(projector.served.wait(), 10)
+        projector.served.clear()
         background.wake()
-        await asyncio.wait_for(steps.served.wait(), 10)
+        await asyncio.wait_for(projector.served.wait(), 10)
     await ledger.close()
-    assert ["broken", "later", "later"] == steps.taken[:3]
+    assert ["broken", "later", "later"] == projector.projects[:3]

@@ -14,19 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.batch import Delivery, SubmittedBatch, Verdict
+from services.ingest.batch import Delivery, Verdict
 from services.ingest.counters import Count
 from services.ingest.funnel import Funnel
-from services.ingest.judge import Judgement, judge, judge_together
 from services.ingest.records import BatchOutcome
 from services.ingest.submit import start, submit, submit_group
 from services.peers.active import Budget
 from sluice import errors
-from sluice.tensors import Embeddings
 from tests.unit.ingest.harness import (
     DIMENSION,
-    MODEL_ID,
-    PROJECT,
     IngestHarness,
     delivery,
     frame,
@@ -123,41 +119,3 @@ async def test_an_unreadable_model_leaves_all_open() -> None:
         with pytest.raises(errors.Unavailable, match="away"):
             await submit_group(harness.ingest, session(), sent)
         assert 1 == await start(harness.ingest, session())
-
-
-def with_crops(harness: IngestHarness, first: int) -> SubmittedBatch:
-    """A batch of three matches; the second has two crops, of which the latter is the better."""
-    ids = [f"f{first + index}" for index in range(3)]
-    batch = harness.batch([(frame(frame_id), EYE[0] * 9 + EYE[1]) for frame_id in ids])
-    assert batch.embeddings is not None
-    rows = batch.embeddings.vectors
-    crops = Embeddings(
-        MODEL_ID,
-        np.stack([rows[0], -rows[1], rows[1], rows[2]]),
-        np.array([0, 1, 1, 2]),
-        ["", "a", f"b{first}", ""],
-    )
-    return replace(batch, embeddings=crops)
-
-
-async def test_crops_stay_with_their_frames() -> None:
-    """Batches that are scored together keep which row, crop and reason is whose."""
-    async with new_world() as harness:
-        batches = [
-            with_crops(harness, 0),
-            harness.batch([(frame("x"), -EYE[0])]),
-            with_crops(harness, 3),
-        ]
-        context = (harness.ingest.active, harness.ingest.models, PROJECT)
-        together = await judge_together(*context, batches)
-        alone = [await judge(*context, batch) for batch in batches]
-
-    def told(judgement: Judgement) -> list[tuple[object, ...]]:
-        return [
-            (match.frame.id, match.verdict, match.explanation, np.asarray(match.vector).tolist())
-            for match in judgement.matches
-        ]
-
-    assert list(map(told, alone)) == list(map(told, together))
-    found = [match.explanation.label_id for match in together[2].matches if match.explanation]
-    assert ["", "b3", ""] == found
