@@ -1,4 +1,4 @@
-"""The projector decides every match once, exactly, and loses none on its way to the vectors."""
+"""The projector decides every match once, and loses no sample on its way to the vector store."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ SAMPLES = Collection(Kind.SAMPLES, Space(PROJECT, MODEL_ID, DIMENSION))
 
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[IngestHarness]:
-    """A world with one campaign, whose one element is the first axis."""
-    async with open_harness(tmp_path) as found:
-        await found.commit("c", EYE[:1], threshold=0.1)
-        yield found
+    """A harness with one campaign of a low threshold."""
+    async with open_harness(tmp_path) as harness:
+        await harness.commit("c", EYE[:1], threshold=0.1)
+        yield harness
 
 
 async def send(harness: IngestHarness, seq: int, *vectors: tuple[str, NDArray[np.float32]]) -> None:
@@ -47,42 +47,42 @@ async def send(harness: IngestHarness, seq: int, *vectors: tuple[str, NDArray[np
     await submit(harness.ingest, session(), delivery(seq, batch, str(seq)))
 
 
-async def stored(harness: IngestHarness) -> set[str]:
+async def read_stored(harness: IngestHarness) -> set[str]:
     """The frames whose samples are in the vector store."""
     points = await harness.stores.vectors.read(SAMPLES, f"{PROJECT}/campaigns/c")
     return {payload["frame_id"] for payload in points.payloads}
 
 
-async def counts(harness: IngestHarness) -> tuple[int, int, int]:
+async def read_counts(harness: IngestHarness) -> tuple[int, int, int]:
     """Pending, near duplicates, collected."""
-    found = (await harness.funnel("c")).counts
-    return found[Count.PENDING], found[Count.NEAR_DUPLICATE], found[Count.COLLECTED]
+    counts = (await harness.funnel("c")).counts
+    return counts[Count.PENDING], counts[Count.NEAR_DUPLICATE], counts[Count.COLLECTED]
 
 
 A = EYE[0] * 4 + EYE[1]
 B = EYE[0] * 4 + EYE[2] * 1.5
 
 
-async def test_twins_in_one_page_and_across_pages(harness: IngestHarness) -> None:
-    """The first of two like frames is kept, whether they come together or apart."""
+async def test_near_duplicates_in_one_page_and_across_pages(harness: IngestHarness) -> None:
+    """The first of two similar frames is kept, in one page or in two."""
     await send(harness, 1, ("a", A), ("a2", A * 1.01), ("b", B))
     await harness.projector().drain(PROJECT)
     await send(harness, 2, ("b2", B * 0.99))
     await harness.projector().drain(PROJECT)
-    assert (0, 2, 2) == await counts(harness)
-    assert {"a", "b"} == await stored(harness)
+    assert (0, 2, 2) == await read_counts(harness)
+    assert {"a", "b"} == await read_stored(harness)
 
 
-async def test_a_frame_is_no_twin_of_itself(harness: IngestHarness) -> None:
-    """A frame that is decided again after a crash is not found to be like itself."""
+async def test_a_frame_is_not_its_own_near_duplicate(harness: IngestHarness) -> None:
+    """A frame that is submitted again is not compared with itself."""
     await send(harness, 1, ("a", A))
     await harness.projector().drain(PROJECT)
     await send(harness, 2, ("a", A))
     await harness.projector().drain(PROJECT)
-    assert (0, 0, 1) == await counts(harness)
+    assert (0, 0, 1) == await read_counts(harness)
 
 
-async def test_vectors_arrive_as_they_were_sent(harness: IngestHarness) -> None:
+async def test_vectors_are_stored_normalised(harness: IngestHarness) -> None:
     """The stored vector of a sample is the normalised vector that was scored."""
     await send(harness, 1, ("a", A))
     await harness.projector().drain(PROJECT)
@@ -90,53 +90,53 @@ async def test_vectors_arrive_as_they_were_sent(harness: IngestHarness) -> None:
     np.testing.assert_array_equal(normalise(A[None]), points.vectors)
 
 
-class Lost(Exception):
-    """The vector store is gone."""
+class WriteError(Exception):
+    """The vector store rejects a write."""
 
 
 @pytest.fixture
 def vectors_down(harness: IngestHarness, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The vector store refuses every write, until this is undone."""
+    """Make the vector store reject every write, until the patch is undone."""
 
-    async def refuse(*_: object) -> None:
-        raise Lost
+    async def fail(*_: object) -> None:
+        raise WriteError
 
-    monkeypatch.setattr(type(harness.stores.vectors), "write", refuse)
+    monkeypatch.setattr(type(harness.stores.vectors), "write", fail)
     return monkeypatch
 
 
-async def test_decided_but_not_written_is_written_by_the_next(
+async def test_decided_samples_are_written_by_the_next_projector(
     harness: IngestHarness, vectors_down: pytest.MonkeyPatch
 ) -> None:
-    """A projector that dies between decision and write leaves nothing undone or done twice."""
+    """If a projector dies between decision and write, its samples are written and counted once."""
     await send(harness, 1, ("a", A), ("b", B))
-    with pytest.raises(Lost):
+    with pytest.raises(WriteError):
         await harness.projector().drain(PROJECT)
     vectors_down.undo()
-    assert (0, 0, 2) == await counts(harness)
+    assert (0, 0, 2) == await read_counts(harness)
     await send(harness, 2, ("a2", A * 1.01))
     harness.clock.advance(timedelta(minutes=1))
     await harness.projector("successor").drain(PROJECT)
-    assert {"a", "b"} == await stored(harness)
-    assert (0, 1, 2) == await counts(harness)
+    assert {"a", "b"} == await read_stored(harness)
+    assert (0, 1, 2) == await read_counts(harness)
     outbox = await harness.stores.ledger.counters(PROJECT, [OUTBOX])
     assert {OUTBOX: 0} == outbox
     assert {} == await harness.stores.ledger.get(PROJECT, [DECIDED])
 
 
 async def test_only_the_holder_of_the_lease_decides(harness: IngestHarness) -> None:
-    """A second projector waits until the lease of the first is over."""
+    """A second projector waits until the lease of the first has expired."""
     first, second = harness.projector("first"), harness.projector("second")
     await send(harness, 1, ("a", A))
     await first.drain(PROJECT)
     await send(harness, 2, ("b", B))
-    held = await second.drain(PROJECT)
+    decided = await second.drain(PROJECT)
     harness.clock.advance(timedelta(minutes=1))
-    assert (0, 1) == (held, await second.drain(PROJECT))
+    assert (0, 1) == (decided, await second.drain(PROJECT))
 
 
-async def test_a_holder_that_overslept_decides_nothing(harness: IngestHarness) -> None:
-    """A projector that was paused past its lease is fenced off, though its clock stood still."""
+async def test_a_paused_holder_decides_nothing(harness: IngestHarness) -> None:
+    """A projector that was paused past its lease is fenced off, even if its clock stood still."""
     first, second = harness.projector("first"), harness.projector("second")
     await send(harness, 1, ("a", A))
     await first.drain(PROJECT)
@@ -147,13 +147,13 @@ async def test_a_holder_that_overslept_decides_nothing(harness: IngestHarness) -
     harness.clock.time = now
     await send(harness, 3, ("b2", B))
     assert 0 == await first.step(PROJECT)
-    assert (1, 0, 2) == await counts(harness)
+    assert (1, 0, 2) == await read_counts(harness)
 
 
-async def test_what_a_successor_kept_is_known_when_the_lease_comes_back(
+async def test_samples_of_a_successor_are_read_when_the_lease_returns(
     harness: IngestHarness,
 ) -> None:
-    """A projector that lost its lease forgets what it remembers, and reads what others kept."""
+    """A projector that lost its lease drops its cache, and reads the samples that others kept."""
     first, second = harness.projector("first"), harness.projector("second")
     await send(harness, 1, ("a", A))
     await first.drain(PROJECT)
@@ -164,13 +164,13 @@ async def test_what_a_successor_kept_is_known_when_the_lease_comes_back(
     await send(harness, 3, ("b2", B))
     await first.step(PROJECT)
     await first.step(PROJECT)
-    assert (0, 1, 2) == await counts(harness)
+    assert (0, 1, 2) == await read_counts(harness)
 
 
-async def test_a_holder_that_oversleeps_while_it_writes_deletes_nothing(
+async def test_a_holder_paused_during_its_write_deletes_nothing(
     harness: IngestHarness,
 ) -> None:
-    """A projector fenced off between its write and its end leaves the end to its successor."""
+    """A projector that is fenced off after its write leaves the entries to its successor."""
     first, second = harness.projector("first"), harness.projector("second")
     await send(harness, 1, ("a", A))
     write, resume, wrote = type(harness.stores.vectors).write, asyncio.Event(), asyncio.Event()
@@ -189,13 +189,13 @@ async def test_a_holder_that_oversleeps_while_it_writes_deletes_nothing(
     resume.set()
     assert 0 == await asleep
     assert {OUTBOX: 0} == await harness.stores.ledger.counters(PROJECT, [OUTBOX])
-    assert (0, 0, 1) == await counts(harness)
+    assert (0, 0, 1) == await read_counts(harness)
 
 
-async def test_each_basis_decides_its_own(harness: IngestHarness) -> None:
-    """A page in which the campaign's basis changes is decided as if it had come in two.
+async def test_matches_are_compared_in_their_own_basis(harness: IngestHarness) -> None:
+    """A page in which the campaign's basis changes is decided as two pages.
 
-    Without a basis the frames are all alike; in the basis of frames like them they are not.
+    Without a basis all frames are near duplicates; in the basis of similar frames they are not.
     """
     twins = EYE[0] * 20 + EYE[1], EYE[0] * 20 - EYE[1], EYE[0] * 20 - EYE[1] * 1.01
     await send(harness, 1, ("a", twins[0]), ("a2", twins[0]))
@@ -204,5 +204,5 @@ async def test_each_basis_decides_its_own(harness: IngestHarness) -> None:
     await harness.commit("c", EYE[:1])
     await send(harness, 2, ("unlike", twins[1]), ("alike", twins[2]))
     await harness.projector().drain(PROJECT)
-    assert (0, 2, 2) == await counts(harness)
-    assert {"a", "unlike"} == await stored(harness)
+    assert (0, 2, 2) == await read_counts(harness)
+    assert {"a", "unlike"} == await read_stored(harness)

@@ -1,4 +1,4 @@
-"""Batches that share a transaction become what they would have become one after the other."""
+"""Batches that share a transaction get the outcomes that each would get alone."""
 
 from __future__ import annotations
 
@@ -43,47 +43,47 @@ budgets = st.sampled_from([Budget(), Budget(total=3), Budget(total=9, per_day=2)
 
 
 @asynccontextmanager
-async def new_world(budget: Budget | None = None) -> AsyncIterator[IngestHarness]:
-    """A world with one campaign, which looks for what is near the first axis."""
+async def new_harness(budget: Budget | None = None) -> AsyncIterator[IngestHarness]:
+    """A harness with one campaign, which has the first axis as its one element."""
     with tempfile.TemporaryDirectory() as folder:
-        async with open_harness(Path(folder)) as found:
-            await found.commit("c", EYE[:1], budget=budget)
-            yield found
+        async with open_harness(Path(folder)) as harness:
+            await harness.commit("c", EYE[:1], budget=budget)
+            yield harness
 
 
 def deliveries(
     harness: IngestHarness, groups: Sequence[Sequence[int]], device: str
 ) -> list[Delivery]:
-    """A batch for each group of frames, the first of them of another device than the others."""
-    made = []
+    """A batch of each group of frames; those of the first batch have the given device."""
+    batches = []
     for seq, group in enumerate(groups, 1):
         frames = [(frame(f"f{i}", device=device if seq == 1 else "cam"), VECTORS[i]) for i in group]
-        made.append(delivery(seq, harness.batch(frames), str(group)))
-    return made
+        batches.append(delivery(seq, harness.batch(frames), str(group)))
+    return batches
 
 
 @settings(max_examples=20)
 @given(groups=batches, budget=budgets, device=st.sampled_from(["cam", "other"]))
-def test_together_is_as_one_after_the_other(
+def test_a_group_has_the_outcomes_of_single_batches(
     groups: list[list[int]], budget: Budget, device: str
 ) -> None:
-    """Duplicates, budgets, conflicting ids and extremes are the same, whatever the batches hold."""
+    """Duplicates, budgets, id conflicts and extremes do not depend on the grouping."""
 
-    async def outcomes(*, together: bool) -> tuple[list[BatchOutcome], Funnel]:
-        async with new_world(budget) as harness:
+    async def submit_all(*, together: bool) -> tuple[list[BatchOutcome], Funnel]:
+        async with new_harness(budget) as harness:
             sent = deliveries(harness, groups, device)
             if together:
-                answers = await submit_group(harness.ingest, session(), sent)
+                outcomes = await submit_group(harness.ingest, session(), sent)
             else:
-                answers = [await submit(harness.ingest, session(), each) for each in sent]
-            return answers, await harness.funnel("c")
+                outcomes = [await submit(harness.ingest, session(), delivery) for delivery in sent]
+            return outcomes, await harness.funnel("c")
 
-    assert asyncio.run(outcomes(together=False)) == asyncio.run(outcomes(together=True))
+    assert asyncio.run(submit_all(together=False)) == asyncio.run(submit_all(together=True))
 
 
-async def test_one_that_does_not_fit_keeps_out_all() -> None:
-    """Over the outbox's bound nothing is taken; alone, the first of them is."""
-    async with new_world() as harness:
+async def test_a_full_outbox_rejects_the_whole_group() -> None:
+    """If the group exceeds the outbox, nothing is taken; the first batch alone is."""
+    async with new_harness() as harness:
         ingest = replace(harness.ingest, outbox_entries_max=2)
         sent = deliveries(harness, [[0], [1], [2]], "cam")
         with pytest.raises(errors.Unavailable, match="2 matches wait"):
@@ -92,13 +92,13 @@ async def test_one_that_does_not_fit_keeps_out_all() -> None:
             (await harness.funnel("c")).counts[Count.SEEN],
             await start(ingest, session()),
         )
-        answer = await submit(ingest, session(), sent[0])
-        assert [Verdict.PENDING] == list(answer.verdicts)
+        outcome = await submit(ingest, session(), sent[0])
+        assert [Verdict.PENDING] == list(outcome.verdicts)
 
 
-async def test_a_number_that_has_an_outcome_keeps_out_all() -> None:
-    """What somebody else has submitted meanwhile is not taken again, nor what follows it."""
-    async with new_world() as harness:
+async def test_a_number_with_an_outcome_rejects_the_whole_group() -> None:
+    """If the first batch was submitted meanwhile, none of the group is taken."""
+    async with new_harness() as harness:
         sent = deliveries(harness, [[0], [1]], "cam")
         await submit(harness.ingest, session(), sent[0])
         with pytest.raises(errors.Aborted, match="batch 1 already has an outcome"):
@@ -107,15 +107,15 @@ async def test_a_number_that_has_an_outcome_keeps_out_all() -> None:
         assert (1, 2) == (funnel.counts[Count.SEEN], await start(harness.ingest, session()))
 
 
-async def test_an_unreadable_model_leaves_all_open() -> None:
-    """A refusal that leaves one number open leaves all of them open."""
-    async with new_world() as harness:
+async def test_a_retryable_error_leaves_all_numbers_open() -> None:
+    """A retryable error of one batch leaves all numbers of the group open."""
+    async with new_harness() as harness:
         sent = deliveries(harness, [[0], [1]], "cam")
 
-        def away() -> None:
+        def fail() -> None:
             raise errors.Unavailable("away")
 
-        sent[1] = replace(sent[1], read=away)  # type: ignore[arg-type]
+        sent[1] = replace(sent[1], read=fail)  # type: ignore[arg-type]
         with pytest.raises(errors.Unavailable, match="away"):
             await submit_group(harness.ingest, session(), sent)
         assert 1 == await start(harness.ingest, session())
