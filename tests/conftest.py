@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 # So that their asserts show values, as those of tests do.
 pytest.register_assert_rewrite(
-    "tests.faults.oracle", "tests.faults.failing", "tests.faults.fleet", "tests.scored_alike"
+    "tests.faults.oracle", "tests.faults.failing", "tests.faults.fleet", "tests.score_comparison"
 )
 
 # No deadline: tests may run on a busy machine.

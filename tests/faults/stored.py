@@ -13,7 +13,7 @@ import numpy as np
 from deploy.local.cluster import Cluster
 from services.ingest import counters
 from services.ingest.counters import Count
-from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, Session
+from services.ingest.records import DECIDED, DecidedEntries, PendingMatch, Row, RowState, Session
 from services.ledger.interface import Entry, Ledger
 from services.ledger.redis.ledger import RedisLedger
 from services.records.records import decode, prefix, segments
@@ -81,8 +81,8 @@ class Stored:
         """The frames that a projector has decided, with its page not yet finished."""
         if DECIDED not in self.entries:
             return []
-        places = decode(Decided, self.entries[DECIDED]).entries
-        return [decode(Pending, self.entries[place]).frame_id for place in places]
+        places = decode(DecidedEntries, self.entries[DECIDED]).entries
+        return [decode(PendingMatch, self.entries[place]).frame_id for place in places]
 
     @property
     def settled(self) -> bool:

@@ -141,7 +141,7 @@ CASES = [
         lambda b: b.tallies.append(b.tallies[0]),
         "INVALID_FIELD",
         "batch.tallies",
-        "stands twice",
+        "duplicate campaign 'projects/p/campaigns/",
     ),
     Case(
         "a histogram of 63 bins",
@@ -162,14 +162,14 @@ CASES = [
         lambda b: setattr(b.matches[0].scores[0], "tally_index", 7),
         "INVALID_FIELD",
         f"{MATCH}.scores",
-        "tally_index 7 of 1",
+        "tally_index 7 is out of range; the batch has 1",
     ),
     Case(
         "a match of no campaign",
         lambda b: b.matches[0].ClearField("scores"),
         "INVALID_FIELD",
         f"{MATCH}.scores",
-        "'h1' matches no campaign",
+        "'h1' has no score",
     ),
     Case(
         "a frame without an id",
@@ -269,7 +269,7 @@ CASES = [
         lambda b: b.matches[1].frame.CopyFrom(b.matches[0].frame),
         "INVALID_FIELD",
         "batch.matches",
-        "'h1' stands twice",
+        "duplicate frame id 'h1'",
     ),
     Case(
         "a label id twice",

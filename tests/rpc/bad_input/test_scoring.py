@@ -91,14 +91,14 @@ CASES = [
         lambda r: r.campaigns.append(r.campaigns[0]),
         "INVALID_FIELD",
         "campaigns[1]",
-        "stands twice",
+        "duplicate campaign 'projects/p/campaigns/",
     ),
     Case(
         "explanations of what is not wanted",
         lambda r: r.MergeFrom(type(r)(matches_only=True, explain=scorer_pb2.EXPLAIN_MODE_ALL)),
         "INVALID_FIELD",
         "explain",
-        "only MATCHES or NONE",
+        "use MATCHES or NONE",
     ),
     Case(
         "a name that is none",

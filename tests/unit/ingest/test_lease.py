@@ -1,4 +1,4 @@
-"""Whatever clocks say, a project's lease ends soon after its holder, and never while it works."""
+"""A lease ends soon after its holder, and never while the holder works, with any clocks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.lease import DURATION_US, LEASE, Fence, Leases
+from services.ingest.lease import DURATION_US, LEASE, Fence, LeaseKeeper
 from services.ledger.interface import Ledger
 from services.ledger.sqlite.ledger import SqliteLedger
 
@@ -16,7 +16,7 @@ NOON_US = 1_767_268_800_000_000
 
 
 class Clock:
-    """Microseconds, as a test sets them."""
+    """A clock in microseconds that a test sets."""
 
     def __init__(self, now_us: int) -> None:
         self.now_us = now_us
@@ -27,20 +27,20 @@ class Clock:
 
 
 class Process:
-    """Who wants the lease, with the two clocks of its machine."""
+    """A process that acquires the lease, with the two clocks of its machine."""
 
     def __init__(self, ledger: Ledger, name: str, *, ahead_us: int = 0) -> None:
         self.wall, self.steady = Clock(NOON_US + ahead_us), Clock(0)
-        self.leases = Leases(ledger, name, self.wall, self.steady)
+        self.leases = LeaseKeeper(ledger, name, self.wall, self.steady)
         self.held: Fence | None = None
 
     def sleep(self, duration_us: int) -> None:
-        """Let time pass, on both clocks."""
+        """Advance both clocks."""
         self.wall.now_us += duration_us
         self.steady.now_us += duration_us
 
     async def work(self) -> bool:
-        """Hold the lease, renewed where that is due; whether it is held."""
+        """Acquire the lease, or renew it if that is due; whether it is held."""
         if self.held is None or not self.held.lasts(self.wall.now_us):
             self.held = await self.leases.acquire("p", self.held)
         return self.held is not None
@@ -48,7 +48,7 @@ class Process:
 
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[Callable[..., Process]]:
-    """Makes processes that share a ledger."""
+    """A factory of processes that share a ledger."""
     ledger = await SqliteLedger.open(tmp_path / "ledger")
     yield lambda name, **options: Process(ledger, name, **options)
     await ledger.close()
@@ -57,7 +57,7 @@ async def process(tmp_path: Path) -> AsyncIterator[Callable[..., Process]]:
 async def test_a_lease_does_not_outlive_its_holder_by_a_clock(
     process: Callable[..., Process],
 ) -> None:
-    """A lease of a dead process whose clock was an hour ahead is free after its duration."""
+    """The lease of a dead process with a clock an hour ahead is free after its duration."""
     dead, heir = process("dead", ahead_us=HOUR_US), process("heir")
     assert await dead.work()
     assert not await heir.work()
@@ -67,28 +67,30 @@ async def test_a_lease_does_not_outlive_its_holder_by_a_clock(
     assert await heir.work()
 
 
-async def test_a_holder_whose_clock_was_set_back_renews(process: Callable[..., Process]) -> None:
-    """After a step back the holder goes on, and is seen to: nobody takes its lease for dead."""
+async def test_a_holder_renews_after_a_clock_step_back(
+    process: Callable[..., Process],
+) -> None:
+    """After its clock is set back, the holder keeps renewing, so that no other takes the lease."""
     holder, other = process("holder"), process("other")
     assert await holder.work()
     holder.wall.now_us -= HOUR_US
     other.wall.now_us -= HOUR_US
     for _ in range(10):
-        for each in (holder, other):
-            each.sleep(DURATION_US // 2)
+        for machine in (holder, other):
+            machine.sleep(DURATION_US // 2)
         assert await holder.work()
         assert not await other.work()
 
 
-async def test_clocks_that_differ_do_not_take_turns(process: Callable[..., Process]) -> None:
-    """Of two that work at once, the one that is an hour ahead holds the lease, and keeps it."""
+async def test_different_clocks_do_not_alternate_the_lease(process: Callable[..., Process]) -> None:
+    """Of two working processes, the one with its clock an hour ahead holds the lease for good."""
     behind, ahead = process("behind"), process("ahead", ahead_us=HOUR_US)
     assert await behind.work()
     assert await ahead.work()
-    behind.held = None  # it was told by the ledger
+    behind.held = None  # as after a rejected transaction
     for _ in range(20):
-        for each in (behind, ahead):
-            each.sleep(DURATION_US // 4)
+        for machine in (behind, ahead):
+            machine.sleep(DURATION_US // 4)
         assert await ahead.work()
         assert not await behind.work()
     behind.sleep(DURATION_US)
@@ -96,7 +98,7 @@ async def test_clocks_that_differ_do_not_take_turns(process: Callable[..., Proce
 
 
 async def test_a_lease_that_was_lost_is_not_renewed(process: Callable[..., Process]) -> None:
-    """A holder that comes back late does not go on with what it remembers."""
+    """A holder that returns late must acquire the lease anew."""
     first, second = process("first"), process("second")
     assert await first.work()
     revision = first.held and first.held.checks[LEASE]
