@@ -10,9 +10,10 @@ import pytest
 
 from services.campaign import campaigns as campaigns_module
 from services.campaign import versions as versions_module
+from services.campaign.active_campaigns import read_active_campaigns
 from services.campaign.campaigns import (
     BUDGET_MAX,
-    Terms,
+    CampaignTerms,
     get_campaign,
     list_campaigns,
     set_active,
@@ -22,254 +23,281 @@ from services.campaign.commit import create_campaign
 from services.campaign.elements import remove_elements
 from services.campaign.issue_deletion import delete_issue
 from services.campaign.issues import rename_issue
-from services.campaign.records import Budget
-from services.campaign.versions import Drift, drift_of
-from services.campaign.watch import read_active
+from services.campaign.records import BudgetRecord
+from services.campaign.versions import PendingChanges, find_pending_changes
 from sluice.errors import Aborted, InvalidArgument, NotFound
 from sluice.names import CampaignName, IssueName
+from tests.unit.campaign.campaign_service import ALL, ONCE, PROJECT, CampaignService, make_page
 from tests.unit.campaign.faults import overtaken
-from tests.unit.campaign.world import ALL, ONCE, PROJECT, World, page
 
 WRONG = [
-    (Terms(threshold=-0.1), "threshold", r"campaign\.threshold: -0\.1 is not in 0…1"),
-    (Terms(threshold=1.5), "threshold", r"campaign\.threshold: 1\.5 is not in 0…1"),
-    (Terms(threshold=math.nan), "threshold", r"campaign\.threshold: nan is not in 0…1"),
-    (Terms(threshold=math.inf), "threshold", r"campaign\.threshold: inf is not in 0…1"),
+    (CampaignTerms(threshold=-0.1), "threshold", r"campaign\.threshold: -0\.1 is not in 0…1"),
+    (CampaignTerms(threshold=1.5), "threshold", r"campaign\.threshold: 1\.5 is not in 0…1"),
+    (CampaignTerms(threshold=math.nan), "threshold", r"campaign\.threshold: nan is not in 0…1"),
+    (CampaignTerms(threshold=math.inf), "threshold", r"campaign\.threshold: inf is not in 0…1"),
     (
-        Terms(display_name="n" * 257),
+        CampaignTerms(display_name="n" * 257),
         "display_name",
         r"campaign\.display_name: .* has 257 bytes",
     ),
-    (Terms(budget=Budget(total=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.total: 9223"),
-    (Terms(budget=Budget(per_day=BUDGET_MAX + 1)), "budget", r"campaign\.budget\.per_day: 9223"),
+    (
+        CampaignTerms(budget=BudgetRecord(total=BUDGET_MAX + 1)),
+        "budget",
+        r"campaign\.budget\.total: 9223",
+    ),
+    (
+        CampaignTerms(budget=BudgetRecord(per_day=BUDGET_MAX + 1)),
+        "budget",
+        r"campaign\.budget\.per_day: 9223",
+    ),
 ]
 
 
-async def generation(here: World) -> int:
+async def generation(service: CampaignService) -> int:
     """How often what is to be scored has changed."""
-    return (await read_active(here.stores.ledger, "p")).generation
+    return (await read_active_campaigns(service.stores.ledger, "p")).generation
 
 
 @pytest.mark.parametrize(("terms", "path", "told"), WRONG)
-async def test_wrong_terms_are_named(here: World, terms: Terms, path: str, told: str) -> None:
+async def test_wrong_terms_are_named(
+    service: CampaignService, terms: CampaignTerms, path: str, told: str
+) -> None:
     """A term outside its range is refused when a campaign is made and when it is changed."""
-    issue = await here.issue("a")
-    name, made = await here.campaign(issue)
+    issue = await service.create_issue("a")
+    name, made = await service.create_campaign(issue)
 
     with pytest.raises(InvalidArgument, match=told):
-        await create_campaign(here.stores, ONCE, PROJECT, issue, terms)
+        await create_campaign(service.stores, ONCE, PROJECT, issue, terms)
     with pytest.raises(InvalidArgument, match=told):
-        await update_campaign(here.stores, name, terms, [path], "")
+        await update_campaign(service.stores, name, terms, [path], "")
 
-    assert ([made], "") == await list_campaigns(here.stores, PROJECT, ALL)
+    assert ([made], "") == await list_campaigns(service.stores, PROJECT, ALL)
 
 
-@pytest.mark.parametrize("terms", [Terms(threshold=0.0), Terms(threshold=1.0)])
-async def test_the_ends_of_the_range_are_accepted(here: World, terms: Terms) -> None:
+@pytest.mark.parametrize("terms", [CampaignTerms(threshold=0.0), CampaignTerms(threshold=1.0)])
+async def test_the_ends_of_the_range_are_accepted(
+    service: CampaignService, terms: CampaignTerms
+) -> None:
     """Thresholds of 0 and 1 are thresholds like any other."""
-    name, _ = await here.campaign(await here.issue("a"))
+    name, _ = await service.create_campaign(await service.create_issue("a"))
 
-    changed = await update_campaign(here.stores, name, terms, ["threshold"], "")
+    changed = await update_campaign(service.stores, name, terms, ["threshold"], "")
 
-    assert terms.threshold == changed.threshold == (await get_campaign(here.stores, name)).threshold
+    assert (
+        terms.threshold == changed.threshold == (await get_campaign(service.stores, name)).threshold
+    )
 
 
-async def test_only_what_the_mask_names_changes(here: World) -> None:
+async def test_only_what_the_mask_names_changes(service: CampaignService) -> None:
     """Terms outside the mask stay; masked ones that are not given go back to their defaults."""
-    name, _ = await here.campaign(await here.issue("a"))
-    given = Terms(display_name="Nights", threshold=0.3, budget=Budget(total=5, per_day=0))
+    name, _ = await service.create_campaign(await service.create_issue("a"))
+    given = CampaignTerms(
+        display_name="Nights", threshold=0.3, budget=BudgetRecord(total=5, per_day=0)
+    )
 
-    changed = await update_campaign(here.stores, name, given, ["threshold", "budget"], "")
+    changed = await update_campaign(service.stores, name, given, ["threshold", "budget"], "")
     unasked = replace(given, threshold=7)
-    named = await update_campaign(here.stores, name, unasked, ["display_name"], "")
+    named = await update_campaign(service.stores, name, unasked, ["display_name"], "")
     reset = await update_campaign(
-        here.stores, name, Terms(), ["threshold", "budget", "display_name"], ""
+        service.stores, name, CampaignTerms(), ["threshold", "budget", "display_name"], ""
     )
 
     assert ("night", 0.3, given.budget) == (changed.display_name, changed.threshold, changed.budget)
     assert ("Nights", 0.3, given.budget) == (named.display_name, named.threshold, named.budget)
-    assert ("night", None, Budget()) == (reset.display_name, reset.threshold, reset.budget)
+    assert ("night", None, BudgetRecord()) == (reset.display_name, reset.threshold, reset.budget)
     assert 4 == reset.etag
 
 
 @pytest.mark.parametrize("mask", [[], ["state"], ["threshold", "issue"], ["budget.total"]])
-async def test_a_mask_names_what_can_change(here: World, mask: list[str]) -> None:
+async def test_a_mask_names_what_can_change(service: CampaignService, mask: list[str]) -> None:
     """An empty mask, or a path that cannot be changed, is refused, naming it and what can."""
-    name, made = await here.campaign(await here.issue("a"))
+    name, made = await service.create_campaign(await service.create_issue("a"))
     told = repr(mask[-1]) if mask else "is empty"
 
     with pytest.raises(InvalidArgument, match=r"update_mask: .*display_name, threshold") as e:
-        await update_campaign(here.stores, name, Terms(threshold=0.3), mask, "")
+        await update_campaign(service.stores, name, CampaignTerms(threshold=0.3), mask, "")
 
     assert told in e.value.message
-    assert made == await get_campaign(here.stores, name)
+    assert made == await get_campaign(service.stores, name)
 
 
-async def test_an_old_etag_changes_nothing(here: World) -> None:
+async def test_an_old_etag_changes_nothing(service: CampaignService) -> None:
     """An update under an etag that the campaign has no more is refused."""
-    name, made = await here.campaign(await here.issue("a"))
+    name, made = await service.create_campaign(await service.create_issue("a"))
     changed = await update_campaign(
-        here.stores, name, Terms(threshold=0.3), ["threshold"], str(made.etag)
+        service.stores, name, CampaignTerms(threshold=0.3), ["threshold"], str(made.etag)
     )
 
     with pytest.raises(Aborted, match=f"etag: .*{name}"):
         await update_campaign(
-            here.stores, name, Terms(threshold=0.4), ["threshold"], str(made.etag)
+            service.stores, name, CampaignTerms(threshold=0.4), ["threshold"], str(made.etag)
         )
 
-    assert changed == await get_campaign(here.stores, name)
+    assert changed == await get_campaign(service.stores, name)
 
 
-async def test_an_update_that_is_overtaken_keeps_both(here: World) -> None:
+async def test_an_update_that_is_overtaken_keeps_both(service: CampaignService) -> None:
     """Changes of two terms at once, without etags, both hold."""
-    name, _ = await here.campaign(await here.issue("a"))
-    other = update_campaign(here.stores, name, Terms(threshold=0.3), ["threshold"], "")
-    late = here.having(ledger=overtaken(here.stores.ledger, "commit", other))
+    name, _ = await service.create_campaign(await service.create_issue("a"))
+    other = update_campaign(service.stores, name, CampaignTerms(threshold=0.3), ["threshold"], "")
+    late = service.with_stores(ledger=overtaken(service.stores.ledger, "commit", other))
 
-    await update_campaign(late.stores, name, Terms(display_name="Nights"), ["display_name"], "")
+    await update_campaign(
+        late.stores, name, CampaignTerms(display_name="Nights"), ["display_name"], ""
+    )
 
-    found = await get_campaign(here.stores, name)
+    found = await get_campaign(service.stores, name)
     assert ("Nights", 0.3) == (found.display_name, found.threshold)
 
 
-async def test_activation_is_idempotent(here: World) -> None:
+async def test_activation_is_idempotent(service: CampaignService) -> None:
     """Deactivating and activating happen once, however often they are asked for."""
-    name, made = await here.campaign(await here.issue("a"))
+    name, made = await service.create_campaign(await service.create_issue("a"))
 
-    same = await set_active(here.stores, name, active=True)
-    off = await set_active(here.stores, name, active=False)
-    still_off = await set_active(here.stores, name, active=False)
-    on = await set_active(here.stores, name, active=True)
+    same = await set_active(service.stores, name, active=True)
+    off = await set_active(service.stores, name, active=False)
+    still_off = await set_active(service.stores, name, active=False)
+    on = await set_active(service.stores, name, active=True)
 
     assert (made, off) == (same, still_off)
     assert (False, True) == (off.active, on.active)
     assert made.version == on.version
 
 
-async def test_the_generation_grows_with_what_is_scored(here: World) -> None:
+async def test_the_generation_grows_with_what_is_scored(service: CampaignService) -> None:
     """Every change of what is to be scored has a generation of its own; no other change has."""
-    issue = await here.issue("a")
-    seen = [await generation(here)]
+    issue = await service.create_issue("a")
+    seen = [await generation(service)]
 
     async def after(change: Any) -> None:
         await change
-        seen.append(await generation(here))
+        seen.append(await generation(service))
 
-    name, _ = await here.campaign(issue)
-    await after(here.campaign(issue))
-    await after(update_campaign(here.stores, name, Terms(threshold=0.3), ["threshold"], ""))
-    await after(update_campaign(here.stores, name, Terms(budget=Budget(total=1)), ["budget"], ""))
-    await after(here.commit(name))
-    await after(set_active(here.stores, name, active=False))
+    name, _ = await service.create_campaign(issue)
+    await after(service.create_campaign(issue))
+    await after(
+        update_campaign(service.stores, name, CampaignTerms(threshold=0.3), ["threshold"], "")
+    )
+    await after(
+        update_campaign(
+            service.stores, name, CampaignTerms(budget=BudgetRecord(total=1)), ["budget"], ""
+        )
+    )
+    await after(service.commit_version(name))
+    await after(set_active(service.stores, name, active=False))
     quiet = seen[-1]
-    await after(set_active(here.stores, name, active=False))
-    await after(update_campaign(here.stores, name, Terms(threshold=0.4), ["threshold"], ""))
-    await after(here.commit(name))
-    await after(set_active(here.stores, name, active=True))
-    await after(update_campaign(here.stores, name, Terms(), ["display_name"], ""))
+    await after(set_active(service.stores, name, active=False))
+    await after(
+        update_campaign(service.stores, name, CampaignTerms(threshold=0.4), ["threshold"], "")
+    )
+    await after(service.commit_version(name))
+    await after(set_active(service.stores, name, active=True))
+    await after(update_campaign(service.stores, name, CampaignTerms(), ["display_name"], ""))
 
     assert seen[:6] == sorted(set(seen[:6]))
     assert [quiet, quiet, quiet, quiet + 1, quiet + 1] == seen[6:]
 
 
-async def test_pages_hold_every_campaign_once(here: World) -> None:
+async def test_pages_hold_every_campaign_once(service: CampaignService) -> None:
     """Campaigns are listed by name, inactive ones too."""
-    issue = await here.issue("a")
-    made = sorted([(await here.campaign(issue))[0].campaign for _ in range(3)])
-    await set_active(here.stores, CampaignName("p", made[0]), active=False)
+    issue = await service.create_issue("a")
+    made = sorted([(await service.create_campaign(issue))[0].campaign for _ in range(3)])
+    await set_active(service.stores, CampaignName("p", made[0]), active=False)
 
-    first, token = await list_campaigns(here.stores, PROJECT, page(2))
-    rest, end = await list_campaigns(here.stores, PROJECT, page(2, token))
+    first, token = await list_campaigns(service.stores, PROJECT, make_page(2))
+    rest, end = await list_campaigns(service.stores, PROJECT, make_page(2, token))
 
     assert (made, "") == ([campaign.id for campaign in (*first, *rest)], end)
 
 
-async def test_what_does_not_exist_is_not_found(here: World) -> None:
+async def test_what_does_not_exist_is_not_found(service: CampaignService) -> None:
     """Every way to reach a campaign names the one that does not exist."""
     nowhere = CampaignName("p", "none")
 
     for way in (
-        get_campaign(here.stores, nowhere),
-        update_campaign(here.stores, nowhere, Terms(threshold=1), ["threshold"], ""),
-        set_active(here.stores, nowhere, active=True),
-        here.commit(nowhere),
-        versions_module.list_versions(here.stores, nowhere, ALL),
+        get_campaign(service.stores, nowhere),
+        update_campaign(service.stores, nowhere, CampaignTerms(threshold=1), ["threshold"], ""),
+        set_active(service.stores, nowhere, active=True),
+        service.commit_version(nowhere),
+        versions_module.list_versions(service.stores, nowhere, ALL),
     ):
         with pytest.raises(NotFound, match="projects/p/campaigns/none does not exist"):
             await way
 
 
-async def drift(here: World, name: CampaignName) -> Drift:
+async def drift(service: CampaignService, name: CampaignName) -> PendingChanges:
     """What a new version of the campaign would change."""
-    return await drift_of(here.stores, "p", await get_campaign(here.stores, name))
+    return await find_pending_changes(service.stores, "p", await get_campaign(service.stores, name))
 
 
-async def test_changes_since_the_version_are_counted(here: World) -> None:
+async def test_changes_since_the_version_are_counted(service: CampaignService) -> None:
     """Elements added and removed are counted; a replaced one is both, one put back is neither."""
-    issue = await here.issue("a", "b", "c")
-    name, _ = await here.campaign(issue)
-    assert Drift(0, 0, commit_adds_background=False) == await drift(here, name)
+    issue = await service.create_issue("a", "b", "c")
+    name, _ = await service.create_campaign(issue)
+    assert PendingChanges(0, 0, commit_adds_background=False) == await drift(service, name)
 
-    await here.add(issue, "d", "e")
-    await remove_elements(here.stores, issue, [("a", "")])
-    assert Drift(2, 1, commit_adds_background=False) == await drift(here, name)
+    await service.add_frames(issue, "d", "e")
+    await remove_elements(service.stores, issue, [("a", "")])
+    assert PendingChanges(2, 1, commit_adds_background=False) == await drift(service, name)
 
-    await here.add(issue, "b", seed=1)
-    assert Drift(3, 2, commit_adds_background=False) == await drift(here, name)
+    await service.add_frames(issue, "b", seed=1)
+    assert PendingChanges(3, 2, commit_adds_background=False) == await drift(service, name)
 
-    await here.add(issue, "a")
-    assert Drift(3, 1, commit_adds_background=False) == await drift(here, name)
+    await service.add_frames(issue, "a")
+    assert PendingChanges(3, 1, commit_adds_background=False) == await drift(service, name)
 
-    await here.commit(name)
-    assert Drift(0, 0, commit_adds_background=False) == await drift(here, name)
+    await service.commit_version(name)
+    assert PendingChanges(0, 0, commit_adds_background=False) == await drift(service, name)
 
 
-async def test_an_unchanged_issue_is_not_read(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unchanged_issue_is_not_read(
+    service: CampaignService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As long as the elements are those of the version, none of them is read."""
-    issue = await here.issue("a")
-    name, _ = await here.campaign(issue)
-    await rename_issue(here.stores, issue, "rain", "")
+    issue = await service.create_issue("a")
+    name, _ = await service.create_campaign(issue)
+    await rename_issue(service.stores, issue, "rain", "")
 
     monkeypatch.delattr(versions_module, "read_elements")
 
-    assert Drift(0, 0, commit_adds_background=False) == await drift(here, name)
+    assert PendingChanges(0, 0, commit_adds_background=False) == await drift(service, name)
 
 
-async def test_of_a_deleted_issue_all_is_removed(here: World) -> None:
+async def test_of_a_deleted_issue_all_is_removed(service: CampaignService) -> None:
     """When its issue is gone, a campaign says that all its elements are."""
-    issue = await here.issue("a", "b")
-    name, _ = await here.campaign(issue)
-    await set_active(here.stores, name, active=False)
-    await delete_issue(here.stores, issue, "")
+    issue = await service.create_issue("a", "b")
+    name, _ = await service.create_campaign(issue)
+    await set_active(service.stores, name, active=False)
+    await delete_issue(service.stores, issue, "")
 
-    assert Drift(0, 2, commit_adds_background=False) == await drift(here, name)
-    assert (await set_active(here.stores, name, active=True)).active
+    assert PendingChanges(0, 2, commit_adds_background=False) == await drift(service, name)
+    assert (await set_active(service.stores, name, active=True)).active
 
 
-async def test_a_campaign_says_when_a_background_would_help(here: World) -> None:
+async def test_a_campaign_says_when_a_background_would_help(service: CampaignService) -> None:
     """Made without a background, it says so once there is one, until the next commit."""
-    name, _ = await here.campaign(await here.issue("a"))
-    before = await drift(here, name)
-    await here.background()
-    meanwhile = await drift(here, name)
-    await here.commit(name)
+    name, _ = await service.create_campaign(await service.create_issue("a"))
+    before = await drift(service, name)
+    await service.set_background()
+    meanwhile = await drift(service, name)
+    await service.commit_version(name)
 
     assert [False, True, False] == [
-        known.commit_adds_background for known in (before, meanwhile, await drift(here, name))
+        known.commit_adds_background for known in (before, meanwhile, await drift(service, name))
     ]
 
 
 def test_terms_are_fields_of_a_campaign() -> None:
     """What a mask may name are the fields of Terms, no more and no less."""
-    assert tuple(Terms.__dataclass_fields__) == campaigns_module.TERMS
+    assert tuple(CampaignTerms.__dataclass_fields__) == campaigns_module.UPDATABLE_FIELDS
 
 
-async def test_a_default_name_needs_the_issue(here: World) -> None:
+async def test_a_default_name_needs_the_issue(service: CampaignService) -> None:
     """A campaign whose issue is gone cannot be named after it."""
-    issue = await here.issue("a")
-    name, _ = await here.campaign(issue)
-    await set_active(here.stores, name, active=False)
-    await delete_issue(here.stores, issue, "")
+    issue = await service.create_issue("a")
+    name, _ = await service.create_campaign(issue)
+    await set_active(service.stores, name, active=False)
+    await delete_issue(service.stores, issue, "")
 
     with pytest.raises(NotFound, match=str(IssueName("p", issue.issue))):
-        await update_campaign(here.stores, name, Terms(), ["display_name"], "")
+        await update_campaign(service.stores, name, CampaignTerms(), ["display_name"], "")

@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 
-from services.campaign.campaigns import Terms, set_active, update_campaign
+from services.campaign.active_campaigns import ActiveCampaignList, ActiveCampaignWatcher
+from services.campaign.campaigns import CampaignTerms, set_active, update_campaign
 from services.campaign.projects import create_project
-from services.campaign.watch import Active, Watches
 from sluice.errors import NotFound, Unavailable
 from sluice.names import ProjectName
-from tests.unit.campaign.faults import Around
-from tests.unit.campaign.world import ONCE, PROJECT, World
+from tests.unit.campaign.campaign_service import ONCE, PROJECT, CampaignService
+from tests.unit.campaign.faults import InterceptedStore
 
 
-def told(active: Active) -> list[tuple[str, int, float | None]]:
+def told(active: ActiveCampaignList) -> list[tuple[str, int, float | None]]:
     """Id, version and threshold of each campaign."""
     return [(c.id, c.version.number, c.threshold) for c in active.campaigns]
 
 
-async def test_a_watcher_is_told_of_every_change(here: World) -> None:
+async def test_a_watcher_is_told_of_every_change(service: CampaignService) -> None:
     """What is to be scored comes at once, and again after each change, with its generation."""
-    issue = await here.issue("a")
+    issue = await service.create_issue("a")
     generations = []
-    async with aclosing(Watches(here.stores).watch(PROJECT)) as watch:
+    async with aclosing(ActiveCampaignWatcher(service.stores).watch(PROJECT)) as watch:
 
         async def heard() -> list[tuple[str, int, float | None]]:
             active = await anext(watch)
@@ -35,53 +35,53 @@ async def test_a_watcher_is_told_of_every_change(here: World) -> None:
             return told(active)
 
         assert [] == await heard()
-        name, made = await here.campaign(issue)
+        name, made = await service.create_campaign(issue)
         assert [(made.id, 1, None)] == await heard()
-        await update_campaign(here.stores, name, Terms(threshold=0.3), ["threshold"], "")
+        await update_campaign(service.stores, name, CampaignTerms(threshold=0.3), ["threshold"], "")
         assert [(made.id, 1, 0.3)] == await heard()
-        await here.commit(name)
+        await service.commit_version(name)
         assert [(made.id, 2, 0.3)] == await heard()
-        await set_active(here.stores, name, active=False)
+        await set_active(service.stores, name, active=False)
         assert [] == await heard()
-        await set_active(here.stores, name, active=True)
+        await set_active(service.stores, name, active=True)
         assert [(made.id, 2, 0.3)] == await heard()
 
     assert generations == sorted(set(generations))
 
 
-async def test_campaigns_are_told_by_name(here: World) -> None:
+async def test_campaigns_are_told_by_name(service: CampaignService) -> None:
     """A watcher is told all active campaigns, by name."""
-    issue = await here.issue("a")
-    made = sorted([(await here.campaign(issue))[0].campaign for _ in range(3)])
+    issue = await service.create_issue("a")
+    made = sorted([(await service.create_campaign(issue))[0].campaign for _ in range(3)])
 
-    async with aclosing(Watches(here.stores).watch(PROJECT)) as watch:
+    async with aclosing(ActiveCampaignWatcher(service.stores).watch(PROJECT)) as watch:
         assert made == [campaign.id for campaign in (await anext(watch)).campaigns]
 
 
-async def test_a_new_watcher_is_told_what_is_true_now(here: World) -> None:
+async def test_a_new_watcher_is_told_what_is_true_now(service: CampaignService) -> None:
     """A commit that has returned is in the first answer of every watch that begins after it."""
-    watches = Watches(here.stores)
-    name, _ = await here.campaign(await here.issue("a"))
+    watches = ActiveCampaignWatcher(service.stores)
+    name, _ = await service.create_campaign(await service.create_issue("a"))
     async with aclosing(watches.watch(PROJECT)) as first:
         assert 1 == (await anext(first)).campaigns[0].version.number
         waiting = asyncio.ensure_future(anext(first))
-        await here.commit(name)
+        await service.commit_version(name)
         async with aclosing(watches.watch(PROJECT)) as second:
             assert 2 == (await anext(second)).campaigns[0].version.number
         assert 2 == (await waiting).campaigns[0].version.number
 
 
-async def test_watchers_share_one_poller(here: World) -> None:
+async def test_watchers_share_one_poller(service: CampaignService) -> None:
     """Watchers of one project read its generation once for all; without them nobody reads it."""
     before = asyncio.all_tasks()
-    watches = Watches(here.stores)
+    watches = ActiveCampaignWatcher(service.stores)
     async with (
         aclosing(watches.watch(PROJECT)) as first,
         aclosing(watches.watch(PROJECT)) as second,
     ):
         assert 0 == (await anext(first)).generation == (await anext(second)).generation
         waiting = [asyncio.ensure_future(anext(watch)) for watch in (first, second)]
-        await here.campaign(await here.issue("a"))
+        await service.create_campaign(await service.create_issue("a"))
         assert [1, 1] == [(await each).generation for each in waiting]
         pollers = asyncio.all_tasks() - before
 
@@ -90,45 +90,45 @@ async def test_watchers_share_one_poller(here: World) -> None:
     assert [True] == [poller.cancelled() for poller in pollers]
 
 
-async def test_one_watcher_comes_as_the_last_leaves(here: World) -> None:
+async def test_one_watcher_comes_as_the_last_leaves(service: CampaignService) -> None:
     """A watch that begins just as the last one ends does not end with it."""
-    watches = Watches(here.stores)
-    name, _ = await here.campaign(await here.issue("a"))
+    watches = ActiveCampaignWatcher(service.stores)
+    name, _ = await service.create_campaign(await service.create_issue("a"))
     async with aclosing(watches.watch(PROJECT)) as late:
         async with aclosing(watches.watch(PROJECT)) as early:
             await anext(early)
             hearing = asyncio.ensure_future(anext(early))
-            await set_active(here.stores, name, active=False)
+            await set_active(service.stores, name, active=False)
             await hearing
             assert [] == told(await anext(late))
-            change = asyncio.ensure_future(set_active(here.stores, name, active=True))
+            change = asyncio.ensure_future(set_active(service.stores, name, active=True))
         # Nothing else runs between the end of the one and the start of the other.
         assert [(name.campaign, 1, None)] == told(await anext(late))
     await change
 
 
-async def test_projects_do_not_disturb_each_other(here: World) -> None:
+async def test_projects_do_not_disturb_each_other(service: CampaignService) -> None:
     """A watcher of one project is not told of another, and does not end with its poller."""
-    await create_project(here.stores, ONCE, "q", "")
-    watches = Watches(here.stores)
+    await create_project(service.stores, ONCE, "q", "")
+    watches = ActiveCampaignWatcher(service.stores)
     async with aclosing(watches.watch(PROJECT)) as watch:
         await anext(watch)
         waiting = asyncio.ensure_future(anext(watch))
         async with aclosing(watches.watch(ProjectName("q"))) as other:
             assert [] == told(await anext(other))
-        _, made = await here.campaign(await here.issue("a"))
+        _, made = await service.create_campaign(await service.create_issue("a"))
         assert [(made.id, 1, None)] == told(await waiting)
 
 
-async def test_an_unknown_project_is_not_found(here: World) -> None:
+async def test_an_unknown_project_is_not_found(service: CampaignService) -> None:
     """Watching a project that does not exist is refused, naming it."""
     with pytest.raises(NotFound, match="projects/q does not exist"):
-        await anext(Watches(here.stores).watch(ProjectName("q")))
+        await anext(ActiveCampaignWatcher(service.stores).watch(ProjectName("q")))
 
 
-async def test_a_failing_ledger_ends_the_watch(here: World) -> None:
+async def test_a_failing_ledger_ends_the_watch(service: CampaignService) -> None:
     """Watchers are told when the ledger fails, and the next watch starts anew."""
-    name, _ = await here.campaign(await here.issue("a"))
+    name, _ = await service.create_campaign(await service.create_issue("a"))
     broken = False
 
     async def counters(real: Callable[..., Awaitable[Any]], *args: Any) -> Any:
@@ -136,7 +136,11 @@ async def test_a_failing_ledger_ends_the_watch(here: World) -> None:
             raise Unavailable("the ledger is away")
         return await real(*args)
 
-    watches = Watches(here.having(ledger=Around(here.stores.ledger, "counters", counters)).stores)
+    watches = ActiveCampaignWatcher(
+        service.with_stores(
+            ledger=InterceptedStore(service.stores.ledger, "counters", counters)
+        ).stores
+    )
     async with aclosing(watches.watch(PROJECT)) as watch:
         await anext(watch)
         broken = True
@@ -145,5 +149,5 @@ async def test_a_failing_ledger_ends_the_watch(here: World) -> None:
     broken = False
     async with aclosing(watches.watch(PROJECT)) as watch:
         await anext(watch)
-        await here.commit(name)
+        await service.commit_version(name)
         assert 2 == (await anext(watch)).campaigns[0].version.number
