@@ -16,10 +16,11 @@ from services.campaign.campaigns import CampaignTerms
 from services.campaign.candidates import Candidate, CandidateSet
 from services.campaign.commit import commit_version, create_campaign
 from services.campaign.datasets import create_dataset
-from services.campaign.elements import AddElementsResult, add_elements
+from services.campaign.element_points import elements_collection, issue_tenant, snapshot_tenant
+from services.campaign.elements import AddElementsResult, add_elements, list_elements
 from services.campaign.issues import create_issue
 from services.campaign.projects import create_project
-from services.campaign.records import CampaignRecord, LabelClassRecord, VersionRecord
+from services.campaign.records import CampaignRecord, ElementRecord, LabelClassRecord, VersionRecord
 from services.campaign.spaces import set_background
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.reviews import Reviews
@@ -35,6 +36,7 @@ PROJECT = ProjectName("p")
 DATASET = DatasetName("p", "d")
 MODEL_ID = "m"
 DIMENSION = 8
+ELEMENTS = elements_collection(PROJECT.project, MODEL_ID, DIMENSION)
 
 ONCE = IdempotentRequest.of("Test", "", b"")
 """A request without an id."""
@@ -77,6 +79,22 @@ class CampaignService:
     ) -> VersionRecord:
         """The next version of a campaign, with feedback if reviews are given."""
         return await commit_version(self.stores, ONCE, campaign, "", reviews)
+
+    async def list_elements(self, issue: IssueName) -> list[ElementRecord]:
+        """All elements of an issue."""
+        _, elements, _ = await list_elements(self.stores, issue, ALL)
+        return elements
+
+    async def read_points(self, issue: IssueName) -> dict[bytes, bytes]:
+        """The vectors of an issue in the vector store, by point id."""
+        points = await self.stores.vectors.read(ELEMENTS, issue_tenant(issue))
+        return {id.bytes: row.tobytes() for id, row in zip(points.ids, points.vectors)}
+
+    async def read_snapshot(self, campaign: CampaignName, digest: str) -> dict[str, bytes]:
+        """The vectors of a snapshot, by frame id."""
+        points = await self.stores.vectors.read(ELEMENTS, snapshot_tenant(campaign, digest))
+        rows = zip(points.payloads, points.vectors)
+        return {payload["frame_id"]: row.tobytes() for payload, row in rows}
 
     async def set_background(self, rows: int = 64) -> None:
         """Give the space of `MODEL_ID` a background."""

@@ -1,4 +1,4 @@
-"""Watching: told at once, told again at every change, and no reading without a watcher."""
+"""Watches: they send the active campaigns at once and after each change."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from tests.unit.campaign.campaign_service import ONCE, PROJECT, CampaignService
 from tests.unit.campaign.faults import InterceptedStore
 
 
-def told(active: ActiveCampaignList) -> list[tuple[str, int, float | None]]:
+def summarise(active: ActiveCampaignList) -> list[tuple[str, int, float | None]]:
     """Id, version and threshold of each campaign."""
     return [(c.id, c.version.number, c.threshold) for c in active.campaigns]
 
 
-async def test_a_watcher_is_told_of_every_change(service: CampaignService) -> None:
-    """What is to be scored comes at once, and again after each change, with its generation."""
+async def test_a_watcher_receives_every_change(service: CampaignService) -> None:
+    """The active campaigns are sent at once, and again after each change, with their generation."""
     issue = await service.create_issue("a")
     generations = []
     async with aclosing(ActiveCampaignWatcher(service.stores).watch(PROJECT)) as watch:
 
-        async def heard() -> list[tuple[str, int, float | None]]:
+        async def receive() -> list[tuple[str, int, float | None]]:
             active = await anext(watch)
             generations.append(active.generation)
-            return told(active)
+            return summarise(active)
 
-        assert [] == await heard()
-        name, made = await service.create_campaign(issue)
-        assert [(made.id, 1, None)] == await heard()
+        assert [] == await receive()
+        name, created = await service.create_campaign(issue)
+        assert [(created.id, 1, None)] == await receive()
         await update_campaign(service.stores, name, CampaignTerms(threshold=0.3), ["threshold"], "")
-        assert [(made.id, 1, 0.3)] == await heard()
+        assert [(created.id, 1, 0.3)] == await receive()
         await service.commit_version(name)
-        assert [(made.id, 2, 0.3)] == await heard()
+        assert [(created.id, 2, 0.3)] == await receive()
         await set_active(service.stores, name, active=False)
-        assert [] == await heard()
+        assert [] == await receive()
         await set_active(service.stores, name, active=True)
-        assert [(made.id, 2, 0.3)] == await heard()
+        assert [(created.id, 2, 0.3)] == await receive()
 
     assert generations == sorted(set(generations))
 
 
-async def test_campaigns_are_told_by_name(service: CampaignService) -> None:
-    """A watcher is told all active campaigns, by name."""
+async def test_campaigns_are_sent_by_name(service: CampaignService) -> None:
+    """A watcher receives all active campaigns, ordered by name."""
     issue = await service.create_issue("a")
-    made = sorted([(await service.create_campaign(issue))[0].campaign for _ in range(3)])
+    created = sorted([(await service.create_campaign(issue))[0].campaign for _ in range(3)])
 
     async with aclosing(ActiveCampaignWatcher(service.stores).watch(PROJECT)) as watch:
-        assert made == [campaign.id for campaign in (await anext(watch)).campaigns]
+        assert created == [campaign.id for campaign in (await anext(watch)).campaigns]
 
 
-async def test_a_new_watcher_is_told_what_is_true_now(service: CampaignService) -> None:
-    """A commit that has returned is in the first answer of every watch that begins after it."""
+async def test_a_new_watcher_receives_the_current_state(service: CampaignService) -> None:
+    """A commit that has returned is in the first response of every watch that starts after it."""
     watches = ActiveCampaignWatcher(service.stores)
     name, _ = await service.create_campaign(await service.create_issue("a"))
     async with aclosing(watches.watch(PROJECT)) as first:
@@ -82,7 +82,7 @@ async def test_watchers_share_one_poller(service: CampaignService) -> None:
         assert 0 == (await anext(first)).generation == (await anext(second)).generation
         waiting = [asyncio.ensure_future(anext(watch)) for watch in (first, second)]
         await service.create_campaign(await service.create_issue("a"))
-        assert [1, 1] == [(await each).generation for each in waiting]
+        assert [1, 1] == [(await update).generation for update in waiting]
         pollers = asyncio.all_tasks() - before
 
     assert 1 == len(pollers)
@@ -100,24 +100,24 @@ async def test_one_watcher_comes_as_the_last_leaves(service: CampaignService) ->
             hearing = asyncio.ensure_future(anext(early))
             await set_active(service.stores, name, active=False)
             await hearing
-            assert [] == told(await anext(late))
+            assert [] == summarise(await anext(late))
             change = asyncio.ensure_future(set_active(service.stores, name, active=True))
         # Nothing else runs between the end of the one and the start of the other.
-        assert [(name.campaign, 1, None)] == told(await anext(late))
+        assert [(name.campaign, 1, None)] == summarise(await anext(late))
     await change
 
 
 async def test_projects_do_not_disturb_each_other(service: CampaignService) -> None:
-    """A watcher of one project is not told of another, and does not end with its poller."""
+    """A watcher of one project receives nothing of another, and does not end with its poller."""
     await create_project(service.stores, ONCE, "q", "")
     watches = ActiveCampaignWatcher(service.stores)
     async with aclosing(watches.watch(PROJECT)) as watch:
         await anext(watch)
         waiting = asyncio.ensure_future(anext(watch))
         async with aclosing(watches.watch(ProjectName("q"))) as other:
-            assert [] == told(await anext(other))
-        _, made = await service.create_campaign(await service.create_issue("a"))
-        assert [(made.id, 1, None)] == told(await waiting)
+            assert [] == summarise(await anext(other))
+        _, created = await service.create_campaign(await service.create_issue("a"))
+        assert [(created.id, 1, None)] == summarise(await waiting)
 
 
 async def test_an_unknown_project_is_not_found(service: CampaignService) -> None:
@@ -127,7 +127,7 @@ async def test_an_unknown_project_is_not_found(service: CampaignService) -> None
 
 
 async def test_a_failing_ledger_ends_the_watch(service: CampaignService) -> None:
-    """Watchers are told when the ledger fails, and the next watch starts anew."""
+    """Watchers get the error of a failing ledger, and the next watch starts anew."""
     name, _ = await service.create_campaign(await service.create_issue("a"))
     broken = False
 

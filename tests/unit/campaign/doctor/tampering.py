@@ -34,6 +34,7 @@ from sluice.errors import Unavailable
 from sluice.names import CampaignName, IssueName
 from tests.unit.campaign.campaign_service import (
     DIMENSION,
+    ELEMENTS,
     MODEL_ID,
     ONCE,
     PROJECT,
@@ -41,8 +42,6 @@ from tests.unit.campaign.campaign_service import (
     make_embedding,
 )
 from tests.unit.campaign.faults import failing
-
-ELEMENTS: Final = element_points.elements_collection(PROJECT.project, MODEL_ID, DIMENSION)
 
 
 @dataclass(frozen=True, slots=True)

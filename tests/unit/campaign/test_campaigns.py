@@ -1,4 +1,4 @@
-"""Campaigns: their terms, their state, and how far the issue has moved on."""
+"""Campaigns: terms, state and the generation of what is active."""
 
 from __future__ import annotations
 
@@ -20,11 +20,8 @@ from services.campaign.campaigns import (
     update_campaign,
 )
 from services.campaign.commit import create_campaign
-from services.campaign.elements import remove_elements
 from services.campaign.issue_deletion import delete_issue
-from services.campaign.issues import rename_issue
 from services.campaign.records import BudgetRecord
-from services.campaign.versions import PendingChanges, find_pending_changes
 from sluice.errors import Aborted, InvalidArgument, NotFound
 from sluice.names import CampaignName, IssueName
 from tests.unit.campaign.campaign_service import ALL, ONCE, PROJECT, CampaignService, make_page
@@ -58,20 +55,20 @@ async def generation(service: CampaignService) -> int:
     return (await read_active_campaigns(service.stores.ledger, "p")).generation
 
 
-@pytest.mark.parametrize(("terms", "path", "told"), WRONG)
+@pytest.mark.parametrize(("terms", "path", "message"), WRONG)
 async def test_wrong_terms_are_named(
-    service: CampaignService, terms: CampaignTerms, path: str, told: str
+    service: CampaignService, terms: CampaignTerms, path: str, message: str
 ) -> None:
     """A term outside its range is refused when a campaign is made and when it is changed."""
     issue = await service.create_issue("a")
-    name, made = await service.create_campaign(issue)
+    name, created = await service.create_campaign(issue)
 
-    with pytest.raises(InvalidArgument, match=told):
+    with pytest.raises(InvalidArgument, match=message):
         await create_campaign(service.stores, ONCE, PROJECT, issue, terms)
-    with pytest.raises(InvalidArgument, match=told):
+    with pytest.raises(InvalidArgument, match=message):
         await update_campaign(service.stores, name, terms, [path], "")
 
-    assert ([made], "") == await list_campaigns(service.stores, PROJECT, ALL)
+    assert ([created], "") == await list_campaigns(service.stores, PROJECT, ALL)
 
 
 @pytest.mark.parametrize("terms", [CampaignTerms(threshold=0.0), CampaignTerms(threshold=1.0)])
@@ -91,19 +88,19 @@ async def test_the_ends_of_the_range_are_accepted(
 async def test_only_what_the_mask_names_changes(service: CampaignService) -> None:
     """Terms outside the mask stay; masked ones that are not given go back to their defaults."""
     name, _ = await service.create_campaign(await service.create_issue("a"))
-    given = CampaignTerms(
+    terms = CampaignTerms(
         display_name="Nights", threshold=0.3, budget=BudgetRecord(total=5, per_day=0)
     )
 
-    changed = await update_campaign(service.stores, name, given, ["threshold", "budget"], "")
-    unasked = replace(given, threshold=7)
-    named = await update_campaign(service.stores, name, unasked, ["display_name"], "")
+    changed = await update_campaign(service.stores, name, terms, ["threshold", "budget"], "")
+    unmasked = replace(terms, threshold=7)
+    named = await update_campaign(service.stores, name, unmasked, ["display_name"], "")
     reset = await update_campaign(
         service.stores, name, CampaignTerms(), ["threshold", "budget", "display_name"], ""
     )
 
-    assert ("night", 0.3, given.budget) == (changed.display_name, changed.threshold, changed.budget)
-    assert ("Nights", 0.3, given.budget) == (named.display_name, named.threshold, named.budget)
+    assert ("night", 0.3, terms.budget) == (changed.display_name, changed.threshold, changed.budget)
+    assert ("Nights", 0.3, terms.budget) == (named.display_name, named.threshold, named.budget)
     assert ("night", None, BudgetRecord()) == (reset.display_name, reset.threshold, reset.budget)
     assert 4 == reset.etag
 
@@ -111,26 +108,26 @@ async def test_only_what_the_mask_names_changes(service: CampaignService) -> Non
 @pytest.mark.parametrize("mask", [[], ["state"], ["threshold", "issue"], ["budget.total"]])
 async def test_a_mask_names_what_can_change(service: CampaignService, mask: list[str]) -> None:
     """An empty mask, or a path that cannot be changed, is refused, naming it and what can."""
-    name, made = await service.create_campaign(await service.create_issue("a"))
-    told = repr(mask[-1]) if mask else "is empty"
+    name, created = await service.create_campaign(await service.create_issue("a"))
+    message = repr(mask[-1]) if mask else "is empty"
 
     with pytest.raises(InvalidArgument, match=r"update_mask: .*display_name, threshold") as e:
         await update_campaign(service.stores, name, CampaignTerms(threshold=0.3), mask, "")
 
-    assert told in e.value.message
-    assert made == await get_campaign(service.stores, name)
+    assert message in e.value.message
+    assert created == await get_campaign(service.stores, name)
 
 
 async def test_an_old_etag_changes_nothing(service: CampaignService) -> None:
     """An update under an etag that the campaign has no more is refused."""
-    name, made = await service.create_campaign(await service.create_issue("a"))
+    name, created = await service.create_campaign(await service.create_issue("a"))
     changed = await update_campaign(
-        service.stores, name, CampaignTerms(threshold=0.3), ["threshold"], str(made.etag)
+        service.stores, name, CampaignTerms(threshold=0.3), ["threshold"], str(created.etag)
     )
 
     with pytest.raises(Aborted, match=f"etag: .*{name}"):
         await update_campaign(
-            service.stores, name, CampaignTerms(threshold=0.4), ["threshold"], str(made.etag)
+            service.stores, name, CampaignTerms(threshold=0.4), ["threshold"], str(created.etag)
         )
 
     assert changed == await get_campaign(service.stores, name)
@@ -146,22 +143,22 @@ async def test_an_update_that_is_overtaken_keeps_both(service: CampaignService) 
         late.stores, name, CampaignTerms(display_name="Nights"), ["display_name"], ""
     )
 
-    found = await get_campaign(service.stores, name)
-    assert ("Nights", 0.3) == (found.display_name, found.threshold)
+    stored = await get_campaign(service.stores, name)
+    assert ("Nights", 0.3) == (stored.display_name, stored.threshold)
 
 
 async def test_activation_is_idempotent(service: CampaignService) -> None:
     """Deactivating and activating happen once, however often they are asked for."""
-    name, made = await service.create_campaign(await service.create_issue("a"))
+    name, created = await service.create_campaign(await service.create_issue("a"))
 
     same = await set_active(service.stores, name, active=True)
     off = await set_active(service.stores, name, active=False)
     still_off = await set_active(service.stores, name, active=False)
     on = await set_active(service.stores, name, active=True)
 
-    assert (made, off) == (same, still_off)
+    assert (created, off) == (same, still_off)
     assert (False, True) == (off.active, on.active)
-    assert made.version == on.version
+    assert created.version == on.version
 
 
 async def test_the_generation_grows_with_what_is_scored(service: CampaignService) -> None:
@@ -201,90 +198,28 @@ async def test_the_generation_grows_with_what_is_scored(service: CampaignService
 async def test_pages_hold_every_campaign_once(service: CampaignService) -> None:
     """Campaigns are listed by name, inactive ones too."""
     issue = await service.create_issue("a")
-    made = sorted([(await service.create_campaign(issue))[0].campaign for _ in range(3)])
-    await set_active(service.stores, CampaignName("p", made[0]), active=False)
+    created = sorted([(await service.create_campaign(issue))[0].campaign for _ in range(3)])
+    await set_active(service.stores, CampaignName("p", created[0]), active=False)
 
     first, token = await list_campaigns(service.stores, PROJECT, make_page(2))
     rest, end = await list_campaigns(service.stores, PROJECT, make_page(2, token))
 
-    assert (made, "") == ([campaign.id for campaign in (*first, *rest)], end)
+    assert (created, "") == ([campaign.id for campaign in (*first, *rest)], end)
 
 
 async def test_what_does_not_exist_is_not_found(service: CampaignService) -> None:
     """Every way to reach a campaign names the one that does not exist."""
-    nowhere = CampaignName("p", "none")
+    missing = CampaignName("p", "none")
 
-    for way in (
-        get_campaign(service.stores, nowhere),
-        update_campaign(service.stores, nowhere, CampaignTerms(threshold=1), ["threshold"], ""),
-        set_active(service.stores, nowhere, active=True),
-        service.commit_version(nowhere),
-        versions_module.list_versions(service.stores, nowhere, ALL),
+    for call in (
+        get_campaign(service.stores, missing),
+        update_campaign(service.stores, missing, CampaignTerms(threshold=1), ["threshold"], ""),
+        set_active(service.stores, missing, active=True),
+        service.commit_version(missing),
+        versions_module.list_versions(service.stores, missing, ALL),
     ):
         with pytest.raises(NotFound, match="projects/p/campaigns/none does not exist"):
-            await way
-
-
-async def drift(service: CampaignService, name: CampaignName) -> PendingChanges:
-    """What a new version of the campaign would change."""
-    return await find_pending_changes(service.stores, "p", await get_campaign(service.stores, name))
-
-
-async def test_changes_since_the_version_are_counted(service: CampaignService) -> None:
-    """Elements added and removed are counted; a replaced one is both, one put back is neither."""
-    issue = await service.create_issue("a", "b", "c")
-    name, _ = await service.create_campaign(issue)
-    assert PendingChanges(0, 0, commit_adds_background=False) == await drift(service, name)
-
-    await service.add_frames(issue, "d", "e")
-    await remove_elements(service.stores, issue, [("a", "")])
-    assert PendingChanges(2, 1, commit_adds_background=False) == await drift(service, name)
-
-    await service.add_frames(issue, "b", seed=1)
-    assert PendingChanges(3, 2, commit_adds_background=False) == await drift(service, name)
-
-    await service.add_frames(issue, "a")
-    assert PendingChanges(3, 1, commit_adds_background=False) == await drift(service, name)
-
-    await service.commit_version(name)
-    assert PendingChanges(0, 0, commit_adds_background=False) == await drift(service, name)
-
-
-async def test_an_unchanged_issue_is_not_read(
-    service: CampaignService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As long as the elements are those of the version, none of them is read."""
-    issue = await service.create_issue("a")
-    name, _ = await service.create_campaign(issue)
-    await rename_issue(service.stores, issue, "rain", "")
-
-    monkeypatch.delattr(versions_module, "read_elements")
-
-    assert PendingChanges(0, 0, commit_adds_background=False) == await drift(service, name)
-
-
-async def test_of_a_deleted_issue_all_is_removed(service: CampaignService) -> None:
-    """When its issue is gone, a campaign says that all its elements are."""
-    issue = await service.create_issue("a", "b")
-    name, _ = await service.create_campaign(issue)
-    await set_active(service.stores, name, active=False)
-    await delete_issue(service.stores, issue, "")
-
-    assert PendingChanges(0, 2, commit_adds_background=False) == await drift(service, name)
-    assert (await set_active(service.stores, name, active=True)).active
-
-
-async def test_a_campaign_says_when_a_background_would_help(service: CampaignService) -> None:
-    """Made without a background, it says so once there is one, until the next commit."""
-    name, _ = await service.create_campaign(await service.create_issue("a"))
-    before = await drift(service, name)
-    await service.set_background()
-    meanwhile = await drift(service, name)
-    await service.commit_version(name)
-
-    assert [False, True, False] == [
-        known.commit_adds_background for known in (before, meanwhile, await drift(service, name))
-    ]
+            await call
 
 
 def test_terms_are_fields_of_a_campaign() -> None:

@@ -1,4 +1,4 @@
-"""Backgrounds: gathered from a stream, checked, and named by what is in them."""
+"""Backgrounds: joined from a stream, checked, and named by their content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def stream(*chunks: Any) -> AsyncIterator[Any]:
 
 
 async def background(service: CampaignService, *chunks: Any, **limits: int) -> SpaceRecord:
-    """The space of this world with that background."""
+    """The space of `MODEL_ID` with a background."""
     return await set_background(service.stores, PROJECT, MODEL_ID, stream(*chunks), **limits)
 
 
@@ -78,7 +78,7 @@ async def test_a_background_set_meanwhile_stays(service: CampaignService) -> Non
 
 
 @pytest.mark.parametrize(
-    ("chunks", "reason", "told"),
+    ("chunks", "reason", "message"),
     [
         ([], "INVALID_FIELD", "embeddings: no rows"),
         ([ROWS[:0]], "INVALID_FIELD", "embeddings: 0 background rows"),
@@ -89,10 +89,10 @@ async def test_a_background_set_meanwhile_stays(service: CampaignService) -> Non
     ],
 )
 async def test_wrong_rows_are_refused(
-    service: CampaignService, chunks: list[Any], reason: str, told: str
+    service: CampaignService, chunks: list[Any], reason: str, message: str
 ) -> None:
     """Too few rows, rows of two dimensions or without direction are refused; nothing is set."""
-    with pytest.raises(InvalidArgument, match=told) as raised:
+    with pytest.raises(InvalidArgument, match=message) as raised:
         await background(service, *chunks)
 
     assert reason == raised.value.reason
@@ -135,7 +135,7 @@ async def test_spaces_are_listed_by_model_and_dimension(service: CampaignService
 
 
 async def test_a_basis_can_be_read_again(service: CampaignService) -> None:
-    """What lies under the basis digest is a basis of that space."""
+    """The blob of the basis digest is a basis of that space."""
     space = await background(service, ROWS)
 
     basis = Basis.from_bytes(await service.stores.blobs.get(space.basis_digest))

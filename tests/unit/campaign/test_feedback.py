@@ -1,4 +1,4 @@
-"""Committing with feedback: what samples become, what counts, and what may go wrong."""
+"""Feedback: accepted and discarded samples in the next version."""
 
 from __future__ import annotations
 
@@ -9,58 +9,53 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.campaign.campaigns import get_campaign, set_active
+from services.campaign.campaigns import get_campaign
 from services.campaign.commit import commit_version
 from services.campaign.element_points import snapshot_tenant
 from services.campaign.elements import remove_elements
-from services.campaign.issue_deletion import delete_issue
-from services.campaign.manifest import Manifest, read_manifest, to_lines
-from services.campaign.records import ElementEntry
 from services.campaign.version_files import VersionFile, read_version_file
-from services.campaign.versions import PendingChanges, find_pending_changes
 from services.records.idempotency import IdempotentRequest
 from sluice.errors import Aborted, ResourceExhausted, SluiceError, Unavailable
 from sluice.names import CampaignName, VersionName
 from sluice.scoring import ScoringModel, build_model, normalise
-from tests.unit.campaign.campaign_service import ONCE, CampaignService, make_embedding
+from tests.unit.campaign.campaign_service import ELEMENTS, ONCE, CampaignService, make_embedding
 from tests.unit.campaign.fake_reviews import FakeReviews
 from tests.unit.campaign.faults import failing
-from tests.unit.campaign.tampering import ELEMENTS
 
 Counts = tuple[int, int, int]
 
 
-async def counted(
+async def count_members(
     service: CampaignService, campaign: CampaignName, reviews: FakeReviews | None
 ) -> Counts:
     """How many elements, accepted samples and negatives the next version has."""
-    made = await service.commit_version(campaign, reviews)
-    return made.element_count, made.accepted_count, made.negative_count
+    created = await service.commit_version(campaign, reviews)
+    return created.element_count, created.accepted_count, created.negative_count
 
 
-async def points(
+async def read_points(
     service: CampaignService, campaign: CampaignName, digest: str
 ) -> dict[tuple[str, ...], bytes]:
     """The vectors of a snapshot, by what their payloads say."""
-    found = await service.stores.vectors.read(ELEMENTS, snapshot_tenant(campaign, digest))
-    return {tuple(p.values()): v.tobytes() for p, v in zip(found.payloads, found.vectors)}
+    stored = await service.stores.vectors.read(ELEMENTS, snapshot_tenant(campaign, digest))
+    return {tuple(p.values()): v.tobytes() for p, v in zip(stored.payloads, stored.vectors)}
 
 
-async def model_of(service: CampaignService, campaign: CampaignName, number: int) -> ScoringModel:
+async def read_model(service: CampaignService, campaign: CampaignName, number: int) -> ScoringModel:
     """The scoring model of a version."""
     name = VersionName(campaign.project, campaign.campaign, str(number))
     return ScoringModel.from_bytes(await read_version_file(service.stores, name, VersionFile.MODEL))
 
 
-def unit(known_as: str) -> bytes:
+def sample_vector(sample_id: str) -> bytes:
     """The vector of a sample."""
-    vector: NDArray[np.float32] = normalise(make_embedding(f"sample {known_as}")[None])[0]
+    vector: NDArray[np.float32] = normalise(make_embedding(f"sample {sample_id}")[None])[0]
     return vector.tobytes()
 
 
 async def test_samples_become_elements_and_negatives(service: CampaignService) -> None:
     """Accepted samples are elements of the model and the snapshot, discarded ones negatives."""
-    campaign, made = await service.create_campaign(await service.create_issue("b", "d"))
+    campaign, created = await service.create_campaign(await service.create_issue("b", "d"))
 
     version = await service.commit_version(campaign, FakeReviews("c a/crop", "x y/crop"))
 
@@ -70,17 +65,17 @@ async def test_samples_become_elements_and_negatives(service: CampaignService) -
         version.accepted_count,
         version.negative_count,
     )
-    known = [
-        (id.frame_id, id.label_id) for id in (await model_of(service, campaign, 2)).element_ids
+    element_ids = [
+        (id.frame_id, id.label_id) for id in (await read_model(service, campaign, 2)).element_ids
     ]
-    assert [("a", "crop"), ("b", ""), ("c", ""), ("d", "")] == known
-    stored = await points(service, campaign, version.snapshot_digest)
-    own = await points(service, campaign, made.version.snapshot_digest)
-    assert stored == own | {
-        ("a", "crop", "accepted"): unit("a/crop"),
-        ("c", "", "accepted"): unit("c"),
-        ("x", "", "discarded"): unit("x"),
-        ("y", "crop", "discarded"): unit("y/crop"),
+    assert [("a", "crop"), ("b", ""), ("c", ""), ("d", "")] == element_ids
+    stored = await read_points(service, campaign, version.snapshot_digest)
+    version_1 = await read_points(service, campaign, created.version.snapshot_digest)
+    assert stored == version_1 | {
+        ("a", "crop", "accepted"): sample_vector("a/crop"),
+        ("c", "", "accepted"): sample_vector("c"),
+        ("x", "", "discarded"): sample_vector("x"),
+        ("y", "crop", "discarded"): sample_vector("y/crop"),
     }
 
 
@@ -88,10 +83,10 @@ async def test_the_model_is_given_the_negatives(
     service: CampaignService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the kernel learns from is each negative's own vector, in the manifest's order."""
-    given = []
+    negatives = []
 
     def build(*arguments: object) -> ScoringModel:
-        given.append(arguments[3])
+        negatives.append(arguments[3])
         return build_model(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr("services.campaign.commit.build_model", build)
@@ -99,15 +94,15 @@ async def test_the_model_is_given_the_negatives(
 
     await service.commit_version(campaign, FakeReviews("b", "y x"))
 
-    assert [None] == given[:1]
+    assert [None] == negatives[:1]
     np.testing.assert_array_equal(
-        np.stack([np.frombuffer(unit(id), np.float32) for id in "xy"]), given[1]
+        np.stack([np.frombuffer(sample_vector(id), np.float32) for id in "xy"]), negatives[1]
     )
 
 
 async def test_the_digest_covers_all_that_was_said(service: CampaignService) -> None:
     """Each difference of reviews is another snapshot; the order in which they come is none."""
-    campaign, made = await service.create_campaign(await service.create_issue("a"))
+    campaign, created = await service.create_campaign(await service.create_issue("a"))
     versions = [
         await service.commit_version(campaign, reviews)
         for reviews in (
@@ -123,20 +118,20 @@ async def test_the_digest_covers_all_that_was_said(service: CampaignService) -> 
     digests = [version.snapshot_digest for version in versions]
     assert digests[0] == digests[1]
     assert versions[0].model_digest == versions[1].model_digest
-    assert 6 == len({*digests, made.version.snapshot_digest})
+    assert 6 == len({*digests, created.version.snapshot_digest})
     manifest = await service.stores.blobs.get(digests[0])
     assert digests[0] == sha256(manifest).hexdigest()
 
 
 async def test_nothing_said_is_a_version_without_feedback(service: CampaignService) -> None:
     """Without reviews, and without being asked for, a version is the same to the last bit."""
-    campaign, made = await service.create_campaign(await service.create_issue("a", "b"))
+    campaign, created = await service.create_campaign(await service.create_issue("a", "b"))
     with_nothing = await service.commit_version(campaign, FakeReviews())
     await service.commit_version(campaign, FakeReviews("c", "x"))
     plain = await service.commit_version(campaign)
 
     for version in (with_nothing, plain):
-        assert (made.version.snapshot_digest, made.version.model_digest, 2, 0, 0) == (
+        assert (created.version.snapshot_digest, created.version.model_digest, 2, 0, 0) == (
             version.snapshot_digest,
             version.model_digest,
             version.element_count,
@@ -148,14 +143,14 @@ async def test_nothing_said_is_a_version_without_feedback(service: CampaignServi
 async def test_what_the_issue_has_is_an_element_once(service: CampaignService) -> None:
     """An element of the issue is neither an accepted sample nor a negative; its crop may be."""
     issue = await service.create_issue("a", "b")
-    campaign, made = await service.create_campaign(issue)
+    campaign, created = await service.create_campaign(issue)
 
-    assert (2, 0, 0) == await counted(service, campaign, FakeReviews("a", "b"))
+    assert (2, 0, 0) == await count_members(service, campaign, FakeReviews("a", "b"))
     same = (await get_campaign(service.stores, campaign)).version
-    assert made.version.snapshot_digest == same.snapshot_digest
-    assert (3, 1, 1) == await counted(service, campaign, FakeReviews("a/crop", "b/crop"))
+    assert created.version.snapshot_digest == same.snapshot_digest
+    assert (3, 1, 1) == await count_members(service, campaign, FakeReviews("a/crop", "b/crop"))
     await remove_elements(service.stores, issue, [("b", "")])
-    assert (1, 0, 1) == await counted(service, campaign, FakeReviews("a", "b"))
+    assert (1, 0, 1) == await count_members(service, campaign, FakeReviews("a", "b"))
 
 
 async def test_the_limits_hold_for_the_sum(
@@ -166,7 +161,7 @@ async def test_the_limits_hold_for_the_sum(
     monkeypatch.setattr("services.campaign.feedback.NEGATIVES_PER_VERSION_MAX", 2)
     campaign, _ = await service.create_campaign(await service.create_issue("a", "b"))
 
-    assert (3, 1, 2) == await counted(service, campaign, FakeReviews("a c", "b x y"))
+    assert (3, 1, 2) == await count_members(service, campaign, FakeReviews("a c", "b x y"))
     for reviews, problem in (
         (FakeReviews("c d"), "elements and accepted samples exceed the limit of 3"),
         (FakeReviews("", "x y z"), "discarded samples exceed the limit of 2"),
@@ -187,24 +182,24 @@ async def test_without_reviews_only_feedback_waits(
     with pytest.raises(type(error)):
         await service.commit_version(campaign, FakeReviews("b", error=error))
 
-    assert (1, 0, 0) == await counted(service, campaign, None)
+    assert (1, 0, 0) == await count_members(service, campaign, None)
     assert [] == await service.stores.ledger.scan("p", "making/", limit=1)
 
 
 async def test_a_request_with_feedback_commits_once(service: CampaignService) -> None:
     """Sent again it returns the first response, whatever was said meanwhile, or if nobody can."""
-    campaign, made = await service.create_campaign(await service.create_issue("a"))
+    campaign, created = await service.create_campaign(await service.create_issue("a"))
     request = IdempotentRequest.of("CommitVersion", str(uuid4()), b"v")
     version = await commit_version(
-        service.stores, request, campaign, str(made.etag), FakeReviews("b", "x")
+        service.stores, request, campaign, str(created.etag), FakeReviews("b", "x")
     )
 
     away = FakeReviews(error=Unavailable("away"))
-    again = await commit_version(service.stores, request, campaign, str(made.etag), away)
+    again = await commit_version(service.stores, request, campaign, str(created.etag), away)
 
     assert version == again
     with pytest.raises(Aborted, match="etag"):
-        await commit_version(service.stores, ONCE, campaign, str(made.etag), FakeReviews("b"))
+        await commit_version(service.stores, ONCE, campaign, str(created.etag), FakeReviews("b"))
 
 
 @pytest.mark.parametrize(("store", "method", "at"), [("vectors", "write", 3), ("blobs", "put", 2)])
@@ -212,49 +207,11 @@ async def test_a_commit_with_feedback_that_dies_binds_nothing(
     service: CampaignService, store: str, method: str, at: int
 ) -> None:
     """While negatives are written, or the model, a failure leaves the campaign as it was."""
-    campaign, made = await service.create_campaign(await service.create_issue("a"))
+    campaign, created = await service.create_campaign(await service.create_issue("a"))
     stores = {store: failing(getattr(service.stores, store), method, at=at)}
 
     with pytest.raises(Unavailable):
         await service.with_stores(**stores).commit_version(campaign, FakeReviews("b", "x"))
 
-    assert made == await get_campaign(service.stores, campaign)
-    assert (2, 1, 1) == await counted(service, campaign, FakeReviews("b", "x"))
-
-
-async def test_samples_are_no_change_of_the_issue(service: CampaignService) -> None:
-    """GetCampaign counts what changed in the issue, and not what a version took in beside it."""
-    issue = await service.create_issue("a", "b")
-    campaign, _ = await service.create_campaign(issue)
-    await service.commit_version(campaign, FakeReviews("c", "x"))
-
-    async def drift() -> PendingChanges:
-        return await find_pending_changes(
-            service.stores, "p", await get_campaign(service.stores, campaign)
-        )
-
-    assert PendingChanges(0, 0, False) == await drift()
-    await service.add_frames(issue, "c", "d")
-    await remove_elements(service.stores, issue, [("a", "")])
-    assert PendingChanges(2, 1, False) == await drift()
-    await set_active(service.stores, campaign, active=False)
-    await delete_issue(service.stores, issue, "")
-    assert PendingChanges(0, 2, False) == await drift()
-
-
-async def test_a_manifest_is_what_was_written(service: CampaignService) -> None:
-    """A manifest reads back, with feedback or without, and other JSON is none."""
-    campaign, _ = await service.create_campaign(await service.create_issue("a"))
-    for reviews in (None, FakeReviews("c b", "x")):
-        version = await service.commit_version(campaign, reviews)
-        manifest = await read_manifest(service.stores, version.snapshot_digest)
-        assert version.snapshot_digest == sha256(manifest.to_bytes()).hexdigest()
-        assert ["a"] == [frame_id for frame_id, *_ in manifest.elements]
-    assert ["b", "c"] == [frame_id for frame_id, *_ in manifest.accepted]
-    assert ["x"] == [frame_id for frame_id, *_ in manifest.negatives]
-    entry = ElementEntry(frame_id="f", digest=b"\1")
-    own = Manifest(elements=to_lines([entry]), accepted=[], negatives=[])
-    assert b'[["f","","01"]]' == own.to_bytes()
-    for file in (b"{}", b'{"elements":[]}', own.to_bytes()[:-1]):
-        with pytest.raises(ValueError, match=r".+"):
-            Manifest.from_bytes(file)
+    assert created == await get_campaign(service.stores, campaign)
+    assert (2, 1, 1) == await count_members(service, campaign, FakeReviews("b", "x"))
