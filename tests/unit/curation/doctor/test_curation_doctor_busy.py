@@ -25,7 +25,7 @@ from services.records import points as stored_points
 from services.records.records import now_us
 from sluice.errors import Unavailable
 from sluice.names import GoldenSetName
-from tests.unit.campaign.faults import Around, Gate
+from tests.unit.campaign.faults import Gate, InterceptedStore
 from tests.unit.curation.batches.batches import Ending, create
 from tests.unit.curation.datasets.world import NAME, ONCE, World, frame
 from tests.unit.curation.doctor.scene import HOUR_US, ROUND, Scene, box, examine, samples
@@ -113,7 +113,7 @@ def overtaken(
             await something()
         return found
 
-    return of.here.having(ledger=Around(of.stores.ledger, "scan", scan))
+    return of.here.having(ledger=InterceptedStore(of.stores.ledger, "scan", scan))
 
 
 async def test_a_frame_that_changes_between_two_reads_is_no_difference(of: Scene) -> None:
@@ -142,7 +142,7 @@ async def test_old_points_that_a_frame_has_just_lost_are_left_to_who_replaced_th
         await gate.pass_through()
         return await real(*arguments)
 
-    slow = of.here.having(vectors=Around(of.stores.vectors, "delete", wait))
+    slow = of.here.having(vectors=InterceptedStore(of.stores.vectors, "delete", wait))
     task = asyncio.create_task(slow.append("plain", seed=1))
     await gate.reached.wait()
     assert [] == await examine(of.here, later=False)
@@ -159,7 +159,7 @@ async def test_points_that_are_not_named_yet_or_no_more_are_no_difference(of: Sc
             await gate.pass_through()
             return await real(*arguments)
 
-        slow = of.here.having(**{store: Around(getattr(of.stores, store), method, wait)})
+        slow = of.here.having(**{store: InterceptedStore(getattr(of.stores, store), method, wait)})
         task = asyncio.create_task(slow.append("car", seed=5 if store == "ledger" else 6))
         await gate.reached.wait()
         assert [] == await examine(of.here, repair=True, later=False)
@@ -174,7 +174,7 @@ async def test_what_an_append_that_died_has_left_is_removed(of: Scene) -> None:
     async def fail(*_: Any) -> None:
         raise Unavailable("the store is away")
 
-    dying = of.here.having(vectors=Around(of.stores.vectors, "delete", fail))
+    dying = of.here.having(vectors=InterceptedStore(of.stores.vectors, "delete", fail))
     await dying.append("car", seed=5)
     assert [] == await examine(of.here, repair=True, later=False)
     found = await examine(of.here, repair=True)
@@ -195,7 +195,7 @@ def there_and_back(of: Scene) -> World:
             found = found or await real(partition, below, **options)
         return found
 
-    return of.here.having(ledger=Around(of.stores.ledger, "scan", scan))
+    return of.here.having(ledger=InterceptedStore(of.stores.ledger, "scan", scan))
 
 
 async def test_groups_that_go_there_and_back_are_no_difference(of: Scene) -> None:
@@ -254,7 +254,7 @@ async def test_a_frame_that_comes_while_the_last_is_looked_for_is_no_difference(
             await of.here.append(waiting.pop())
         return await real(partition, below, **options)
 
-    ledger = Around(of.stores.ledger, "scan", scan)
+    ledger = InterceptedStore(of.stores.ledger, "scan", scan)
     assert [] == await examine(of.here.having(ledger=ledger), later=False)
     assert [] == waiting
 

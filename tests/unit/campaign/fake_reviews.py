@@ -1,4 +1,4 @@
-"""What people have said of samples, as a test wants it."""
+"""Reviews of samples, as a test writes them down."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from services.peers.reviews import ReviewedSample, ReviewsPage
 from sluice.errors import SluiceError
 from sluice.names import CampaignName
 from sluice.scoring import normalise
-from tests.unit.campaign.world import embedding
+from tests.unit.campaign.campaign_service import make_embedding
 
 
-class Said:
+class FakeReviews:
     """`Reviews` of every campaign: frame ids, or `frame/label`, each in a page of its own.
 
-    The last page is followed by an error, if there is one.
+    The last page is followed by an error, if one is given.
     """
 
     def __init__(
@@ -27,17 +27,18 @@ class Said:
         error: SluiceError | None = None,
         backwards: bool = False,
     ) -> None:
-        said = [(known_as, True) for known_as in accepted.split()]
-        said += [(known_as, False) for known_as in discarded.split()]
-        self._said = said[::-1] if backwards else said
+        reviews = [(sample, True) for sample in accepted.split()]
+        reviews += [(sample, False) for sample in discarded.split()]
+        self._reviews = reviews[::-1] if backwards else reviews
         self._error = error
 
     async def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
         """Pages of one sample each, with an empty one before each."""
-        for known_as, accepted in self._said:
-            frame_id, _, label_id = known_as.partition("/")
+        for sample_id, accepted in self._reviews:
+            frame_id, _, label_id = sample_id.partition("/")
             yield ReviewsPage([], np.empty((0, 2), np.float32))
             sample = ReviewedSample(frame_id, label_id, accepted)
-            yield ReviewsPage([sample], normalise(embedding(f"sample {known_as}")[None]))
+            vectors = normalise(make_embedding(f"sample {sample_id}")[None])
+            yield ReviewsPage([sample], vectors)
         if self._error:
             raise self._error

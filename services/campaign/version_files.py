@@ -1,4 +1,4 @@
-"""Downloading what a version is scored with."""
+"""The files of a version that scorers and loggers download."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from sluice.names import VersionName
 CHUNK_BYTES: Final = 2**20
 
 
-class File(Enum):
+class VersionFile(Enum):
     """A file of a version."""
 
     MODEL = "scoring model"
     BASIS = "basis"
 
 
-async def read_file(stores: Stores, name: VersionName, file: File) -> bytes:
-    """The file of a version, which has the digest that the version names.
+async def read_version_file(stores: Stores, name: VersionName, file: VersionFile) -> bytes:
+    """The content of a version's file, verified against its digest.
 
-    Raises NotFound for the basis of a version without one, DataLoss when it is damaged or missing.
+    Raises NotFound for the basis of a version without one, DataLoss if it is damaged or missing.
     """
     version = await get_version(stores, name)
-    digest = version.model_digest if file is File.MODEL else version.basis_digest
+    digest = version.model_digest if file is VersionFile.MODEL else version.basis_digest
     if not digest:
-        raise NotFound(f"{name} has no {file.value}: it was made without a background")
+        raise NotFound(f"{name} has no {file.value}: it was committed without a background")
     return await read_blob(stores.blobs, digest)
 
 
-def chunks(content: bytes) -> Iterator[bytes]:
-    """The content in pieces of 1 MiB."""
+def split_chunks(content: bytes) -> Iterator[bytes]:
+    """The content in chunks of 1 MiB."""
     return (content[i : i + CHUNK_BYTES] for i in range(0, len(content), CHUNK_BYTES))
