@@ -155,7 +155,7 @@ def test_scores_are_stored_and_a_batch_takes_them(
     chosen = [pick.group for pick in team.batches.picks(made.name)]
 
     assert "26 frames have a score, of 26 it changed" in said
-    assert "none of these frames has an embedding" in refused
+    assert "none of the selected frames has an embedding" in refused
     assert (26, 26) == (last.scored_count, last.changed_count)
     assert by_command == by_client
     assert (0.0, 1.0) == (min(by_client.values()), max(by_client.values()))

@@ -20,49 +20,49 @@ from sluice.names import RoundName
 class FrameComparison:
     """A frame, and what its predictions are worth; None: it does not count."""
 
-    known: FrameSummary
+    summary: FrameSummary
     outcome: FrameOutcome | None
 
 
 async def compare_frames(
-    curation: Curation, name: RoundName, dataset: Dataset, what: tuple[Collection[Split], MatchRule]
+    curation: Curation, name: RoundName, dataset: Dataset, selection: tuple[Collection[Split], MatchRule]
 ) -> AsyncIterator[list[FrameComparison]]:
     """All frames of the dataset page by page; those of some splits count.
 
     Of these splits, those that are annotated and have predictions in the round.
     """
-    splits, rule = what
+    splits, rule = selection
     async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
         counting = [
-            each
-            for each in page
-            if each.group.split in splits
-            and STATUS_ORDER[each.group.status] >= STATUS_ORDER[Status.ANNOTATED]
+            summary
+            for summary in page
+            if summary.group.split in splits
+            and STATUS_ORDER[summary.group.status] >= STATUS_ORDER[Status.ANNOTATED]
         ]
         outcomes = await _outcomes(curation, name, dataset, (counting, rule))
-        yield [FrameComparison(each, outcomes.get(each.row.id)) for each in page]
+        yield [FrameComparison(summary, outcomes.get(summary.row.id)) for summary in page]
 
 
 async def _outcomes(
     curation: Curation,
     name: RoundName,
     dataset: Dataset,
-    what: tuple[Sequence[FrameSummary], MatchRule],
+    selection: tuple[Sequence[FrameSummary], MatchRule],
 ) -> dict[str, FrameOutcome]:
-    known, rule = what
-    predicted = await read_predictions(curation, name, [each.row.id for each in known])
-    wanted = [each for each in known if each.row.id in predicted]
-    frames = await read_frames(curation.stores.ledger, dataset_of(name), wanted)
+    summary, rule = selection
+    predictions = await read_predictions(curation, name, [summary.row.id for summary in summary])
+    frames = [summary for summary in summary if summary.row.id in predictions]
+    frames = await read_frames(curation.stores.ledger, dataset_of(name), frames)
 
-    def compared() -> dict[str, FrameOutcome]:
+    def compare_all() -> dict[str, FrameOutcome]:
         return {
-            each.row.id: compare(
+            summary.row.id: compare(
                 dataset.task_type,
-                each.frame.labels,
-                predicted[each.row.id].predictions,
+                summary.frame.labels,
+                predictions[summary.row.id].predictions,
                 rule,
             )
-            for each in frames
+            for summary in frames
         }
 
-    return await asyncio.to_thread(compared)
+    return await asyncio.to_thread(compare_all)

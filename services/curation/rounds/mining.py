@@ -46,33 +46,33 @@ async def mine_failures(
     """
     rule.check()
     if not split:
-        accepted = ", ".join(each for each in Split if each)
+        accepted = ", ".join(frame for frame in Split if frame)
         raise InvalidArgument.of("split", f"is not given; one of {accepted} is needed")
     dataset = await curation.others.datasets.get(dataset_of(name))
     check_comparable(dataset.task_type)
-    found = await read_round(curation, name)
-    if split is found.record.metric_split:
+    stored = await read_round(curation, name)
+    if split is stored.record.metric_split:
         raise FailedPrecondition(
             f"split: {split.value!r} is the one whose metric {name} reports; mine its failures "
             "from another split"
         )
-    evaluations = {each: Evaluation(split=each) for each in (split, found.record.metric_split)}
+    evaluations = {frame: Evaluation(split=frame) for frame in (split, stored.record.metric_split)}
     async for page in compare_frames(curation, name, dataset, (evaluations, rule)):
-        for each in page:
-            if each.outcome is not None:
-                where = each.known.group.split
-                evaluations[where] = _with(evaluations[where], each.outcome)
+        for frame in page:
+            if frame.outcome is not None:
+                key = frame.summary.group.split
+                evaluations[key] = _add_outcome(evaluations[key], frame.outcome)
         await _tag(curation, name, split, page)
     mined = structs.replace(
-        found.record,
-        metric=evaluations[found.record.metric_split],
+        stored.record,
+        metric=evaluations[stored.record.metric_split],
         mined=evaluations[split],
     )
-    await _store(curation, name, found, mined)
+    await _store(curation, name, stored, mined)
     return await summarise_round(curation, dataset_of(name), mined)
 
 
-def _with(evaluation: Evaluation, outcome: FrameOutcome) -> Evaluation:
+def _add_outcome(evaluation: Evaluation, outcome: FrameOutcome) -> Evaluation:
     return structs.replace(
         evaluation,
         frames=evaluation.frames + 1,
@@ -89,11 +89,11 @@ async def _tag(
 ) -> None:
     """Give frames of the mined split their failures of this round, and take those of others."""
     kinds = {
-        each.known.row.id: each.outcome.kinds
-        if each.outcome and each.known.group.split is split
+        frame.summary.row.id: frame.outcome.kinds
+        if frame.outcome and frame.summary.group.split is split
         else ()
-        for each in page
-        if each.outcome is not None or name.round in each.known.row.failures
+        for frame in page
+        if frame.outcome is not None or name.round in frame.summary.row.failures
     }
     if kinds:
         await retry(lambda: _commit(curation, name, kinds), name)
@@ -105,17 +105,17 @@ async def _commit(
     ledger = curation.stores.ledger
     keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in kinds}
     entries = await ledger.get(name.project, list(keys))
-    rows = {where: decode(FrameRow, entry) for where, entry in entries.items()}
-    tagged = {where: _tagged(row, name.round, kinds[row.id]) for where, row in rows.items()}
-    puts = {where: encode(row) for where, row in tagged.items() if row != rows[where]}
+    rows = {key: decode(FrameRow, entry) for key, entry in entries.items()}
+    changed_rows = {key: _with_failures(row, name.round, kinds[row.id]) for key, row in rows.items()}
+    puts = {key: encode(row) for key, row in changed_rows.items() if row != rows[key]}
     if puts:
-        checks = {where: entries[where].revision for where in puts}
+        checks = {key: entries[key].revision for key in puts}
         await ledger.commit(Transaction(name.project, checks=checks, puts=puts))
 
 
-def _tagged(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> FrameRow:
+def _with_failures(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> FrameRow:
     tag = TAG + round_id
-    failures = {other: known for other, known in row.failures.items() if other != round_id}
+    failures = {other: kinds for other, kinds in row.failures.items() if other != round_id}
     tags = set(row.tags) - {tag}
     if kinds:
         failures[round_id] = kinds
@@ -124,9 +124,9 @@ def _tagged(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> Fra
 
 
 async def _store(
-    curation: Curation, name: RoundName, found: StoredRecord[Round], mined: Round
+    curation: Curation, name: RoundName, stored: StoredRecord[Round], mined: Round
 ) -> None:
-    checks, puts = {round_key(name): found.revision}, {round_key(name): encode(mined)}
+    checks, puts = {round_key(name): stored.revision}, {round_key(name): encode(mined)}
     try:
         await curation.stores.ledger.commit(Transaction(name.project, checks=checks, puts=puts))
     except Conflict as conflict:

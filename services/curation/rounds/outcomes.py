@@ -93,13 +93,13 @@ def compare(
     Boxes by the best one-to-one match of those that overlap; a classification has one class, and
     of several predictions the surest one counts.
     """
-    sure = [each for each in predictions if each.score >= rule.score_min]
+    sure = [prediction for prediction in predictions if prediction.score >= rule.score_min]
     if is_classification(task_type):
-        sure = sorted(sure, key=lambda each: (-each.score, each.label.id))[:1]
-        return _classes(labels, [each.label for each in sure])
-    found = [each.label for each in sure]
-    sensors = sorted({label.sensor_id for label in (*labels, *found)})
-    parts = [_boxes(_of(labels, sensor), _of(found, sensor), rule.iou_min) for sensor in sensors]
+        sure = sorted(sure, key=lambda prediction: (-prediction.score, prediction.label.id))[:1]
+        return _compare_classes(labels, [prediction.label for prediction in sure])
+    predicted_labels = [prediction.label for prediction in sure]
+    sensors = sorted({label.sensor_id for label in (*labels, *predicted_labels)})
+    parts = [_compare_boxes(_of_sensor(labels, sensor), _of_sensor(predicted_labels, sensor), rule.iou_min) for sensor in sensors]
     return FrameOutcome(
         right=sum(part.right for part in parts),
         confused=sum(part.confused for part in parts),
@@ -108,27 +108,27 @@ def compare(
     )
 
 
-def _of(labels: Sequence[Label], sensor_id: str) -> list[Label]:
+def _of_sensor(labels: Sequence[Label], sensor_id: str) -> list[Label]:
     return [label for label in labels if label.sensor_id == sensor_id]
 
 
-def _classes(labels: Sequence[Label], found: Sequence[Label]) -> FrameOutcome:
-    predicted = found[0].class_name if found else ""
-    if not labels or not found:
-        return FrameOutcome(missed=len(labels), spurious=len(found), predicted=predicted)
+def _compare_classes(labels: Sequence[Label], predicted_labels: Sequence[Label]) -> FrameOutcome:
+    predicted = predicted_labels[0].class_name if predicted_labels else ""
+    if not labels or not predicted_labels:
+        return FrameOutcome(missed=len(labels), spurious=len(predicted_labels), predicted=predicted)
     right = predicted in {label.class_name for label in labels}
     return FrameOutcome(right=int(right), confused=int(not right), predicted=predicted)
 
 
-def _boxes(labels: Sequence[Label], found: Sequence[Label], iou_min: float) -> FrameOutcome:
-    names = [[label.class_name for label in side] for side in (labels, found)]
+def _compare_boxes(labels: Sequence[Label], predicted_labels: Sequence[Label], iou_min: float) -> FrameOutcome:
+    names = [[label.class_name for label in side] for side in (labels, predicted_labels)]
     same = np.array([[name == other for other in names[1]] for name in names[0]], np.bool_).reshape(
-        len(labels), len(found)
+        len(labels), len(predicted_labels)
     )
-    matches = match(iou(_corners(labels), _corners(found)), same, iou_min)
+    matches = match(iou(_corners(labels), _corners(predicted_labels)), same, iou_min)
     right = int(same[matches.reference, matches.current].sum())
     pairs = len(matches.reference)
-    return FrameOutcome(right, pairs - right, len(labels) - pairs, len(found) - pairs)
+    return FrameOutcome(right, pairs - right, len(labels) - pairs, len(predicted_labels) - pairs)
 
 
 def _corners(labels: Sequence[Label]) -> NDArray[np.float64]:

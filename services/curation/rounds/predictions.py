@@ -75,10 +75,10 @@ async def import_predictions(
     """
     check_ids("frames", [frame.frame_id for frame in frames])
     dataset = await curation.others.datasets.get(dataset_of(name))
-    stored = {frame.frame_id: _stored(index, frame, dataset) for index, frame in enumerate(frames)}
+    stored = {frame.frame_id: _to_record(index, frame, dataset) for index, frame in enumerate(frames)}
     ids = list(stored)
-    known = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
-    check_frames_exist(dataset_of(name), ids, known)
+    summaries = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
+    check_frames_exist(dataset_of(name), ids, summaries)
 
     async def attempt() -> ImportCounts:
         return await _commit(curation, name, await read_round(curation, name), stored)
@@ -104,33 +104,33 @@ async def read_predictions(
 async def _commit(
     curation: Curation,
     name: RoundName,
-    found: StoredRecord[Round],
+    stored_round: StoredRecord[Round],
     stored: dict[str, StoredPredictions],
 ) -> ImportCounts:
     keys = {prediction_key(name, frame_id): frame_id for frame_id in stored}
     entries = await curation.stores.ledger.get(name.project, list(keys))
     same = {
-        where
-        for where, entry in entries.items()
-        if decode(StoredPredictions, entry) == stored[keys[where]]
+        key
+        for key, entry in entries.items()
+        if decode(StoredPredictions, entry) == stored[keys[key]]
     }
-    changed = [where for where in keys if where not in same]
-    added = sum(where not in entries for where in changed)
+    changed = [key for key in keys if key not in same]
+    added = sum(key not in entries for key in changed)
     if changed:
         checks = {w: e.revision if (e := entries.get(w)) else ABSENT for w in changed}
-        puts = {where: encode(stored[keys[where]]) for where in changed}
+        puts = {key: encode(stored[keys[key]]) for key in changed}
         adds = {predicted_counter(name.dataset, name.round): Add(added)} if added else {}
         # Put as it is: who measures the round meanwhile learns that it is of other predictions.
-        checks[round_key(name)] = found.revision
-        puts[round_key(name)] = encode(found.record)
+        checks[round_key(name)] = stored_round.revision
+        puts[round_key(name)] = encode(stored_round.record)
         await curation.stores.ledger.commit(Transaction(name.project, checks, puts, adds=adds))
     return ImportCounts(added, len(changed) - added, len(same))
 
 
-def _stored(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPredictions:
-    where = f"frames[{index}]"
+def _to_record(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPredictions:
+    key = f"frames[{index}]"
     for number, prediction in enumerate(frame.predictions):
-        path = f"{where}.predictions[{number}]"
+        path = f"{key}.predictions[{number}]"
         if not 0 <= prediction.score <= 1:
             raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
         if problem := dataset.problem(prediction.label):
@@ -142,6 +142,6 @@ def _stored(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPred
             )
     labels = tuple(prediction.label for prediction in frame.predictions)
     message = Frame(id=frame.frame_id, labels=labels)
-    message.check(where)
+    message.check(key)
     scores = tuple(prediction.score for prediction in frame.predictions)
     return StoredPredictions(frame=message.to_bytes(), scores=scores)

@@ -63,7 +63,7 @@ async def create_round(
     await curation.others.datasets.get(dataset_of(name))
     ledger = curation.stores.ledger
     first = await find_response(ledger, name.project, request, Round)
-    made = first or Round(
+    record = first or Round(
         id=name.round,
         display_name=display_name or name.round,
         metric_split=metric_split,
@@ -71,18 +71,18 @@ async def create_round(
     )
     if first is None:
         where = round_key(name)
-        creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(made)})
+        creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(record)})
         try:
-            made = await commit_once(ledger, creation, request, made)
+            record = await commit_once(ledger, creation, request, record)
         except Conflict as conflict:
             raise AlreadyExists(f"round_id: {name} exists already") from conflict
-    return RoundSummary(made, 0)
+    return RoundSummary(record, 0)
 
 
 async def get_round(curation: Curation, name: RoundName) -> RoundSummary:
     """A round; NotFound naming it if there is none."""
-    found = await read_round(curation, name)
-    return await summarise_round(curation, dataset_of(name), found.record)
+    record = await read_round(curation, name)
+    return await summarise_round(curation, dataset_of(name), record.record)
 
 
 async def read_round(curation: Curation, name: RoundName) -> StoredRecord[Round]:
@@ -95,16 +95,16 @@ async def list_rounds(
 ) -> tuple[list[RoundSummary], str]:
     """A page of the rounds of a dataset, by name, and the next one's token."""
     await curation.others.datasets.get(name)
-    below = prefix("round", name.dataset)
-    found, token = await read_records(curation.stores.ledger, name.project, below, Round, page)
-    return [await summarise_round(curation, name, each) for each in found], token
+    prefix = prefix("round", name.dataset)
+    record, token = await read_records(curation.stores.ledger, name.project, prefix, Round, page)
+    return [await summarise_round(curation, name, record) for record in record], token
 
 
-async def summarise_round(curation: Curation, name: DatasetName, found: Round) -> RoundSummary:
+async def summarise_round(curation: Curation, name: DatasetName, record: Round) -> RoundSummary:
     """A round with the number of its frames."""
-    counter = predicted_counter(name.dataset, found.id)
+    counter = predicted_counter(name.dataset, record.id)
     counts = await curation.stores.ledger.counters(name.project, [counter])
-    return RoundSummary(found, counts[counter])
+    return RoundSummary(record, counts[counter])
 
 
 def dataset_of(name: RoundName) -> DatasetName:

@@ -47,7 +47,7 @@ class GroupVectors:
         return cls(vectors, np.arange(len(vectors)))
 
     @classmethod
-    def gathered(
+    def from_rows(
         cls, field: str, vectors: Floats, group_of: ArrayLike
     ) -> tuple[GroupVectors, Indices]:
         """The groups of rows in any order, and which number each had in `group_of`, ascending.

@@ -85,7 +85,7 @@ class Pool:
         """The groups that have rows, and their numbers, ascending."""
         if self.vectors is None or self.group_of is None:
             return GroupVectors.of_single_rows(np.empty((0, 1), np.float32)), np.empty(0, np.intp)
-        groups, numbers = GroupVectors.gathered("pool.vectors", self.vectors, self.group_of)
+        groups, numbers = GroupVectors.from_rows("pool.vectors", self.vectors, self.group_of)
         if numbers.size and not 0 <= numbers[0] <= numbers[-1] < self.size:
             wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
             raise InvalidArgument.of("pool.group_of", f"{wrong}; expected 0 … {self.size - 1}")

@@ -108,7 +108,7 @@ async def test_what_others_take_is_made_up_for(harness: DatasetHarness) -> None:
 
     found = [pick.group for pick in await picks(harness)]
     assert (BatchState.READY, 10, 10) == (made.state, made.size, made.picked)
-    assert "3 groups were taken by others meanwhile; 3 make up for them." in made.notes
+    assert "3 groups were taken by others meanwhile; 3 replace them." in made.notes
     assert [group for group in unhindered if group not in taken] == found[:7]
     assert not set(taken) & set(found)
     assert (27, 10, 3) == tuple(
@@ -181,7 +181,7 @@ async def test_a_batch_ends_short_where_nothing_is_left(harness: DatasetHarness)
     made = await create(harness.with_stores(ledger=beside), count=10)
 
     assert (BatchState.READY, 3, 3) == (made.state, made.size, made.picked)
-    assert "7 groups were taken by others meanwhile; 0 make up for them." in made.notes
+    assert "7 groups were taken by others meanwhile; 0 replace them." in made.notes
     await check_whole(harness, "b1", 3)
 
 

@@ -174,7 +174,7 @@ async def _checked_batches(scenes: list[Scene], wanted: dict[str, Any]) -> list[
 
 def _check_picks(made: Batch, found: list[StoredPick], remaining: set[str]) -> None:
     """Exactly the budget is picked of what remained, each group once."""
-    assert batch_size(made.wanted.budget, len(remaining)) == len(found) == made.picked
+    assert batch_size(made.spec.budget, len(remaining)) == len(found) == made.picked
     assert (BatchState.READY, len(remaining)) == (made.state, made.remaining)
     chosen = [pick.group for pick in found]
     assert len(chosen) == len(set(chosen))
@@ -257,7 +257,7 @@ async def test_failures_without_embedding_are_said(harness: DatasetHarness) -> N
     made = await create_of_round(harness, (RoundFailures(round="r1"),))
 
     assert [
-        "1 failing frames have no embedding: nothing is like them.",
+        "1 failing frames have no embedding: no group can target them.",
         "There are no failures: the whole batch is for coverage.",
     ] == list(made.notes)
     assert (2, 0) == (made.coverage_count, made.targeted_count)
@@ -272,7 +272,7 @@ async def test_of_many_failures_a_sample_stands_for_all(
     made = await create_of_round(harness, (RoundFailures(round="r1"),))
 
     chosen = sample_indices(6, 0, 3).tolist()
-    assert "Of 6 failing frames a random 3 stand for all." in made.notes
+    assert "6 failing frames: a random sample of 3 is used." in made.notes
     assert {pick.failure for pick in await picks(harness)} <= {f"{each}-left" for each in chosen}
 
 
@@ -308,7 +308,7 @@ async def test_a_failed_golden_check_blocks(harness: DatasetHarness) -> None:
         f"{NAME}: {said}; to create the batch anyway, give a reason in golden_override"
         == refused.value.message
     )
-    assert (said, "new guideline") == (made.golden_problem, made.wanted.golden_override)
+    assert (said, "new guideline") == (made.golden_problem, made.spec.golden_override)
     assert "" == unblocked.golden_problem
 
 
@@ -363,8 +363,8 @@ async def test_places_follow_from_the_rows_alone(harness: DatasetHarness) -> Non
     rows = [known.row for known in await frames(harness)]
     points = b"".join(row.vectors[0].point for row in rows)
     space = (await read_dataset_frames(stores, NAME)).record
-    whole = await read_projected(stores, NAME, space, (points, 0))
+    whole = await read_projected(stores, NAME, space, points, seed=0)
     given = np.stack([vector(row.id) for row in rows])
     unit = given / np.linalg.norm(given, axis=1, keepdims=True)
     np.testing.assert_allclose(build_basis(unit).project(unit), whole.rows, atol=1e-5)
-    assert whole.there.all()
+    assert whole.present.all()

@@ -26,7 +26,7 @@ class RandomGroups:
     @property
     def groups(self) -> GroupVectors:
         """All of them."""
-        return GroupVectors.gathered("vectors", self.vectors, self.group_of)[0]
+        return GroupVectors.from_rows("vectors", self.vectors, self.group_of)[0]
 
     @property
     def rows(self) -> list[NDArray[np.float32]]:
