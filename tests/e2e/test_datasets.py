@@ -90,7 +90,7 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
     assert {*VANS} - {train[0]} == {hit.frame.frame.id for hit in hits}
     issue = team.issues.create(team.project, "missed vans", dataset).name
     assert 6 == team.datasets.pick(dataset, issue, VANS).element_count
-    with pytest.raises(errors.FailedPrecondition, match="'validation' is the one whose metric"):
+    with pytest.raises(errors.FailedPrecondition, match="'validation' is the metric split"):
         team.rounds.mine_failures(round_, "validation")
 
 

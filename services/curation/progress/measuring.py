@@ -90,7 +90,7 @@ async def measure_round(curation: Curation, name: DatasetName, wanted: Measureme
     )
     groups = wanted.labelled_groups or await _labelled(curation, name)
     split = found.record.metric_split
-    async for page in compare_frames(curation, round_name, dataset, ({split}, wanted.rule)):
+    async for page in compare_frames(curation, round_name, dataset, {split}, wanted.rule):
         for each in page:
             columns.add(each)
     if not columns.ids:
@@ -128,9 +128,9 @@ class _Columns:
             problem = f"has more than {SAMPLES_MAX:,} frames to measure"
             raise too_large("measured_round", problem, SAMPLES_MAX)
         for view in self.views:
-            if view.filter.passes(each.known.row, each.known.group):
+            if view.filter.passes(each.summary.row, each.summary.group):
                 self.shown.setdefault(view.id, []).append(len(self.ids))
-        self.ids.append(each.known.row.id)
+        self.ids.append(each.summary.row.id)
         self.values.append(each.outcome.f1)
         self.predicted.append(each.outcome.predicted)
 

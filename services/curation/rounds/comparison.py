@@ -1,4 +1,4 @@
-"""The walk over a dataset that compares predictions with labels, frame by frame."""
+"""Comparing the predictions of a round with the labels of a dataset, page by page."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ from sluice.names import RoundName
 
 @dataclass(frozen=True, slots=True)
 class FrameComparison:
-    """A frame, and what its predictions are worth; None: it does not count."""
+    """A frame and the outcome of its predictions, None if the frame does not count."""
 
     summary: FrameSummary
     outcome: FrameOutcome | None
 
 
 async def compare_frames(
-    curation: Curation, name: RoundName, dataset: Dataset, selection: tuple[Collection[Split], MatchRule]
+    curation: Curation,
+    name: RoundName,
+    dataset: Dataset,
+    splits: Collection[Split],
+    rule: MatchRule,
 ) -> AsyncIterator[list[FrameComparison]]:
-    """All frames of the dataset page by page; those of some splits count.
+    """Compare all frames of the dataset, page by page.
 
-    Of these splits, those that are annotated and have predictions in the round.
+    Frames of the splits count if they are annotated and have predictions in the round.
     """
-    splits, rule = selection
     async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
         counting = [
             summary
@@ -39,30 +42,31 @@ async def compare_frames(
             if summary.group.split in splits
             and STATUS_ORDER[summary.group.status] >= STATUS_ORDER[Status.ANNOTATED]
         ]
-        outcomes = await _outcomes(curation, name, dataset, (counting, rule))
+        outcomes = await _compare(curation, name, dataset, counting, rule)
         yield [FrameComparison(summary, outcomes.get(summary.row.id)) for summary in page]
 
 
-async def _outcomes(
+async def _compare(
     curation: Curation,
     name: RoundName,
     dataset: Dataset,
-    selection: tuple[Sequence[FrameSummary], MatchRule],
+    summaries: Sequence[FrameSummary],
+    rule: MatchRule,
 ) -> dict[str, FrameOutcome]:
-    summary, rule = selection
-    predictions = await read_predictions(curation, name, [summary.row.id for summary in summary])
-    frames = [summary for summary in summary if summary.row.id in predictions]
-    frames = await read_frames(curation.stores.ledger, dataset_of(name), frames)
+    """The outcomes of the frames that have predictions, by frame id."""
+    predictions = await read_predictions(curation, name, [summary.row.id for summary in summaries])
+    predicted = [summary for summary in summaries if summary.row.id in predictions]
+    frames = await read_frames(curation.stores.ledger, dataset_of(name), predicted)
 
     def compare_all() -> dict[str, FrameOutcome]:
         return {
-            summary.row.id: compare(
+            frame.row.id: compare(
                 dataset.task_type,
-                summary.frame.labels,
-                predictions[summary.row.id].predictions,
+                frame.frame.labels,
+                predictions[frame.row.id].predictions,
                 rule,
             )
-            for summary in frames
+            for frame in frames
         }
 
     return await asyncio.to_thread(compare_all)

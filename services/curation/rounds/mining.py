@@ -32,36 +32,36 @@ from sluice.errors import Aborted, FailedPrecondition, InvalidArgument
 from sluice.names import RoundName
 
 TAG: Final = "failure:"
-"""What the tag of a round's failures starts with; its id follows."""
+"""Prefix of the tag of a round's failures; the round's id follows."""
 
 
 async def mine_failures(
     curation: Curation, name: RoundName, split: Split, rule: MatchRule
 ) -> RoundSummary:
-    """Measure the split whose metric is reported, and tag the failures of another one.
+    """Measure the round's metric split, and tag the failures of `split`.
 
-    Frames count that are annotated and have predictions. Raises FailedPrecondition naming the
-    split when it is the one that is reported: who selects by failures of it has no metric left;
-    and Aborted when predictions come meanwhile.
+    Frames count if they are annotated and have predictions. Raises FailedPrecondition if `split`
+    is the metric split: its metric would be biased by training on its failures; and Aborted if
+    predictions are imported meanwhile.
     """
     rule.check()
     if not split:
-        accepted = ", ".join(frame for frame in Split if frame)
-        raise InvalidArgument.of("split", f"is not given; one of {accepted} is needed")
+        accepted = ", ".join(value for value in Split if value)
+        raise InvalidArgument.of("split", f"required; expected one of {accepted}")
     dataset = await curation.others.datasets.get(dataset_of(name))
     check_comparable(dataset.task_type)
     stored = await read_round(curation, name)
     if split is stored.record.metric_split:
         raise FailedPrecondition(
-            f"split: {split.value!r} is the one whose metric {name} reports; mine its failures "
-            "from another split"
+            f"split: {split.value!r} is the metric split of {name}; mine failures of another split"
         )
-    evaluations = {frame: Evaluation(split=frame) for frame in (split, stored.record.metric_split)}
-    async for page in compare_frames(curation, name, dataset, (evaluations, rule)):
+    splits = (split, stored.record.metric_split)
+    evaluations = {measured: Evaluation(split=measured) for measured in splits}
+    async for page in compare_frames(curation, name, dataset, splits, rule):
         for frame in page:
             if frame.outcome is not None:
-                key = frame.summary.group.split
-                evaluations[key] = _add_outcome(evaluations[key], frame.outcome)
+                measured = frame.summary.group.split
+                evaluations[measured] = _add_outcome(evaluations[measured], frame.outcome)
         await _tag(curation, name, split, page)
     mined = structs.replace(
         stored.record,
@@ -87,7 +87,7 @@ def _add_outcome(evaluation: Evaluation, outcome: FrameOutcome) -> Evaluation:
 async def _tag(
     curation: Curation, name: RoundName, split: Split, page: list[FrameComparison]
 ) -> None:
-    """Give frames of the mined split their failures of this round, and take those of others."""
+    """Set the round's failures on frames of the mined split, and remove them from others."""
     kinds = {
         frame.summary.row.id: frame.outcome.kinds
         if frame.outcome and frame.summary.group.split is split
@@ -106,8 +106,8 @@ async def _commit(
     keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in kinds}
     entries = await ledger.get(name.project, list(keys))
     rows = {key: decode(FrameRow, entry) for key, entry in entries.items()}
-    changed_rows = {key: _with_failures(row, name.round, kinds[row.id]) for key, row in rows.items()}
-    puts = {key: encode(row) for key, row in changed_rows.items() if row != rows[key]}
+    changed = {key: _with_failures(row, name.round, kinds[row.id]) for key, row in rows.items()}
+    puts = {key: encode(row) for key, row in changed.items() if row != rows[key]}
     if puts:
         checks = {key: entries[key].revision for key in puts}
         await ledger.commit(Transaction(name.project, checks=checks, puts=puts))
@@ -115,7 +115,8 @@ async def _commit(
 
 def _with_failures(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> FrameRow:
     tag = TAG + round_id
-    failures = {other: kinds for other, kinds in row.failures.items() if other != round_id}
+    failures = dict(row.failures)
+    failures.pop(round_id, None)
     tags = set(row.tags) - {tag}
     if kinds:
         failures[round_id] = kinds
@@ -130,5 +131,5 @@ async def _store(
     try:
         await curation.stores.ledger.commit(Transaction(name.project, checks=checks, puts=puts))
     except Conflict as conflict:
-        problem = f"{name}: predictions came, or it was mined, meanwhile; mine it again"
+        problem = f"{name}: predictions were imported, or mined, meanwhile; mine it again"
         raise Aborted(problem) from conflict

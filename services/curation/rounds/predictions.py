@@ -1,4 +1,4 @@
-"""What the model of a round predicted, frame by frame."""
+"""The predictions of a round's model, by frame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sluice.names import RoundName
 
 @dataclass(frozen=True, slots=True)
 class ScoredLabel:
-    """What a model predicted, as a label, and how sure it is, 0…1."""
+    """A predicted label and its score, 0…1."""
 
     label: Label
     score: float
@@ -58,7 +58,7 @@ class StoredPredictions(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """What became of the frames of one call."""
+    """How many frames of one call were added, replaced and left unchanged."""
 
     added_count: int
     replaced_count: int
@@ -68,14 +68,16 @@ class ImportCounts:
 async def import_predictions(
     curation: Curation, name: RoundName, frames: Sequence[FramePredictions]
 ) -> ImportCounts:
-    """Store predictions, all or none; those that a frame has already are replaced.
+    """Store predictions, all or none; existing predictions of a frame are replaced.
 
-    Raises NotFound naming a frame that the dataset has not, and InvalidArgument naming a
-    prediction that its labels could not be.
+    Raises NotFound naming a frame that is not in the dataset, and InvalidArgument naming a
+    prediction that does not fit the dataset.
     """
     check_ids("frames", [frame.frame_id for frame in frames])
     dataset = await curation.others.datasets.get(dataset_of(name))
-    stored = {frame.frame_id: _to_record(index, frame, dataset) for index, frame in enumerate(frames)}
+    stored = {
+        frame.frame_id: _to_record(index, frame, dataset) for index, frame in enumerate(frames)
+    }
     ids = list(stored)
     summaries = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
     check_frames_exist(dataset_of(name), ids, summaries)
@@ -87,14 +89,14 @@ async def import_predictions(
 
 
 def prediction_key(name: RoundName, frame_id: str) -> str:
-    """Where the predictions of a frame lie."""
+    """Key of the predictions of a frame."""
     return key("prediction", name.dataset, name.round, frame_id)
 
 
 async def read_predictions(
     curation: Curation, name: RoundName, frame_ids: Sequence[str]
 ) -> dict[str, FramePredictions]:
-    """The predictions of those of the frames that have any, by frame id."""
+    """The predictions of frames, by frame id; frames without any are left out."""
     keys = [prediction_key(name, frame_id) for frame_id in frame_ids]
     entries = await curation.stores.ledger.get(name.project, keys)
     read = [decode(StoredPredictions, entry).read() for entry in entries.values()]
@@ -120,7 +122,7 @@ async def _commit(
         checks = {w: e.revision if (e := entries.get(w)) else ABSENT for w in changed}
         puts = {key: encode(stored[keys[key]]) for key in changed}
         adds = {predicted_counter(name.dataset, name.round): Add(added)} if added else {}
-        # Put as it is: who measures the round meanwhile learns that it is of other predictions.
+        # The round is stored unchanged: its new revision tells concurrent measurements about it.
         checks[round_key(name)] = stored_round.revision
         puts[round_key(name)] = encode(stored_round.record)
         await curation.stores.ledger.commit(Transaction(name.project, checks, puts, adds=adds))
@@ -128,9 +130,8 @@ async def _commit(
 
 
 def _to_record(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPredictions:
-    key = f"frames[{index}]"
     for number, prediction in enumerate(frame.predictions):
-        path = f"{key}.predictions[{number}]"
+        path = f"frames[{index}].predictions[{number}]"
         if not 0 <= prediction.score <= 1:
             raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
         if problem := dataset.problem(prediction.label):
@@ -141,7 +142,7 @@ def _to_record(index: int, frame: FramePredictions, dataset: Dataset) -> StoredP
                 metadata={"frame_id": frame.frame_id, "label_id": prediction.label.id},
             )
     labels = tuple(prediction.label for prediction in frame.predictions)
-    message = Frame(id=frame.frame_id, labels=labels)
-    message.check(key)
+    predicted = Frame(id=frame.frame_id, labels=labels)
+    predicted.check(f"frames[{index}]")
     scores = tuple(prediction.score for prediction in frame.predictions)
-    return StoredPredictions(frame=message.to_bytes(), scores=scores)
+    return StoredPredictions(frame=predicted.to_bytes(), scores=scores)

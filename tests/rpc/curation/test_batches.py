@@ -248,7 +248,9 @@ async def test_without_embeddings_a_batch_is_random(api: Api) -> None:
     made = await create(api, seed=3)
 
     assert 10 == made.size == len(set(await groups(api)))
-    assert ["No group that remains has an embedding: the batch is random, of seed 3."] == made.notes
+    assert [
+        "No group that remains has an embedding: the batch is random, with seed 3."
+    ] == made.notes
 
 
 async def test_few_embeddings_are_compared_plainly(api: Api) -> None:

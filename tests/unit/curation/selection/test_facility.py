@@ -84,7 +84,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, cells: int, refr
     expected = choose(clients, candidates, labelled, 40, anyone)
 
     monkeypatch.setattr(kernel, "CELLS_PER_BLOCK", cells)
-    monkeypatch.setattr(facility, "_REFRESHED", refreshed)
+    monkeypatch.setattr(facility, "_REFRESHED_AT_ONCE", refreshed)
     chosen = choose(clients, candidates, labelled, 40, anyone)
 
     assert [c.candidate for c in expected] == [c.candidate for c in chosen]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.curation.selection.admission import SIMILARITY_MIN
 from services.curation.selection.budget import apportion, batch_size
 from services.curation.selection.kernel import GroupVectors
 from services.curation.selection.plan import plan_batch
@@ -22,6 +21,7 @@ from services.curation.selection.pool import (
 )
 from services.curation.selection.targeted import Failures
 from sluice.errors import InvalidArgument
+from sluice.limits import NEAR_DUPLICATE_COSINE_MIN
 from tests.unit.curation.selection.random_groups import (
     COMPONENTS,
     random_failures,
@@ -114,7 +114,9 @@ def test_near_duplicates_are_the_last_resort(
     rows = [of.vectors[of.group_of == group] for group in range(of.size)]
     before = np.flatnonzero(of.not_repeated).tolist()
     for group in picks:
-        assert all((rows[group] @ rows[other].T).max() < SIMILARITY_MIN for other in before)
+        assert all(
+            (rows[group] @ rows[other].T).max() < NEAR_DUPLICATE_COSINE_MIN for other in before
+        )
         assert of.scenes[group] == -1 or of.scenes[group] not in of.scenes[before]
         before.append(group)
 
@@ -211,7 +213,9 @@ def test_without_embeddings_all_is_random() -> None:
 
     assert [0.0] * 10 == [pick.gain for pick in one.picks]
     assert [pick.group for pick in one.picks] != [pick.group for pick in two.picks]
-    assert ["No group that remains has an embedding: the batch is random, of seed 1."] == one.notes
+    assert [
+        "No group that remains has an embedding: the batch is random, with seed 1."
+    ] == one.notes
 
 
 def test_shortfalls_are_made_up_and_said() -> None:
@@ -225,10 +229,10 @@ def test_shortfalls_are_made_up_and_said() -> None:
     assert 20 == len(batch.picks)
     assert {0, *range(25, 30)} == {pick.group for pick in batch.picks if pick.gain}
     assert [
-        "Only 6 of 14 targeted groups were found: coverage makes up for the others.",
+        "Only 6 of 14 targeted groups were found: coverage replaces the others.",
         (
             "14 picks are near duplicates, by embedding or scene, of groups that are labelled or "
-            "picked: nothing else was left."
+            "picked: no other groups remain."
         ),
     ] == batch.notes
 
