@@ -19,8 +19,8 @@ from services.curation.progress.records import (
     check_size,
 )
 from services.curation.records import Status
-from services.curation.rounds.comparing import Compared, compare_frames
-from services.curation.rounds.outcomes import Rule, check_comparable, is_classification
+from services.curation.rounds.comparison import FrameComparison, compare_frames
+from services.curation.rounds.outcomes import MatchRule, check_comparable, is_classification
 from services.curation.rounds.rounds import read_round
 from services.records.records import Record, encode
 from sluice.checks import check_count, check_text, check_unique, too_large
@@ -43,9 +43,9 @@ class Measurement(Record, frozen=True, kw_only=True):
     failures: tuple[Judged, ...] = ()
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> MatchRule:
         """When a prediction is that of a label."""
-        return Rule(self.iou_min, self.score_min)
+        return MatchRule(self.iou_min, self.score_min)
 
     def check(self) -> None:
         """Raise InvalidArgument naming what is wrong."""
@@ -90,7 +90,7 @@ async def measure_round(curation: Curation, name: DatasetName, wanted: Measureme
     )
     groups = wanted.labelled_groups or await _labelled(curation, name)
     split = found.record.metric_split
-    async for page in compare_frames(curation, round_name, dataset, ({split}, wanted.rule)):
+    async for page in compare_frames(curation, round_name, dataset, {split}, wanted.rule):
         for each in page:
             columns.add(each)
     if not columns.ids:
@@ -120,7 +120,7 @@ class _Columns:
     predicted: list[str] = field(default_factory=list)
     shown: dict[str, list[int]] = field(default_factory=dict)
 
-    def add(self, each: Compared) -> None:
+    def add(self, each: FrameComparison) -> None:
         """Take a frame in, if it counts."""
         if each.outcome is None:
             return
@@ -128,9 +128,9 @@ class _Columns:
             problem = f"has more than {SAMPLES_MAX:,} frames to measure"
             raise too_large("measured_round", problem, SAMPLES_MAX)
         for view in self.views:
-            if view.filter.passes(each.known.row, each.known.group):
+            if view.filter.passes(each.summary.row, each.summary.group):
                 self.shown.setdefault(view.id, []).append(len(self.ids))
-        self.ids.append(each.known.row.id)
+        self.ids.append(each.summary.row.id)
         self.values.append(each.outcome.f1)
         self.predicted.append(each.outcome.predicted)
 

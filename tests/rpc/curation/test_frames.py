@@ -82,7 +82,10 @@ async def test_crops_have_embeddings_of_their_own(api: Api) -> None:
     assert ["", "l"] == (await api.get("x")).embedded
     request.frames[0].frame.labels[0].id = "k"
     error = await refusal(api.frames.AppendFrames(request))
-    assert "frames[0] (frame 'x'): has an embedding of 'l', no label of it" == error.message
+    assert (
+        "frames[0] (frame 'x'): embedding of 'l', which is not a label of the frame"
+        == error.message
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ async def test_crops_have_embeddings_of_their_own(api: Api) -> None:
         (frame("a1", box("l", "bus")), "frames[0].frame.labels[0] (frame 'a1'): label 'l' is of"),
         (frame("a1", group="other"), "frames[0].group (frame 'a1'): 'other'; it is 'a1'"),
         (frame("a2", group="a1"), "frames[0].slice (frame 'a2'): '' of group 'a1' is frame 'a1'"),
-        (frame("a2", box("taken")), "'taken' is the id of a label of frame 'b1'"),
+        (frame("a2", box("taken")), "'taken' is a label of frame 'b1'"),
         (frame(""), "frames[0].frame.id: is empty"),
         (frame("x" * 257), "frames[0].frame.id"),
     ],
@@ -118,7 +121,7 @@ async def test_embeddings_are_of_one_space(api: Api) -> None:
 
     assert "SPACE_MISMATCH" == error.reason
     assert "model 'n' and dimension 8" in error.message
-    assert "'m' and 8" in error.message
+    assert "model 'm' and dimension 8" in error.message
 
 
 async def test_a_dataset_that_is_not_there_is_named(api: Api) -> None:
