@@ -31,7 +31,7 @@ from bench._selection_accuracy import METHODS, SEEDS, accuracies
 from bench._selection_service import create_batch
 from services.curation.selection.zcore import DRAWS, NEIGHBOURS, changes, draw, varying_columns
 from sluice.scoring import build_basis, normalise
-from tests.unit.curation.plain_zcore import plain_changes
+from tests.unit.curation.selection.plain_zcore import plain_changes
 
 Figures = dict[str, float]
 

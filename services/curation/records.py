@@ -45,7 +45,7 @@ class Status(StrEnum):
     REVIEWED = "reviewed"
 
 
-ORDER = {status: place for place, status in enumerate(Status)}
+STATUS_ORDER = {status: place for place, status in enumerate(Status)}
 """Statuses by how far they are."""
 
 
@@ -116,7 +116,7 @@ class FrameDocument(Record, frozen=True, kw_only=True):
     frame: bytes
 
 
-class Named(Record, frozen=True, kw_only=True):
+class FrameReference(Record, frozen=True, kw_only=True):
     """The frame that a number or a label id is of."""
 
     frame_id: str

@@ -9,12 +9,12 @@ from typing import Final
 import structlog
 from msgspec import structs
 
-from services.curation.batches.plan import Part, plan_part
-from services.curation.batches.pool import gather
+from services.curation.batches.plan_input import read_plan_input
+from services.curation.batches.plan_part import PlanPart, plan_part
 from services.curation.batches.records import (
     Batch,
-    State,
-    Wanted,
+    BatchState,
+    CreateBatchSpec,
     batch_key,
     dataset_of,
     plan_key,
@@ -22,12 +22,12 @@ from services.curation.batches.records import (
     plans_prefix,
 )
 from services.curation.batches.select import BATCH_TAG, select_planned
-from services.curation.batches.wanted import check_wanted
+from services.curation.batches.spec import check_spec
 from services.curation.context import Curation
-from services.curation.datasets.append import read_dataset_frames
+from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.filters import Filter
 from services.curation.datasets.views import View, view_key
-from services.curation.golden.gate import read_gate
+from services.curation.golden.gate import check_gate
 from services.curation.rounds.rounds import read_round
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.records.documents import ATTEMPTS, StoredRecord, find_record, read_record
@@ -50,7 +50,7 @@ class Creation:
     curation: Curation
     planning: asyncio.Lock
 
-    async def create_batch(self, name: BatchName, wanted: Wanted) -> Batch:
+    async def create_batch(self, name: BatchName, wanted: CreateBatchSpec) -> Batch:
         """Choose a batch and mark its groups; the one that there is, if it was the same request.
 
         Raises AlreadyExists when another one, or a view, has the name; FailedPrecondition when a
@@ -58,7 +58,7 @@ class Creation:
         exist; Aborted when others keep taking the groups.
         """
         check_resource_id(name.batch, "batch_id")
-        check_wanted(wanted)
+        check_spec(wanted)
         await self.curation.others.datasets.get(dataset_of(name))
         found = await self._find(name)
         if found is None:
@@ -71,9 +71,10 @@ class Creation:
     async def _find(self, name: BatchName) -> StoredRecord[Batch] | None:
         return await find_record(self.curation.stores.ledger, name.project, batch_key(name), Batch)
 
-    async def _begin(self, name: BatchName, wanted: Wanted) -> StoredRecord[Batch]:
+    async def _begin(self, name: BatchName, wanted: CreateBatchSpec) -> StoredRecord[Batch]:
         """Plan the batch and bind the plan to its name; the faster one's, of two at once."""
-        problem = await self._golden_problem(name, wanted)
+        stores, dataset = self.curation.stores, dataset_of(name)
+        problem = await check_gate(stores, dataset, wanted.golden_override)
         for each in wanted.failures:
             await read_round(self.curation, RoundName(name.project, name.dataset, each.round))
         await self._check_model(name, wanted)
@@ -81,7 +82,9 @@ class Creation:
             # The same request may have waited for its turn with this one.
             return await self._find(name) or await self._planned(name, wanted, problem)
 
-    async def _planned(self, name: BatchName, wanted: Wanted, problem: str) -> StoredRecord[Batch]:
+    async def _planned(
+        self, name: BatchName, wanted: CreateBatchSpec, problem: str
+    ) -> StoredRecord[Batch]:
         part = await self._plan(name, wanted)
         if not part.picks:
             raise FailedPrecondition(
@@ -101,19 +104,7 @@ class Creation:
         )
         return await self._bind(name, batch)
 
-    async def _golden_problem(self, name: BatchName, wanted: Wanted) -> str:
-        """What is overridden; FailedPrecondition where nothing overrides it."""
-        gate = await read_gate(self.curation.stores, dataset_of(name))
-        if not gate.blocking:
-            return ""
-        if not wanted.golden_override:
-            raise FailedPrecondition(
-                f"{dataset_of(name)}: {gate.reason}; to go on all the same, say why in "
-                "golden_override"
-            )
-        return gate.reason
-
-    async def _check_model(self, name: BatchName, wanted: Wanted) -> None:
+    async def _check_model(self, name: BatchName, wanted: CreateBatchSpec) -> None:
         space = (await read_dataset_frames(self.curation.stores, dataset_of(name))).record
         if wanted.model_id not in ("", space.model_id):
             problem = (
@@ -122,9 +113,9 @@ class Creation:
             )
             raise InvalidArgument.of("batch.model_id", problem, reason="SPACE_MISMATCH")
 
-    async def _plan(self, name: BatchName, wanted: Wanted) -> Part:
+    async def _plan(self, name: BatchName, wanted: CreateBatchSpec) -> PlanPart:
         """Plan a part; who calls this has `planning`."""
-        gathered = await gather(self.curation, dataset_of(name), wanted)
+        gathered = await read_plan_input(self.curation, dataset_of(name), wanted)
         work = asyncio.create_task(asyncio.to_thread(plan_part, gathered, wanted))
         try:
             return await asyncio.shield(work)
@@ -133,7 +124,7 @@ class Creation:
             await asyncio.wait([work])
             raise
 
-    async def _write(self, name: BatchName, part: Part) -> str:
+    async def _write(self, name: BatchName, part: PlanPart) -> str:
         """Write a plan, which counts from when the batch names it; its id."""
         id = (
             create_point_id().hex
@@ -165,14 +156,14 @@ class Creation:
         for _ in range(ATTEMPTS):
             found = await select_planned(self.curation.stores.ledger, name)
             batch = found.record
-            if batch.state is State.READY:
+            if batch.state is BatchState.READY:
                 return batch
             if batch.picked < batch.size:
                 changed = await self._made_up(name, batch)
             else:
                 await self._forget(name, plans_prefix(name))
-                changed = structs.replace(batch, state=State.READY)
-            if await self._replace(name, found, changed) and changed.state is State.READY:
+                changed = structs.replace(batch, state=BatchState.READY)
+            if await self._replace(name, found, changed) and changed.state is BatchState.READY:
                 return changed
         raise Aborted(f"others kept taking the groups of {name}: try again")
 

@@ -17,9 +17,9 @@ from typing import Final
 
 from services.curation.records import HELD_OUT, Group, Status
 from services.curation.selection.budget import BUDGET, TARGETED_SHARE
-from services.curation.selection.pool import CoverageMethod, Source, TargetedMethod
+from services.curation.selection.pool import CoverageMethod, PickSource, TargetedMethod
 from services.curation.selection.zcore import DRAWS
-from services.curation.zcore.stored import FIELD
+from services.curation.zcore.stored_scores import FIELD
 from services.records.records import Record, key, prefix
 from sluice.names import BatchName, DatasetName
 
@@ -27,7 +27,7 @@ COVERAGE_SHARE: Final = 1 - TARGETED_SHARE
 _NUMBER_DIGITS: Final = 9
 
 
-class State(StrEnum):
+class BatchState(StrEnum):
     """How far a batch is."""
 
     SELECTING = "selecting"
@@ -41,7 +41,7 @@ class RoundFailures(Record, frozen=True, kw_only=True):
     weight: float = 1.0
 
 
-class Wanted(Record, frozen=True, kw_only=True):
+class CreateBatchSpec(Record, frozen=True, kw_only=True):
     """What is asked for; the budget is a count, else a fraction of what remains."""
 
     model_id: str = ""
@@ -71,13 +71,13 @@ class Batch(Record, frozen=True, kw_only=True):
     """
 
     id: str
-    wanted: Wanted
+    wanted: CreateBatchSpec
     model_id: str
     remaining: int
     size: int
     targeted_size: int
     part: str
-    state: State = State.SELECTING
+    state: BatchState = BatchState.SELECTING
     coverage_count: int = 0
     targeted_count: int = 0
     notes: tuple[str, ...] = ()
@@ -90,11 +90,11 @@ class Batch(Record, frozen=True, kw_only=True):
         return self.coverage_count + self.targeted_count
 
 
-class Planned(Record, frozen=True, kw_only=True):
+class PlannedPick(Record, frozen=True, kw_only=True):
     """A pick: a group and why; `failure` is the failing frame that it answers to."""
 
     group: str
-    source: Source
+    source: PickSource
     gain: float
     failure: str = ""
 
@@ -105,7 +105,7 @@ class StoredPick(Record, frozen=True, kw_only=True):
     rank: int
     group: str
     frames: tuple[str, ...]
-    source: Source
+    source: PickSource
     gain: float
     failure: str = ""
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.curation.batches.records import (
     Batch,
-    Planned,
+    PlannedPick,
     StoredPick,
     batch_key,
     pick_key,
@@ -26,7 +26,7 @@ from services.curation.records import (
     group_key,
     status_counter,
 )
-from services.curation.selection.pool import Source
+from services.curation.selection.pool import PickSource
 from services.ledger.interface import Add, Entry, Ledger, Transaction
 from services.records.documents import StoredRecord, read_record, retry
 from services.records.records import decode, encode
@@ -40,7 +40,7 @@ BATCH_TAG: Final = "batch:"
 
 TO_ANNOTATE: Final = "to_annotate"
 SOURCE_TAG: Final = "source:"
-_SOURCE_TAGS: Final = frozenset(SOURCE_TAG + source.value for source in Source)
+_SOURCE_TAGS: Final = frozenset(SOURCE_TAG + source.value for source in PickSource)
 
 
 async def select_planned(ledger: Ledger, name: BatchName) -> StoredRecord[Batch]:
@@ -63,7 +63,7 @@ async def _select_page(ledger: Ledger, name: BatchName) -> tuple[StoredRecord[Ba
     if not planned:
         return found, False
     page = _Page(name, found)
-    picks = [decode(Planned, entry) for entry in planned]
+    picks = [decode(PlannedPick, entry) for entry in planned]
     groups = await _read(ledger, name, [group_key(name.dataset, pick.group) for pick in picks])
     page.take_groups(picks, groups)
     rows = await _read(ledger, name, [frame_key(name.dataset, id) for id in page.frame_ids])
@@ -84,7 +84,7 @@ class _Page:
     found: StoredRecord[Batch]
     checks: dict[str, int] = field(default_factory=dict)
     puts: dict[str, bytes] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
+    sources: dict[str, PickSource] = field(default_factory=dict)
     """By the id of each frame that is to be tagged."""
     taken: int = 0
 
@@ -93,9 +93,9 @@ class _Page:
         """All slices of the groups that are taken."""
         return list(self.sources)
 
-    def take_groups(self, picks: Sequence[Planned], entries: dict[str, Entry]) -> None:
+    def take_groups(self, picks: Sequence[PlannedPick], entries: dict[str, Entry]) -> None:
         """Take the groups that still remain, in the order of their picks."""
-        counts: Counter[Source] = Counter()
+        counts: Counter[PickSource] = Counter()
         before = self.found.record
         for pick in picks:
             entry = entries[group_key(self.name.dataset, pick.group)]
@@ -110,8 +110,8 @@ class _Page:
             self.sources |= dict.fromkeys(group.frames, pick.source)
         changed = structs.replace(
             before,
-            coverage_count=before.coverage_count + counts[Source.COVERAGE],
-            targeted_count=before.targeted_count + counts[Source.TARGETED],
+            coverage_count=before.coverage_count + counts[PickSource.COVERAGE],
+            targeted_count=before.targeted_count + counts[PickSource.TARGETED],
         )
         self.checks[batch_key(self.name)] = self.found.revision
         self.puts[batch_key(self.name)] = encode(changed)
@@ -141,7 +141,7 @@ class _Page:
         )
 
 
-def _stored(pick: Planned, group: Group, rank: int) -> StoredPick:
+def _stored(pick: PlannedPick, group: Group, rank: int) -> StoredPick:
     return StoredPick(
         rank=rank,
         group=group.id,

@@ -13,20 +13,21 @@ from msgspec import structs
 
 from services.curation.context import Curation
 from services.curation.datasets import points
-from services.curation.datasets.appending import (
-    Candidate,
-    NewFrames,
-    check_frames,
-    make_candidates,
-    refused,
-)
+from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.labels import claim_labels
+from services.curation.datasets.new_frames import (
+    AppendRequest,
+    CheckedFrame,
+    check_frames,
+    frame_error,
+    make_rows,
+)
 from services.curation.records import (
     DatasetFrames,
     FrameDocument,
+    FrameReference,
     FrameRow,
     Group,
-    Named,
     counters_of,
     dataset_frames_key,
     document_key,
@@ -35,7 +36,7 @@ from services.curation.records import (
     number_key,
 )
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.records.documents import StoredRecord, find_record, retry
+from services.records.documents import StoredRecord, retry
 from services.records.records import decode, encode
 from services.records.stores import Stores
 from sluice.errors import InvalidArgument
@@ -46,7 +47,7 @@ SLICES_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
+class AppendCounts:
     """What became of the frames of one call."""
 
     added_count: int
@@ -54,7 +55,7 @@ class Appended:
     unchanged_count: int
 
 
-async def append_frames(curation: Curation, name: DatasetName, new: NewFrames) -> Appended:
+async def append_frames(curation: Curation, name: DatasetName, new: AppendRequest) -> AppendCounts:
     """Append frames to a dataset, all or none; one with the same content stays as it is.
 
     Raises NotFound for a dataset that does not exist, and InvalidArgument naming the first frame
@@ -62,15 +63,8 @@ async def append_frames(curation: Curation, name: DatasetName, new: NewFrames) -
     """
     dataset = await curation.others.datasets.get(name)
     check_frames(new, dataset)
-    candidates = await asyncio.to_thread(make_candidates, new)
+    candidates = await asyncio.to_thread(make_rows, new)
     return await retry(_Append(curation.stores, name, new, candidates).attempt, name)
-
-
-async def read_dataset_frames(stores: Stores, name: DatasetName) -> StoredRecord[DatasetFrames]:
-    """What is known of all frames of a dataset; nothing before the first one."""
-    where = dataset_frames_key(name.dataset)
-    found = await find_record(stores.ledger, name.project, where, DatasetFrames)
-    return found or StoredRecord(DatasetFrames(), ABSENT)
 
 
 @dataclass(slots=True)
@@ -88,12 +82,12 @@ class _Append:
 
     stores: Stores
     name: DatasetName
-    new: NewFrames
-    candidates: list[Candidate]
+    new: AppendRequest
+    candidates: list[CheckedFrame]
     written: set[int] = field(default_factory=set)
     """The places of candidates whose points are in the vector store by now."""
 
-    async def attempt(self) -> Appended:
+    async def attempt(self) -> AppendCounts:
         """Append what is new or has other content; raises Conflict when others were faster."""
         frames = await read_dataset_frames(self.stores, self.name)
         known = await self._known()
@@ -117,7 +111,7 @@ class _Append:
         unnamed = [self.candidates[place].row for place in self.written.difference(moved)]
         left = [old.record for place in moved if (old := known[place])]
         await points.forget(self.stores, self.name, space, [*left, *unnamed])
-        return Appended(added, len(changed) - added, len(known) - len(changed))
+        return AppendCounts(added, len(changed) - added, len(known) - len(changed))
 
     def _moves(self, place: int, old: StoredRecord[FrameRow] | None) -> bool:
         """Whether a frame has embeddings that it had not; without any, it keeps those it has."""
@@ -138,7 +132,7 @@ class _Append:
             for key in keys
         ]
 
-    def _key(self, candidate: Candidate) -> str:
+    def _key(self, candidate: CheckedFrame) -> str:
         return frame_key(self.name.dataset, candidate.row.id)
 
     def _grown(self, frames: DatasetFrames, added: int) -> DatasetFrames:
@@ -193,7 +187,9 @@ class _Append:
         if old is None:
             plan.checks[where] = ABSENT
             plan.puts[where] = encode(structs.replace(row, number=number))
-            plan.puts[number_key(self.name.dataset, number)] = encode(Named(frame_id=row.id))
+            plan.puts[number_key(self.name.dataset, number)] = encode(
+                FrameReference(frame_id=row.id)
+            )
         else:
             _check_place(place, old.record, row)
             plan.checks[where] = old.revision
@@ -231,10 +227,10 @@ class _Append:
         if row.slice in group.slices:
             taken = group.frames[group.slices.index(row.slice)]
             problem = f"{row.slice!r} of group {row.group!r} is frame {taken!r}"
-            raise refused(place, row.id, ".slice", problem)
+            raise frame_error(place, row.id, ".slice", problem)
         if len(group.frames) >= SLICES_MAX:
             problem = f"{row.group!r} has {SLICES_MAX} slices, which is the most"
-            raise refused(place, row.id, ".group", problem, "TOO_LARGE", limit=str(SLICES_MAX))
+            raise frame_error(place, row.id, ".group", problem, "TOO_LARGE", limit=str(SLICES_MAX))
         frames, slices = (*group.frames, row.id), (*group.slices, row.slice)
         return structs.replace(group, frames=frames, slices=slices)
 
@@ -252,4 +248,4 @@ def _check_place(place: int, old: FrameRow, new: FrameRow) -> None:
     for field_, was, is_ in (("group", old.group, new.group), ("slice", old.slice, new.slice)):
         if was != is_:
             problem = f"{is_!r}; it is {was!r}, which never changes"
-            raise refused(place, new.id, f".{field_}", problem)
+            raise frame_error(place, new.id, f".{field_}", problem)

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.curation.context import Curation
-from services.curation.datasets.append import read_dataset_frames
 from services.curation.records import (
     DatasetFrames,
     Split,
     Status,
+    dataset_frames_key,
     held_out_counter,
     split_counter,
     status_counter,
 )
+from services.ledger.interface import ABSENT
+from services.records.documents import StoredRecord, find_record
+from services.records.stores import Stores
 from sluice.names import DatasetName
 
 
@@ -56,3 +59,10 @@ async def count_frames(curation: Curation, name: DatasetName) -> Counts:
         {split: found[counter] for split, counter in splits.items()},
         {status: found[counter] for status, counter in held_out.items()},
     )
+
+
+async def read_dataset_frames(stores: Stores, name: DatasetName) -> StoredRecord[DatasetFrames]:
+    """The frame count and the space of a dataset; the defaults before its first frame."""
+    key = dataset_frames_key(name.dataset)
+    stored = await find_record(stores.ledger, name.project, key, DatasetFrames)
+    return stored or StoredRecord(DatasetFrames(), ABSENT)

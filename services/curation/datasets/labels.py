@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.curation.datasets.appending import Candidate, refused
-from services.curation.records import Named, label_key
+from services.curation.datasets.new_frames import CheckedFrame, frame_error
+from services.curation.records import FrameReference, label_key
 from services.ledger.interface import Ledger
 from services.records.records import decode, encode
 from sluice.names import DatasetName
 
 
 async def claim_labels(
-    ledger: Ledger, name: DatasetName, candidates: Sequence[tuple[int, Candidate]]
+    ledger: Ledger, name: DatasetName, candidates: Sequence[tuple[int, CheckedFrame]]
 ) -> dict[str, bytes]:
     """What the transaction that appends these frames puts, under keys that must not exist yet.
 
@@ -28,7 +28,7 @@ async def claim_labels(
         return {}
     known = await ledger.get(name.project, list(keys.values()))
     owners = {
-        label_id: decode(Named, known[key]).frame_id
+        label_id: decode(FrameReference, known[key]).frame_id
         for label_id, key in keys.items()
         if key in known
     }
@@ -38,9 +38,9 @@ async def claim_labels(
             if owner != candidate.row.id:
                 problem = f"{label_id!r} is the id of a label of frame {owner!r} in {name}"
                 where = f".frame.labels[{number}].id"
-                raise refused(place, candidate.row.id, where, problem, label_id=label_id)
+                raise frame_error(place, candidate.row.id, where, problem, label_id=label_id)
     return {
-        key: encode(Named(frame_id=owners[label_id]))
+        key: encode(FrameReference(frame_id=owners[label_id]))
         for label_id, key in keys.items()
         if key not in known
     }

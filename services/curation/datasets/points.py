@@ -19,7 +19,7 @@ from sluice.names import DatasetName
 log = structlog.get_logger()
 
 
-def frames_of(project: str, model_id: str, dimension: int) -> Collection:
+def frames_collection(project: str, model_id: str, dimension: int) -> Collection:
     """The collection of all frames of a space."""
     return Collection(Kind.FRAMES, Space(project, model_id, dimension))
 
@@ -53,7 +53,7 @@ async def write(
         vectors,
         [payload_of(frame_id, vector) for frame_id, vector in named],
     )
-    collection = frames_of(name.project, space.model_id, space.dimension)
+    collection = frames_collection(name.project, space.model_id, space.dimension)
     await stores.vectors.write(collection, tenant_of(name), points)
 
 
@@ -62,7 +62,7 @@ async def read(
 ) -> NDArray[np.float32]:
     """The unit vectors of frames, as many rows for each as it has; zeros for one that is lost."""
     ids = [UUID(bytes=vector.point) for row in rows for vector in row.vectors]
-    collection = frames_of(name.project, space.model_id, space.dimension)
+    collection = frames_collection(name.project, space.model_id, space.dimension)
     return await read_points(stores.vectors, collection, tenant_of(name), ids)
 
 
@@ -76,7 +76,7 @@ async def forget(
     ids = [UUID(bytes=vector.point) for row in rows for vector in row.vectors]
     if not ids:
         return
-    collection = frames_of(name.project, space.model_id, space.dimension)
+    collection = frames_collection(name.project, space.model_id, space.dimension)
     try:
         await stores.vectors.delete(collection, tenant_of(name), ids)
     except SluiceError as error:

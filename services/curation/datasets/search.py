@@ -14,9 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.context import Curation
-from services.curation.datasets.append import read_dataset_frames
-from services.curation.datasets.reading import DatasetFrame, embeddings_of, read_frames, read_known
-from services.curation.records import DatasetFrames, Named, number_key
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.frames import (
+    DatasetFrame,
+    embeddings_of,
+    read_frames,
+    read_summaries,
+)
+from services.curation.records import DatasetFrames, FrameReference, number_key
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.peers.active import ActiveCampaign
 from services.records.documents import find_record
@@ -44,7 +49,7 @@ class SearchRecord(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchRequest:
     """Which search: its id, its campaigns (all, where there are none), its own threshold."""
 
     search_id: str
@@ -53,7 +58,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Progress:
+class SearchProgress:
     """How far a search is: frames of earlier calls are counted, what became of them is not.
 
     `verdicts` count matches by (campaign's resource name, verdict in lower case).
@@ -76,8 +81,8 @@ class _Campaigns:
 
 
 async def search_dataset(
-    curation: Curation, name: DatasetName, wanted: Wanted
-) -> AsyncIterator[Progress]:
+    curation: Curation, name: DatasetName, wanted: SearchRequest
+) -> AsyncIterator[SearchProgress]:
     """Search all frames of a dataset that have embeddings, and say how far it is.
 
     Called again under its id it goes on behind the last batch that was acknowledged. Raises
@@ -91,7 +96,7 @@ async def search_dataset(
         raise FailedPrecondition(f"{name} has no embeddings to search")
     campaigns = await _campaigns(curation, name, wanted, space)
     plan = await _plan(curation, name, wanted, space, len(campaigns.scored_by))
-    progress = Progress(plan.count)
+    progress = SearchProgress(plan.count)
     async with _session(curation, name, wanted) as session:
         acknowledged = await asyncio.to_thread(session.open)
         yield progress
@@ -109,7 +114,7 @@ async def search_dataset(
     yield progress
 
 
-def _check(name: DatasetName, wanted: Wanted) -> None:
+def _check(name: DatasetName, wanted: SearchRequest) -> None:
     try:
         UUID(wanted.search_id)
     except ValueError as cause:
@@ -123,7 +128,7 @@ def _check(name: DatasetName, wanted: Wanted) -> None:
 
 
 async def _campaigns(
-    curation: Curation, name: DatasetName, wanted: Wanted, space: DatasetFrames
+    curation: Curation, name: DatasetName, wanted: SearchRequest, space: DatasetFrames
 ) -> _Campaigns:
     active = (await curation.active.current(name.project)).campaigns
     of_space = [each for each in active.values() if _is_of(each, space)]
@@ -160,7 +165,11 @@ def _is_of(campaign: ActiveCampaign, space: DatasetFrames) -> bool:
 
 
 async def _plan(
-    curation: Curation, name: DatasetName, wanted: Wanted, space: DatasetFrames, campaigns: int
+    curation: Curation,
+    name: DatasetName,
+    wanted: SearchRequest,
+    space: DatasetFrames,
+    campaigns: int,
 ) -> SearchRecord:
     """How the search cuts the dataset, as it was said when it began."""
     where, ledger = key("search", name.dataset, wanted.search_id), curation.stores.ledger
@@ -181,7 +190,7 @@ async def _plan(
 
 @asynccontextmanager
 async def _session(
-    curation: Curation, name: DatasetName, wanted: Wanted
+    curation: Curation, name: DatasetName, wanted: SearchRequest
 ) -> AsyncIterator[SubmitSession]:
     project = f"projects/{name.project}"
     session = SubmitSession(
@@ -198,7 +207,7 @@ async def _submit(
     name: DatasetName,
     campaigns: _Campaigns,
     session: SubmitSession,
-    what: tuple[int, int, Wanted, Progress],
+    what: tuple[int, int, SearchRequest, SearchProgress],
 ) -> None:
     """Score the frames of some numbers and submit them as one batch."""
     first, last, wanted, progress = what
@@ -229,7 +238,7 @@ async def _read(curation: Curation, name: DatasetName, numbers: range) -> list[D
     ledger = curation.stores.ledger
     keys = [number_key(name.dataset, number) for number in numbers]
     entries = await ledger.get(name.project, keys)
-    ids = [decode(Named, entries[where]).frame_id for where in keys]
-    known = await read_known(ledger, name, ids)
+    ids = [decode(FrameReference, entries[where]).frame_id for where in keys]
+    known = await read_summaries(ledger, name, ids)
     embedded = [known[frame_id] for frame_id in ids if known[frame_id].row.vectors]
     return await read_frames(ledger, name, embedded)

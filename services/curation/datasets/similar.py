@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from services.curation.context import Curation
 from services.curation.datasets import points
-from services.curation.datasets.append import read_dataset_frames
+from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.filters import Filter
-from services.curation.datasets.reading import (
+from services.curation.datasets.frames import (
     DatasetFrame,
-    Known,
-    check_there,
+    FrameSummary,
+    check_frames_exist,
+    check_vectors_present,
     read_frames,
-    read_known,
-    require,
+    read_summaries,
 )
 from services.curation.records import DatasetFrames
 from services.vectors.interface import Hit
@@ -36,7 +36,7 @@ LOOKED_AT_MAX: Final = 16_000
 
 
 @dataclass(frozen=True, slots=True)
-class Similar:
+class SimilarFrame:
     """A frame that was found: by which of its crops, and to which given frame it is so similar."""
 
     frame: DatasetFrame
@@ -46,7 +46,7 @@ class Similar:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SimilarityQuery:
     """The frames to find more like, the dataset that they are of, and which may be found."""
 
     frame_ids: Sequence[str]
@@ -56,7 +56,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _BestHit:
     """The best hit of one frame so far."""
 
     similarity: float
@@ -64,7 +64,9 @@ class _Found:
     similar_to: str
 
 
-async def find_similar(curation: Curation, name: DatasetName, asked: Question) -> list[Similar]:
+async def find_similar(
+    curation: Curation, name: DatasetName, asked: SimilarityQuery
+) -> list[SimilarFrame]:
     """The frames with the largest cosines to the given ones, each once, most similar first.
 
     Frames of the given ones' groups are not found. Raises NotFound naming a given frame,
@@ -74,8 +76,8 @@ async def find_similar(curation: Curation, name: DatasetName, asked: Question) -
     for dataset in (name, asked.dataset):
         await curation.others.datasets.get(dataset)
     space = (await read_dataset_frames(curation.stores, name)).record
-    given = await read_known(curation.stores.ledger, asked.dataset, asked.frame_ids)
-    require(asked.dataset, asked.frame_ids, given)
+    given = await read_summaries(curation.stores.ledger, asked.dataset, asked.frame_ids)
+    check_frames_exist(asked.dataset, asked.frame_ids, given)
     queries = await _queries(curation, asked, name, (space, given))
     own = {each.row.group for each in given.values()} if asked.dataset == name else set()
     search = _Search(curation, name, asked, space, frozenset(own))
@@ -84,7 +86,7 @@ async def find_similar(curation: Curation, name: DatasetName, asked: Question) -
     return await search.found()
 
 
-def _check(asked: Question) -> None:
+def _check(asked: SimilarityQuery) -> None:
     if not 0 < len(asked.frame_ids) <= QUERIES_MAX:
         problem = f"{len(asked.frame_ids)} in one call; 1 to {QUERIES_MAX} are accepted"
         raise too_large("frame_ids", problem, QUERIES_MAX)
@@ -94,9 +96,9 @@ def _check(asked: Question) -> None:
 
 async def _queries(
     curation: Curation,
-    asked: Question,
+    asked: SimilarityQuery,
     name: DatasetName,
-    read: tuple[DatasetFrames, Mapping[str, Known]],
+    read: tuple[DatasetFrames, Mapping[str, FrameSummary]],
 ) -> list[tuple[str, NDArray[np.float32]]]:
     """The given frames, once for each of their embeddings, which are of the space searched."""
     searched, given = read
@@ -112,7 +114,7 @@ async def _queries(
         )
         raise InvalidArgument.of("query_dataset", problem, reason="SPACE_MISMATCH")
     vectors = await points.read(curation.stores, asked.dataset, space, rows)
-    check_there(asked.dataset, rows, vectors)
+    check_vectors_present(asked.dataset, rows, vectors)
     owners = [row.id for row in rows for _ in row.vectors]
     return list(zip(owners, vectors, strict=True))
 
@@ -123,12 +125,12 @@ class _Search:
 
     curation: Curation
     name: DatasetName
-    asked: Question
+    asked: SimilarityQuery
     space: DatasetFrames
     own: frozenset[str]
     """Groups that are not found."""
-    known: dict[str, Known] = field(default_factory=dict)
-    best: dict[str, _Found] = field(default_factory=dict)
+    known: dict[str, FrameSummary] = field(default_factory=dict)
+    best: dict[str, _BestHit] = field(default_factory=dict)
 
     async def look(self, similar_to: str, vector: NDArray[np.float32]) -> None:
         """Search for one vector of a given frame.
@@ -137,7 +139,7 @@ class _Search:
         """
         vectors = self.curation.stores.vectors
         space = self.space
-        collection = points.frames_of(self.name.project, space.model_id, space.dimension)
+        collection = points.frames_collection(self.name.project, space.model_id, space.dimension)
         count = 2 * self.asked.limit + len(self.own) * space.rows_per_frame_max
         while True:
             tenant = points.tenant_of(self.name)
@@ -151,16 +153,16 @@ class _Search:
             before = self.best.get(frame_id)
             if before is None or hit.similarity > before.similarity:
                 label_id = str(hit.payload["label_id"])
-                self.best[frame_id] = _Found(hit.similarity, label_id, similar_to)
+                self.best[frame_id] = _BestHit(hit.similarity, label_id, similar_to)
 
-    async def found(self) -> list[Similar]:
+    async def found(self) -> list[SimilarFrame]:
         """The best frames with their documents."""
         ranked = sorted(self.best.items(), key=lambda item: (-item[1].similarity, item[0]))
         ranked = ranked[: self.asked.limit]
         known = [self.known[frame_id] for frame_id, _ in ranked]
         frames = await read_frames(self.curation.stores.ledger, self.name, known)
         return [
-            Similar(frame, found.similarity, found.label_id, found.similar_to)
+            SimilarFrame(frame, found.similarity, found.label_id, found.similar_to)
             for frame, (_, found) in zip(frames, ranked, strict=True)
         ]
 
@@ -168,7 +170,7 @@ class _Search:
         """The best hit of each frame that may be found."""
         frame_ids = dict.fromkeys(str(hit.payload["frame_id"]) for hit in hits)
         missing = [frame_id for frame_id in frame_ids if frame_id not in self.known]
-        self.known |= await read_known(self.curation.stores.ledger, self.name, missing)
+        self.known |= await read_summaries(self.curation.stores.ledger, self.name, missing)
         passing: dict[str, Hit] = {}
         for hit in hits:
             frame_id = str(hit.payload["frame_id"])

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.curation.batches.create import view_name, view_of
 from services.curation.batches.records import (
     Batch,
-    State,
+    BatchState,
     batch_key,
     batch_prefix,
     pick_prefix,
@@ -36,7 +36,7 @@ async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
             for look in (_view, _picks):
                 if finding := await look(this, full_name, batch):
                     yield finding
-            if batch.state is State.SELECTING and not this.is_young(batch.created_us):
+            if batch.state is BatchState.SELECTING and not this.is_young(batch.created_us):
                 left.append((full_name, batch))
     for full_name, part in await _plans(this, name):
         if finding := await _of_no_batch(this, full_name, part):

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import structs
 
-from services.curation.datasets.append import read_dataset_frames
+from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.points import tenant_of
 from services.curation.doctor.frames import Rows
 from services.curation.doctor.reading import ATTEMPTS, Examination

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from services.curation.datasets.append import SLICES_MAX
-from services.curation.datasets.appending import document_digest
+from services.curation.datasets.new_frames import document_digest
 from services.curation.doctor.reading import ATTEMPTS, LOST_DIGEST, Examination
 from services.curation.records import (
     FrameDocument,
+    FrameReference,
     FrameRow,
     Group,
-    Named,
     document_key,
     frame_key,
     frame_prefix,
@@ -142,9 +142,9 @@ async def _label_ids(this: Examination, name: DatasetName, labels: dict[str, str
         subject, expected = subject_of(name, owner), f"label id {label_id!r} for itself"
         kind, entry = FindingKind.FRAME_RECORDS, entries.get(where)
         if entry is None:
-            done = await this.mend({where: ABSENT}, {where: encode(Named(frame_id=owner))})
+            done = await this.mend({where: ABSENT}, {where: encode(FrameReference(frame_id=owner))})
             findings.append(Finding(kind, subject, expected, "not claimed").mended(done))
-        elif (other := decode(Named, entry).frame_id) != owner:
+        elif (other := decode(FrameReference, entry).frame_id) != owner:
             found = f"claimed by frame {other!r}"
             findings.append(Finding(kind, subject, expected, found).lost())
     return findings
@@ -159,12 +159,12 @@ async def _numbers(
     findings = []
     for where, row in keys.items():
         entry = entries.get(where)
-        listed = decode(Named, entry).frame_id if entry else ""
+        listed = decode(FrameReference, entry).frame_id if entry else ""
         if listed == row.id:
             continue
         rows.misnumbered.add(where)
         checks = {where: entry.revision if entry else ABSENT}
-        done = await this.mend(checks, {where: encode(Named(frame_id=row.id))})
+        done = await this.mend(checks, {where: encode(FrameReference(frame_id=row.id))})
         expected = f"listed under number {row.number}"
         found = f"frame {listed!r} listed there" if listed else "not listed"
         kind, subject = FindingKind.FRAME_RECORDS, subject_of(name, row.id)
@@ -177,7 +177,7 @@ async def _of_no_frame(
 ) -> list[Finding]:
     """The numbers that name a frame which has no row, or another number."""
     named = {
-        entry.key: decode(Named, entry).frame_id
+        entry.key: decode(FrameReference, entry).frame_id
         for entry in page
         if entry.key not in rows.misnumbered
     }

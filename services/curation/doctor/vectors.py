@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from services.curation.datasets.append import read_dataset_frames
-from services.curation.datasets.appending import vectors_digest
-from services.curation.datasets.points import frames_of, payload_of, tenant_of
-from services.curation.datasets.reading import stream_size
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.frames import stream_size
+from services.curation.datasets.new_frames import vectors_digest
+from services.curation.datasets.points import frames_collection, payload_of, tenant_of
 from services.curation.doctor.frames import subject_of
 from services.curation.doctor.reading import LOST_DIGEST, Examination
 from services.curation.records import FrameRow, frame_key, frame_prefix
@@ -63,7 +63,7 @@ async def examine(this: Examination, name: DatasetName, misnamed: set[UUID]) -> 
             continue
         seen += len(rows)
         yield ExaminationProgress("embeddings", seen)
-        collection = frames_of(name.project, space.model_id, space.dimension)
+        collection = frames_collection(name.project, space.model_id, space.dimension)
         found = await _points(this, name, collection, rows)
         for suspect in await asyncio.to_thread(_suspects, rows, found):
             finding = await _confirmed(this, name, collection, suspect)

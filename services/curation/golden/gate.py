@@ -10,6 +10,7 @@ from services.curation.golden.verdict import Verdict
 from services.records.records import decode, segments
 from services.records.scanning import scan_pages
 from services.records.stores import Stores
+from sluice.errors import FailedPrecondition
 from sluice.names import DatasetName, GoldenCheckName
 
 
@@ -66,3 +67,18 @@ async def read_gate(stores: Stores, name: DatasetName) -> Gate:
             for check, where in zip(names, keys, strict=True)
         ]
     return Gate(sorted(found, key=lambda item: item[1].created_us, reverse=True))
+
+
+async def check_gate(stores: Stores, name: DatasetName, override: str) -> str:
+    """Refuse the next batch of a dataset while a golden check blocks it.
+
+    Returns the problem that `override`, the caller's reason, overrides; "" if nothing blocks.
+    Raises FailedPrecondition naming the failed check if there is no reason.
+    """
+    gate = await read_gate(stores, name)
+    if not gate.blocking:
+        return ""
+    if not override:
+        problem = f"{name}: {gate.reason}; to create the batch anyway, give a reason in "
+        raise FailedPrecondition(problem + "golden_override")
+    return gate.reason

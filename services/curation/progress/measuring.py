@@ -19,8 +19,8 @@ from services.curation.progress.records import (
     check_size,
 )
 from services.curation.records import Status
-from services.curation.rounds.comparing import Compared, compare_frames
-from services.curation.rounds.outcomes import Rule, check_comparable, is_classification
+from services.curation.rounds.comparison import FrameComparison, compare_frames
+from services.curation.rounds.outcomes import MatchRule, check_comparable, is_classification
 from services.curation.rounds.rounds import read_round
 from services.records.records import Record, encode
 from sluice.checks import check_count, check_text, check_unique, too_large
@@ -43,9 +43,9 @@ class Measurement(Record, frozen=True, kw_only=True):
     failures: tuple[Judged, ...] = ()
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> MatchRule:
         """When a prediction is that of a label."""
-        return Rule(self.iou_min, self.score_min)
+        return MatchRule(self.iou_min, self.score_min)
 
     def check(self) -> None:
         """Raise InvalidArgument naming what is wrong."""
@@ -120,7 +120,7 @@ class _Columns:
     predicted: list[str] = field(default_factory=list)
     shown: dict[str, list[int]] = field(default_factory=dict)
 
-    def add(self, each: Compared) -> None:
+    def add(self, each: FrameComparison) -> None:
         """Take a frame in, if it counts."""
         if each.outcome is None:
             return

@@ -14,16 +14,16 @@ from services.curation.records import (
     Split,
     frame_key,
 )
-from services.curation.rounds.comparing import Compared, compare_frames
-from services.curation.rounds.outcomes import Outcome, Rule, check_comparable
+from services.curation.rounds.comparison import FrameComparison, compare_frames
+from services.curation.rounds.outcomes import FrameOutcome, MatchRule, check_comparable
 from services.curation.rounds.rounds import (
-    CountedRound,
     Evaluation,
     Round,
-    counted,
+    RoundSummary,
     dataset_of,
     read_round,
     round_key,
+    summarise_round,
 )
 from services.ledger.interface import Conflict, Transaction
 from services.records.documents import StoredRecord, retry
@@ -36,8 +36,8 @@ TAG: Final = "failure:"
 
 
 async def mine_failures(
-    curation: Curation, name: RoundName, split: Split, rule: Rule
-) -> CountedRound:
+    curation: Curation, name: RoundName, split: Split, rule: MatchRule
+) -> RoundSummary:
     """Measure the split whose metric is reported, and tag the failures of another one.
 
     Frames count that are annotated and have predictions. Raises FailedPrecondition naming the
@@ -69,10 +69,10 @@ async def mine_failures(
         mined=evaluations[split],
     )
     await _store(curation, name, found, mined)
-    return await counted(curation, dataset_of(name), mined)
+    return await summarise_round(curation, dataset_of(name), mined)
 
 
-def _with(evaluation: Evaluation, outcome: Outcome) -> Evaluation:
+def _with(evaluation: Evaluation, outcome: FrameOutcome) -> Evaluation:
     return structs.replace(
         evaluation,
         frames=evaluation.frames + 1,
@@ -84,7 +84,9 @@ def _with(evaluation: Evaluation, outcome: Outcome) -> Evaluation:
     )
 
 
-async def _tag(curation: Curation, name: RoundName, split: Split, page: list[Compared]) -> None:
+async def _tag(
+    curation: Curation, name: RoundName, split: Split, page: list[FrameComparison]
+) -> None:
     """Give frames of the mined split their failures of this round, and take those of others."""
     kinds = {
         each.known.row.id: each.outcome.kinds

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.curation.golden.matching import IOU_MIN, iou, match
 from services.curation.records import FailureKind
-from services.curation.rounds.predictions import Prediction
+from services.curation.rounds.predictions import ScoredLabel
 from sluice.checks import check_finite
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.labels import Box2D, Label, TaskType
@@ -20,7 +20,7 @@ _CLASSIFICATION: Final = (TaskType.CLASSIFICATION_2D, TaskType.CLASSIFICATION_3D
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MatchRule:
     """When a prediction is that of a label: how much boxes overlap, how sure the model is."""
 
     iou_min: float = IOU_MIN
@@ -36,7 +36,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FrameOutcome:
     """How many labels and predictions of a frame came out how.
 
     `predicted` is the class that a classification was given; "" without one, and for boxes.
@@ -83,8 +83,11 @@ def check_comparable(task_type: TaskType) -> None:
 
 
 def compare(
-    task_type: TaskType, labels: Sequence[Label], predictions: Sequence[Prediction], rule: Rule
-) -> Outcome:
+    task_type: TaskType,
+    labels: Sequence[Label],
+    predictions: Sequence[ScoredLabel],
+    rule: MatchRule,
+) -> FrameOutcome:
     """Match the predictions that are sure enough with the labels of the same sensor.
 
     Boxes by the best one-to-one match of those that overlap; a classification has one class, and
@@ -97,7 +100,7 @@ def compare(
     found = [each.label for each in sure]
     sensors = sorted({label.sensor_id for label in (*labels, *found)})
     parts = [_boxes(_of(labels, sensor), _of(found, sensor), rule.iou_min) for sensor in sensors]
-    return Outcome(
+    return FrameOutcome(
         right=sum(part.right for part in parts),
         confused=sum(part.confused for part in parts),
         missed=sum(part.missed for part in parts),
@@ -109,15 +112,15 @@ def _of(labels: Sequence[Label], sensor_id: str) -> list[Label]:
     return [label for label in labels if label.sensor_id == sensor_id]
 
 
-def _classes(labels: Sequence[Label], found: Sequence[Label]) -> Outcome:
+def _classes(labels: Sequence[Label], found: Sequence[Label]) -> FrameOutcome:
     predicted = found[0].class_name if found else ""
     if not labels or not found:
-        return Outcome(missed=len(labels), spurious=len(found), predicted=predicted)
+        return FrameOutcome(missed=len(labels), spurious=len(found), predicted=predicted)
     right = predicted in {label.class_name for label in labels}
-    return Outcome(right=int(right), confused=int(not right), predicted=predicted)
+    return FrameOutcome(right=int(right), confused=int(not right), predicted=predicted)
 
 
-def _boxes(labels: Sequence[Label], found: Sequence[Label], iou_min: float) -> Outcome:
+def _boxes(labels: Sequence[Label], found: Sequence[Label], iou_min: float) -> FrameOutcome:
     names = [[label.class_name for label in side] for side in (labels, found)]
     same = np.array([[name == other for other in names[1]] for name in names[0]], np.bool_).reshape(
         len(labels), len(found)
@@ -125,7 +128,7 @@ def _boxes(labels: Sequence[Label], found: Sequence[Label], iou_min: float) -> O
     matches = match(iou(_corners(labels), _corners(found)), same, iou_min)
     right = int(same[matches.reference, matches.current].sum())
     pairs = len(matches.reference)
-    return Outcome(right, pairs - right, len(labels) - pairs, len(found) - pairs)
+    return FrameOutcome(right, pairs - right, len(labels) - pairs, len(found) - pairs)
 
 
 def _corners(labels: Sequence[Label]) -> NDArray[np.float64]:

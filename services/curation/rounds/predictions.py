@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.curation.context import Curation
-from services.curation.datasets.marks import check_ids
-from services.curation.datasets.reading import read_known, require
+from services.curation.datasets.frames import check_frames_exist, read_summaries
+from services.curation.datasets.updates import check_ids
 from services.curation.rounds.rounds import (
     Round,
     dataset_of,
@@ -26,7 +26,7 @@ from sluice.names import RoundName
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class ScoredLabel:
     """What a model predicted, as a label, and how sure it is, 0…1."""
 
     label: Label
@@ -34,11 +34,11 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictedFrame:
+class FramePredictions:
     """All predictions of one frame."""
 
     frame_id: str
-    predictions: tuple[Prediction, ...] = ()
+    predictions: tuple[ScoredLabel, ...] = ()
 
 
 class StoredPredictions(Record, frozen=True, kw_only=True):
@@ -47,15 +47,17 @@ class StoredPredictions(Record, frozen=True, kw_only=True):
     frame: bytes
     scores: tuple[float, ...] = ()
 
-    def read(self) -> PredictedFrame:
+    def read(self) -> FramePredictions:
         """The predictions."""
         frame = Frame.from_bytes(self.frame)
         pairs = zip(frame.labels, self.scores, strict=True)
-        return PredictedFrame(frame.id, tuple(Prediction(label, score) for label, score in pairs))
+        return FramePredictions(
+            frame.id, tuple(ScoredLabel(label, score) for label, score in pairs)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportCounts:
     """What became of the frames of one call."""
 
     added_count: int
@@ -64,8 +66,8 @@ class Imported:
 
 
 async def import_predictions(
-    curation: Curation, name: RoundName, frames: Sequence[PredictedFrame]
-) -> Imported:
+    curation: Curation, name: RoundName, frames: Sequence[FramePredictions]
+) -> ImportCounts:
     """Store predictions, all or none; those that a frame has already are replaced.
 
     Raises NotFound naming a frame that the dataset has not, and InvalidArgument naming a
@@ -75,10 +77,10 @@ async def import_predictions(
     dataset = await curation.others.datasets.get(dataset_of(name))
     stored = {frame.frame_id: _stored(index, frame, dataset) for index, frame in enumerate(frames)}
     ids = list(stored)
-    known = await read_known(curation.stores.ledger, dataset_of(name), ids)
-    require(dataset_of(name), ids, known)
+    known = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
+    check_frames_exist(dataset_of(name), ids, known)
 
-    async def attempt() -> Imported:
+    async def attempt() -> ImportCounts:
         return await _commit(curation, name, await read_round(curation, name), stored)
 
     return await retry(attempt, name)
@@ -91,7 +93,7 @@ def prediction_key(name: RoundName, frame_id: str) -> str:
 
 async def read_predictions(
     curation: Curation, name: RoundName, frame_ids: Sequence[str]
-) -> dict[str, PredictedFrame]:
+) -> dict[str, FramePredictions]:
     """The predictions of those of the frames that have any, by frame id."""
     keys = [prediction_key(name, frame_id) for frame_id in frame_ids]
     entries = await curation.stores.ledger.get(name.project, keys)
@@ -104,7 +106,7 @@ async def _commit(
     name: RoundName,
     found: StoredRecord[Round],
     stored: dict[str, StoredPredictions],
-) -> Imported:
+) -> ImportCounts:
     keys = {prediction_key(name, frame_id): frame_id for frame_id in stored}
     entries = await curation.stores.ledger.get(name.project, list(keys))
     same = {
@@ -122,10 +124,10 @@ async def _commit(
         checks[round_key(name)] = found.revision
         puts[round_key(name)] = encode(found.record)
         await curation.stores.ledger.commit(Transaction(name.project, checks, puts, adds=adds))
-    return Imported(added, len(changed) - added, len(same))
+    return ImportCounts(added, len(changed) - added, len(same))
 
 
-def _stored(index: int, frame: PredictedFrame, dataset: Dataset) -> StoredPredictions:
+def _stored(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPredictions:
     where = f"frames[{index}]"
     for number, prediction in enumerate(frame.predictions):
         path = f"{where}.predictions[{number}]"

@@ -40,7 +40,7 @@ class Round(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class CountedRound:
+class RoundSummary:
     """A round, and how many frames have predictions in it."""
 
     round: Round
@@ -53,7 +53,7 @@ async def create_round(
     name: RoundName,
     display_name: str,
     metric_split: Split,
-) -> CountedRound:
+) -> RoundSummary:
     """Create a round; its display name defaults to its id. AlreadyExists naming it."""
     check_resource_id(name.round, "round_id")
     check_text("round.display_name", display_name, empty=True)
@@ -76,13 +76,13 @@ async def create_round(
             made = await commit_once(ledger, creation, request, made)
         except Conflict as conflict:
             raise AlreadyExists(f"round_id: {name} exists already") from conflict
-    return CountedRound(made, 0)
+    return RoundSummary(made, 0)
 
 
-async def get_round(curation: Curation, name: RoundName) -> CountedRound:
+async def get_round(curation: Curation, name: RoundName) -> RoundSummary:
     """A round; NotFound naming it if there is none."""
     found = await read_round(curation, name)
-    return await counted(curation, dataset_of(name), found.record)
+    return await summarise_round(curation, dataset_of(name), found.record)
 
 
 async def read_round(curation: Curation, name: RoundName) -> StoredRecord[Round]:
@@ -92,19 +92,19 @@ async def read_round(curation: Curation, name: RoundName) -> StoredRecord[Round]
 
 async def list_rounds(
     curation: Curation, name: DatasetName, page: Page
-) -> tuple[list[CountedRound], str]:
+) -> tuple[list[RoundSummary], str]:
     """A page of the rounds of a dataset, by name, and the next one's token."""
     await curation.others.datasets.get(name)
     below = prefix("round", name.dataset)
     found, token = await read_records(curation.stores.ledger, name.project, below, Round, page)
-    return [await counted(curation, name, each) for each in found], token
+    return [await summarise_round(curation, name, each) for each in found], token
 
 
-async def counted(curation: Curation, name: DatasetName, found: Round) -> CountedRound:
+async def summarise_round(curation: Curation, name: DatasetName, found: Round) -> RoundSummary:
     """A round with the number of its frames."""
     counter = predicted_counter(name.dataset, found.id)
     counts = await curation.stores.ledger.counters(name.project, [counter])
-    return CountedRound(found, counts[counter])
+    return RoundSummary(found, counts[counter])
 
 
 def dataset_of(name: RoundName) -> DatasetName:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.selection.kernel import Groups, Indices, cosines
+from services.curation.selection.kernel import GroupVectors, Indices, cosines
 
 SIMILARITY_MIN: Final = 0.97
 """Two groups with at least this cosine in the basis are near duplicates; as ingest has it."""
@@ -20,7 +20,7 @@ _GROWTH: Final = 2
 class Admission:
     """Admits candidates to a batch: one of a scene, and none that is like one already there."""
 
-    def __init__(self, candidates: Groups, scenes: Indices, labelled: Groups) -> None:
+    def __init__(self, candidates: GroupVectors, scenes: Indices, labelled: GroupVectors) -> None:
         """`scenes` are `(candidates,)`: the scene of each, or −1.
 
         Candidates that are like `labelled` groups are never admitted.
@@ -44,7 +44,7 @@ class Admission:
             return False
         self._left[candidate] = False
         group = self._candidates.take([candidate])
-        taken = Groups.of_single_rows(self._rows[: self._rows_taken])
+        taken = GroupVectors.of_single_rows(self._rows[: self._rows_taken])
         scene = int(self._scenes[candidate])
         if (
             scene in self._scenes_taken
@@ -67,7 +67,7 @@ class Admission:
         self._rows_taken = after
 
 
-def like_any(groups: Groups, others: Groups) -> NDArray[np.bool_]:
+def like_any(groups: GroupVectors, others: GroupVectors) -> NDArray[np.bool_]:
     """Whether each group is a near duplicate of one of the others: `(groups,)`."""
     alike = np.zeros(len(groups), bool)
     for _, part in others.blocks(len(groups.vectors)):

@@ -31,7 +31,7 @@ def batch_size(budget: float, remaining: int, field: str = "budget") -> int:
     return min(max(math.floor(budget * remaining + 0.5), BUDGET_MIN), remaining)
 
 
-def shared_out(total: int, shares: Sequence[float]) -> list[int]:
+def apportion(total: int, shares: Sequence[float]) -> list[int]:
     """`total` in whole parts in proportion to `shares`, by largest remainder; of equals the first.
 
     Shares are at least 0, and not all 0.

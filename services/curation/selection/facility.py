@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.selection.draws import Stream, shuffled
-from services.curation.selection.kernel import Groups, Indices, best_kernel, kernel
+from services.curation.selection.kernel import GroupVectors, Indices, best_kernel, kernel
 
 CLIENTS_MAX: Final = 8_192
 _REFRESHED: Final = 16
@@ -32,7 +32,7 @@ Admit = Callable[[int], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class CandidateGain:
     """A candidate that was chosen, and what it was worth then."""
 
     candidate: int
@@ -43,17 +43,17 @@ class Chosen:
 class Clients:
     """What is to be served, and how much each weighs: `(clients,) float32`, in total 1."""
 
-    groups: Groups
+    groups: GroupVectors
     weights: NDArray[np.float32]
 
     @classmethod
-    def sample(cls, pool: Groups, seed: int, clients_max: int = CLIENTS_MAX) -> Clients:
+    def sample(cls, pool: GroupVectors, seed: int, clients_max: int = CLIENTS_MAX) -> Clients:
         """The pool, or a random sample of it; all weigh the same."""
-        groups = pool.take(sampled(len(pool), seed, clients_max))
+        groups = pool.take(sample_indices(len(pool), seed, clients_max))
         return cls(groups, np.full(len(groups), 1 / max(1, len(groups)), np.float32))
 
 
-def sampled(count: int, seed: int, count_max: int) -> Indices:
+def sample_indices(count: int, seed: int, count_max: int) -> Indices:
     """All numbers below `count`, or a random sample of so many, ascending."""
     if count <= count_max:
         return np.arange(count)
@@ -61,8 +61,8 @@ def sampled(count: int, seed: int, count_max: int) -> Indices:
 
 
 def choose(
-    clients: Clients, candidates: Groups, covered: Groups, count: int, admit: Admit
-) -> list[Chosen]:
+    clients: Clients, candidates: GroupVectors, covered: GroupVectors, count: int, admit: Admit
+) -> list[CandidateGain]:
     """Choose up to `count` candidates by greed, beginning from what `covered` groups serve.
 
     Of equal gains the first candidate's counts. Fewer are chosen only where fewer are admitted.
@@ -75,7 +75,7 @@ def choose(
     # Gain negated, candidate, and how many were chosen when the gain was computed.
     queue = [(-gain, candidate, 0) for candidate, gain in enumerate(gains.tolist())]
     heapq.heapify(queue)
-    chosen: list[Chosen] = []
+    chosen: list[CandidateGain] = []
     while queue and len(chosen) < count:
         gain, candidate, at = queue[0]
         if at < len(chosen):
@@ -83,7 +83,7 @@ def choose(
             continue
         heapq.heappop(queue)
         if admit(candidate):
-            chosen.append(Chosen(candidate, -gain))
+            chosen.append(CandidateGain(candidate, -gain))
             alike = kernel(candidates.take([candidate]), clients.groups)[0]
             np.maximum(served, alike, out=served)
     return chosen
@@ -92,7 +92,7 @@ def choose(
 def _refresh(
     queue: list[tuple[float, int, int]],
     clients: Clients,
-    candidates: Groups,
+    candidates: GroupVectors,
     served: NDArray[np.float32],
     now: int,
 ) -> None:
@@ -106,7 +106,7 @@ def _refresh(
 
 
 def _gains(
-    clients: Clients, candidates: Groups, served: NDArray[np.float32]
+    clients: Clients, candidates: GroupVectors, served: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """What each candidate would add to the objective: `(candidates,)`."""
     alike = kernel(candidates, clients.groups)

@@ -28,7 +28,7 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Groups:
+class GroupVectors:
     """Groups of rows: the slices of a scene, and their crops.
 
     `vectors` are `(rows, components) float32` of length 1 (or 0: unlike all); `starts`
@@ -42,12 +42,14 @@ class Groups:
         return len(self.starts)
 
     @classmethod
-    def of_single_rows(cls, vectors: Floats) -> Groups:
+    def of_single_rows(cls, vectors: Floats) -> GroupVectors:
         """Each row a group of its own."""
         return cls(vectors, np.arange(len(vectors)))
 
     @classmethod
-    def gathered(cls, field: str, vectors: Floats, group_of: ArrayLike) -> tuple[Groups, Indices]:
+    def gathered(
+        cls, field: str, vectors: Floats, group_of: ArrayLike
+    ) -> tuple[GroupVectors, Indices]:
         """The groups of rows in any order, and which number each had in `group_of`, ascending.
 
         Raises InvalidArgument unless `vectors` are finite `(rows, components) float32` and
@@ -65,22 +67,22 @@ class Groups:
         numbers, starts = np.unique(owners[order], return_index=True)
         return cls(vectors[order], starts), numbers.astype(np.intp)
 
-    def take(self, chosen: ArrayLike) -> Groups:
+    def take(self, chosen: ArrayLike) -> GroupVectors:
         """Some of the groups, in the order asked for."""
         wanted = np.asarray(chosen, np.intp)
         if len(self) == len(self.vectors):
-            return Groups.of_single_rows(self.vectors[wanted])
+            return GroupVectors.of_single_rows(self.vectors[wanted])
         sizes = np.diff(self.starts, append=len(self.vectors))[wanted]
         starts = np.cumsum(sizes) - sizes
         rows = np.repeat(self.starts[wanted] - starts, sizes) + np.arange(sizes.sum())
-        return Groups(self.vectors[rows], starts)
+        return GroupVectors(self.vectors[rows], starts)
 
-    def and_then(self, others: Groups) -> Groups:
+    def and_then(self, others: GroupVectors) -> GroupVectors:
         """These groups and others behind them."""
         starts = np.concatenate([self.starts, others.starts + len(self.vectors)])
-        return Groups(np.concatenate([self.vectors, others.vectors]), starts)
+        return GroupVectors(np.concatenate([self.vectors, others.vectors]), starts)
 
-    def blocks(self, width: int) -> Iterator[tuple[slice, Groups]]:
+    def blocks(self, width: int) -> Iterator[tuple[slice, GroupVectors]]:
         """Which groups, and they, so that similarities to `width` rows take bounded memory."""
         step = max(1, CELLS_PER_BLOCK * len(self) // max(1, len(self.vectors) * width))
         for start in range(0, len(self), step):
@@ -88,7 +90,7 @@ class Groups:
             yield part, self.take(np.arange(part.start, part.stop))
 
 
-def cosines(left: Groups, right: Groups) -> Floats:
+def cosines(left: GroupVectors, right: GroupVectors) -> Floats:
     """The largest cosine of two groups' rows: `(left, right) float32`. Holds all of it."""
     found: Floats = left.vectors @ right.vectors.T
     if len(right) < len(right.vectors):
@@ -98,7 +100,7 @@ def cosines(left: Groups, right: Groups) -> Floats:
     return found
 
 
-def kernel(left: Groups, right: Groups) -> Floats:
+def kernel(left: GroupVectors, right: GroupVectors) -> Floats:
     """How alike groups are, 0 … 1: `(left, right) float32`. Holds all of it."""
     alike = cosines(left, right)
     alike -= 1
@@ -106,7 +108,7 @@ def kernel(left: Groups, right: Groups) -> Floats:
     return np.exp(alike, out=alike)
 
 
-def best_kernel(groups: Groups, others: Groups) -> Floats:
+def best_kernel(groups: GroupVectors, others: GroupVectors) -> Floats:
     """How alike each group is to the most alike of others: `(groups,) float32`; 0 without any."""
     best = np.zeros(len(groups), np.float32)
     for _, part in others.blocks(len(groups.vectors)):

@@ -11,30 +11,30 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.curation.selection.admission import NO_SCENE, Admission
-from services.curation.selection.budget import batch_size, shared_out
+from services.curation.selection.budget import apportion, batch_size
 from services.curation.selection.draws import Stream, shuffled
-from services.curation.selection.facility import Chosen, Clients, choose
-from services.curation.selection.k_center import farthest
-from services.curation.selection.kernel import Groups, Indices
+from services.curation.selection.facility import CandidateGain, Clients, choose
+from services.curation.selection.k_center import choose_farthest
+from services.curation.selection.kernel import GroupVectors, Indices
 from services.curation.selection.pool import (
-    Batch,
+    BatchPlan,
     CoverageMethod,
     Pick,
+    PickSource,
     Pool,
-    Settings,
-    Source,
+    SelectionSettings,
     TargetedMethod,
 )
 from services.curation.selection.targeted import (
-    Answer,
     Failures,
+    TargetedCandidate,
     choose_jointly,
     choose_neighbours,
 )
 from sluice.errors import InvalidArgument
 
 
-def plan_batch(pool: Pool, failures: Failures | None, settings: Settings) -> Batch:
+def plan_batch(pool: Pool, failures: Failures | None, settings: SelectionSettings) -> BatchPlan:
     """Pick the next batch: exactly as many groups as the budget says, each once.
 
     Targeted picks are made first, and coverage takes them as given. Where only near duplicates are
@@ -45,7 +45,7 @@ def plan_batch(pool: Pool, failures: Failures | None, settings: Settings) -> Bat
 
 
 class _Planner:
-    def __init__(self, pool: Pool, failures: Failures | None, settings: Settings) -> None:
+    def __init__(self, pool: Pool, failures: Failures | None, settings: SelectionSettings) -> None:
         embedded, numbers = pool.embedded()
         self._pool, self._settings = pool, settings
         self._free = pool.free
@@ -58,14 +58,14 @@ class _Planner:
         self._failures = _checked(failures, embedded)
         self._notes: list[str] = []
 
-    def plan(self) -> Batch:
+    def plan(self) -> BatchPlan:
         if not len(self._candidates):
             if self._size:
                 self._notes.append(
                     "No group that remains has an embedding: "
                     f"the batch is random, of seed {self._settings.seed}."
                 )
-            return Batch(self._random([], np.flatnonzero(self._free), self._size), self._notes)
+            return BatchPlan(self._random([], np.flatnonzero(self._free), self._size), self._notes)
         scenes = self._scenes()
         admission = Admission(self._candidates, scenes[self._numbers], self._labelled)
         admission.take_scenes(scenes[self._pool.not_repeated].tolist())
@@ -74,11 +74,11 @@ class _Planner:
         picks = self._ranked(coverage, targeted)
         if len(picks) < self._size:
             picks += self._backfill(picks)
-        return Batch(picks, self._notes)
+        return BatchPlan(picks, self._notes)
 
-    def _targeted(self, admission: Admission) -> list[Answer]:
+    def _targeted(self, admission: Admission) -> list[TargetedCandidate]:
         share = self._settings.targeted_share
-        _, wanted = shared_out(self._size, [1 - share, share])
+        _, wanted = apportion(self._size, [1 - share, share])
         if self._failures is None:
             if wanted:
                 self._notes.append("There are no failures: the whole batch is for coverage.")
@@ -97,35 +97,37 @@ class _Planner:
             )
         return found
 
-    def _coverage(self, admission: Admission, targeted: list[int]) -> list[Chosen]:
+    def _coverage(self, admission: Admission, targeted: list[int]) -> list[CandidateGain]:
         wanted = self._size - len(targeted)
         covered = self._covered.and_then(self._candidates.take(targeted))
         match self._settings.coverage:
             case CoverageMethod.ZCORE:
                 return self._by_zcore(admission, wanted)
             case CoverageMethod.K_CENTER:
-                return farthest(self._candidates, covered, wanted, admission.admit)
+                return choose_farthest(self._candidates, covered, wanted, admission.admit)
             case CoverageMethod.FACILITY:
                 clients = self._clients()
                 return choose(clients, self._candidates, covered, wanted, admission.admit)
 
-    def _by_zcore(self, admission: Admission, wanted: int) -> list[Chosen]:
+    def _by_zcore(self, admission: Admission, wanted: int) -> list[CandidateGain]:
         if self._pool.zcore is None:
             raise InvalidArgument.of("pool.zcore", "none; expected scores for coverage by ZCore")
         scores = self._pool.zcore[self._numbers]
-        chosen: list[Chosen] = []
+        chosen: list[CandidateGain] = []
         for candidate in np.argsort(-scores, kind="stable").tolist():
             if len(chosen) == wanted:
                 break
             if admission.admit(candidate):
-                chosen.append(Chosen(candidate, float(scores[candidate])))
+                chosen.append(CandidateGain(candidate, float(scores[candidate])))
         return chosen
 
-    def _ranked(self, coverage: list[Chosen], targeted: list[Answer]) -> list[Pick]:
+    def _ranked(
+        self, coverage: list[CandidateGain], targeted: list[TargetedCandidate]
+    ) -> list[Pick]:
         """Both parts merged evenly, so that who stops early has labelled some of both."""
-        merged: list[tuple[float, Source, Chosen | Answer]] = [
-            *_spread(Source.TARGETED, targeted),
-            *_spread(Source.COVERAGE, coverage),
+        merged: list[tuple[float, PickSource, CandidateGain | TargetedCandidate]] = [
+            *_spread(PickSource.TARGETED, targeted),
+            *_spread(PickSource.COVERAGE, coverage),
         ]
         merged.sort(key=lambda entry: entry[0])
         return [
@@ -134,7 +136,7 @@ class _Planner:
                 source=source,
                 rank=rank,
                 gain=choice.gain,
-                failure=choice.failure if isinstance(choice, Answer) else None,
+                failure=choice.failure if isinstance(choice, TargetedCandidate) else None,
             )
             for rank, (_, source, choice) in enumerate(merged, 1)
         ]
@@ -166,7 +168,7 @@ class _Planner:
         """Up to `count` of the groups at random, behind those picked."""
         order = shuffled(self._settings.seed, Stream.ORDER, len(groups))[:count]
         return [
-            Pick(group, Source.COVERAGE, rank, gain=0.0)
+            Pick(group, PickSource.COVERAGE, rank, gain=0.0)
             for rank, group in enumerate(groups[order].tolist(), len(picks) + 1)
         ]
 
@@ -179,7 +181,7 @@ class _Planner:
         return self._pool.scenes
 
 
-def _checked(failures: Failures | None, embedded: Groups) -> Failures | None:
+def _checked(failures: Failures | None, embedded: GroupVectors) -> Failures | None:
     """The failures, if there are any and they can be compared with the pool."""
     if failures is None or not len(failures):
         return None
@@ -190,7 +192,7 @@ def _checked(failures: Failures | None, embedded: Groups) -> Failures | None:
 
 
 def _spread(
-    source: Source, choices: Sequence[Chosen | Answer]
-) -> list[tuple[float, Source, Chosen | Answer]]:
+    source: PickSource, choices: Sequence[CandidateGain | TargetedCandidate]
+) -> list[tuple[float, PickSource, CandidateGain | TargetedCandidate]]:
     """Choices with places between 0 and 1, at equal distances."""
     return [((at + 0.5) / len(choices), source, choice) for at, choice in enumerate(choices)]

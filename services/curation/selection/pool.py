@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from services.curation.selection.budget import BUDGET, TARGETED_SHARE
 from services.curation.selection.checks import check_flags, check_per_group
 from services.curation.selection.facility import CLIENTS_MAX
-from services.curation.selection.kernel import Groups, Indices
+from services.curation.selection.kernel import GroupVectors, Indices
 from sluice.errors import InvalidArgument
 
 
-class Source(Enum):
+class PickSource(Enum):
     """Which part of the budget a pick comes from."""
 
     COVERAGE = "coverage"
@@ -81,11 +81,11 @@ class Pool:
         """The groups that may be picked."""
         return ~(self.excluded | self.covered | self.not_repeated)
 
-    def embedded(self) -> tuple[Groups, Indices]:
+    def embedded(self) -> tuple[GroupVectors, Indices]:
         """The groups that have rows, and their numbers, ascending."""
         if self.vectors is None or self.group_of is None:
-            return Groups.of_single_rows(np.empty((0, 1), np.float32)), np.empty(0, np.intp)
-        groups, numbers = Groups.gathered("pool.vectors", self.vectors, self.group_of)
+            return GroupVectors.of_single_rows(np.empty((0, 1), np.float32)), np.empty(0, np.intp)
+        groups, numbers = GroupVectors.gathered("pool.vectors", self.vectors, self.group_of)
         if numbers.size and not 0 <= numbers[0] <= numbers[-1] < self.size:
             wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
             raise InvalidArgument.of("pool.group_of", f"{wrong}; expected 0 … {self.size - 1}")
@@ -93,7 +93,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SelectionSettings:
     """What is asked for; the same pool, failures and settings give the same batch."""
 
     seed: int
@@ -119,14 +119,14 @@ class Pick:
     """
 
     group: int
-    source: Source
+    source: PickSource
     rank: int
     gain: float
     failure: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchPlan:
     """The picks in their order, and sentences for a person on what did not go as asked."""
 
     picks: list[Pick]

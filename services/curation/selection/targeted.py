@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from services.curation.selection.facility import Admit, Chosen, Clients, choose
+from services.curation.selection.facility import Admit, CandidateGain, Clients, choose
 from services.curation.selection.kernel import (
     Floats,
-    Groups,
+    GroupVectors,
     Indices,
     best_kernel,
     cosines,
@@ -33,7 +33,7 @@ NEIGHBOURS_MIN: Final = 10
 class Failures:
     """Groups that the model fails on, and how much each weighs: `(failures,) float32`."""
 
-    groups: Groups
+    groups: GroupVectors
     weights: Floats
 
     def __post_init__(self) -> None:
@@ -53,13 +53,13 @@ class Failures:
         return len(self.groups)
 
     @classmethod
-    def equal(cls, groups: Groups) -> Failures:
+    def equal(cls, groups: GroupVectors) -> Failures:
         """Failures that all weigh the same."""
         return cls(groups, np.ones(len(groups), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TargetedCandidate:
     """A candidate that was chosen, its gain, and the failure it answers to."""
 
     candidate: int
@@ -70,11 +70,11 @@ class Answer:
 def choose_jointly(
     failures: Failures,
     pool: Clients,
-    candidates: Groups,
-    covered: Groups,
+    candidates: GroupVectors,
+    covered: GroupVectors,
     count: int,
     admit: Admit,
-) -> list[Answer]:
+) -> list[TargetedCandidate]:
     """Choose up to `count` candidates by greed for both parts of the objective."""
     weights = failures.weights / failures.weights.sum()
     clients = Clients(
@@ -88,8 +88,8 @@ def choose_jointly(
 
 
 def _answers(
-    failures: Failures, candidates: Groups, covered: Groups, chosen: list[Chosen]
-) -> list[Answer]:
+    failures: Failures, candidates: GroupVectors, covered: GroupVectors, chosen: list[CandidateGain]
+) -> list[TargetedCandidate]:
     """Each choice with the failure that it served most anew, or if none, is most like."""
     served = best_kernel(failures.groups, covered)
     answers = []
@@ -97,18 +97,18 @@ def _answers(
         alike = kernel(candidates.take([choice.candidate]), failures.groups)[0]
         gains = failures.weights * np.maximum(alike - served, 0)
         failure = int((gains if gains.any() else alike).argmax())
-        answers.append(Answer(choice.candidate, choice.gain, failure))
+        answers.append(TargetedCandidate(choice.candidate, choice.gain, failure))
         np.maximum(served, alike, out=served)
     return answers
 
 
 def choose_neighbours(
     failures: Failures,
-    candidates: Groups,
+    candidates: GroupVectors,
     count: int,
     admit: Admit,
     per_failure: int | None = None,
-) -> list[Answer]:
+) -> list[TargetedCandidate]:
     """Choose up to `count` of the failures' nearest candidates, round robin; gains are cosines.
 
     First the nearest of each failure, the weightiest failure's first, then the second nearest of
@@ -118,7 +118,7 @@ def choose_neighbours(
     depth = per_failure or max(NEIGHBOURS_MIN, 2 * math.ceil(count / max(1, len(failures))))
     found, alike = _nearest(failures.groups, candidates, min(depth, len(candidates)))
     order = np.argsort(-failures.weights, kind="stable").tolist()
-    answers: list[Answer] = []
+    answers: list[TargetedCandidate] = []
     seen: set[int] = set()
     for rank in range(found.shape[1]):
         for failure in order:
@@ -127,11 +127,13 @@ def choose_neighbours(
                 continue
             seen.add(candidate)
             if admit(candidate):
-                answers.append(Answer(candidate, float(alike[failure, rank]), failure))
+                answers.append(TargetedCandidate(candidate, float(alike[failure, rank]), failure))
     return answers
 
 
-def _nearest(failures: Groups, candidates: Groups, depth: int) -> tuple[Indices, Floats]:
+def _nearest(
+    failures: GroupVectors, candidates: GroupVectors, depth: int
+) -> tuple[Indices, Floats]:
     """The nearest candidates of each failure and their cosines, `(failures, depth)`."""
     found = np.empty((len(failures), depth), np.intp)
     values = np.empty((len(failures), depth), np.float32)

@@ -12,15 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.batches.places import Places, begin_reading, check_rows
+from services.curation.batches.projection import ProjectedVectors, check_rows, open_projection
 from services.curation.context import Curation
-from services.curation.datasets.append import read_dataset_frames
+from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.filters import EVERYTHING, Filter
-from services.curation.datasets.marks import AT_ONCE_MAX, FieldChange, set_fields
-from services.curation.datasets.reading import Known, scan_known
+from services.curation.datasets.frames import FrameSummary, scan_summaries
+from services.curation.datasets.updates import AT_ONCE_MAX, FieldChange, set_fields
 from services.curation.selection.zcore import DRAWS
-from services.curation.zcore.apart import Zcore, scores_of
-from services.curation.zcore.stored import FIELD
+from services.curation.zcore.score_process import ZcoreSettings, compute_scores
+from services.curation.zcore.stored_scores import FIELD
 from services.records.idempotency import IdempotentRequest
 from sluice.checks import check_text
 from sluice.errors import FailedPrecondition, InvalidArgument
@@ -34,7 +34,7 @@ _ANEW: Final = IdempotentRequest.of("ComputeZcore", "", b"")
 """A request without an id: what is there already is not changed."""
 
 
-class Stage(StrEnum):
+class ZcoreStage(StrEnum):
     """What is being done, in this order."""
 
     WAITING = "waiting"
@@ -46,19 +46,19 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ZcoreRequest:
     """Which frames, how they are scored, and where scores are stored."""
 
     frames: Filter = EVERYTHING
-    settings: Zcore = field(default_factory=Zcore)
+    settings: ZcoreSettings = field(default_factory=ZcoreSettings)
     into: str = FIELD
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ZcoreProgress:
     """How far it is: `done` of `total` frames, embeddings while these are read."""
 
-    stage: Stage
+    stage: ZcoreStage
     done: int = 0
     total: int = 0
     scored: int = 0
@@ -76,7 +76,7 @@ class _Frames:
     before: list[MetadataValue | None] = field(default_factory=list)
     points: bytearray = field(default_factory=bytearray)
 
-    def add(self, known: Known, name: str) -> None:
+    def add(self, known: FrameSummary, name: str) -> None:
         """Take a frame in; InvalidArgument naming it when it has no room for one field more."""
         row = known.row
         check_metadata(f"fields of {row.id!r}", row.fields | {name: 0.0})
@@ -94,7 +94,9 @@ class Computation:
     curation: Curation
     computing: asyncio.Lock
 
-    async def compute(self, name: DatasetName, wanted: Wanted) -> AsyncIterator[Progress]:
+    async def compute(
+        self, name: DatasetName, wanted: ZcoreRequest
+    ) -> AsyncIterator[ZcoreProgress]:
         """Compute and store the scores of all frames with embeddings, and say how far it is.
 
         Frames that have their score are not written. Raises FailedPrecondition where no frame has
@@ -103,41 +105,43 @@ class Computation:
         """
         _check(wanted)
         await self.curation.others.datasets.get(name)
-        yield Progress(Stage.WAITING)
+        yield ZcoreProgress(ZcoreStage.WAITING)
         async with self.computing:
             async for progress in self._compute(name, wanted):
                 yield progress
 
-    async def _compute(self, name: DatasetName, wanted: Wanted) -> AsyncIterator[Progress]:
+    async def _compute(
+        self, name: DatasetName, wanted: ZcoreRequest
+    ) -> AsyncIterator[ZcoreProgress]:
         stores, frames = self.curation.stores, _Frames()
         count = (await read_dataset_frames(stores, name)).record.count
         looked_at = 0
-        async for page in scan_known(stores.ledger, name, size=AT_ONCE_MAX):
+        async for page in scan_summaries(stores.ledger, name, size=AT_ONCE_MAX):
             for known in page:
                 if known.row.vectors and wanted.frames.passes(known.row, known.group):
                     frames.add(known, wanted.into)
             check_rows("dataset", name, len(frames.ids), sum(frames.rows))
             looked_at += len(page)
-            yield Progress(Stage.LISTING, looked_at, max(count, looked_at))
+            yield ZcoreProgress(ZcoreStage.LISTING, looked_at, max(count, looked_at))
         if not frames.ids:
             raise FailedPrecondition(f"{name}: none of these frames has an embedding")
         # The space comes with the first embedding: read after the rows, it is known.
         space = (await read_dataset_frames(stores, name)).record
         points = bytes(frames.points), wanted.settings.seed
-        reading = await begin_reading(stores, name, space, points)
+        reading = await open_projection(stores, name, space, points)
         async for read in reading.pages():
-            yield Progress(Stage.READING, read, len(reading.places.there))
-        yield Progress(Stage.SCORING)
+            yield ZcoreProgress(ZcoreStage.READING, read, len(reading.places.there))
+        yield ZcoreProgress(ZcoreStage.SCORING)
         scores = await _best(frames, reading.places, wanted.settings)
         async for progress in self._store(name, wanted.into, frames, scores):
             yield replace(progress, notes=tuple(reading.places.notes))
 
     async def _store(
         self, name: DatasetName, into: str, frames: _Frames, scores: NDArray[np.float64]
-    ) -> AsyncIterator[Progress]:
+    ) -> AsyncIterator[ZcoreProgress]:
         """Store scores page by page; those of frames whose embeddings are all lost are NaN."""
         scored = int(np.isfinite(scores).sum())
-        progress = Progress(Stage.STORING, 0, len(frames.ids), scored)
+        progress = ZcoreProgress(ZcoreStage.STORING, 0, len(frames.ids), scored)
         for start in range(0, len(frames.ids), AT_ONCE_MAX):
             page = slice(start, start + AT_ONCE_MAX)
             changes = {
@@ -153,21 +157,23 @@ class Computation:
             done = min(page.stop, len(frames.ids))
             progress = replace(progress, done=done, changed=changed)
             yield progress
-        yield replace(progress, stage=Stage.DONE)
+        yield replace(progress, stage=ZcoreStage.DONE)
 
 
-async def _best(frames: _Frames, places: Places, settings: Zcore) -> NDArray[np.float64]:
+async def _best(
+    frames: _Frames, places: ProjectedVectors, settings: ZcoreSettings
+) -> NDArray[np.float64]:
     """The largest score of the rows of each frame, `(frames,)`; NaN where all are lost."""
     owners = np.repeat(np.arange(len(frames.ids)), frames.rows)
     rows = places.rows
     if not places.there.all():
         rows, owners = rows[places.there], owners[places.there]
     best = np.full(len(frames.ids), np.nan)
-    np.fmax.at(best, owners, await scores_of(rows, settings))
+    np.fmax.at(best, owners, await compute_scores(rows, settings))
     return best
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: ZcoreRequest) -> None:
     check_text("field", wanted.into)
     settings = wanted.settings
     for name, value, most in (

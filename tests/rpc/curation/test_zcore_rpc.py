@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from services.curation.zcore import apart
+from services.curation.zcore import score_process
 from sluice import errors
 from sluice.errors import from_rpc_error
 from sluice.v1 import dataset_frame_pb2 as pb
@@ -128,7 +128,7 @@ async def test_nothing_to_score_is_said(api: Api) -> None:
 
 async def test_a_caller_that_leaves_ends_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a caller leaves, no process computes on, and the next computation begins at once."""
-    monkeypatch.setattr(apart, "HERE_MAX", 0)
+    monkeypatch.setattr(score_process, "HERE_MAX", 0)
     await api.append(*IDS)
     before = children()
     call = api.frames.ComputeZcore(pb.ComputeZcoreRequest(dataset=DATASET))

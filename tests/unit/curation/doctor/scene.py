@@ -14,16 +14,16 @@ from services.blobs.folder import FolderBlobs
 from services.curation.context import Curation
 from services.curation.datasets import points
 from services.curation.datasets.append import append_frames
-from services.curation.datasets.appending import NewFrames
-from services.curation.datasets.marks import Marks, mark_groups, tag_frames
-from services.curation.datasets.splits import Shares
-from services.curation.datasets.splitting import split_groups
+from services.curation.datasets.new_frames import AppendRequest
+from services.curation.datasets.split import split_groups
+from services.curation.datasets.stratification import Shares
+from services.curation.datasets.updates import GroupUpdate, tag_frames, update_groups
 from services.curation.doctor.diagnose import diagnose
 from services.curation.golden.records import RoundCheck
 from services.curation.progress.recording import record_round
 from services.curation.progress.records import RecordedRound, Samples
 from services.curation.records import FrameRow, Split, Status, frame_key
-from services.curation.rounds.predictions import PredictedFrame, Prediction, import_predictions
+from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
 from services.curation.rounds.rounds import create_round
 from services.doctor.findings import Finding
 from services.ledger.interface import Add, Ledger, Transaction
@@ -38,20 +38,20 @@ from sluice.errors import NotFound
 from sluice.labels import Box2D, Label
 from sluice.names import ProjectName, RoundName
 from sluice.tensors import Embeddings
-from tests.unit.curation.batches.batches import create, fail_golden_check, scenes
-from tests.unit.curation.datasets.world import (
+from tests.unit.curation.batches.helpers import create, fail_golden_check, scenes
+from tests.unit.curation.datasets.harness import (
     DIMENSION,
     NAME,
     ONCE,
+    DatasetHarness,
     OneDataset,
-    World,
     frame,
     vector,
 )
 
 HOUR_US: Final = 3_600_000_000
 PROJECT: Final = ProjectName(NAME.project)
-FRAMES: Final = points.frames_of(NAME.project, "m", DIMENSION)
+FRAMES: Final = points.frames_collection(NAME.project, "m", DIMENSION)
 TENANT: Final = points.tenant_of(NAME)
 ROUND: Final = RoundName(NAME.project, NAME.dataset, "r1")
 GROUPS: Final = 12
@@ -71,7 +71,7 @@ class OneProject:
 class Scene:
     """The world of a project, and its newest golden check and recorded round."""
 
-    here: World
+    here: DatasetHarness
     check: RoundCheck
     recorded: RecordedRound
 
@@ -100,7 +100,9 @@ class Scene:
         await self.stores.ledger.commit(Transaction(NAME.project, {}, puts or {}, deletes, moves))
 
 
-async def examine(here: World, *, repair: bool = False, later: bool = True) -> list[Finding]:
+async def examine(
+    here: DatasetHarness, *, repair: bool = False, later: bool = True
+) -> list[Finding]:
     """What the doctor finds two hours later, or now."""
     at = now_us() + (2 * HOUR_US if later else 0)
     events = diagnose(here.curation, PROJECT, repair=repair, started_us=at)
@@ -113,7 +115,7 @@ async def scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncIterator[S
     blobs = FolderBlobs(path / "blobs")
     others = Neighbours(OneDataset(), cast(IssueElements, None), cast(Any, None))
     active = cast(ActiveVersions, OneProject())
-    here = World(Curation(Stores(ledger, vectors, blobs), others, active, Models(blobs)))
+    here = DatasetHarness(Curation(Stores(ledger, vectors, blobs), others, active, Models(blobs)))
     await append_all(here)
     await mark_all(here)
     await create(here, "b1", count=3)
@@ -124,34 +126,34 @@ async def scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncIterator[S
     await ledger.close()
 
 
-async def append_all(here: World) -> None:
+async def append_all(here: DatasetHarness) -> None:
     """Twelve groups of two slices, a frame with a crop, and one without embeddings."""
     await here.append(*scenes(GROUPS))
     await append_crops(here)
-    await append_frames(here.curation, NAME, NewFrames([frame("plain")]))
+    await append_frames(here.curation, NAME, AppendRequest([frame("plain")]))
 
 
-async def append_crops(here: World) -> None:
+async def append_crops(here: DatasetHarness) -> None:
     """Append a frame with a label, and embeddings of both."""
     rows = np.stack([vector("car"), vector("car's crop")])
     embeddings = Embeddings("m", rows, np.array([0, 0]), ["", "l1"])
-    await append_frames(here.curation, NAME, NewFrames([frame("car", box("l1"))], embeddings))
+    await append_frames(here.curation, NAME, AppendRequest([frame("car", box("l1"))], embeddings))
 
 
-async def mark_all(here: World) -> None:
+async def mark_all(here: DatasetHarness) -> None:
     """Statuses there and back, tags, splits, and predictions of a round."""
     curation = here.curation
     for groups, marks in (
-        (["g0", "g1", "g2", "g3"], Marks(Status.REVIEWED)),
-        (["g0"], Marks(Status.ANNOTATED, allow_backward=True)),
+        (["g0", "g1", "g2", "g3"], GroupUpdate(Status.REVIEWED)),
+        (["g0"], GroupUpdate(Status.ANNOTATED, allow_backward=True)),
     ):
-        await mark_groups(curation, ONCE, NAME, groups, marks)
+        await update_groups(curation, ONCE, NAME, groups, marks)
     await tag_frames(curation, ONCE, NAME, ["0-left"], ["night"], [])
     shares: Shares = {Split.TRAIN: 0.5, Split.VALIDATION: 0.5}
     labelled = [Status.ANNOTATED, Status.REVIEWED]
     await split_groups(curation, NAME, shares, seed=1, statuses=labelled)
     await create_round(curation, ONCE, ROUND, "", Split.VALIDATION)
-    predicted = [PredictedFrame(id, (Prediction(box("x"), 0.9),)) for id in ("0-left", "car")]
+    predicted = [FramePredictions(id, (ScoredLabel(box("x"), 0.9),)) for id in ("0-left", "car")]
     await import_predictions(curation, ROUND, predicted)
 
 

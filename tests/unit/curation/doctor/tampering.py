@@ -23,8 +23,8 @@ from services.curation.progress.records import rounds_counter
 from services.curation.records import (
     DatasetFrames,
     FrameDocument,
+    FrameReference,
     Group,
-    Named,
     Split,
     Status,
     dataset_frames_key,
@@ -44,8 +44,8 @@ from services.records.records import encode
 from services.vectors.interface import Points
 from sluice.errors import Unavailable
 from sluice.names import BatchName, GoldenSetName, ViewName
-from tests.unit.curation.batches.batches import Ending, create
-from tests.unit.curation.datasets.world import NAME, vector
+from tests.unit.curation.batches.helpers import DyingLedger, create
+from tests.unit.curation.datasets.harness import NAME, vector
 from tests.unit.curation.doctor.scene import FRAMES, ROUND, TENANT, Scene
 
 DATASET: Final = NAME.dataset
@@ -64,7 +64,7 @@ async def not_numbered(of: Scene) -> None:
 async def misnumbered(of: Scene) -> None:
     """The number of a frame names another one."""
     number = (await of.row("7-left")).number
-    await of.write(puts={number_key(DATASET, number): encode(Named(frame_id="plain"))})
+    await of.write(puts={number_key(DATASET, number): encode(FrameReference(frame_id="plain"))})
 
 
 async def not_claimed(of: Scene) -> None:
@@ -174,7 +174,7 @@ async def view_missing(of: Scene) -> None:
 
 async def plan_left(of: Scene) -> None:
     """A batch died when its plan was written and not yet bound to its name."""
-    dying = of.here.having(ledger=Ending(of.stores.ledger, 1))
+    dying = of.here.with_stores(ledger=DyingLedger(of.stores.ledger, 1))
     with pytest.raises(Unavailable):
         await create(dying, "b2", count=3, golden_override="a test")
 
@@ -240,7 +240,7 @@ async def row_and_number_missing(of: Scene) -> None:
 
 async def claimed_by_another(of: Scene) -> None:
     """The id of a frame's label is another's."""
-    await of.write(puts={label_key(DATASET, "l1"): encode(Named(frame_id="plain"))})
+    await of.write(puts={label_key(DATASET, "l1"): encode(FrameReference(frame_id="plain"))})
 
 
 async def vector_missing(of: Scene) -> None:

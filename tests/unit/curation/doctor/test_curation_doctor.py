@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from services.curation.batches.reading import list_batches, list_picks
-from services.curation.batches.records import State
+from services.curation.batches.read import list_batches, list_picks
+from services.curation.batches.records import BatchState
 from services.curation.datasets.counts import count_frames
 from services.curation.datasets.filters import EVERYTHING
-from services.curation.datasets.reading import DatasetFrame, stream_frames
+from services.curation.datasets.frames import DatasetFrame, stream_frames
 from services.curation.datasets.views import list_views
 from services.curation.doctor.diagnose import diagnose
 from services.curation.golden.checks import get_check
@@ -22,8 +22,8 @@ from services.doctor.findings import FindingKind, FindingOutcome
 from services.records.pages import read_page
 from sluice import errors
 from sluice.names import ProjectName
-from tests.unit.curation.batches.batches import Ending, create
-from tests.unit.curation.datasets.world import NAME
+from tests.unit.curation.batches.helpers import DyingLedger, create
+from tests.unit.curation.datasets.harness import NAME
 from tests.unit.curation.doctor.scene import (
     FRAMES,
     ROUND,
@@ -189,7 +189,7 @@ async def test_a_batch_left_half_way_is_said_and_finished_by_its_request(of: Sce
     """A repair leaves it; the same CreateBatch goes on, and then nothing differs."""
     wanted = {"count": 3, "golden_override": "a test"}
     with pytest.raises(errors.Unavailable):
-        await create(of.here.having(ledger=Ending(of.stores.ledger, 2)), "b2", **wanted)
+        await create(of.here.with_stores(ledger=DyingLedger(of.stores.ledger, 2)), "b2", **wanted)
     assert [] == await examine(of.here, later=False)
     for repair in (False, True):
         [found] = await examine(of.here, repair=repair)
@@ -197,7 +197,7 @@ async def test_a_batch_left_half_way_is_said_and_finished_by_its_request(of: Sce
             found.kind,
             found.outcome,
         )
-    assert State.READY is (await create(of.here, "b2", **wanted)).state
+    assert BatchState.READY is (await create(of.here, "b2", **wanted)).state
     assert [] == await examine(of.here)
 
 

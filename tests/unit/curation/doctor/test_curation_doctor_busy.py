@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from services.curation.datasets.marks import Marks, mark_groups, tag_frames
-from services.curation.datasets.splits import Shares
-from services.curation.datasets.splitting import split_groups
+from services.curation.datasets.split import split_groups
+from services.curation.datasets.stratification import Shares
+from services.curation.datasets.updates import GroupUpdate, tag_frames, update_groups
 from services.curation.golden.checks import add_check
 from services.curation.golden.history import HistoryKey
 from services.curation.golden.sets import create_golden_set
 from services.curation.golden.verdict import Limits
 from services.curation.progress.recording import record_round
 from services.curation.records import Split, Status
-from services.curation.rounds.predictions import PredictedFrame, import_predictions
+from services.curation.rounds.predictions import FramePredictions, import_predictions
 from services.doctor.findings import FindingKind, FindingOutcome
 from services.ledger.interface import Entry
 from services.records import points as stored_points
@@ -26,41 +26,41 @@ from services.records.records import now_us
 from sluice.errors import Unavailable
 from sluice.names import GoldenSetName
 from tests.unit.campaign.faults import Around, Gate
-from tests.unit.curation.batches.batches import Ending, create
-from tests.unit.curation.datasets.world import NAME, ONCE, World, frame
+from tests.unit.curation.batches.helpers import DyingLedger, create
+from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, frame
 from tests.unit.curation.doctor.scene import HOUR_US, ROUND, Scene, box, examine, samples
 from tests.unit.curation.doctor.tampering import GOLDEN, status_miscounted
 from tests.unit.curation.golden.rounds import round_of
 
-Job = Callable[[World, int], Awaitable[Any]]
+Job = Callable[[DatasetHarness, int], Awaitable[Any]]
 """What somebody does again and again, each time under another number."""
 
 
-async def append(here: World, number: int) -> None:
+async def append(here: DatasetHarness, number: int) -> None:
     """New groups, and a slice more of the last ones."""
     new = [frame(f"n{number}-{i}", group=f"n{number}-{i // 2}", slice_=f"{i}") for i in range(6)]
     await here.append(*new)
     await here.append(frame(f"m{number}", group=f"n{number}-0", slice_="late"))
 
 
-async def replace(here: World, number: int) -> None:
+async def replace(here: DatasetHarness, number: int) -> None:
     """Other embeddings of frames that are there."""
     await here.append("plain", frame("7-left", group="g7", slice_="left"), seed=number)
 
 
-async def mark(here: World, number: int) -> None:
+async def mark(here: DatasetHarness, number: int) -> None:
     """Statuses there and back, tags, and splits of what is labelled."""
     status = (Status.ANNOTATED, Status.REVIEWED, Status.UNLABELLED)[number % 3]
-    marks = Marks(status, allow_backward=True, add=(f"t{number % 9}",))
-    await mark_groups(here.curation, ONCE, NAME, ["g8", "g9"], marks)
+    marks = GroupUpdate(status, allow_backward=True, add=(f"t{number % 9}",))
+    await update_groups(here.curation, ONCE, NAME, ["g8", "g9"], marks)
     await tag_frames(here.curation, ONCE, NAME, ["plain"], [], [f"t{number % 7}"])
     shares: Shares = {Split.TRAIN: 1.0}
     await split_groups(here.curation, NAME, shares, seed=1, statuses=[Status.ANNOTATED])
 
 
-async def measure(here: World, number: int) -> None:
+async def measure(here: DatasetHarness, number: int) -> None:
     """Predictions, recorded rounds and golden checks."""
-    predicted = [PredictedFrame(f"{number % 12}-{side}") for side in ("left", "right")]
+    predicted = [FramePredictions(f"{number % 12}-{side}") for side in ("left", "right")]
     await import_predictions(here.curation, ROUND, predicted)
     stores, datasets = here.curation.stores, here.curation.others.datasets
     if number < 50:
@@ -71,7 +71,7 @@ async def measure(here: World, number: int) -> None:
         await add_check(stores, GOLDEN, key, round_of(*[("car", "car")] * 40))
 
 
-async def choose(here: World, number: int) -> None:
+async def choose(here: DatasetHarness, number: int) -> None:
     """Batches, while others label the same groups."""
     if number < 30:
         await create(here, f"c{number}", count=2, golden_override="a test")
@@ -102,7 +102,7 @@ async def test_a_busy_project_is_quiet(of: Scene) -> None:
 
 def overtaken(
     of: Scene, prefix: str, something: Callable[[], Awaitable[Any]], *, before: bool = False
-) -> World:
+) -> DatasetHarness:
     """The world, where something else happens at each scan below a prefix, mostly after it."""
 
     async def scan(real: Any, partition: str, below: str, **options: Any) -> Any:
@@ -113,7 +113,7 @@ def overtaken(
             await something()
         return found
 
-    return of.here.having(ledger=Around(of.stores.ledger, "scan", scan))
+    return of.here.with_stores(ledger=Around(of.stores.ledger, "scan", scan))
 
 
 async def test_a_frame_that_changes_between_two_reads_is_no_difference(of: Scene) -> None:
@@ -142,7 +142,7 @@ async def test_old_points_that_a_frame_has_just_lost_are_left_to_who_replaced_th
         await gate.pass_through()
         return await real(*arguments)
 
-    slow = of.here.having(vectors=Around(of.stores.vectors, "delete", wait))
+    slow = of.here.with_stores(vectors=Around(of.stores.vectors, "delete", wait))
     task = asyncio.create_task(slow.append("plain", seed=1))
     await gate.reached.wait()
     assert [] == await examine(of.here, later=False)
@@ -159,7 +159,7 @@ async def test_points_that_are_not_named_yet_or_no_more_are_no_difference(of: Sc
             await gate.pass_through()
             return await real(*arguments)
 
-        slow = of.here.having(**{store: Around(getattr(of.stores, store), method, wait)})
+        slow = of.here.with_stores(**{store: Around(getattr(of.stores, store), method, wait)})
         task = asyncio.create_task(slow.append("car", seed=5 if store == "ledger" else 6))
         await gate.reached.wait()
         assert [] == await examine(of.here, repair=True, later=False)
@@ -174,7 +174,7 @@ async def test_what_an_append_that_died_has_left_is_removed(of: Scene) -> None:
     async def fail(*_: Any) -> None:
         raise Unavailable("the store is away")
 
-    dying = of.here.having(vectors=Around(of.stores.vectors, "delete", fail))
+    dying = of.here.with_stores(vectors=Around(of.stores.vectors, "delete", fail))
     await dying.append("car", seed=5)
     assert [] == await examine(of.here, repair=True, later=False)
     found = await examine(of.here, repair=True)
@@ -182,7 +182,7 @@ async def test_what_an_append_that_died_has_left_is_removed(of: Scene) -> None:
     assert [] == await examine(of.here)
 
 
-def there_and_back(of: Scene) -> World:
+def there_and_back(of: Scene) -> DatasetHarness:
     """The world, where a group is reviewed only while groups are read, each time."""
 
     async def scan(real: Any, partition: str, below: str, **options: Any) -> Any:
@@ -190,12 +190,12 @@ def there_and_back(of: Scene) -> World:
             return await real(partition, below, **options)
         found: list[Entry] = []
         for status in (Status.REVIEWED, Status.UNLABELLED):
-            marks = Marks(status, allow_backward=True)
-            await mark_groups(of.here.curation, ONCE, NAME, ["g9"], marks)
+            marks = GroupUpdate(status, allow_backward=True)
+            await update_groups(of.here.curation, ONCE, NAME, ["g9"], marks)
             found = found or await real(partition, below, **options)
         return found
 
-    return of.here.having(ledger=Around(of.stores.ledger, "scan", scan))
+    return of.here.with_stores(ledger=Around(of.stores.ledger, "scan", scan))
 
 
 async def test_groups_that_go_there_and_back_are_no_difference(of: Scene) -> None:
@@ -222,8 +222,8 @@ async def test_what_several_counts_say_holds_together(of: Scene) -> None:
     status = cycle([Status.REVIEWED, Status.UNLABELLED])
 
     async def move() -> None:
-        marks = Marks(next(status), allow_backward=True)
-        await mark_groups(of.here.curation, ONCE, NAME, ["g9"], marks)
+        marks = GroupUpdate(next(status), allow_backward=True)
+        await update_groups(of.here.curation, ONCE, NAME, ["g9"], marks)
 
     [found] = await examine(overtaken(of, "group/d/", move), repair=False)
     assert ("3", "5") == (found.expected, found.found)
@@ -255,14 +255,14 @@ async def test_a_frame_that_comes_while_the_last_is_looked_for_is_no_difference(
         return await real(partition, below, **options)
 
     ledger = Around(of.stores.ledger, "scan", scan)
-    assert [] == await examine(of.here.having(ledger=ledger), later=False)
+    assert [] == await examine(of.here.with_stores(ledger=ledger), later=False)
     assert [] == waiting
 
 
 @pytest.mark.parametrize("prefix", ["batch/d/", "pick/d/b2/"])
 async def test_a_batch_that_is_gone_on_with_is_no_difference(of: Scene, prefix: str) -> None:
     """An old batch that is finished while it is read is neither left nor miscounted."""
-    dying = of.here.having(ledger=Ending(of.stores.ledger, 2))
+    dying = of.here.with_stores(ledger=DyingLedger(of.stores.ledger, 2))
     with pytest.raises(Unavailable):
         await create(dying, "b2", count=2, golden_override="a test")
 

@@ -21,7 +21,7 @@ from services.curation.progress.records import Samples
 from services.doctor.findings import Finding
 from services.records.records import now_us
 from sluice.labels import Box2D, Label
-from tests.unit.curation.datasets.world import NAME, ONCE
+from tests.unit.curation.datasets.harness import NAME, ONCE
 from tests.unit.curation.doctor.scene import HOUR_US, PROJECT, Scene
 from tests.unit.curation.doctor.tampering import GOLDEN
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from services.curation.datasets.append import append_frames
-from services.curation.datasets.appending import NewFrames
+from services.curation.datasets.new_frames import AppendRequest
 from services.curation.progress.measuring import Measurement
 from services.curation.progress.recording import record_measured
 from services.curation.progress.records import RecordedRound
 from services.curation.records import Split, Status
-from services.curation.rounds.predictions import PredictedFrame, Prediction, import_predictions
+from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
 from services.curation.rounds.rounds import create_round
 from sluice.errors import Aborted
 from sluice.labels import Box2D, Label
 from sluice.names import RoundName
 from tests.unit.campaign.faults import overtaken
-from tests.unit.curation.datasets.world import NAME, ONCE, World, frame, world
+from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, frame, open_harness
 
 ROUND = RoundName(NAME.project, NAME.dataset, "r")
 CAR = Label(id="l", class_name="car", shape=Box2D(0, 0, 10, 10))
@@ -27,44 +27,44 @@ WANTED = Measurement(number=1, round="r", iou_min=0.5, score_min=0)
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[World]:
+async def here(tmp_path: Path) -> AsyncIterator[DatasetHarness]:
     """A world with a round that predicted one frame right."""
-    async with world(tmp_path) as found:
-        new = NewFrames([frame("a", CAR)], None, Status.ANNOTATED, Split.VALIDATION)
+    async with open_harness(tmp_path) as found:
+        new = AppendRequest([frame("a", CAR)], None, Status.ANNOTATED, Split.VALIDATION)
         await append_frames(found.curation, NAME, new)
         await label(found, "t")
         await create_round(found.curation, ONCE, ROUND, "", Split.VALIDATION)
-        await predict(found, Prediction(CAR, 1))
+        await predict(found, ScoredLabel(CAR, 1))
         yield found
 
 
-async def predict(here: World, *predictions: Prediction) -> None:
+async def predict(here: DatasetHarness, *predictions: ScoredLabel) -> None:
     """Import what is predicted in the frame."""
-    await import_predictions(here.curation, ROUND, [PredictedFrame("a", predictions)])
+    await import_predictions(here.curation, ROUND, [FramePredictions("a", predictions)])
 
 
-async def label(here: World, frame_id: str) -> None:
+async def label(here: DatasetHarness, frame_id: str) -> None:
     """Add a frame that models learn from."""
-    new = NewFrames([frame(frame_id)], None, Status.ANNOTATED)
+    new = AppendRequest([frame(frame_id)], None, Status.ANNOTATED)
     await append_frames(here.curation, NAME, new)
 
 
-async def record(here: World) -> tuple[RecordedRound, bool]:
+async def record(here: DatasetHarness) -> tuple[RecordedRound, bool]:
     """Record the round."""
     return await record_measured(here.curation, NAME, WANTED)
 
 
-async def test_predictions_that_come_meanwhile_are_not_mixed(here: World) -> None:
+async def test_predictions_that_come_meanwhile_are_not_mixed(here: DatasetHarness) -> None:
     """What is measured of two imports would be of neither: it is refused, and measured anew."""
     ledger = overtaken(here.curation.stores.ledger, "commit", predict(here))
     with pytest.raises(Aborted, match=f"^{ROUND}: predictions came"):
-        await record(here.having(ledger=ledger))
+        await record(here.with_stores(ledger=ledger))
     made, added = await record(here)
 
     assert (True, 0.0) == (added, made.mean)
 
 
-async def test_of_two_at_once_the_first_counts(here: World) -> None:
+async def test_of_two_at_once_the_first_counts(here: DatasetHarness) -> None:
     """Who was slower gets what the other one has recorded, though groups were counted anew."""
 
     async def meanwhile() -> None:
@@ -72,6 +72,6 @@ async def test_of_two_at_once_the_first_counts(here: World) -> None:
         assert (await record(here))[1]
 
     ledger = overtaken(here.curation.stores.ledger, "commit", meanwhile())
-    made, added = await record(here.having(ledger=ledger))
+    made, added = await record(here.with_stores(ledger=ledger))
 
     assert (False, 2) == (added, made.labelled_groups)

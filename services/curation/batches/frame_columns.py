@@ -5,17 +5,17 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, field
 
-from services.curation.batches.places import check_rows
-from services.curation.batches.records import Wanted, remains
-from services.curation.datasets.reading import Known
+from services.curation.batches.projection import check_rows
+from services.curation.batches.records import CreateBatchSpec, remains
+from services.curation.datasets.frames import FrameSummary
 from services.curation.records import HELD_OUT, Status
 from services.curation.selection.admission import NO_SCENE
-from services.curation.zcore.stored import StoredScores
+from services.curation.zcore.stored_scores import StoredScores
 from sluice.names import DatasetName
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class FailingFrame:
     """A failing frame, what it weighs, and which rows are its."""
 
     frame_id: str
@@ -24,10 +24,10 @@ class Failing:
 
 
 @dataclass(slots=True)
-class Scan:
+class FrameColumns:
     """The frames that were read so far; groups are numbered as they come."""
 
-    wanted: Wanted
+    wanted: CreateBatchSpec
     numbers: dict[str, int] = field(default_factory=dict)
     excluded: list[bool] = field(default_factory=list)
     labelled: list[bool] = field(default_factory=list)
@@ -36,11 +36,11 @@ class Scan:
     scene_numbers: dict[object, int] = field(default_factory=dict)
     points: bytearray = field(default_factory=bytearray)
     owners: array[int] = field(default_factory=lambda: array("q"))
-    failing: list[Failing] = field(default_factory=list)
+    failing: list[FailingFrame] = field(default_factory=list)
     zcore: StoredScores = field(default_factory=StoredScores)
     frames: int = 0
 
-    def add(self, known: Known) -> None:
+    def add(self, known: FrameSummary) -> None:
         """Take a frame in."""
         self.frames += 1
         number = self._number(known)
@@ -56,14 +56,14 @@ class Scan:
         weight = sum(each.weight for each in self.wanted.failures if rounds.get(each.round))
         if weight:
             rows = slice(first, len(self.owners))
-            self.failing.append(Failing(known.row.id, weight, rows))
+            self.failing.append(FailingFrame(known.row.id, weight, rows))
             self.failed[number] = True
 
     def check(self, name: DatasetName) -> None:
         """Refuse a dataset that is too large to be held."""
         check_rows("parent", name, self.frames, len(self.owners))
 
-    def _number(self, known: Known) -> int:
+    def _number(self, known: FrameSummary) -> int:
         group = known.group
         number = self.numbers.setdefault(group.id, len(self.numbers))
         if number == len(self.excluded):
@@ -75,7 +75,7 @@ class Scan:
             self.scenes.append(NO_SCENE)
         return number
 
-    def _scene(self, known: Known) -> int:
+    def _scene(self, known: FrameSummary) -> int:
         value = known.row.fields.get(self.wanted.scene_field)
         if value is None:
             return NO_SCENE

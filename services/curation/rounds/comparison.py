@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
 from services.curation.context import Curation
-from services.curation.datasets.reading import Known, read_frames, scan_known
-from services.curation.records import ORDER, Split, Status
-from services.curation.rounds.outcomes import Outcome, Rule, compare
+from services.curation.datasets.frames import FrameSummary, read_frames, scan_summaries
+from services.curation.records import STATUS_ORDER, Split, Status
+from services.curation.rounds.outcomes import FrameOutcome, MatchRule, compare
 from services.curation.rounds.predictions import read_predictions
 from services.curation.rounds.rounds import dataset_of
 from services.peers.datasets import Dataset
@@ -17,40 +17,44 @@ from sluice.names import RoundName
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class FrameComparison:
     """A frame, and what its predictions are worth; None: it does not count."""
 
-    known: Known
-    outcome: Outcome | None
+    known: FrameSummary
+    outcome: FrameOutcome | None
 
 
 async def compare_frames(
-    curation: Curation, name: RoundName, dataset: Dataset, what: tuple[Collection[Split], Rule]
-) -> AsyncIterator[list[Compared]]:
+    curation: Curation, name: RoundName, dataset: Dataset, what: tuple[Collection[Split], MatchRule]
+) -> AsyncIterator[list[FrameComparison]]:
     """All frames of the dataset page by page; those of some splits count.
 
     Of these splits, those that are annotated and have predictions in the round.
     """
     splits, rule = what
-    async for page in scan_known(curation.stores.ledger, dataset_of(name)):
+    async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
         counting = [
             each
             for each in page
-            if each.group.split in splits and ORDER[each.group.status] >= ORDER[Status.ANNOTATED]
+            if each.group.split in splits
+            and STATUS_ORDER[each.group.status] >= STATUS_ORDER[Status.ANNOTATED]
         ]
         outcomes = await _outcomes(curation, name, dataset, (counting, rule))
-        yield [Compared(each, outcomes.get(each.row.id)) for each in page]
+        yield [FrameComparison(each, outcomes.get(each.row.id)) for each in page]
 
 
 async def _outcomes(
-    curation: Curation, name: RoundName, dataset: Dataset, what: tuple[Sequence[Known], Rule]
-) -> dict[str, Outcome]:
+    curation: Curation,
+    name: RoundName,
+    dataset: Dataset,
+    what: tuple[Sequence[FrameSummary], MatchRule],
+) -> dict[str, FrameOutcome]:
     known, rule = what
     predicted = await read_predictions(curation, name, [each.row.id for each in known])
     wanted = [each for each in known if each.row.id in predicted]
     frames = await read_frames(curation.stores.ledger, dataset_of(name), wanted)
 
-    def compared() -> dict[str, Outcome]:
+    def compared() -> dict[str, FrameOutcome]:
         return {
             each.row.id: compare(
                 dataset.task_type,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.selection.kernel import Groups, Indices
+from services.curation.selection.kernel import GroupVectors, Indices
 from services.curation.selection.pool import Pool
 from services.curation.selection.targeted import Failures
 from sluice.scoring import normalise
@@ -16,7 +16,7 @@ COMPONENTS = 4
 
 
 @dataclass(frozen=True)
-class World:
+class RandomGroups:
     """Groups of one to `rows_max` rows each, in any order of rows."""
 
     vectors: NDArray[np.float32]
@@ -24,9 +24,9 @@ class World:
     size: int
 
     @property
-    def groups(self) -> Groups:
+    def groups(self) -> GroupVectors:
         """All of them."""
-        return Groups.gathered("vectors", self.vectors, self.group_of)[0]
+        return GroupVectors.gathered("vectors", self.vectors, self.group_of)[0]
 
     @property
     def rows(self) -> list[NDArray[np.float32]]:
@@ -34,29 +34,29 @@ class World:
         return [self.vectors[self.group_of == group] for group in range(self.size)]
 
 
-def world(seed: int, size: int, rows_max: int = 1) -> World:
+def random_groups(seed: int, size: int, rows_max: int = 1) -> RandomGroups:
     """A world; the same for the same arguments."""
     random = np.random.default_rng(seed)
     sizes = random.integers(1, rows_max + 1, size)
     group_of = random.permutation(np.repeat(np.arange(size), sizes))
     vectors = random.standard_normal((len(group_of), COMPONENTS)) + 1
     unit = normalise(vectors) if size else vectors.astype(np.float32)
-    return World(unit, group_of, size)
+    return RandomGroups(unit, group_of, size)
 
 
-def failures(seed: int, size: int, rows_max: int = 1) -> Failures:
+def random_failures(seed: int, size: int, rows_max: int = 1) -> Failures:
     """Failures of different weights."""
     weights = np.random.default_rng(seed).uniform(0.5, 3, size).astype(np.float32)
-    return Failures(world(seed, size, rows_max).groups, weights)
+    return Failures(random_groups(seed, size, rows_max).groups, weights)
 
 
-def pool(seed: int, size: int, rows_max: int = 1) -> Pool:
+def random_pool(seed: int, size: int, rows_max: int = 1) -> Pool:
     """A pool in which a fifth is covered, a fifth is excluded, and some share a scene.
 
     Some of what is excluded is labelled, and yet not covered: failures.
     """
     random = np.random.default_rng(seed)
-    of = world(seed, size, rows_max)
+    of = random_groups(seed, size, rows_max)
     role = random.integers(0, 5, size)
     scenes = random.integers(-1, max(1, 2 * size), size)
     zcore = random.random(size)

@@ -11,9 +11,9 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.datasets.points import frames_of, tenant_of
+from services.curation.datasets.points import frames_collection, tenant_of
 from services.curation.records import DatasetFrames
-from services.curation.selection.facility import sampled
+from services.curation.selection.facility import sample_indices
 from services.records.points import PAGE, read_points
 from services.records.stores import Stores
 from sluice.checks import too_large
@@ -25,14 +25,14 @@ from sluice.scoring.basis import COMPONENTS_MAX, PCA_ROWS_MAX, ROWS_PER_COMPONEN
 ROWS_MAX: Final = 1_000_000
 """Embeddings, and frames, of a dataset that are held at a time: they take about 1 GB."""
 
-COME_BACK: Final = "run `sluice doctor --repair`, then append the frames that it names again"
+RECOVERY_HINT: Final = "run `sluice doctor --repair`, then append the frames that it names again"
 """How lost embeddings come back: without a repair, what is appended again is unchanged."""
 
 _POINT_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class ProjectedVectors:
     """`rows` `(rows, components) float32`, of which those that are not `there` were lost."""
 
     rows: NDArray[np.float32]
@@ -40,32 +40,36 @@ class Places:
     notes: list[str]
 
 
-async def read_places(
+async def read_projected(
     stores: Stores, name: DatasetName, space: DatasetFrames, what: tuple[bytes, int]
-) -> Places:
+) -> ProjectedVectors:
     """The places of points, 16 bytes each; the sample for the basis follows from a seed.
 
     Never more than a page of embeddings is held, beside the sample. With too few embeddings for a
     basis they stay as they are, of length 1. Raises DataLoss where most embeddings are lost.
     """
-    reading = await begin_reading(stores, name, space, what)
+    reading = await open_projection(stores, name, space, what)
     async for _ in reading.pages():
         pass
     return reading.places
 
 
-async def begin_reading(
+async def open_projection(
     stores: Stores, name: DatasetName, space: DatasetFrames, what: tuple[bytes, int]
-) -> Reading:
+) -> ProjectionReader:
     """Make the basis for reading places, which is the same; see `read_places`."""
     points, seed = what
     reader = _Reader(stores, name, space, points)
     if not len(reader):
-        return Reading(reader, None, Places(np.empty((0, 1), np.float32), np.empty(0, bool), []))
+        return ProjectionReader(
+            reader, None, ProjectedVectors(np.empty((0, 1), np.float32), np.empty(0, bool), [])
+        )
     basis, notes = await _basis(reader, seed)
     components = space.dimension if basis is None else basis.components
     rows = np.empty((len(reader), components), np.float32)
-    return Reading(reader, basis, Places(rows, np.empty(len(reader), bool), notes))
+    return ProjectionReader(
+        reader, basis, ProjectedVectors(rows, np.empty(len(reader), bool), notes)
+    )
 
 
 def check_rows(field: str, name: DatasetName, frames: int, embeddings: int) -> None:
@@ -76,12 +80,12 @@ def check_rows(field: str, name: DatasetName, frames: int, embeddings: int) -> N
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class ProjectionReader:
     """Places that are being read; whole once all pages are."""
 
     reader: _Reader
     basis: Basis | None
-    places: Places
+    places: ProjectedVectors
 
     async def pages(self) -> AsyncIterator[int]:
         """Read page after page; how many places are read so far."""
@@ -95,7 +99,7 @@ class Reading:
             )
             yield page.stop
         if lost := int((~there).sum()):
-            self.places.notes.append(f"{lost} embeddings are lost: {COME_BACK}.")
+            self.places.notes.append(f"{lost} embeddings are lost: {RECOVERY_HINT}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +118,17 @@ class _Reader:
         """The unit vectors of those numbers, zeros for those that are lost."""
         starts = (numbers * _POINT_BYTES).tolist()
         ids = [UUID(bytes=self.points[at : at + _POINT_BYTES]) for at in starts]
-        collection = frames_of(self.name.project, self.space.model_id, self.space.dimension)
+        collection = frames_collection(self.name.project, self.space.model_id, self.space.dimension)
         return await read_points(self.stores.vectors, collection, tenant_of(self.name), ids)
 
 
 async def _basis(reader: _Reader, seed: int) -> tuple[Basis | None, list[str]]:
-    sample = await reader.read(sampled(len(reader), seed, PCA_ROWS_MAX))
+    sample = await reader.read(sample_indices(len(reader), seed, PCA_ROWS_MAX))
     sample = sample[sample.any(axis=1)]
     needed = ROWS_PER_COMPONENT_MIN * min(reader.space.dimension, COMPONENTS_MAX)
     if len(sample) >= needed:
         return await asyncio.to_thread(build_basis, sample), []
     if len(reader) > PCA_ROWS_MAX:
-        raise DataLoss(f"most embeddings of {reader.name} are lost: {COME_BACK}")
+        raise DataLoss(f"most embeddings of {reader.name} are lost: {RECOVERY_HINT}")
     said = f"A basis takes {needed} embeddings and there are {len(sample)}: cosines are plain."
     return None, [said]

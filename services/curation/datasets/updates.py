@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.curation.context import Curation
 from services.curation.records import (
-    ORDER,
+    STATUS_ORDER,
     FrameRow,
     Group,
     Status,
@@ -37,14 +37,14 @@ TAGS_MAX: Final = 64
 RecordT = TypeVar("RecordT", Group, FrameRow)
 
 
-class Changed(Record, frozen=True, kw_only=True):
+class ChangeCount(Record, frozen=True, kw_only=True):
     """How many groups or frames a call has changed."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class GroupUpdate:
     """What shall be said of groups and of all their slices; None: their status stays."""
 
     status: Status | None = None
@@ -61,13 +61,13 @@ class FieldChange:
     remove: tuple[str, ...] = ()
 
 
-async def mark_groups(
+async def update_groups(
     curation: Curation,
     request: IdempotentRequest,
     name: DatasetName,
     groups: Sequence[str],
-    marks: Marks,
-) -> Changed:
+    marks: GroupUpdate,
+) -> ChangeCount:
     """Give groups a status and all their slices tags, all or none; the number of groups changed.
 
     Raises NotFound naming a group, and FailedPrecondition naming one that would go back.
@@ -77,8 +77,8 @@ async def mark_groups(
     await curation.others.datasets.get(name)
     ledger = curation.stores.ledger
 
-    async def attempt() -> Changed:
-        if first := await find_response(ledger, name.project, request, Changed):
+    async def attempt() -> ChangeCount:
+        if first := await find_response(ledger, name.project, request, ChangeCount):
             return first
         found = await _read(ledger, name, groups, group_key, Group, "group")
         slices = [frame_id for group, _ in found.values() for frame_id in group.frames]
@@ -96,7 +96,7 @@ async def mark_groups(
             | {frame_key(name.dataset, row.id): encode(row) for row in tagged},
             adds={counter: Add(delta) for counter, delta in adds.items() if delta},
         )
-        return await commit_once(ledger, changes, request, Changed(count=len(touched)))
+        return await commit_once(ledger, changes, request, ChangeCount(count=len(touched)))
 
     return await retry(attempt, name)
 
@@ -108,7 +108,7 @@ async def tag_frames(
     frame_ids: Sequence[str],
     add: Sequence[str],
     remove: Sequence[str],
-) -> Changed:
+) -> ChangeCount:
     """Tag frames, all or none; the number of those that changed. NotFound naming a frame."""
     _check_tags(add, remove)
     return await _change_rows(
@@ -121,7 +121,7 @@ async def set_fields(
     request: IdempotentRequest,
     name: DatasetName,
     changes: Mapping[str, FieldChange],
-) -> Changed:
+) -> ChangeCount:
     """Change fields of frames by their ids, all or none; the number of those that changed.
 
     Raises NotFound naming a frame, and InvalidArgument naming a field that is not right.
@@ -152,13 +152,13 @@ async def _change_rows(
     name: DatasetName,
     frame_ids: Sequence[str],
     changed: Callable[[Sequence[FrameRow]], list[FrameRow]],
-) -> Changed:
+) -> ChangeCount:
     check_ids("frame_ids", frame_ids)
     await curation.others.datasets.get(name)
     ledger = curation.stores.ledger
 
-    async def attempt() -> Changed:
-        if first := await find_response(ledger, name.project, request, Changed):
+    async def attempt() -> ChangeCount:
+        if first := await find_response(ledger, name.project, request, ChangeCount):
             return first
         found = await _read(ledger, name, frame_ids, frame_key, FrameRow, "frame")
         rows = changed([row for row, _ in found.values()])
@@ -168,7 +168,7 @@ async def _change_rows(
             checks={key: found[frame_id][1].revision for frame_id, key in keys.items()},
             puts={keys[row.id]: encode(row) for row in rows},
         )
-        return await commit_once(ledger, changes, request, Changed(count=len(rows)))
+        return await commit_once(ledger, changes, request, ChangeCount(count=len(rows)))
 
     return await retry(attempt, name)
 
@@ -191,7 +191,7 @@ async def _read(
 
 
 def _moved(
-    name: DatasetName, groups: Sequence[Group], marks: Marks
+    name: DatasetName, groups: Sequence[Group], marks: GroupUpdate
 ) -> tuple[list[Group], Counter[str]]:
     """The groups whose status changes, as they are then, and what that adds to the counters."""
     adds: Counter[str] = Counter()
@@ -200,7 +200,7 @@ def _moved(
     for group in groups:
         if wanted is None or group.status is wanted:
             continue
-        if ORDER[wanted] < ORDER[group.status] and not marks.allow_backward:
+        if STATUS_ORDER[wanted] < STATUS_ORDER[group.status] and not marks.allow_backward:
             raise FailedPrecondition(
                 f"group {group.id!r} of {name} is {group.status}; it goes back to {wanted} only "
                 "with allow_backward"

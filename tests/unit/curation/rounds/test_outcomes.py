@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.curation.records import FailureKind
-from services.curation.rounds.outcomes import Outcome, Rule, check_comparable, compare
-from services.curation.rounds.predictions import Prediction
+from services.curation.rounds.outcomes import FrameOutcome, MatchRule, check_comparable, compare
+from services.curation.rounds.predictions import ScoredLabel
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.labels import Box2D, Classification2D, Label, TaskType
 
-RULE = Rule()
+RULE = MatchRule()
 
 
 def box(class_name: str, left: float, sensor_id: str = "image") -> Label:
@@ -21,12 +21,12 @@ def box(class_name: str, left: float, sensor_id: str = "image") -> Label:
     return Label(id=id, class_name=class_name, shape=Box2D(left, 0, 10, 10), sensor_id=sensor_id)
 
 
-def said(label: Label, score: float = 0.9) -> Prediction:
+def said(label: Label, score: float = 0.9) -> ScoredLabel:
     """A prediction."""
-    return Prediction(label, score)
+    return ScoredLabel(label, score)
 
 
-def outcome(labels: list[Label], found: list[Prediction], rule: Rule = RULE) -> Outcome:
+def outcome(labels: list[Label], found: list[ScoredLabel], rule: MatchRule = RULE) -> FrameOutcome:
     """The outcome of boxes."""
     return compare(TaskType.BOX_2D, labels, found, rule)
 
@@ -37,37 +37,37 @@ def test_every_kind_of_failure_is_counted() -> None:
     found = [said(box("car", 1)), said(box("van", 51)), said(box("car", 200))]
     counted = outcome(labels, found)
 
-    assert Outcome(right=1, confused=1, missed=1, spurious=1) == counted
+    assert FrameOutcome(right=1, confused=1, missed=1, spurious=1) == counted
     assert tuple(FailureKind) == counted.kinds
 
 
 def test_boxes_of_two_sensors_never_match() -> None:
     """What the left camera shows is not what the right one shows."""
     counted = outcome([box("car", 0, "left")], [said(box("car", 0, "right"))])
-    assert Outcome(missed=1, spurious=1) == counted
+    assert FrameOutcome(missed=1, spurious=1) == counted
 
 
 def test_overlap_and_certainty_are_the_rules() -> None:
     """Boxes that overlap less are two, and unsure predictions are none."""
     labels, found = [box("car", 0)], [said(box("car", 5), 0.4)]  # an IoU of a third
 
-    assert Outcome(missed=1, spurious=1) == outcome(labels, found)
-    assert Outcome(right=1) == outcome(labels, found, Rule(iou_min=0.3))
-    assert Outcome(missed=1) == outcome(labels, found, Rule(iou_min=0.3, score_min=0.5))
+    assert FrameOutcome(missed=1, spurious=1) == outcome(labels, found)
+    assert FrameOutcome(right=1) == outcome(labels, found, MatchRule(iou_min=0.3))
+    assert FrameOutcome(missed=1) == outcome(labels, found, MatchRule(iou_min=0.3, score_min=0.5))
 
 
 @pytest.mark.parametrize(
     ("labels", "scores", "expected"),
     [
-        (["car"], {"car": 0.9, "tram": 0.8}, Outcome(right=1, predicted="car")),
-        (["car"], {"car": 0.7, "tram": 0.8}, Outcome(confused=1, predicted="tram")),
-        (["car"], {}, Outcome(missed=1)),
-        ([], {"car": 0.9}, Outcome(spurious=1, predicted="car")),
-        ([], {}, Outcome()),
+        (["car"], {"car": 0.9, "tram": 0.8}, FrameOutcome(right=1, predicted="car")),
+        (["car"], {"car": 0.7, "tram": 0.8}, FrameOutcome(confused=1, predicted="tram")),
+        (["car"], {}, FrameOutcome(missed=1)),
+        ([], {"car": 0.9}, FrameOutcome(spurious=1, predicted="car")),
+        ([], {}, FrameOutcome()),
     ],
 )
 def test_the_surest_class_counts(
-    labels: list[str], scores: dict[str, float], expected: Outcome
+    labels: list[str], scores: dict[str, float], expected: FrameOutcome
 ) -> None:
     """A classification has one class: that of the surest prediction."""
     shape = Classification2D()
@@ -80,16 +80,16 @@ def test_the_surest_class_counts(
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (Outcome(right=3), 1.0),
-        (Outcome(right=2, missed=1, spurious=1), 2 / 3),
-        (Outcome(right=2, confused=1), 2 / 3),
-        (Outcome(right=1, missed=1), 2 / 3),
-        (Outcome(missed=2), 0.0),
-        (Outcome(confused=1), 0.0),
-        (Outcome(), 1.0),
+        (FrameOutcome(right=3), 1.0),
+        (FrameOutcome(right=2, missed=1, spurious=1), 2 / 3),
+        (FrameOutcome(right=2, confused=1), 2 / 3),
+        (FrameOutcome(right=1, missed=1), 2 / 3),
+        (FrameOutcome(missed=2), 0.0),
+        (FrameOutcome(confused=1), 0.0),
+        (FrameOutcome(), 1.0),
     ],
 )
-def test_the_f1_is_worked_by_hand(found: Outcome, expected: float) -> None:
+def test_the_f1_is_worked_by_hand(found: FrameOutcome, expected: float) -> None:
     """What is confused is missed and spurious; where there is nothing, nothing is wrong."""
     assert expected == pytest.approx(found.f1)
 
@@ -104,7 +104,7 @@ def test_nothing_is_counted_twice_or_not_at_all(labels: list[Label], found: list
 
     assert len(labels) == counted.right + counted.confused + counted.missed
     assert len(found) == counted.right + counted.confused + counted.spurious
-    assert bool(counted.kinds) == (counted != Outcome(right=len(labels)))
+    assert bool(counted.kinds) == (counted != FrameOutcome(right=len(labels)))
 
 
 def test_only_what_can_be_matched_is_compared() -> None:
@@ -115,9 +115,12 @@ def test_only_what_can_be_matched_is_compared() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "said"),
-    [(Rule(iou_min=0), "iou_min: 0 is not over 0"), (Rule(score_min=2), "score_min: 2 is not in")],
+    [
+        (MatchRule(iou_min=0), "iou_min: 0 is not over 0"),
+        (MatchRule(score_min=2), "score_min: 2 is not in"),
+    ],
 )
-def test_a_rule_out_of_bounds_is_refused(rule: Rule, said: str) -> None:
+def test_a_rule_out_of_bounds_is_refused(rule: MatchRule, said: str) -> None:
     """The bounds of a rule are named."""
     with pytest.raises(InvalidArgument, match=said):
         rule.check()

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from services.curation.selection.zcore import zcore_scores
-from services.curation.zcore import apart
-from services.curation.zcore.apart import Zcore, scores_of
+from services.curation.zcore import score_process
+from services.curation.zcore.score_process import ZcoreSettings, compute_scores
 from sluice.errors import Unavailable
 from tests.unit.curation.zcore.children import PATIENCE_S, begun_since, children
 
@@ -28,20 +28,20 @@ def rows(count: int = 200) -> NDArray[np.float32]:
 
 async def test_another_process_finds_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores are the same to the last bit, whoever computes them."""
-    wanted = Zcore(seed=2**64 - 1, draws=300, neighbours=7)
+    wanted = ZcoreSettings(seed=2**64 - 1, draws=300, neighbours=7)
     expected = zcore_scores(rows(), seed=2**64 - 1, draws=300, neighbours=7)
-    monkeypatch.setattr(apart, "_PIECE_BYTES", 100)
-    here = await scores_of(rows(), wanted)
-    monkeypatch.setattr(apart, "HERE_MAX", 0)
-    there = await scores_of(rows(), wanted)
+    monkeypatch.setattr(score_process, "_PIECE_BYTES", 100)
+    harness = await compute_scores(rows(), wanted)
+    monkeypatch.setattr(score_process, "HERE_MAX", 0)
+    there = await compute_scores(rows(), wanted)
 
-    assert expected.tolist() == here.tolist() == there.tolist()
+    assert expected.tolist() == harness.tolist() == there.tolist()
 
 
 async def test_it_ends_with_who_waits() -> None:
     """A caller that is cancelled leaves no process behind."""
     before = children()
-    waiting = asyncio.ensure_future(scores_of(rows(20_000), Zcore()))
+    waiting = asyncio.ensure_future(compute_scores(rows(20_000), ZcoreSettings()))
     await begun_since(before)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -53,7 +53,7 @@ async def test_it_ends_with_who_waits() -> None:
 async def test_that_it_was_ended_is_said() -> None:
     """A process that something ends too early gives no answer, and the call may be repeated."""
     before = children()
-    waiting = asyncio.ensure_future(scores_of(rows(20_000), Zcore()))
+    waiting = asyncio.ensure_future(compute_scores(rows(20_000), ZcoreSettings()))
     [begun] = await begun_since(before)
     os.kill(begun, signal.SIGKILL)
 

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Zcore:
+class ZcoreSettings:
     """How scores are computed; the same rows and settings give the same scores."""
 
     seed: int = 0
@@ -36,7 +36,7 @@ class Zcore:
     neighbours: int = NEIGHBOURS
 
 
-async def scores_of(rows: NDArray[np.float32], wanted: Zcore) -> NDArray[np.float64]:
+async def compute_scores(rows: NDArray[np.float32], wanted: ZcoreSettings) -> NDArray[np.float64]:
     """The ZCore scores of rows `(rows, components)`: `(rows,)` in 0 … 1.
 
     What takes long is done by another process, which is ended when the caller is cancelled, and
@@ -49,7 +49,7 @@ async def scores_of(rows: NDArray[np.float32], wanted: Zcore) -> NDArray[np.floa
     )
 
 
-async def _apart(rows: NDArray[np.float32], wanted: Zcore) -> NDArray[np.float64]:
+async def _apart(rows: NDArray[np.float32], wanted: ZcoreSettings) -> NDArray[np.float64]:
     async with _started(*rows.shape, *astuple(wanted)) as process:
         assert process.stdin
         assert process.stdout

@@ -10,31 +10,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.curation.selection.admission import SIMILARITY_MIN
-from services.curation.selection.budget import batch_size, shared_out
-from services.curation.selection.kernel import Groups
+from services.curation.selection.budget import apportion, batch_size
+from services.curation.selection.kernel import GroupVectors
 from services.curation.selection.plan import plan_batch
 from services.curation.selection.pool import (
     CoverageMethod,
+    PickSource,
     Pool,
-    Settings,
-    Source,
+    SelectionSettings,
     TargetedMethod,
 )
 from services.curation.selection.targeted import Failures
 from sluice.errors import InvalidArgument
-from tests.unit.curation.worlds import COMPONENTS, failures, pool, world
+from tests.unit.curation.selection.random_groups import (
+    COMPONENTS,
+    random_failures,
+    random_groups,
+    random_pool,
+)
 
 seeds = st.integers(0, 2**32 - 3)
 wishes = st.builds(
-    Settings,
+    SelectionSettings,
     seed=seeds,
     budget=st.one_of(st.integers(1, 60), st.floats(0.05, 1)),
     targeted_share=st.sampled_from([0, 0.5, 0.7, 1]),
     coverage=st.sampled_from(CoverageMethod),
     targeted=st.sampled_from(TargetedMethod),
 )
-worlds = st.builds(pool, seeds, st.integers(0, 60), st.sampled_from([1, 3]))
-failing = st.one_of(st.none(), st.builds(failures, seeds, st.integers(0, 6)))
+worlds = st.builds(random_pool, seeds, st.integers(0, 60), st.sampled_from([1, 3]))
+failing = st.one_of(st.none(), st.builds(random_failures, seeds, st.integers(0, 6)))
 some = settings(max_examples=60, deadline=None)
 
 
@@ -45,7 +50,7 @@ def remaining(of: Pool) -> set[int]:
 
 @some
 @given(worlds, failing, wishes)
-def test_a_batch_is_exact(of: Pool, failed: Failures | None, wish: Settings) -> None:
+def test_a_batch_is_exact(of: Pool, failed: Failures | None, wish: SelectionSettings) -> None:
     """It has as many groups as the budget says, none twice, and none that may not be picked."""
     batch = plan_batch(of, failed, wish)
 
@@ -58,7 +63,7 @@ def test_a_batch_is_exact(of: Pool, failed: Failures | None, wish: Settings) -> 
 @some
 @given(worlds, failing, wishes)
 def test_the_same_seed_gives_the_same_batch(
-    of: Pool, failed: Failures | None, wish: Settings
+    of: Pool, failed: Failures | None, wish: SelectionSettings
 ) -> None:
     """Planned twice, a batch is the same, in picks, ranks, gains and notes."""
     assert plan_batch(of, failed, wish) == plan_batch(of, failed, wish)
@@ -66,7 +71,7 @@ def test_the_same_seed_gives_the_same_batch(
 
 @some
 @given(worlds, failing, wishes)
-def test_rounds_never_repeat(of: Pool, failed: Failures | None, wish: Settings) -> None:
+def test_rounds_never_repeat(of: Pool, failed: Failures | None, wish: SelectionSettings) -> None:
     """Round after round, each with the last one's picks selected, every group comes once."""
     expected, seen = remaining(of), []
     while remaining(of):
@@ -81,9 +86,9 @@ def test_rounds_never_repeat(of: Pool, failed: Failures | None, wish: Settings) 
 
 @some
 @given(seeds, st.integers(1, 40), wishes)
-def test_the_order_of_slices_changes_nothing(seed: int, size: int, wish: Settings) -> None:
+def test_the_order_of_slices_changes_nothing(seed: int, size: int, wish: SelectionSettings) -> None:
     """A group is picked for all of its rows, whichever way they are listed."""
-    of = pool(seed, size, 3)
+    of = random_pool(seed, size, 3)
     assert of.vectors is not None
     assert of.group_of is not None
     order = np.argsort(of.group_of, kind="stable")
@@ -93,8 +98,10 @@ def test_the_order_of_slices_changes_nothing(seed: int, size: int, wish: Setting
 
 
 @some
-@given(worlds, st.builds(failures, seeds, st.integers(1, 6)), wishes)
-def test_near_duplicates_are_the_last_resort(of: Pool, failed: Failures, wish: Settings) -> None:
+@given(worlds, st.builds(random_failures, seeds, st.integers(1, 6)), wishes)
+def test_near_duplicates_are_the_last_resort(
+    of: Pool, failed: Failures, wish: SelectionSettings
+) -> None:
     """Unless a note says so, no two picks are alike or of one scene, nor like what is labelled."""
     batch = plan_batch(of, failed, wish)
     said = " ".join(batch.notes)
@@ -123,18 +130,18 @@ def plain_pool(size: int, seed: int = 0) -> Pool:
 def like(of: Pool, groups: list[int]) -> Failures:
     """Failures that are those groups."""
     assert of.vectors is not None
-    return Failures.equal(Groups.of_single_rows(of.vectors[groups]))
+    return Failures.equal(GroupVectors.of_single_rows(of.vectors[groups]))
 
 
 def test_the_budget_is_shared_30_to_70() -> None:
     """Of 20 picks in 100, 14 answer to failures, and both kinds come at an even pace."""
     of = plain_pool(100)
 
-    batch = plan_batch(of, like(of, [3, 7]), Settings(seed=0))
+    batch = plan_batch(of, like(of, [3, 7]), SelectionSettings(seed=0))
 
     sources = [pick.source for pick in batch.picks]
-    assert (6, 14) == (sources.count(Source.COVERAGE), sources.count(Source.TARGETED))
-    assert 7 == sources[:10].count(Source.TARGETED)
+    assert (6, 14) == (sources.count(PickSource.COVERAGE), sources.count(PickSource.TARGETED))
+    assert 7 == sources[:10].count(PickSource.TARGETED)
     assert [] == batch.notes
 
 
@@ -142,11 +149,11 @@ def test_a_targeted_pick_names_its_failure() -> None:
     """A group that is a failure's twin is picked first, for that failure."""
     of = plain_pool(100)
 
-    batch = plan_batch(of, like(of, [3, 7]), Settings(seed=0))
+    batch = plan_batch(of, like(of, [3, 7]), SelectionSettings(seed=0))
 
-    named = {p.group: p.failure for p in batch.picks if p.source is Source.TARGETED}
+    named = {p.group: p.failure for p in batch.picks if p.source is PickSource.TARGETED}
     assert (0, 1) == (named[3], named[7])
-    assert {None} == {p.failure for p in batch.picks if p.source is Source.COVERAGE}
+    assert {None} == {p.failure for p in batch.picks if p.source is PickSource.COVERAGE}
 
 
 def test_coverage_takes_targeted_picks_as_given() -> None:
@@ -157,18 +164,18 @@ def test_coverage_takes_targeted_picks_as_given() -> None:
     vectors[np.arange(10), np.arange(2, 12)] = 1  # alike, but no near duplicates
     of = Pool(10, none, none, vectors / np.sqrt(np.float32(10)), np.arange(10))
 
-    batch = plan_batch(of, like(of, [2]), Settings(seed=0, budget=2, targeted_share=0.5))
+    batch = plan_batch(of, like(of, [2]), SelectionSettings(seed=0, budget=2, targeted_share=0.5))
 
     found = {pick.source: pick.group for pick in batch.picks}
-    assert 2 == found[Source.TARGETED]
-    assert found[Source.COVERAGE] >= 6
+    assert 2 == found[PickSource.TARGETED]
+    assert found[PickSource.COVERAGE] >= 6
 
 
 def test_zcore_picks_the_highest_scores() -> None:
     """Scores are stored ones, from high to low."""
     of = replace(plain_pool(20), zcore=np.arange(20) % 7 / 6)
 
-    batch = plan_batch(of, None, Settings(seed=0, budget=3, coverage=CoverageMethod.ZCORE))
+    batch = plan_batch(of, None, SelectionSettings(seed=0, budget=3, coverage=CoverageMethod.ZCORE))
 
     assert [(6, 1.0), (13, 1.0), (5, 5 / 6)] == [(pick.group, pick.gain) for pick in batch.picks]
 
@@ -180,17 +187,19 @@ def test_rows_without_direction_are_picked_once(targeted: TargetedMethod) -> Non
     assert of.vectors is not None
     of.vectors[:6] = 0
 
-    batch = plan_batch(of, like(of, [1, 8]), Settings(seed=0, budget=12, targeted=targeted))
+    batch = plan_batch(
+        of, like(of, [1, 8]), SelectionSettings(seed=0, budget=12, targeted=targeted)
+    )
 
     assert list(range(12)) == sorted(pick.group for pick in batch.picks)
 
 
-@pytest.mark.parametrize("none", [None, Failures.equal(world(0, 0).groups)])
+@pytest.mark.parametrize("none", [None, Failures.equal(random_groups(0, 0).groups)])
 def test_without_failures_all_is_coverage(none: Failures | None) -> None:
     """And the plan says so."""
-    batch = plan_batch(plain_pool(50), none, Settings(seed=0))
+    batch = plan_batch(plain_pool(50), none, SelectionSettings(seed=0))
 
-    assert [Source.COVERAGE] * 10 == [pick.source for pick in batch.picks]
+    assert [PickSource.COVERAGE] * 10 == [pick.source for pick in batch.picks]
     assert ["There are no failures: the whole batch is for coverage."] == batch.notes
 
 
@@ -198,7 +207,7 @@ def test_without_embeddings_all_is_random() -> None:
     """The seed decides, and the plan says so."""
     bare = replace(plain_pool(50), vectors=None, group_of=None)
 
-    one, two = (plan_batch(bare, None, Settings(seed)) for seed in (1, 2))
+    one, two = (plan_batch(bare, None, SelectionSettings(seed)) for seed in (1, 2))
 
     assert [0.0] * 10 == [pick.gain for pick in one.picks]
     assert [pick.group for pick in one.picks] != [pick.group for pick in two.picks]
@@ -211,7 +220,7 @@ def test_shortfalls_are_made_up_and_said() -> None:
     assert of.vectors is not None
     of.vectors[:25] = of.vectors[0]
 
-    batch = plan_batch(of, like(of, [0]), Settings(seed=0, budget=20))
+    batch = plan_batch(of, like(of, [0]), SelectionSettings(seed=0, budget=20))
 
     assert 20 == len(batch.picks)
     assert {0, *range(25, 30)} == {pick.group for pick in batch.picks if pick.gain}
@@ -230,7 +239,7 @@ def test_groups_without_embedding_come_before_near_duplicates() -> None:
     assert of.vectors is not None
     part = replace(of, vectors=of.vectors[:5], group_of=np.arange(5))
 
-    batch = plan_batch(part, None, Settings(seed=0, budget=12))
+    batch = plan_batch(part, None, SelectionSettings(seed=0, budget=12))
 
     assert set(range(5)) == {pick.group for pick in batch.picks[:5]}
     assert "7 picks have no embedding" in batch.notes[1]
@@ -241,7 +250,7 @@ def test_one_group_of_a_scene_is_enough() -> None:
     of = replace(plain_pool(40), scenes=np.arange(40) // 10)
     of.covered[0] = True
 
-    batch = plan_batch(of, None, Settings(seed=0, budget=3))
+    batch = plan_batch(of, None, SelectionSettings(seed=0, budget=3))
 
     assert {1, 2, 3} == {pick.group // 10 for pick in batch.picks}
 
@@ -257,7 +266,7 @@ def test_a_labelled_failure_is_not_repeated() -> None:
     failed = np.arange(12) == 0
     of = Pool(12, failed, ~failed & failed, vectors, np.arange(12), labelled=failed)
 
-    batch = plan_batch(of, like(of, [0]), Settings(seed=0, budget=1, targeted_share=1))
+    batch = plan_batch(of, like(of, [0]), SelectionSettings(seed=0, budget=1, targeted_share=1))
 
     assert [4] == [pick.group for pick in batch.picks]
     assert [] == batch.notes
@@ -267,7 +276,7 @@ def test_the_scene_of_a_labelled_failure_is_taken() -> None:
     """Other groups of a scene are not picked when a failure of it is labelled."""
     of = replace(plain_pool(40), scenes=np.arange(40) // 10, labelled=np.arange(40) == 0)
 
-    batch = plan_batch(of, like(of, [1]), Settings(seed=0, budget=3))
+    batch = plan_batch(of, like(of, [1]), SelectionSettings(seed=0, budget=3))
 
     assert {1, 2, 3} == {pick.group // 10 for pick in batch.picks}
 
@@ -289,13 +298,13 @@ def test_the_largest_remainders_are_rounded_up(
     total: int, shares: list[float], expected: list[int]
 ) -> None:
     """What whole parts leave goes to the largest remainders; of equals, to the first."""
-    assert expected == shared_out(total, shares)
+    assert expected == apportion(total, shares)
 
 
 @given(st.integers(0, 10_000), st.lists(st.floats(0, 1), min_size=1, max_size=5).filter(any))
 def test_parts_add_up(total: int, shares: list[float]) -> None:
     """Nothing is lost in sharing out, and no part is off by one or more."""
-    parts = shared_out(total, shares)
+    parts = apportion(total, shares)
 
     assert total == sum(parts)
     for part, share in zip(parts, shares, strict=True):
@@ -316,7 +325,7 @@ def test_parts_add_up(total: int, shares: list[float]) -> None:
 def test_wrong_settings_are_named(field: str, change: dict[str, float]) -> None:
     """What is out of range, or cannot be done, is refused by its name."""
     with pytest.raises(InvalidArgument) as refusal:
-        plan_batch(plain_pool(20), None, Settings(**({"seed": 0} | change)))  # type: ignore[arg-type]
+        plan_batch(plain_pool(20), None, SelectionSettings(**({"seed": 0} | change)))  # type: ignore[arg-type]
 
     assert [field] == [violation.field for violation in refusal.value.fields]
 
@@ -338,7 +347,7 @@ def test_wrong_settings_are_named(field: str, change: dict[str, float]) -> None:
 def test_wrong_pools_are_named(field: str, change: dict[str, object]) -> None:
     """Arrays of the wrong shape, type or range are refused by their names."""
     with pytest.raises(InvalidArgument) as refusal:
-        plan_batch(replace(plain_pool(20), **change), None, Settings(seed=0))  # type: ignore[arg-type]
+        plan_batch(replace(plain_pool(20), **change), None, SelectionSettings(seed=0))  # type: ignore[arg-type]
 
     assert [field] == [violation.field for violation in refusal.value.fields]
 
@@ -347,10 +356,10 @@ def test_wrong_pools_are_named(field: str, change: dict[str, object]) -> None:
 def test_failures_weigh_something(weight: float) -> None:
     """A failure's weight is more than 0."""
     with pytest.raises(InvalidArgument, match="failure 1"):
-        Failures(world(0, 2).groups, np.array([1, weight], np.float32))
+        Failures(random_groups(0, 2).groups, np.array([1, weight], np.float32))
 
 
 def test_failures_are_of_the_pools_space() -> None:
     """Failures in another dimension cannot be compared."""
     with pytest.raises(InvalidArgument, match="4 components; expected 40"):
-        plan_batch(plain_pool(20), failures(0, 2), Settings(seed=0))
+        plan_batch(plain_pool(20), random_failures(0, 2), SelectionSettings(seed=0))

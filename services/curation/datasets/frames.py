@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from services.curation.context import Curation
 from services.curation.datasets import points
-from services.curation.datasets.append import read_dataset_frames
+from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.filters import EVERYTHING, Filter
 from services.curation.records import (
     DatasetFrames,
     FrameDocument,
+    FrameReference,
     FrameRow,
     Group,
-    Named,
     document_key,
     frame_key,
     group_key,
@@ -44,7 +44,7 @@ CHUNK: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FrameSummary:
     """A frame without its document."""
 
     row: FrameRow
@@ -61,16 +61,16 @@ class DatasetFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embedded:
+class FramePage:
     """Frames, and the unit vectors of those that have any; None where none has."""
 
     frames: Sequence[DatasetFrame]
     embeddings: Embeddings | None
 
 
-async def read_known(
+async def read_summaries(
     ledger: Ledger, name: DatasetName, frame_ids: Sequence[str]
-) -> dict[str, Known]:
+) -> dict[str, FrameSummary]:
     """Those of the frames that the dataset has, without documents, in that order."""
     keys = [frame_key(name.dataset, frame_id) for frame_id in frame_ids]
     entries = await ledger.get(name.project, keys)
@@ -78,11 +78,11 @@ async def read_known(
     groups = {group_key(name.dataset, row.group): row.group for row in rows}
     found = await ledger.get(name.project, list(groups))
     group_of = {groups[key]: decode(Group, entry) for key, entry in found.items()}
-    return {row.id: Known(row, group_of[row.group]) for row in rows}
+    return {row.id: FrameSummary(row, group_of[row.group]) for row in rows}
 
 
 async def read_frames(
-    ledger: Ledger, name: DatasetName, known: Sequence[Known]
+    ledger: Ledger, name: DatasetName, known: Sequence[FrameSummary]
 ) -> list[DatasetFrame]:
     """The same frames with their documents."""
     keys = [document_key(name.dataset, each.row.id) for each in known]
@@ -104,12 +104,14 @@ async def get_frames(
     stores: Stores, name: DatasetName, frame_ids: Sequence[str]
 ) -> list[DatasetFrame]:
     """These frames, in that order; NotFound naming the first that the dataset has not."""
-    known = await read_known(stores.ledger, name, frame_ids)
-    require(name, frame_ids, known)
+    known = await read_summaries(stores.ledger, name, frame_ids)
+    check_frames_exist(name, frame_ids, known)
     return await read_frames(stores.ledger, name, [known[frame_id] for frame_id in frame_ids])
 
 
-def require(name: DatasetName, frame_ids: Sequence[str], known: dict[str, Known]) -> None:
+def check_frames_exist(
+    name: DatasetName, frame_ids: Sequence[str], known: dict[str, FrameSummary]
+) -> None:
     """Raise NotFound naming the first frame that is not known."""
     for frame_id in frame_ids:
         if frame_id not in known:
@@ -132,7 +134,7 @@ async def list_frames(
         numbers = await ledger.scan(
             name.project, number_prefix(name.dataset), after=after, limit=count
         )
-        ids = {decode(Named, entry).frame_id: entry.key for entry in numbers}
+        ids = {decode(FrameReference, entry).frame_id: entry.key for entry in numbers}
         for found in await _passing(ledger, name, list(ids), wanted):
             # What comes after this frame is for the next page, as soon as this one is full.
             size += found.row_size
@@ -157,33 +159,33 @@ class _Sized:
 async def _passing(
     ledger: Ledger, name: DatasetName, frame_ids: Sequence[str], wanted: Filter
 ) -> list[_Sized]:
-    known = await read_known(ledger, name, frame_ids)
+    known = await read_summaries(ledger, name, frame_ids)
     passing = [each for each in known.values() if wanted.passes(each.row, each.group)]
     found = await read_frames(ledger, name, passing)
     return [_Sized(each, len(each.frame.to_bytes())) for each in found]
 
 
-async def scan_known(
+async def scan_summaries(
     ledger: Ledger, name: DatasetName, *, after: str = "", size: int = CHUNK
-) -> AsyncIterator[list[Known]]:
+) -> AsyncIterator[list[FrameSummary]]:
     """All frames from a position on, without documents, page by page in their order."""
     below = number_prefix(name.dataset)
     while page := await ledger.scan(name.project, below, after=after, limit=size):
-        ids = [decode(Named, entry).frame_id for entry in page]
-        known = await read_known(ledger, name, ids)
+        ids = [decode(FrameReference, entry).frame_id for entry in page]
+        known = await read_summaries(ledger, name, ids)
         yield [known[frame_id] for frame_id in ids]
         after = page[-1].key
 
 
 async def stream_frames(
     curation: Curation, name: DatasetName, wanted: Filter, *, with_embeddings: bool
-) -> AsyncIterator[Embedded]:
+) -> AsyncIterator[FramePage]:
     """All frames that pass, page by page; with their unit vectors if wanted."""
     await curation.others.datasets.get(name)
     ledger = curation.stores.ledger
     space = (await read_dataset_frames(curation.stores, name)).record
     size = stream_size(space) if with_embeddings else CHUNK
-    async for page in scan_known(ledger, name, size=size):
+    async for page in scan_summaries(ledger, name, size=size):
         passing = [each for each in page if wanted.passes(each.row, each.group)]
         if not passing:
             continue
@@ -193,7 +195,7 @@ async def stream_frames(
                 # Those without come last, so that the others are numbered without a gap.
                 frames.sort(key=lambda each: (not each.row.vectors, each.row.number))
                 embeddings = await embeddings_of(curation.stores, name, frames)
-            yield Embedded(frames, embeddings)
+            yield FramePage(frames, embeddings)
 
 
 def _cut(frames: Sequence[DatasetFrame]) -> Iterator[list[DatasetFrame]]:
@@ -228,16 +230,18 @@ async def embeddings_of(
     vectors = await points.read(stores, name, space, rows)
     if not vectors.any(axis=1).all():
         # One may have got another embedding since its row was read, and that is written by now.
-        known = await read_known(stores.ledger, name, [row.id for row in rows])
+        known = await read_summaries(stores.ledger, name, [row.id for row in rows])
         rows = [known[row.id].row for row in rows]
         vectors = await points.read(stores, name, space, rows)
-        check_there(name, rows, vectors)
+        check_vectors_present(name, rows, vectors)
     counts = [len(row.vectors) for row in rows]
     label_ids = [vector.label_id for row in rows for vector in row.vectors]
     return Embeddings(space.model_id, vectors, np.repeat(np.arange(len(rows)), counts), label_ids)
 
 
-def check_there(name: DatasetName, rows: Sequence[FrameRow], vectors: NDArray[np.float32]) -> None:
+def check_vectors_present(
+    name: DatasetName, rows: Sequence[FrameRow], vectors: NDArray[np.float32]
+) -> None:
     """Raise DataLoss naming the first frame with a vector that the store has not."""
     owners = [row.id for row in rows for _ in row.vectors]
     lost = np.flatnonzero(~vectors.any(axis=1))

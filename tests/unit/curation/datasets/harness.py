@@ -12,8 +12,8 @@ import numpy as np
 
 from services.blobs.folder import FolderBlobs
 from services.curation.context import Curation
-from services.curation.datasets.append import Appended, append_frames
-from services.curation.datasets.appending import NewFrame, NewFrames
+from services.curation.datasets.append import AppendCounts, append_frames
+from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.active import ActiveVersions
 from services.peers.datasets import Dataset
@@ -50,27 +50,27 @@ class OneDataset:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class DatasetHarness:
     """The stores, and shorter ways to do what many tests do first."""
 
     curation: Curation
 
-    def having(self, **stores: Any) -> World:
+    def with_stores(self, **stores: Any) -> DatasetHarness:
         """The same world with some of its stores replaced."""
         changed = replace(self.curation.stores, **stores)
-        return World(replace(self.curation, stores=changed))
+        return DatasetHarness(replace(self.curation, stores=changed))
 
-    async def append(self, *frames: str | NewFrame, seed: int = 0) -> Appended:
+    async def append(self, *frames: str | FrameToAppend, seed: int = 0) -> AppendCounts:
         """Append frames with embeddings that follow from their ids."""
-        new = [each if isinstance(each, NewFrame) else frame(each) for each in frames]
+        new = [each if isinstance(each, FrameToAppend) else frame(each) for each in frames]
         rows = np.stack([vector(each.frame.id, seed) for each in new])
         return await append_frames(
-            self.curation, NAME, NewFrames(new, Embeddings.of_frames("m", rows))
+            self.curation, NAME, AppendRequest(new, Embeddings.of_frames("m", rows))
         )
 
 
 @asynccontextmanager
-async def world(path: Path) -> AsyncIterator[World]:
+async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
     """New stores in that folder."""
     ledger = await SqliteLedger.open(path / "ledger.sqlite")
     vectors = await EdgeVectors.open(path / "vectors")
@@ -78,14 +78,14 @@ async def world(path: Path) -> AsyncIterator[World]:
     # Nothing that is tested here asks the other services.
     others = Neighbours(OneDataset(), cast(IssueElements, None), cast(Any, None))
     stores = Stores(ledger, vectors, blobs)
-    yield World(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))
+    yield DatasetHarness(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))
     await vectors.close()
     await ledger.close()
 
 
-def frame(id: str, *labels: Label, group: str = "", slice_: str = "") -> NewFrame:
+def frame(id: str, *labels: Label, group: str = "", slice_: str = "") -> FrameToAppend:
     """A frame to append."""
-    return NewFrame(Frame(id=id, labels=labels), group, slice_)
+    return FrameToAppend(Frame(id=id, labels=labels), group, slice_)
 
 
 def vector(text: str, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:

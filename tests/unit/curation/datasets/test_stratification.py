@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.curation.datasets.splits import Candidate, Shares, assign_splits, check_shares
+from services.curation.datasets.stratification import (
+    Shares,
+    SplitCandidate,
+    check_shares,
+    stratify_groups,
+)
 from services.curation.records import Split
 from sluice.errors import InvalidArgument
 
@@ -18,22 +23,24 @@ SHARES: Shares = {Split.TRAIN: 0.7, Split.VALIDATION: 0.2, Split.TEST: 0.1}
 
 class_names = st.frozensets(st.sampled_from(["car", "tram", "van", "bike"]), max_size=3)
 groups_of = st.lists(class_names, max_size=80).map(
-    lambda each: [Candidate(f"g{number}", classes) for number, classes in enumerate(each)]
+    lambda each: [SplitCandidate(f"g{number}", classes) for number, classes in enumerate(each)]
 )
 shares_of = st.lists(st.integers(1, 20), min_size=1, max_size=4).map(
     lambda parts: {split: part / sum(parts) for split, part in zip(SPLITS, parts)}
 )
 
 
-def having(groups: list[Candidate], assigned: dict[str, Split]) -> list[Candidate]:
+def having(groups: list[SplitCandidate], assigned: dict[str, Split]) -> list[SplitCandidate]:
     """The same groups, some with a split."""
-    return [Candidate(g.id, g.classes, assigned.get(g.id, g.split)) for g in groups]
+    return [SplitCandidate(g.id, g.classes, assigned.get(g.id, g.split)) for g in groups]
 
 
 @given(groups_of, shares_of, st.integers(0, 2**32))
-def test_shares_are_kept_to_within_one(groups: list[Candidate], shares: Shares, seed: int) -> None:
+def test_shares_are_kept_to_within_one(
+    groups: list[SplitCandidate], shares: Shares, seed: int
+) -> None:
     """Every group gets one of the splits, and each split its share, to within one group."""
-    assigned = assign_splits(groups, shares, seed)
+    assigned = stratify_groups(groups, shares, seed)
     counts = Counter(assigned.values())
 
     assert {group.id for group in groups} == set(assigned)
@@ -43,31 +50,33 @@ def test_shares_are_kept_to_within_one(groups: list[Candidate], shares: Shares, 
 
 
 @given(groups_of, shares_of, st.integers(0, 2**32))
-def test_the_same_seed_gives_the_same(groups: list[Candidate], shares: Shares, seed: int) -> None:
+def test_the_same_seed_gives_the_same(
+    groups: list[SplitCandidate], shares: Shares, seed: int
+) -> None:
     """Neither the order of groups nor a part that was stored already changes a split."""
-    assigned = assign_splits(groups, shares, seed)
+    assigned = stratify_groups(groups, shares, seed)
     shuffled = random.Random(seed).sample(groups, len(groups))  # noqa: S311 - not a secret
     half = dict(list(assigned.items())[::2])
-    rest = assign_splits(having(groups, half), shares, seed)
+    rest = stratify_groups(having(groups, half), shares, seed)
 
-    assert assigned == assign_splits(shuffled, shares, seed)
+    assert assigned == stratify_groups(shuffled, shares, seed)
     assert assigned == half | rest
 
 
 @given(groups_of, st.integers(0, 2**32))
-def test_what_is_assigned_stays(groups: list[Candidate], seed: int) -> None:
+def test_what_is_assigned_stays(groups: list[SplitCandidate], seed: int) -> None:
     """Groups with a split are not assigned again, whatever the shares are then."""
-    first = assign_splits(groups, SHARES, seed)
-    more = [*having(groups, first), Candidate("new")]
+    first = stratify_groups(groups, SHARES, seed)
+    more = [*having(groups, first), SplitCandidate("new")]
 
-    assert {"new"} == set(assign_splits(more, {Split.GOLDEN: 1.0}, seed))
+    assert {"new"} == set(stratify_groups(more, {Split.GOLDEN: 1.0}, seed))
 
 
 def test_every_class_is_in_every_split() -> None:
     """Of a class that few groups have, each split gets its share too."""
-    rare = [Candidate(f"r{number}", frozenset({"tram", "car"})) for number in range(10)]
-    common = [Candidate(f"c{number}", frozenset({"car"})) for number in range(90)]
-    assigned = assign_splits([*common, *rare], SHARES, seed=1)
+    rare = [SplitCandidate(f"r{number}", frozenset({"tram", "car"})) for number in range(10)]
+    common = [SplitCandidate(f"c{number}", frozenset({"car"})) for number in range(90)]
+    assigned = stratify_groups([*common, *rare], SHARES, seed=1)
 
     assert {Split.TRAIN: 7, Split.VALIDATION: 2, Split.TEST: 1} == Counter(
         assigned[group.id] for group in rare
@@ -76,42 +85,42 @@ def test_every_class_is_in_every_split() -> None:
 
 def test_groups_of_other_splits_take_no_places() -> None:
     """Shares are those of what is left beside a split that has none."""
-    golden = [Candidate(f"o{number}", split=Split.GOLDEN) for number in range(30)]
-    open_ = [Candidate(f"g{number}") for number in range(70)]
+    golden = [SplitCandidate(f"o{number}", split=Split.GOLDEN) for number in range(30)]
+    open_ = [SplitCandidate(f"g{number}") for number in range(70)]
 
     assert {Split.TRAIN: 49, Split.VALIDATION: 14, Split.TEST: 7} == Counter(
-        assign_splits([*golden, *open_], SHARES, seed=1).values()
+        stratify_groups([*golden, *open_], SHARES, seed=1).values()
     )
 
 
 def test_a_split_with_more_than_its_share_gets_no_more() -> None:
     """What it has too much the others lack by their shares, none of them all of it."""
-    held = [Candidate(f"h{number}", split=Split.TRAIN) for number in range(85)]
-    open_ = [Candidate(f"g{number}") for number in range(15)]
+    held = [SplitCandidate(f"h{number}", split=Split.TRAIN) for number in range(85)]
+    open_ = [SplitCandidate(f"g{number}") for number in range(15)]
 
     assert {Split.VALIDATION: 10, Split.TEST: 5} == Counter(
-        assign_splits([*held, *open_], SHARES, seed=1).values()
+        stratify_groups([*held, *open_], SHARES, seed=1).values()
     )
 
 
 @given(groups_of, shares_of, st.data())
 def test_stored_parts_change_nothing_beside_splits_of_before(
-    groups: list[Candidate], shares: Shares, data: st.DataObject
+    groups: list[SplitCandidate], shares: Shares, data: st.DataObject
 ) -> None:
     """Also where some groups had any split, a call that was cut off goes on to the same end."""
     before = {group.id: data.draw(st.sampled_from([Split.NONE, *SPLITS])) for group in groups}
     groups = having(groups, before)
-    assigned = assign_splits(groups, shares, seed=1)
+    assigned = stratify_groups(groups, shares, seed=1)
     half = dict(list(assigned.items())[::2])
 
     assert {group.id for group in groups if not group.split} == set(assigned)
-    assert assigned == half | assign_splits(having(groups, half), shares, seed=1)
+    assert assigned == half | stratify_groups(having(groups, half), shares, seed=1)
 
 
 def test_another_seed_gives_another_draw() -> None:
     """Seeds are drawn apart."""
-    groups = [Candidate(f"g{number}") for number in range(100)]
-    assert assign_splits(groups, SHARES, 1) != assign_splits(groups, SHARES, 2)
+    groups = [SplitCandidate(f"g{number}") for number in range(100)]
+    assert stratify_groups(groups, SHARES, 1) != stratify_groups(groups, SHARES, 2)
 
 
 @pytest.mark.parametrize(

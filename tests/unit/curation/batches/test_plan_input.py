@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from services.curation.batches import places, pool
-from services.curation.batches.places import read_places
-from services.curation.batches.records import Batch, RoundFailures, State, StoredPick
-from services.curation.datasets.append import append_frames, read_dataset_frames
-from services.curation.datasets.appending import NewFrame, NewFrames
-from services.curation.datasets.points import frames_of, tenant_of
+from services.curation.batches import plan_input, projection
+from services.curation.batches.projection import read_projected
+from services.curation.batches.records import Batch, BatchState, RoundFailures, StoredPick
+from services.curation.datasets.append import append_frames
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
+from services.curation.datasets.points import frames_collection, tenant_of
 from services.curation.golden.checks import override_check
 from services.curation.golden.records import check_name
 from services.curation.records import (
@@ -36,7 +37,7 @@ from services.curation.records import (
 )
 from services.curation.rounds.rounds import create_round
 from services.curation.selection.budget import batch_size
-from services.curation.selection.facility import sampled
+from services.curation.selection.facility import sample_indices
 from services.curation.selection.pool import CoverageMethod, TargetedMethod
 from services.ledger.interface import Transaction
 from services.records.records import decode, encode
@@ -45,21 +46,29 @@ from sluice.frames import Frame
 from sluice.names import GoldenSetName, RoundName
 from sluice.scoring import build_basis
 from sluice.tensors import Embeddings
-from tests.unit.curation.batches.batches import (
-    Scanned,
+from tests.unit.curation.batches.helpers import (
+    ScanHookLedger,
     create,
     fail_golden_check,
     frames,
     picks,
 )
-from tests.unit.curation.datasets.world import DIMENSION, NAME, ONCE, World, frame, vector, world
+from tests.unit.curation.datasets.harness import (
+    DIMENSION,
+    NAME,
+    ONCE,
+    DatasetHarness,
+    frame,
+    open_harness,
+    vector,
+)
 
 
 @asynccontextmanager
-async def new_world() -> AsyncIterator[World]:
+async def new_world() -> AsyncIterator[DatasetHarness]:
     """A world of its own, for each example of a property."""
     with TemporaryDirectory() as folder:
-        async with world(Path(folder)) as found:
+        async with open_harness(Path(folder)) as found:
             yield found
 
 
@@ -106,27 +115,29 @@ wanted_of = st.fixed_dictionaries(
 )
 
 
-async def fill(here: World, scenes: list[Scene]) -> None:
+async def fill(harness: DatasetHarness, scenes: list[Scene]) -> None:
     """Append groups as they are described; what fails has failed in round r1."""
     name = RoundName(NAME.project, NAME.dataset, "r1")
-    await create_round(here.curation, ONCE, name, "", Split.VALIDATION)
+    await create_round(harness.curation, ONCE, name, "", Split.VALIDATION)
     for number, scene in enumerate(scenes):
         new = [
-            NewFrame(Frame(id=f"{number}-{side}"), f"g{number}", str(side), {"drive": scene.drive})
+            FrameToAppend(
+                Frame(id=f"{number}-{side}"), f"g{number}", str(side), {"drive": scene.drive}
+            )
             for side in range(scene.slices)
         ]
         if scene.embedded:
-            await here.append(*new)
+            await harness.append(*new)
         else:
-            await append_frames(here.curation, NAME, NewFrames(new, None))
+            await append_frames(harness.curation, NAME, AppendRequest(new, None))
         if scene.fails:
-            await set_failed(here, f"{number}-0", "r1")
-        await change_group(here, f"g{number}", scene.status, scene.split)
+            await set_failed(harness, f"{number}-0", "r1")
+        await change_group(harness, f"g{number}", scene.status, scene.split)
 
 
-async def change_group(here: World, id: str, status: Status, split: Split) -> None:
+async def change_group(harness: DatasetHarness, id: str, status: Status, split: Split) -> None:
     """Give a group a status and a split, past all rules."""
-    ledger, where = here.curation.stores.ledger, group_key(NAME.dataset, id)
+    ledger, where = harness.curation.stores.ledger, group_key(NAME.dataset, id)
     found = decode(Group, (await ledger.get(NAME.project, [where]))[where])
     changed = structs.replace(found, status=status, split=split)
     await ledger.commit(Transaction(NAME.project, puts={where: encode(changed)}))
@@ -145,17 +156,17 @@ async def _checked_batches(scenes: list[Scene], wanted: dict[str, Any]) -> list[
     """The picks of three batches in a new world, each of which keeps what is promised."""
     remaining = {f"g{number}" for number, scene in enumerate(scenes) if scene.remains}
     batches: list[list[StoredPick]] = []
-    async with new_world() as here:
-        await fill(here, scenes)
+    async with new_world() as harness:
+        await fill(harness, scenes)
         for number in range(3):
             if not remaining:
                 with pytest.raises(FailedPrecondition):
-                    await create(here, f"b{number}", **wanted)
+                    await create(harness, f"b{number}", **wanted)
                 break
-            made = await create(here, f"b{number}", **wanted)
-            found = await picks(here, f"b{number}")
+            made = await create(harness, f"b{number}", **wanted)
+            found = await picks(harness, f"b{number}")
             _check_picks(made, found, remaining)
-            await _check_marks(here, f"b{number}", found)
+            await _check_marks(harness, f"b{number}", found)
             remaining -= {pick.group for pick in found}
             batches.append(found)
     return batches
@@ -164,56 +175,56 @@ async def _checked_batches(scenes: list[Scene], wanted: dict[str, Any]) -> list[
 def _check_picks(made: Batch, found: list[StoredPick], remaining: set[str]) -> None:
     """Exactly the budget is picked of what remained, each group once."""
     assert batch_size(made.wanted.budget, len(remaining)) == len(found) == made.picked
-    assert (State.READY, len(remaining)) == (made.state, made.remaining)
+    assert (BatchState.READY, len(remaining)) == (made.state, made.remaining)
     chosen = [pick.group for pick in found]
     assert len(chosen) == len(set(chosen))
     assert set() == set(chosen) - remaining
 
 
-async def _check_marks(here: World, id: str, found: list[StoredPick]) -> None:
+async def _check_marks(harness: DatasetHarness, id: str, found: list[StoredPick]) -> None:
     """All slices of the picked groups, and no others, are tagged; the groups are selected."""
     chosen = {pick.group for pick in found}
-    known = await frames(here)
+    known = await frames(harness)
     marked = {each.row.id for each in known if each.group.id in chosen}
     assert marked == {each.row.id for each in known if f"batch:{id}" in each.row.tags}
     assert marked == {frame_id for pick in found for frame_id in pick.frames}
     assert {Status.SELECTED} == {each.group.status for each in known if each.group.id in chosen}
 
 
-async def set_failed(here: World, frame_id: str, round_: str) -> FrameRow:
+async def set_failed(harness: DatasetHarness, frame_id: str, round_: str) -> FrameRow:
     """Say that a model has failed in a frame."""
-    ledger, where = here.curation.stores.ledger, frame_key(NAME.dataset, frame_id)
+    ledger, where = harness.curation.stores.ledger, frame_key(NAME.dataset, frame_id)
     row = decode(FrameRow, (await ledger.get(NAME.project, [where]))[where])
     failed = structs.replace(row, failures={round_: (FailureKind.MISSED,)})
     await ledger.commit(Transaction(NAME.project, puts={where: encode(failed)}))
     return failed
 
 
-async def fail(here: World, *frame_ids: str, round_: str = "r1") -> None:
+async def fail(harness: DatasetHarness, *frame_ids: str, round_: str = "r1") -> None:
     """Say that a model has failed in some frames, whose groups are labelled for training."""
     for frame_id in frame_ids:
-        row = await set_failed(here, frame_id, round_)
-        await change_group(here, row.group, Status.ANNOTATED, Split.TRAIN)
+        row = await set_failed(harness, frame_id, round_)
+        await change_group(harness, row.group, Status.ANNOTATED, Split.TRAIN)
 
 
-async def append_near(here: World, centre: str, count: int) -> list[str]:
+async def append_near(harness: DatasetHarness, centre: str, count: int) -> list[str]:
     """Append frames that are near each other, and not near duplicates."""
     ids = [f"{centre}{number}" for number in range(count)]
     rows = np.stack([vector(centre) + 0.35 * vector(id) for id in ids])
-    new = NewFrames([frame(id) for id in ids], Embeddings.of_frames("m", rows))
-    await append_frames(here.curation, NAME, new)
+    new = AppendRequest([frame(id) for id in ids], Embeddings.of_frames("m", rows))
+    await append_frames(harness.curation, NAME, new)
     return ids
 
 
 async def test_what_the_model_fails_on_is_not_served(tmp_path: Path) -> None:
     """That a failure is labelled does not keep groups like it from being picked for it."""
-    async with world(tmp_path) as here:
+    async with open_harness(tmp_path) as harness:
         for centre, count in (("a", 40), ("b", 40), ("f", 5)):
-            await append_near(here, centre, count)
-        await fail(here, "f0")
+            await append_near(harness, centre, count)
+        await fail(harness, "f0")
         failures = (RoundFailures(round="r1"),)
-        made = await create_of_round(here, failures)
-        found = await picks(here)
+        made = await create_of_round(harness, failures)
+        found = await picks(harness)
 
     assert (0, 2) == (made.coverage_count, made.targeted_count)
     assert ("f", "f0") == (found[0].group[0], found[0].failure)
@@ -221,15 +232,17 @@ async def test_what_the_model_fails_on_is_not_served(tmp_path: Path) -> None:
 
 async def test_a_failure_is_not_labelled_twice(tmp_path: Path) -> None:
     """A frame that repeats one the model fails on, and that has labels, is not picked for it."""
-    async with world(tmp_path) as here:
+    async with open_harness(tmp_path) as harness:
         for centre, count in (("a", 40), ("f", 5)):
-            await append_near(here, centre, count)
+            await append_near(harness, centre, count)
         twins = [frame(f"twin {number}") for number in range(3)]
         rows = np.stack([vector("f") + 0.35 * vector("f0")] * len(twins))
-        await append_frames(here.curation, NAME, NewFrames(twins, Embeddings.of_frames("m", rows)))
-        await fail(here, "f0")
-        made = await create_of_round(here, (RoundFailures(round="r1"),))
-        found = await picks(here)
+        await append_frames(
+            harness.curation, NAME, AppendRequest(twins, Embeddings.of_frames("m", rows))
+        )
+        await fail(harness, "f0")
+        made = await create_of_round(harness, (RoundFailures(round="r1"),))
+        found = await picks(harness)
 
     assert 2 == made.targeted_count
     assert {"f0"} == {pick.failure for pick in found}
@@ -237,11 +250,11 @@ async def test_a_failure_is_not_labelled_twice(tmp_path: Path) -> None:
     assert not {"twin 0", "twin 1", "twin 2"} & {pick.group for pick in found}
 
 
-async def test_failures_without_embedding_are_said(here: World) -> None:
+async def test_failures_without_embedding_are_said(harness: DatasetHarness) -> None:
     """A failing frame without embedding targets nothing, and the batch says so."""
-    await append_frames(here.curation, NAME, NewFrames([frame("bare")], None))
-    await fail(here, "bare")
-    made = await create_of_round(here, (RoundFailures(round="r1"),))
+    await append_frames(harness.curation, NAME, AppendRequest([frame("bare")], None))
+    await fail(harness, "bare")
+    made = await create_of_round(harness, (RoundFailures(round="r1"),))
 
     assert [
         "1 failing frames have no embedding: nothing is like them.",
@@ -251,104 +264,106 @@ async def test_failures_without_embedding_are_said(here: World) -> None:
 
 
 async def test_of_many_failures_a_sample_stands_for_all(
-    here: World, monkeypatch: pytest.MonkeyPatch
+    harness: DatasetHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More failing frames than are compared are sampled, by the seed, and the batch says so."""
-    monkeypatch.setattr(pool, "FAILURES_MAX", 3)
-    await fail(here, *(f"{number}-left" for number in range(6)))
-    made = await create_of_round(here, (RoundFailures(round="r1"),))
+    monkeypatch.setattr(plan_input, "FAILURES_MAX", 3)
+    await fail(harness, *(f"{number}-left" for number in range(6)))
+    made = await create_of_round(harness, (RoundFailures(round="r1"),))
 
-    chosen = sampled(6, 0, 3).tolist()
+    chosen = sample_indices(6, 0, 3).tolist()
     assert "Of 6 failing frames a random 3 stand for all." in made.notes
-    assert {pick.failure for pick in await picks(here)} <= {f"{each}-left" for each in chosen}
+    assert {pick.failure for pick in await picks(harness)} <= {f"{each}-left" for each in chosen}
 
 
 async def test_the_first_embeddings_may_come_meanwhile(tmp_path: Path) -> None:
     """A dataset whose first embeddings come while it is read has a batch of their model."""
-    async with world(tmp_path) as here:
-        await append_frames(here.curation, NAME, NewFrames([frame("bare")], None))
-        ledger = Scanned(here.curation.stores.ledger, lambda: here.append("first", "second"))
-        made = await create(here.having(ledger=ledger), count=3)
+    async with open_harness(tmp_path) as harness:
+        await append_frames(harness.curation, NAME, AppendRequest([frame("bare")], None))
+        ledger = ScanHookLedger(
+            harness.curation.stores.ledger, lambda: harness.append("first", "second")
+        )
+        made = await create(harness.with_stores(ledger=ledger), count=3)
 
         assert ("m", 3) == (made.model_id, made.picked)
 
 
-async def create_of_round(here: World, failures: tuple[RoundFailures, ...]) -> Batch:
+async def create_of_round(harness: DatasetHarness, failures: tuple[RoundFailures, ...]) -> Batch:
     """Create a batch of two targeted groups; the round of the failures is there."""
     name = RoundName(NAME.project, NAME.dataset, "r1")
-    await create_round(here.curation, ONCE, name, "", Split.VALIDATION)
-    return await create(here, count=2, coverage_share=0.0, failures=failures)
+    await create_round(harness.curation, ONCE, name, "", Split.VALIDATION)
+    return await create(harness, count=2, coverage_share=0.0, failures=failures)
 
 
-async def test_a_failed_golden_check_blocks(here: World) -> None:
+async def test_a_failed_golden_check_blocks(harness: DatasetHarness) -> None:
     """A batch is refused with how to go on, and goes on with the reason, which is kept."""
-    unblocked = await create(here, "b0", count=4)
-    check = await fail_golden_check(here)
+    unblocked = await create(harness, "b0", count=4)
+    check = await fail_golden_check(harness)
     with pytest.raises(FailedPrecondition) as refused:
-        await create(here, count=4)
-    made = await create(here, count=4, golden_override="new guideline")
+        await create(harness, count=4)
+    made = await create(harness, count=4, golden_override="new guideline")
 
     said = f"round 1 failed golden set 'g': {check.reason}"
     assert (
-        f"{NAME}: {said}; to go on all the same, say why in golden_override"
+        f"{NAME}: {said}; to create the batch anyway, give a reason in golden_override"
         == refused.value.message
     )
     assert (said, "new guideline") == (made.golden_problem, made.wanted.golden_override)
     assert "" == unblocked.golden_problem
 
 
-async def test_an_overridden_check_blocks_no_batch(here: World) -> None:
+async def test_an_overridden_check_blocks_no_batch(harness: DatasetHarness) -> None:
     """What was decided of the check itself needs no reason with the batch."""
-    failed = await fail_golden_check(here)
+    failed = await fail_golden_check(harness)
     check = check_name(GoldenSetName(NAME.project, NAME.dataset, "g"), failed.key)
-    await override_check(here.curation.stores, check, "new guideline", "Ada", "k")
+    await override_check(harness.curation.stores, check, "new guideline", "Ada", "k")
 
-    assert "" == (await create(here, count=4)).golden_problem
+    assert "" == (await create(harness, count=4)).golden_problem
 
 
-async def test_a_batch_that_began_is_not_blocked(here: World) -> None:
+async def test_a_batch_that_began_is_not_blocked(harness: DatasetHarness) -> None:
     """A golden check that fails later stops no batch that has its plan."""
-    made = await create(here, count=4)
-    await fail_golden_check(here)
+    made = await create(harness, count=4)
+    await fail_golden_check(harness)
 
-    assert made == await create(here, count=4)
+    assert made == await create(harness, count=4)
 
 
-async def lose(here: World, count: int) -> None:
+async def lose(harness: DatasetHarness, count: int) -> None:
     """Take embeddings out of the vector store, as a hand in it might."""
-    rows = [known.row for known in await frames(here)][:count]
+    rows = [known.row for known in await frames(harness)][:count]
     ids = [UUID(bytes=row.vectors[0].point) for row in rows]
-    collection = frames_of(NAME.project, "m", DIMENSION)
-    await here.curation.stores.vectors.delete(collection, tenant_of(NAME), ids)
+    collection = frames_collection(NAME.project, "m", DIMENSION)
+    await harness.curation.stores.vectors.delete(collection, tenant_of(NAME), ids)
 
 
-async def test_lost_embeddings_are_said(here: World) -> None:
+async def test_lost_embeddings_are_said(harness: DatasetHarness) -> None:
     """Groups whose embeddings are lost are still groups, and the batch says what to do."""
-    await lose(here, 6)
-    made = await create(here, count=40)
+    await lose(harness, 6)
+    made = await create(harness, count=40)
 
-    assert f"6 embeddings are lost: {places.COME_BACK}." in made.notes
+    assert f"6 embeddings are lost: {projection.RECOVERY_HINT}." in made.notes
     assert 40 == made.picked
 
 
 async def test_most_embeddings_lost_is_an_error(
-    here: World, monkeypatch: pytest.MonkeyPatch
+    harness: DatasetHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch is not chosen by the few embeddings that are left of many."""
-    monkeypatch.setattr(places, "PCA_ROWS_MAX", 64)
-    await lose(here, 70)
+    monkeypatch.setattr(projection, "PCA_ROWS_MAX", 64)
+    await lose(harness, 70)
 
     with pytest.raises(DataLoss, match=r"most embeddings of .* are lost"):
-        await create(here, count=4)
+        await create(harness, count=4)
 
 
-async def test_places_follow_from_the_rows_alone(here: World) -> None:
+async def test_places_follow_from_the_rows_alone(harness: DatasetHarness) -> None:
     """Embeddings are in the basis in the order of the frames, however they are paged."""
-    stores = here.curation.stores
-    rows = [known.row for known in await frames(here)]
+    stores = harness.curation.stores
+    rows = [known.row for known in await frames(harness)]
     points = b"".join(row.vectors[0].point for row in rows)
     space = (await read_dataset_frames(stores, NAME)).record
-    whole = await read_places(stores, NAME, space, (points, 0))
+    whole = await read_projected(stores, NAME, space, (points, 0))
     given = np.stack([vector(row.id) for row in rows])
     unit = given / np.linalg.norm(given, axis=1, keepdims=True)
     np.testing.assert_allclose(build_basis(unit).project(unit), whole.rows, atol=1e-5)

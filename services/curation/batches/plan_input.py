@@ -10,17 +10,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.batches.places import Places, read_places
-from services.curation.batches.records import Wanted
-from services.curation.batches.scan import Failing, Scan
+from services.curation.batches.frame_columns import FailingFrame, FrameColumns
+from services.curation.batches.projection import ProjectedVectors, read_projected
+from services.curation.batches.records import CreateBatchSpec
 from services.curation.context import Curation
-from services.curation.datasets.append import read_dataset_frames
-from services.curation.datasets.reading import scan_known
-from services.curation.selection.facility import sampled
-from services.curation.selection.kernel import Groups
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.frames import scan_summaries
+from services.curation.selection.facility import sample_indices
+from services.curation.selection.kernel import GroupVectors
 from services.curation.selection.pool import CoverageMethod, Pool
 from services.curation.selection.targeted import Failures
-from services.curation.zcore.apart import Zcore, scores_of
+from services.curation.zcore.score_process import ZcoreSettings, compute_scores
 from sluice.names import DatasetName
 
 FAILURES_MAX: Final = 8_192
@@ -28,7 +28,7 @@ FAILURES_MAX: Final = 8_192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gathered:
+class PlanInput:
     """The pool, the ids of its groups, and the failures with the ids of their frames.
 
     `model_id` is the model of the embeddings, empty where there are none.
@@ -42,20 +42,22 @@ class Gathered:
     notes: list[str]
 
 
-async def gather(curation: Curation, name: DatasetName, wanted: Wanted) -> Gathered:
+async def read_plan_input(
+    curation: Curation, name: DatasetName, wanted: CreateBatchSpec
+) -> PlanInput:
     """Read all of a dataset that a batch depends on; what of it is missing is said in notes.
 
     Raises InvalidArgument for a dataset that is too large. Rows are as they were when each was
     read: who marks a group must look at it again.
     """
-    scan = Scan(wanted)
-    async for page in scan_known(curation.stores.ledger, name):
+    scan = FrameColumns(wanted)
+    async for page in scan_summaries(curation.stores.ledger, name):
         for known in page:
             scan.add(known)
         scan.check(name)
     # The space comes with the first embedding: read after the rows, it is known.
     space = (await read_dataset_frames(curation.stores, name)).record
-    places = await read_places(curation.stores, name, space, (bytes(scan.points), wanted.seed))
+    places = await read_projected(curation.stores, name, space, (bytes(scan.points), wanted.seed))
     zcore = None
     if wanted.coverage is CoverageMethod.ZCORE:
         zcore = await _zcore(scan, places)
@@ -63,8 +65,8 @@ async def gather(curation: Curation, name: DatasetName, wanted: Wanted) -> Gathe
 
 
 def _gathered(
-    scan: Scan, places: Places, zcore: NDArray[np.float64] | None, model_id: str
-) -> Gathered:
+    scan: FrameColumns, places: ProjectedVectors, zcore: NDArray[np.float64] | None, model_id: str
+) -> PlanInput:
     failing, notes = _failing(scan, places)
     vectors, owners = _there(scan, places)
     labelled = np.array(scan.labelled, bool)
@@ -81,10 +83,12 @@ def _gathered(
     )
     ids = [each.frame_id for each in failing]
     failures = _failures(failing, places)
-    return Gathered(pool, list(scan.numbers), failures, ids, model_id, notes)
+    return PlanInput(pool, list(scan.numbers), failures, ids, model_id, notes)
 
 
-def _there(scan: Scan, places: Places) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def _there(
+    scan: FrameColumns, places: ProjectedVectors
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
     """The rows that are not lost, and the numbers of their groups."""
     owners = np.array(scan.owners, np.intp)
     if places.there.all():
@@ -92,7 +96,7 @@ def _there(scan: Scan, places: Places) -> tuple[NDArray[np.float32], NDArray[np.
     return places.rows[places.there], owners[places.there]
 
 
-def _failing(scan: Scan, places: Places) -> tuple[list[Failing], list[str]]:
+def _failing(scan: FrameColumns, places: ProjectedVectors) -> tuple[list[FailingFrame], list[str]]:
     """The failing frames that groups shall be like, and all notes so far."""
     notes = list(places.notes)
     failing = [each for each in scan.failing if places.there[each.rows].any()]
@@ -100,22 +104,22 @@ def _failing(scan: Scan, places: Places) -> tuple[list[Failing], list[str]]:
         notes.append(f"{missing} failing frames have no embedding: nothing is like them.")
     if len(failing) > FAILURES_MAX:
         notes.append(f"Of {len(failing):,} failing frames a random {FAILURES_MAX:,} stand for all.")
-        chosen = sampled(len(failing), scan.wanted.seed, FAILURES_MAX)
+        chosen = sample_indices(len(failing), scan.wanted.seed, FAILURES_MAX)
         failing = [failing[number] for number in chosen.tolist()]
     return failing, notes
 
 
-def _failures(failing: Sequence[Failing], places: Places) -> Failures | None:
+def _failures(failing: Sequence[FailingFrame], places: ProjectedVectors) -> Failures | None:
     """The embeddings and weights of failing frames that have some."""
     if not failing:
         return None
     rows = [places.rows[each.rows][places.there[each.rows]] for each in failing]
     owners = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
-    groups, _ = Groups.gathered("failures", np.concatenate(rows), owners)
+    groups, _ = GroupVectors.gathered("failures", np.concatenate(rows), owners)
     return Failures(groups, np.array([each.weight for each in failing], np.float32))
 
 
-async def _zcore(scan: Scan, places: Places) -> NDArray[np.float64]:
+async def _zcore(scan: FrameColumns, places: ProjectedVectors) -> NDArray[np.float64]:
     """The best ZCore score of the rows of each group that remains; which ones, is noted.
 
     Stored ones count where all frames that remain and have embeddings have them: those of some
@@ -134,6 +138,6 @@ async def _zcore(scan: Scan, places: Places) -> NDArray[np.float64]:
             f"ZCore scores were computed: {stored.missing:,} of {stored.frames:,} frames that "
             f"remain have none in field {wanted.zcore_field!r}."
         )
-        settings = Zcore(wanted.seed, wanted.zcore_draws)
-        np.maximum.at(scores, owners[rows], await scores_of(vectors[rows], settings))
+        settings = ZcoreSettings(wanted.seed, wanted.zcore_draws)
+        np.maximum.at(scores, owners[rows], await compute_scores(vectors[rows], settings))
     return scores

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.curation.batches.create import Creation
-from services.curation.batches.records import Batch, StoredPick, Wanted, pick_prefix
-from services.curation.datasets.appending import NewFrame
-from services.curation.datasets.marks import Marks, mark_groups
-from services.curation.datasets.reading import Known, scan_known
+from services.curation.batches.records import Batch, CreateBatchSpec, StoredPick, pick_prefix
+from services.curation.datasets.frames import FrameSummary, scan_summaries
+from services.curation.datasets.new_frames import FrameToAppend
+from services.curation.datasets.updates import GroupUpdate, update_groups
 from services.curation.golden.checks import add_check
 from services.curation.golden.history import HistoryKey
 from services.curation.golden.records import RoundCheck
@@ -21,11 +21,11 @@ from services.ledger.interface import Entry, Ledger, Transaction
 from services.records.records import decode
 from sluice.errors import Unavailable
 from sluice.names import BatchName, GoldenSetName
-from tests.unit.curation.datasets.world import NAME, ONCE, World, frame
+from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, frame
 from tests.unit.curation.golden.rounds import round_of
 
 
-class Ending:
+class DyingLedger:
     """A ledger whose server dies: after so many commits nothing is written any more."""
 
     def __init__(self, ledger: Ledger, commits: int) -> None:
@@ -43,7 +43,7 @@ class Ending:
         await self._ledger.commit(transaction)
 
 
-class Interrupted:
+class CommitHookLedger:
     """A ledger beside which somebody does something else, once: by a commit that is told."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Interrupted:
             await something()
 
 
-class Scanned:
+class ScanHookLedger:
     """A ledger beside which somebody does something else, once: before frames are listed."""
 
     def __init__(self, ledger: Ledger, something: Callable[[], Awaitable[object]]) -> None:
@@ -92,7 +92,7 @@ class Scanned:
         return await self._ledger.scan(partition, prefix, **page)
 
 
-def scenes(count: int) -> list[NewFrame]:
+def scenes(count: int) -> list[FrameToAppend]:
     """So many groups of two slices each."""
     return [
         frame(f"{number}-{side}", group=f"g{number}", slice_=side)
@@ -101,15 +101,15 @@ def scenes(count: int) -> list[NewFrame]:
     ]
 
 
-async def create(here: World, id: str = "b1", **wanted: Any) -> Batch:
+async def create(harness: DatasetHarness, id: str = "b1", **wanted: Any) -> Batch:
     """Create a batch."""
-    creation = Creation(here.curation, asyncio.Lock())
-    return await creation.create_batch(BatchName(*_parts(), id), Wanted(**wanted))
+    creation = Creation(harness.curation, asyncio.Lock())
+    return await creation.create_batch(BatchName(*_parts(), id), CreateBatchSpec(**wanted))
 
 
-async def fail_golden_check(here: World) -> RoundCheck:
+async def fail_golden_check(harness: DatasetHarness) -> RoundCheck:
     """Check a round in which every second car of a golden set is missed."""
-    stores, datasets = here.curation.stores, here.curation.others.datasets
+    stores, datasets = harness.curation.stores, harness.curation.others.datasets
     name = GoldenSetName(*_parts(), "g")
     reference, missed = (round_of(*[("car", "car")] * 40), round_of(*[("car",)] * 40))
     await create_golden_set(stores, datasets, name, "", Limits(), reference)
@@ -117,29 +117,29 @@ async def fail_golden_check(here: World) -> RoundCheck:
     return (await add_check(stores, name, key, missed)).record
 
 
-async def picks(here: World, id: str = "b1") -> list[StoredPick]:
+async def picks(harness: DatasetHarness, id: str = "b1") -> list[StoredPick]:
     """The picks of a batch, by rank."""
-    ledger = here.curation.stores.ledger
+    ledger = harness.curation.stores.ledger
     below = pick_prefix(BatchName(*_parts(), id))
     entries = await ledger.scan(NAME.project, below, limit=1_000)
     return [decode(StoredPick, entry) for entry in entries]
 
 
-async def mark(here: World, groups: list[str], status: Status) -> None:
+async def mark(harness: DatasetHarness, groups: list[str], status: Status) -> None:
     """Give groups a status."""
-    await mark_groups(here.curation, ONCE, NAME, groups, Marks(status))
+    await update_groups(harness.curation, ONCE, NAME, groups, GroupUpdate(status))
 
 
-async def frames(here: World) -> list[Known]:
+async def frames(harness: DatasetHarness) -> list[FrameSummary]:
     """All frames."""
-    pages = scan_known(here.curation.stores.ledger, NAME)
+    pages = scan_summaries(harness.curation.stores.ledger, NAME)
     return [known async for page in pages for known in page]
 
 
-async def count(here: World, status: Status) -> int:
+async def count(harness: DatasetHarness, status: Status) -> int:
     """How many groups are counted as of a status."""
     name = status_counter(NAME.dataset, status)
-    counted = await here.curation.stores.ledger.counters(NAME.project, [name])
+    counted = await harness.curation.stores.ledger.counters(NAME.project, [name])
     return counted[name]
 
 

@@ -11,7 +11,12 @@ from typing import Final
 from msgspec import structs
 
 from services.curation.context import Curation
-from services.curation.datasets.splits import Candidate, Shares, assign_splits, check_shares
+from services.curation.datasets.stratification import (
+    Shares,
+    SplitCandidate,
+    check_shares,
+    stratify_groups,
+)
 from services.curation.records import (
     FrameDocument,
     Group,
@@ -50,7 +55,7 @@ async def split_groups(
     await curation.others.datasets.get(name)
     ledger = curation.stores.ledger
     candidates = await _candidates(ledger, name, statuses)
-    assigned = await asyncio.to_thread(assign_splits, candidates, shares, seed)
+    assigned = await asyncio.to_thread(stratify_groups, candidates, shares, seed)
     groups = list(assigned)
     for start in range(0, len(groups), GROUPS_PER_COMMIT):
         part = {group: assigned[group] for group in groups[start : start + GROUPS_PER_COMMIT]}
@@ -59,13 +64,13 @@ async def split_groups(
 
 async def _candidates(
     ledger: Ledger, name: DatasetName, statuses: Collection[Status]
-) -> list[Candidate]:
-    found: list[Candidate] = []
+) -> list[SplitCandidate]:
+    found: list[SplitCandidate] = []
     async for page in scan_pages(ledger, name.project, group_prefix(name.dataset)):
         groups = [decode(Group, entry) for entry in page]
         wanted = [group for group in groups if not statuses or group.status in statuses]
         classes = await _classes(ledger, name, wanted)
-        found += [Candidate(group.id, classes[group.id], group.split) for group in wanted]
+        found += [SplitCandidate(group.id, classes[group.id], group.split) for group in wanted]
     return found
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from services.curation.selection import facility, kernel
 from services.curation.selection.facility import Clients, choose
-from services.curation.selection.k_center import FIRST_GAIN, farthest
-from services.curation.selection.kernel import Groups
+from services.curation.selection.k_center import FIRST_GAIN, choose_farthest
+from services.curation.selection.kernel import GroupVectors
 from services.curation.selection.targeted import Failures, choose_jointly, choose_neighbours
-from tests.unit.curation import plain_greedy
-from tests.unit.curation.worlds import failures, world
+from tests.unit.curation.selection import plain_greedy
+from tests.unit.curation.selection.random_groups import random_failures, random_groups
 
 seeds = st.integers(0, 2**32 - 3)
 sizes = st.integers(1, 14)
@@ -32,7 +32,10 @@ def anyone(candidate: int) -> bool:
 @given(seeds, sizes, st.integers(0, 3), rows_maxes)
 def test_facility_location_is_greedy(seed: int, size: int, covered: int, rows_max: int) -> None:
     """The picks and their gains are those of the objective computed in full each time."""
-    candidates, labelled = world(seed, size, rows_max), world(seed + 1, covered, rows_max)
+    candidates, labelled = (
+        random_groups(seed, size, rows_max),
+        random_groups(seed + 1, covered, rows_max),
+    )
     clients = Clients.sample(candidates.groups, seed)
 
     chosen = choose(clients, candidates.groups, labelled.groups, 5, anyone)
@@ -52,8 +55,14 @@ def test_the_joint_objective_is_greedy(
     seed: int, size: int, failing: int, covered: int, rows_max: int
 ) -> None:
     """So it is with failures of different weights."""
-    candidates, labelled = world(seed, size, rows_max), world(seed + 1, covered, rows_max)
-    failed, failed_rows = failures(seed + 2, failing, rows_max), world(seed + 2, failing, rows_max)
+    candidates, labelled = (
+        random_groups(seed, size, rows_max),
+        random_groups(seed + 1, covered, rows_max),
+    )
+    failed, failed_rows = (
+        random_failures(seed + 2, failing, rows_max),
+        random_groups(seed + 2, failing, rows_max),
+    )
     clients = Clients.sample(candidates.groups, seed)
 
     answers = choose_jointly(failed, clients, candidates.groups, labelled.groups, 5, anyone)
@@ -70,7 +79,7 @@ def test_the_joint_objective_is_greedy(
 @pytest.mark.parametrize(("cells", "refreshed"), [(1, 1), (40, 3), (1 << 20, 500)])
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, cells: int, refreshed: int) -> None:
     """The choice does not depend on how many similarities are computed at a time."""
-    candidates, labelled = world(5, 150, 2).groups, world(6, 9, 2).groups
+    candidates, labelled = random_groups(5, 150, 2).groups, random_groups(6, 9, 2).groups
     clients = Clients.sample(candidates, 0)
     expected = choose(clients, candidates, labelled, 40, anyone)
 
@@ -83,7 +92,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, cells: int, refr
 
 def test_a_sample_of_clients_stands_for_the_pool() -> None:
     """With a quarter of the pool as clients, what is chosen covers nearly as much of it."""
-    whole = world(8, 400)
+    whole = random_groups(8, 400)
     none = whole.groups.take([])
     value = {}
     for clients_max in (100, 400):
@@ -100,9 +109,12 @@ def test_a_sample_of_clients_stands_for_the_pool() -> None:
 @given(seeds, sizes, st.integers(0, 3), rows_maxes)
 def test_k_center_takes_the_farthest(seed: int, size: int, covered: int, rows_max: int) -> None:
     """Each gain is the largest distance to what is covered and chosen before."""
-    candidates, labelled = world(seed, size, rows_max), world(seed + 1, covered, rows_max)
+    candidates, labelled = (
+        random_groups(seed, size, rows_max),
+        random_groups(seed + 1, covered, rows_max),
+    )
 
-    chosen = farthest(candidates.groups, labelled.groups, size, anyone)
+    chosen = choose_farthest(candidates.groups, labelled.groups, size, anyone)
 
     near = labelled.rows
     for choice in chosen:
@@ -120,9 +132,11 @@ def test_a_failure_that_is_answered_attracts_no_more() -> None:
     """The second pick answers to the other failure, though the first has more neighbours."""
     failing = np.eye(2, 6, dtype=np.float32)
     towards = np.array([[9, 0, 1, 0, 0, 0], [9, 0, 0, 1, 0, 0], [0, 9, 0, 0, 2, 0]], np.float32)
-    candidates = Groups.of_single_rows(towards / np.linalg.norm(towards, axis=1, keepdims=True))
+    candidates = GroupVectors.of_single_rows(
+        towards / np.linalg.norm(towards, axis=1, keepdims=True)
+    )
     answers = choose_jointly(
-        Failures.equal(Groups.of_single_rows(failing)),
+        Failures.equal(GroupVectors.of_single_rows(failing)),
         Clients.sample(candidates, 0),
         candidates,
         candidates.take([]),
@@ -136,7 +150,7 @@ def test_a_failure_that_is_answered_attracts_no_more() -> None:
 def test_a_pick_answers_to_the_failure_that_it_serves_anew() -> None:
     """Though more like the first failure, it is for the second: the first has been answered."""
     failing, candidates = (
-        Groups.of_single_rows(np.array(rows, np.float32))
+        GroupVectors.of_single_rows(np.array(rows, np.float32))
         for rows in ([[1, 0], [0, 1]], [[1, 0], [0.8, 0.6]])
     )
     clients = Clients.sample(candidates, 0)
@@ -152,8 +166,11 @@ def test_a_pick_answers_to_the_failure_that_it_serves_anew() -> None:
 @given(seeds, st.integers(1, 30), st.integers(1, 5), rows_maxes)
 def test_neighbours_come_round_robin(seed: int, size: int, failing: int, rows_max: int) -> None:
     """Every failure's nearest comes before any failure's second, the weightiest's first."""
-    candidates, failed = world(seed, size, rows_max), failures(seed + 1, failing, rows_max)
-    rows = world(seed + 1, failing, rows_max).rows
+    candidates, failed = (
+        random_groups(seed, size, rows_max),
+        random_failures(seed + 1, failing, rows_max),
+    )
+    rows = random_groups(seed + 1, failing, rows_max).rows
 
     answers = choose_neighbours(failed, candidates.groups, size, anyone, per_failure=4)
 

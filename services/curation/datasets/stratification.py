@@ -20,7 +20,7 @@ Shares = Mapping[Split, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SplitCandidate:
     """A group, the classes of its labels, and the split that it has already, if any."""
 
     id: str
@@ -38,7 +38,9 @@ def check_shares(shares: Shares) -> None:
         raise InvalidArgument.of("shares", f"are {total:g} together; 1 is expected")
 
 
-def assign_splits(groups: Sequence[Candidate], shares: Shares, seed: int) -> dict[str, Split]:
+def stratify_groups(
+    groups: Sequence[SplitCandidate], shares: Shares, seed: int
+) -> dict[str, Split]:
     """The splits of the groups that have none yet, by group.
 
     Stratified by the rarest class of each group. In every stratum and in all of them together each
@@ -74,10 +76,10 @@ def _places(target: Counter[Split], held: Counter[Split], shares: Shares) -> lis
     return [split for split in shares for _ in range(places[split])]
 
 
-def _strata(groups: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+def _strata(groups: Sequence[SplitCandidate]) -> dict[str, list[SplitCandidate]]:
     """The groups by the rarest of their classes, "" where they have none; the smallest first."""
     sizes = Counter(name for group in groups for name in group.classes)
-    strata: defaultdict[str, list[Candidate]] = defaultdict(list)
+    strata: defaultdict[str, list[SplitCandidate]] = defaultdict(list)
     for group in groups:
         strata[min(group.classes, key=lambda name: (sizes[name], name), default="")].append(group)
     return dict(sorted(strata.items(), key=lambda item: (len(item[1]), item[0])))

@@ -26,7 +26,7 @@ VECTORS_PER_FRAME_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class NewFrame:
+class FrameToAppend:
     """A frame that shall be one of a dataset's; without a group it is one by itself."""
 
     frame: Frame
@@ -41,17 +41,17 @@ class NewFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NewFrames:
+class AppendRequest:
     """Frames, all with embeddings of one model or none with any; and how new groups start."""
 
-    frames: Sequence[NewFrame]
+    frames: Sequence[FrameToAppend]
     embeddings: Embeddings | None = None
     status: Status = Status.UNLABELLED
     split: Split = Split.NONE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class CheckedFrame:
     """A frame that was checked: its row, still without a number, its document, its vectors."""
 
     row: FrameRow
@@ -60,7 +60,7 @@ class Candidate:
     label_ids: tuple[str, ...]
 
 
-def check_frames(new: NewFrames, dataset: Dataset) -> None:
+def check_frames(new: AppendRequest, dataset: Dataset) -> None:
     """Refuse too many frames, and one that is sent twice or does not fit the dataset."""
     if not 0 < len(new.frames) <= BATCH_ROWS_MAX:
         problem = f"{len(new.frames)} in one call; 1 to {BATCH_ROWS_MAX:,} are accepted"
@@ -69,19 +69,19 @@ def check_frames(new: NewFrames, dataset: Dataset) -> None:
     for index, candidate in enumerate(new.frames):
         known = first.setdefault(candidate.frame.id, index)
         if known != index:
-            raise refused(index, candidate.frame.id, "", f"is the same as frames[{known}]")
+            raise frame_error(index, candidate.frame.id, "", f"is the same as frames[{known}]")
         check_text(f"frames[{index}].group", candidate.group, empty=True)
         check_text(f"frames[{index}].slice", candidate.slice, empty=True)
         check_metadata(f"frames[{index}].fields", candidate.fields)
         for number, label in enumerate(candidate.frame.labels):
             if problem := dataset.problem(label):
                 where = f".frame.labels[{number}]"
-                raise refused(
+                raise frame_error(
                     index, candidate.frame.id, where, problem, "LABEL_MISMATCH", label_id=label.id
                 )
 
 
-def make_candidates(new: NewFrames) -> list[Candidate]:
+def make_rows(new: AppendRequest) -> list[CheckedFrame]:
     """The frames as rows, with points of their own for their unit vectors.
 
     Raises InvalidArgument naming a frame whose embeddings are not right.
@@ -94,8 +94,8 @@ def make_candidates(new: NewFrames) -> list[Candidate]:
 
 
 def _candidate(
-    index: int, new: NewFrame, label_ids: tuple[str, ...], vectors: NDArray[np.float32]
-) -> Candidate:
+    index: int, new: FrameToAppend, label_ids: tuple[str, ...], vectors: NDArray[np.float32]
+) -> CheckedFrame:
     _check_crops(index, new.frame, label_ids)
     document = new.frame.to_bytes()
     row = FrameRow(
@@ -112,7 +112,7 @@ def _candidate(
         created_us=now_us(),
     )
     known = tuple(label.id for label in new.frame.labels)
-    return Candidate(row, document, vectors, known)
+    return CheckedFrame(row, document, vectors, known)
 
 
 def document_digest(document: bytes, group: str, slice_: str) -> bytes:
@@ -138,7 +138,7 @@ def _digest(*parts: bytes) -> bytes:
     return content.digest() if any(parts) else b""
 
 
-def _spans(new: NewFrames) -> list[tuple[tuple[str, ...], NDArray[np.float32]]]:
+def _spans(new: AppendRequest) -> list[tuple[tuple[str, ...], NDArray[np.float32]]]:
     """The label ids and unit vectors of each frame."""
     embeddings = new.embeddings
     if embeddings is None:
@@ -155,7 +155,7 @@ def _spans(new: NewFrames) -> list[tuple[tuple[str, ...], NDArray[np.float32]]]:
     ]
 
 
-def _unit(frames: Sequence[NewFrame], embeddings: Embeddings) -> NDArray[np.float32]:
+def _unit(frames: Sequence[FrameToAppend], embeddings: Embeddings) -> NDArray[np.float32]:
     try:
         return normalise(embeddings.vectors)
     except InvalidArgument as error:
@@ -173,16 +173,22 @@ def _unit(frames: Sequence[NewFrame], embeddings: Embeddings) -> NDArray[np.floa
 def _check_crops(index: int, frame: Frame, label_ids: tuple[str, ...]) -> None:
     if len(label_ids) > VECTORS_PER_FRAME_MAX:
         problem = f"has {len(label_ids)} embeddings; at most {VECTORS_PER_FRAME_MAX} are accepted"
-        raise refused(index, frame.id, "", problem, "TOO_LARGE", limit=str(VECTORS_PER_FRAME_MAX))
+        raise frame_error(
+            index, frame.id, "", problem, "TOO_LARGE", limit=str(VECTORS_PER_FRAME_MAX)
+        )
     if len(set(label_ids)) < len(label_ids):
-        raise refused(index, frame.id, "", "has two embeddings of one crop, or of the whole frame")
+        raise frame_error(
+            index, frame.id, "", "has two embeddings of one crop, or of the whole frame"
+        )
     labels = {label.id for label in frame.labels}
     for label_id in label_ids:
         if label_id and label_id not in labels:
-            raise refused(index, frame.id, "", f"has an embedding of {label_id!r}, no label of it")
+            raise frame_error(
+                index, frame.id, "", f"has an embedding of {label_id!r}, no label of it"
+            )
 
 
-def refused(
+def frame_error(
     index: int,
     frame_id: str,
     path: str,

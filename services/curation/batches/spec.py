@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.curation.batches.records import Wanted
+from services.curation.batches.records import CreateBatchSpec
 from services.curation.selection.budget import batch_size
 from services.curation.selection.zcore import DRAWS
 from sluice.checks import check_text, too_large
@@ -18,7 +18,7 @@ WEIGHT_MAX: Final = 1e6
 """Weights within these are added up in float32, and none of them vanishes."""
 
 
-def check_wanted(wanted: Wanted) -> None:
+def check_spec(wanted: CreateBatchSpec) -> None:
     """Refuse what is not right, naming the field."""
     field = "batch.fraction" if wanted.count is None else "batch.count"
     batch_size(wanted.budget, remaining=1, field=field)
@@ -33,7 +33,7 @@ def check_wanted(wanted: Wanted) -> None:
     _check_failures(wanted)
 
 
-def _check_failures(wanted: Wanted) -> None:
+def _check_failures(wanted: CreateBatchSpec) -> None:
     if len(wanted.failures) > ROUNDS_MAX:
         problem = f"{len(wanted.failures)} rounds; at most {ROUNDS_MAX} are accepted"
         raise too_large("batch.failures", problem, ROUNDS_MAX)

@@ -22,7 +22,7 @@ from services.curation.selection.zcore import (
     zcore_scores,
 )
 from sluice.errors import FailedPrecondition, InvalidArgument
-from tests.unit.curation.plain_zcore import plain_changes
+from tests.unit.curation.selection.plain_zcore import plain_changes
 
 SEED = 7
 

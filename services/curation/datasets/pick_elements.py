@@ -8,9 +8,9 @@ from msgspec import structs
 
 from services.curation.context import Curation
 from services.curation.datasets import points
-from services.curation.datasets.append import read_dataset_frames
-from services.curation.datasets.marks import AT_ONCE_MAX
-from services.curation.datasets.reading import DatasetFrame, check_there, get_frames
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.frames import DatasetFrame, check_vectors_present, get_frames
+from services.curation.datasets.updates import AT_ONCE_MAX
 from services.curation.records import FrameRow
 from services.peers.issues import ElementCounts, NewElements
 from sluice.checks import too_large
@@ -41,7 +41,7 @@ async def pick_elements(
         _only(name, frame, label_id) for frame, (_, label_id) in zip(frames, wanted, strict=True)
     ]
     vectors = await points.read(curation.stores, name, space, rows)
-    check_there(name, rows, vectors)
+    check_vectors_present(name, rows, vectors)
     elements = NewElements(
         name,
         space.model_id,
