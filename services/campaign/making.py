@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.campaign.records import (
-    LEFTOVER_AFTER_US,
     Issue,
     Making,
     Space,
     making_key,
     space_key,
 )
+from services.doctor.examination import LEFTOVER_AFTER_US
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.records.documents import StoredRecord, find_record, retry
 from services.records.records import encode, now_us

@@ -15,7 +15,7 @@ from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: CampaignSettings) -> AsyncIterator[ServingProcess]:
+async def serve(settings: CampaignSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left.
 
     Neither Qdrant nor ingest is among its needs: without them elements and commits wait, but

@@ -183,10 +183,6 @@ class Deleting(Record, frozen=True, kw_only=True):
     started_us: int
 
 
-LEFTOVER_AFTER_US: Final = 3_600_000_000
-"""Age at which what nobody names was left behind, and is not being written."""
-
-
 def changed(record: ChangingT, **fields: object) -> ChangingT:
     """The record with those fields changed, at this time, under the next etag."""
     return structs.replace(record, **fields, updated_us=now_us(), etag=record.etag + 1)

@@ -9,10 +9,10 @@ from services.server.command import run_server
 
 
 def _serve(settings: CurationSettings) -> int:
-    from services.curation.process import running
+    from services.curation.process import serve
     from services.server.run import run
 
-    return run("curation", settings, running(settings))
+    return run("curation", settings, serve(settings))
 
 
 if __name__ == "__main__":

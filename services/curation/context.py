@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.peers.active import ActiveVersions
+from services.peers.curation_peers import CurationPeers
 from services.peers.models import Models
-from services.peers.neighbours import Neighbours
 from services.records.stores import Stores
 
 
@@ -15,6 +15,6 @@ class Curation:
     """The stores, what is asked of other services, and what searches score with."""
 
     stores: Stores
-    others: Neighbours
+    others: CurationPeers
     active: ActiveVersions
     models: Models

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.curation import wiring
 from services.peers.campaign import follow_campaigns
+from services.peers.curation_peers import connect_curation_peers
 from services.peers.models import Models
-from services.peers.neighbours import connect_neighbours
 from services.records.stores import Stores
 from services.server.cluster_settings import CurationSettings
 from services.server.process import ServingProcess, open_foundation
@@ -16,7 +16,7 @@ from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: CurationSettings) -> AsyncIterator[ServingProcess]:
+async def serve(settings: CurationSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left.
 
     Neither Qdrant nor ingest is among its needs: status, tags and counts need neither.
@@ -26,7 +26,9 @@ async def running(settings: CurationSettings) -> AsyncIterator[ServingProcess]:
         vectors = await stack.enter_async_context(open_qdrant(settings))
         stores = Stores(base.ledger, vectors, base.blobs)
         others = await stack.enter_async_context(
-            connect_neighbours(settings.campaign_target, settings.ingest_target, base.internal_key)
+            connect_curation_peers(
+                settings.campaign_target, settings.ingest_target, base.internal_key
+            )
         )
         active = await stack.enter_async_context(
             follow_campaigns(settings.campaign_target, base.internal_key)

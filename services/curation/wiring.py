@@ -9,15 +9,15 @@ from services.curation.servicer.golden_sets import GoldenSetServicer
 from services.curation.servicer.progress import ProgressServicer
 from services.curation.servicer.rounds import RoundServicer
 from services.peers.active import ActiveVersions
+from services.peers.curation_peers import CurationPeers
 from services.peers.models import Models
-from services.peers.neighbours import Neighbours
 from services.records.stores import Stores
 from services.server.draining import Draining
 
 
 def servicers(
     stores: Stores,
-    others: Neighbours,
+    others: CurationPeers,
     active: ActiveVersions,
     models: Models,
     draining: Draining,

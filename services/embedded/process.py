@@ -16,9 +16,9 @@ from services.embedded.keys import mint_admin, open_keys
 from services.ingest import wiring as ingest
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.campaign import follow_campaigns
+from services.peers.curation_peers import connect_curation_peers
 from services.peers.ingest import connect_reviews
 from services.peers.models import Models
-from services.peers.neighbours import connect_neighbours
 from services.records.stores import Stores
 from services.scorer import wiring as scorer
 from services.server.draining import Draining
@@ -30,7 +30,7 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - 
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class EmbeddedServer:
     """A running server: where it listens, where its data and the admin's key lie."""
 
     target: str
@@ -64,7 +64,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
+async def serve(settings: Settings) -> AsyncIterator[EmbeddedServer]:
     """Serve until left; then drain streams, finish what has begun, and close the stores.
 
     Raises FailedPrecondition when the data is in use by another server, or the port is.
@@ -78,7 +78,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         own = f"{_ANY_ADDRESS.get(settings.host, settings.host)}:{port}"
         active = await stack.enter_async_context(follow_campaigns(own, keys.internal_token))
         reviews = await stack.enter_async_context(connect_reviews(own, keys.internal_token))
-        others = await stack.enter_async_context(connect_neighbours(own, own, keys.internal_token))
+        others = await stack.enter_async_context(
+            connect_curation_peers(own, own, keys.internal_token)
+        )
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
             *campaign.servicers(stores, keys.store, draining, reviews),
@@ -96,7 +98,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         first_start = await mint_admin(stores.ledger, keys.store, admin_file)
         stack.push_async_callback(server.stop)
         await server.start(servicers)
-        yield Running(f"{settings.host}:{port}", settings.data_dir, admin_file, first_start)
+        yield EmbeddedServer(f"{settings.host}:{port}", settings.data_dir, admin_file, first_start)
 
 
 async def _open_stores(data_dir: Path, stack: AsyncExitStack) -> Stores:

@@ -9,10 +9,10 @@ from services.server.command import run_server
 
 
 def _serve(settings: IngestSettings) -> int:
-    from services.ingest.process import running
+    from services.ingest.process import serve
     from services.server.run import run
 
-    return run("ingest", settings, running(settings))
+    return run("ingest", settings, serve(settings))
 
 
 if __name__ == "__main__":

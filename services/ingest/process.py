@@ -17,7 +17,7 @@ from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: IngestSettings) -> AsyncIterator[ServingProcess]:
+async def serve(settings: IngestSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left.
 
     Qdrant is not among its needs: batches are acknowledged without it, up to the outbox's bound.

@@ -29,7 +29,7 @@ class Dataset:
     task_type: TaskType
     class_names: frozenset[str] = field(default_factory=frozenset)
 
-    def problem(self, label: Label) -> str:
+    def describe_mismatch(self, label: Label) -> str:
         """Why a label is none of the dataset's, "" for one that is."""
         if label.task_type != self.task_type:
             return (

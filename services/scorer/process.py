@@ -13,7 +13,7 @@ from services.server.process import ServingProcess, open_foundation
 
 
 @asynccontextmanager
-async def running(settings: ScorerSettings) -> AsyncIterator[ServingProcess]:
+async def serve(settings: ScorerSettings) -> AsyncIterator[ServingProcess]:
     """Serve until left."""
     async with AsyncExitStack() as stack:
         base = await stack.enter_async_context(open_foundation(settings))

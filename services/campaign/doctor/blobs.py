@@ -6,8 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 
 from services.campaign.doctor.files import kind_of
-from services.campaign.doctor.reading import Examination, bound_versions
-from services.campaign.records import LEFTOVER_AFTER_US, Making, Space
+from services.campaign.doctor.reading import bound_versions
+from services.campaign.records import Making, Space
+from services.doctor.examination import LEFTOVER_AFTER_US, Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.records import decode, prefix, segments
 from services.records.scanning import PAGE, list_children, scan_pages
@@ -39,7 +40,7 @@ async def examine(this: Examination) -> ExaminationEvents:
                 continue
             kind = FindingKind.BLOB_UNNAMED
             finding = Finding(kind, f"{what}, blob {digest}", "a record that names it", "none")
-            yield finding.mended(this.repair and await blobs.delete_before(digest, moment))
+            yield finding.mark_repaired(this.repair and await blobs.delete_before(digest, moment))
 
 
 async def _kind(this: Examination, digest: str) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.campaign import points
 from services.campaign.candidates import content_digest
-from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
+from services.campaign.doctor.reading import campaigns_of, versions_of
 from services.campaign.records import (
     Element,
     Issue,
@@ -22,6 +22,7 @@ from services.campaign.records import (
     issue_key,
     space_key,
 )
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Conflict, Entry, Transaction
 from services.records.documents import find_record
@@ -59,11 +60,11 @@ async def _examine_issue(this: Examination, name: IssueName, issue: Issue) -> Ex
             finding = Finding(kind, subject, "the vector of its digest", found)
             vector = await recover(this, name, element, issue)
             if vector is None:
-                yield finding.lost()
+                yield finding.mark_lost()
                 continue
             if this.repair:
                 await points.write(this.stores, name, issue, [element], vector[None])
-            yield finding.mended(this.repair)
+            yield finding.mark_repaired(this.repair)
     for check in (_count, _space):
         if finding_ := await check(this, name):
             yield finding_
@@ -148,7 +149,7 @@ async def _count(this: Examination, name: IssueName) -> Finding | None:
     if not this.repair:
         return finding
     put = {where: encode(changed(issue.record, element_count=count))}
-    return finding.mended(await _commit(this, {where: issue.revision}, put))
+    return finding.mark_repaired(await _commit(this, {where: issue.revision}, put))
 
 
 async def _space(this: Examination, name: IssueName) -> Finding | None:
@@ -163,7 +164,7 @@ async def _space(this: Examination, name: IssueName) -> Finding | None:
     subject = f"{name}, space of {model_id!r} with {dimension} dimensions"
     finding = Finding(FindingKind.SPACE_MISSING, subject, "a record", "none")
     put = {where: encode(Space(model_id=model_id, dimension=dimension))}
-    return finding.mended(this.repair and await _commit(this, {where: ABSENT}, put))
+    return finding.mark_repaired(this.repair and await _commit(this, {where: ABSENT}, put))
 
 
 async def _commit(this: Examination, checks: dict[str, int], puts: dict[str, bytes]) -> bool:
@@ -204,7 +205,7 @@ async def _orphans(this: Examination, name: IssueName) -> ExaminationEvents:
         gone = this.repair and await _delete(this, collection, tenant, unnamed)
         for point in unnamed:
             kind, subject = FindingKind.ELEMENT_ORPHAN, f"{name}, point {point}"
-            yield Finding(kind, subject, "an element", "a point alone").mended(gone)
+            yield Finding(kind, subject, "an element", "a point alone").mark_repaired(gone)
 
 
 def _names(entry: Entry | None, point: UUID) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 
 from services.campaign import points
 from services.campaign.candidates import sample_digest
-from services.campaign.doctor.reading import Examination
 from services.campaign.manifest import Line, Manifest, entry_of, lines_of
 from services.campaign.records import ElementEntry, Space, Version, element_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.records.points import read_points
 from services.records.records import decode, prefix
@@ -72,7 +72,7 @@ class Files:
                 if space.basis_digest and await self.basis(space.basis_digest) is None:
                     what = f"the background of {space.model_id!r}, {space.dimension} dimensions"
                     if finding := self.report(space.basis_digest, what):
-                        yield finding.lost()
+                        yield finding.mark_lost()
 
 
 async def find_manifest(
@@ -100,10 +100,10 @@ async def find_manifest(
     )
     content = manifest.to_bytes()
     if sha256(content).hexdigest() != digest:
-        return None, finding and finding.lost()
+        return None, finding and finding.mark_lost()
     if this.repair:
         await this.stores.blobs.put(content)
-    return manifest, finding and finding.mended(this.repair)
+    return manifest, finding and finding.mark_repaired(this.repair)
 
 
 async def _samples_of(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.campaign import points
-from services.campaign.doctor.reading import Examination
 from services.campaign.issue_deletion import delete_element_records
 from services.campaign.records import Deleting, Issue, deleting_key, element_prefix, issue_key
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.ledger.interface import Transaction
 from services.records.documents import find_record
@@ -23,7 +23,7 @@ async def examine(this: Examination) -> ExaminationEvents:
             finding = Finding(FindingKind.ISSUE_LEFTOVER, str(name), "nothing", "element records")
             if this.repair:
                 await delete_element_records(this.stores, name)
-            yield finding.mended(this.repair)
+            yield finding.mark_repaired(this.repair)
     start = points.issues_of(this.project)
     for collection in await this.stores.vectors.collections(this.project):
         if collection.kind is not Kind.ELEMENTS:
@@ -53,7 +53,7 @@ async def _examine_points(
             await vectors.delete(collection, tenant, ids)
     if old:
         finding = Finding(FindingKind.ISSUE_LEFTOVER, str(name), "nothing", f"{old} points")
-        yield finding.mended(this.repair)
+        yield finding.mark_repaired(this.repair)
 
 
 async def _is_gone(this: Examination, name: IssueName) -> bool:

@@ -1,39 +1,11 @@
-"""Reading the ledger for an examination, and what is too young to be judged."""
+"""Campaigns and versions of a project, read for an examination."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from services.campaign.records import (
-    LEFTOVER_AFTER_US,
-    Campaign,
-    Version,
-    campaign_key,
-    version_prefix,
-)
+from services.campaign.records import Campaign, Version, campaign_key, version_prefix
 from services.ledger.interface import Ledger
 from services.records.records import decode, prefix
 from services.records.scanning import scan_pages
-from services.records.stores import Stores
-
-
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """What is examined, whether it is mended, and when: microseconds since 1970, UTC."""
-
-    stores: Stores
-    project: str
-    repair: bool
-    started_us: int
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger."""
-        return self.stores.ledger
-
-    def is_young(self, made_us: int) -> bool:
-        """Whether something was made so recently that it may yet be named."""
-        return self.started_us - made_us < LEFTOVER_AFTER_US
 
 
 async def campaigns_of(ledger: Ledger, project: str) -> list[Campaign]:

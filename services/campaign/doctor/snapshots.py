@@ -15,9 +15,10 @@ from services.campaign import points
 from services.campaign.candidates import sample_digest
 from services.campaign.doctor.elements import has_digest
 from services.campaign.doctor.files import Files, find_manifest, rebuild_model
-from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
+from services.campaign.doctor.reading import campaigns_of, versions_of
 from services.campaign.manifest import Manifest, entry_of
 from services.campaign.records import Campaign, Element, ElementEntry, Version, element_key
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.points import read_points
 from services.records.records import decode
@@ -100,7 +101,7 @@ async def _examine_version(
     basis = await files.basis(version.basis_digest)
     basis_lost = version.basis_digest and basis is None
     if basis_lost and (finding := files.report(version.basis_digest, "a basis")):
-        yield finding.lost()
+        yield finding.mark_lost()
     model = await files.model(version.model_digest)
     if manifest is not None and first:
         snapshot = _Snapshot(name, issue, version, manifest, model, basis)
@@ -108,7 +109,7 @@ async def _examine_version(
             yield event
     if model is None and (finding := files.report(version.model_digest, "a scoring model")):
         again = manifest is not None and await rebuild_model(this, files, name, version, manifest)
-        yield finding.mended(this.repair) if again else finding.lost()
+        yield finding.mark_repaired(this.repair) if again else finding.mark_lost()
 
 
 async def _examine_points(this: Examination, snapshot: _Snapshot) -> ExaminationEvents:
@@ -122,7 +123,7 @@ async def _examine_points(this: Examination, snapshot: _Snapshot) -> Examination
         kind, all_of = FindingKind.SNAPSHOT_POINTS, len(members)
         found = f"{wrong} of them missing or others" + (f", {lost} lost" if lost else "")
         finding = Finding(kind, str(snapshot), f"{all_of} points as committed", found)
-        yield finding.lost() if lost else finding.mended(this.repair)
+        yield finding.mark_lost() if lost else finding.mark_repaired(this.repair)
     async for event in _examine_extra(this, snapshot, {member.point for member in members}):
         yield event
 
@@ -226,7 +227,7 @@ async def _examine_extra(
     if extra:
         kind, all_of = FindingKind.SNAPSHOT_POINTS, len(ids)
         finding = Finding(kind, str(snapshot), f"{all_of} points", f"{extra} more")
-        yield finding.mended(this.repair)
+        yield finding.mark_repaired(this.repair)
 
 
 async def _retrieve(this: Examination, snapshot: _Snapshot, ids: Sequence[UUID]) -> Points:

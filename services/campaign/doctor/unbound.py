@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from services.campaign import points
-from services.campaign.doctor.reading import Examination, bound_versions
+from services.campaign.doctor.reading import bound_versions
 from services.campaign.records import Making, making_key
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.records.documents import StoredRecord, find_record
@@ -33,7 +34,7 @@ async def examine(this: Examination) -> ExaminationEvents:
             FindingKind.SNAPSHOT_UNBOUND, f"{name}, snapshot {digest}", "a version", what
         )
         gone = this.repair and await _remove(this, snapshot, collections)
-        yield finding.mended(gone)
+        yield finding.mark_repaired(gone)
 
 
 async def _with_points(this: Examination) -> dict[Snapshot, list[Collection]]:

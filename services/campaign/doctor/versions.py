@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
+from services.campaign.doctor.reading import campaigns_of, versions_of
 from services.campaign.records import (
     GENERATION,
     Campaign,
@@ -15,6 +15,7 @@ from services.campaign.records import (
     issue_key,
     version_key,
 )
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.records.documents import find_record
@@ -66,9 +67,9 @@ async def _compare(
                 put = {version_key(name.campaign, number): encode(own)}
                 checks = {version_key(name.campaign, number): ABSENT}
                 done = this.repair and await _commit(this, checks, put, {})
-                findings.append(finding.mended(done))
+                findings.append(finding.mark_repaired(done))
             else:
-                findings.append(finding.lost())
+                findings.append(finding.mark_lost())
     if own.number in numbers and own != newest:
         # What was committed is never changed: the version records are right.
         found = f"version {own.number}" if own.number != newest.number else "another of its number"
@@ -78,7 +79,7 @@ async def _compare(
         where = campaign_key(name.campaign)
         puts = {where: encode(changed(campaign, version=newest))}
         done = this.repair and await _commit(this, {where: revision}, puts, {GENERATION: 1})
-        findings.append(finding.mended(done))
+        findings.append(finding.mark_repaired(done))
     return findings
 
 
@@ -111,7 +112,7 @@ async def _examine_list(this: Examination, issue: str, expected: set[str]) -> Fi
     finding = Finding(kind, subject, f"{len(expected)}: {', '.join(sorted(expected))}", found)
     revision = listed.revision if listed else ABSENT
     puts = {where: encode(IssueCampaigns(campaigns=tuple(sorted(expected))))}
-    return finding.mended(this.repair and await _commit(this, {where: revision}, puts, {}))
+    return finding.mark_repaired(this.repair and await _commit(this, {where: revision}, puts, {}))
 
 
 async def _generation(this: Examination, campaigns: int) -> Finding | None:
@@ -126,7 +127,7 @@ async def _generation(this: Examination, campaigns: int) -> Finding | None:
         str(generation),
     )
     adds = {GENERATION: campaigns - generation}
-    return finding.mended(this.repair and await _commit(this, {}, {}, adds))
+    return finding.mark_repaired(this.repair and await _commit(this, {}, {}, adds))
 
 
 async def _commit(

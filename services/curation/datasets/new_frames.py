@@ -74,7 +74,7 @@ def check_frames(new: AppendRequest, dataset: Dataset) -> None:
         check_text(f"frames[{index}].slice", candidate.slice, empty=True)
         check_metadata(f"frames[{index}].fields", candidate.fields)
         for number, label in enumerate(candidate.frame.labels):
-            if problem := dataset.problem(label):
+            if problem := dataset.describe_mismatch(label):
                 where = f".frame.labels[{number}]"
                 raise frame_error(
                     index, candidate.frame.id, where, problem, "LABEL_MISMATCH", label_id=label.id

@@ -14,7 +14,8 @@ from services.curation.batches.records import (
     plan_prefix,
 )
 from services.curation.datasets.views import View, view_key
-from services.curation.doctor.reading import ATTEMPTS, Examination
+from services.curation.doctor.reading import ATTEMPTS
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Transaction
 from services.records.documents import find_record
@@ -52,8 +53,10 @@ async def _view(this: Examination, name: BatchName, batch: Batch) -> Finding | N
     where = view_key(view)
     if await find_record(this.ledger, this.project, where, View):
         return None
-    done = await this.mend({where: ABSENT}, {where: encode(view_of(batch))})
-    return Finding(FindingKind.BATCH_VIEW, str(name), f"the view {view}", "none").mended(done)
+    done = await this.commit_repair({where: ABSENT}, {where: encode(view_of(batch))})
+    return Finding(FindingKind.BATCH_VIEW, str(name), f"the view {view}", "none").mark_repaired(
+        done
+    )
 
 
 async def _picks(this: Examination, name: BatchName, batch: Batch) -> Finding | None:
@@ -70,7 +73,11 @@ async def _picks(this: Examination, name: BatchName, batch: Batch) -> Finding | 
         if before.revision == after.revision:
             said = before.record.picked
             kind, expected = FindingKind.BATCH_PICKS, f"{said} picks"
-            return Finding(kind, str(name), expected, f"{picks}").lost() if said != picks else None
+            return (
+                Finding(kind, str(name), expected, f"{picks}").mark_lost()
+                if said != picks
+                else None
+            )
     return None
 
 
@@ -107,4 +114,4 @@ async def _of_no_batch(this: Examination, name: BatchName, part: str) -> Finding
     finding = Finding(
         FindingKind.BATCH_PLAN, f"{name}, plan {part}", "a batch that names it", "a plan alone"
     )
-    return finding.mended(this.repair)
+    return finding.mark_repaired(this.repair)

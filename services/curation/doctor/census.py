@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.curation.doctor.reading import Examination
+from services.doctor.examination import Examination
 from services.ledger.interface import ABSENT, Entry
 from services.records.documents import find_record
 from services.records.records import Record, encode, key
@@ -115,7 +115,7 @@ async def mend(this: Examination, dataset: str, what: Counted) -> set[str]:
     adds = {name: -low for name, (low, high) in census.wrong.items() if low == high}
     checks = {where: before.revision if before else ABSENT}
     puts = {where: encode(Mended(mended_us=this.started_us))}
-    return set(adds) if adds and await this.mend(checks, puts, adds) else set()
+    return set(adds) if adds and await this.commit_repair(checks, puts, adds) else set()
 
 
 def mended_key(dataset: str) -> str:

@@ -9,13 +9,14 @@ from msgspec import structs
 from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.points import tenant_of
 from services.curation.doctor.frames import Rows
-from services.curation.doctor.reading import ATTEMPTS, Examination
+from services.curation.doctor.reading import ATTEMPTS
 from services.curation.records import (
     DatasetFrames,
     dataset_frames_key,
     number_key,
     number_prefix,
 )
+from services.doctor.examination import Examination
 from services.doctor.findings import Finding, FindingKind
 from services.records.documents import StoredRecord
 from services.records.records import encode, segments
@@ -96,7 +97,9 @@ async def _mend(
         _text(expected, said.record),
         _text(said.record, expected),
     )
-    return finding.mended(await this.mend({where: said.revision}, {where: encode(expected)}))
+    return finding.mark_repaired(
+        await this.commit_repair({where: said.revision}, {where: encode(expected)})
+    )
 
 
 def _text(one: DatasetFrames, other: DatasetFrames) -> str:

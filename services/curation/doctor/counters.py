@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services.curation.doctor.census import Bounds, Counted, mend, take
-from services.curation.doctor.reading import Examination
 from services.curation.progress.records import rounds_counter, rounds_prefix
 from services.curation.records import (
     Group,
@@ -18,6 +17,7 @@ from services.curation.records import (
     status_counter,
 )
 from services.curation.rounds.rounds import Round, predicted_counter
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.records import decode, prefix
 from services.records.scanning import scan_pages
@@ -70,7 +70,7 @@ async def _examine(
             subject(counter),
             _expected(census.values[counter], bounds),
             str(census.values[counter]),
-        ).mended(counter in mended)
+        ).mark_repaired(counter in mended)
         for counter, bounds in wrong.items()
     ]
 

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from services.curation.datasets.append import SLICES_MAX
 from services.curation.datasets.new_frames import document_digest
-from services.curation.doctor.reading import ATTEMPTS, LOST_DIGEST, Examination
+from services.curation.doctor.reading import ATTEMPTS, LOST_DIGEST, describe_recovery
 from services.curation.records import (
     FrameDocument,
     FrameReference,
@@ -24,6 +24,7 @@ from services.curation.records import (
     number_key,
     number_prefix,
 )
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Entry
 from services.records.documents import find_record
@@ -125,11 +126,11 @@ async def _lost_document(this: Examination, name: DatasetName, frame_id: str) ->
         return None
     if row.document_digest != LOST_DIGEST:
         marked = structs.replace(row, document_digest=LOST_DIGEST)
-        await this.mend({where: entries[where].revision}, {where: encode(marked)})
+        await this.commit_repair({where: entries[where].revision}, {where: encode(marked)})
     found = "another" if document in entries else "none"
-    found = f"{found}: {this.come_back(row.document_digest)}"
+    found = f"{found}: {describe_recovery(this, row.document_digest)}"
     kind = FindingKind.FRAME_RECORDS
-    return Finding(kind, subject_of(name, frame_id), "its document", found).lost()
+    return Finding(kind, subject_of(name, frame_id), "its document", found).mark_lost()
 
 
 async def _label_ids(this: Examination, name: DatasetName, labels: dict[str, str]) -> list[Finding]:
@@ -142,11 +143,13 @@ async def _label_ids(this: Examination, name: DatasetName, labels: dict[str, str
         subject, expected = subject_of(name, owner), f"label id {label_id!r} for itself"
         kind, entry = FindingKind.FRAME_RECORDS, entries.get(where)
         if entry is None:
-            done = await this.mend({where: ABSENT}, {where: encode(FrameReference(frame_id=owner))})
-            findings.append(Finding(kind, subject, expected, "not claimed").mended(done))
+            done = await this.commit_repair(
+                {where: ABSENT}, {where: encode(FrameReference(frame_id=owner))}
+            )
+            findings.append(Finding(kind, subject, expected, "not claimed").mark_repaired(done))
         elif (other := decode(FrameReference, entry).frame_id) != owner:
             found = f"claimed by frame {other!r}"
-            findings.append(Finding(kind, subject, expected, found).lost())
+            findings.append(Finding(kind, subject, expected, found).mark_lost())
     return findings
 
 
@@ -164,11 +167,11 @@ async def _numbers(
             continue
         rows.misnumbered.add(where)
         checks = {where: entry.revision if entry else ABSENT}
-        done = await this.mend(checks, {where: encode(FrameReference(frame_id=row.id))})
+        done = await this.commit_repair(checks, {where: encode(FrameReference(frame_id=row.id))})
         expected = f"listed under number {row.number}"
         found = f"frame {listed!r} listed there" if listed else "not listed"
         kind, subject = FindingKind.FRAME_RECORDS, subject_of(name, row.id)
-        findings.append(Finding(kind, subject, expected, found).mended(done))
+        findings.append(Finding(kind, subject, expected, found).mark_repaired(done))
     return findings
 
 
@@ -193,9 +196,9 @@ async def _of_no_frame(
         subject, kind = subject_of(name, frame_id), FindingKind.FRAME_RECORDS
         if number is None:
             rows.missing.add(frame_id)
-            findings.append(Finding(kind, subject, "its row", f"none, and {listed}").lost())
+            findings.append(Finding(kind, subject, "its row", f"none, and {listed}").mark_lost())
         else:
-            findings.append(Finding(kind, subject, f"number {number} alone", listed).lost())
+            findings.append(Finding(kind, subject, f"number {number} alone", listed).mark_lost())
     return findings
 
 
@@ -229,12 +232,14 @@ async def _join(this: Examination, name: DatasetName, row: FrameRow) -> Finding:
         found = await find_record(this.ledger, this.project, where, Group)
         group = found.record if found else Group(id=row.group, frames=(), slices=())
         if lists(group, row):  # by another doctor, meanwhile
-            return finding.mended(True)
+            return finding.mark_repaired(True)
         if row.slice in group.slices or len(group.frames) >= SLICES_MAX:
-            return finding.lost()
+            return finding.mark_lost()
         joined = structs.replace(
             group, frames=(*group.frames, row.id), slices=(*group.slices, row.slice)
         )
-        if await this.mend({where: found.revision if found else ABSENT}, {where: encode(joined)}):
-            return finding.mended(True)
+        if await this.commit_repair(
+            {where: found.revision if found else ABSENT}, {where: encode(joined)}
+        ):
+            return finding.mark_repaired(True)
     return finding

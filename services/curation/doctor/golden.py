@@ -8,7 +8,6 @@ from hashlib import sha256
 
 import msgspec
 
-from services.curation.doctor.reading import Examination
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.records import (
     GoldenSet,
@@ -21,6 +20,7 @@ from services.curation.golden.records import (
 )
 from services.curation.golden.verdict import check_round
 from services.curation.progress.records import RecordedRound, rounds_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT
 from services.records.documents import find_record
@@ -45,7 +45,9 @@ async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
         for entry in page:
             record = decode(RecordedRound, entry)
             if await _read(this, record.samples) is None:
-                yield _damaged(f"recorded round {record.round} of {name}", record.samples).lost()
+                yield _damaged(
+                    f"recorded round {record.round} of {name}", record.samples
+                ).mark_lost()
 
 
 async def _examine_set(
@@ -54,7 +56,7 @@ async def _examine_set(
     findings = []
     before = await find_record(this.ledger, this.project, newest_key(name), Newest)
     if await _read(this, golden_set.annotations) is None:
-        findings.append(_damaged(f"the images of {name}", golden_set.annotations).lost())
+        findings.append(_damaged(f"the images of {name}", golden_set.annotations).mark_lost())
     checks: list[RoundCheck] = []
     async for page in scan_pages(this.ledger, this.project, checks_prefix(name)):
         found = [decode(RoundCheck, entry) for entry in page]
@@ -72,13 +74,15 @@ async def _examine_check(
     """The files of a check that are damaged; its verdict is made anew if that gives the same."""
     findings, of = [], str(check_name(name, check.key))
     if await _read(this, check.annotations) is None:
-        findings.append(_damaged(f"the images of {of}", check.annotations).lost())
+        findings.append(_damaged(f"the images of {of}", check.annotations).mark_lost())
     if await _read(this, check.check) is None:
         again = await _made_again(this, golden_set, check)
         if again is not None and this.repair:
             await this.stores.blobs.put(again)
         damaged = _damaged(of, check.check)
-        findings.append(damaged.lost() if again is None else damaged.mended(this.repair))
+        findings.append(
+            damaged.mark_lost() if again is None else damaged.mark_repaired(this.repair)
+        )
     return findings
 
 
@@ -109,14 +113,14 @@ async def _newest(
     kind, names = FindingKind.GOLDEN_NEWEST, {check_name(name, each.key).check for each in checks}
     if said is not None:
         finding = Finding(kind, str(name), f"check {said.check}", "no such check")
-        return finding.lost() if said.check not in names else None
+        return finding.mark_lost() if said.check not in names else None
     where = newest_key(name)
     if not checks or await find_record(this.ledger, this.project, where, Newest):
         return None
     # Which was added last is nowhere any more, but the times tell it within seconds.
     last = check_name(name, max(checks, key=lambda each: each.created_us).key).check
-    done = await this.mend({where: ABSENT}, {where: encode(Newest(check=last))})
-    return Finding(kind, str(name), f"check {last}", "none").mended(done)
+    done = await this.commit_repair({where: ABSENT}, {where: encode(Newest(check=last))})
+    return Finding(kind, str(name), f"check {last}", "none").mark_repaired(done)
 
 
 async def _read(this: Examination, digest: str) -> bytes | None:

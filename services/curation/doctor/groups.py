@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from services.curation.doctor.frames import Rows, subject_of
-from services.curation.doctor.reading import Examination
 from services.curation.records import FrameRow, Group, frame_key, group_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import Entry
 from services.records.records import decode, encode
@@ -36,7 +36,7 @@ async def examine(this: Examination, name: DatasetName, rows: Rows) -> Examinati
                 if row is None:
                     rows.missing.add(frame_id)
                     kind, found = FindingKind.FRAME_RECORDS, f"none, and in group {group.id!r}"
-                    yield Finding(kind, subject_of(name, frame_id), "its row", found).lost()
+                    yield Finding(kind, subject_of(name, frame_id), "its row", found).mark_lost()
             for finding in await _strangers(this, name, entry, listed):
                 yield finding
 
@@ -68,13 +68,13 @@ async def _strangers(
     mended = structs.replace(
         group, frames=tuple(f for f, _ in kept), slices=tuple(s for _, s in kept)
     )
-    done = await this.mend({entry.key: entry.revision}, {entry.key: encode(mended)})
+    done = await this.commit_repair({entry.key: entry.revision}, {entry.key: encode(mended)})
     return [
         Finding(
             FindingKind.FRAME_GROUP,
             subject_of(name, frame_id),
             f"slice {rows[frame_id].slice!r} of group {rows[frame_id].group!r} alone",
             f"listed in group {group.id!r}",
-        ).mended(done)
+        ).mark_repaired(done)
         for frame_id in strangers
     ]

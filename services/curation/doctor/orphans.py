@@ -8,8 +8,8 @@ from uuid import UUID
 
 from services.curation.datasets.points import tenants_of
 from services.curation.doctor.frames import subject_of
-from services.curation.doctor.reading import Examination
 from services.curation.records import FrameRow, frame_key
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.points import made_us
 from services.records.records import decode
@@ -49,7 +49,7 @@ async def examine(this: Examination, spared: Spared) -> ExaminationEvents:
                     subject = f"{subject_of(name, frame_id)}, point {point}"
                     kind = FindingKind.FRAME_ORPHAN
                     finding = Finding(kind, subject, "a frame that names it", "a point alone")
-                    yield finding.mended(this.repair)
+                    yield finding.mark_repaired(this.repair)
 
 
 async def _of_no_frame(

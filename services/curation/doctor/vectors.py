@@ -16,8 +16,9 @@ from services.curation.datasets.frames import stream_size
 from services.curation.datasets.new_frames import vectors_digest
 from services.curation.datasets.points import frames_collection, payload_of, tenant_of
 from services.curation.doctor.frames import subject_of
-from services.curation.doctor.reading import LOST_DIGEST, Examination
+from services.curation.doctor.reading import LOST_DIGEST, describe_recovery
 from services.curation.records import FrameRow, frame_key, frame_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.documents import StoredRecord, find_record
 from services.records.points import PAGE
@@ -118,8 +119,8 @@ async def _confirmed(
     expected = f"{len(suspect.row.vectors)} embeddings"
     if suspect.lost:
         await _note(this, name, now)
-        found = f"{suspect.lost}: {this.come_back(now.record.vectors_digest)}"
-        return Finding(kind, subject, expected, found).lost()
+        found = f"{suspect.lost}: {describe_recovery(this, now.record.vectors_digest)}"
+        return Finding(kind, subject, expected, found).mark_lost()
     finding = Finding(kind, subject, expected, f"{len(suspect.misnamed)} said to be another's")
     if this.repair:
         points = Points(
@@ -128,7 +129,7 @@ async def _confirmed(
             [each.payload for each in suspect.misnamed],
         )
         await this.stores.vectors.write(collection, tenant_of(name), points)
-    return finding.mended(this.repair)
+    return finding.mark_repaired(this.repair)
 
 
 async def _note(this: Examination, name: DatasetName, found: StoredRecord[FrameRow]) -> None:
@@ -139,4 +140,4 @@ async def _note(this: Examination, name: DatasetName, found: StoredRecord[FrameR
     if found.record.vectors_digest != LOST_DIGEST:
         where = frame_key(name.dataset, found.record.id)
         marked = structs.replace(found.record, vectors_digest=LOST_DIGEST)
-        await this.mend({where: found.revision}, {where: encode(marked)})
+        await this.commit_repair({where: found.revision}, {where: encode(marked)})

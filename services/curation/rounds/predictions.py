@@ -133,7 +133,7 @@ def _stored(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPred
         path = f"{where}.predictions[{number}]"
         if not 0 <= prediction.score <= 1:
             raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
-        if problem := dataset.problem(prediction.label):
+        if problem := dataset.describe_mismatch(prediction.label):
             raise InvalidArgument(
                 f"{path}.label (frame {frame.frame_id!r}): {problem}",
                 reason="LABEL_MISMATCH",

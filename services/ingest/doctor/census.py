@@ -131,7 +131,7 @@ async def examine(ingest: Ingest, project: str, *, repair: bool) -> ExaminationE
         findings = _findings(project, campaign, census)
         mended = await _repair(ingest, project, campaign) if findings and repair else set()
         for counter, finding in findings.items():
-            yield finding.mended(counter in mended)
+            yield finding.mark_repaired(counter in mended)
 
 
 async def count(ledger: Ledger, project: str, campaign: str) -> Census:

@@ -46,7 +46,9 @@ async def _points(ingest: Ingest, project: str, *, repair: bool) -> ExaminationE
                 for point, frame_id in orphans.items():
                     subject = f"{SampleName(project, campaign.campaign, frame_id)}, point {point}"
                     kind = FindingKind.SAMPLE_ORPHAN
-                    yield Finding(kind, subject, "a collected match", "a point alone").mended(gone)
+                    yield Finding(
+                        kind, subject, "a collected match", "a point alone"
+                    ).mark_repaired(gone)
                 after = page.ids[-1]
 
 
@@ -101,7 +103,7 @@ async def _documents(ingest: Ingest, project: str, *, repair: bool) -> Examinati
                 subject, kind = str(SampleName(project, *match)), FindingKind.DOCUMENT_ORPHAN
                 finding = Finding(kind, subject, "a match", "a document alone")
                 gone = repair and await _forget(ledger, project, key, row_key(*match), ABSENT)
-                yield finding.mended(gone)
+                yield finding.mark_repaired(gone)
 
 
 async def _listing(
@@ -121,7 +123,7 @@ async def _listing(
                 revision = entry.revision if entry else ABSENT
                 where = row_key(*match)
                 gone = repair and await _forget(ledger, project, key, where, revision)
-                yield finding.mended(gone)
+                yield finding.mark_repaired(gone)
 
 
 def _match(key: str) -> Match:

@@ -68,13 +68,13 @@ async def examine(
             if stray.row is not None:
                 waiting.add(stray.match)
             finding = stray.finding(project)
-            yield finding.mended(repair and await _mend(ingest, project, stray))
+            yield finding.mark_repaired(repair and await _mend(ingest, project, stray))
     if seen and not await is_known(ledger, project):
         subject = str(ProjectName(project))
         found = Finding(FindingKind.PROJECT_UNKNOWN, subject, "known to the projector", "unknown")
         if repair:
             await note_session(ledger, project)
-        yield found.mended(repair)
+        yield found.mark_repaired(repair)
     async for event in _examine_counter(ingest, project, repair=repair):
         yield event
 
@@ -145,7 +145,7 @@ async def _examine_counter(ingest: Ingest, project: str, *, repair: bool) -> Exa
     entries, counter = measured
     subject = f"{ProjectName(project)} outbox"
     finding = Finding(FindingKind.COUNTER, subject, str(entries), str(counter))
-    yield finding.mended(repair and await _correct(ingest, project))
+    yield finding.mark_repaired(repair and await _correct(ingest, project))
 
 
 async def _correct(ingest: Ingest, project: str) -> bool:

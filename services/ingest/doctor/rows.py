@@ -113,7 +113,9 @@ async def _not_listed(
             listings = " and ".join(key.partition("/")[0] for key in missing)
             kind = FindingKind.LISTING_MISSING
             finding = Finding(kind, at.name(project), f"listed {listings}", "not listed there")
-            findings.append(finding.mended(repair and await _list(ledger, project, at.match)))
+            findings.append(
+                finding.mark_repaired(repair and await _list(ledger, project, at.match))
+            )
     return findings
 
 

@@ -69,7 +69,7 @@ async def examine_samples(
                 finding = Finding(kind, group.name(sample), _text(expected), _text(payload))
                 if repair:
                     await _rewrite(ingest, group, sample, points.vectors[[row]])
-                yield finding.mended(repair)
+                yield finding.mark_repaired(repair)
         for finding in await _unlike(ingest, group, known, points.vectors[at]):
             yield finding
 

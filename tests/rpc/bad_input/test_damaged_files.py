@@ -10,7 +10,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from services.embedded.process import Running, running
+from services.embedded.process import EmbeddedServer, serve
 from services.server.settings import Settings
 from sluice import errors
 from sluice.channel import connect as channel_to
@@ -26,9 +26,9 @@ Damage = Callable[[Path], None]
 
 
 @asynccontextmanager
-async def started(settings: Settings) -> AsyncIterator[tuple[Running, grpc.aio.Channel]]:
+async def started(settings: Settings) -> AsyncIterator[tuple[EmbeddedServer, grpc.aio.Channel]]:
     """A server that has no file in memory yet, and a channel with the admin's key."""
-    async with running(settings) as server:
+    async with serve(settings) as server:
         channel = channel_to(server.target, server.admin_key)
         try:
             yield server, channel

@@ -17,7 +17,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from services.embedded.process import Running
+from services.embedded.process import EmbeddedServer
 from services.ingest import background
 from services.ledger.sqlite import file as sqlite_file
 from services.server.settings import Settings
@@ -158,7 +158,7 @@ async def test_vectors_that_have_no_room(logger: Logger) -> None:
     assert 2 == (await logger.campaigns.CommitVersion(commit)).number
 
 
-async def test_blobs_that_have_no_room(logger: Logger, sluiced: Running) -> None:
+async def test_blobs_that_have_no_room(logger: Logger, sluiced: EmbeddedServer) -> None:
     """Backgrounds, campaigns and versions are not half made; batches need no blob and go on."""
     await logger.add("new")
     calls: dict[str, Callable[[], Awaitable[Any]]] = {

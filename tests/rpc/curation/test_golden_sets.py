@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from services.campaign.doctor.files import kind_of
-from services.embedded.process import Running
+from services.embedded.process import EmbeddedServer
 from sluice import errors
 from sluice.v1 import frame_pb2
 from sluice.v1 import golden_set_pb2 as pb
@@ -131,7 +131,9 @@ async def test_a_stream_without_a_message_is_refused(judging: Judging) -> None:
         assert errors.InvalidArgument is type(await refusal(call(stream())))
 
 
-async def test_the_doctor_leaves_golden_files_alone(judging: Judging, sluiced: Running) -> None:
+async def test_the_doctor_leaves_golden_files_alone(
+    judging: Judging, sluiced: EmbeddedServer
+) -> None:
     """No file of a golden set or a check is of a kind that the campaign service writes."""
     await judging.golden_set(images("car", "tram"))
     await judging.check(images("car"))

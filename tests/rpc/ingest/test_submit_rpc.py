@@ -10,7 +10,7 @@ import grpc
 import numpy as np
 import pytest
 
-from services.embedded.process import running
+from services.embedded.process import serve
 from services.server.settings import Settings
 from sluice import connect, errors
 from sluice.v1 import ingest_pb2, project_pb2
@@ -144,7 +144,7 @@ async def test_a_server_that_stops_keeps_what_it_acknowledged(settings: Settings
     """Streams are told to come back; after the restart every acknowledged frame is there."""
     name = str(uuid4())
     async with AsyncExitStack() as serving:
-        server = await serving.enter_async_context(running(settings))
+        server = await serving.enter_async_context(serve(settings))
         async with connect(server.target, server.admin_key) as channel:
             logger = Logger(channel)
             await create_project(channel)
@@ -156,7 +156,7 @@ async def test_a_server_that_stops_keeps_what_it_acknowledged(settings: Settings
                 error = await refusal(session.call)
     assert isinstance(error, errors.Unavailable)
     assert error.retry_after_s is not None
-    async with running(settings) as server, connect(server.target, server.admin_key) as channel:
+    async with serve(settings) as server, connect(server.target, server.admin_key) as channel:
         campaign, logger = logger.campaign, Logger(channel)
         logger.campaign = campaign
         async with logger.session(name, next_seq=2):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import grpc
 import pytest
 
-from services.embedded.process import Running
+from services.embedded.process import EmbeddedServer
 from services.server.access import RULES, Reach
 from services.server.keys import Scope
 from sluice import errors
@@ -38,7 +38,7 @@ async def failure(channel: grpc.aio.Channel, method: str) -> errors.SluiceError:
 
 
 @pytest.mark.parametrize("method", RULES)
-async def test_no_method_opens_without_a_key(sluiced: Running, method: str) -> None:
+async def test_no_method_opens_without_a_key(sluiced: EmbeddedServer, method: str) -> None:
     """Every method is served, and is UNAUTHENTICATED without a key."""
     async with grpc.aio.insecure_channel(sluiced.target) as channel:
         error = await failure(channel, method)

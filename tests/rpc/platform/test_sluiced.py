@@ -283,7 +283,7 @@ import os, sys, types
 from services.embedded import __main__ as sluiced
 assert "numpy" not in sys.modules
 process = sys.modules["services.embedded.process"] = types.ModuleType("process")
-process.running = lambda settings: None
+process.serve = lambda settings: None
 serve = sys.modules["services.server.run"] = types.ModuleType("serve")
 serve.run = lambda *_: print(os.environ["OPENBLAS_NUM_THREADS"])
 sluiced.main([])

@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 
-from services.embedded.process import Running
+from services.embedded.process import EmbeddedServer
 from services.scorer import score, servicer
 from sluice import errors
 from sluice.scoring import normalise
@@ -315,7 +315,7 @@ async def test_answers_have_a_limit(world: World, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_the_server_answers_while_it_scores(
-    world: World, sluiced: Running, monkeypatch: pytest.MonkeyPatch
+    world: World, sluiced: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that takes long keeps nobody waiting: scoring has threads of its own."""
     await world.campaign(near(0, 5))
@@ -340,7 +340,7 @@ async def test_the_server_answers_while_it_scores(
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])
-async def test_a_damaged_model_is_named(world: World, sluiced: Running, damage: str) -> None:
+async def test_a_damaged_model_is_named(world: World, sluiced: EmbeddedServer, damage: str) -> None:
     """A model that is not what its version names is DATA_LOSS with its digest, never used."""
     campaign = await world.campaign(near(0, 5))
     digest = campaign.version.model_digest

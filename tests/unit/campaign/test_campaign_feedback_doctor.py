@@ -136,4 +136,4 @@ async def test_a_sample_of_no_other_version_is_lost(of: Scene, frame_id: str) ->
     for repair in (False, True, False):
         [found] = await examine(of.world, repair=repair)
         assert (FindingKind.SNAPSHOT_POINTS, FindingOutcome.LOST) == (found.kind, found.outcome)
-        assert "1 of them missing or others, 1 lost" == found.found
+        assert "1 of them missing or others, 1 lost" == found.actual

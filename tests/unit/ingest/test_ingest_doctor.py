@@ -122,7 +122,7 @@ async def test_counters_say_what_was_expected(here: World) -> None:
     """A counter's finding has the number of the rows, and the one that was found."""
     await counter(here)
     [found] = await examine(here)
-    assert ("2", "4") == (found.expected, found.found)
+    assert ("2", "4") == (found.expected, found.actual)
 
 
 async def test_a_decided_entry_is_written_and_not_decided_again(here: World) -> None:

@@ -16,10 +16,10 @@ from services.curation.datasets.append import AppendCounts, append_frames
 from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.active import ActiveVersions
+from services.peers.curation_peers import CurationPeers
 from services.peers.datasets import Dataset
 from services.peers.issues import IssueElements
 from services.peers.models import Models
-from services.peers.neighbours import Neighbours
 from services.records.idempotency import IdempotentRequest
 from services.records.stores import Stores
 from services.vectors.edge.vectors import EdgeVectors
@@ -76,7 +76,7 @@ async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
     vectors = await EdgeVectors.open(path / "vectors")
     blobs = FolderBlobs(path / "blobs")
     # Nothing that is tested here asks the other services.
-    others = Neighbours(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None))
     stores = Stores(ledger, vectors, blobs)
     yield DatasetHarness(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))
     await vectors.close()

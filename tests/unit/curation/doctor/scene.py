@@ -28,9 +28,9 @@ from services.curation.rounds.rounds import create_round
 from services.doctor.findings import Finding
 from services.ledger.interface import Add, Ledger, Transaction
 from services.peers.active import ActiveSet, ActiveVersions
+from services.peers.curation_peers import CurationPeers
 from services.peers.issues import IssueElements
 from services.peers.models import Models
-from services.peers.neighbours import Neighbours
 from services.records.records import RecordT, decode, now_us
 from services.records.stores import Stores
 from services.vectors.interface import Vectors
@@ -113,7 +113,7 @@ async def examine(
 async def scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncIterator[Scene]:
     """A scene on new stores, which are closed in the end."""
     blobs = FolderBlobs(path / "blobs")
-    others = Neighbours(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None))
     active = cast(ActiveVersions, OneProject())
     here = DatasetHarness(Curation(Stores(ledger, vectors, blobs), others, active, Models(blobs)))
     await append_all(here)

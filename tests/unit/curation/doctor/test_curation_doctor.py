@@ -133,7 +133,7 @@ async def test_what_cannot_be_mended_is_said(
 async def test_how_a_loss_comes_back_is_said(of: Scene, tamper: Tamper) -> None:
     """A repair has to note it first; afterwards, appending is all that it takes."""
     await tamper(of)
-    said = [(await examine(of.here, repair=repair))[0].found for repair in (False, True, False)]
+    said = [(await examine(of.here, repair=repair))[0].actual for repair in (False, True, False)]
 
     assert ["repair, then append the frame again", *["append the frame again"] * 2] == [
         each.partition(": ")[2] for each in said
@@ -159,7 +159,7 @@ async def test_counters_say_what_was_expected(of: Scene) -> None:
     """A counter's finding has the number of the groups, and the one that was found."""
     await status_miscounted(of)
     [found] = await examine(of.here)
-    assert ("3", "5") == (found.expected, found.found)
+    assert ("3", "5") == (found.expected, found.actual)
 
 
 async def test_a_lost_group_is_made_anew(of: Scene) -> None:

@@ -210,7 +210,7 @@ async def test_a_drift_beyond_the_traffic_is_found_and_bounded(of: Scene) -> Non
     for repair in (False, True):
         [found] = await examine(there_and_back(of), repair=repair)
         assert (FindingKind.COUNTER, FindingOutcome.REPAIRABLE) == (found.kind, found.outcome)
-        assert ("3 to 4", "5") == (found.expected, found.found)
+        assert ("3 to 4", "5") == (found.expected, found.actual)
     [found] = await examine(of.here, repair=True)
     assert ("3", FindingOutcome.REPAIRED) == (found.expected, found.outcome)
     assert [] == await examine(of.here)
@@ -226,7 +226,7 @@ async def test_what_several_counts_say_holds_together(of: Scene) -> None:
         await update_groups(of.here.curation, ONCE, NAME, ["g9"], marks)
 
     [found] = await examine(overtaken(of, "group/d/", move), repair=False)
-    assert ("3", "5") == (found.expected, found.found)
+    assert ("3", "5") == (found.expected, found.actual)
 
 
 async def test_what_comes_between_two_reads_is_no_difference(of: Scene) -> None:

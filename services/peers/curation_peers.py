@@ -16,7 +16,7 @@ from sluice.limits import MESSAGE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class CurationPeers:
     """What curation asks of campaign and ingest; the channel to ingest is a blocking one."""
 
     datasets: DatasetReader
@@ -25,9 +25,9 @@ class Neighbours:
 
 
 @asynccontextmanager
-async def connect_neighbours(
+async def connect_curation_peers(
     campaign: str, ingest: str, internal_key: str
-) -> AsyncIterator[Neighbours]:
+) -> AsyncIterator[CurationPeers]:
     """Ask the services at those gRPC targets until left; they need not be there yet."""
     options = [*CHANNEL_OPTIONS, ("grpc.max_send_message_length", MESSAGE_BYTES_MAX)]
     metadata = (("authorization", f"Bearer {internal_key}"),)
@@ -36,7 +36,7 @@ async def connect_neighbours(
         channel = await stack.enter_async_context(
             grpc.aio.insecure_channel(campaign, options=options)
         )
-        yield Neighbours(
+        yield CurationPeers(
             CampaignDatasets(channel, metadata),
             CampaignIssueElements(channel, metadata),
             blocking,
