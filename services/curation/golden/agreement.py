@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.golden.annotations import AnnotatedImage, check_classes
-from services.curation.golden.matching import iou, match
+from services.curation.golden.matching import iou, match_boxes
 from services.curation.intervals import Interval, Share, bootstrap_mean
 from services.records.records import Record
 from sluice.labels import Box2D
@@ -57,7 +57,7 @@ class Agreement(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Objects:
+class _ImageObjects:
     """The objects of one image: `(objects, 4)` boxes and `(objects,)` class numbers."""
 
     boxes: NDArray[np.float64]
@@ -65,7 +65,7 @@ class _Objects:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Outcomes:
+class _ObjectPairs:
     """What became of objects: class numbers of both rounds, `_ABSENT` where one has none.
 
     `areas` are the reference's, in square pixels, and 0 where it has none. All `(outcomes,)`;
@@ -78,7 +78,7 @@ class _Outcomes:
     ious: NDArray[np.float64]
 
     @classmethod
-    def joined(cls, parts: Sequence[_Outcomes]) -> _Outcomes:
+    def joined(cls, parts: Sequence[_ObjectPairs]) -> _ObjectPairs:
         """The outcomes of all images; of no images, none."""
         return cls(
             np.concatenate([np.empty(0, np.intp), *(part.reference for part in parts)]),
@@ -132,7 +132,7 @@ def measure_agreement(
     check_classes(classes)
     column = {name: index for index, name in enumerate(classes)}
     parts = [_compare(*(_objects(image, column) for image in pair)) for pair in pairs]
-    outcomes = _Outcomes.joined(parts)
+    outcomes = _ObjectPairs.joined(parts)
     boxes = any(isinstance(x.shape, Box2D) for pair in pairs for y in pair for x in y.labels)
     ious = np.array([part.ious.mean() for part in parts if boxes and len(part.ious)])
     return Agreement(
@@ -147,29 +147,29 @@ def measure_agreement(
     )
 
 
-def _objects(image: AnnotatedImage, column: Mapping[str, int]) -> _Objects:
+def _objects(image: AnnotatedImage, column: Mapping[str, int]) -> _ImageObjects:
     labels = [label for label in image.labels if label.class_name in column]
     # The class of an image is an object that fills it.
     boxes = [
         (s.left, s.top, s.width, s.height) if isinstance(s := label.shape, Box2D) else (0, 0, 1, 1)
         for label in labels
     ]
-    return _Objects(
+    return _ImageObjects(
         np.array(boxes, np.float64).reshape(-1, 4),
         np.array([column[label.class_name] for label in labels], np.intp),
     )
 
 
-def _compare(reference: _Objects, current: _Objects) -> _Outcomes:
+def _compare(reference: _ImageObjects, current: _ImageObjects) -> _ObjectPairs:
     """The outcomes of one image: matched objects, then missed ones, then extra ones."""
     same_class = reference.classes[:, None] == current.classes[None, :]
-    found = match(iou(reference.boxes, current.boxes), same_class)
+    found = match_boxes(iou(reference.boxes, current.boxes), same_class)
     missed = np.delete(np.arange(len(reference.classes)), found.reference)
     extra = np.delete(np.arange(len(current.classes)), found.current)
     known = np.concatenate([found.reference, missed])
     no_reference, no_current = np.full(len(extra), _ABSENT), np.full(len(missed), _ABSENT)
     areas = reference.boxes[known, 2] * reference.boxes[known, 3]
-    return _Outcomes(
+    return _ObjectPairs(
         np.concatenate([reference.classes[known], no_reference]),
         np.concatenate([current.classes[found.current], no_current, current.classes[extra]]),
         np.concatenate([areas, np.zeros(len(extra))]),

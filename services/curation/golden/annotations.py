@@ -147,7 +147,7 @@ class Annotations:
         return hashlib.sha256(self.to_bytes()).digest()
 
 
-def common(
+def pair_images(
     reference: Annotations, current: Annotations
 ) -> tuple[list[tuple[AnnotatedImage, AnnotatedImage]], tuple[str, ...]]:
     """The images of both rounds as pairs, by id, and the ids that only the reference has.
@@ -162,7 +162,7 @@ def common(
     return pairs, tuple(image.id for image in reference.images if image.id not in found)
 
 
-def class_counts(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> NDArray[np.int64]:
+def count_classes(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> NDArray[np.int64]:
     """How many labels of each class each image has, `(images, classes)`; others do not count."""
     column = {name: index for index, name in enumerate(classes)}
     counts = np.zeros((len(images), len(classes)), np.int64)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.curation.golden.records import Newest, RoundCheck, check_key, newest_prefix
-from services.curation.golden.verdict import Verdict
+from services.curation.golden.records import NewestCheck, RoundCheck, check_key, newest_prefix
+from services.curation.golden.verdict import GoldenVerdict
 from services.records.records import decode, segments
 from services.records.scanning import scan_pages
 from services.records.stores import Stores
@@ -15,7 +15,7 @@ from sluice.names import DatasetName, GoldenCheckName
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GoldenGate:
     """The newest check of each golden set of a dataset that has one, the newest of all first.
 
     One golden set that passes does not speak for another one that fails: they are of different
@@ -42,20 +42,30 @@ class Gate:
         return "no newest golden check failed"
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> GoldenVerdict | None:
         """The worst verdict of all; a failure that is overridden is a warning, None is no check."""
-        found = {Verdict.WARN if check.override else check.verdict for _, check in self.checks}
-        worst_first = (Verdict.FAIL, Verdict.INSUFFICIENT, Verdict.WARN, Verdict.PASS)
+        found = {
+            GoldenVerdict.WARN if check.override else check.verdict for _, check in self.checks
+        }
+        worst_first = (
+            GoldenVerdict.FAIL,
+            GoldenVerdict.INSUFFICIENT,
+            GoldenVerdict.WARN,
+            GoldenVerdict.PASS,
+        )
         return next((verdict for verdict in worst_first if verdict in found), None)
 
 
-async def read_gate(stores: Stores, name: DatasetName) -> Gate:
+async def read_gate(stores: Stores, name: DatasetName) -> GoldenGate:
     """The gate of a dataset; open where no check was made."""
     found: list[tuple[GoldenCheckName, RoundCheck]] = []
     async for page in scan_pages(stores.ledger, name.project, newest_prefix(name)):
         names = [
             GoldenCheckName(
-                name.project, name.dataset, segments(entry.key)[-1], decode(Newest, entry).check
+                name.project,
+                name.dataset,
+                segments(entry.key)[-1],
+                decode(NewestCheck, entry).check,
             )
             for entry in page
         ]
@@ -66,7 +76,7 @@ async def read_gate(stores: Stores, name: DatasetName) -> Gate:
             (check, decode(RoundCheck, entries[where]))
             for check, where in zip(names, keys, strict=True)
         ]
-    return Gate(sorted(found, key=lambda item: item[1].created_us, reverse=True))
+    return GoldenGate(sorted(found, key=lambda item: item[1].created_us, reverse=True))
 
 
 async def check_gate(stores: Stores, name: DatasetName, override: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.curation.golden.verdict import Check
+from services.curation.golden.verdict import CheckDetails
 from services.records.records import Record
 from sluice.checks import check_count, check_text
 from sluice.errors import AlreadyExists
@@ -41,7 +41,7 @@ class HistoryEntry(Record, frozen=True, kw_only=True):
     key: HistoryKey
     annotations: bytes
     reference: bytes
-    check: Check
+    check: CheckDetails
 
 
 def admit(existing: HistoryEntry | None, entry: HistoryEntry) -> HistoryEntry:

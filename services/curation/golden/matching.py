@@ -23,7 +23,7 @@ look like two confusions.
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matches:
+class BoxMatches:
     """Pairs of rows of two sets of objects, `(pairs,)`, and the IoU of each, `(pairs,)`."""
 
     reference: NDArray[np.intp]
@@ -45,9 +45,9 @@ def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.f
     return overlap
 
 
-def match(
+def match_boxes(
     ious: NDArray[np.float64], same_class: NDArray[np.bool_], iou_min: float = IOU_MIN
-) -> Matches:
+) -> BoxMatches:
     """The best one-to-one match of objects that overlap by `iou_min`, both `(n, m)` (Kuhn 1955).
 
     As many pairs as there can be; of those, the largest sum of IoU and bonuses. Raises
@@ -61,4 +61,4 @@ def match(
     reference, current = linear_sum_assignment(gains, maximize=True)
     kept = allowed[reference, current]
     reference, current = reference[kept], current[kept]
-    return Matches(reference, current, ious[reference, current])
+    return BoxMatches(reference, current, ious[reference, current])

@@ -19,7 +19,7 @@ import msgspec
 
 from services.curation.golden.history import HistoryKey
 from services.curation.golden.summary import Summary
-from services.curation.golden.verdict import Limits, Verdict
+from services.curation.golden.verdict import GoldenLimits, GoldenVerdict
 from services.records.records import Record, key, prefix
 from sluice.errors import NotFound
 from sluice.labels import TaskType
@@ -36,14 +36,14 @@ class GoldenSet(Record, frozen=True, kw_only=True):
     display_name: str
     task_type: TaskType
     classes: tuple[str, ...]
-    limits: Limits
+    limits: GoldenLimits
     annotations: str
     images: int
     labels: int
     created_us: int
 
 
-class Override(Record, frozen=True, kw_only=True):
+class CheckOverride(Record, frozen=True, kw_only=True):
     """Who lets work go on in spite of a failed check, and why."""
 
     reason: str
@@ -51,7 +51,7 @@ class Override(Record, frozen=True, kw_only=True):
     key_id: str
     created_us: int
 
-    def says_the_same(self, other: Override) -> bool:
+    def says_the_same(self, other: CheckOverride) -> bool:
         """Whether both are the same decision."""
         mine = (self.reason, self.decided_by, self.key_id)
         return mine == (other.reason, other.decided_by, other.key_id)
@@ -68,20 +68,20 @@ class RoundCheck(Record, frozen=True, kw_only=True):
     annotations: str
     reference: str
     check: str
-    verdict: Verdict
+    verdict: GoldenVerdict
     reason: str
     summary: Summary
     missing: int
     created_us: int
-    override: Override | None = None
+    override: CheckOverride | None = None
 
     @property
     def blocks(self) -> bool:
         """Whether it failed and is not overridden."""
-        return self.verdict is Verdict.FAIL and self.override is None
+        return self.verdict is GoldenVerdict.FAIL and self.override is None
 
 
-class Newest(Record, frozen=True, kw_only=True):
+class NewestCheck(Record, frozen=True, kw_only=True):
     """The check of a golden set that was added last."""
 
     check: str

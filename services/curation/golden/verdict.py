@@ -18,8 +18,8 @@ from services.curation.golden.annotations import (
     AnnotatedImage,
     Annotations,
     check_classes,
-    class_counts,
-    common,
+    count_classes,
+    pair_images,
 )
 from services.curation.golden.drift import ClassDrift, Drift, measure_drift
 from services.curation.golden.summary import Summary, summarise
@@ -59,7 +59,7 @@ IOU_WARN: Final = 0.75
 """COCO's strict match: boxes looser than this make every later figure at that IoU meaningless."""
 
 
-class Verdict(StrEnum):
+class GoldenVerdict(StrEnum):
     """What a round is worth, from best to worst; `insufficient` says that nobody can know."""
 
     PASS = "pass"  # noqa: S105  # no password
@@ -68,14 +68,14 @@ class Verdict(StrEnum):
     INSUFFICIENT = "insufficient"
 
 
-class Finding(Record, frozen=True, kw_only=True):
+class VerdictReason(Record, frozen=True, kw_only=True):
     """One thing that speaks against a round, in a sentence."""
 
-    verdict: Verdict
+    verdict: GoldenVerdict
     reason: str
 
 
-class Limits(Record, frozen=True, kw_only=True):
+class GoldenLimits(Record, frozen=True, kw_only=True):
     """Where warnings and failures begin; a team whose objects are harder sets its own."""
 
     class_change_fail: float = CLASS_CHANGE_FAIL
@@ -92,16 +92,16 @@ class Limits(Record, frozen=True, kw_only=True):
                 raise InvalidArgument.of(f"{field}.{name}", f"{limit} is not in 0…1")
 
 
-class Check(Record, frozen=True, kw_only=True):
+class CheckDetails(Record, frozen=True, kw_only=True):
     """The verdict on a round with its reason, and all that it rests on.
 
     `missing` are the golden images that the round lacks. Drift and agreement are of the images
     of both, and None where there is none.
     """
 
-    verdict: Verdict
+    verdict: GoldenVerdict
     reason: str
-    findings: tuple[Finding, ...]
+    findings: tuple[VerdictReason, ...]
     reference: Summary
     current: Summary
     missing: tuple[str, ...]
@@ -114,19 +114,19 @@ def check_round(
     current: Annotations,
     classes: Sequence[str],
     *,
-    limits: Limits | None = None,
+    limits: GoldenLimits | None = None,
     seed: int = 0,
-) -> Check:
+) -> CheckDetails:
     """Compare a round with the reference round of the same golden set.
 
     `classes` are the names of the dataset's class map; other labels are listed in the summaries
     and play no part. Raises InvalidArgument for a map that is empty or has a name twice, a bad
     limit, and rounds of different kinds of labels.
     """
-    limits = limits or Limits()
+    limits = limits or GoldenLimits()
     limits.check()
     check_classes(classes)
-    pairs, missing = common(reference, current)
+    pairs, missing = pair_images(reference, current)
     images = Annotations(tuple(image for _, image in pairs))
     drift = agreement = None
     if pairs:
@@ -134,7 +134,7 @@ def check_round(
         agreement = measure_agreement(pairs, classes)
     findings = _findings(pairs, missing, drift, agreement, limits)
     verdict, reason = _conclude(findings, len(pairs))
-    return Check(
+    return CheckDetails(
         verdict=verdict,
         reason=reason,
         findings=findings,
@@ -150,8 +150,8 @@ def _drift(
     pairs: Sequence[tuple[AnnotatedImage, AnnotatedImage]], classes: Sequence[str], seed: int
 ) -> Drift:
     return measure_drift(
-        class_counts([first for first, _ in pairs], classes),
-        class_counts([second for _, second in pairs], classes),
+        count_classes([first for first, _ in pairs], classes),
+        count_classes([second for _, second in pairs], classes),
         classes,
         seed=seed,
     )
@@ -162,12 +162,12 @@ def _findings(
     missing: Sequence[str],
     drift: Drift | None,
     agreement: Agreement | None,
-    limits: Limits,
-) -> tuple[Finding, ...]:
+    limits: GoldenLimits,
+) -> tuple[VerdictReason, ...]:
     """All findings, the worst first."""
     if len(pairs) < IMAGES_MIN or drift is None or agreement is None:
         reason = f"only {len(pairs)} golden images were annotated; {IMAGES_MIN} are needed"
-        return (Finding(verdict=Verdict.INSUFFICIENT, reason=reason),)
+        return (VerdictReason(verdict=GoldenVerdict.INSUFFICIENT, reason=reason),)
     found = [
         *_of_classes(drift, limits),
         *_of_empty(drift, limits),
@@ -176,22 +176,22 @@ def _findings(
         *_of_boxes(agreement, limits),
         *_of_missing(missing, len(pairs)),
     ]
-    return tuple(sorted(found, key=lambda finding: finding.verdict is not Verdict.FAIL))
+    return tuple(sorted(found, key=lambda finding: finding.verdict is not GoldenVerdict.FAIL))
 
 
-def _conclude(findings: Sequence[Finding], images: int) -> tuple[Verdict, str]:
+def _conclude(findings: Sequence[VerdictReason], images: int) -> tuple[GoldenVerdict, str]:
     if not findings:
-        return Verdict.PASS, f"no drift was found in {images} images"
+        return GoldenVerdict.PASS, f"no drift was found in {images} images"
     worst, others = findings[0], len(findings) - 1
     more = f" (and {others} more finding{'s' if others > 1 else ''})" if others else ""
     return worst.verdict, worst.reason + more
 
 
-def _worse(fails: bool, reason: str) -> Finding:
-    return Finding(verdict=Verdict.FAIL if fails else Verdict.WARN, reason=reason)
+def _worse(fails: bool, reason: str) -> VerdictReason:
+    return VerdictReason(verdict=GoldenVerdict.FAIL if fails else GoldenVerdict.WARN, reason=reason)
 
 
-def _of_classes(drift: Drift, limits: Limits) -> Iterator[Finding]:
+def _of_classes(drift: Drift, limits: GoldenLimits) -> Iterator[VerdictReason]:
     for found in sorted(drift.classes, key=lambda found: found.p_adjusted):
         if found.p_adjusted <= CLASS_LEVEL:
             large = found.change is None or abs(found.change) >= limits.class_change_fail
@@ -206,7 +206,7 @@ def _class_reason(found: ClassDrift) -> str:
     )
 
 
-def _of_empty(drift: Drift, limits: Limits) -> Iterator[Finding]:
+def _of_empty(drift: Drift, limits: GoldenLimits) -> Iterator[VerdictReason]:
     empty = drift.empty
     if empty.p_value <= EMPTY_LEVEL:
         change = abs(empty.emptied - empty.filled) / empty.current.total
@@ -217,7 +217,7 @@ def _of_empty(drift: Drift, limits: Limits) -> Iterator[Finding]:
         yield _worse(change >= limits.empty_change_fail, reason)
 
 
-def _of_agreement(agreement: Agreement, limits: Limits) -> Iterator[Finding]:
+def _of_agreement(agreement: Agreement, limits: GoldenLimits) -> Iterator[VerdictReason]:
     """Findings only where a whole interval lies below a limit: few objects prove little."""
     floors = (limits.agreement_fail, limits.agreement_warn)
     yield from _of_share("of the reference's objects", agreement.recall, *floors)
@@ -229,7 +229,7 @@ def _of_agreement(agreement: Agreement, limits: Limits) -> Iterator[Finding]:
         yield from _of_share(f"of the round's {name} objects", found.precision, floor, floor)
 
 
-def _of_share(what: str, share: Share, fail: float, warn: float) -> Iterator[Finding]:
+def _of_share(what: str, share: Share, fail: float, warn: float) -> Iterator[VerdictReason]:
     best = share.interval.high
     if best < max(fail, warn):
         limit = fail if best < fail else warn
@@ -237,7 +237,7 @@ def _of_share(what: str, share: Share, fail: float, warn: float) -> Iterator[Fin
         yield _worse(best < fail, reason)
 
 
-def _of_detections(drift: Drift) -> Iterator[Finding]:
+def _of_detections(drift: Drift) -> Iterator[VerdictReason]:
     found = drift.detections
     if found.p_value <= DETECTIONS_LEVEL:
         reason = (
@@ -247,7 +247,7 @@ def _of_detections(drift: Drift) -> Iterator[Finding]:
         yield _worse(False, reason)
 
 
-def _of_boxes(agreement: Agreement, limits: Limits) -> Iterator[Finding]:
+def _of_boxes(agreement: Agreement, limits: GoldenLimits) -> Iterator[VerdictReason]:
     interval = agreement.mean_iou_interval
     if interval is not None and interval.high < limits.iou_warn:
         reason = (
@@ -256,7 +256,7 @@ def _of_boxes(agreement: Agreement, limits: Limits) -> Iterator[Finding]:
         yield _worse(False, reason)
 
 
-def _of_missing(missing: Sequence[str], annotated: int) -> Iterator[Finding]:
+def _of_missing(missing: Sequence[str], annotated: int) -> Iterator[VerdictReason]:
     if missing:
         reason = (
             f"{len(missing)} of {len(missing) + annotated} golden images were not annotated, "

@@ -20,12 +20,12 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
-from services.curation.golden.verdict import Verdict
+from services.curation.golden.verdict import GoldenVerdict
 from services.curation.progress import signals
 from services.curation.progress.failures import FailureCauses
-from services.curation.progress.learning_curve import Estimate, NotFitted
-from services.curation.progress.metric import Change
-from services.curation.progress.signals import Signal, State
+from services.curation.progress.learning_curve import CurveEstimate, NoCurve
+from services.curation.progress.metric import MetricChange
+from services.curation.progress.signals import Signal, SignalState
 from services.curation.progress.stability import Stability
 from services.curation.progress.target import TargetCheck
 from services.records.records import Record
@@ -52,11 +52,11 @@ class Evidence:
     gain of the next batch.
     """
 
-    golden: Verdict | None = None
+    golden: GoldenVerdict | None = None
     target: TargetCheck | None = None
     failures: FailureCauses | None = None
-    change: Change | None = None
-    next_gain: Estimate | NotFitted | None = None
+    change: MetricChange | None = None
+    next_gain: CurveEstimate | NoCurve | None = None
     stability: Stability | None = None
 
 
@@ -103,28 +103,28 @@ def advise(evidence: Evidence, *, gain_min: float = GAIN_MIN) -> Advice:
 def _recommend(found: _Signals) -> tuple[Recommendation, str]:
     """The first rule that applies, and its reason."""
     for signal, state, recommendation in (
-        (found.trusted, State.NO, Recommendation.FIX_LABELS),
-        (found.reached, State.YES, Recommendation.STOP),
-        (found.doubtful, State.YES, Recommendation.FIX_LABELS),
-        (found.worse, State.YES, Recommendation.CHANGE_COLLECTION),
+        (found.trusted, SignalState.NO, Recommendation.FIX_LABELS),
+        (found.reached, SignalState.YES, Recommendation.STOP),
+        (found.doubtful, SignalState.YES, Recommendation.FIX_LABELS),
+        (found.worse, SignalState.YES, Recommendation.CHANGE_COLLECTION),
     ):
         if signal.state is state:
             return recommendation, signal.reason
     flattened = _flattened(found)
     if flattened is None:
         return Recommendation.CONTINUE, _why_continue(found)
-    if found.reached.state is State.NOT_MEASURED:
+    if found.reached.state is SignalState.NOT_MEASURED:
         return Recommendation.STOP, f"{flattened.reason}, and {found.reached.reason}"
     return Recommendation.CHANGE_COLLECTION, f"{flattened.reason}, and {found.reached.reason}"
 
 
 def _flattened(found: _Signals) -> Signal | None:
     """The signal that says that gains have flattened, if one does."""
-    if found.exhausted.state is State.YES:
+    if found.exhausted.state is SignalState.YES:
         return found.exhausted
-    promising = found.exhausted.state is State.NO
-    changing = found.settled.state is State.NO
-    if found.flat.state is State.YES and not promising and not changing:
+    promising = found.exhausted.state is SignalState.NO
+    changing = found.settled.state is SignalState.NO
+    if found.flat.state is SignalState.YES and not promising and not changing:
         return found.flat
     return None
 
@@ -133,9 +133,9 @@ def _why_continue(found: _Signals) -> str:
     """What speaks for going on; if nothing does, what could not be told."""
     gains = (found.exhausted, found.flat, found.settled)
     for signal in gains:
-        if signal.state is State.NO:
+        if signal.state is SignalState.NO:
             return signal.reason
     for signal in gains:
-        if signal.state in (State.UNDETECTABLE, State.UNCLEAR):
+        if signal.state in (SignalState.UNDETECTABLE, SignalState.UNCLEAR):
             return f"nothing speaks against it, but this may not show: {signal.reason}"
     return "nothing speaks against it, and gains were not measured"

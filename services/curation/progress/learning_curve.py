@@ -35,14 +35,14 @@ _EXPONENTS = 48  # tried at a time: first over the whole range, then twice aroun
 _Array = NDArray[np.float64]
 
 
-class Estimate(Record, frozen=True, kw_only=True):
+class CurveEstimate(Record, frozen=True, kw_only=True):
     """A figure read off the curve, with its 95 % interval."""
 
     value: float
     interval: Interval
 
 
-class NotFitted(Record, frozen=True, kw_only=True):
+class NoCurve(Record, frozen=True, kw_only=True):
     """Why there is no curve, in a sentence."""
 
     reason: str
@@ -84,12 +84,12 @@ class LearningCurve:
         """`c`, the error that no number of groups would undercut."""
         return float(self.fitted.floor[0])
 
-    def error(self, size: int) -> Estimate:
+    def error(self, size: int) -> CurveEstimate:
         """The error expected at a number of labelled groups; InvalidArgument under 1."""
         _check_size("size", size)
         return _estimate(self.fitted.error(size), self.resampled.error(size))
 
-    def gain(self, size: int, more: int) -> Estimate:
+    def gain(self, size: int, more: int) -> CurveEstimate:
         """How much the error would fall with so many more groups; InvalidArgument under 1."""
         _check_size("size", size)
         _check_size("more", more)
@@ -106,7 +106,7 @@ def fit_curve(
     *,
     standard_errors: Sequence[float] | None = None,
     seed: int = 0,
-) -> LearningCurve | NotFitted:
+) -> LearningCurve | NoCurve:
     """Fit errors in 0…1 after so many labelled groups; NotFitted says why where it cannot be.
 
     Points are resampled around the curve by its residuals' deviation, or by `standard_errors`
@@ -116,11 +116,11 @@ def fit_curve(
     distinct = len(np.unique(points[0]))
     if distinct < SIZES_MIN:
         reason = f"{distinct} numbers of labelled groups were measured; a curve needs {SIZES_MIN}"
-        return NotFitted(reason=reason)
+        return NoCurve(reason=reason)
     where, measured, least = points
     fitted = _fit(where, measured[None, :])
     if not fitted.fall[0]:
-        return NotFitted(reason="the error does not fall with more labelled groups")
+        return NoCurve(reason="the error does not fall with more labelled groups")
     expected = np.array([fitted.error(size)[0] for size in where])
     residual = ((measured - expected) ** 2).sum() / (len(where) - (SIZES_MIN - 1))
     noise = np.maximum(residual**0.5, least)
@@ -129,7 +129,7 @@ def fit_curve(
     still = float((resampled.fall == 0).mean())
     if still > NOT_FALLING_MAX:
         reason = f"the fall may be noise: {still:.0%} of resampled curves do not fall at all"
-        return NotFitted(reason=reason)
+        return NoCurve(reason=reason)
     return LearningCurve(fitted, resampled)
 
 
@@ -173,8 +173,8 @@ def _linear(powers: _Array, errors: _Array) -> tuple[_Array, _Array, _Array]:
     return fall, floor, (residuals**2).sum(axis=2)
 
 
-def _estimate(value: _Array, draws: _Array) -> Estimate:
-    return Estimate(value=float(value[0]), interval=percentile(draws))
+def _estimate(value: _Array, draws: _Array) -> CurveEstimate:
+    return CurveEstimate(value=float(value[0]), interval=percentile(draws))
 
 
 def _check_size(field: str, size: int) -> None:

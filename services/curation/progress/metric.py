@@ -56,7 +56,7 @@ class RoundPoint(Record, frozen=True, kw_only=True):
     interval: Interval
 
 
-class Change(Record, frozen=True, kw_only=True):
+class MetricChange(Record, frozen=True, kw_only=True):
     """What changed between two rounds, on the samples of both.
 
     The interval is the paired bootstrap's. `detectable` is the difference that this validation
@@ -75,7 +75,7 @@ class MetricHistory(Record, frozen=True, kw_only=True):
     """All rounds in their order, and the changes from each to the next."""
 
     points: tuple[RoundPoint, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[MetricChange, ...]
 
 
 def metric_history(metrics: Sequence[RoundMetric]) -> MetricHistory:
@@ -93,14 +93,14 @@ def metric_history(metrics: Sequence[RoundMetric]) -> MetricHistory:
     )
 
 
-def measure_change(earlier: RoundMetric, later: RoundMetric) -> Change:
+def measure_change(earlier: RoundMetric, later: RoundMetric) -> MetricChange:
     """The change from one round to another; InvalidArgument where they share no sample."""
     # Sums of floats depend on their order, which is nobody's choice.
     differences = np.sort(_differences(earlier, later))
     if not len(differences):
         problem = f"rounds {earlier.round} and {later.round} have no sample in common"
         raise InvalidArgument.of("sample_ids", problem)
-    return Change(
+    return MetricChange(
         earlier=earlier.round,
         later=later.round,
         samples=len(differences),

@@ -14,14 +14,19 @@ from services.curation.golden.gate import read_gate
 from services.curation.progress.advice import GAIN_MIN, Advice, Evidence, advise
 from services.curation.progress.failures import FailureCauses, find_causes
 from services.curation.progress.learning_curve import (
-    Estimate,
+    CurveEstimate,
     LearningCurve,
-    NotFitted,
+    NoCurve,
     fit_curve,
 )
-from services.curation.progress.metric import Change, RoundPoint, measure_change, metric_history
-from services.curation.progress.recording import read_samples
-from services.curation.progress.records import RecordedRound, Samples, rounds_prefix
+from services.curation.progress.metric import (
+    MetricChange,
+    RoundPoint,
+    measure_change,
+    metric_history,
+)
+from services.curation.progress.recorded_rounds import read_samples
+from services.curation.progress.records import RecordedRound, RoundSamples, rounds_prefix
 from services.curation.progress.stability import Stability, measure_stability
 from services.curation.progress.target import TargetCheck, check_target
 from services.records.records import decode
@@ -34,7 +39,7 @@ _STANDARD_ERRORS = 2 * 1.96  # in the width of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ProgressQuery:
     """What is asked: a target or None, what a batch must bring, and how large the next one is.
 
     With 0 groups the next batch is as large as the last one was.
@@ -52,16 +57,16 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NextBatch:
+class NextBatchForecast:
     """What the learning curve expects with so many groups more than now."""
 
     groups: int
-    error: Estimate
-    gain: Estimate
+    error: CurveEstimate
+    gain: CurveEstimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class RoundStability:
     """The stability of two rounds."""
 
     earlier: int
@@ -70,31 +75,33 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class ProgressOverview:
     """All that is known of a dataset's progress; `causes` comes with the round it is of."""
 
     counts: Counts
     rounds: Sequence[RecordedRound]
     points: Sequence[RoundPoint]
-    changes: Sequence[Change]
-    curve: LearningCurve | NotFitted
-    next_batch: NextBatch | None
-    compared: Compared | None
+    changes: Sequence[MetricChange]
+    curve: LearningCurve | NoCurve
+    next_batch: NextBatchForecast | None
+    compared: RoundStability | None
     causes: tuple[int, FailureCauses] | None
     target: TargetCheck | None
     advice: Advice
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _MetricSeries:
     """The metric of each round, and the changes between neighbours with samples in common."""
 
     points: list[RoundPoint]
-    changes: list[Change]
-    newest: Samples | None = None
+    changes: list[MetricChange]
+    newest: RoundSamples | None = None
 
 
-async def read_progress(curation: Curation, name: DatasetName, wanted: Wanted) -> Overview:
+async def read_progress(
+    curation: Curation, name: DatasetName, wanted: ProgressQuery
+) -> ProgressOverview:
     """The progress of a dataset; InvalidArgument for a wish that is no share."""
     wanted.check()
     counts, stores = await count_frames(curation, name), curation.stores
@@ -115,7 +122,7 @@ async def read_progress(curation: Curation, name: DatasetName, wanted: Wanted) -
         next_gain=_gain(curve, next_batch),
         stability=compared.stability if compared else None,
     )
-    return Overview(
+    return ProgressOverview(
         counts=counts,
         rounds=rounds,
         points=measured.points,
@@ -129,10 +136,10 @@ async def read_progress(curation: Curation, name: DatasetName, wanted: Wanted) -
     )
 
 
-async def _measure(stores: Stores, rounds: Sequence[RecordedRound]) -> _Measured:
+async def _measure(stores: Stores, rounds: Sequence[RecordedRound]) -> _MetricSeries:
     """Two rounds are held at a time, however many there are."""
     points: list[RoundPoint] = []
-    changes: list[Change] = []
+    changes: list[MetricChange] = []
     before = None
     for record in rounds:
         samples = await read_samples(stores, record)
@@ -142,10 +149,10 @@ async def _measure(stores: Stores, rounds: Sequence[RecordedRound]) -> _Measured
                 await asyncio.to_thread(measure_change, before.metric(), samples.metric())
             )
         before = samples
-    return _Measured(points, changes, before)
+    return _MetricSeries(points, changes, before)
 
 
-def _last_change(measured: _Measured) -> Change | None:
+def _last_change(measured: _MetricSeries) -> MetricChange | None:
     """The change to the newest round, if it can be told."""
     if measured.changes and measured.changes[-1].later == measured.points[-1].round:
         return measured.changes[-1]
@@ -154,9 +161,9 @@ def _last_change(measured: _Measured) -> Change | None:
 
 def _curve(
     rounds: Sequence[RecordedRound], points: Sequence[RoundPoint]
-) -> LearningCurve | NotFitted:
+) -> LearningCurve | NoCurve:
     if not rounds:
-        return NotFitted(reason="no round was recorded")
+        return NoCurve(reason="no round was recorded")
     widths = [point.interval.high - point.interval.low for point in points]
     return fit_curve(
         [record.labelled_groups for record in rounds],
@@ -166,26 +173,26 @@ def _curve(
 
 
 def _next_batch(
-    curve: LearningCurve | NotFitted, rounds: Sequence[RecordedRound], groups: int
-) -> NextBatch | None:
-    if isinstance(curve, NotFitted):
+    curve: LearningCurve | NoCurve, rounds: Sequence[RecordedRound], groups: int
+) -> NextBatchForecast | None:
+    if isinstance(curve, NoCurve):
         return None
     now = rounds[-1].labelled_groups
     more = groups or now - rounds[-2].labelled_groups
     if more < 1:
         return None
-    return NextBatch(groups=more, error=curve.error(now + more), gain=curve.gain(now, more))
+    return NextBatchForecast(groups=more, error=curve.error(now + more), gain=curve.gain(now, more))
 
 
 def _gain(
-    curve: LearningCurve | NotFitted, next_batch: NextBatch | None
-) -> Estimate | NotFitted | None:
-    if isinstance(curve, NotFitted):
+    curve: LearningCurve | NoCurve, next_batch: NextBatchForecast | None
+) -> CurveEstimate | NoCurve | None:
+    if isinstance(curve, NoCurve):
         return curve
     return next_batch.gain if next_batch else None
 
 
-async def _compare(stores: Stores, rounds: Sequence[RecordedRound]) -> Compared | None:
+async def _compare(stores: Stores, rounds: Sequence[RecordedRound]) -> RoundStability | None:
     """The last two rounds that have predictions, on the samples of both."""
     last_two = [record for record in rounds if record.with_predictions][-2:]
     if len(last_two) < 2:
@@ -198,10 +205,10 @@ async def _compare(stores: Stores, rounds: Sequence[RecordedRound]) -> Compared 
     stability = await asyncio.to_thread(
         measure_stability, [earlier[s] for s in shared], [later[s] for s in shared]
     )
-    return Compared(earlier=first.round, later=second.round, stability=stability)
+    return RoundStability(earlier=first.round, later=second.round, stability=stability)
 
 
-def _by_sample(samples: Samples) -> Mapping[str, str]:
+def _by_sample(samples: RoundSamples) -> Mapping[str, str]:
     return dict(zip(samples.sample_ids, samples.predictions, strict=True))
 
 
@@ -218,7 +225,7 @@ async def _causes(
     return samples.round, find_causes(labels, first, second)
 
 
-def _target(newest: Samples | None, target: float | None) -> TargetCheck | None:
+def _target(newest: RoundSamples | None, target: float | None) -> TargetCheck | None:
     if newest is None or target is None:
         return None
     masks = {}

@@ -24,14 +24,14 @@ SLICES_MAX: Final = 64
 JUDGED_MAX: Final = 10_000
 
 
-class Slice(Record, frozen=True, kw_only=True):
+class SampleSlice(Record, frozen=True, kw_only=True):
     """A part of the samples, by their indices."""
 
     name: str
     samples: tuple[int, ...]
 
 
-class Judged(Record, frozen=True, kw_only=True):
+class JudgedFailure(Record, frozen=True, kw_only=True):
     """A failure: its label, and what two annotators say it is."""
 
     label: str
@@ -39,7 +39,7 @@ class Judged(Record, frozen=True, kw_only=True):
     second: str
 
 
-class Samples(Record, frozen=True, kw_only=True):
+class RoundSamples(Record, frozen=True, kw_only=True):
     """A round sample by sample; values in 0…1, predictions none or one for each sample."""
 
     round: int
@@ -47,8 +47,8 @@ class Samples(Record, frozen=True, kw_only=True):
     sample_ids: tuple[str, ...]
     values: tuple[float, ...]
     predictions: tuple[str, ...] = ()
-    slices: tuple[Slice, ...] = ()
-    failures: tuple[Judged, ...] = ()
+    slices: tuple[SampleSlice, ...] = ()
+    failures: tuple[JudgedFailure, ...] = ()
 
     def metric(self) -> RoundMetric:
         """The metric of each sample."""
@@ -140,7 +140,7 @@ def round_key(name: DatasetName, number: int) -> str:
     return f"{rounds_prefix(name)}{number:010}"
 
 
-def check_failures(failures: Sequence[Judged]) -> None:
+def check_failures(failures: Sequence[JudgedFailure]) -> None:
     """Raise InvalidArgument naming what of judged failures is wrong."""
     check_size("failures", len(failures), JUDGED_MAX)
     for index, failure in enumerate(failures):

@@ -20,7 +20,7 @@ OVERALL: Final = ""
 """The name of the slice that is everything."""
 
 
-class Reach(StrEnum):
+class TargetReach(StrEnum):
     """How a slice stands to the target.
 
     The interval lies over it, under it, or around it; `undetectable` is around it where even
@@ -40,7 +40,7 @@ class SliceTarget(Record, frozen=True, kw_only=True):
     samples: int
     mean: float
     interval: Interval
-    reach: Reach
+    reach: TargetReach
 
 
 class TargetCheck(Record, frozen=True, kw_only=True):
@@ -58,9 +58,9 @@ class TargetCheck(Record, frozen=True, kw_only=True):
     @property
     def reached(self) -> bool:
         """Whether everything, and every slice, surely reached the target."""
-        return all(found.reach is Reach.REACHED for found in (self.overall, *self.slices))
+        return all(found.reach is TargetReach.REACHED for found in (self.overall, *self.slices))
 
-    def slices_at(self, reach: Reach) -> list[str]:
+    def slices_at(self, reach: TargetReach) -> list[str]:
         """The names of the slices that stand so."""
         return [found.name for found in self.slices if found.reach is reach]
 
@@ -99,11 +99,11 @@ def _stand(name: str, values: NDArray[np.float64], target: float) -> SliceTarget
     samples = len(values)
     interval = wilson(min(samples, float(values.sum())), samples)
     if interval.low >= target:
-        reach = Reach.REACHED
+        reach = TargetReach.REACHED
     elif interval.high < target:
-        reach = Reach.MISSED
+        reach = TargetReach.MISSED
     else:
-        reach = Reach.UNDETECTABLE if samples < _samples_needed(target) else Reach.OPEN
+        reach = TargetReach.UNDETECTABLE if samples < _samples_needed(target) else TargetReach.OPEN
     return SliceTarget(
         name=name, samples=samples, mean=float(values.mean()), interval=interval, reach=reach
     )

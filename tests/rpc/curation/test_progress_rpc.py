@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services.curation.intervals import wilson
-from services.curation.progress import recording as limits
+from services.curation.progress import recorded_rounds as limits
 from sluice import errors
 from sluice.v1 import golden_set_pb2
 from sluice.v1 import progress_pb2 as pb

@@ -12,8 +12,8 @@ from services.curation.golden.annotations import (
     LABELS_PER_IMAGE_MAX,
     AnnotatedImage,
     Annotations,
-    class_counts,
-    common,
+    count_classes,
+    pair_images,
 )
 from sluice.errors import DataLoss, InvalidArgument
 from sluice.frames import Frame
@@ -143,7 +143,7 @@ def test_only_images_of_both_rounds_are_compared() -> None:
     """What was not annotated again is named; what is no part of the golden set is passed over."""
     reference = Annotations.of([image("a"), image("b")])
 
-    pairs, missing = common(reference, Annotations.of([image("b", box("car")), image("c")]))
+    pairs, missing = pair_images(reference, Annotations.of([image("b", box("car")), image("c")]))
 
     assert [("b", "b")] == [(first.id, second.id) for first, second in pairs]
     assert ("a",) == missing
@@ -153,7 +153,7 @@ def test_only_classes_of_the_map_are_counted() -> None:
     """A count for each image and class, and none for other classes."""
     annotations = round_of(("car", "bus", "car"), (), ("tram",))
 
-    assert [[2, 0, 0], [0, 0, 0], [0, 0, 1]] == class_counts(annotations.images, CLASSES).tolist()
+    assert [[2, 0, 0], [0, 0, 0], [0, 0, 1]] == count_classes(annotations.images, CLASSES).tolist()
 
 
 def test_rounds_of_different_kinds_are_not_compared() -> None:
@@ -162,7 +162,7 @@ def test_rounds_of_different_kinds_are_not_compared() -> None:
     classes = Annotations.of([image("j", image_class("car"))])
 
     with pytest.raises(InvalidArgument, match="current: 'i' has a box_2d and 'j' a classif"):
-        common(boxes, classes)
+        pair_images(boxes, classes)
 
 
 @pytest.mark.parametrize("label", [box("car", left=2), image_class("car")], ids=["box", "class"])

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.history import HistoryEntry, HistoryKey, add, admit
-from services.curation.golden.verdict import Limits, check_round
+from services.curation.golden.verdict import GoldenLimits, check_round
 from services.records.records import encode
 from sluice.errors import AlreadyExists, InvalidArgument
 from tests.unit.curation.golden.rounds import CLASSES, round_of
@@ -54,7 +54,7 @@ def test_adding_twice_changes_nothing() -> None:
     """The history is the same, byte for byte; so it is where the limits have changed meanwhile."""
     history = add(add((), entry(key(2))), entry(key(1)))
     again = entry(key(1))
-    other = check_round(REFERENCE, round_of(), CLASSES, limits=Limits(iou_warn=0.1))
+    other = check_round(REFERENCE, round_of(), CLASSES, limits=GoldenLimits(iou_warn=0.1))
     other_limits = structs.replace(again, check=other)
 
     for repeated in (again, other_limits):

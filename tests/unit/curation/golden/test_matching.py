@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.curation.golden.matching import SAME_CLASS_BONUS, Matches, iou, match
+from services.curation.golden.matching import SAME_CLASS_BONUS, BoxMatches, iou, match_boxes
 from sluice.errors import InvalidArgument
 
 sides = st.integers(1, 4)
@@ -23,7 +23,7 @@ def as_array(rows: list[tuple[int, int, int, int]]) -> NDArray[np.float64]:
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
-def gain(found: Matches, same_class: NDArray[np.bool_]) -> float:
+def gain(found: BoxMatches, same_class: NDArray[np.bool_]) -> float:
     """What a match is worth beyond the number of its pairs."""
     bonus = SAME_CLASS_BONUS * same_class[found.reference, found.current]
     return float((found.ious + bonus).sum())
@@ -41,7 +41,7 @@ def test_the_best_match_is_not_the_greedy_one() -> None:
     """Taking the best pair first would leave two objects alone."""
     ious = np.array([[0.9, 0.6], [0.8, 0.0]])
 
-    found = match(ious, np.zeros((2, 2), np.bool_))
+    found = match_boxes(ious, np.zeros((2, 2), np.bool_))
 
     assert [(0, 1), (1, 0)] == list(zip(found.reference, found.current, strict=True))
     assert [0.6, 0.8] == found.ious.tolist()
@@ -51,7 +51,7 @@ def test_two_pairs_are_better_than_one_perfect_pair() -> None:
     """No object is called missed that could have been matched, whatever its class."""
     ious = np.array([[1.0, 0.5], [0.5, 0.0]])
 
-    found = match(ious, np.array([[True, False], [False, False]]))
+    found = match_boxes(ious, np.array([[True, False], [False, False]]))
 
     assert [(0, 1), (1, 0)] == list(zip(found.reference, found.current, strict=True))
 
@@ -60,15 +60,15 @@ def test_half_an_overlap_is_enough_and_less_is_not() -> None:
     """The limit itself matches."""
     same = np.ones((1, 1), np.bool_)
 
-    assert 1 == len(match(np.array([[0.5]]), same).ious)
-    assert 0 == len(match(np.array([[0.4999]]), same).ious)
+    assert 1 == len(match_boxes(np.array([[0.5]]), same).ious)
+    assert 0 == len(match_boxes(np.array([[0.4999]]), same).ious)
 
 
 def test_objects_at_one_place_are_told_apart_by_class() -> None:
     """A rider and a bicycle are not confused for a hair's difference of their boxes."""
     ious = np.array([[0.90, 0.95], [0.95, 0.90]])
 
-    found = match(ious, np.eye(2, dtype=np.bool_))
+    found = match_boxes(ious, np.eye(2, dtype=np.bool_))
 
     assert [(0, 0), (1, 1)] == list(zip(found.reference, found.current, strict=True))
 
@@ -81,8 +81,8 @@ def test_matching_is_best_and_symmetric(
     ious = iou(as_array(first), as_array(second))
     same = np.array([[(i + j) % 2 == 0 for j in range(len(second))] for i in range(len(first))])
     same = same.reshape(ious.shape)
-    found = match(ious, same)
-    turned = match(ious.T, same.T)
+    found = match_boxes(ious, same)
+    turned = match_boxes(ious.T, same.T)
 
     longer, flags = (ious, same) if len(first) <= len(second) else (ious.T, same.T)
     best = max(
@@ -105,4 +105,4 @@ def worth(
 def test_a_limit_that_is_no_overlap_is_refused(limit: float) -> None:
     """Nothing overlaps by nothing, or by more than itself."""
     with pytest.raises(InvalidArgument, match="iou_min"):
-        match(np.ones((1, 1)), np.ones((1, 1), np.bool_), limit)
+        match_boxes(np.ones((1, 1)), np.ones((1, 1), np.bool_), limit)

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.curation.golden.annotations import Annotations
-from services.curation.golden.verdict import IMAGES_MIN, Check, Limits, Verdict, check_round
+from services.curation.golden.verdict import (
+    IMAGES_MIN,
+    CheckDetails,
+    GoldenLimits,
+    GoldenVerdict,
+    check_round,
+)
 from services.ledger.interface import Entry
 from services.records.records import decode, encode
 from sluice.errors import InvalidArgument
@@ -22,12 +28,12 @@ SCENES: list[Names] = [("car", "car", "van"), ("car", "tram"), ("car", "van"), (
 IMAGES: list[Names] = SCENES * 10
 
 
-def check(images: Sequence[Names], reference: Sequence[Names] = IMAGES) -> Check:
+def check(images: Sequence[Names], reference: Sequence[Names] = IMAGES) -> CheckDetails:
     """The check of a round, each image given by the classes of its objects."""
     return check_round(round_of(*reference), round_of(*images), CLASSES)
 
 
-def said(images: Sequence[Names], reference: Sequence[Names] = IMAGES) -> tuple[Verdict, str]:
+def said(images: Sequence[Names], reference: Sequence[Names] = IMAGES) -> tuple[GoldenVerdict, str]:
     """Verdict and reason of a round."""
     found = check(images, reference)
     return found.verdict, found.reason
@@ -35,7 +41,7 @@ def said(images: Sequence[Names], reference: Sequence[Names] = IMAGES) -> tuple[
 
 def test_the_same_again_passes() -> None:
     """A round that agrees in everything passes, and says of how many images."""
-    assert (Verdict.PASS, "no drift was found in 40 images") == said(IMAGES)
+    assert (GoldenVerdict.PASS, "no drift was found in 40 images") == said(IMAGES)
 
 
 def test_too_few_images_are_insufficient() -> None:
@@ -45,15 +51,18 @@ def test_too_few_images_are_insufficient() -> None:
 
     found = said(gone[:-1], few)
 
-    assert (Verdict.INSUFFICIENT, "only 29 golden images were annotated; 30 are needed") == found
-    assert Verdict.FAIL is said(gone, [*few, ("car",)])[0]
+    assert (
+        GoldenVerdict.INSUFFICIENT,
+        "only 29 golden images were annotated; 30 are needed",
+    ) == found
+    assert GoldenVerdict.FAIL is said(gone, [*few, ("car",)])[0]
 
 
 def test_no_common_image_is_insufficient() -> None:
     """Where nothing was annotated again there is nothing to compare."""
     found = check([])
 
-    assert (Verdict.INSUFFICIENT, None, None) == (found.verdict, found.drift, found.agreement)
+    assert (GoldenVerdict.INSUFFICIENT, None, None) == (found.verdict, found.drift, found.agreement)
     assert 40 == len(found.missing)
 
 
@@ -63,7 +72,7 @@ def test_a_class_that_is_missed_fails_the_round() -> None:
 
     verdict, reason = said([*images, *IMAGES[20:]])
 
-    assert Verdict.FAIL is verdict
+    assert GoldenVerdict.FAIL is verdict
     assert reason.startswith("class 'van' has 10 objects where the reference has 20 (-50%, p = 0.0")
 
 
@@ -74,7 +83,7 @@ def test_a_small_certain_change_warns() -> None:
 
     verdict, reason = said(current, reference)
 
-    assert Verdict.WARN is verdict
+    assert GoldenVerdict.WARN is verdict
     assert "class 'car' has 348 objects where the reference has 360 (-3%" in reason
 
 
@@ -86,7 +95,7 @@ def test_a_symmetric_confusion_is_found_though_counts_stay() -> None:
 
     verdict, reason = said(current, reference)
 
-    assert Verdict.FAIL is verdict
+    assert GoldenVerdict.FAIL is verdict
     assert "40 of 80 of the reference's objects agree, surely under 75%" in reason
 
 
@@ -107,7 +116,7 @@ def test_images_that_became_empty_fail_the_round() -> None:
 
     [reason] = [f.reason for f in found.findings if "empty" in f.reason]
     assert reason == "9 of 100 images are empty where 0 were (p = 0.0039)"
-    assert Verdict.FAIL is next(f.verdict for f in found.findings if "empty" in f.reason)
+    assert GoldenVerdict.FAIL is next(f.verdict for f in found.findings if "empty" in f.reason)
 
 
 def test_detections_that_vanish_over_all_classes_warn() -> None:
@@ -117,7 +126,7 @@ def test_detections_that_vanish_over_all_classes_warn() -> None:
 
     found = check(current, reference)
 
-    assert Verdict.WARN is found.verdict
+    assert GoldenVerdict.WARN is found.verdict
     assert "images have 2.85 detections where they had 3.00 (p = 0.00" in found.reason
 
 
@@ -132,7 +141,7 @@ def test_loose_boxes_warn() -> None:
     found = check_round(Annotations(images), loose, CLASSES)
 
     expected = "matched boxes overlap by 0.67, surely under 0.75"
-    assert (Verdict.WARN, expected) == (found.verdict, found.reason)
+    assert (GoldenVerdict.WARN, expected) == (found.verdict, found.reason)
 
 
 def wider(shape: object) -> Box2D:
@@ -145,7 +154,7 @@ def test_images_that_were_left_out_warn() -> None:
     """A round without some golden images is judged by the others, and says so."""
     found = check(IMAGES[:36])
 
-    assert (Verdict.WARN, ("i036", "i037", "i038", "i039")) == (found.verdict, found.missing)
+    assert (GoldenVerdict.WARN, ("i036", "i037", "i038", "i039")) == (found.verdict, found.missing)
     assert found.reason.startswith("4 of 40 golden images were not annotated, 'i036' first")
     assert (36, 40) == (found.current.images, found.reference.images)
 
@@ -154,7 +163,7 @@ def test_other_classes_are_listed_and_play_no_part() -> None:
     """Buses everywhere change nothing of the verdict; the summary counts them apart."""
     found = check([(*names, "bus") for names in IMAGES])
 
-    assert (Verdict.PASS, {"bus": 40}) == (found.verdict, found.current.other_classes)
+    assert (GoldenVerdict.PASS, {"bus": 40}) == (found.verdict, found.current.other_classes)
     assert found.current.class_counts == found.reference.class_counts
 
 
@@ -162,11 +171,11 @@ def test_the_worst_finding_is_the_reason() -> None:
     """It stands first, and the sentence says how many more there are."""
     found = check([()] * 20 + IMAGES[20:36])
 
-    assert Verdict.FAIL is found.findings[0].verdict
+    assert GoldenVerdict.FAIL is found.findings[0].verdict
     assert (
         found.reason == f"{found.findings[0].reason} (and {len(found.findings) - 1} more findings)"
     )
-    assert Verdict.WARN is found.findings[-1].verdict
+    assert GoldenVerdict.WARN is found.findings[-1].verdict
 
 
 def test_a_team_sets_its_own_limits() -> None:
@@ -174,18 +183,18 @@ def test_a_team_sets_its_own_limits() -> None:
     swap = {"car": "van", "van": "car"}
     reference: list[Names] = [("car", "van")] * 40
     current = [tuple(swap[name] for name in names) for names in reference[:20]] + reference[20:]
-    wide = Limits(agreement_fail=0.3, agreement_warn=0.4, class_agreement_fail=0.3)
+    wide = GoldenLimits(agreement_fail=0.3, agreement_warn=0.4, class_agreement_fail=0.3)
 
     found = check_round(round_of(*reference), round_of(*current), CLASSES, limits=wide)
 
-    assert Verdict.PASS is found.verdict
+    assert GoldenVerdict.PASS is found.verdict
 
 
 @pytest.mark.parametrize("limit", [-0.1, 1.1, float("nan")])
 def test_a_limit_that_is_no_share_is_refused(limit: float) -> None:
     """A limit of 90 instead of 0.9 would let nothing pass, one of -1 everything."""
     with pytest.raises(InvalidArgument, match=r"limits.agreement_fail: \S+ is not in 0…1"):
-        check_round(round_of(), round_of(), CLASSES, limits=Limits(agreement_fail=limit))
+        check_round(round_of(), round_of(), CLASSES, limits=GoldenLimits(agreement_fail=limit))
 
 
 @given(st.permutations(range(40)), st.permutations(range(40)))
@@ -207,7 +216,7 @@ def test_a_check_is_stored_and_read_whole() -> None:
     """What the ledger gives back is the check that was put in."""
     found = check([()] * 20 + IMAGES[20:36])
 
-    assert found == decode(Check, Entry(key="k", value=encode(found), revision=1))
+    assert found == decode(CheckDetails, Entry(key="k", value=encode(found), revision=1))
 
 
 def test_a_class_map_with_a_name_twice_is_refused() -> None:

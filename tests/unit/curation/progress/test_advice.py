@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from services.curation.golden.verdict import Verdict
+from services.curation.golden.verdict import GoldenVerdict
 from services.curation.intervals import Interval
 from services.curation.progress.advice import Advice, Evidence, Recommendation, advise
 from services.curation.progress.failures import find_causes
-from services.curation.progress.learning_curve import Estimate, NotFitted
-from services.curation.progress.metric import Change
-from services.curation.progress.signals import UNDETECTABLE, State
+from services.curation.progress.learning_curve import CurveEstimate, NoCurve
+from services.curation.progress.metric import MetricChange
+from services.curation.progress.signals import UNDETECTABLE, SignalState
 from services.curation.progress.stability import measure_stability
 from services.curation.progress.target import check_target
 from services.ledger.interface import Entry
@@ -22,9 +22,9 @@ from services.records.records import decode, encode
 from sluice.errors import InvalidArgument
 
 
-def change(difference: float, low: float, high: float, detectable: float = 0.005) -> Change:
+def change(difference: float, low: float, high: float, detectable: float = 0.005) -> MetricChange:
     """A change between rounds 3 and 4."""
-    return Change(
+    return MetricChange(
         earlier=3,
         later=4,
         samples=500,
@@ -34,9 +34,9 @@ def change(difference: float, low: float, high: float, detectable: float = 0.005
     )
 
 
-def gain(value: float, low: float, high: float) -> Estimate:
+def gain(value: float, low: float, high: float) -> CurveEstimate:
     """What the learning curve promises."""
-    return Estimate(value=value, interval=Interval(low=low, high=high))
+    return CurveEstimate(value=value, interval=Interval(low=low, high=high))
 
 
 HIT = check_target(np.ones(100), 0.9)
@@ -55,8 +55,8 @@ OTHER = measure_stability("ab" * 100, "abba" * 50)
 @pytest.mark.parametrize(
     ("evidence", "recommendation"),
     [
-        (Evidence(golden=Verdict.FAIL, target=HIT), Recommendation.FIX_LABELS),
-        (Evidence(golden=Verdict.WARN, target=HIT), Recommendation.STOP),
+        (Evidence(golden=GoldenVerdict.FAIL, target=HIT), Recommendation.FIX_LABELS),
+        (Evidence(golden=GoldenVerdict.WARN, target=HIT), Recommendation.STOP),
         (Evidence(target=HIT, failures=LABELS), Recommendation.STOP),
         (Evidence(target=MISSED, failures=LABELS, change=BETTER), Recommendation.FIX_LABELS),
         (Evidence(failures=MODEL, change=WORSE), Recommendation.CHANGE_COLLECTION),
@@ -68,7 +68,7 @@ OTHER = measure_stability("ab" * 100, "abba" * 50)
         (Evidence(change=FLAT, next_gain=GOOD), Recommendation.CONTINUE),
         (Evidence(change=BETTER, next_gain=LITTLE), Recommendation.STOP),
         (Evidence(change=FLAT, next_gain=gain(0.01, 0, 0.05)), Recommendation.STOP),
-        (Evidence(change=FLAT, next_gain=NotFitted(reason="few")), Recommendation.STOP),
+        (Evidence(change=FLAT, next_gain=NoCurve(reason="few")), Recommendation.STOP),
         (Evidence(change=BETTER, target=MISSED), Recommendation.CONTINUE),
         (Evidence(change=UNSEEN), Recommendation.CONTINUE),
         (Evidence(), Recommendation.CONTINUE),
@@ -81,7 +81,7 @@ def test_the_first_rule_that_applies_is_taken(
     assert recommendation is advise(evidence).recommendation
 
 
-def states(advice: Advice) -> list[State]:
+def states(advice: Advice) -> list[SignalState]:
     """The answers, in the order of the rules."""
     return [signal.state for signal in advice.signals]
 
@@ -90,7 +90,7 @@ def test_every_signal_has_a_question_and_a_reason() -> None:
     """Also those that were not measured, which say so."""
     found = advise(Evidence())
 
-    assert [State.NOT_MEASURED] * 7 == states(found)
+    assert [SignalState.NOT_MEASURED] * 7 == states(found)
     assert 7 == len({signal.question for signal in found.signals})
     assert all(signal.reason for signal in found.signals)
 
@@ -98,16 +98,16 @@ def test_every_signal_has_a_question_and_a_reason() -> None:
 def test_answers_follow_from_the_figures() -> None:
     """Each signal is sure, or says that it is not."""
     sure = Evidence(
-        golden=Verdict.PASS, target=HIT, failures=LABELS, change=BETTER, next_gain=LITTLE,
+        golden=GoldenVerdict.PASS, target=HIT, failures=LABELS, change=BETTER, next_gain=LITTLE,
         stability=SAME,
     )  # fmt: skip
     unsure = Evidence(
-        golden=Verdict.INSUFFICIENT, target=check_target(np.repeat([1.0, 0.0], [92, 8]), 0.9),
+        golden=GoldenVerdict.INSUFFICIENT, target=check_target(np.repeat([1.0, 0.0], [92, 8]), 0.9),
         failures=find_causes("aa", "ab", "aa"), change=change(0.004, -0.002, 0.011),
         next_gain=gain(0.01, 0, 0.03), stability=measure_stability("ab" * 10, "ab" * 9 + "ba"),
     )  # fmt: skip
 
-    yes, no, unclear = State.YES, State.NO, State.UNCLEAR
+    yes, no, unclear = SignalState.YES, SignalState.NO, SignalState.UNCLEAR
     assert [yes, yes, yes, no, yes, no, yes] == states(advise(sure))
     assert [unclear, unclear, unclear, no, unclear, unclear, unclear] == states(advise(unsure))
 
@@ -119,10 +119,10 @@ def test_what_is_too_small_to_tell_is_said_to_be() -> None:
     flat = found["did the last batch bring less than 0.01?"]
     said = "in 500 samples, changes under 0.036 may stay unseen"
     expected = f"a gain of 0.01 is {UNDETECTABLE}: {said}"
-    assert (State.UNDETECTABLE, expected) == (flat.state, flat.reason)
+    assert (SignalState.UNDETECTABLE, expected) == (flat.state, flat.reason)
     reached = found["is the target reached?"]
     expected = f"the target 0.9 is {UNDETECTABLE} in 'night'; 35 samples are needed"
-    assert (State.UNDETECTABLE, expected) == (reached.state, reached.reason)
+    assert (SignalState.UNDETECTABLE, expected) == (reached.state, reached.reason)
 
 
 def test_the_reason_is_that_of_the_rule() -> None:
@@ -140,11 +140,11 @@ def test_the_reason_is_that_of_the_rule() -> None:
 def test_every_combination_has_advice() -> None:
     """Whatever is measured, and whatever it says: one recommendation and seven signals."""
     choices = {
-        "golden": [None, *Verdict],
+        "golden": [None, *GoldenVerdict],
         "target": [None, HIT, MISSED, SMALL],
         "failures": [None, LABELS, MODEL],
         "change": [None, BETTER, WORSE, FLAT, UNSEEN],
-        "next_gain": [None, NotFitted(reason="few"), GOOD, LITTLE],
+        "next_gain": [None, NoCurve(reason="few"), GOOD, LITTLE],
         "stability": [None, SAME, OTHER],
     }
     for values in product(*choices.values()):

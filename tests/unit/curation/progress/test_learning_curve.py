@@ -15,7 +15,7 @@ from services.curation.progress.learning_curve import (
     EXPONENT_MAX,
     EXPONENT_MIN,
     LearningCurve,
-    NotFitted,
+    NoCurve,
     fit_curve,
 )
 from sluice.errors import InvalidArgument
@@ -122,7 +122,7 @@ def test_what_cannot_be_fitted_is_said(
     """Too few points, no fall, or one that noise would explain as well."""
     found = fit_curve(sizes, values)
 
-    assert isinstance(found, NotFitted)
+    assert isinstance(found, NoCurve)
     assert said in found.reason
 
 

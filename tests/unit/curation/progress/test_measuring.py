@@ -9,8 +9,8 @@ import pytest
 
 from services.curation.datasets.append import append_frames
 from services.curation.datasets.new_frames import AppendRequest
-from services.curation.progress.measuring import Measurement
-from services.curation.progress.recording import record_measured
+from services.curation.progress.measurement import MeasureRoundSpec
+from services.curation.progress.recorded_rounds import record_measured
 from services.curation.progress.records import RecordedRound
 from services.curation.records import Split, Status
 from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
@@ -23,7 +23,7 @@ from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, fra
 
 ROUND = RoundName(NAME.project, NAME.dataset, "r")
 CAR = Label(id="l", class_name="car", shape=Box2D(0, 0, 10, 10))
-WANTED = Measurement(number=1, round="r", iou_min=0.5, score_min=0)
+WANTED = MeasureRoundSpec(number=1, round="r", iou_min=0.5, score_min=0)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.curation.intervals import wilson
-from services.curation.progress.target import Reach, check_target
+from services.curation.progress.target import TargetReach, check_target
 from sluice.errors import InvalidArgument
 
 
@@ -21,14 +21,14 @@ def right(count: int, total: int) -> NDArray[np.float64]:
 @pytest.mark.parametrize(
     ("count", "total", "reach"),
     [
-        (95, 100, Reach.OPEN),  # 88.8 to 97.8 %
-        (99, 100, Reach.REACHED),  # from 94.6 %
-        (80, 100, Reach.MISSED),  # to 86.7 %
-        (20, 20, Reach.UNDETECTABLE),  # from 83.9 %: of 20, all right does not prove 90 %
-        (2, 20, Reach.MISSED),
+        (95, 100, TargetReach.OPEN),  # 88.8 to 97.8 %
+        (99, 100, TargetReach.REACHED),  # from 94.6 %
+        (80, 100, TargetReach.MISSED),  # to 86.7 %
+        (20, 20, TargetReach.UNDETECTABLE),  # from 83.9 %: of 20, all right does not prove 90 %
+        (2, 20, TargetReach.MISSED),
     ],
 )
-def test_the_interval_decides(count: int, total: int, reach: Reach) -> None:
+def test_the_interval_decides(count: int, total: int, reach: TargetReach) -> None:
     """Reached is what lies over 90 % as a whole; few samples are never enough."""
     assert reach is check_target(right(count, total), 0.9).overall.reach
 
@@ -48,9 +48,9 @@ def test_every_slice_must_reach_it() -> None:
     night, day = np.arange(400) >= 380, np.arange(400) < 380
     found = check_target(values, 0.9, {"day": day, "night": night})
 
-    assert Reach.REACHED is found.overall.reach
-    assert ["day"] == found.slices_at(Reach.REACHED)
-    assert ["night"] == found.slices_at(Reach.MISSED)
+    assert TargetReach.REACHED is found.overall.reach
+    assert ["day"] == found.slices_at(TargetReach.REACHED)
+    assert ["night"] == found.slices_at(TargetReach.MISSED)
     assert not found.reached
     assert check_target(values, 0.9, {"day": day}).reached
 

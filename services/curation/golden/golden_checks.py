@@ -9,19 +9,19 @@ import msgspec
 from msgspec import structs
 
 from services.curation.golden.annotations import Annotations
+from services.curation.golden.golden_sets import check_task, get_golden_set, read_reference
 from services.curation.golden.history import HistoryEntry, HistoryKey, admit
 from services.curation.golden.records import (
+    CheckOverride,
     GoldenSet,
-    Newest,
-    Override,
+    NewestCheck,
     RoundCheck,
     check_key,
     check_name,
     checks_prefix,
     newest_key,
 )
-from services.curation.golden.sets import check_task, get_golden_set, read_reference
-from services.curation.golden.verdict import Check, Verdict, check_round
+from services.curation.golden.verdict import CheckDetails, GoldenVerdict, check_round
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.records.blobs import read_blob
 from services.records.documents import find_record, read_record, read_records, retry
@@ -36,17 +36,17 @@ REASON_BYTES_MAX = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class CheckResult:
     """A check with all that it rests on, and whether it was added or was there."""
 
     record: RoundCheck
-    check: Check
+    check: CheckDetails
     added: bool
 
 
 async def add_check(
     stores: Stores, name: GoldenSetName, key: HistoryKey, annotations: Annotations
-) -> Added:
+) -> CheckResult:
     """Compare a round with a golden set, and add the check to its history.
 
     A round that is there already is not compared again. Raises InvalidArgument for a bad key and
@@ -81,10 +81,10 @@ async def add_check(
         if found is None:
             raise
         return found
-    return Added(record, check, added=True)
+    return CheckResult(record, check, added=True)
 
 
-async def get_check(stores: Stores, name: GoldenCheckName) -> tuple[RoundCheck, Check]:
+async def get_check(stores: Stores, name: GoldenCheckName) -> tuple[RoundCheck, CheckDetails]:
     """A check and all that it rests on; NotFound naming it if there is none."""
     found = await read_record(stores.ledger, name.project, check_key(name), RoundCheck, name)
     return found.record, await _read_whole(stores, found.record)
@@ -100,7 +100,7 @@ async def list_checks(
 
 async def override_check(
     stores: Stores, name: GoldenCheckName, reason: str, decided_by: str, key_id: str
-) -> tuple[RoundCheck, Check]:
+) -> tuple[RoundCheck, CheckDetails]:
     """Let work go on in spite of a failed check; the same decision again changes nothing.
 
     Raises FailedPrecondition where the check did not fail, AlreadyExists where it was overridden
@@ -108,7 +108,9 @@ async def override_check(
     """
     check_text("reason", reason, REASON_BYTES_MAX)
     check_text("decided_by", decided_by, empty=True)
-    override = Override(reason=reason, decided_by=decided_by, key_id=key_id, created_us=now_us())
+    override = CheckOverride(
+        reason=reason, decided_by=decided_by, key_id=key_id, created_us=now_us()
+    )
 
     async def attempt() -> RoundCheck:
         where = check_key(name)
@@ -127,8 +129,8 @@ async def override_check(
     return record, await _read_whole(stores, record)
 
 
-def _check_overridable(name: GoldenCheckName, record: RoundCheck, override: Override) -> None:
-    if record.verdict is not Verdict.FAIL:
+def _check_overridable(name: GoldenCheckName, record: RoundCheck, override: CheckOverride) -> None:
+    if record.verdict is not GoldenVerdict.FAIL:
         problem = f"{name} did not fail, its verdict is {record.verdict}: it blocks nothing"
         raise FailedPrecondition(problem)
     if record.override is not None and not record.override.says_the_same(override):
@@ -138,7 +140,7 @@ def _check_overridable(name: GoldenCheckName, record: RoundCheck, override: Over
 
 async def _find_same(
     stores: Stores, name: GoldenSetName, key: HistoryKey, digest: bytes, golden_set: GoldenSet
-) -> Added | None:
+) -> CheckResult | None:
     """The check that has the key, if there is one; AlreadyExists where it is of another content."""
     where = check_key(check_name(name, key))
     found = await find_record(stores.ledger, name.project, where, RoundCheck)
@@ -148,10 +150,10 @@ async def _find_same(
     check = await _read_whole(stores, record)
     known = _entry(key, record.annotations, record.reference, check)
     admit(known, _entry(key, digest.hex(), golden_set.annotations, check))
-    return Added(record, check, added=False)
+    return CheckResult(record, check, added=False)
 
 
-def _entry(key: HistoryKey, annotations: str, reference: str, check: Check) -> HistoryEntry:
+def _entry(key: HistoryKey, annotations: str, reference: str, check: CheckDetails) -> HistoryEntry:
     return HistoryEntry(
         key=key,
         annotations=bytes.fromhex(annotations),
@@ -160,10 +162,10 @@ def _entry(key: HistoryKey, annotations: str, reference: str, check: Check) -> H
     )
 
 
-async def _read_whole(stores: Stores, record: RoundCheck) -> Check:
+async def _read_whole(stores: Stores, record: RoundCheck) -> CheckDetails:
     content = await read_blob(stores.blobs, record.check)
     try:
-        return msgspec.msgpack.decode(content, type=Check)
+        return msgspec.msgpack.decode(content, type=CheckDetails)
     except msgspec.MsgspecError as error:
         metadata = {"digest": record.check}
         raise DataLoss(f"blob {record.check} is no check: {error}", metadata=metadata) from error
@@ -173,5 +175,5 @@ async def _bind(stores: Stores, name: GoldenSetName, record: RoundCheck) -> None
     """Add a check as the newest; of several at once, that is the one whose commit comes last."""
     full_name = check_name(name, record.key)
     where = check_key(full_name)
-    puts = {where: encode(record), newest_key(name): encode(Newest(check=full_name.check))}
+    puts = {where: encode(record), newest_key(name): encode(NewestCheck(check=full_name.check))}
     await stores.ledger.commit(Transaction(name.project, checks={where: ABSENT}, puts=puts))

@@ -7,7 +7,7 @@ from typing import Final
 
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.records import GoldenSet, golden_set_key, golden_sets_prefix
-from services.curation.golden.verdict import Limits
+from services.curation.golden.verdict import GoldenLimits
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.peers.datasets import Dataset, DatasetReader
 from services.records.blobs import read_blob
@@ -32,7 +32,7 @@ async def create_golden_set(
     datasets: DatasetReader,
     name: GoldenSetName,
     display_name: str,
-    limits: Limits,
+    limits: GoldenLimits,
     annotations: Annotations,
 ) -> GoldenSet:
     """Create a golden set of a dataset; its display name defaults to its id.

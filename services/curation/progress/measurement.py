@@ -11,10 +11,10 @@ from services.curation.datasets.views import View, get_view
 from services.curation.progress.records import (
     SAMPLES_MAX,
     SLICES_MAX,
-    Judged,
+    JudgedFailure,
     MeasuredFrom,
-    Samples,
-    Slice,
+    RoundSamples,
+    SampleSlice,
     check_failures,
     check_size,
 )
@@ -28,7 +28,7 @@ from sluice.errors import FailedPrecondition
 from sluice.names import DatasetName, RoundName, ViewName
 
 
-class Measurement(Record, frozen=True, kw_only=True):
+class MeasureRoundSpec(Record, frozen=True, kw_only=True):
     """What is asked: to record a number with the predictions of a round, matched by a rule.
 
     With 0 groups they are counted. `views` are the ids of those that become slices.
@@ -40,7 +40,7 @@ class Measurement(Record, frozen=True, kw_only=True):
     score_min: float
     labelled_groups: int = 0
     views: tuple[str, ...] = ()
-    failures: tuple[Judged, ...] = ()
+    failures: tuple[JudgedFailure, ...] = ()
 
     @property
     def rule(self) -> MatchRule:
@@ -68,14 +68,16 @@ class Measurement(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class RoundMeasurement:
     """The samples, and the revision that the round had: with another one they are of the past."""
 
-    samples: Samples
+    samples: RoundSamples
     round_revision: int
 
 
-async def measure_round(curation: Curation, name: DatasetName, wanted: Measurement) -> Measured:
+async def measure_round(
+    curation: Curation, name: DatasetName, wanted: MeasureRoundSpec
+) -> RoundMeasurement:
     """Read what the predictions of a round are worth in its metric split.
 
     Raises NotFound naming the round or a view, and FailedPrecondition for predictions that cannot
@@ -85,7 +87,7 @@ async def measure_round(curation: Curation, name: DatasetName, wanted: Measureme
     dataset = await curation.others.datasets.get(name)
     check_comparable(dataset.task_type)
     found = await read_round(curation, round_name)
-    columns = _Columns(
+    columns = _SampleColumns(
         [await get_view(curation, ViewName(name.project, name.dataset, id)) for id in wanted.views]
     )
     groups = wanted.labelled_groups or await _labelled(curation, name)
@@ -98,7 +100,7 @@ async def measure_round(curation: Curation, name: DatasetName, wanted: Measureme
             f"measured_round: no frame of split {split.value!r} of {name} is annotated and has "
             f"predictions in {round_name}"
         )
-    samples = Samples(
+    samples = RoundSamples(
         round=wanted.number,
         labelled_groups=groups,
         sample_ids=tuple(columns.ids),
@@ -107,11 +109,11 @@ async def measure_round(curation: Curation, name: DatasetName, wanted: Measureme
         slices=columns.slices(),
         failures=wanted.failures,
     )
-    return Measured(samples, found.revision)
+    return RoundMeasurement(samples, found.revision)
 
 
 @dataclass(slots=True)
-class _Columns:
+class _SampleColumns:
     """The samples that were read so far."""
 
     views: list[View]
@@ -134,13 +136,15 @@ class _Columns:
         self.values.append(each.outcome.f1)
         self.predicted.append(each.outcome.predicted)
 
-    def slices(self) -> tuple[Slice, ...]:
+    def slices(self) -> tuple[SampleSlice, ...]:
         """A slice for each view; FailedPrecondition naming one that shows none of the samples."""
         for index, view in enumerate(self.views):
             if view.id not in self.shown:
                 problem = f"view {view.id!r} shows none of the {len(self.ids)} samples"
                 raise FailedPrecondition(f"slice_views[{index}]: {problem}")
-        return tuple(Slice(name=view.id, samples=tuple(self.shown[view.id])) for view in self.views)
+        return tuple(
+            SampleSlice(name=view.id, samples=tuple(self.shown[view.id])) for view in self.views
+        )
 
 
 async def _labelled(curation: Curation, name: DatasetName) -> int:

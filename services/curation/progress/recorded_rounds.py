@@ -9,11 +9,11 @@ from typing import Final
 import msgspec
 
 from services.curation.context import Curation
-from services.curation.progress.measuring import Measurement, measure_round
+from services.curation.progress.measurement import MeasureRoundSpec, measure_round
 from services.curation.progress.records import (
     MeasuredFrom,
     RecordedRound,
-    Samples,
+    RoundSamples,
     round_key,
     rounds_counter,
     rounds_prefix,
@@ -34,7 +34,7 @@ ROUNDS_MAX: Final = 100
 
 
 async def record_round(
-    stores: Stores, datasets: DatasetReader, name: DatasetName, samples: Samples
+    stores: Stores, datasets: DatasetReader, name: DatasetName, samples: RoundSamples
 ) -> tuple[RecordedRound, bool]:
     """Record a round of a dataset; also whether it was added, or was there.
 
@@ -51,7 +51,7 @@ async def record_round(
 
 
 async def record_measured(
-    curation: Curation, name: DatasetName, wanted: Measurement
+    curation: Curation, name: DatasetName, wanted: MeasureRoundSpec
 ) -> tuple[RecordedRound, bool]:
     """Record a round of a dataset as its predictions measure it; also whether it was added.
 
@@ -79,7 +79,7 @@ async def record_measured(
 
 
 async def _record(
-    stores: Stores, samples: Samples, origin: MeasuredFrom | None = None
+    stores: Stores, samples: RoundSamples, origin: MeasuredFrom | None = None
 ) -> RecordedRound:
     content = await asyncio.to_thread(_checked, samples)
     return RecordedRound(
@@ -118,17 +118,17 @@ async def list_rounds(
     return await read_records(stores.ledger, name.project, rounds_prefix(name), RecordedRound, page)
 
 
-async def read_samples(stores: Stores, record: RecordedRound) -> Samples:
+async def read_samples(stores: Stores, record: RecordedRound) -> RoundSamples:
     """The samples of a round; DataLoss if they are damaged or missing."""
     content = await read_blob(stores.blobs, record.samples)
     try:
-        return await asyncio.to_thread(msgspec.msgpack.decode, content, type=Samples)
+        return await asyncio.to_thread(msgspec.msgpack.decode, content, type=RoundSamples)
     except msgspec.MsgspecError as error:
         metadata = {"digest": record.samples}
         raise DataLoss(f"blob {record.samples} is no round: {error}", metadata=metadata) from error
 
 
-def _checked(samples: Samples) -> bytes:
+def _checked(samples: RoundSamples) -> bytes:
     samples.check()
     return samples.to_bytes()
 
