@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.golden.annotations import AnnotatedImage, Annotations
-from services.curation.golden.verdict import GoldenVerdict, check_round
+from services.curation.golden.round_check import check_round
+from services.curation.golden.verdict import GoldenVerdict
 from sluice.labels import Box2D, Label
 
 RUNS = int(os.environ.get("SLUICE_BENCH_GOLDEN_RUNS", "1000"))

@@ -18,7 +18,7 @@ from services.curation.golden.records import (
     golden_sets_prefix,
     newest_key,
 )
-from services.curation.golden.verdict import check_round
+from services.curation.golden.round_check import check_round
 from services.curation.progress.records import RecordedRound, rounds_prefix
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind

@@ -1,4 +1,4 @@
-"""The checks of a golden set: added once for each round, and kept for good."""
+"""The checks of a golden set: added once for each round, and never deleted."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from msgspec import structs
 
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.golden_sets import check_task, get_golden_set, read_reference
-from services.curation.golden.history import HistoryEntry, HistoryKey, admit
+from services.curation.golden.history import CheckContent, HistoryKey, check_unchanged
 from services.curation.golden.records import (
     CheckOverride,
-    GoldenSet,
     NewestCheck,
     RoundCheck,
     check_key,
@@ -21,7 +20,8 @@ from services.curation.golden.records import (
     checks_prefix,
     newest_key,
 )
-from services.curation.golden.verdict import CheckDetails, GoldenVerdict, check_round
+from services.curation.golden.round_check import CheckDetails, check_round
+from services.curation.golden.verdict import GoldenVerdict
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.records.blobs import read_blob
 from services.records.documents import find_record, read_record, read_records, retry
@@ -37,10 +37,10 @@ REASON_BYTES_MAX = 1_024
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check with all that it rests on, and whether it was added or was there."""
+    """A check with its details, and whether it was added or existed."""
 
     record: RoundCheck
-    check: CheckDetails
+    details: CheckDetails
     added: bool
 
 
@@ -49,45 +49,46 @@ async def add_check(
 ) -> CheckResult:
     """Compare a round with a golden set, and add the check to its history.
 
-    A round that is there already is not compared again. Raises InvalidArgument for a bad key and
-    labels of another task, AlreadyExists where other annotations have the key.
+    An existing round is not compared again. Raises InvalidArgument for an invalid key and labels of
+    another task, AlreadyExists if other annotations have the key.
     """
     key.check()
     golden_set = await get_golden_set(stores, name)
     check_task(annotations, golden_set.task_type)
-    content = await asyncio.to_thread(annotations.to_bytes)
+    annotations_bytes = await asyncio.to_thread(annotations.to_bytes)
     digest = await asyncio.to_thread(annotations.digest)
-    if found := await _find_same(stores, name, key, digest, golden_set):
-        return found
+    content = CheckContent(digest.hex(), golden_set.annotations)
+    if existing := await _find_existing(stores, name, key, content):
+        return existing
     reference = await read_reference(stores, golden_set)
-    check = await asyncio.to_thread(
+    details = await asyncio.to_thread(
         check_round, reference, annotations, golden_set.classes, limits=golden_set.limits
     )
     record = RoundCheck(
         key=key,
-        annotations=await stores.blobs.put(content),
+        annotations=await stores.blobs.put(annotations_bytes),
         reference=golden_set.annotations,
-        check=await stores.blobs.put(msgspec.msgpack.encode(check)),
-        verdict=check.verdict,
-        reason=check.reason,
-        summary=structs.replace(check.current, other_classes={}),
-        missing=len(check.missing),
+        check=await stores.blobs.put(msgspec.msgpack.encode(details)),
+        verdict=details.verdict,
+        reason=details.reason,
+        summary=structs.replace(details.current, other_classes={}),
+        missing=len(details.missing),
         created_us=now_us(),
     )
     try:
         await _bind(stores, name, record)
     except Conflict:
-        found = await _find_same(stores, name, key, digest, golden_set)
-        if found is None:
+        existing = await _find_existing(stores, name, key, content)
+        if existing is None:
             raise
-        return found
-    return CheckResult(record, check, added=True)
+        return existing
+    return CheckResult(record, details, added=True)
 
 
 async def get_check(stores: Stores, name: GoldenCheckName) -> tuple[RoundCheck, CheckDetails]:
-    """A check and all that it rests on; NotFound naming it if there is none."""
-    found = await read_record(stores.ledger, name.project, check_key(name), RoundCheck, name)
-    return found.record, await _read_whole(stores, found.record)
+    """A check and its details; NotFound if it does not exist."""
+    stored = await read_record(stores.ledger, name.project, check_key(name), RoundCheck, name)
+    return stored.record, await _read_details(stores, stored.record)
 
 
 async def list_checks(
@@ -101,10 +102,9 @@ async def list_checks(
 async def override_check(
     stores: Stores, name: GoldenCheckName, reason: str, decided_by: str, key_id: str
 ) -> tuple[RoundCheck, CheckDetails]:
-    """Let work go on in spite of a failed check; the same decision again changes nothing.
+    """Unblock a dataset despite a failed check; the same decision again changes nothing.
 
-    Raises FailedPrecondition where the check did not fail, AlreadyExists where it was overridden
-    otherwise.
+    Raises FailedPrecondition if the check did not fail, AlreadyExists if it has another override.
     """
     check_text("reason", reason, REASON_BYTES_MAX)
     check_text("decided_by", decided_by, empty=True)
@@ -113,67 +113,60 @@ async def override_check(
     )
 
     async def attempt() -> RoundCheck:
-        where = check_key(name)
-        before = await read_record(stores.ledger, name.project, where, RoundCheck, name)
-        _check_overridable(name, before.record, override)
+        ledger_key = check_key(name)
+        before = await read_record(stores.ledger, name.project, ledger_key, RoundCheck, name)
+        _check_override(name, before.record, override)
         if before.record.override is not None:
             return before.record
-        now = structs.replace(before.record, override=override)
+        changed = structs.replace(before.record, override=override)
         change = Transaction(
-            name.project, checks={where: before.revision}, puts={where: encode(now)}
+            name.project, checks={ledger_key: before.revision}, puts={ledger_key: encode(changed)}
         )
         await stores.ledger.commit(change)
-        return now
+        return changed
 
     record = await retry(attempt, name)
-    return record, await _read_whole(stores, record)
+    return record, await _read_details(stores, record)
 
 
-def _check_overridable(name: GoldenCheckName, record: RoundCheck, override: CheckOverride) -> None:
+def _check_override(name: GoldenCheckName, record: RoundCheck, override: CheckOverride) -> None:
     if record.verdict is not GoldenVerdict.FAIL:
-        problem = f"{name} did not fail, its verdict is {record.verdict}: it blocks nothing"
+        problem = f"{name} blocks nothing: its verdict is {record.verdict}, not fail"
         raise FailedPrecondition(problem)
-    if record.override is not None and not record.override.says_the_same(override):
+    if record.override is not None and not record.override.is_same_decision(override):
         by = record.override.decided_by or f"API key {record.override.key_id}"
-        raise AlreadyExists(f"{name} is overridden already, by {by}: {record.override.reason!r}")
+        raise AlreadyExists(f"{name} is already overridden by {by}: {record.override.reason!r}")
 
 
-async def _find_same(
-    stores: Stores, name: GoldenSetName, key: HistoryKey, digest: bytes, golden_set: GoldenSet
+async def _find_existing(
+    stores: Stores, name: GoldenSetName, key: HistoryKey, content: CheckContent
 ) -> CheckResult | None:
-    """The check that has the key, if there is one; AlreadyExists where it is of another content."""
-    where = check_key(check_name(name, key))
-    found = await find_record(stores.ledger, name.project, where, RoundCheck)
-    if found is None:
+    """The check with that key, if there is one; AlreadyExists if its content differs."""
+    ledger_key = check_key(check_name(name, key))
+    stored = await find_record(stores.ledger, name.project, ledger_key, RoundCheck)
+    if stored is None:
         return None
-    record = found.record
-    check = await _read_whole(stores, record)
-    known = _entry(key, record.annotations, record.reference, check)
-    admit(known, _entry(key, digest.hex(), golden_set.annotations, check))
-    return CheckResult(record, check, added=False)
+    record = stored.record
+    check_unchanged(key, CheckContent(record.annotations, record.reference), content)
+    return CheckResult(record, await _read_details(stores, record), added=False)
 
 
-def _entry(key: HistoryKey, annotations: str, reference: str, check: CheckDetails) -> HistoryEntry:
-    return HistoryEntry(
-        key=key,
-        annotations=bytes.fromhex(annotations),
-        reference=bytes.fromhex(reference),
-        check=check,
-    )
-
-
-async def _read_whole(stores: Stores, record: RoundCheck) -> CheckDetails:
+async def _read_details(stores: Stores, record: RoundCheck) -> CheckDetails:
     content = await read_blob(stores.blobs, record.check)
     try:
         return msgspec.msgpack.decode(content, type=CheckDetails)
     except msgspec.MsgspecError as error:
         metadata = {"digest": record.check}
-        raise DataLoss(f"blob {record.check} is no check: {error}", metadata=metadata) from error
+        problem = f"blob {record.check} is not a golden check: {error}"
+        raise DataLoss(problem, metadata=metadata) from error
 
 
 async def _bind(stores: Stores, name: GoldenSetName, record: RoundCheck) -> None:
-    """Add a check as the newest; of several at once, that is the one whose commit comes last."""
+    """Add a check as the newest one; of concurrent ones, the last commit wins."""
     full_name = check_name(name, record.key)
-    where = check_key(full_name)
-    puts = {where: encode(record), newest_key(name): encode(NewestCheck(check=full_name.check))}
-    await stores.ledger.commit(Transaction(name.project, checks={where: ABSENT}, puts=puts))
+    ledger_key = check_key(full_name)
+    puts = {
+        ledger_key: encode(record),
+        newest_key(name): encode(NewestCheck(check=full_name.check)),
+    }
+    await stores.ledger.commit(Transaction(name.project, checks={ledger_key: ABSENT}, puts=puts))

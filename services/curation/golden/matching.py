@@ -1,4 +1,4 @@
-"""Which object of one round is which of another, in one image."""
+"""Matching the objects of two rounds in one image."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from scipy.optimize import linear_sum_assignment
 from sluice.errors import InvalidArgument
 
 IOU_MIN: Final = 0.5
-"""Boxes that overlap less are two objects; what COCO and Pascal VOC call a loose match."""
+"""Minimum IoU for a match; COCO and Pascal VOC call it a loose match."""
 
 SAME_CLASS_BONUS: Final = 0.1
-"""How much IoU a pair of one class may lack against a pair of two.
+"""IoU that a pair of one class may lack compared with a pair of two classes.
 
-Two objects may share nearly one place, a rider and a bicycle; a pixel's difference must not then
-look like two confusions.
+Two objects can be almost in one place, such as a rider and a bicycle; a difference of one pixel
+must not look like two confusions.
 """
 
 
@@ -50,15 +50,15 @@ def match_boxes(
 ) -> BoxMatches:
     """The best one-to-one match of objects that overlap by `iou_min`, both `(n, m)` (Kuhn 1955).
 
-    As many pairs as there can be; of those, the largest sum of IoU and bonuses. Raises
-    InvalidArgument for an `iou_min` that is not over 0 and at most 1.
+    It has as many pairs as possible, and of such matches the largest sum of IoU and bonuses.
+    Raises InvalidArgument for an `iou_min` that is not in (0, 1].
     """
     if not 0 < iou_min <= 1:
-        raise InvalidArgument.of("iou_min", f"{iou_min} is not over 0 and at most 1")
+        raise InvalidArgument.of("iou_min", f"{iou_min} is not in (0, 1]")
     allowed = ious >= iou_min
-    # One pair more outweighs whatever all other pairs could gain.
+    # One more pair outweighs anything that all other pairs could gain.
     gains = np.where(allowed, 2 * min(ious.shape) + ious + SAME_CLASS_BONUS * same_class, 0)
     reference, current = linear_sum_assignment(gains, maximize=True)
-    kept = allowed[reference, current]
-    reference, current = reference[kept], current[kept]
+    accepted = allowed[reference, current]
+    reference, current = reference[accepted], current[accepted]
     return BoxMatches(reference, current, ious[reference, current])

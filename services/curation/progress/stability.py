@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from services.curation.intervals import RESAMPLES, Interval, Share, chunks, percentile
+from services.curation.intervals import RESAMPLES, Interval, Share, percentile, split_draws
 from services.records.records import Record
 from sluice.errors import InvalidArgument
 
@@ -77,6 +77,6 @@ def _interval(
     rng = np.random.default_rng(seed)
     drawn = [
         _kappa(rng.multinomial(samples, shares, size=count) / samples, rows, columns)
-        for count in chunks(RESAMPLES, sum(rows.shape))
+        for count in split_draws(RESAMPLES, sum(rows.shape))
     ]
     return percentile(np.concatenate(drawn))

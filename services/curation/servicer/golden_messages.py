@@ -10,9 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.curation.golden.agreement import Agreement
 from services.curation.golden.drift import Drift
 from services.curation.golden.gate import GoldenGate
+from services.curation.golden.limits import GoldenLimits
 from services.curation.golden.records import CheckOverride, GoldenSet, RoundCheck, check_name
+from services.curation.golden.round_check import CheckDetails
 from services.curation.golden.summary import Summary
-from services.curation.golden.verdict import CheckDetails, GoldenLimits, GoldenVerdict
+from services.curation.golden.verdict import GoldenVerdict
 from services.curation.intervals import Interval, Share
 from sluice.names import DatasetName, GoldenSetName
 from sluice.v1 import golden_set_pb2 as pb

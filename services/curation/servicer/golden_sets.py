@@ -69,7 +69,7 @@ class GoldenSetServicer(GoldenSetServiceServicer):
         annotations = await read_annotations(first, requests)
         done = await add_check(self._stores, name, _key(first.key), annotations)
         return pb.CheckRoundResponse(
-            check=messages.check(name, done.record, done.check), added=done.added
+            check=messages.check(name, done.record, done.details), added=done.added
         )
 
     async def GetCheck(self, request: pb.GetCheckRequest, context: Any) -> pb.GoldenCheck:

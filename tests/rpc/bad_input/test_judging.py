@@ -70,7 +70,7 @@ IMAGES = [
         lambda r: setattr(r.images[1], "id", "i000"),
         "INVALID_FIELD",
         "images[1].id",
-        "'i000' stands twice",
+        "duplicate image 'i000'",
     ),
     Case("no shape", no_shape, "INVALID_FIELD", "images[1].labels[0].shape", "one must be set"),
     Case(
@@ -85,7 +85,7 @@ IMAGES = [
         lambda r: [replace_labels(WORLD)(r), r.images[0].ClearField("labels")],
         "LABEL_MISMATCH",
         "images",
-        "CLASSIFICATION_2D, the dataset's labels are BOX_2D",
+        "CLASSIFICATION_2D label, but the dataset's labels are BOX_2D",
     ),
     Case("two kinds", replace_labels(WORLD), "INVALID_FIELD", "images", "must be of one kind"),
     Case(
@@ -100,7 +100,7 @@ IMAGES = [
         label(box_2d=BESIDE),
         "INVALID_FIELD",
         "images[1].labels[0].box_2d",
-        "lies outside image 'i001' of 1000",
+        "is outside image 'i001' of 1000",
     ),
     Case(
         "a box without width",

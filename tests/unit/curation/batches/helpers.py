@@ -14,15 +14,15 @@ from services.curation.datasets.updates import GroupUpdate, update_groups
 from services.curation.golden.golden_checks import add_check
 from services.curation.golden.golden_sets import create_golden_set
 from services.curation.golden.history import HistoryKey
+from services.curation.golden.limits import GoldenLimits
 from services.curation.golden.records import RoundCheck
-from services.curation.golden.verdict import GoldenLimits
 from services.curation.records import Status, number_prefix, status_counter
 from services.ledger.interface import Entry, Ledger, Transaction
 from services.records.records import decode
 from sluice.errors import Unavailable
 from sluice.names import BatchName, GoldenSetName
 from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, frame
-from tests.unit.curation.golden.rounds import round_of
+from tests.unit.curation.golden.annotated_rounds import round_of
 
 
 class DyingLedger:

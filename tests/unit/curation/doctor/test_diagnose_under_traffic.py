@@ -15,7 +15,7 @@ from services.curation.datasets.updates import GroupUpdate, tag_frames, update_g
 from services.curation.golden.golden_checks import add_check
 from services.curation.golden.golden_sets import create_golden_set
 from services.curation.golden.history import HistoryKey
-from services.curation.golden.verdict import GoldenLimits
+from services.curation.golden.limits import GoldenLimits
 from services.curation.progress.recorded_rounds import record_round
 from services.curation.records import Split, Status
 from services.curation.rounds.predictions import FramePredictions, import_predictions
@@ -30,7 +30,7 @@ from tests.unit.curation.batches.helpers import DyingLedger, create
 from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, frame
 from tests.unit.curation.doctor.scene import HOUR_US, ROUND, Scene, box, examine, samples
 from tests.unit.curation.doctor.tampering import GOLDEN, miscount_status
-from tests.unit.curation.golden.rounds import round_of
+from tests.unit.curation.golden.annotated_rounds import round_of
 
 Job = Callable[[DatasetHarness, int], Awaitable[Any]]
 """A call that runs again and again, with a new number each time."""

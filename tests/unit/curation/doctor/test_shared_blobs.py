@@ -15,7 +15,7 @@ from services.curation.golden.annotations import AnnotatedImage, Annotations
 from services.curation.golden.golden_checks import get_check
 from services.curation.golden.golden_sets import get_golden_set, read_reference
 from services.curation.golden.records import check_name
-from services.curation.golden.verdict import check_round
+from services.curation.golden.round_check import check_round
 from services.curation.progress.recorded_rounds import read_samples
 from services.curation.progress.records import RoundSamples
 from services.doctor.findings import Finding
