@@ -1,4 +1,4 @@
-"""Recording rounds: each once, and for good."""
+"""Recorded rounds: added once, and never changed or deleted."""
 
 from __future__ import annotations
 
@@ -30,58 +30,60 @@ from sluice.errors import Aborted, AlreadyExists, DataLoss, ResourceExhausted
 from sluice.names import DatasetName, RoundName
 
 ROUNDS_MAX: Final = 100
-"""All of them are read for each look at the progress."""
+"""All of them are read for every progress overview."""
 
 
 async def record_round(
     stores: Stores, datasets: DatasetReader, name: DatasetName, samples: RoundSamples
 ) -> tuple[RecordedRound, bool]:
-    """Record a round of a dataset; also whether it was added, or was there.
+    """Record a round of a dataset; also returns whether it was added or existed.
 
-    Raises InvalidArgument naming what is wrong, AlreadyExists where another content has its
-    number, and ResourceExhausted for one round too many.
+    Raises InvalidArgument naming the first invalid value, AlreadyExists if its number has different
+    content, and ResourceExhausted for one round too many.
     """
     await datasets.get(name)
-    record = await _record(stores, samples)
+    record = await _store_samples(stores, samples)
     try:
-        await stores.ledger.commit(_creation(name, record))
+        await stores.ledger.commit(_addition(name, record))
     except Conflict as conflict:
-        return await _existing(stores, name, record, conflict), False
+        return await _read_existing(stores, name, record, conflict), False
     return record, True
 
 
-async def record_measured(
-    curation: Curation, name: DatasetName, wanted: MeasureRoundSpec
+async def record_measured_round(
+    curation: Curation, name: DatasetName, spec: MeasureRoundSpec
 ) -> tuple[RecordedRound, bool]:
-    """Record a round of a dataset as its predictions measure it; also whether it was added.
+    """Measure a round's predictions and record the result; also returns whether it was added.
 
-    What was measured once is returned as it was. Raises as `record_round` and `measure_round` do,
-    and Aborted when predictions come meanwhile.
+    An existing result of the same request is returned unchanged. Raises as `record_round` and
+    `measure_round` do, and Aborted if predictions are imported meanwhile.
     """
-    wanted.check()
-    stores, origin = curation.stores, wanted.origin()
+    spec.check()
+    stores, origin = curation.stores, spec.origin()
     await curation.others.datasets.get(name)
-    where = round_key(name, wanted.number)
-    if found := await find_record(stores.ledger, name.project, where, RecordedRound):
-        return _same(name, found.record, found.record.measured_from == origin), False
-    measured = await measure_round(curation, name, wanted)
-    record = await _record(stores, measured.samples, origin)
-    source = RoundName(name.project, name.dataset, wanted.round)
+    ledger_key = round_key(name, spec.number)
+    if stored := await find_record(stores.ledger, name.project, ledger_key, RecordedRound):
+        return _check_same(name, stored.record, stored.record.measured_from == origin), False
+    measured = await measure_round(curation, name, spec)
+    record = await _store_samples(stores, measured.samples, origin)
+    source = RoundName(name.project, name.dataset, spec.round)
     checks = {measured_round_key(source): measured.round_revision}
     try:
-        await stores.ledger.commit(_creation(name, record, checks))
+        await stores.ledger.commit(_addition(name, record, checks))
     except Conflict as conflict:
         if conflict.subject in checks:
-            problem = f"{source}: predictions came, or it was mined, meanwhile; record it again"
+            problem = (
+                f"{source}: predictions were imported or mined meanwhile; record the round again"
+            )
             raise Aborted(problem) from conflict
-        return await _existing(stores, name, record, conflict), False
+        return await _read_existing(stores, name, record, conflict), False
     return record, True
 
 
-async def _record(
+async def _store_samples(
     stores: Stores, samples: RoundSamples, origin: MeasuredFrom | None = None
 ) -> RecordedRound:
-    content = await asyncio.to_thread(_checked, samples)
+    content = await asyncio.to_thread(_encode_checked, samples)
     return RecordedRound(
         round=samples.round,
         labelled_groups=samples.labelled_groups,
@@ -89,23 +91,23 @@ async def _record(
         sample_count=len(samples.sample_ids),
         mean=sum(samples.values) / len(samples.values),
         with_predictions=bool(samples.predictions),
-        slices=tuple(found.name for found in samples.slices),
+        slices=tuple(sample_slice.name for sample_slice in samples.slices),
         judged=len(samples.failures),
         measured_from=origin,
         created_us=now_us(),
     )
 
 
-def _creation(
+def _addition(
     name: DatasetName, record: RecordedRound, checks: Mapping[str, int] | None = None
 ) -> Transaction:
-    """What adds a round that is not there, while all checks hold."""
-    where = round_key(name, record.round)
+    """The transaction that adds a new round, if all checks hold."""
+    ledger_key = round_key(name, record.round)
     counter = rounds_counter(name)
     return Transaction(
         name.project,
-        checks={where: ABSENT, **(checks or {})},
-        puts={where: encode(record)},
+        checks={ledger_key: ABSENT, **(checks or {})},
+        puts={ledger_key: encode(record)},
         adds={counter: Add(1, ceiling=ROUNDS_MAX)},
     )
 
@@ -125,32 +127,33 @@ async def read_samples(stores: Stores, record: RecordedRound) -> RoundSamples:
         return await asyncio.to_thread(msgspec.msgpack.decode, content, type=RoundSamples)
     except msgspec.MsgspecError as error:
         metadata = {"digest": record.samples}
-        raise DataLoss(f"blob {record.samples} is no round: {error}", metadata=metadata) from error
+        problem = f"blob {record.samples} is not a recorded round: {error}"
+        raise DataLoss(problem, metadata=metadata) from error
 
 
-def _checked(samples: RoundSamples) -> bytes:
+def _encode_checked(samples: RoundSamples) -> bytes:
     samples.check()
     return samples.to_bytes()
 
 
-async def _existing(
+async def _read_existing(
     stores: Stores, name: DatasetName, record: RecordedRound, conflict: Conflict
 ) -> RecordedRound:
-    """The same round, that is there already."""
-    where = round_key(name, record.round)
-    found = await find_record(stores.ledger, name.project, where, RecordedRound)
-    if found is None:
-        problem = f"{name} has {ROUNDS_MAX} recorded rounds, which is the most"
+    """The existing round after a conflict."""
+    ledger_key = round_key(name, record.round)
+    stored = await find_record(stores.ledger, name.project, ledger_key, RecordedRound)
+    if stored is None:
+        problem = f"{name} has {ROUNDS_MAX} recorded rounds, which is the limit"
         raise ResourceExhausted(problem, metadata={"limit": str(ROUNDS_MAX)}) from conflict
-    same = found.record.measured_from == record.measured_from
+    same = stored.record.measured_from == record.measured_from
     if record.measured_from is None:
-        same = same and found.record.samples == record.samples
-    return _same(name, found.record, same)
+        same = same and stored.record.samples == record.samples
+    return _check_same(name, stored.record, same)
 
 
-def _same(name: DatasetName, found: RecordedRound, same: bool) -> RecordedRound:
-    """The round that is there; AlreadyExists where it is not the same."""
+def _check_same(name: DatasetName, stored: RecordedRound, same: bool) -> RecordedRound:
+    """The existing round; AlreadyExists if it is not the same."""
     if not same:
-        problem = f"round: {found.round} of {name} is recorded already, with other content"
+        problem = f"round: {stored.round} of {name} is already recorded, with different content"
         raise AlreadyExists(problem)
-    return found
+    return stored

@@ -1,7 +1,7 @@
-"""What each measure says on whether to go on: a question, its answer, and the reason.
+"""Signals: for each measure a question on whether to continue, its answer, and the reason.
 
-`undetectable` is the answer where the validation set is too small to tell, `unclear` where the
-figures happen to lie so that nobody can.
+The answer is `undetectable` if the validation set is too small for one, and `unclear` if the
+figures allow both answers.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from services.curation.progress.target import TargetCheck, TargetReach
 from services.records.records import Record
 
 KAPPA_SETTLED: Final = 0.8
-"""Agreement over this is called almost perfect (Landis and Koch 1977)."""
+"""A kappa over it is almost perfect agreement (Landis and Koch 1977)."""
 
 DOUBTFUL_MOST: Final = 0.5
-"""Where over half of the failures are the labels', mending these brings more than new frames."""
+"""If labels cause over half of the failures, fixing them brings more than new frames."""
 
 UNDETECTABLE: Final = "undetectable with this validation size"
 
@@ -38,15 +38,15 @@ class SignalState(StrEnum):
 
 
 class Signal(Record, frozen=True, kw_only=True):
-    """One question, its answer, and the reason in a sentence."""
+    """A question, its answer, and the reason as a sentence."""
 
     question: str
     state: SignalState
     reason: str
 
 
-def trusted(golden: GoldenVerdict | None) -> Signal:
-    """Whether labels can be trusted, by the last golden check."""
+def assess_labels(golden: GoldenVerdict | None) -> Signal:
+    """Whether labels can be trusted, by the newest golden checks."""
     state, reason = {
         None: (SignalState.NOT_MEASURED, "no golden check was made"),
         GoldenVerdict.PASS: (SignalState.YES, "the golden check passed"),
@@ -60,8 +60,8 @@ def trusted(golden: GoldenVerdict | None) -> Signal:
     return Signal(question="can the labels be trusted?", state=state, reason=reason)
 
 
-def reached(target: TargetCheck | None) -> Signal:
-    """Whether the target is reached, by the lower bounds of everything and of each slice."""
+def assess_target(target: TargetCheck | None) -> Signal:
+    """Whether the target is reached, by the lower bounds overall and of each slice."""
     question = "is the target reached?"
     if target is None:
         return Signal(question=question, state=SignalState.NOT_MEASURED, reason="no target is set")
@@ -69,47 +69,47 @@ def reached(target: TargetCheck | None) -> Signal:
     if target.reached:
         reason = f"{name} surely reached, overall and in every slice"
         return Signal(question=question, state=SignalState.YES, reason=reason)
-    if where := _where(target, TargetReach.MISSED):
-        reason = f"{name} surely missed {where}"
+    if slices := _describe_slices(target, TargetReach.MISSED):
+        reason = f"{name} surely missed {slices}"
         return Signal(question=question, state=SignalState.NO, reason=reason)
-    if where := _where(target, TargetReach.OPEN):
-        reason = f"{name} not surely reached {where}"
+    if slices := _describe_slices(target, TargetReach.OPEN):
+        reason = f"{name} not surely reached {slices}"
         return Signal(question=question, state=SignalState.UNCLEAR, reason=reason)
-    where = _where(target, TargetReach.UNDETECTABLE)
-    reason = f"{name} {UNDETECTABLE} {where}; {target.samples_needed} samples are needed"
+    slices = _describe_slices(target, TargetReach.UNDETECTABLE)
+    reason = f"{name} {UNDETECTABLE} {slices}; {target.samples_needed} samples are needed"
     return Signal(question=question, state=SignalState.UNDETECTABLE, reason=reason)
 
 
-def doubtful(failures: FailureCauses | None) -> Signal:
-    """Whether most failures are the labels' fault, by two annotators' judgement of a sample."""
+def assess_failures(failures: FailureCauses | None) -> Signal:
+    """Whether labels cause most failures, by two annotators' answers on a sample."""
     question = "are most failures doubtful labels?"
     if failures is None:
         reason = "no failures were judged by two annotators"
         return Signal(question=question, state=SignalState.NOT_MEASURED, reason=reason)
-    found, interval = failures.doubtful, failures.doubtful.interval
+    doubtful, interval = failures.doubtful, failures.doubtful.interval
     reason = (
-        f"{found.count} of {found.total} sampled failures are doubtful labels "
+        f"{doubtful.count} of {doubtful.total} sampled failures are doubtful labels "
         f"({interval.low:.0%} to {interval.high:.0%}): {failures.ambiguous.count} ambiguous, "
         f"{failures.mislabelled.count} wrong"
     )
-    return Signal(question=question, state=_over(interval, DOUBTFUL_MOST), reason=reason)
+    return Signal(question=question, state=_compare(interval, DOUBTFUL_MOST), reason=reason)
 
 
-def worse(change: MetricChange | None) -> Signal:
+def assess_harm(change: MetricChange | None) -> Signal:
     """Whether the last batch made the metric worse."""
     question = "did the last batch make it worse?"
     if change is None:
         return Signal(question=question, state=SignalState.NOT_MEASURED, reason=_ONE_ROUND)
     state = SignalState.YES if change.interval.high < 0 else SignalState.NO
-    return Signal(question=question, state=state, reason=_changed(change))
+    return Signal(question=question, state=state, reason=_describe_change(change))
 
 
-def flat(change: MetricChange | None, gain_min: float) -> Signal:
-    """Whether the last batch brought too little; `no` as soon as it surely brought something."""
+def assess_last_gain(change: MetricChange | None, gain_min: float) -> Signal:
+    """Whether the last batch brought too little; `no` if it surely brought something."""
     question = f"did the last batch bring less than {gain_min:g}?"
     if change is None:
         return Signal(question=question, state=SignalState.NOT_MEASURED, reason=_ONE_ROUND)
-    reason = _changed(change)
+    reason = _describe_change(change)
     if change.interval.high < gain_min:
         return Signal(question=question, state=SignalState.YES, reason=reason)
     if change.interval.low > 0:
@@ -118,12 +118,12 @@ def flat(change: MetricChange | None, gain_min: float) -> Signal:
         return Signal(question=question, state=SignalState.UNCLEAR, reason=reason)
     reason = (
         f"a gain of {gain_min:g} is {UNDETECTABLE}: in {change.samples} samples, changes under "
-        f"{change.detectable:.3f} may stay unseen"
+        f"{change.detectable:.3f} may stay undetected"
     )
     return Signal(question=question, state=SignalState.UNDETECTABLE, reason=reason)
 
 
-def exhausted(gain: CurveEstimate | NoCurve | None, gain_min: float) -> Signal:
+def assess_next_gain(gain: CurveEstimate | NoCurve | None, gain_min: float) -> Signal:
     """Whether the next batch will bring too little, by the learning curve."""
     question = f"will the next batch bring less than {gain_min:g}?"
     if not isinstance(gain, CurveEstimate):
@@ -141,8 +141,8 @@ def exhausted(gain: CurveEstimate | NoCurve | None, gain_min: float) -> Signal:
     return Signal(question=question, state=state, reason=reason)
 
 
-def settled(stability: Stability | None) -> Signal:
-    """Whether two rounds predict nearly the same."""
+def assess_stability(stability: Stability | None) -> Signal:
+    """Whether the predictions of two rounds are almost equal."""
     question = "have predictions settled?"
     if stability is None:
         reason = "the predictions of two rounds were not compared"
@@ -152,25 +152,25 @@ def settled(stability: Stability | None) -> Signal:
         f"predictions agree with those of the round before by kappa = {stability.kappa:.2f} "
         f"({interval.low:.2f} to {interval.high:.2f})"
     )
-    return Signal(question=question, state=_over(interval, KAPPA_SETTLED), reason=reason)
+    return Signal(question=question, state=_compare(interval, KAPPA_SETTLED), reason=reason)
 
 
-_ONE_ROUND = "there are not two rounds to compare"
+_ONE_ROUND = "there are no two rounds to compare"
 
 
-def _over(interval: Interval, limit: float) -> SignalState:
-    """Whether all of an interval lies over a limit, or none of it."""
+def _compare(interval: Interval, limit: float) -> SignalState:
+    """`yes` for an interval over the limit, `no` for one under it, else `unclear`."""
     if interval.low > limit:
         return SignalState.YES
     return SignalState.NO if interval.high <= limit else SignalState.UNCLEAR
 
 
-def _where(target: TargetCheck, reach: TargetReach) -> str:
+def _describe_slices(target: TargetCheck, reach: TargetReach) -> str:
     overall = ["overall"] if target.overall.reach is reach else []
-    return " and ".join([*overall, *(f"in {name!r}" for name in target.slices_at(reach))])
+    return " and ".join([*overall, *(f"in {name!r}" for name in target.slices_with(reach))])
 
 
-def _changed(change: MetricChange) -> str:
+def _describe_change(change: MetricChange) -> str:
     return (
         f"the metric changed by {change.difference:+.3f} from round {change.earlier} to "
         f"{change.later} ({change.interval.low:+.3f} to {change.interval.high:+.3f})"

@@ -132,7 +132,7 @@ def progress(name: DatasetName, found: ProgressOverview) -> pb.DatasetProgress:
             _point(record, point) for record, point in zip(found.rounds, found.points, strict=True)
         ],
         changes=map(_change, found.changes),
-        stability=None if found.compared is None else _stability(found.compared),
+        stability=None if found.stability is None else _stability(found.stability),
         failures=None if found.causes is None else _causes(*found.causes),
         target=None if found.target is None else _target(found.target),
         advice=_advice(found.advice),
