@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.golden.matching import IOU_MIN, iou, match
+from services.curation.golden.matching import IOU_MIN, iou, match_boxes
 from services.curation.records import FailureKind
 from services.curation.rounds.predictions import ScoredLabel
 from sluice.checks import check_finite
@@ -131,7 +131,7 @@ def _compare_boxes(
     same = np.array([[name == other for other in names[1]] for name in names[0]], np.bool_).reshape(
         len(labels), len(predictions)
     )
-    matches = match(iou(_corners(labels), _corners(predictions)), same, iou_min)
+    matches = match_boxes(iou(_corners(labels), _corners(predictions)), same, iou_min)
     right = int(same[matches.reference, matches.current].sum())
     pairs = len(matches.reference)
     return FrameOutcome(right, pairs - right, len(labels) - pairs, len(predictions) - pairs)

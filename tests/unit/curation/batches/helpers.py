@@ -11,18 +11,18 @@ from services.curation.batches.records import Batch, CreateBatchSpec, StoredPick
 from services.curation.datasets.frames import FrameSummary, scan_summaries
 from services.curation.datasets.new_frames import FrameToAppend
 from services.curation.datasets.updates import GroupUpdate, update_groups
-from services.curation.golden.checks import add_check
+from services.curation.golden.golden_checks import add_check
+from services.curation.golden.golden_sets import create_golden_set
 from services.curation.golden.history import HistoryKey
+from services.curation.golden.limits import GoldenLimits
 from services.curation.golden.records import RoundCheck
-from services.curation.golden.sets import create_golden_set
-from services.curation.golden.verdict import Limits
 from services.curation.records import Status, number_prefix, status_counter
 from services.ledger.interface import Entry, Ledger, Transaction
 from services.records.records import decode
 from sluice.errors import Unavailable
 from sluice.names import BatchName, GoldenSetName
 from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, frame
-from tests.unit.curation.golden.rounds import round_of
+from tests.unit.curation.golden.annotated_rounds import round_of
 
 
 class DyingLedger:
@@ -112,7 +112,7 @@ async def fail_golden_check(harness: DatasetHarness) -> RoundCheck:
     stores, datasets = harness.curation.stores, harness.curation.others.datasets
     name = GoldenSetName(*_parts(), "g")
     reference, missed = (round_of(*[("car", "car")] * 40), round_of(*[("car",)] * 40))
-    await create_golden_set(stores, datasets, name, "", Limits(), reference)
+    await create_golden_set(stores, datasets, name, "", GoldenLimits(), reference)
     key = HistoryKey(round=1, schema_version="1", annotator="acme", guideline_version="1")
     return (await add_check(stores, name, key, missed)).record
 

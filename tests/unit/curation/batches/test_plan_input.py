@@ -23,7 +23,7 @@ from services.curation.datasets.append import append_frames
 from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.curation.datasets.points import frames_collection, tenant_of
-from services.curation.golden.checks import override_check
+from services.curation.golden.golden_checks import override_check
 from services.curation.golden.records import check_name
 from services.curation.records import (
     HELD_OUT,

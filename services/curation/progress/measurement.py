@@ -1,4 +1,4 @@
-"""Measuring a round: the predictions of its metric split, sample by sample."""
+"""Measuring a round: the predictions in its metric split, sample by sample."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from services.curation.datasets.views import View, get_view
 from services.curation.progress.records import (
     SAMPLES_MAX,
     SLICES_MAX,
-    Judged,
+    JudgedFailure,
     MeasuredFrom,
-    Samples,
-    Slice,
+    RoundSamples,
+    SampleSlice,
     check_failures,
     check_size,
 )
@@ -28,10 +28,11 @@ from sluice.errors import FailedPrecondition
 from sluice.names import DatasetName, RoundName, ViewName
 
 
-class Measurement(Record, frozen=True, kw_only=True):
-    """What is asked: to record a number with the predictions of a round, matched by a rule.
+class MeasureRoundSpec(Record, frozen=True, kw_only=True):
+    """Record a round's predictions, matched by a rule, as a numbered round.
 
-    With 0 groups they are counted. `views` are the ids of those that become slices.
+    With 0 `labelled_groups` the groups are counted. `views` are the ids of views that become
+    slices.
     """
 
     number: int
@@ -40,15 +41,15 @@ class Measurement(Record, frozen=True, kw_only=True):
     score_min: float
     labelled_groups: int = 0
     views: tuple[str, ...] = ()
-    failures: tuple[Judged, ...] = ()
+    failures: tuple[JudgedFailure, ...] = ()
 
     @property
     def rule(self) -> MatchRule:
-        """When a prediction is that of a label."""
+        """The rule by which predictions match labels."""
         return MatchRule(self.iou_min, self.score_min)
 
     def check(self) -> None:
-        """Raise InvalidArgument naming what is wrong."""
+        """Raise InvalidArgument naming the first invalid value."""
         check_count("round", self.number)
         self.rule.check()
         check_size("slice_views", len(self.views), SLICES_MAX)
@@ -58,7 +59,7 @@ class Measurement(Record, frozen=True, kw_only=True):
         check_failures(self.failures)
 
     def origin(self) -> MeasuredFrom:
-        """What the record keeps of it."""
+        """The part that the record stores."""
         return MeasuredFrom(
             round=self.round,
             iou_min=self.iou_min,
@@ -68,51 +69,53 @@ class Measurement(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """The samples, and the revision that the round had: with another one they are of the past."""
+class RoundMeasurement:
+    """The samples of a round, and the revision of the round that they were measured at."""
 
-    samples: Samples
+    samples: RoundSamples
     round_revision: int
 
 
-async def measure_round(curation: Curation, name: DatasetName, wanted: Measurement) -> Measured:
-    """Read what the predictions of a round are worth in its metric split.
+async def measure_round(
+    curation: Curation, name: DatasetName, spec: MeasureRoundSpec
+) -> RoundMeasurement:
+    """Measure the predictions of a round in its metric split.
 
-    Raises NotFound naming the round or a view, and FailedPrecondition for predictions that cannot
-    be matched, and where no frame, no group or nothing of a view counts.
+    Raises NotFound for a missing round or view, and FailedPrecondition for predictions that cannot
+    be matched, and if no frame, no group or no frame of a view counts.
     """
-    round_name = RoundName(name.project, name.dataset, wanted.round)
+    round_name = RoundName(name.project, name.dataset, spec.round)
     dataset = await curation.others.datasets.get(name)
     check_comparable(dataset.task_type)
-    found = await read_round(curation, round_name)
-    columns = _Columns(
-        [await get_view(curation, ViewName(name.project, name.dataset, id)) for id in wanted.views]
+    stored_round = await read_round(curation, round_name)
+    columns = _SampleColumns(
+        [await get_view(curation, ViewName(name.project, name.dataset, id)) for id in spec.views]
     )
-    groups = wanted.labelled_groups or await _labelled(curation, name)
-    split = found.record.metric_split
-    async for page in compare_frames(curation, round_name, dataset, {split}, wanted.rule):
-        for each in page:
-            columns.add(each)
+    groups = spec.labelled_groups or await _count_labelled_groups(curation, name)
+    split = stored_round.record.metric_split
+    async for page in compare_frames(curation, round_name, dataset, {split}, spec.rule):
+        for comparison in page:
+            columns.add(comparison)
     if not columns.ids:
         raise FailedPrecondition(
             f"measured_round: no frame of split {split.value!r} of {name} is annotated and has "
             f"predictions in {round_name}"
         )
-    samples = Samples(
-        round=wanted.number,
+    samples = RoundSamples(
+        round=spec.number,
         labelled_groups=groups,
         sample_ids=tuple(columns.ids),
         values=tuple(columns.values),
         predictions=tuple(columns.predicted) if is_classification(dataset.task_type) else (),
         slices=columns.slices(),
-        failures=wanted.failures,
+        failures=spec.failures,
     )
-    return Measured(samples, found.revision)
+    return RoundMeasurement(samples, stored_round.revision)
 
 
 @dataclass(slots=True)
-class _Columns:
-    """The samples that were read so far."""
+class _SampleColumns:
+    """The samples read so far, by column."""
 
     views: list[View]
     ids: list[str] = field(default_factory=list)
@@ -120,35 +123,38 @@ class _Columns:
     predicted: list[str] = field(default_factory=list)
     shown: dict[str, list[int]] = field(default_factory=dict)
 
-    def add(self, each: FrameComparison) -> None:
-        """Take a frame in, if it counts."""
-        if each.outcome is None:
+    def add(self, comparison: FrameComparison) -> None:
+        """Add a frame, if it counts."""
+        if comparison.outcome is None:
             return
         if len(self.ids) == SAMPLES_MAX:
-            problem = f"has more than {SAMPLES_MAX:,} frames to measure"
+            problem = f"more than {SAMPLES_MAX:,} frames to measure"
             raise too_large("measured_round", problem, SAMPLES_MAX)
         for view in self.views:
-            if view.filter.passes(each.summary.row, each.summary.group):
+            if view.filter.passes(comparison.summary.row, comparison.summary.group):
                 self.shown.setdefault(view.id, []).append(len(self.ids))
-        self.ids.append(each.summary.row.id)
-        self.values.append(each.outcome.f1)
-        self.predicted.append(each.outcome.predicted)
+        self.ids.append(comparison.summary.row.id)
+        self.values.append(comparison.outcome.f1)
+        self.predicted.append(comparison.outcome.predicted)
 
-    def slices(self) -> tuple[Slice, ...]:
-        """A slice for each view; FailedPrecondition naming one that shows none of the samples."""
+    def slices(self) -> tuple[SampleSlice, ...]:
+        """A slice for each view; FailedPrecondition naming a view without samples."""
         for index, view in enumerate(self.views):
             if view.id not in self.shown:
-                problem = f"view {view.id!r} shows none of the {len(self.ids)} samples"
+                problem = f"view {view.id!r} contains none of the {len(self.ids)} samples"
                 raise FailedPrecondition(f"slice_views[{index}]: {problem}")
-        return tuple(Slice(name=view.id, samples=tuple(self.shown[view.id])) for view in self.views)
+        return tuple(
+            SampleSlice(name=view.id, samples=tuple(self.shown[view.id])) for view in self.views
+        )
 
 
-async def _labelled(curation: Curation, name: DatasetName) -> int:
-    """How many groups models may have learnt from."""
+async def _count_labelled_groups(curation: Curation, name: DatasetName) -> int:
+    """The number of groups that models may have been trained on."""
     counts = await count_frames(curation, name)
     labelled = counts.pool(Status.ANNOTATED, Status.REVIEWED)
     if not labelled:
         raise FailedPrecondition(
-            f"labelled_groups: no group of {name} is labelled and not held out; say how many were"
+            f"labelled_groups: {name} has no labelled group that is not held out; give the number "
+            "of groups that the model was trained on"
         )
     return labelled

@@ -1,4 +1,4 @@
-"""Golden sets: made whole, and never changed."""
+"""Golden sets: created with all their images, and never changed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from typing import Final
 
 from services.curation.golden.annotations import Annotations
+from services.curation.golden.limits import GoldenLimits
 from services.curation.golden.records import GoldenSet, golden_set_key, golden_sets_prefix
-from services.curation.golden.verdict import Limits
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.peers.datasets import Dataset, DatasetReader
 from services.records.blobs import read_blob
@@ -21,10 +21,10 @@ from sluice.labels import TaskType
 from sluice.names import DatasetName, GoldenSetName, check_resource_id
 
 COMPARABLE: Final = (TaskType.BOX_2D, TaskType.CLASSIFICATION_2D)
-"""The tasks whose labels can be compared."""
+"""Task types with labels that can be compared."""
 
 _CONTENT = ("display_name", "limits", "annotations")
-"""What must be the same when a golden set is created again."""
+"""Fields that must be equal when a golden set is created again."""
 
 
 async def create_golden_set(
@@ -32,14 +32,14 @@ async def create_golden_set(
     datasets: DatasetReader,
     name: GoldenSetName,
     display_name: str,
-    limits: Limits,
+    limits: GoldenLimits,
     annotations: Annotations,
 ) -> GoldenSet:
     """Create a golden set of a dataset; its display name defaults to its id.
 
-    The same one created again is the one that is there. Raises InvalidArgument naming what is
-    wrong, FailedPrecondition for a dataset whose labels cannot be compared, and AlreadyExists
-    where another one has the name.
+    An equal golden set that exists is returned. Raises InvalidArgument naming the first invalid
+    value, FailedPrecondition for a dataset without comparable labels, and AlreadyExists if a
+    different one has the name.
     """
     check_resource_id(name.golden_set, "golden_set_id")
     check_text("golden_set.display_name", display_name, empty=True)
@@ -47,7 +47,7 @@ async def create_golden_set(
     dataset = await datasets.get(DatasetName(name.project, name.dataset))
     _check_dataset(dataset)
     if not annotations.images:
-        raise InvalidArgument.of("images", "are none; at least one is needed")
+        raise InvalidArgument.of("images", "no images; at least one is required")
     check_task(annotations, dataset.task_type)
     content = await asyncio.to_thread(annotations.to_bytes)
     record = GoldenSet(
@@ -65,9 +65,9 @@ async def create_golden_set(
 
 
 async def get_golden_set(stores: Stores, name: GoldenSetName) -> GoldenSet:
-    """A golden set; NotFound naming it if there is none."""
-    found = await read_record(stores.ledger, name.project, golden_set_key(name), GoldenSet, name)
-    return found.record
+    """A golden set; NotFound if it does not exist."""
+    stored = await read_record(stores.ledger, name.project, golden_set_key(name), GoldenSet, name)
+    return stored.record
 
 
 async def list_golden_sets(
@@ -87,13 +87,13 @@ async def read_reference(stores: Stores, golden_set: GoldenSet) -> Annotations:
 
 
 def check_task(annotations: Annotations, task_type: TaskType) -> None:
-    """Refuse labels of another task than the dataset's."""
+    """Refuse labels of another task type than the dataset's."""
     for image in annotations.images:
         for label in image.labels[:1]:  # all are of one kind
             if label.task_type is not task_type:
                 problem = (
-                    f"image {image.id!r} has a {label.task_type.name}, "
-                    f"the dataset's labels are {task_type.name}"
+                    f"image {image.id!r} has a {label.task_type.name} label, "
+                    f"but the dataset's labels are {task_type.name}"
                 )
                 metadata = {"label_id": label.id}
                 raise InvalidArgument.of(
@@ -104,23 +104,29 @@ def check_task(annotations: Annotations, task_type: TaskType) -> None:
 def _check_dataset(dataset: Dataset) -> None:
     if dataset.task_type not in COMPARABLE:
         tasks = " and ".join(task.name for task in COMPARABLE)
-        problem = f"{dataset.name} has labels of {dataset.task_type.name}; {tasks} can be compared"
+        problem = (
+            f"{dataset.name} has {dataset.task_type.name} labels; {tasks} labels can be compared"
+        )
         raise FailedPrecondition(problem)
     if not dataset.class_names:
-        raise FailedPrecondition(f"{dataset.name} has no class map: no label would count")
+        raise FailedPrecondition(f"{dataset.name} has no class map, so no label would count")
 
 
 async def _bind(stores: Stores, name: GoldenSetName, record: GoldenSet) -> GoldenSet:
-    where = golden_set_key(name)
-    creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(record)})
+    ledger_key = golden_set_key(name)
+    creation = Transaction(
+        name.project, checks={ledger_key: ABSENT}, puts={ledger_key: encode(record)}
+    )
     try:
         await stores.ledger.commit(creation)
     except Conflict as conflict:
-        found = await find_record(stores.ledger, name.project, where, GoldenSet)
-        existing = found.record if found else None
-        differs = [f for f in _CONTENT if getattr(existing, f, None) != getattr(record, f)]
+        stored = await find_record(stores.ledger, name.project, ledger_key, GoldenSet)
+        existing = stored.record if stored else None
+        differs = [
+            field for field in _CONTENT if getattr(existing, field, None) != getattr(record, field)
+        ]
         if existing is None or differs:
-            problem = f"golden_set_id: {name} exists already, with other {', '.join(differs)}"
+            problem = f"golden_set_id: {name} already exists, with different {', '.join(differs)}"
             raise AlreadyExists(problem, metadata={"changed": ", ".join(differs)}) from conflict
         return existing
     return record
