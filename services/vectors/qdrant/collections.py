@@ -11,7 +11,7 @@ from qdrant_client import grpc as q
 from services.vectors.interface import Collection, Kind, Space
 from services.vectors.naming import collection_digest
 from services.vectors.payloads import TENANT_KEY
-from services.vectors.qdrant.calls import Calls
+from services.vectors.qdrant.server import Calls
 from sluice.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 # The same as in the embedded store, where the reasons stand: other bits with cosine, and one graph
@@ -21,7 +21,7 @@ _HNSW: Final = q.HnswConfigDiff(m=0, payload_m=16, ef_construct=100)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CollectionLayout:
     """How a collection is spread over the servers; fixed once it is made."""
 
     shard_number: int = 2
@@ -37,7 +37,7 @@ class Layout:
 class Collections:
     """The collections that are known to be there, with their index."""
 
-    def __init__(self, calls: Calls, layout: Layout) -> None:
+    def __init__(self, calls: Calls, layout: CollectionLayout) -> None:
         self._calls = calls
         self._layout = layout
         self._ready: set[Collection] = set()

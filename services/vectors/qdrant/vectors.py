@@ -18,16 +18,16 @@ from services.vectors.interface import Collection, Hit, Points
 from services.vectors.naming import collection_digest
 from services.vectors.payloads import TENANT_KEY, encode_payload
 from services.vectors.qdrant import messages
-from services.vectors.qdrant.calls import VERSION_MIN, Calls, Patience, Tls
-from services.vectors.qdrant.collections import Collections, Layout
+from services.vectors.qdrant.collections import CollectionLayout, Collections
+from services.vectors.qdrant.server import VERSION_MIN, Calls, RetryPolicy, Tls
 from sluice.errors import NotFound, Unavailable
 
 Consistency = Literal["all", "majority", "quorum"]
 """Which replicas have to agree on what is read, where a collection has several."""
 
 _TENANTS_MAX: Final = 1_000_000  # more than there are: the server wants a number
-_LAYOUT: Final = Layout()
-_PATIENCE: Final = Patience()
+_LAYOUT: Final = CollectionLayout()
+_PATIENCE: Final = RetryPolicy()
 _CONSISTENCY: Final = {
     "all": q.ReadConsistencyType.All,
     "majority": q.ReadConsistencyType.Majority,
@@ -41,14 +41,14 @@ _ORDERING: Final = q.WriteOrdering(type=q.WriteOrderingType.Medium)
 _Result = TypeVar("_Result")
 
 
-class ServerVectors:
+class QdrantVectors:
     """`Vectors` on a Qdrant server; any number of processes may share it.
 
     A write is in effect on the server when it returns. What fails in passing is tried again, since
     every call may be repeated; once patience is over, it is errors.Unavailable.
     """
 
-    def __init__(self, calls: Calls, layout: Layout, consistency: Consistency) -> None:
+    def __init__(self, calls: Calls, layout: CollectionLayout, consistency: Consistency) -> None:
         self._calls = calls
         self._collections = Collections(calls, layout)
         self._consistency = q.ReadConsistency(type=_CONSISTENCY[consistency])
@@ -64,9 +64,9 @@ class ServerVectors:
         *,
         api_key: str | None = None,
         tls: Tls | None = None,
-        layout: Layout = _LAYOUT,
+        layout: CollectionLayout = _LAYOUT,
         read_consistency: Consistency = "majority",
-        patience: Patience = _PATIENCE,
+        retry_policy: RetryPolicy = _PATIENCE,
         version_min: tuple[int, int] = VERSION_MIN,
     ) -> Self:
         """The store at `url`: `http://host:6334`, or `https://` for TLS.
@@ -74,7 +74,9 @@ class ServerVectors:
         A server that cannot be reached yet is no error; its version is checked by the first call
         that reaches it. Raises errors.FailedPrecondition for a server older than `version_min`.
         """
-        calls = Calls(url, api_key=api_key, tls=tls, patience=patience, version_min=version_min)
+        calls = Calls(
+            url, api_key=api_key, tls=tls, retry_policy=retry_policy, version_min=version_min
+        )
         store = cls(calls, layout, read_consistency)
         try:
             await store.check()

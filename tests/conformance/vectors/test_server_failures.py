@@ -12,8 +12,8 @@ import pytest
 from qdrant_client import grpc as q
 
 from services.vectors.naming import collection_digest
-from services.vectors.qdrant.calls import Patience
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.server import RetryPolicy
+from services.vectors.qdrant.vectors import QdrantVectors
 from sluice.errors import FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
 from tests.conformance.vectors.points import FRAMES, bits, pick, random_points
 from tests.conformance.vectors.qdrant_stores import ATTEMPTS, QUICK, stand_in, store_on
@@ -44,7 +44,7 @@ async def server(tmp_path: Path) -> AsyncIterator[QdrantServer]:
 
 
 @pytest.fixture
-async def store(server: QdrantServer) -> AsyncIterator[ServerVectors]:
+async def store(server: QdrantServer) -> AsyncIterator[QdrantVectors]:
     """An impatient store on the server, with five points."""
     async with store_on(server.url) as opened:
         await opened.write(FRAMES, "t", POINTS)
@@ -55,7 +55,7 @@ async def store(server: QdrantServer) -> AsyncIterator[ServerVectors]:
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("code", PASSING, ids=lambda code: code.name)
 async def test_what_fails_in_passing_is_repeated(
-    server: QdrantServer, store: ServerVectors, code: grpc.StatusCode, done: bool
+    server: QdrantServer, store: QdrantVectors, code: grpc.StatusCode, done: bool
 ) -> None:
     """A write that fails, or whose answer is lost, is made again, and its points are there once."""
     points = random_points(3, name="b")
@@ -69,9 +69,9 @@ async def test_what_fails_in_passing_is_repeated(
 
 @pytest.mark.parametrize("code", PASSING, ids=lambda code: code.name)
 async def test_what_goes_on_failing_is_unavailable(
-    server: QdrantServer, store: ServerVectors, code: grpc.StatusCode
+    server: QdrantServer, store: QdrantVectors, code: grpc.StatusCode
 ) -> None:
-    """Once patience is over, the error names the call, the server and what it said."""
+    """Once retry_policy is over, the error names the call, the server and what it said."""
     server.fail("Points/Scroll", Fault(code, "broken", times=ATTEMPTS))
     with pytest.raises(Unavailable) as caught:
         await store.read(FRAMES, "t")
@@ -86,7 +86,7 @@ async def test_what_goes_on_failing_is_unavailable(
 
 @pytest.mark.parametrize("status", IN_DOUBT, ids=q.UpdateStatus.Name)
 async def test_a_change_in_doubt_is_not_taken_for_done(
-    server: QdrantServer, store: ServerVectors, status: q.UpdateStatus.ValueType
+    server: QdrantServer, store: QdrantVectors, status: q.UpdateStatus.ValueType
 ) -> None:
     """An update answered with anything but Completed is repeated, and then Unavailable."""
     name = q.UpdateStatus.Name(status)
@@ -106,7 +106,7 @@ async def test_a_change_in_doubt_is_not_taken_for_done(
 
 
 async def test_a_write_that_fails_in_its_middle_is_not_done(
-    server: QdrantServer, store: ServerVectors
+    server: QdrantServer, store: QdrantVectors
 ) -> None:
     """When a later page fails, the whole write does; repeated, it is whole."""
     points = random_points(2_500, name="b")
@@ -122,10 +122,10 @@ async def test_a_write_that_fails_in_its_middle_is_not_done(
 async def test_a_call_without_answer_ends(server: QdrantServer) -> None:
     """A server that takes calls and does not answer is Unavailable after the deadline."""
     server.fail("Points/Count", Fault(delay_s=60, times=2))
-    patience = Patience(timeout_s=0.2, attempts=2, backoff_s=0.001)
+    retry_policy = RetryPolicy(timeout_s=0.2, attempts=2, backoff_s=0.001)
     async with store_on(server.url) as writer:
         await writer.write(FRAMES, "t", POINTS)
-    async with store_on(server.url, patience=patience) as store:
+    async with store_on(server.url, retry_policy=retry_policy) as store:
         with pytest.raises(Unavailable, match=r"Points/Count .*DEADLINE_EXCEEDED"):
             await store.count(FRAMES, "t")
         assert 2 == len(server.requests("Points/Count"))
@@ -145,7 +145,7 @@ async def test_a_call_without_answer_ends(server: QdrantServer) -> None:
     ids=["limit", "disk"],
 )
 async def test_a_full_server_is_exhausted(
-    server: QdrantServer, store: ServerVectors, fault: Fault
+    server: QdrantServer, store: QdrantVectors, fault: Fault
 ) -> None:
     """A limit of the server or a full disk is ResourceExhausted at once; reads go on."""
     server.fail("Points/Upsert", fault)
@@ -166,7 +166,7 @@ async def test_a_full_server_is_exhausted(
     ],
 )
 async def test_what_will_fail_again_is_not_repeated(
-    server: QdrantServer, store: ServerVectors, code: grpc.StatusCode, error: type[Exception]
+    server: QdrantServer, store: QdrantVectors, code: grpc.StatusCode, error: type[Exception]
 ) -> None:
     """A wrong request is InvalidArgument; a refused key, no fault of our caller, Unavailable."""
     server.fail("Points/Count", Fault(code))
@@ -177,7 +177,7 @@ async def test_what_will_fail_again_is_not_repeated(
 
 
 async def test_a_collection_that_was_there_does_not_read_as_empty(
-    server: QdrantServer, store: ServerVectors
+    server: QdrantServer, store: QdrantVectors
 ) -> None:
     """A collection that the server lost is Unavailable, until a write makes it anew."""
     server.drop(collection_digest(FRAMES))
@@ -222,7 +222,7 @@ async def test_an_old_server_is_refused(tmp_path: Path, version: str) -> None:
     """Opening a store on a Qdrant older than the oldest supported names its version."""
     async with stand_in(tmp_path, version=version) as old:
         with pytest.raises(FailedPrecondition, match=f"Qdrant {version} .*1.19 or later"):
-            await ServerVectors.open(old.url, patience=QUICK)
+            await QdrantVectors.open(old.url, retry_policy=QUICK)
 
 
 @pytest.mark.parametrize("version", ["1.19.0", "1.20.1-dev", "2.0.0"])
@@ -236,7 +236,7 @@ async def test_the_server_may_start_later(tmp_path: Path) -> None:
     """A store opens while its server is away, says so when asked, and works once it is there."""
     async with stand_in(tmp_path) as first:
         port = first.port
-    async with store_on(f"http://127.0.0.1:{port}", patience=Patience()) as store:
+    async with store_on(f"http://127.0.0.1:{port}", retry_policy=RetryPolicy()) as store:
         with pytest.raises(Unavailable, match="Qdrant/HealthCheck"):
             await store.check()
         server = await QdrantServer(tmp_path).start(port)
@@ -249,7 +249,7 @@ async def test_a_server_that_starts_later_may_be_too_old(tmp_path: Path) -> None
     """What opening could not check is checked before the first call, of which nothing is done."""
     async with stand_in(tmp_path) as first:
         port = first.port
-    async with store_on(f"http://127.0.0.1:{port}", patience=Patience()) as store:
+    async with store_on(f"http://127.0.0.1:{port}", retry_policy=RetryPolicy()) as store:
         server = await QdrantServer(tmp_path, version="1.18.0").start(port)
         with pytest.raises(FailedPrecondition, match=r"Qdrant 1\.18\.0"):
             await store.write(FRAMES, "t", POINTS)
@@ -285,7 +285,7 @@ async def test_a_killed_server_keeps_what_was_acknowledged(tmp_path: Path) -> No
         return process, (await process.stdout.readline()).decode().strip()
 
     process, url = await start("0")
-    async with store_on(url, patience=Patience()) as store:
+    async with store_on(url, retry_policy=RetryPolicy()) as store:
         await store.write(FRAMES, "t", POINTS)
         await store.delete(FRAMES, "t", POINTS.ids[:2])
         process.kill()

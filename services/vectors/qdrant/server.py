@@ -63,7 +63,7 @@ _Response = TypeVar("_Response")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a call may take, and how often it is made before it is given up."""
 
     timeout_s: float = 10.0
@@ -109,11 +109,11 @@ class Calls:
         *,
         api_key: str | None,
         tls: Tls | None,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         version_min: tuple[int, int],
     ) -> None:
         self.url = url
-        self._patience = patience
+        self._patience = retry_policy
         self._version_min = version_min
         self._version_checked = False
         self._metadata = [("api-key", api_key)] if api_key is not None else []
