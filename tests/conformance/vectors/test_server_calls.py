@@ -218,7 +218,7 @@ def test_vectors_are_read_from_either_field(filled: str) -> None:
     field = output.data if filled == "data" else output.dense.data
     field.extend(POINTS.vectors[0].tolist())
 
-    assert bits(pick(POINTS, [0])) == bits(messages.points(FRAMES, [record]))
+    assert bits(pick(POINTS, [0])) == bits(messages.to_points(FRAMES, [record]))
 
 
 @pytest.mark.parametrize("dimension", [2, 31, 32, 8_192])
@@ -226,7 +226,7 @@ def test_a_dense_vector_is_protobufs_own(dimension: int) -> None:
     """The bytes that are made without protobuf mean what its own would."""
     vector = np.random.default_rng(0).standard_normal(dimension).astype(np.float32)
 
-    assert q.DenseVector(data=vector.tolist()) == messages.dense(vector)
+    assert q.DenseVector(data=vector.tolist()) == messages.to_dense(vector)
 
 
 @pytest.mark.parametrize("url", ["localhost:6334", "ftp://host", "http://", "http://host/path"])

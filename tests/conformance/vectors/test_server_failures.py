@@ -71,12 +71,12 @@ async def test_what_fails_in_passing_is_repeated(
 async def test_what_goes_on_failing_is_unavailable(
     server: QdrantServer, store: QdrantVectors, code: grpc.StatusCode
 ) -> None:
-    """Once retry_policy is over, the error names the call, the server and what it said."""
+    """Once retry_policy is over, the error names the request, the server and its answer."""
     server.fail("Points/Scroll", Fault(code, "broken", times=ATTEMPTS))
     with pytest.raises(Unavailable) as caught:
         await store.read(FRAMES, "t")
 
-    assert f"vectors: Points/Scroll at {server.url} failed: {code.name}: broken, 3 times" == str(
+    assert f"vectors: ScrollPoints at {server.url} failed: {code.name}: broken, 3 times" == str(
         caught.value
     )
     assert caught.value.retry_after_s is not None
@@ -92,11 +92,11 @@ async def test_a_change_in_doubt_is_not_taken_for_done(
     name = q.UpdateStatus.Name(status)
     server.fail("Points/Upsert", Fault(status=status, times=ATTEMPTS))
     server.fail("Points/Delete", Fault(status=status, times=2 * ATTEMPTS))
-    with pytest.raises(Unavailable, match=f"Points/Upsert .*{name}"):
+    with pytest.raises(Unavailable, match=f"UpsertPoints .*{name}"):
         await store.write(FRAMES, "t", POINTS)
-    with pytest.raises(Unavailable, match=f"Points/Delete .*{name}"):
+    with pytest.raises(Unavailable, match=f"DeletePoints .*{name}"):
         await store.delete(FRAMES, "t", POINTS.ids[:1])
-    with pytest.raises(Unavailable, match=f"Points/Delete .*{name}"):
+    with pytest.raises(Unavailable, match=f"DeletePoints .*{name}"):
         await store.delete_tenant(FRAMES, "t")
     calls = [len(server.requests(method)) for method in ("Points/Upsert", "Points/Delete")]
     assert [ATTEMPTS, 2 * ATTEMPTS] == calls
@@ -126,7 +126,7 @@ async def test_a_call_without_answer_ends(server: QdrantServer) -> None:
     async with store_on(server.url) as writer:
         await writer.write(FRAMES, "t", POINTS)
     async with store_on(server.url, retry_policy=retry_policy) as store:
-        with pytest.raises(Unavailable, match=r"Points/Count .*DEADLINE_EXCEEDED"):
+        with pytest.raises(Unavailable, match=r"CountPoints .*DEADLINE_EXCEEDED"):
             await store.count(FRAMES, "t")
         assert 2 == len(server.requests("Points/Count"))
 
@@ -149,7 +149,7 @@ async def test_a_full_server_is_exhausted(
 ) -> None:
     """A limit of the server or a full disk is ResourceExhausted at once; reads go on."""
     server.fail("Points/Upsert", fault)
-    with pytest.raises(ResourceExhausted, match="Points/Upsert"):
+    with pytest.raises(ResourceExhausted, match="UpsertPoints"):
         await store.write(FRAMES, "t", random_points(3, name="b"))
 
     assert 1 == len(server.requests("Points/Upsert"))
@@ -170,7 +170,7 @@ async def test_what_will_fail_again_is_not_repeated(
 ) -> None:
     """A wrong request is InvalidArgument; a refused key, no fault of our caller, Unavailable."""
     server.fail("Points/Count", Fault(code))
-    with pytest.raises(error, match="Points/Count"):
+    with pytest.raises(error, match="CountPoints"):
         await store.count(FRAMES, "t")
 
     assert 1 == len(server.requests("Points/Count"))
@@ -196,7 +196,7 @@ async def test_no_point_is_written_without_the_index(server: QdrantServer) -> No
     """While the index cannot be made nothing is written; the next write goes on from there."""
     server.fail("Points/CreateFieldIndex", Fault(grpc.StatusCode.UNAVAILABLE, times=ATTEMPTS))
     async with store_on(server.url) as store:
-        with pytest.raises(Unavailable, match="CreateFieldIndex"):
+        with pytest.raises(Unavailable, match="CreateFieldIndexCollection"):
             await store.write(FRAMES, "t", POINTS)
         assert [] == server.requests("Points/Upsert")
 
@@ -221,7 +221,7 @@ async def test_a_creation_whose_answer_was_lost_is_fine(
 async def test_an_old_server_is_refused(tmp_path: Path, version: str) -> None:
     """Opening a store on a Qdrant older than the oldest supported names its version."""
     async with stand_in(tmp_path, version=version) as old:
-        with pytest.raises(FailedPrecondition, match=f"Qdrant {version} .*1.19 or later"):
+        with pytest.raises(FailedPrecondition, match=f"version {version}, expected 1.19 or later"):
             await QdrantVectors.open(old.url, retry_policy=QUICK)
 
 
@@ -237,7 +237,7 @@ async def test_the_server_may_start_later(tmp_path: Path) -> None:
     async with stand_in(tmp_path) as first:
         port = first.port
     async with store_on(f"http://127.0.0.1:{port}", retry_policy=RetryPolicy()) as store:
-        with pytest.raises(Unavailable, match="Qdrant/HealthCheck"):
+        with pytest.raises(Unavailable, match="HealthCheckRequest"):
             await store.check()
         server = await QdrantServer(tmp_path).start(port)
         await store.write(FRAMES, "t", POINTS)
@@ -251,7 +251,7 @@ async def test_a_server_that_starts_later_may_be_too_old(tmp_path: Path) -> None
         port = first.port
     async with store_on(f"http://127.0.0.1:{port}", retry_policy=RetryPolicy()) as store:
         server = await QdrantServer(tmp_path, version="1.18.0").start(port)
-        with pytest.raises(FailedPrecondition, match=r"Qdrant 1\.18\.0"):
+        with pytest.raises(FailedPrecondition, match=r"version 1\.18\.0"):
             await store.write(FRAMES, "t", POINTS)
         assert {"Qdrant/HealthCheck"} == {call.method for call in server.calls}
         await server.stop()
