@@ -14,7 +14,7 @@ from services.ledger.redis.ledger import RedisLedger
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Vectors
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.vectors import QdrantVectors
 from tests.qdrant_server.server import QdrantServer
 from tests.redis_server import RedisServer, running
 from tests.unit.curation.doctor.scene import Scene, open_scene
@@ -46,7 +46,7 @@ async def cluster(
     redis: RedisServer = request.getfixturevalue("redis_server")
     qdrant = await QdrantServer(path / "qdrant").start()
     ledger = await RedisLedger.open(redis.url(next(_databases)))
-    yield ledger, await ServerVectors.open(qdrant.url)
+    yield ledger, await QdrantVectors.open(qdrant.url)
     await qdrant.stop()
 
 
