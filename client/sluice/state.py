@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.limits import THRESHOLD_DEFAULT
 from sluice.model_store import ModelStore, OnProgress
 from sluice.names import CampaignName, IssueName
@@ -46,7 +46,7 @@ def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
     found: list[project_pb2.Project] = []
     while True:
         request = project_pb2.ListProjectsRequest(page_size=1_000, page_token=token)
-        page = errors.translate(stub.ListProjects, request)
+        page = rpc_errors.translate(stub.ListProjects, request)
         found += page.projects
         token = page.next_page_token
         if not token:
@@ -84,7 +84,7 @@ def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.Active
     request = campaign_pb2.WatchActiveVersionsRequest(parent=project)
     call = CampaignServiceStub(channel).WatchActiveVersions(request)
     try:
-        return list(errors.translate(next, call).active_versions)
+        return list(rpc_errors.translate(next, call).active_versions)
     finally:
         call.cancel()
 

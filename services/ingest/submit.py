@@ -20,7 +20,7 @@ from services.ingest.records import (
 )
 from services.ledger.interface import Conflict, Entry
 from services.records.records import decode
-from sluice import errors
+from sluice import errors, rpc_errors
 
 COMMIT_ATTEMPTS = 16
 """How often a batch is judged against the ledger anew before its sender is asked to do so."""
@@ -174,5 +174,5 @@ async def _used(ingest: Ingest, sender: Sender, accepted: Sequence[Judgement]) -
 
 def _planned(plan: Plan, delivery: Delivery, outcome: Outcome) -> Answer:
     if isinstance(outcome, errors.SluiceError):
-        return plan.refuse(delivery, errors.dumps(outcome))
+        return plan.refuse(delivery, rpc_errors.dumps(outcome))
     return plan.accept(delivery, outcome)

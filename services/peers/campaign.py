@@ -13,8 +13,9 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.peers.active import ActiveCampaign, ActiveSet, Budget, Version
-from sluice.errors import NotFound, SluiceError, Unavailable, from_rpc_error
+from sluice.errors import NotFound, SluiceError, Unavailable
 from sluice.names import CampaignName, ProjectName, VersionName
+from sluice.rpc_errors import from_rpc_error
 from sluice.v1 import campaign_pb2 as pb
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 

@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sluice.errors import SluiceError, Unavailable, from_rpc_error
+from sluice.errors import SluiceError, Unavailable
 from sluice.labels import Label, TaskType
 from sluice.names import DatasetName
+from sluice.rpc_errors import from_rpc_error
 from sluice.v1 import dataset_pb2 as pb
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
 

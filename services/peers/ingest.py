@@ -12,9 +12,10 @@ import numpy as np
 
 from services.peers.campaign import CHANNEL_OPTIONS
 from services.peers.reviews import ReviewedSample, ReviewsPage
-from sluice.errors import SluiceError, Unavailable, from_rpc_error
+from sluice.errors import SluiceError, Unavailable
 from sluice.limits import DIMENSION_MIN, MESSAGE_BYTES_MAX
 from sluice.names import CampaignName
+from sluice.rpc_errors import from_rpc_error
 from sluice.tensors import unpack
 from sluice.v1 import ingest_pb2 as pb
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub

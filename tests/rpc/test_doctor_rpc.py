@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from services.doctor.findings import FindingKind, FindingOutcome
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import finding_pb2 as pb
 from sluice.v1 import project_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
@@ -40,7 +40,7 @@ async def refusal(stub: Any, name: str) -> errors.SluiceError:
     """What an examination is refused with."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await events(stub, name)
-    return errors.from_rpc_error(raised.value)
+    return rpc_errors.from_rpc_error(raised.value)
 
 
 @pytest.mark.parametrize("stub", SERVICES)

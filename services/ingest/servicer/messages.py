@@ -16,7 +16,7 @@ from services.ingest.samples import ReviewOrder, Sample, Selection
 from services.ingest.submit import SessionId
 from services.peers.reviews import ReviewsPage
 from services.records.idempotency import IdempotentRequest
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.checks import check_text, too_large
 from sluice.frames import Frame
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
@@ -106,7 +106,7 @@ def _embeddings(message: pb.SubmitBatch) -> Embeddings | None:
 def batch_result(answer: Answer) -> pb.BatchResult:
     """The outcome of a batch."""
     if answer.error:
-        return refused(answer.seq, errors.loads(answer.error))
+        return refused(answer.seq, rpc_errors.loads(answer.error))
     verdicts = pb.BatchVerdicts(
         verdicts=map(pb.Verdict.Name, answer.verdicts), id_conflicts=answer.id_conflicts
     )
@@ -115,7 +115,7 @@ def batch_result(answer: Answer) -> pb.BatchResult:
 
 def refused(seq: int, error: errors.SluiceError) -> pb.BatchResult:
     """The outcome of a batch that was refused, or whose number is left open."""
-    return pb.BatchResult(seq=seq, error=errors.to_status(error))
+    return pb.BatchResult(seq=seq, error=rpc_errors.to_status(error))
 
 
 def funnel(name: str, read: Funnel) -> pb.Funnel:

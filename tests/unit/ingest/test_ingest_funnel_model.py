@@ -24,7 +24,7 @@ from services.ingest.records import ANSWERS_KEPT, Answer, Row, RowState
 from services.ingest.submit import submit, submit_next
 from services.peers.active import Budget
 from services.records.records import decode
-from sluice import errors
+from sluice import errors, rpc_errors
 from tests.unit.ingest.world import (
     DIMENSION,
     PROJECT,
@@ -125,7 +125,7 @@ class FunnelMachine(RuleBasedStateMachine):
         answers = self.run(submit_next(self.world.ingest, session(name), sent))
         self.sent[name] += zip(sent, answers, strict=True)
         if bad:
-            assert isinstance(errors.loads(answers.pop(1).error), errors.InvalidArgument)
+            assert isinstance(rpc_errors.loads(answers.pop(1).error), errors.InvalidArgument)
         for batch, chosen, answer in zip(batches, groups, answers, strict=True):
             self._account(batch, [FRAMES[i][0].id for i in chosen], answer)
 
@@ -192,7 +192,7 @@ class FunnelMachine(RuleBasedStateMachine):
         """A batch that cannot be read gets its refusal as outcome, and its number is used up."""
         sent = Delivery(len(self.sent[name]) + 1, b"bad", _unreadable)
         answer = self.run(submit(self.world.ingest, session(name), sent))
-        assert isinstance(errors.loads(answer.error), errors.InvalidArgument)
+        assert isinstance(rpc_errors.loads(answer.error), errors.InvalidArgument)
         self.sent[name].append((sent, answer))
 
     @rule(name=campaigns, first=st.integers(0, 8))

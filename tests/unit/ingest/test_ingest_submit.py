@@ -18,7 +18,7 @@ from services.ingest.batch import Batch, Verdict
 from services.ingest.counters import Count
 from services.ingest.submit import start, submit
 from services.peers.active import Budget
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.scoring import normalise
 from tests.unit.ingest.world import (
     DIMENSION,
@@ -50,7 +50,7 @@ def near(index: int) -> NDArray[np.float32]:
 async def verdicts(here: World, seq: int, batch: Batch, name: str = "s") -> list[Verdict]:
     """The verdicts of the session's next batch."""
     answer = await submit(here.ingest, session(name), delivery(seq, batch, f"{name}{seq}"))
-    assert answer.error == b"", errors.loads(answer.error)
+    assert answer.error == b"", rpc_errors.loads(answer.error)
     return [Verdict(verdict) for verdict in answer.verdicts]
 
 
@@ -175,7 +175,7 @@ async def test_a_version_that_never_was_is_refused_for_good(here: World) -> None
     batch = here.batch([(frame("f"), near(0))])
     batch = replace(batch, tallies=(replace(batch.tallies[0], version=9),))
     answer = await submit(here.ingest, session(), delivery(1, batch))
-    assert isinstance(errors.loads(answer.error), errors.NotFound)
+    assert isinstance(rpc_errors.loads(answer.error), errors.NotFound)
     assert 2 == await start(here.ingest, session())
     assert 0 == (await here.funnel("c")).counts[Count.SEEN]
 
@@ -185,7 +185,7 @@ async def test_another_projects_campaign_is_refused(here: World) -> None:
     batch = here.batch([(frame("f"), near(0))])
     foreign = replace(batch.tallies[0], campaign="projects/q/campaigns/c")
     answer = await submit(here.ingest, session(), delivery(1, replace(batch, tallies=(foreign,))))
-    assert "FOREIGN_PROJECT" == errors.loads(answer.error).reason
+    assert "FOREIGN_PROJECT" == rpc_errors.loads(answer.error).reason
 
 
 @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ async def test_a_tally_that_contradicts_is_refused(
     batch = here.batch([(frame("f"), near(0))])
     tally = replace(batch.tallies[0], **changes)
     answer = await submit(here.ingest, session(), delivery(1, replace(batch, tallies=(tally,))))
-    assert f"batch.tallies[0].{named}" == errors.loads(answer.error).fields[0].field
+    assert f"batch.tallies[0].{named}" == rpc_errors.loads(answer.error).fields[0].field
 
 
 async def test_a_frame_that_stands_twice_is_refused(here: World) -> None:
     """Two documents of one id in a batch are refused, naming the id."""
     batch = here.batch([(frame("f"), near(0)), (frame("f"), near(1))])
     answer = await submit(here.ingest, session(), delivery(1, batch))
-    assert "'f' stands twice" in errors.loads(answer.error).message
+    assert "'f' stands twice" in rpc_errors.loads(answer.error).message
 
 
 async def test_budget_takes_no_more_than_it_has(here: World) -> None:
