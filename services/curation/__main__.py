@@ -18,6 +18,6 @@ def _serve(settings: CurationSettings) -> int:
 if __name__ == "__main__":
     sys.exit(
         run_server(
-            "curation", "The frames of datasets, and rounds of labelling.", CurationSettings, _serve
+            "curation", "Frames of datasets, and labelling rounds.", CurationSettings, _serve
         )
     )

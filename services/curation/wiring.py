@@ -1,4 +1,4 @@
-"""What a process runs to serve what curation is for."""
+"""The servicers of curation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from services.server.draining import Draining
 
 def servicers(
     stores: Stores,
-    others: CurationPeers,
+    peers: CurationPeers,
     active: ActiveVersions,
     models: Models,
     draining: Draining,
 ) -> list[object]:
-    """The servicers of all services of curation."""
-    curation = Curation(stores, others, active, models)
+    """The servicers of the frame, round, golden set, batch and progress services."""
+    curation = Curation(stores, peers, active, models)
     return [
         FrameServicer(curation, draining),
         RoundServicer(curation),

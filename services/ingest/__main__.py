@@ -17,5 +17,7 @@ def _serve(settings: IngestSettings) -> int:
 
 if __name__ == "__main__":
     sys.exit(
-        run_server("ingest", "Takes batches, counts frames, keeps samples.", IngestSettings, _serve)
+        run_server(
+            "ingest", "Receives batches, counts frames, keeps samples.", IngestSettings, _serve
+        )
     )

@@ -1,4 +1,4 @@
-"""The other services, as curation asks them."""
+"""The clients of campaign and ingest that curation needs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from dataclasses import dataclass
 
 import grpc
 
-from services.peers.campaign import CHANNEL_OPTIONS
+from services.peers.channel import connect_peer
 from services.peers.datasets import CampaignDatasets, DatasetReader
 from services.peers.issues import CampaignIssueElements, IssueElements
 from sluice.channel import connect_sync
-from sluice.limits import MESSAGE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class CurationPeers:
-    """What curation asks of campaign and ingest; the channel to ingest is a blocking one."""
+    """Datasets and issues of the campaign service, and a blocking channel to ingest."""
 
     datasets: DatasetReader
     issues: IssueElements
@@ -26,18 +25,12 @@ class CurationPeers:
 
 @asynccontextmanager
 async def connect_curation_peers(
-    campaign: str, ingest: str, internal_key: str
+    campaign_target: str, ingest_target: str, internal_key: str
 ) -> AsyncIterator[CurationPeers]:
-    """Ask the services at those gRPC targets until left; they need not be there yet."""
-    options = [*CHANNEL_OPTIONS, ("grpc.max_send_message_length", MESSAGE_BYTES_MAX)]
-    metadata = (("authorization", f"Bearer {internal_key}"),)
+    """Connect to the services at those gRPC targets, which need not be up yet."""
     async with AsyncExitStack() as stack:
-        blocking = stack.enter_context(connect_sync(ingest, internal_key))
-        channel = await stack.enter_async_context(
-            grpc.aio.insecure_channel(campaign, options=options)
+        ingest = stack.enter_context(connect_sync(ingest_target, internal_key))
+        campaign = await stack.enter_async_context(
+            connect_peer("campaign", campaign_target, internal_key)
         )
-        yield CurationPeers(
-            CampaignDatasets(channel, metadata),
-            CampaignIssueElements(channel, metadata),
-            blocking,
-        )
+        yield CurationPeers(CampaignDatasets(campaign), CampaignIssueElements(campaign), ingest)
