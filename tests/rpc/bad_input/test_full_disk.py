@@ -141,7 +141,7 @@ async def test_vectors_that_have_no_room(logger: Logger) -> None:
                 error = await refused(call)
                 assert (errors.ResourceExhausted, "LIMIT_REACHED") == (type(error), error.reason)
                 assert "4096 bytes of disk are free" in error.message
-                assert "at least 268435456 are needed" in error.message
+                assert "expected at least 268435456 for a write" in error.message
         checked.clear()
         assert PENDING == (await logger.submit("h1")).verdicts.verdicts
         assert await asyncio.to_thread(checked.wait, PATIENCE_S)
