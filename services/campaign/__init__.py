@@ -1,1 +1,1 @@
-"""Projects, datasets, issues and campaigns: what to collect, and the versions it is scored with."""
+"""Projects, datasets, issues and campaigns with their versions."""

@@ -83,7 +83,7 @@ def check_space(candidates: CandidateSet, issue: IssueRecord) -> None:
 def build_elements(candidates: CandidateSet) -> tuple[list[ElementRecord], NDArray[np.float32]]:
     """The candidates as elements, each with a new point id, and their unit vectors.
 
-    Raises InvalidArgument naming an element whose embedding has no direction.
+    Raises InvalidArgument naming an element with an embedding that has no direction.
     """
     vectors = _unit_vectors(candidates)
     elements = []

@@ -85,9 +85,9 @@ async def commit_version(
     """Commit the issue as it is now as the campaign's next version.
 
     With `reviews`, the reviewed samples of the campaign are taken in. Raises Aborted if the etag is
-    not the current one or the campaign changes meanwhile, FailedPrecondition if the issue has no
-    elements, ResourceExhausted if elements and samples exceed their limits, and Unavailable while
-    reviews cannot be read.
+    not the current one or another call changes the campaign, FailedPrecondition if the issue has
+    no elements, ResourceExhausted if elements and samples exceed their limits, and Unavailable
+    while reviews cannot be read.
     """
     if response := await find_response(stores.ledger, name.project, request, VersionRecord):
         return response

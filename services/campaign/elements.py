@@ -142,7 +142,7 @@ async def _remove(stores: Stores, name: IssueName, keys: list[str]) -> RemoveEle
 
 @dataclass(slots=True)
 class _Addition:
-    """One call that adds elements; each attempt finds out anew which of them are new."""
+    """One call that adds elements; each attempt compares them with the stored ones."""
 
     stores: Stores
     name: IssueName
@@ -150,7 +150,7 @@ class _Addition:
     elements: list[ElementRecord]
     vectors: NDArray[np.float32]
     written: set[int] = field(default_factory=set)
-    """Rows whose points an attempt has written to the vector store."""
+    """Rows with a point in the vector store, written by an earlier attempt."""
 
     async def attempt(self) -> AddElementsResult:
         """Add the new and replace the changed elements; raises Conflict if the issue changes."""

@@ -19,7 +19,7 @@ async def claim_label_ids(
 ) -> dict[str, bytes]:
     """The puts that claim all new label ids; the transaction must check that the keys are absent.
 
-    Raises InvalidArgument naming the first label whose id another frame owns.
+    Raises InvalidArgument naming the first label id that another frame owns.
     """
     keys = {
         label.id: label_key(dataset.dataset, label.id)

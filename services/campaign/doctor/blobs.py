@@ -40,7 +40,9 @@ async def examine(examination: Examination) -> ExaminationEvents:
             if digest in referenced:
                 continue
             subject = f"{kind}, blob {digest}"
-            finding = Finding(FindingKind.BLOB_UNNAMED, subject, "a record that names it", "none")
+            finding = Finding(
+                FindingKind.BLOB_UNNAMED, subject, "a record that references it", "none"
+            )
             deleted = examination.repair and await blobs.delete_before(digest, cutoff)
             yield finding.mark_repaired(deleted)
 

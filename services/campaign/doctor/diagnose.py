@@ -1,4 +1,4 @@
-"""Everything of a project that the campaign service keeps, compared and, if asked, repaired."""
+"""The doctor of a project: compares all that the campaign service stores, and repairs it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def diagnose(
 ) -> ExaminationEvents:
     """Every difference between issues, versions, snapshots and files, confirmed by a second look.
 
-    What others rest on comes first: vectors of elements before snapshots, these before models,
+    Dependencies come first: vectors of elements before snapshots, these before models,
     names before files that nothing names. Raises NotFound for a project that does not exist.
     """
     await get_project(stores, name)

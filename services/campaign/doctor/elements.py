@@ -33,7 +33,7 @@ from services.records.scanning import PAGE, scan_pages
 from sluice.names import CampaignName, IssueName
 
 ATTEMPTS: Final = 3
-"""How often elements are counted again because they changed meanwhile."""
+"""Maximum number of counts of elements that keep changing."""
 
 
 async def examine(examination: Examination) -> ExaminationEvents:
@@ -69,7 +69,7 @@ async def _examine_issue(
 async def _find_wrong_vectors(
     examination: Examination, name: IssueName, issue: IssueRecord, page: Sequence[Entry]
 ) -> list[ElementRecord]:
-    """The elements of a page whose vector is missing or differs.
+    """The elements of a page with a missing or different vector.
 
     A point exists for longer than the element that references it: an element that is the same
     before and after the vectors are read must have one.
@@ -111,7 +111,7 @@ async def _restore_vector(
         FindingKind.ELEMENT_VECTOR,
         f"{name}, frame {element.frame_id!r}{crop}",
         "the vector of its digest",
-        "none, or another",
+        "missing or different",
     )
     vector = await find_vector(examination, name, element, issue)
     if vector is None:
@@ -210,7 +210,7 @@ async def _examine_orphans(examination: Examination, name: IssueName) -> Examina
     """Report the points of an issue that no element references.
 
     Skips points that were created within the hour, which an element may reference soon, and issues
-    that were changed within the hour, whose removed points may still be about to be deleted.
+    that were changed within the hour: the call may still be deleting points of removed elements.
     """
     issue = await _read_issue(examination, name)
     if issue is None or not issue.record.dimension or examination.is_young(issue.record.updated_us):
@@ -236,7 +236,7 @@ async def _examine_orphans(examination: Examination, name: IssueName) -> Examina
             await vectors.delete(collection, tenant, orphans)
         for point in orphans:
             kind, subject = FindingKind.ELEMENT_ORPHAN, f"{name}, point {point}"
-            finding = Finding(kind, subject, "an element", "a point alone")
+            finding = Finding(kind, subject, "an element", "a point without an element")
             yield finding.mark_repaired(examination.repair)
 
 

@@ -25,7 +25,7 @@ async def read_bound_versions(
 ) -> list[VersionRecord] | None:
     """All versions of a campaign; None if records are lost, and with them their references.
 
-    The campaign is read first: it never references a version whose record is not stored yet.
+    The campaign is read first: it never references a version before its record is stored.
     """
     key = campaign_key(campaign)
     entry = (await ledger.get(project, [key])).get(key)

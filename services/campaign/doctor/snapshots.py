@@ -145,7 +145,7 @@ async def _examine_points(examination: Examination, snapshot: _Snapshot) -> Exam
             FindingKind.SNAPSHOT_POINTS,
             str(snapshot),
             f"{len(members)} points as committed",
-            f"{wrong} of them missing or others" + (f", {lost} lost" if lost else ""),
+            f"{wrong} of them missing or different" + (f", {lost} lost" if lost else ""),
         )
         yield finding.mark_lost() if lost else finding.mark_repaired(examination.repair)
     ids = {member.point for member in members}
@@ -156,7 +156,7 @@ async def _examine_points(examination: Examination, snapshot: _Snapshot) -> Exam
 async def _find_wrong_members(
     examination: Examination, snapshot: _Snapshot, members: Sequence[_Member], start: int
 ) -> list[_Member]:
-    """The members of a page whose point is missing, or differs from what the model was built of."""
+    """The members of a page with a missing or different point."""
     ids = [member.point for member in members]
     points = await examination.stores.vectors.retrieve(snapshot.collection, snapshot.tenant, ids)
     row_of_point = {point: row for row, point in enumerate(points.ids)}

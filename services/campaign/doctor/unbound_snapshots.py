@@ -116,7 +116,7 @@ async def _remove(
 
 
 async def _delete_stale_record(examination: Examination, snapshot: SnapshotName) -> None:
-    """Delete the record of a crashed commit whose snapshot another commit has bound."""
+    """Delete the record of a crashed commit, if another one has bound the same snapshot."""
     pending = await _find_pending(examination, snapshot)
     if pending is not None and not examination.is_young(pending.record.started_us):
         name, digest = snapshot

@@ -26,7 +26,7 @@ from services.records.scanning import scan_pages
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
 
 ATTEMPTS: Final = 3
-"""How often a campaign is read again because it changed meanwhile."""
+"""Maximum number of reads of a campaign that keeps changing."""
 
 
 async def examine(examination: Examination) -> ExaminationEvents:
@@ -86,7 +86,7 @@ async def _check_newest(
     campaign: StoredRecord[CampaignRecord],
     versions: list[VersionRecord],
 ) -> list[Finding]:
-    """The finding for a campaign whose current version is not its newest record.
+    """The finding for a campaign with another version than the newest record.
 
     Version records never change: they are right.
     """
@@ -98,7 +98,9 @@ async def _check_newest(
         FindingKind.ACTIVE_VERSION,
         str(name),
         f"version {newest.number} as committed",
-        f"version {current.number}" if current.number != newest.number else "another of its number",
+        f"version {current.number}"
+        if current.number != newest.number
+        else f"a different version {current.number}",
     )
     key = campaign_key(name.campaign)
     restored = await examination.commit_repair(

@@ -61,7 +61,7 @@ class CampaignServicer(CampaignServiceServicer):
             IdempotentRequest.of("CreateCampaign", request.request_id, messages.serialise(request)),
             parent,
             IssueName.parse(request.campaign.issue, "campaign.issue"),
-            _terms(request.campaign),
+            _parse_terms(request.campaign),
         )
         return messages.campaign(parent.project, campaign)
 
@@ -87,9 +87,9 @@ class CampaignServicer(CampaignServiceServicer):
     async def UpdateCampaign(self, request: pb.UpdateCampaignRequest, context: Any) -> pb.Campaign:
         """Change display name, threshold or budget."""
         name = CampaignName.parse(request.campaign.name, "campaign.name")
-        terms, mask = _terms(request.campaign), list(request.update_mask.paths)
-        changed = await update_campaign(self._stores, name, terms, mask, request.campaign.etag)
-        return messages.campaign(name.project, changed)
+        terms, mask = _parse_terms(request.campaign), list(request.update_mask.paths)
+        campaign = await update_campaign(self._stores, name, terms, mask, request.campaign.etag)
+        return messages.campaign(name.project, campaign)
 
     async def ActivateCampaign(
         self, request: pb.ActivateCampaignRequest, context: Any
@@ -162,7 +162,7 @@ class CampaignServicer(CampaignServiceServicer):
         """Set the background of a space."""
         first = await anext(requests, pb.SetBackgroundRequest())
         parent = ProjectName.parse(first.parent, "parent")
-        rows = _background(first, requests)
+        rows = _parse_background(first, requests)
         return messages.space(await set_background(self._stores, parent, first.model_id, rows))
 
     async def ListSpaces(
@@ -184,7 +184,7 @@ class CampaignServicer(CampaignServiceServicer):
             yield finding_messages.response(event)
 
 
-def _terms(message: pb.Campaign) -> CampaignTerms:
+def _parse_terms(message: pb.Campaign) -> CampaignTerms:
     budget = message.budget
     return CampaignTerms(
         display_name=message.display_name,
@@ -196,19 +196,19 @@ def _terms(message: pb.Campaign) -> CampaignTerms:
     )
 
 
-async def _background(
+async def _parse_background(
     first: pb.SetBackgroundRequest, others: AsyncIterator[pb.SetBackgroundRequest]
 ) -> AsyncIterator[NDArray[np.float32]]:
     if first.HasField("embeddings"):
-        yield _rows(first)
+        yield _parse_rows(first)
     async for message in others:
         for field in ("parent", "model_id"):
             if getattr(message, field) not in ("", getattr(first, field)):
                 problem = f"{getattr(message, field)!r} differs from the first message's"
                 raise InvalidArgument.of(field, problem)
-        yield _rows(message)
+        yield _parse_rows(message)
 
 
-def _rows(message: pb.SetBackgroundRequest) -> NDArray[np.float32]:
+def _parse_rows(message: pb.SetBackgroundRequest) -> NDArray[np.float32]:
     # Messages of vectors alone: only their size in bytes is limited.
     return unpack(message.embeddings, "embeddings", rows_max=BATCH_BYTES_MAX)

@@ -31,7 +31,7 @@ class DatasetServicer(DatasetServiceServicer):
             IdempotentRequest.of("CreateDataset", request.request_id, messages.serialise(request)),
             DatasetName(parent.project, request.dataset_id),
             request.dataset.display_name,
-            _task_type(request.dataset.task_type),
+            _parse_task_type(request.dataset.task_type),
             [
                 LabelClassRecord(id=c.id, name=c.name, colour=c.colour)
                 for c in request.dataset.classes
@@ -57,7 +57,7 @@ class DatasetServicer(DatasetServiceServicer):
         )
 
 
-def _task_type(number: int) -> TaskType:
+def _parse_task_type(number: int) -> TaskType:
     try:
         return TaskType(number)
     except ValueError as cause:

@@ -77,7 +77,7 @@ class IssueServicer(IssueServiceServicer):
     ) -> pb.AddElementsResponse:
         """Add elements to an issue."""
         name = IssueName.parse(request.issue, "issue")
-        result = await add_elements(self._stores, name, _candidates(request))
+        result = await add_elements(self._stores, name, _parse_candidates(request))
         return pb.AddElementsResponse(
             added_count=result.added_count,
             replaced_count=result.replaced_count,
@@ -111,7 +111,7 @@ class IssueServicer(IssueServiceServicer):
         )
 
 
-def _candidates(request: pb.AddElementsRequest) -> CandidateSet:
+def _parse_candidates(request: pb.AddElementsRequest) -> CandidateSet:
     return CandidateSet(
         request.model_id,
         [

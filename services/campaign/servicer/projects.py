@@ -57,7 +57,7 @@ class ProjectServicer(ProjectServiceServicer):
         """Create an API key of a project."""
         parent = ProjectName.parse(request.parent, "parent")
         await get_project(self._stores, parent)
-        scopes = _scopes(request.api_key)
+        scopes = _parse_scopes(request.api_key)
         created = await self._keys.create(parent.project, request.api_key.display_name, scopes)
         return pb.CreateApiKeyResponse(
             api_key=messages.api_key(created.record), secret=created.token
@@ -71,10 +71,8 @@ class ProjectServicer(ProjectServiceServicer):
         await get_project(self._stores, parent)
         page = read_page(request.page_size, request.page_token, "ListApiKeys", request.parent)
         keys = await self._keys.list(parent.project, after=page.after, limit=page.size + 1)
-        page_of_keys, token = page.cut(keys, lambda key: key.id)
-        return pb.ListApiKeysResponse(
-            api_keys=map(messages.api_key, page_of_keys), next_page_token=token
-        )
+        listed, token = page.cut(keys, lambda key: key.id)
+        return pb.ListApiKeysResponse(api_keys=map(messages.api_key, listed), next_page_token=token)
 
     async def DeleteApiKey(self, request: pb.DeleteApiKeyRequest, context: Any) -> Empty:
         """Revoke a key."""
@@ -83,7 +81,7 @@ class ProjectServicer(ProjectServiceServicer):
         return Empty()
 
 
-def _scopes(message: pb.ApiKey) -> list[Scope]:
+def _parse_scopes(message: pb.ApiKey) -> list[Scope]:
     for index, number in enumerate(message.scopes):
         if number not in messages.SCOPES:
             problem = f"{number} is not one of SCOPE_LOG, SCOPE_REVIEW, SCOPE_ADMIN"

@@ -1,4 +1,4 @@
-"""What a case of bad input is, and how it is held to its promise."""
+"""Cases of invalid requests, and the checks that each of them must pass."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.rpc.ingest.logger import Logger
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is done to a right request, and what its answer must be: class, reason, names."""
+    """A change that makes a valid request invalid, and the error that it must give."""
 
     what: str
     spoil: Callable[[Any], object]
     reason: str
     field: str
-    """The field that BadRequest names; where the class has none, the message must begin with it."""
+    """The field that BadRequest names; without a BadRequest, the message must start with it."""
 
     says: str
-    """What the message must name besides: the value, and what would be accepted."""
+    """Another part of the message: the value, or what is accepted."""
 
     error: type[errors.SluiceError] = errors.InvalidArgument
 
     def check(self, error: errors.SluiceError) -> None:
-        """The answer is of the class, has the reason, and names field and value."""
+        """Assert that the error has the class, reason, field and value."""
         assert (self.error, self.reason) == (type(error), error.reason), error
         named = error.fields[0].field if error.fields else error.message[: len(self.field)]
         assert self.field == named, error
@@ -55,8 +55,8 @@ async def nothing_moves(logger: Logger) -> AsyncIterator[None]:
         campaign = await logger.campaigns.GetCampaign(
             campaign_pb2.GetCampaignRequest(name=logger.campaign)
         )
-        found = (await logger.funnel(), issue, campaign)
-        return tuple(message.SerializeToString(deterministic=True) for message in found)
+        messages = (await logger.funnel(), issue, campaign)
+        return tuple(message.SerializeToString(deterministic=True) for message in messages)
 
     before = await state()
     yield

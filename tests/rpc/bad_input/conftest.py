@@ -1,4 +1,4 @@
-"""A campaign that runs, and a logger to call wrongly for it."""
+"""A logger with a running campaign."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.rpc.ingest.logger import Logger
 
 @pytest.fixture
 async def logger(admin: grpc.aio.Channel, project: str) -> Logger:
-    """A logger of the project `p`, where one campaign looks for what is near the first axis."""
-    found = Logger(admin)
-    await found.start_campaign()
-    return found
+    """A logger of the project `p`, with one campaign that collects frames near the first axis."""
+    logger = Logger(admin)
+    await logger.start_campaign()
+    return logger

@@ -1,4 +1,4 @@
-"""A model's file that is damaged on the server's disk is named, and costs nobody a frame."""
+"""A damaged file of a model is named in the error, and no frame is lost."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ Damage = Callable[[Path], None]
 
 
 @asynccontextmanager
-async def started(settings: Settings) -> AsyncIterator[tuple[EmbeddedServer, grpc.aio.Channel]]:
-    """A server that has no file in memory yet, and a channel with the admin's key."""
+async def start_server(
+    settings: Settings,
+) -> AsyncIterator[tuple[EmbeddedServer, grpc.aio.Channel]]:
+    """A server without files in memory, and a channel with the admin's key."""
     async with serve(settings) as server:
         channel = channel_to(server.target, server.admin_key)
         try:
@@ -38,8 +40,8 @@ async def started(settings: Settings) -> AsyncIterator[tuple[EmbeddedServer, grp
 
 @pytest.fixture
 async def before(settings: Settings) -> tuple[Logger, ingest_pb2.SubmitBatch, Path, Path]:
-    """What a server left: a logger, a batch to submit, the files of the model and the basis."""
-    async with started(settings) as (server, channel):
+    """A stopped server's logger, a batch to submit, and the files of the model and the basis."""
+    async with start_server(settings) as (server, channel):
         await ProjectServiceStub(channel).CreateProject(
             project_pb2.CreateProjectRequest(project_id="p")
         )
@@ -57,20 +59,20 @@ async def before(settings: Settings) -> tuple[Logger, ingest_pb2.SubmitBatch, Pa
     return logger, batch, model, basis
 
 
-def flip(path: Path) -> None:
+def flip_bit(path: Path) -> None:
     """Change one bit in the middle."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     """Lose the second half."""
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
 
 
-DAMAGES: list[Damage] = [flip, cut, Path.unlink]
+DAMAGES: list[Damage] = [flip_bit, truncate, Path.unlink]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=["flipped", "cut", "gone"])
@@ -81,15 +83,15 @@ async def test_a_damaged_file_leaves_batches_open(
     file: campaign_pb2.GetScoringModelRequest.File,
     damage: Damage,
 ) -> None:
-    """Scoring and downloading say what is lost; a batch keeps its number, and counts once after."""
-    old, batch, *files = before
+    """Scoring and downloading name the file; a batch keeps its number, and counts once later."""
+    previous, batch, *files = before
     path = files[file == BASIS]
     content = path.read_bytes()
     damage(path)
     session_id = str(uuid4())
-    async with started(settings) as (_, channel):
+    async with start_server(settings) as (_, channel):
         logger = Logger(channel)
-        logger.campaign, logger.issue = old.campaign, old.issue
+        logger.campaign, logger.issue = previous.campaign, previous.issue
         async with nothing_moves(logger):
             scored = await refused(logger.score(["h1"]))
             downloaded = await refused(download(logger, file))
@@ -119,13 +121,13 @@ async def test_a_damaged_basis_stops_a_commit_only(
     before: tuple[Logger, ingest_pb2.SubmitBatch, Path, Path],
     damage: Damage,
 ) -> None:
-    """A version that would rest on a damaged basis is not made; with the file back it is."""
-    old, _, _, path = before
+    """A version with a damaged basis is not committed; with the file restored it is."""
+    previous, _, _, path = before
     content = path.read_bytes()
     damage(path)
-    async with started(settings) as (_, channel):
+    async with start_server(settings) as (_, channel):
         logger = Logger(channel)
-        logger.campaign, logger.issue = old.campaign, old.issue
+        logger.campaign, logger.issue = previous.campaign, previous.issue
         commit = campaign_pb2.CommitVersionRequest(parent=logger.campaign)
         async with nothing_moves(logger):
             error = await refused(logger.campaigns.CommitVersion(commit))

@@ -1,4 +1,4 @@
-"""A full disk is said clearly; nothing acknowledged is lost, and with room it all goes on."""
+"""A full disk is named in the error; nothing acknowledged is lost, and with room all goes on."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ Writers = list[sqlite3.Connection]
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The projector tries again soon."""
+    """The projector retries soon."""
     monkeypatch.setattr(background, "BACKOFF_S", 0.05)
 
 
 @pytest.fixture
 def writers(monkeypatch: pytest.MonkeyPatch) -> Writers:
-    """The connections that ledgers write through, as they are opened."""
-    opened: Writers = []
+    """The write connections of ledgers, in the order in which they are opened."""
+    connections: Writers = []
     connect = sqlite_file.connect_writer
 
-    def remembered(path: Path) -> sqlite3.Connection:
-        opened.append(connect(path))
-        return opened[-1]
+    def connect_writer(path: Path) -> sqlite3.Connection:
+        connections.append(connect(path))
+        return connections[-1]
 
-    monkeypatch.setattr(sqlite_file, "connect_writer", remembered)
-    return opened
+    monkeypatch.setattr(sqlite_file, "connect_writer", connect_writer)
+    return connections
 
 
 @pytest.fixture
 def settings(settings: Settings, writers: Writers) -> Settings:
-    """The server's settings, its ledger remembered."""
+    """The server's settings; the connection of its ledger is in `writers`."""
     return settings
 
 
 @contextmanager
 def full_ledger(writers: Writers) -> Iterator[None]:
-    """The ledger's file may not grow; SQLite says so as it says that of a disk."""
+    """The ledger's file cannot grow; SQLite gives the same error as for a full disk."""
     [writer] = writers
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
     writer.execute(f"PRAGMA max_page_count = {pages}")
@@ -73,7 +73,7 @@ def full_ledger(writers: Writers) -> Iterator[None]:
 
 @contextmanager
 def full_blobs(data_dir: Path) -> Iterator[None]:
-    """Nothing of the blobs' folder reaches the disk."""
+    """No file of the blobs' folder can be synced to the disk."""
     sync = os.fsync
 
     def full(descriptor: int) -> None:
@@ -88,33 +88,33 @@ def full_blobs(data_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def full_vectors() -> Iterator[Event]:
-    """The vectors' disk has less room than they need to write; set when they looked for it."""
-    looked = Event()
+    """The vectors' disk has too little room for a write; the event is set when it is checked."""
+    checked = Event()
     usage = shutil.disk_usage
 
     def full(path: Path) -> Any:
-        looked.set()
+        checked.set()
         return usage(path)._replace(free=4_096)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shutil, "disk_usage", full)
-        yield looked
+        yield checked
 
 
-def large(batch: ingest_pb2.SubmitBatch) -> ingest_pb2.SubmitBatch:
-    """The batch, its first frame with more to say than free pages hold."""
+def enlarge(batch: ingest_pb2.SubmitBatch) -> ingest_pb2.SubmitBatch:
+    """The batch with a first frame that is larger than the free pages."""
     batch.matches[0].frame.metadata["note"].text = "x" * 60_000
     return batch
 
 
 async def test_a_ledger_that_cannot_grow(logger: Logger, writers: Writers) -> None:
-    """Batches are put off by their number, and count once when there is room again."""
+    """Batches stay open under their number, and count once when there is room again."""
     session_id = str(uuid4())
     async with logger.session(session_id) as session:
         await session.send(await logger.batch(1, "h1"))
         assert PENDING == (await session.result()).verdicts.verdicts
     await logger.settled()
-    batch = large(await logger.batch(2, "h2", "x"))
+    batch = enlarge(await logger.batch(2, "h2", "x"))
     with full_ledger(writers):
         async with nothing_moves(logger):
             for _ in range(2):
@@ -135,23 +135,23 @@ async def test_a_ledger_that_cannot_grow(logger: Logger, writers: Writers) -> No
 async def test_vectors_that_have_no_room(logger: Logger) -> None:
     """Batches are acknowledged and wait; elements and versions are refused until there is room."""
     commit = campaign_pb2.CommitVersionRequest(parent=logger.campaign)
-    with full_vectors() as looked:
+    with full_vectors() as checked:
         async with nothing_moves(logger):
             for call in (logger.add("new"), logger.campaigns.CommitVersion(commit)):
                 error = await refused(call)
                 assert (errors.ResourceExhausted, "LIMIT_REACHED") == (type(error), error.reason)
                 assert "4096 bytes of disk are free" in error.message
-                assert "at least 268435456 are needed" in error.message
-        looked.clear()
+                assert "expected at least 268435456 for a write" in error.message
+        checked.clear()
         assert PENDING == (await logger.submit("h1")).verdicts.verdicts
-        assert await asyncio.to_thread(looked.wait, PATIENCE_S)
+        assert await asyncio.to_thread(checked.wait, PATIENCE_S)
     assert 1 == (await logger.settled()).collected
     assert ["h1"] == [s.frame.id for s in (await logger.samples()).samples]
     # What was collected without room is compared with later: it did reach the vectors.
-    twin = await logger.batch(1, "h1")
-    twin.matches[0].frame.id = "twin"
+    duplicate = await logger.batch(1, "h1")
+    duplicate.matches[0].frame.id = "twin"
     async with logger.session() as session:
-        await session.send(twin)
+        await session.send(duplicate)
         assert PENDING == (await session.result()).verdicts.verdicts
     assert 1 == (await logger.settled()).near_duplicate
     await logger.add("new")
@@ -159,10 +159,10 @@ async def test_vectors_that_have_no_room(logger: Logger) -> None:
 
 
 async def test_blobs_that_have_no_room(logger: Logger, sluiced: EmbeddedServer) -> None:
-    """Backgrounds, campaigns and versions are not half made; batches need no blob and go on."""
+    """Backgrounds, campaigns and versions are all or nothing; batches need no blob and go on."""
     await logger.add("new")
     calls: dict[str, Callable[[], Awaitable[Any]]] = {
-        "background": lambda: logger.campaigns.SetBackground(iter([background_of(2)])),
+        "background": lambda: logger.campaigns.SetBackground(iter([make_background(2)])),
         "campaign": lambda: logger.campaigns.CreateCampaign(
             campaign_pb2.CreateCampaignRequest(
                 parent=PROJECT, campaign=campaign_pb2.Campaign(issue=logger.issue)
@@ -188,8 +188,8 @@ async def test_blobs_that_have_no_room(logger: Logger, sluiced: EmbeddedServer) 
     assert 1 == (await logger.settled()).collected
 
 
-def background_of(seed: int) -> campaign_pb2.SetBackgroundRequest:
-    """Another background than the space has."""
+def make_background(seed: int) -> campaign_pb2.SetBackgroundRequest:
+    """A background with other rows than the space has."""
     sample = np.random.default_rng(seed).normal(size=(300, DIMENSION))
     return campaign_pb2.SetBackgroundRequest(
         parent=PROJECT, model_id=MODEL, embeddings=pack(sample)

@@ -59,7 +59,7 @@ async def generation(service: CampaignService) -> int:
 async def test_wrong_terms_are_named(
     service: CampaignService, terms: CampaignTerms, path: str, message: str
 ) -> None:
-    """A term outside its range is refused when a campaign is made and when it is changed."""
+    """A term outside its range is refused when a campaign is created and when it is changed."""
     issue = await service.create_issue("a")
     name, created = await service.create_campaign(issue)
 
@@ -148,7 +148,7 @@ async def test_an_update_that_is_overtaken_keeps_both(service: CampaignService) 
 
 
 async def test_activation_is_idempotent(service: CampaignService) -> None:
-    """Deactivating and activating happen once, however often they are asked for."""
+    """Deactivating and activating happen once, however often they are requested."""
     name, created = await service.create_campaign(await service.create_issue("a"))
 
     same = await set_active(service.stores, name, active=True)
@@ -228,7 +228,7 @@ def test_terms_are_fields_of_a_campaign() -> None:
 
 
 async def test_a_default_name_needs_the_issue(service: CampaignService) -> None:
-    """A campaign whose issue is gone cannot be named after it."""
+    """A campaign cannot get the name of a deleted issue."""
     issue = await service.create_issue("a")
     name, _ = await service.create_campaign(issue)
     await set_active(service.stores, name, active=False)

@@ -56,7 +56,7 @@ async def test_a_campaign_starts_with_version_1(service: CampaignService) -> Non
 
 
 async def test_a_campaign_has_the_terms_it_is_given(service: CampaignService) -> None:
-    """Display name and threshold of a new campaign are those that were asked for."""
+    """A new campaign has the display name and threshold of the request."""
     terms = CampaignTerms(display_name="Nights", threshold=0.25)
 
     created = await create_campaign(
@@ -81,7 +81,7 @@ async def test_a_commit_is_the_next_version(service: CampaignService) -> None:
 
 
 async def test_a_commit_leaves_an_inactive_campaign_inactive(service: CampaignService) -> None:
-    """Committing makes a version, and does not start to collect."""
+    """A commit of an inactive campaign does not activate it."""
     campaign, _ = await service.create_campaign(await service.create_issue("a"))
     await set_active(service.stores, campaign, active=False)
 
@@ -92,7 +92,7 @@ async def test_a_commit_leaves_an_inactive_campaign_inactive(service: CampaignSe
 
 
 async def test_a_background_is_used_from_the_next_commit_on(service: CampaignService) -> None:
-    """A version made without background stays so; the next one names the basis of its space."""
+    """A version without background stays so; the next one references the basis of its space."""
     issue = await service.create_issue("a", "b")
     campaign, _ = await service.create_campaign(issue)
     await service.set_background()
@@ -135,7 +135,7 @@ async def test_of_two_commits_at_once_one_is_aborted(service: CampaignService) -
 
 
 async def test_an_old_etag_commits_nothing(service: CampaignService) -> None:
-    """A commit under an etag that the campaign has no more is refused."""
+    """A commit under an old etag is rejected."""
     campaign, created = await service.create_campaign(await service.create_issue("a"))
     await update_campaign(service.stores, campaign, CampaignTerms(threshold=1), ["threshold"], "")
 
@@ -196,7 +196,7 @@ async def test_a_commit_that_dies_changes_nothing(
 
 
 async def test_a_creation_that_dies_leaves_no_campaign(service: CampaignService) -> None:
-    """A campaign whose first version is never bound does not exist."""
+    """Without its first version a campaign does not exist."""
     issue = await service.create_issue("a")
 
     with pytest.raises(Unavailable):

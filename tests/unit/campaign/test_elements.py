@@ -68,7 +68,7 @@ async def test_the_first_element_decides_the_space(service: CampaignService) -> 
 
 
 async def test_the_same_content_changes_nothing(service: CampaignService) -> None:
-    """Adding what is there already changes neither the issue nor a point."""
+    """Adding an element again changes neither the issue nor a point."""
     issue = await service.create_issue("a", "b")
     before = await get_issue(service.stores, issue), await service.read_points(issue)
 
@@ -104,7 +104,7 @@ async def test_another_frame_document_replaces(service: CampaignService) -> None
 
 
 async def test_removed_elements_are_gone(service: CampaignService) -> None:
-    """A removed element is gone with its point; one that is not there is passed over."""
+    """An element is removed with its point; an unknown one is skipped."""
     issue = await service.create_issue("a", "b", "c")
 
     removed = await remove_elements(service.stores, issue, [("a", ""), ("b", "l"), ("c", "")])
@@ -169,8 +169,8 @@ async def test_an_issue_holds_so_many_elements(
     assert 2 == len(await service.read_points(issue))
 
 
-async def test_removing_twice_in_one_call_is_refused(service: CampaignService) -> None:
-    """An element named twice in one call is refused."""
+async def test_a_duplicate_removal_is_rejected(service: CampaignService) -> None:
+    """A duplicate in one call is rejected."""
     issue = await service.create_issue("a")
 
     with pytest.raises(InvalidArgument, match=r"elements\[1\]: is a duplicate of elements\[0\]"):
@@ -204,7 +204,7 @@ async def test_a_removal_that_is_overtaken_counts_right(service: CampaignService
 
 
 async def test_an_element_removed_meanwhile_is_added_again(service: CampaignService) -> None:
-    """A call that is overtaken looks again: what was unchanged a moment ago may be new now."""
+    """A call that meets a conflict compares again: an element may have been removed meanwhile."""
     issue = await service.create_issue("a")
     removal = remove_elements(service.stores, issue, [("a", "")])
     late = service.with_stores(ledger=overtaken(service.stores.ledger, "commit", removal))
@@ -217,7 +217,7 @@ async def test_an_element_removed_meanwhile_is_added_again(service: CampaignServ
 
 
 async def test_an_overtaken_call_leaves_no_points(service: CampaignService) -> None:
-    """A point whose element somebody else added first is deleted again."""
+    """A point for an element that another call adds first is deleted again."""
     issue = await service.create_issue()
     late = service.with_stores(
         ledger=overtaken(service.stores.ledger, "commit", service.add_frames(issue, "a", "b"))
@@ -231,7 +231,7 @@ async def test_an_overtaken_call_leaves_no_points(service: CampaignService) -> N
 
 
 async def test_a_wholly_overtaken_call_leaves_no_points(service: CampaignService) -> None:
-    """When somebody else has added all of it first, nothing of a call is left over."""
+    """If another call adds all elements first, no points of this call are left."""
     issue = await service.create_issue()
     late = service.with_stores(
         ledger=overtaken(service.stores.ledger, "commit", service.add_frames(issue, "a", "b"))
@@ -244,8 +244,8 @@ async def test_a_wholly_overtaken_call_leaves_no_points(service: CampaignService
     assert {element.point for element in stored} == (await service.read_points(issue)).keys()
 
 
-async def test_changes_that_never_settle_are_given_up(service: CampaignService) -> None:
-    """A call that others always overtake ends with ABORTED."""
+async def test_endless_conflicts_abort(service: CampaignService) -> None:
+    """A call that meets a conflict at every attempt ends with ABORTED."""
     issue = await service.create_issue()
 
     async def refuse(*_: object) -> None:
@@ -258,7 +258,7 @@ async def test_changes_that_never_settle_are_given_up(service: CampaignService) 
 
 
 async def test_elements_need_an_issue(service: CampaignService) -> None:
-    """An issue that does not exist is not found, and named."""
+    """An unknown issue is NOT_FOUND, and named."""
     missing = IssueName(PROJECT.project, "none")
 
     with pytest.raises(NotFound, match=str(missing)):

@@ -17,15 +17,15 @@ HOUR_US = 3_600_000_000
 async def examine(
     service: CampaignService, *, repair: bool = False, later: bool = True
 ) -> list[Finding]:
-    """What the doctor finds two hours later, or now."""
+    """The doctor's findings two hours from now, or now."""
     at = now_us() + (2 * HOUR_US if later else 0)
     events = diagnose(service.stores, PROJECT, repair=repair, started_us=at)
     return [event async for event in events if isinstance(event, Finding)]
 
 
 async def read_state(scenario: Scenario) -> tuple[object, ...]:
-    """What people and scorers see of the campaign and its issue."""
-    stores, campaign = scenario.service.stores, await scenario.read_campaign()
+    """The state of the campaign and its issue that users and scorers see."""
+    stores, campaign = scenario.stores, await scenario.read_campaign()
     content = await read_content(stores, scenario.issue)
     tenants = await stores.vectors.tenants(ELEMENTS)
     return (

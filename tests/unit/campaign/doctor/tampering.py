@@ -11,7 +11,6 @@ import numpy as np
 from msgspec import structs
 
 from services.campaign import element_points
-from services.campaign.commit import commit_version
 from services.campaign.elements import remove_elements
 from services.campaign.records import (
     GENERATION,
@@ -29,6 +28,7 @@ from services.campaign.records import (
 from services.doctor.findings import FindingKind
 from services.ledger.interface import Add, Transaction
 from services.records.records import RecordT, decode, encode
+from services.records.stores import Stores
 from services.vectors.interface import Points
 from sluice.errors import Unavailable
 from sluice.names import CampaignName, IssueName
@@ -36,7 +36,6 @@ from tests.unit.campaign.campaign_service import (
     DIMENSION,
     ELEMENTS,
     MODEL_ID,
-    ONCE,
     PROJECT,
     CampaignService,
     make_embedding,
@@ -52,20 +51,25 @@ class Scenario:
     issue: IssueName
     campaign: CampaignName
 
+    @property
+    def stores(self) -> Stores:
+        """The stores of the service."""
+        return self.service.stores
+
     async def read(self, key: str, kind: type[RecordT]) -> RecordT:
         """A record."""
-        entries = await self.service.stores.ledger.get(PROJECT.project, [key])
+        entries = await self.stores.ledger.get(PROJECT.project, [key])
         return decode(kind, entries[key])
 
     async def change(self, *deletes: str, adds: int = 0) -> None:
         """Delete records, or change the generation."""
         changes = {GENERATION: Add(adds)} if adds else {}
         transaction = Transaction(PROJECT.project, deletes=deletes, adds=changes)
-        await self.service.stores.ledger.commit(transaction)
+        await self.stores.ledger.commit(transaction)
 
     async def put(self, key: str, value: bytes) -> None:
         """Put a record."""
-        await self.service.stores.ledger.commit(Transaction(PROJECT.project, puts={key: value}))
+        await self.stores.ledger.commit(Transaction(PROJECT.project, puts={key: value}))
 
     async def read_campaign(self) -> CampaignRecord:
         """The campaign."""
@@ -82,7 +86,7 @@ class Scenario:
         point = element_points.snapshot_point(
             self.campaign, digest, await self.read_element(frame_id)
         )
-        return tenant, await self.service.stores.vectors.retrieve(ELEMENTS, tenant, [point])
+        return tenant, await self.stores.vectors.retrieve(ELEMENTS, tenant, [point])
 
 
 async def create_scenario(service: CampaignService) -> Scenario:
@@ -106,15 +110,13 @@ async def miscount_elements(scenario: Scenario) -> None:
 async def delete_element_point(scenario: Scenario) -> None:
     """The point of an element is missing; a snapshot has a copy."""
     ids = [UUID(bytes=(await scenario.read_element("a")).point)]
-    await scenario.service.stores.vectors.delete(
-        ELEMENTS, element_points.issue_tenant(scenario.issue), ids
-    )
+    await scenario.stores.vectors.delete(ELEMENTS, element_points.issue_tenant(scenario.issue), ids)
 
 
 async def add_orphan_point(scenario: Scenario) -> None:
     """The issue has a point without an element."""
     orphan = Points([uuid4()], make_embedding("x")[None], [{"frame_id": "a", "label_id": ""}])
-    await scenario.service.stores.vectors.write(
+    await scenario.stores.vectors.write(
         ELEMENTS, element_points.issue_tenant(scenario.issue), orphan
     )
 
@@ -126,14 +128,14 @@ async def delete_issue_record(scenario: Scenario) -> None:
     ids = [
         UUID(bytes=(await scenario.read(element_key(other.issue, "x", ""), ElementRecord)).point)
     ]
-    await scenario.service.stores.vectors.delete(ELEMENTS, element_points.issue_tenant(other), ids)
+    await scenario.stores.vectors.delete(ELEMENTS, element_points.issue_tenant(other), ids)
 
 
 async def add_points_of_deleted_issue(scenario: Scenario) -> None:
     """Points are left of an unknown issue."""
     orphan = Points([uuid4()], make_embedding("x")[None], [{"frame_id": "a", "label_id": ""}])
     tenant = element_points.issue_tenant(IssueName(PROJECT.project, "gone"))
-    await scenario.service.stores.vectors.write(ELEMENTS, tenant, orphan)
+    await scenario.stores.vectors.write(ELEMENTS, tenant, orphan)
 
 
 async def clear_issue_campaigns(scenario: Scenario) -> None:
@@ -167,14 +169,14 @@ async def reset_generation(scenario: Scenario) -> None:
 async def delete_snapshot_point(scenario: Scenario) -> None:
     """A point of the newest snapshot is missing."""
     tenant, stored = await scenario.read_snapshot_point("b")
-    await scenario.service.stores.vectors.delete(ELEMENTS, tenant, stored.ids)
+    await scenario.stores.vectors.delete(ELEMENTS, tenant, stored.ids)
 
 
 async def change_snapshot_vector(scenario: Scenario) -> None:
     """A point of the newest snapshot has another vector."""
     tenant, stored = await scenario.read_snapshot_point("b")
     other = np.roll(stored.vectors, 1)
-    await scenario.service.stores.vectors.write(
+    await scenario.stores.vectors.write(
         ELEMENTS, tenant, Points(stored.ids, other, stored.payloads)
     )
 
@@ -182,49 +184,43 @@ async def change_snapshot_vector(scenario: Scenario) -> None:
 async def add_snapshot_point(scenario: Scenario) -> None:
     """The newest snapshot has one point too many."""
     tenant, stored = await scenario.read_snapshot_point("b")
-    await scenario.service.stores.vectors.write(
+    await scenario.stores.vectors.write(
         ELEMENTS, tenant, Points([uuid4()], stored.vectors, stored.payloads)
     )
 
 
 async def crash_commit(scenario: Scenario) -> None:
     """A commit has crashed before it bound its version, and its manifest is missing."""
-    blobs = failing(scenario.service.stores.blobs, "put", at=2)
+    blobs = failing(scenario.stores.blobs, "put", at=2)
     try:
-        await commit_version(
-            scenario.service.with_stores(blobs=blobs).stores, ONCE, scenario.campaign, ""
-        )
+        await scenario.service.with_stores(blobs=blobs).commit_version(scenario.campaign)
     except Unavailable:
-        digest = (await scenario.service.stores.ledger.scan(PROJECT.project, "making/", limit=1))[
-            0
-        ].key
-        await scenario.service.stores.blobs.delete(digest.rpartition("/")[2])
+        [pending_commit] = await scenario.stores.ledger.scan(PROJECT.project, "making/", limit=2)
+        await scenario.stores.blobs.delete(pending_commit.key.rpartition("/")[2])
 
 
 async def add_unbound_snapshot(scenario: Scenario) -> None:
     """A snapshot exists in the vector store alone."""
     tenant = element_points.snapshot_tenant(scenario.campaign, "0" * 64)
     orphan = Points([uuid4()], make_embedding("x")[None], [{"frame_id": "a", "label_id": ""}])
-    await scenario.service.stores.vectors.write(ELEMENTS, tenant, orphan)
+    await scenario.stores.vectors.write(ELEMENTS, tenant, orphan)
 
 
 async def delete_manifest(scenario: Scenario) -> None:
     """The manifest of a version that equals its issue is missing."""
     await scenario.service.commit_version(scenario.campaign)
     digest = (await scenario.read_campaign()).version.snapshot_digest
-    await scenario.service.stores.blobs.delete(digest)
+    await scenario.stores.blobs.delete(digest)
 
 
 async def delete_model(scenario: Scenario) -> None:
     """The newest scoring model is missing."""
-    await scenario.service.stores.blobs.delete(
-        (await scenario.read_campaign()).version.model_digest
-    )
+    await scenario.stores.blobs.delete((await scenario.read_campaign()).version.model_digest)
 
 
 async def put_unreferenced_manifest(scenario: Scenario) -> None:
     """The blob store has a manifest that nothing references."""
-    await scenario.service.stores.blobs.put(b'[["x","","00"]]')
+    await scenario.stores.blobs.put(b'[["x","","00"]]')
 
 
 Tampering = Callable[[Scenario], Awaitable[None]]
@@ -256,9 +252,7 @@ REPAIRABLE: Final[list[tuple[Tampering, FindingKind]]] = [
 async def delete_only_element_point(scenario: Scenario) -> None:
     """The point of an element is missing, and no snapshot has a copy."""
     ids = [UUID(bytes=(await scenario.read_element("e")).point)]
-    await scenario.service.stores.vectors.delete(
-        ELEMENTS, element_points.issue_tenant(scenario.issue), ids
-    )
+    await scenario.stores.vectors.delete(ELEMENTS, element_points.issue_tenant(scenario.issue), ids)
 
 
 async def delete_first_version(scenario: Scenario) -> None:
@@ -269,15 +263,13 @@ async def delete_first_version(scenario: Scenario) -> None:
 async def delete_only_snapshot_point(scenario: Scenario) -> None:
     """A point of a snapshot is missing, and its element was removed."""
     tenant, stored = await scenario.read_snapshot_point("d")
-    await scenario.service.stores.vectors.delete(ELEMENTS, tenant, stored.ids)
-    await remove_elements(scenario.service.stores, scenario.issue, [("d", "")])
+    await scenario.stores.vectors.delete(ELEMENTS, tenant, stored.ids)
+    await remove_elements(scenario.stores, scenario.issue, [("d", "")])
 
 
 async def delete_basis(scenario: Scenario) -> None:
     """The background is missing."""
-    await scenario.service.stores.blobs.delete(
-        (await scenario.read_campaign()).version.basis_digest
-    )
+    await scenario.stores.blobs.delete((await scenario.read_campaign()).version.basis_digest)
 
 
 LOST: Final[list[tuple[Tampering, FindingKind]]] = [

@@ -16,7 +16,7 @@ from tests.unit.campaign.doctor.tampering import (
 
 async def test_files_that_another_project_names_stay(scenario: Scenario) -> None:
     """All projects share one blob store: a doctor of one takes nothing from another."""
-    stores = scenario.service.stores
+    stores = scenario.stores
     await create_project(stores, ONCE, "q", "")
     events = diagnose(stores, ProjectName("q"), repair=True, started_us=now_us() + 2 * HOUR_US)
     assert [] == [event async for event in events if isinstance(event, Finding)]
@@ -25,6 +25,6 @@ async def test_files_that_another_project_names_stay(scenario: Scenario) -> None
 
 async def test_files_of_others_stay(scenario: Scenario) -> None:
     """What no campaign service writes is left alone, named or not."""
-    digest = await scenario.service.stores.blobs.put(b"a mask")
+    digest = await scenario.stores.blobs.put(b"a mask")
     assert [] == await examine(scenario.service, repair=True)
-    assert b"a mask" == await scenario.service.stores.blobs.get(digest)
+    assert b"a mask" == await scenario.stores.blobs.get(digest)

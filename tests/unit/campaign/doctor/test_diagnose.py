@@ -39,10 +39,10 @@ async def test_a_healthy_project_is_quiet(scenario: Scenario, later: bool) -> No
 
 
 @pytest.mark.parametrize(("tamper", "kind"), REPAIRABLE)
-async def test_a_difference_is_named_and_mended(
+async def test_a_difference_is_reported_and_repaired(
     scenario: Scenario, tamper: Tampering, kind: FindingKind
 ) -> None:
-    """It alone is named; a look changes nothing; a repair mends it for good."""
+    """It alone is reported; without `repair` nothing changes; a repair lasts."""
     await tamper(scenario)
     for repair, outcome in ((False, FindingOutcome.REPAIRABLE), (True, FindingOutcome.REPAIRED)):
         [finding] = await examine(scenario.service, repair=repair)
@@ -58,10 +58,10 @@ RESTORED = [
 
 
 @pytest.mark.parametrize(("tamper", "kind"), RESTORED)
-async def test_a_repair_brings_back_what_was(
+async def test_a_repair_restores_the_state(
     scenario: Scenario, tamper: Tampering, kind: FindingKind
 ) -> None:
-    """What people and scorers see is as before, and the next version can be committed."""
+    """The state that users and scorers see is restored, and the next version can be committed."""
     before = await read_state(scenario)
     await tamper(scenario)
     await examine(scenario.service, repair=True)
@@ -71,10 +71,10 @@ async def test_a_repair_brings_back_what_was(
 
 
 @pytest.mark.parametrize(("tamper", "kind"), LOST)
-async def test_what_cannot_be_mended_is_said(
+async def test_lost_data_is_reported(
     scenario: Scenario, tamper: Tampering, kind: FindingKind
 ) -> None:
-    """It is named as lost, with and without a repair, each time."""
+    """It is reported as lost, with and without repair, each time."""
     await tamper(scenario)
     for repair in (False, True, False):
         [finding] = await examine(scenario.service, repair=repair)

@@ -1,4 +1,4 @@
-"""Elements that are replaced during an examination are no difference."""
+"""An element that is replaced during an examination is not reported."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ async def test_an_element_replaced_between_two_reads_is_no_difference(scenario: 
             await scenario.service.add_frames(waiting.pop(), "a", seed=1)
         return await real(*arguments)
 
-    vectors = InterceptedStore(scenario.service.stores.vectors, "retrieve", retrieve)
+    vectors = InterceptedStore(scenario.stores.vectors, "retrieve", retrieve)
     assert [] == await examine(scenario.service.with_stores(vectors=vectors), later=False)
     assert [] == waiting

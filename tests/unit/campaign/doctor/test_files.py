@@ -11,8 +11,8 @@ from tests.unit.campaign.doctor.tampering import Scenario
 
 
 async def test_files_are_recognised_by_content(scenario: Scenario) -> None:
-    """Model, basis and manifest of a version are told apart, and from anything else."""
-    blobs, version = scenario.service.stores.blobs, (await scenario.read_campaign()).version
+    """Each file of a version is recognised; other content has no kind."""
+    blobs, version = scenario.stores.blobs, (await scenario.read_campaign()).version
 
     assert "a scoring model" == kind_of(await blobs.get(version.model_digest))
     assert "a basis" == kind_of(await blobs.get(version.basis_digest))
@@ -22,7 +22,7 @@ async def test_files_are_recognised_by_content(scenario: Scenario) -> None:
 
 async def test_a_damaged_file_is_reported_once(scenario: Scenario) -> None:
     """A lost model is None when read, and is reported the first time only."""
-    stores, version = scenario.service.stores, (await scenario.read_campaign()).version
+    stores, version = scenario.stores, (await scenario.read_campaign()).version
     files = FileExaminer(Examination(stores, PROJECT.project, repair=False, started_us=now_us()))
     assert await files.read_model(version.model_digest) is not None
     await stores.blobs.delete(version.model_digest)

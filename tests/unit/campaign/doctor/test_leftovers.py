@@ -31,7 +31,7 @@ async def test_a_young_deletion_is_left_alone(scenario: Scenario) -> None:
 
     assert [] == await examine(scenario.service, repair=True, later=False)
 
-    ledger = scenario.service.stores.ledger
+    ledger = scenario.stores.ledger
     assert 1 == len(await ledger.scan(PROJECT.project, element_prefix(name.issue), limit=2))
 
 
@@ -46,5 +46,5 @@ async def test_a_crashed_deletion_is_completed(scenario: Scenario) -> None:
     }
     assert {"element records", "1 points"} == {finding.actual for finding in findings}
     key = issue_deletion_key(name.issue)
-    assert {} == await scenario.service.stores.ledger.get(PROJECT.project, [key])
+    assert {} == await scenario.stores.ledger.get(PROJECT.project, [key])
     assert [] == await examine(scenario.service)

@@ -10,14 +10,14 @@ from tests.unit.campaign.doctor.tampering import Scenario
 
 async def read_numbers(scenario: Scenario) -> list[int] | None:
     """The numbers of the bound versions, None if records are lost."""
-    ledger, campaign = scenario.service.stores.ledger, scenario.campaign.campaign
+    ledger, campaign = scenario.stores.ledger, scenario.campaign.campaign
     versions = await read_bound_versions(ledger, PROJECT.project, campaign)
     return None if versions is None else sorted({version.number for version in versions})
 
 
 async def test_versions_are_read_newest_first(scenario: Scenario) -> None:
     """All version records of a campaign are read, and the campaign has the first of them."""
-    ledger = scenario.service.stores.ledger
+    ledger = scenario.stores.ledger
 
     [campaign] = await read_campaigns(ledger, PROJECT.project)
     versions = await read_versions(ledger, PROJECT.project, campaign.id)

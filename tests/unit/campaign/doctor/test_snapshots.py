@@ -36,20 +36,20 @@ async def read_member(scenario: Scenario, frame_id: str) -> tuple[str, Points]:
     tenant = element_points.snapshot_tenant(scenario.campaign, digest)
     entry = ElementEntry(frame_id=frame_id, digest=b"")
     ids = [element_points.snapshot_point(scenario.campaign, digest, entry)]
-    return tenant, await scenario.service.stores.vectors.retrieve(ELEMENTS, tenant, ids)
+    return tenant, await scenario.stores.vectors.retrieve(ELEMENTS, tenant, ids)
 
 
 async def delete_member(scenario: Scenario, frame_id: str) -> None:
     """Delete a point of the newest snapshot."""
     tenant, stored = await read_member(scenario, frame_id)
-    await scenario.service.stores.vectors.delete(ELEMENTS, tenant, stored.ids)
+    await scenario.stores.vectors.delete(ELEMENTS, tenant, stored.ids)
 
 
 async def change_member(scenario: Scenario, frame_id: str, turned: int = 0, **payload: str) -> None:
     """Write a point of the newest snapshot with another vector, or with another payload."""
     tenant, stored = await read_member(scenario, frame_id)
     other = Points(stored.ids, np.roll(stored.vectors, turned), [{**stored.payloads[0], **payload}])
-    await scenario.service.stores.vectors.write(ELEMENTS, tenant, other)
+    await scenario.stores.vectors.write(ELEMENTS, tenant, other)
 
 
 async def delete_accepted_sample(scenario: Scenario) -> None:
@@ -74,16 +74,12 @@ async def mark_negative_accepted(scenario: Scenario) -> None:
 
 async def delete_manifest(scenario: Scenario) -> None:
     """The manifest is gone; the issue, and the samples' points, are as they were."""
-    await scenario.service.stores.blobs.delete(
-        (await scenario.read_campaign()).version.snapshot_digest
-    )
+    await scenario.stores.blobs.delete((await scenario.read_campaign()).version.snapshot_digest)
 
 
 async def delete_model(scenario: Scenario) -> None:
     """The scoring model is gone."""
-    await scenario.service.stores.blobs.delete(
-        (await scenario.read_campaign()).version.model_digest
-    )
+    await scenario.stores.blobs.delete((await scenario.read_campaign()).version.model_digest)
 
 
 async def crash_commit(scenario: Scenario) -> None:
@@ -109,7 +105,7 @@ REPAIRABLE: list[tuple[Tampering, FindingKind]] = [
 
 @pytest.mark.parametrize("later", [False, True])
 async def test_versions_with_feedback_are_quiet(scenario: Scenario, later: bool) -> None:
-    """Whatever becomes of issue and reviews, what versions took in is left alone."""
+    """Later changes of issue and reviews do not affect committed versions."""
     service = scenario.service
     await service.commit_version(scenario.campaign)
     await service.add_frames(scenario.issue, "m", "x", seed=1)
@@ -120,10 +116,10 @@ async def test_versions_with_feedback_are_quiet(scenario: Scenario, later: bool)
 
 
 @pytest.mark.parametrize(("tamper", "kind"), REPAIRABLE)
-async def test_what_differs_is_named_and_mended(
+async def test_a_difference_is_reported_and_repaired(
     scenario: Scenario, tamper: Tampering, kind: FindingKind
 ) -> None:
-    """It alone is named, and a repair brings back what was, from other versions where it must."""
+    """It alone is reported, and a repair restores it, from other versions if necessary."""
     before = await read_state(scenario)
     await tamper(scenario)
     for repair, outcome in ((False, FindingOutcome.REPAIRABLE), (True, FindingOutcome.REPAIRED)):
@@ -140,4 +136,4 @@ async def test_a_sample_of_no_other_version_is_lost(scenario: Scenario, frame_id
     for repair in (False, True, False):
         [finding] = await examine(scenario.service, repair=repair)
         assert (FindingKind.SNAPSHOT_POINTS, FindingOutcome.LOST) == (finding.kind, finding.outcome)
-        assert "1 of them missing or others, 1 lost" == finding.actual
+        assert "1 of them missing or different, 1 lost" == finding.actual

@@ -18,8 +18,8 @@ from tests.unit.campaign.doctor.tampering import (
 from tests.unit.campaign.faults import Gate, InterceptedStore, failing
 
 
-async def test_what_is_young_is_left_alone(scenario: Scenario) -> None:
-    """What died within the hour may be under way: it is named an hour later."""
+async def test_young_leftovers_are_left_alone(scenario: Scenario) -> None:
+    """A call of the last hour may be running: its leftovers are reported an hour later."""
     service = scenario.service
     blobs = failing(service.stores.blobs, "put", at=2)
     ledger = failing(service.stores.ledger, "commit")
@@ -29,7 +29,7 @@ async def test_what_is_young_is_left_alone(scenario: Scenario) -> None:
         await service.with_stores(ledger=ledger).add_frames(scenario.issue, "f")
     assert [] == await examine(service, repair=True, later=False)
     kinds = {finding.kind for finding in await examine(service)}
-    # The manifest is named by the commit for as long as that is not known to be dead.
+    # The manifest is referenced by the commit's record until that is removed.
     assert {FindingKind.SNAPSHOT_UNBOUND, FindingKind.ELEMENT_ORPHAN} == kinds
     await examine(service, repair=True)
     assert [] == await examine(service)
@@ -54,7 +54,7 @@ async def slow(service: CampaignService, scenario: Scenario, gate: Gate) -> asyn
 
 
 async def test_a_commit_under_way_is_left_alone(scenario: Scenario) -> None:
-    """A doctor that repairs while a version is made takes nothing from it."""
+    """A repair during a commit removes nothing of it."""
     gate = Gate()
     task = await slow(scenario.service, scenario, gate)
     assert [] == await examine(scenario.service, repair=True, later=False)
@@ -63,8 +63,8 @@ async def test_a_commit_under_way_is_left_alone(scenario: Scenario) -> None:
     assert [] == await examine(scenario.service)
 
 
-async def test_a_commit_that_was_taken_for_dead_cannot_bind(scenario: Scenario) -> None:
-    """A commit so slow that its snapshot was removed is ABORTED, and can be made anew."""
+async def test_a_commit_with_a_removed_snapshot_cannot_bind(scenario: Scenario) -> None:
+    """A commit so slow that its snapshot was removed is ABORTED, and can be retried."""
     gate = Gate()
     task = await slow(scenario.service, scenario, gate)
     assert FindingKind.SNAPSHOT_UNBOUND in {

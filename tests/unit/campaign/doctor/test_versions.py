@@ -1,4 +1,4 @@
-"""Versions that are committed during an examination are no difference."""
+"""A version that is committed during an examination is not reported."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ async def test_a_commit_between_two_reads_is_no_difference(scenario: Scenario) -
             await scenario.service.commit_version(waiting.pop())
         return await real(partition, prefix, **options)
 
-    ledger = InterceptedStore(scenario.service.stores.ledger, "scan", scan)
+    ledger = InterceptedStore(scenario.stores.ledger, "scan", scan)
     assert [] == await examine(scenario.service.with_stores(ledger=ledger), later=False)
     assert [] == waiting

@@ -12,7 +12,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sluice import errors
 from sluice.v1 import campaign_pb2, frame_pb2
 from sluice.v1 import issue_pb2 as pb
-from tests.rpc.campaign.api import DATASET, PROJECT, Api, adding, box, element, embeddings, refusal
+from tests.rpc.campaign.api import (
+    DATASET,
+    PROJECT,
+    ApiClient,
+    catch_error,
+    make_box,
+    make_element,
+    make_embeddings,
+    make_request,
+)
 
 
 def full_frame(id: str) -> frame_pb2.Frame:
@@ -29,18 +38,18 @@ def full_frame(id: str) -> frame_pb2.Frame:
         capture_time=Timestamp(seconds=1_700_000_000, nanos=5_000),
         device="car-1",
         sensors=[front],
-        labels=[box(f"{id}-car"), box(f"{id}-tram", "tram")],
+        labels=[make_box(f"{id}-car"), make_box(f"{id}-tram", "tram")],
         metadata={"rain": frame_pb2.MetadataValue(flag=True)},
     )
 
 
-async def test_an_element_comes_back_as_it_was_sent(api: Api) -> None:
+async def test_an_element_comes_back_as_it_was_sent(api: ApiClient) -> None:
     """Frames and crops are listed with media, labels, metadata and dataset, by frame id."""
-    issue = await api.issue()
+    issue = await api.create_issue()
     crop = pb.Element(frame=full_frame("b"), label_id="b-tram", dataset=DATASET)
     whole = pb.Element(frame=full_frame("a"), dataset=DATASET)
 
-    added = await api.issues.AddElements(adding(issue, [crop, whole]))
+    added = await api.issues.AddElements(make_request(issue, [crop, whole]))
     listed = await api.issues.ListElements(pb.ListElementsRequest(parent=issue))
     read = await api.issues.GetIssue(pb.GetIssueRequest(name=issue))
 
@@ -55,12 +64,12 @@ async def test_an_element_comes_back_as_it_was_sent(api: Api) -> None:
     )
 
 
-async def test_elements_are_replaced_kept_and_removed(api: Api) -> None:
+async def test_elements_are_replaced_kept_and_removed(api: ApiClient) -> None:
     """The answers count what was new, replaced, unchanged and removed."""
-    issue = await api.issue("a", "b")
-    sent = [element("a"), element("b", device="car-2"), element("c")]
+    issue = await api.create_issue("a", "b")
+    sent = [make_element("a"), make_element("b", device="car-2"), make_element("c")]
 
-    added = await api.issues.AddElements(adding(issue, sent))
+    added = await api.issues.AddElements(make_request(issue, sent))
     removed = await api.issues.RemoveElements(
         pb.RemoveElementsRequest(
             issue=issue,
@@ -73,37 +82,41 @@ async def test_elements_are_replaced_kept_and_removed(api: Api) -> None:
     assert added.issue.etag != removed.issue.etag
 
 
-async def test_pages_of_elements_and_issues(api: Api) -> None:
+async def test_pages_of_elements_and_issues(api: ApiClient) -> None:
     """Lists go on where the page before ended; a token of another list is refused."""
-    issue = await api.issue("a", "b", "c")
-    other = await api.issue()
+    issue = await api.create_issue("a", "b", "c")
+    other = await api.create_issue()
 
     first = await api.issues.ListElements(pb.ListElementsRequest(parent=issue, page_size=2))
     rest = await api.issues.ListElements(
         pb.ListElementsRequest(parent=issue, page_size=2, page_token=first.next_page_token)
     )
     issues = await api.issues.ListIssues(pb.ListIssuesRequest(parent=PROJECT))
-    foreign = await refusal(
+    foreign = await catch_error(
         api.issues.ListElements(
             pb.ListElementsRequest(parent=other, page_token=first.next_page_token)
         )
     )
-    too_many = await refusal(
+    too_many = await catch_error(
         api.issues.ListElements(pb.ListElementsRequest(parent=issue, page_size=1_001))
     )
 
-    assert ["a", "b", "c"] == [each.frame.id for each in (*first.elements, *rest.elements)]
+    assert ["a", "b", "c"] == [element.frame.id for element in (*first.elements, *rest.elements)]
     assert "" == rest.next_page_token
-    assert sorted([issue, other]) == [each.name for each in issues.issues]
+    assert sorted([issue, other]) == [issue.name for issue in issues.issues]
     assert ["page_token", "page_size"] == [e.fields[0].field for e in (foreign, too_many)]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "reason", "told"),
+    ("wrong", "reason", "parts"),
     [
-        (element("b", labels=[box("l", "bus")]), "LABEL_MISMATCH", ["elements[1]", "'l'", "'bus'"]),
         (
-            element(
+            make_element("b", labels=[make_box("l", "bus")]),
+            "LABEL_MISMATCH",
+            ["elements[1]", "'l'", "'bus'"],
+        ),
+        (
+            make_element(
                 "b",
                 labels=[
                     frame_pb2.Label(
@@ -119,42 +132,48 @@ async def test_pages_of_elements_and_issues(api: Api) -> None:
             "DATASET_MISMATCH",
             ["elements[1]", "'b'", "datasets/e", DATASET],
         ),
-        (element("b", "x", labels=[box("l")]), "INVALID_FIELD", ["elements[1]", "'b'", "'x'"]),
-        (element("a"), "INVALID_FIELD", ["elements[1]", "'a'", "elements[0]"]),
-        (element(""), "INVALID_FIELD", ["elements[1].frame.id"]),
+        (
+            make_element("b", "x", labels=[make_box("l")]),
+            "INVALID_FIELD",
+            ["elements[1]", "'b'", "'x'"],
+        ),
+        (make_element("a"), "INVALID_FIELD", ["elements[1]", "'a'", "elements[0]"]),
+        (make_element(""), "INVALID_FIELD", ["elements[1].frame.id"]),
         (pb.Element(dataset=DATASET), "INVALID_FIELD", ["elements[1].frame.id"]),
     ],
     ids=["class", "task", "dataset", "crop", "twice", "no id", "no frame"],
 )
 async def test_a_wrong_element_refuses_the_call(
-    api: Api, wrong: pb.Element, reason: str, told: list[str]
+    api: ApiClient, wrong: pb.Element, reason: str, parts: list[str]
 ) -> None:
     """One wrong element is named by its index and ids, and none of the call is stored."""
-    issue = await api.issue()
-    rows = embeddings(["a", "b"])
+    issue = await api.create_issue()
+    rows = make_embeddings(["a", "b"])
 
-    error = await refusal(api.issues.AddElements(adding(issue, [element("a"), wrong], rows)))
+    error = await catch_error(
+        api.issues.AddElements(make_request(issue, [make_element("a"), wrong], rows))
+    )
     read = await api.issues.GetIssue(pb.GetIssueRequest(name=issue))
 
     assert (errors.InvalidArgument, reason) == (type(error), error.reason)
-    assert [] == [part for part in told if part not in error.message]
+    assert [] == [part for part in parts if part not in error.message]
     assert ("", 0) == (read.model_id, read.element_count)
 
 
-async def test_wrong_vectors_refuse_the_call(api: Api) -> None:
+async def test_wrong_vectors_refuse_the_call(api: ApiClient) -> None:
     """Vectors of another space, without direction, or not one for each element are refused."""
-    issue = await api.issue("a")
-    two = [element("b"), element("c")]
-    good = embeddings(["b", "c"])
+    issue = await api.create_issue("a")
+    two = [make_element("b"), make_element("c")]
+    good = make_embeddings(["b", "c"])
     zero = np.concatenate([good[:1], good[:1] * 0])
 
     outcomes = [
-        await refusal(api.issues.AddElements(adding(issue, two, rows)))
+        await catch_error(api.issues.AddElements(make_request(issue, two, rows)))
         for rows in (good[:, 1:], zero, good[:1])
     ]
-    bare = adding(issue, two)
+    bare = make_request(issue, two)
     bare.ClearField("embeddings")
-    outcomes.append(await refusal(api.issues.AddElements(bare)))
+    outcomes.append(await catch_error(api.issues.AddElements(bare)))
 
     assert ["SPACE_MISMATCH", "INVALID_EMBEDDING", "INVALID_FIELD", "INVALID_FIELD"] == [
         error.reason for error in outcomes
@@ -165,18 +184,18 @@ async def test_wrong_vectors_refuse_the_call(api: Api) -> None:
     assert 1 == (await api.issues.GetIssue(pb.GetIssueRequest(name=issue))).element_count
 
 
-async def test_an_issue_is_renamed_under_its_etag(api: Api) -> None:
+async def test_an_issue_is_renamed_under_its_etag(api: ApiClient) -> None:
     """Only the display name can be changed, and only under the current etag."""
-    issue = await api.issue()
+    issue = await api.create_issue()
     read = await api.issues.GetIssue(pb.GetIssueRequest(name=issue))
-    wanted = pb.Issue(name=issue, display_name="rain", etag=read.etag)
+    update = pb.Issue(name=issue, display_name="rain", etag=read.etag)
 
-    renamed = await api.issues.UpdateIssue(pb.UpdateIssueRequest(issue=wanted))
-    late = await refusal(api.issues.UpdateIssue(pb.UpdateIssueRequest(issue=wanted)))
+    renamed = await api.issues.UpdateIssue(pb.UpdateIssueRequest(issue=update))
+    late = await catch_error(api.issues.UpdateIssue(pb.UpdateIssueRequest(issue=update)))
     mask = FieldMask(paths=["display_name", "dataset"])
-    wanted.etag = ""
-    masked = await refusal(
-        api.issues.UpdateIssue(pb.UpdateIssueRequest(issue=wanted, update_mask=mask))
+    update.etag = ""
+    masked = await catch_error(
+        api.issues.UpdateIssue(pb.UpdateIssueRequest(issue=update, update_mask=mask))
     )
 
     assert "rain" == renamed.display_name
@@ -186,29 +205,29 @@ async def test_an_issue_is_renamed_under_its_etag(api: Api) -> None:
     assert renamed == await api.issues.GetIssue(pb.GetIssueRequest(name=issue))
 
 
-async def test_an_issue_is_made_once_under_a_request_id(api: Api) -> None:
+async def test_an_issue_is_made_once_under_a_request_id(api: ApiClient) -> None:
     """CreateIssue sent again returns the first response and makes no second issue."""
-    wanted = pb.CreateIssueRequest(
+    request = pb.CreateIssueRequest(
         parent=PROJECT,
         issue=pb.Issue(display_name="night", dataset=DATASET),
         request_id=str(uuid4()),
     )
 
-    assert await api.issues.CreateIssue(wanted) == await api.issues.CreateIssue(wanted)
+    assert await api.issues.CreateIssue(request) == await api.issues.CreateIssue(request)
     assert 1 == len((await api.issues.ListIssues(pb.ListIssuesRequest(parent=PROJECT))).issues)
 
 
-async def test_an_issue_in_use_is_not_deleted(api: Api) -> None:
+async def test_an_issue_in_use_is_not_deleted(api: ApiClient) -> None:
     """An active campaign keeps its issue, and is named; an idle one lets it go."""
-    issue = await api.issue("a")
-    campaign = await api.campaign(issue)
+    issue = await api.create_issue("a")
+    campaign = await api.create_campaign(issue)
 
-    error = await refusal(api.issues.DeleteIssue(pb.DeleteIssueRequest(name=issue)))
+    error = await catch_error(api.issues.DeleteIssue(pb.DeleteIssueRequest(name=issue)))
     await api.campaigns.DeactivateCampaign(
         campaign_pb2.DeactivateCampaignRequest(name=campaign.name)
     )
     await api.issues.DeleteIssue(pb.DeleteIssueRequest(name=issue))
-    gone = await refusal(api.issues.GetIssue(pb.GetIssueRequest(name=issue)))
+    gone = await catch_error(api.issues.GetIssue(pb.GetIssueRequest(name=issue)))
 
     assert (errors.FailedPrecondition, True) == (type(error), campaign.name in error.message)
     assert (errors.NotFound, f"{issue} does not exist") == (type(gone), gone.message)

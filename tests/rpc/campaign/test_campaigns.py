@@ -20,23 +20,25 @@ from sluice.scoring import Basis, ScoringModel
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2 as pb
 from sluice.v1 import issue_pb2, project_pb2
-from tests.rpc.campaign.api import DIMENSION, PROJECT, Api, refusal
+from tests.rpc.campaign.api import DIMENSION, PROJECT, ApiClient, catch_error
 from tests.rpc.conftest import WithScopes
 
-SECOND = 1.0
-"""How soon a watcher hears of a change."""
+DEADLINE_S = 1.0
+"""Time limit for a watcher to receive a change."""
+
 
 ROWS = np.random.default_rng(1).normal(size=(64, DIMENSION)).astype(np.float32)
+
 
 NO_CAMPAIGN = "projects/p/campaigns/none"
 
 
-async def read(api: Api, campaign: str) -> pb.Campaign:
+async def read(api: ApiClient, campaign: str) -> pb.Campaign:
     """A campaign as it is now."""
     return await api.campaigns.GetCampaign(pb.GetCampaignRequest(name=campaign))
 
 
-async def download(api: Api, version: str, file: pb.GetScoringModelRequest.File) -> bytes:
+async def download(api: ApiClient, version: str, file: pb.GetScoringModelRequest.File) -> bytes:
     """A file of a version, joined."""
     request = pb.GetScoringModelRequest(name=version, file=file)
     chunks = [chunk async for chunk in api.campaigns.GetScoringModel(request)]
@@ -45,7 +47,7 @@ async def download(api: Api, version: str, file: pb.GetScoringModelRequest.File)
     return content
 
 
-async def background(api: Api, *messages: pb.SetBackgroundRequest) -> pb.Space:
+async def set_background(api: ApiClient, *messages: pb.SetBackgroundRequest) -> pb.Space:
     """The space that a background was sent for."""
 
     async def stream() -> AsyncIterator[pb.SetBackgroundRequest]:
@@ -55,57 +57,63 @@ async def background(api: Api, *messages: pb.SetBackgroundRequest) -> pb.Space:
     return await api.campaigns.SetBackground(stream())
 
 
-def watching(api: Api, project: str = PROJECT) -> AsyncIterator[pb.WatchActiveVersionsResponse]:
-    """What a watcher of a project hears."""
+def watch_project(
+    api: ApiClient, project: str = PROJECT
+) -> AsyncIterator[pb.WatchActiveVersionsResponse]:
+    """The responses that a watcher of a project receives."""
     request = pb.WatchActiveVersionsRequest(parent=project)
     return aiter(api.campaigns.WatchActiveVersions(request))
 
 
-def first_rows(rows: int) -> pb.SetBackgroundRequest:
+def make_first_message(rows: int) -> pb.SetBackgroundRequest:
     """The first message of a background."""
     return pb.SetBackgroundRequest(parent=PROJECT, model_id="m", embeddings=pack(ROWS[:rows]))
 
 
-async def test_a_campaign_is_made_and_read(api: Api) -> None:
-    """A campaign is active with version 1 of its issue, and reads as it was made."""
-    issue = await api.issue("a", "b")
-    wanted = pb.Campaign(issue=issue, threshold=0, budget=pb.Budget(per_day=0))
+async def test_a_campaign_is_made_and_read(api: ApiClient) -> None:
+    """A campaign is active with version 1 of its issue, and reads as it was created."""
+    issue = await api.create_issue("a", "b")
+    campaign = pb.Campaign(issue=issue, threshold=0, budget=pb.Budget(per_day=0))
 
-    made = await api.campaigns.CreateCampaign(
-        pb.CreateCampaignRequest(parent=PROJECT, campaign=wanted)
+    created = await api.campaigns.CreateCampaign(
+        pb.CreateCampaignRequest(parent=PROJECT, campaign=campaign)
     )
     listed = await api.campaigns.ListCampaigns(pb.ListCampaignsRequest(parent=PROJECT))
 
-    assert ("night", issue, pb.Campaign.STATE_ACTIVE) == (made.display_name, made.issue, made.state)
+    assert ("night", issue, pb.Campaign.STATE_ACTIVE) == (
+        created.display_name,
+        created.issue,
+        created.state,
+    )
     assert (True, 0.0, True, False) == (
-        made.HasField("threshold"),
-        made.threshold,
-        made.budget.HasField("per_day"),
-        made.budget.HasField("total"),
+        created.HasField("threshold"),
+        created.threshold,
+        created.budget.HasField("per_day"),
+        created.budget.HasField("total"),
     )
-    assert (f"{made.name}/versions/1", 1, 2, "m", DIMENSION, "") == (
-        made.version.name,
-        made.version.number,
-        made.version.element_count,
-        made.version.model_id,
-        made.version.dimension,
-        made.version.basis_digest,
+    assert (f"{created.name}/versions/1", 1, 2, "m", DIMENSION, "") == (
+        created.version.name,
+        created.version.number,
+        created.version.element_count,
+        created.version.model_id,
+        created.version.dimension,
+        created.version.basis_digest,
     )
-    assert made == await read(api, made.name)
-    assert [made] == list(listed.campaigns)
+    assert created == await read(api, created.name)
+    assert [created] == list(listed.campaigns)
 
 
-async def test_an_issue_moves_on_until_the_next_version(api: Api) -> None:
+async def test_an_issue_moves_on_until_the_next_version(api: ApiClient) -> None:
     """GetCampaign counts what was added and removed; CommitVersion takes it in."""
-    issue = await api.issue("a", "b")
-    campaign = await api.campaign(issue)
-    await api.add(issue, "c", "d")
+    issue = await api.create_issue("a", "b")
+    campaign = await api.create_campaign(issue)
+    await api.add_frames(issue, "c", "d")
     await api.issues.RemoveElements(
         issue_pb2.RemoveElementsRequest(issue=issue, elements=[issue_pb2.ElementKey(frame_id="a")])
     )
     before = await read(api, campaign.name)
 
-    version = await api.commit(campaign.name)
+    version = await api.commit_version(campaign.name)
     after = await read(api, campaign.name)
 
     assert (2, 1, campaign.version) == (
@@ -117,10 +125,10 @@ async def test_an_issue_moves_on_until_the_next_version(api: Api) -> None:
     assert (2, 3) == (version.number, version.element_count)
 
 
-async def test_versions_are_read_and_listed(api: Api) -> None:
+async def test_versions_are_read_and_listed(api: ApiClient) -> None:
     """Versions are listed newest first, page by page, and each can be read."""
-    campaign = await api.campaign(await api.issue("a"))
-    newer = [await api.commit(campaign.name) for _ in range(2)]
+    campaign = await api.create_campaign(await api.create_issue("a"))
+    newer = [await api.commit_version(campaign.name) for _ in range(2)]
 
     first = await api.campaigns.ListVersions(
         pb.ListVersionsRequest(parent=campaign.name, page_size=2)
@@ -134,10 +142,10 @@ async def test_versions_are_read_and_listed(api: Api) -> None:
     assert campaign.version == oldest
 
 
-async def test_a_model_is_downloaded_whole(api: Api) -> None:
+async def test_a_model_is_downloaded_whole(api: ApiClient) -> None:
     """Model and basis of a version have the digests that it names, and fit each other."""
-    await background(api, first_rows(64))
-    version = (await api.campaign(await api.issue("a", "b", "c"))).version
+    await set_background(api, make_first_message(64))
+    version = (await api.create_campaign(await api.create_issue("a", "b", "c"))).version
 
     model = await download(api, version.name, pb.GetScoringModelRequest.FILE_MODEL)
     default = await download(api, version.name, pb.GetScoringModelRequest.FILE_UNSPECIFIED)
@@ -154,10 +162,10 @@ async def test_a_model_is_downloaded_whole(api: Api) -> None:
     assert (len(loaded.centroids), loaded.diverse) == (version.cluster_count, version.diverse)
 
 
-async def test_large_models_come_in_chunks(api: Api) -> None:
+async def test_large_models_come_in_chunks(api: ApiClient) -> None:
     """A file over 1 MiB comes in several messages of at most 1 MiB."""
     dimension, rows = 2_048, 200
-    issue = await api.issue()
+    issue = await api.create_issue()
     vectors = np.random.default_rng(2).normal(size=(rows, dimension)).astype(np.float32)
     elements = [
         issue_pb2.Element(frame={"id": f"{row:03}"}, dataset="projects/p/datasets/d")
@@ -168,7 +176,7 @@ async def test_large_models_come_in_chunks(api: Api) -> None:
             issue=issue, elements=elements, model_id="wide", embeddings=pack(vectors)
         )
     )
-    version = (await api.campaign(issue)).version
+    version = (await api.create_campaign(issue)).version
 
     request = pb.GetScoringModelRequest(name=version.name)
     sizes = [len(chunk.data) async for chunk in api.campaigns.GetScoringModel(request)]
@@ -178,27 +186,27 @@ async def test_large_models_come_in_chunks(api: Api) -> None:
     assert sum(sizes) > rows * dimension * 4
 
 
-async def test_a_damaged_model_is_data_loss(api: Api, settings: Settings) -> None:
-    """A model that is not what its digest says is refused, naming the digest."""
-    version = (await api.campaign(await api.issue("a"))).version
+async def test_a_damaged_model_is_data_loss(api: ApiClient, settings: Settings) -> None:
+    """A model that does not match its digest is refused, naming the digest."""
+    version = (await api.create_campaign(await api.create_issue("a"))).version
     (path,) = settings.data_dir.rglob(version.model_digest)
     path.write_bytes(path.read_bytes() + b"x")
 
-    error = await refusal(download(api, version.name, pb.GetScoringModelRequest.FILE_MODEL))
+    error = await catch_error(download(api, version.name, pb.GetScoringModelRequest.FILE_MODEL))
 
     assert (errors.DataLoss, "DIGEST_MISMATCH") == (type(error), error.reason)
     assert version.model_digest == error.metadata["digest"]
 
 
-async def test_a_background_is_set_in_any_number_of_messages(api: Api) -> None:
+async def test_a_background_is_set_in_any_number_of_messages(api: ApiClient) -> None:
     """The rows of all messages make the background, and campaigns say that it would help them."""
-    campaign = await api.campaign(await api.issue("a"))
+    campaign = await api.create_campaign(await api.create_issue("a"))
     rest = [pb.SetBackgroundRequest(embeddings=pack(ROWS[at : at + 16])) for at in (16, 32, 48)]
 
-    space = await background(api, first_rows(16), *rest)
+    space = await set_background(api, make_first_message(16), *rest)
     listed = await api.campaigns.ListSpaces(pb.ListSpacesRequest(parent=PROJECT))
     before = await read(api, campaign.name)
-    version = await api.commit(campaign.name)
+    version = await api.commit_version(campaign.name)
     after = await read(api, campaign.name)
 
     assert ("m", DIMENSION, 64, True) == (
@@ -215,9 +223,9 @@ async def test_a_background_is_set_in_any_number_of_messages(api: Api) -> None:
     )
 
 
-async def test_a_space_exists_from_its_first_element_on(api: Api) -> None:
+async def test_a_space_exists_from_its_first_element_on(api: ApiClient) -> None:
     """A space without a background is listed with neither basis nor time."""
-    await api.issue("a")
+    await api.create_issue("a")
 
     (space,) = (await api.campaigns.ListSpaces(pb.ListSpacesRequest(parent=PROJECT))).spaces
 
@@ -230,32 +238,32 @@ async def test_a_space_exists_from_its_first_element_on(api: Api) -> None:
     )
 
 
-async def test_a_wrong_background_is_refused(api: Api) -> None:
+async def test_a_wrong_background_is_refused(api: ApiClient) -> None:
     """Too few rows, other dimensions, another space later on and nothing at all are refused."""
     narrow = pb.SetBackgroundRequest(embeddings=pack(ROWS[:, 1:]))
     elsewhere = pb.SetBackgroundRequest(model_id="n", embeddings=pack(ROWS))
     for messages, field in (
-        ([first_rows(31)], "embeddings"),
-        ([first_rows(64), narrow], "embeddings"),
-        ([first_rows(64), elsewhere], "model_id"),
-        ([first_rows(64), pb.SetBackgroundRequest()], "embeddings.dimension"),
+        ([make_first_message(31)], "embeddings"),
+        ([make_first_message(64), narrow], "embeddings"),
+        ([make_first_message(64), elsewhere], "model_id"),
+        ([make_first_message(64), pb.SetBackgroundRequest()], "embeddings.dimension"),
         ([pb.SetBackgroundRequest(parent=PROJECT, model_id="m")], "embeddings"),
         ([pb.SetBackgroundRequest(parent=PROJECT, embeddings=pack(ROWS))], "model_id"),
         ([], "parent"),
     ):
-        error = await refusal(background(api, *messages))
+        error = await catch_error(set_background(api, *messages))
         assert (errors.InvalidArgument, [field]) == (type(error), [f.field for f in error.fields])
     assert [] == list((await api.campaigns.ListSpaces(pb.ListSpacesRequest(parent=PROJECT))).spaces)
 
 
-async def test_an_update_changes_what_its_mask_names(api: Api) -> None:
+async def test_an_update_changes_what_its_mask_names(api: ApiClient) -> None:
     """Masked fields change, or go back to their defaults; an old etag and a wrong path do not."""
-    made = await api.campaign(await api.issue("a"))
-    wanted = pb.Campaign(
-        name=made.name, display_name="Nights", threshold=0.25, budget=pb.Budget(total=9)
+    created = await api.create_campaign(await api.create_issue("a"))
+    campaign = pb.Campaign(
+        name=created.name, display_name="Nights", threshold=0.25, budget=pb.Budget(total=9)
     )
 
-    async def update(*paths: str, etag: str = "", to: pb.Campaign = wanted) -> pb.Campaign:
+    async def update(*paths: str, etag: str = "", to: pb.Campaign = campaign) -> pb.Campaign:
         message = pb.Campaign()
         message.CopyFrom(to)
         message.etag = etag
@@ -263,26 +271,26 @@ async def test_an_update_changes_what_its_mask_names(api: Api) -> None:
             pb.UpdateCampaignRequest(campaign=message, update_mask=FieldMask(paths=paths))
         )
 
-    changed = await update("threshold", "budget", etag=made.etag)
-    late = await refusal(update("display_name", etag=made.etag))
-    wrong = [await refusal(update(*paths)) for paths in ((), ("state",))]
-    over = await refusal(update("threshold", to=pb.Campaign(name=made.name, threshold=1.5)))
-    reset = await update("threshold", "budget", to=pb.Campaign(name=made.name))
+    changed = await update("threshold", "budget", etag=created.etag)
+    late = await catch_error(update("display_name", etag=created.etag))
+    wrong = [await catch_error(update(*paths)) for paths in ((), ("state",))]
+    over = await catch_error(update("threshold", to=pb.Campaign(name=created.name, threshold=1.5)))
+    reset = await update("threshold", "budget", to=pb.Campaign(name=created.name))
 
     assert ("night", 0.25, 9) == (changed.display_name, changed.threshold, changed.budget.total)
     assert isinstance(late, errors.Aborted)
     assert [["update_mask"], ["update_mask"]] == [[f.field for f in e.fields] for e in wrong]
     assert "campaign.threshold: 1.5 is not in 0…1" == over.message
     assert (False, False) == (reset.HasField("threshold"), reset.HasField("budget"))
-    assert reset == await read(api, made.name)
+    assert reset == await read(api, created.name)
 
 
-async def test_a_campaign_is_switched_off_and_on(api: Api) -> None:
+async def test_a_campaign_is_switched_off_and_on(api: ApiClient) -> None:
     """Deactivating and activating change the state, and repeating them nothing."""
-    made = await api.campaign(await api.issue("a"))
+    created = await api.create_campaign(await api.create_issue("a"))
     off, on = (
-        pb.DeactivateCampaignRequest(name=made.name),
-        pb.ActivateCampaignRequest(name=made.name),
+        pb.DeactivateCampaignRequest(name=created.name),
+        pb.ActivateCampaignRequest(name=created.name),
     )
 
     stopped = await api.campaigns.DeactivateCampaign(off)
@@ -293,30 +301,32 @@ async def test_a_campaign_is_switched_off_and_on(api: Api) -> None:
     assert (pb.Campaign.STATE_INACTIVE, pb.Campaign.STATE_ACTIVE) == (stopped.state, started.state)
 
 
-async def test_requests_sent_again_are_answered_again(api: Api) -> None:
+async def test_requests_sent_again_are_answered_again(api: ApiClient) -> None:
     """CreateCampaign and CommitVersion under one request id happen once, etags included."""
-    wanted = pb.CreateCampaignRequest(
+    request = pb.CreateCampaignRequest(
         parent=PROJECT,
-        campaign=pb.Campaign(issue=await api.issue("a")),
+        campaign=pb.Campaign(issue=await api.create_issue("a")),
         request_id=str(uuid4()),
     )
-    made = await api.campaigns.CreateCampaign(wanted)
-    commit = pb.CommitVersionRequest(parent=made.name, etag=made.etag, request_id=str(uuid4()))
+    created = await api.campaigns.CreateCampaign(request)
+    commit = pb.CommitVersionRequest(
+        parent=created.name, etag=created.etag, request_id=str(uuid4())
+    )
     version = await api.campaigns.CommitVersion(commit)
 
-    assert made == await api.campaigns.CreateCampaign(wanted)
+    assert created == await api.campaigns.CreateCampaign(request)
     assert version == await api.campaigns.CommitVersion(commit)
-    assert version == (await read(api, made.name)).version
+    assert version == (await read(api, created.name)).version
     commit.request_id = str(uuid4())
-    assert isinstance(await refusal(api.campaigns.CommitVersion(commit)), errors.Aborted)
+    assert isinstance(await catch_error(api.campaigns.CommitVersion(commit)), errors.Aborted)
 
 
-async def test_what_cannot_be_started_is_refused(api: Api) -> None:
+async def test_what_cannot_be_started_is_refused(api: ApiClient) -> None:
     """An empty issue cannot be a campaign; an unknown one, or one elsewhere, even less."""
-    empty = await api.issue()
+    empty = await api.create_issue()
 
     outcomes = [
-        await refusal(api.campaign(issue))
+        await catch_error(api.create_campaign(issue))
         for issue in (empty, "projects/p/issues/none", "projects/q/issues/i", "night")
     ]
 
@@ -329,8 +339,8 @@ async def test_what_cannot_be_started_is_refused(api: Api) -> None:
     assert empty in outcomes[0].message
 
 
-async def test_every_method_names_what_it_does_not_find(api: Api) -> None:
-    """No method makes up a campaign or version that is not there."""
+async def test_every_method_names_a_missing_campaign(api: ApiClient) -> None:
+    """Every method raises NotFound naming the missing campaign."""
     mask = FieldMask(paths=["threshold"])
     calls: list[Awaitable[Any]] = [
         api.campaigns.GetCampaign(pb.GetCampaignRequest(name=NO_CAMPAIGN)),
@@ -346,56 +356,56 @@ async def test_every_method_names_what_it_does_not_find(api: Api) -> None:
     ]
 
     for call in calls:
-        error = await refusal(call)
+        error = await catch_error(call)
         assert (errors.NotFound, True) == (type(error), NO_CAMPAIGN in error.message)
 
 
-async def test_a_watcher_hears_of_every_change_within_a_second(api: Api) -> None:
+async def test_a_watcher_receives_every_change_within_a_second(api: ApiClient) -> None:
     """Watching answers at once, and within a second of a commit, a switch and a threshold."""
-    issue = await api.issue("a")
-    watch = watching(api)
+    issue = await api.create_issue("a")
+    watch = watch_project(api)
     generations = []
 
-    async def heard() -> list[pb.ActiveVersion]:
-        response = await asyncio.wait_for(anext(watch), SECOND)
+    async def receive() -> list[pb.ActiveVersion]:
+        response = await asyncio.wait_for(anext(watch), DEADLINE_S)
         generations.append(response.generation)
         return list(response.active_versions)
 
-    assert [] == await heard()
-    made = await api.campaign(issue)
+    assert [] == await receive()
+    created = await api.create_campaign(issue)
     assert [
-        pb.ActiveVersion(campaign=made.name, issue=issue, version=made.version)
-    ] == await heard()
-    version = await api.commit(made.name)
-    assert [version] == [active.version for active in await heard()]
+        pb.ActiveVersion(campaign=created.name, issue=issue, version=created.version)
+    ] == await receive()
+    version = await api.commit_version(created.name)
+    assert [version] == [active.version for active in await receive()]
     await api.campaigns.UpdateCampaign(
         pb.UpdateCampaignRequest(
-            campaign=pb.Campaign(name=made.name, threshold=0.75, budget=pb.Budget(total=3)),
+            campaign=pb.Campaign(name=created.name, threshold=0.75, budget=pb.Budget(total=3)),
             update_mask=FieldMask(paths=["threshold", "budget"]),
         )
     )
-    assert [(0.75, 3)] == [(a.threshold, a.budget.total) for a in await heard()]
-    await api.campaigns.DeactivateCampaign(pb.DeactivateCampaignRequest(name=made.name))
-    assert [] == await heard()
+    assert [(0.75, 3)] == [(a.threshold, a.budget.total) for a in await receive()]
+    await api.campaigns.DeactivateCampaign(pb.DeactivateCampaignRequest(name=created.name))
+    assert [] == await receive()
     assert generations == sorted(set(generations))
 
 
-async def test_an_unknown_project_is_not_watched(api: Api) -> None:
+async def test_an_unknown_project_is_not_watched(api: ApiClient) -> None:
     """Watching a project that does not exist ends with NOT_FOUND."""
-    first = anext(watching(api, "projects/q"))
+    first = anext(watch_project(api, "projects/q"))
 
-    error = await refusal(first)
+    error = await catch_error(first)
 
     assert (errors.NotFound, "projects/q does not exist") == (type(error), error.message)
 
 
-async def test_a_watcher_that_leaves_is_not_read_for(api: Api) -> None:
+async def test_a_watcher_that_leaves_is_not_read_for(api: ApiClient) -> None:
     """When the last watcher of a project cancels its call, nobody reads its generation."""
     request = pb.WatchActiveVersionsRequest(parent=PROJECT)
     watch = api.campaigns.WatchActiveVersions(request)
     await watch.read()
     reading = asyncio.ensure_future(watch.read())
-    await api.campaign(await api.issue("a"))
+    await api.create_campaign(await api.create_issue("a"))
     await reading
     pollers = [task for task in asyncio.all_tasks() if task.get_name() == "watch p"]
 
@@ -406,40 +416,40 @@ async def test_a_watcher_that_leaves_is_not_read_for(api: Api) -> None:
 
 
 async def test_a_stopping_server_ends_its_watches(settings: Settings) -> None:
-    """A server that stops tells its watchers to come again, and does not wait for them."""
+    """A stopping server ends its watches with a retry delay, and does not wait for them."""
     async with serve(settings) as server:
         channel = connect(server.target, server.admin_key)
-        api = Api(channel)
+        api = ApiClient(channel)
         await api.projects.CreateProject(project_pb2.CreateProjectRequest(project_id="p"))
-        watch = watching(api)
+        watch = watch_project(api)
         await anext(watch)
-        waiting = asyncio.ensure_future(refusal(anext(watch)))
+        waiting = asyncio.ensure_future(catch_error(anext(watch)))
 
     error = await waiting
     await channel.close()
     assert (errors.Unavailable, 1.0) == (type(error), error.retry_after_s)
 
 
-async def test_a_logger_reads_and_does_not_write(api: Api, with_scopes: WithScopes) -> None:
+async def test_a_logger_reads_and_does_not_write(api: ApiClient, with_scopes: WithScopes) -> None:
     """The scope LOG is enough to watch, download and set a background, and not to commit."""
-    version = (await api.campaign(await api.issue("a"))).version
-    logger = Api(await with_scopes(project_pb2.SCOPE_LOG))
+    version = (await api.create_campaign(await api.create_issue("a"))).version
+    logger = ApiClient(await with_scopes(project_pb2.SCOPE_LOG))
 
-    heard = await anext(watching(logger))
-    assert [version] == [active.version for active in heard.active_versions]
+    response = await anext(watch_project(logger))
+    assert [version] == [active.version for active in response.active_versions]
     assert await download(logger, version.name, pb.GetScoringModelRequest.FILE_MODEL)
-    assert (await background(logger, first_rows(64))).basis_digest
+    assert (await set_background(logger, make_first_message(64))).basis_digest
     campaign = version.name.rpartition("/versions/")[0]
-    assert isinstance(await refusal(logger.commit(campaign)), errors.PermissionDenied)
+    assert isinstance(await catch_error(logger.commit_version(campaign)), errors.PermissionDenied)
 
 
 @pytest.mark.parametrize("file", [7])
-async def test_there_are_two_files(api: Api, file: pb.GetScoringModelRequest.File) -> None:
+async def test_there_are_two_files(api: ApiClient, file: pb.GetScoringModelRequest.File) -> None:
     """A file that is neither model nor basis is refused; so is the basis of a version without."""
-    version = (await api.campaign(await api.issue("a"))).version
+    version = (await api.create_campaign(await api.create_issue("a"))).version
 
-    unknown = await refusal(download(api, version.name, file))
-    missing = await refusal(download(api, version.name, pb.GetScoringModelRequest.FILE_BASIS))
+    unknown = await catch_error(download(api, version.name, file))
+    missing = await catch_error(download(api, version.name, pb.GetScoringModelRequest.FILE_BASIS))
 
     assert (errors.InvalidArgument, "file") == (type(unknown), unknown.fields[0].field)
     assert (errors.NotFound, True) == (type(missing), "no basis" in missing.message)
