@@ -27,10 +27,10 @@ def sluiced(tmp_path: Path) -> Iterator[Sluiced]:
 @pytest.fixture
 def team(sluiced: Sluiced, tmp_path: Path) -> Iterator[Team]:
     """A project with a campaign that looks for what is near the first axis."""
-    with Team(sluiced, tmp_path / "models") as found:
-        found.create_project("p")
-        found.start("vans", axis=0)
-        yield found
+    with Team(sluiced, tmp_path / "models") as team:
+        team.create_project("p")
+        team.start("vans", axis=0)
+        yield team
 
 
 @pytest.fixture(scope="session")
@@ -60,4 +60,4 @@ def moments() -> random.Random:
     """Random moments; the seed is printed, to be used again."""
     seed = int(os.environ.get("SLUICE_FAULT_SEED", random.SystemRandom().randrange(10**6)))
     sys.stdout.write(f"SLUICE_FAULT_SEED={seed}\n")
-    return random.Random(seed)  # noqa: S311 - moments are no secret
+    return random.Random(seed)  # noqa: S311 - moments are not secret

@@ -23,8 +23,8 @@ calls_left: ContextVar[list[int]] = ContextVar("calls_left")
 """In the calls of a commit that is to die: how many store calls are left to it."""
 
 
-class Dying:
-    """A store after some call of which the process dies."""
+class DyingStore:
+    """A store that kills the process after one of its calls."""
 
     def __init__(self, store: Any, file: Path) -> None:
         self._store = store
@@ -32,17 +32,17 @@ class Dying:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._store, name)
-        return self._counted(real) if callable(real) else real
+        return self._count_down(real) if callable(real) else real
 
-    def _counted(self, real: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _count_down(self, real: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def counted(*arguments: Any, **options: Any) -> Any:
-            left = calls_left.get([])
-            if left and not left[0]:
+            calls = calls_left.get([])
+            if calls and not calls[0]:
                 die(self._file)
             result = await real(*arguments, **options)
-            if left:
-                left[0] -= 1
-                if not left[0]:
+            if calls:
+                calls[0] -= 1
+                if not calls[0]:
                     die(self._file)
             return result
 
@@ -63,8 +63,12 @@ def install(file: Path) -> None:
     def on_dying_stores(stores: Any, *arguments: Any) -> Awaitable[Any]:
         if file.exists():
             calls_left.set([int(file.read_text())])
-            each = {name: getattr(stores, name) for name in ("ledger", "vectors", "blobs")}
-            dying: dict[str, Any] = {name: Dying(store, file) for name, store in each.items()}
+            stores_by_name = {
+                name: getattr(stores, name) for name in ("ledger", "vectors", "blobs")
+            }
+            dying: dict[str, Any] = {
+                name: DyingStore(store, file) for name, store in stores_by_name.items()
+            }
             stores = replace(stores, **dying)
         return commit_version(stores, *arguments)
 

@@ -65,10 +65,10 @@ class FailingLedger:
         self, partition: str, prefix: str, *, after: str = "", limit: int
     ) -> list[Entry]:
         """See `Ledger.scan`."""
-        found = await self._ledger.scan(partition, prefix, after=after, limit=limit)
-        if found and prefix == "outbox/":  # most looks of an idle projector find nothing
+        page = await self._ledger.scan(partition, prefix, after=after, limit=limit)
+        if page and prefix == "outbox/":  # most looks of an idle projector find nothing
             self._failpoint.pass_by("look", "after")
-        return found
+        return page
 
     async def commit(self, transaction: Transaction) -> None:
         """See `Ledger.commit`."""

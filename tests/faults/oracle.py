@@ -1,4 +1,4 @@
-"""Whether a campaign's accounts are true: what loggers were told, the API says and is stored.
+"""Whether a campaign's accounts agree: the loggers' responses, the API and the stored data.
 
 Acknowledged is stored; a matching frame has one row; counters are the rows' numbers; the funnel
 adds up; every frame is counted once. For the cluster form, whose stores are read directly.
@@ -47,14 +47,14 @@ class Report:
 
     @classmethod
     def of(cls, session: SubmitSession, batches: Sequence[ingest_pb2.SubmitBatch]) -> Report:
-        """What a session that has sent these batches was told; all of them must be answered."""
+        """The responses to a session that sent these batches; all of them must be answered."""
         assert len(batches) == session.acknowledged == session.outcomes.batches
         return cls(session.session_id, batches, session.outcomes.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What all loggers together were told about one campaign."""
+class LoggerTotals:
+    """Totals of the responses that all loggers got about one campaign."""
 
     seen: int
     distinct: int
@@ -64,7 +64,7 @@ class Told:
     watermarks: dict[str, int]
 
     @classmethod
-    def by(cls, reports: Sequence[Report], campaign: str) -> Told:
+    def from_reports(cls, reports: Sequence[Report], campaign: str) -> LoggerTotals:
         """Sum up reports, of which each batch was scored for the campaign."""
         batches = [batch for report in reports for batch in report.batches]
         hashes = [np.frombuffer(batch.seen_hashes, "<u8") for batch in batches]
@@ -83,35 +83,35 @@ class Told:
 
 
 def check_accounts(cluster: Cluster, campaign: str, reports: Iterable[Report]) -> Stored:
-    """Wait until nothing is pending, then hold all accounts to each other; what is stored.
+    """Wait until nothing is pending, then compare all accounts; returns the stored data.
 
     `reports` are those of all sessions that the campaign has ever had.
     """
-    told = Told.by(list(reports), campaign)
+    totals = LoggerTotals.from_reports(list(reports), campaign)
     with connect_sync(cluster.target, cluster.admin_key) as channel:
-        stored = settled(cluster, campaign)
-        check_funnel(Samples(channel).funnel(campaign), told)
-        check_rows(stored, told)
+        stored = read_settled(cluster, campaign)
+        check_funnel(Samples(channel).funnel(campaign), totals)
+        check_rows(stored, totals)
         check_counters(stored)
         check_samples(channel, campaign, stored)
     return stored
 
 
-def settled(cluster: Cluster, campaign: str) -> Stored:
-    """What is stored, once the projector has nothing left to do in the project."""
+def read_settled(cluster: Cluster, campaign: str) -> Stored:
+    """The stored data, once the projector has nothing left to do in the project."""
     deadline = time.monotonic() + SETTLE_S_MAX
-    while not (stored := stored_of(cluster, campaign)).settled:
+    while not (stored := read_campaign(cluster, campaign)).settled:
         assert time.monotonic() < deadline, f"still pending: {stored.outbox}, {stored.counters}"
     return stored
 
 
-def stored_of(cluster: Cluster, campaign: str) -> Stored:
-    """What is stored now; a campaign by its resource name."""
+def read_campaign(cluster: Cluster, campaign: str) -> Stored:
+    """The stored data of a campaign, by its resource name."""
     return asyncio.run(read_stored(cluster, CampaignName.parse(campaign, "campaign")))
 
 
-def check_funnel(funnel: ingest_pb2.Funnel, told: Told) -> None:
-    """The funnel adds up, and counts what loggers were told, each frame once."""
+def check_funnel(funnel: ingest_pb2.Funnel, totals: LoggerTotals) -> None:
+    """The funnel adds up, and agrees with the responses to loggers, counting each frame once."""
     assert funnel.matches == (
         funnel.duplicate
         + funnel.over_budget
@@ -121,23 +121,23 @@ def check_funnel(funnel: ingest_pb2.Funnel, told: Told) -> None:
         + funnel.near_duplicate
         + funnel.collected
     )
-    assert told.seen == funnel.seen == sum(funnel.scores.histogram)
-    assert told.distinct == pytest.approx(funnel.distinct_seen, rel=DISTINCT_TOLERANCE)
-    assert told.verdicts.total() - told.verdicts["below_threshold"] == funnel.matches
+    assert totals.seen == funnel.seen == sum(funnel.scores.histogram)
+    assert totals.distinct == pytest.approx(funnel.distinct_seen, rel=DISTINCT_TOLERANCE)
+    assert totals.verdicts.total() - totals.verdicts["below_threshold"] == funnel.matches
     for verdict in ("duplicate", *NO_ROW):
-        assert (verdict, told.verdicts[verdict]) == (verdict, getattr(funnel, verdict))
-    assert told.verdicts["pending"] == funnel.pending + funnel.near_duplicate + funnel.collected
+        assert (verdict, totals.verdicts[verdict]) == (verdict, getattr(funnel, verdict))
+    assert totals.verdicts["pending"] == funnel.pending + funnel.near_duplicate + funnel.collected
 
 
-def check_rows(stored: Stored, told: Told) -> None:
-    """Each match that was taken has one row; the loggers' sessions stand where they were told."""
-    assert told.verdicts["pending"] == len(stored.rows)
-    assert stored.rows.keys() <= told.matches.keys()
-    if not any(told.verdicts[verdict] for verdict in NO_ROW):
-        assert told.matches.keys() == stored.rows.keys()
+def check_rows(stored: Stored, totals: LoggerTotals) -> None:
+    """Each match that was taken has one row; watermarks are at least the acknowledged ones."""
+    assert totals.verdicts["pending"] == len(stored.rows)
+    assert stored.rows.keys() <= totals.matches.keys()
+    if not any(totals.verdicts[verdict] for verdict in NO_ROW):
+        assert totals.matches.keys() == stored.rows.keys()
     assert stored.rows.keys() == stored.documents
-    assert told.watermarks.items() <= stored.watermarks.items()
-    assert told.score_sum == stored.counters[Count.SCORE_SUM]
+    assert totals.watermarks.items() <= stored.watermarks.items()
+    assert totals.score_sum == stored.counters[Count.SCORE_SUM]
 
 
 def check_counters(stored: Stored) -> None:

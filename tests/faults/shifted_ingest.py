@@ -1,4 +1,4 @@
-"""`python shifted_ingest.py FILE --port N`: ingest whose clock is as many seconds off as FILE says.
+"""`python shifted_ingest.py FILE --port N`: ingest with its clock shifted by the seconds in FILE.
 
 The clock goes by FILE as it is at every moment, so a test sets it back by writing another number.
 """

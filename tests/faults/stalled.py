@@ -27,7 +27,7 @@ POLL_S: Final = 0.25
 QUIET_POLLS: Final = 8
 
 
-class Memory:
+class ProcessMemory:
     """The memory of a process, from now on."""
 
     def __init__(self, pid: int) -> None:
@@ -47,13 +47,13 @@ class Memory:
 def keys(channel: grpc.Channel, project: str, count: int) -> list[str]:
     """So many keys for loggers of a project."""
     stub = ProjectServiceStub(channel)
-    wanted = project_pb2.ApiKey(scopes=[project_pb2.SCOPE_LOG])
-    request = project_pb2.CreateApiKeyRequest(parent=project, api_key=wanted)
+    api_key = project_pb2.ApiKey(scopes=[project_pb2.SCOPE_LOG])
+    request = project_pb2.CreateApiKeyRequest(parent=project, api_key=api_key)
     return [stub.CreateApiKey(request).secret for _ in range(count)]
 
 
 @dataclass(slots=True)
-class Stalled:
+class StalledStream:
     """One stream; `sent` counts the messages that were taken from its client."""
 
     call: Any
@@ -73,7 +73,7 @@ async def stalled_streams(
     method: Callable[[grpc.aio.Channel], Any],
     tokens: Sequence[str],
     messages: Sequence[Sequence[Any]],
-) -> AsyncIterator[list[Stalled]]:
+) -> AsyncIterator[list[StalledStream]]:
     """A stream for each sequence of messages, over connections that nobody shares."""
     async with AsyncExitStack() as stack:
         streams = []
@@ -81,7 +81,7 @@ async def stalled_streams(
             channel = grpc.aio.insecure_channel(address, options=OPTIONS)
             await stack.enter_async_context(channel)
             metadata = [("authorization", f"Bearer {tokens[number // STREAMS_PER_KEY]}")]
-            stream = Stalled(method(channel)(metadata=metadata))
+            stream = StalledStream(method(channel)(metadata=metadata))
             stream.task = asyncio.create_task(stream.send(sequence))
             streams.append(stream)
         try:
@@ -93,7 +93,7 @@ async def stalled_streams(
             await asyncio.gather(*(stream.task for stream in streams), return_exceptions=True)
 
 
-async def until_quiet(streams: Sequence[Stalled]) -> int:
+async def until_quiet(streams: Sequence[StalledStream]) -> int:
     """Wait until no stream gets rid of any more for a while; how many messages all have sent.
 
     On a machine that rests for longer than that, this is early, and what is measured then is less.

@@ -47,7 +47,7 @@ class Stored:
 
     @property
     def documents(self) -> set[str]:
-        """The frames whose document is there."""
+        """The frames with a document."""
         return set(self._below("document"))
 
     @property
@@ -119,7 +119,7 @@ async def read_stored(cluster: Cluster, name: CampaignName) -> Stored:
             name.project, [*counts.values(), *used.values(), counters.OUTBOX]
         )
         points = await _points(vectors, name)
-        order = np.argsort([str(each) for each in points.ids])
+        order = np.argsort([str(point) for point in points.ids])
         return Stored(
             campaign=name.campaign,
             entries=entries,
@@ -136,12 +136,12 @@ def _below(entries: dict[str, Entry], *parents: str) -> list[Entry]:
 
 
 async def _entries(ledger: Ledger, project: str) -> dict[str, Entry]:
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     after = ""
     while page := await ledger.scan(project, "", after=after, limit=PAGE):
-        found |= {entry.key: entry for entry in page}
+        entries |= {entry.key: entry for entry in page}
         after = page[-1].key
-    return found
+    return entries
 
 
 async def _points(vectors: Vectors, name: CampaignName) -> Points:

@@ -39,7 +39,7 @@ REDIS_LOG = Log(".incr.aof", "write")
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
+class AcknowledgedBatch:
     """A batch, known by a frame id that nothing else holds, and the message that answered it."""
 
     seq: int
@@ -92,8 +92,8 @@ def attached(*pids: int, expressions: Sequence[str], to: Path = Path(os.devnull)
     tracer = subprocess.Popen([*command, *filters], stderr=subprocess.PIPE, text=True)
     assert tracer.stderr is not None
     for _ in pids:
-        said = tracer.stderr.readline()
-        assert "attached" in said, f"strace cannot trace the server here: {said}"
+        output = tracer.stderr.readline()
+        assert "attached" in output, f"strace cannot trace the server here: {output}"
     try:
         yield
     finally:
@@ -107,7 +107,7 @@ def traced(*pids: int, to: Path) -> AbstractContextManager[None]:
     return attached(*pids, expressions=[f"trace={CALLS}"], to=to)
 
 
-def not_flushed(trace: Path, acknowledged: Iterable[Acknowledged], log: Log) -> list[int]:
+def not_flushed(trace: Path, acknowledged: Iterable[AcknowledgedBatch], log: Log) -> list[int]:
     """The numbers of the batches that were answered before the log of them was on the disk.
 
     Safe is a batch that was written to the log after its arrival, and the log flushed after that
@@ -151,15 +151,15 @@ def _calls(lines: Iterable[str], log: Log) -> Iterator[Call]:
     """The calls of a trace; one that another thread's interrupted stands on two lines."""
     on_log_of: dict[str, bool] = {}
     for line in lines:
-        found = _CALL.match(line)
-        if found is None:
+        match = _CALL.match(line)
+        if match is None:
             continue
-        thread, rest = found["thread"], found["rest"]
+        thread, rest = match["thread"], match["rest"]
         begins = not rest.startswith(" resumed>")
         if begins:  # only then the file is named
             on_log_of[thread] = log.name in _decode(rest.split(">", 1)[0])
         yield Call(
-            name=found["name"],
+            name=match["name"],
             begins=begins,
             ends=not rest.endswith(_UNFINISHED),
             on_log=on_log_of.get(thread, False),

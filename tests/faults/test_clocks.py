@@ -168,9 +168,9 @@ def wait_for_the_budget(
     """Have the budget of some other day used up, so that each ingester is seen to know of it."""
     clocks.set(10 * DAY_S, 10 * DAY_S)
     for index, logger in enumerate(loggers):
-        told = logger.session.outcomes.verdicts
+        verdicts = logger.session.outcomes.verdicts
         number = count()
-        while not told[fleet.campaign, "over_budget"]:
+        while not verdicts[fleet.campaign, "over_budget"]:
             submit(logger, scored, f"probe-{index}-{next(number)}", matches=1)
 
 
@@ -192,6 +192,6 @@ def test_a_step_back_over_midnight_leaves_both_days_their_budget(
     used = [stored.budget_used_by_day[day] for day in days]
     assert max(used) <= PER_DAY
     assert min(used) > 0
-    told = fleet.verdicts - before
-    assert 3 * len(loggers) * PER_DAY == told["pending"] + told["over_budget"]
-    assert told["over_budget"] >= PER_DAY
+    verdicts = fleet.verdicts - before
+    assert 3 * len(loggers) * PER_DAY == verdicts["pending"] + verdicts["over_budget"]
+    assert verdicts["over_budget"] >= PER_DAY

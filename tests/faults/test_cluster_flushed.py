@@ -10,7 +10,13 @@ from pathlib import Path
 from deploy.local.cluster import Cluster
 from sluice.v1 import ingest_pb2
 from tests.faults.fleet import Fleet
-from tests.faults.system_calls import REDIS_LOG, Acknowledged, check_strace, not_flushed, traced
+from tests.faults.system_calls import (
+    REDIS_LOG,
+    AcknowledgedBatch,
+    check_strace,
+    not_flushed,
+    traced,
+)
 
 TRACED = 12
 TAKEN = ingest_pb2.BatchVerdicts(verdicts=[ingest_pb2.VERDICT_PENDING])
@@ -20,8 +26,8 @@ def config_set(cluster: Cluster, name: str, value: str) -> None:
     """Change a setting of the running Redis server."""
     port = cluster.address("redis").rpartition(":")[2]
     command = ["redis-cli", "-p", port, "CONFIG", "SET", name, value]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "OK" == said.strip()
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "OK" == output.strip()
 
 
 @contextmanager
@@ -47,7 +53,7 @@ def unsafe_answers(fleet: Fleet, tag: str, trace: Path) -> list[int]:
             logger.session.flush()
             result = ingest_pb2.BatchResult(seq=seq, verdicts=TAKEN)
             response = ingest_pb2.SubmitResponse(result=result)
-            acknowledged.append(Acknowledged(seq, frame_id, response))
+            acknowledged.append(AcknowledgedBatch(seq, frame_id, response))
     return not_flushed(trace, acknowledged, REDIS_LOG)
 
 

@@ -31,10 +31,10 @@ def kill_redis(fleet: Fleet, moments: random.Random, submitting: Sequence[Future
         return sum(logger.session.acknowledged for logger in fleet.loggers)
 
     until = acknowledged() + moments.randint(1, BATCHES_MAX)
-    wait_until(lambda: acknowledged() >= until or any(each.done() for each in submitting))
-    for each in submitting:
-        if each.done():
-            each.result()  # raises what went wrong
+    wait_until(lambda: acknowledged() >= until or any(task.done() for task in submitting))
+    for task in submitting:
+        if task.done():
+            task.result()  # raises what went wrong
     time.sleep(moments.uniform(0, PAUSE_S_MAX))
     redis = fleet.cluster.processes["redis"]
     redis.kill()
@@ -54,6 +54,6 @@ def test_redis_killed_under_load(fleet: Fleet, moments: random.Random) -> None:
                 kill_redis(fleet, moments, submitting)
         finally:
             ended.set()
-        for each in submitting:
-            each.result()
+        for task in submitting:
+            task.result()
     fleet.check_accounts()

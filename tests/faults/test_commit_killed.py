@@ -82,17 +82,17 @@ def versions(stub: CampaignServiceStub, fleet: Fleet) -> list[pb.CampaignVersion
 
 def check_versions(stub: CampaignServiceStub, fleet: Fleet) -> list[pb.CampaignVersion]:
     """Versions are numbered without a gap, each has its model, and the newest is active."""
-    found = versions(stub, fleet)
-    assert list(range(1, len(found) + 1)) == [version.number for version in found]
-    for version in found[-2:]:
+    bound = versions(stub, fleet)
+    assert list(range(1, len(bound) + 1)) == [version.number for version in bound]
+    for version in bound[-2:]:
         chunks = stub.GetScoringModel(pb.GetScoringModelRequest(name=version.name))
         content = b"".join(chunk.data for chunk in chunks)
         assert version.model_digest == sha256(content).hexdigest()
     request = pb.WatchActiveVersionsRequest(parent=fleet.project)
     watch = stub.WatchActiveVersions(request, timeout=PATIENCE_S, wait_for_ready=True)
-    assert [found[-1]] == [active.version for active in next(watch).active_versions]
+    assert [bound[-1]] == [active.version for active in next(watch).active_versions]
     watch.cancel()
-    return found
+    return bound
 
 
 def submit_on(logger: Logger, scored: Scored, done: Event) -> None:
@@ -128,8 +128,8 @@ def test_a_commit_that_dies_is_made_once_when_asked_again(
 
 def wait_for_more(logger: Logger) -> None:
     """Wait until more batches are acknowledged."""
-    wanted = logger.session.acknowledged + 1
-    wait_until(lambda: logger.session.acknowledged >= wanted)
+    target = logger.session.acknowledged + 1
+    wait_until(lambda: logger.session.acknowledged >= target)
 
 
 def commit_dying_at(
@@ -146,8 +146,8 @@ def commit_dying_at(
         wait_until(lambda: not cluster.processes["campaign"].running)
         cluster.processes["campaign"].start()
         assert before == check_versions(stub, fleet)[: len(before)]
-    made = stub.CommitVersion(request, wait_for_ready=True)
-    assert [*before, made] == check_versions(stub, fleet)
+    version = stub.CommitVersion(request, wait_for_ready=True)
+    assert [*before, version] == check_versions(stub, fleet)
     died = not file.exists()
     file.unlink(missing_ok=True)
     return died
@@ -180,11 +180,11 @@ def test_of_two_commits_at_once_none_is_mixed(
     expected, aborted = 1, 0
     for number in range(ROUNDS_MAX):
         add_element(fleet, f"v-round-{number}")
-        made = commit_both(stubs, [request_for(fleet) for _ in stubs])
-        numbers = sorted(number for number in made if number)
+        numbers_or_0 = commit_both(stubs, [request_for(fleet) for _ in stubs])
+        numbers = sorted(number for number in numbers_or_0 if number)
         assert list(range(expected + 1, expected + 1 + len(numbers))) == numbers
         assert numbers
-        expected, aborted = numbers[-1], aborted + made.count(0)
+        expected, aborted = numbers[-1], aborted + numbers_or_0.count(0)
         if number >= 5 and aborted:
             break
     assert aborted, "the two never met"

@@ -11,7 +11,7 @@ from sluice.session import SubmitSession
 from tests.e2e.sluiced import Sluiced
 from tests.e2e.team import Team, vector
 from tests.faults.fleet import Logger, Scored
-from tests.faults.oracle import Told, check_funnel
+from tests.faults.oracle import LoggerTotals, check_funnel
 from tests.faults.system_calls import attached, check_strace
 from tests.faults.waiting import insist
 
@@ -40,7 +40,7 @@ def check_exact(team: Team, logger: Logger) -> None:
     """What was acknowledged is counted and stored, each once."""
     campaign = team.started["vans"]
     funnel = team.funnel("vans")
-    check_funnel(funnel, Told.by([logger.report], campaign))
+    check_funnel(funnel, LoggerTotals.from_reports([logger.report], campaign))
     stored = [sample.frame.id for sample in team.samples.list(campaign)]
     assert funnel.collected == len(stored) == len(set(stored))
     matching = {name for batch in range(2 * BATCHES) for name in list(frames(batch))[:2]}

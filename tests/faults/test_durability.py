@@ -18,7 +18,13 @@ from sluice.channel import connect
 from sluice.v1 import ingest_pb2, project_pb2
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from tests.e2e.sluiced import Sluiced
-from tests.faults.system_calls import SQLITE_LOG, Acknowledged, check_strace, not_flushed, traced
+from tests.faults.system_calls import (
+    SQLITE_LOG,
+    AcknowledgedBatch,
+    check_strace,
+    not_flushed,
+    traced,
+)
 from tests.rpc.ingest.logger import PATIENCE_S, PROJECT, Logger
 
 UNSAFE = (str(Path(__file__).with_name("unsafe_sluiced.py")),)
@@ -76,7 +82,7 @@ async def unsafe_answers(folder: Path, program: tuple[str, ...]) -> list[int]:
                     result = await session.result()
                     assert [ingest_pb2.VERDICT_PENDING] == result.verdicts.verdicts
                     response = ingest_pb2.SubmitResponse(result=result)
-                    acknowledged.append(Acknowledged(batch.seq, name, response))
+                    acknowledged.append(AcknowledgedBatch(batch.seq, name, response))
     return not_flushed(trace, acknowledged, SQLITE_LOG)
 
 
@@ -91,7 +97,7 @@ async def test_without_flushing_no_acknowledgement_passes(tmp_path: Path) -> Non
 
 
 @dataclass(slots=True)
-class Submitting:
+class Submission:
     """One session that outlives its server; what was acknowledged, and what is to be sent."""
 
     batches: list[ingest_pb2.SubmitBatch]
@@ -145,7 +151,7 @@ class ServerGoneError(Exception):
 
 
 async def kill_while_submitting(
-    setting: Setting, submitting: Submitting, moments: random.Random
+    setting: Setting, submitting: Submission, moments: random.Random
 ) -> None:
     """Kill the server soon after a random acknowledgement of a session that goes on."""
     until = submitting.acknowledged + moments.randint(1, ROUND_MAX)
@@ -161,14 +167,14 @@ async def kill_while_submitting(
         setting.server.kill()
         [ended] = await asyncio.gather(run, return_exceptions=True)
     gone = ended.exceptions if isinstance(ended, ExceptionGroup) else [ended]
-    assert all(isinstance(each, ServerGoneError | grpc.aio.AioRpcError) for each in gone), ended
+    assert all(isinstance(error, ServerGoneError | grpc.aio.AioRpcError) for error in gone), ended
     setting.server.start()
 
 
 async def test_killed_while_submitting(tmp_path: Path, moments: random.Random) -> None:
     """Whenever the server dies, what it acknowledged is stored, and what is sent again once."""
     async with campaign_on(tmp_path, SAFE) as setting:
-        submitting = Submitting(await batches_of(setting.logger))
+        submitting = Submission(await batches_of(setting.logger))
         campaign = setting.logger.campaign
         for _ in range(KILLS):
             await kill_while_submitting(setting, submitting, moments)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.failing import failing_ingest, wait_until_killed
 from tests.faults.fleet import Fleet, Load, Logger
-from tests.faults.oracle import stored_of
+from tests.faults.oracle import read_campaign
 from tests.faults.stored import Stored
 
 BATCHES = 40
@@ -69,7 +69,7 @@ def test_killed_between_two_steps(
         submitting = pool.submit(submit, logger, load, BATCHES)
         try:
             wait_until_killed(ingest, fail_at)
-            assert shows(logger, stored_of(cluster, fleet.campaign))
+            assert shows(logger, read_campaign(cluster, fleet.campaign))
         finally:
             cluster.start()
         submitting.result()
@@ -83,7 +83,7 @@ def fill_outbox(fleet: Fleet) -> None:
     with failing_ingest(fleet.cluster, "ingest-0"):
         submit(fleet.logger(fleet.cluster.address("ingest-0")), fleet.load(), MATCHES // 2)
     qdrant.start()
-    stored = stored_of(fleet.cluster, fleet.campaign)
+    stored = read_campaign(fleet.cluster, fleet.campaign)
     assert (MATCHES, []) == (len(stored.rows), stored.points)
 
 
@@ -98,6 +98,6 @@ def test_a_projector_killed_anywhere_is_followed_by_the_next(
         fail_at = f"SIGKILL:projector:{when}:{number}"
         with failing_ingest(fleet.cluster, "ingest-0", fail_at) as ingest:
             wait_until_killed(ingest, fail_at)
-    assert not stored_of(fleet.cluster, fleet.campaign).settled
+    assert not read_campaign(fleet.cluster, fleet.campaign).settled
     fleet.cluster.start()
     fleet.check_accounts()

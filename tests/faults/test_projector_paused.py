@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.failing import failing_ingest, was_hit
 from tests.faults.fleet import Fleet, Logger
-from tests.faults.oracle import settled, stored_of
+from tests.faults.oracle import read_campaign, read_settled
 from tests.faults.waiting import wait_until
 
 MATCHES = 20
@@ -40,10 +40,10 @@ def test_paused_past_its_lease(fleet: Fleet, point: str) -> None:
         wait_until(lambda: is_paused(older.pid))
         assert was_hit(older, fail_at)
         cluster.processes["ingest-1"].start()
-        before, fenced = settled(cluster, fleet.campaign), older.log.read_text().count(FENCED)
+        before, fenced = read_settled(cluster, fleet.campaign), older.log.read_text().count(FENCED)
         older.send(signal.SIGCONT)
         wait_until(lambda: older.log.read_text().count(FENCED) > fenced)
         submitting.result()
-        assert before == stored_of(cluster, fleet.campaign)
+        assert before == read_campaign(cluster, fleet.campaign)
     cluster.start()
     fleet.check_accounts()

@@ -39,7 +39,7 @@ BATCH = Transaction(
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class FileTail:
     """An append-only file that ends with one transaction."""
 
     server: RedisServer
@@ -87,14 +87,14 @@ async def commit(server: RedisServer, *transactions: Transaction) -> tuple[int, 
     return size_bytes, held
 
 
-def tail_of(server: RedisServer, transaction: Transaction) -> Tail:
+def tail_of(server: RedisServer, transaction: Transaction) -> FileTail:
     """Commit something small, then the transaction."""
     base = Transaction("p", puts={"a": b"1", "c": b"1"}, adds={"n": Add(1), "large": Add(2**61)})
     start, before = asyncio.run(commit(server, base, transaction))
     copy = server.folder / "copy"
     copytree(server.append_only_file.parent, copy)
     content = server.append_only_file.read_bytes()
-    return Tail(server, copy, content, start, before, digest(server))
+    return FileTail(server, copy, content, start, before, digest(server))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A commit whose reply is lost, late or never comes still ends with what truly became of it."""
+"""A commit ends with its true outcome even if its reply is lost or late."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_a_commit_that_was_refused_is_not_applied_later(
 async def test_a_late_commit_stays_stopped_after_its_place_was_taken(
     proxy: RedisProxy, ledger: RedisLedger
 ) -> None:
-    """The ring remembers 128 outcomes; a commit older than what lies in its slot is stopped too."""
+    """The ring remembers 128 outcomes; one older than that in its slot is stopped too."""
     await ledger.commit(create("before"))
     proxy.commits_to_hold = 1
     await ledger.commit(Transaction("p", puts={"a": b""}, adds={"n": Add(1)}))

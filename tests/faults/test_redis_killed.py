@@ -94,7 +94,7 @@ async def test_commits_go_on_across_kills(server: RedisServer) -> None:
 async def test_what_was_acknowledged_is_kept_when_the_server_stays_away(
     server: RedisServer,
 ) -> None:
-    """Callers whose outcome could not be learned are told so; all others' commits are there."""
+    """Callers with an unknown outcome get Unavailable; all other commits are stored."""
     server.rewrite()
     ledger = await RedisLedger.open(server.url(), patience_s=0.1)
     committers = Committers(ledger)

@@ -43,13 +43,13 @@ class Load:
 
     def wait_for_each(self, more: int = 2) -> None:
         """Wait until each stream has had so many more batches answered; raises where one failed."""
-        wanted = [count + more for count in self.progress()]
+        targets = [count + more for count in self.progress()]
 
         def reached() -> bool:
             for future in self.running:
                 if future.done():
                     future.result()
-            return all(map(int.__ge__, self.progress(), wanted))
+            return all(map(int.__ge__, self.progress(), targets))
 
         wait_until(reached)
 

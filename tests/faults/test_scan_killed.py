@@ -59,9 +59,9 @@ def check_exact(team: Team) -> None:
     expected = {f"f{index}" for index in range(0, ROWS, EVERY)}
     assert (ROWS, 0, len(expected)) == (funnel.seen, funnel.duplicate, funnel.matches)
     assert funnel.matches == funnel.collected + funnel.near_duplicate
-    found = [sample.frame.id for sample in team.samples.list(team.started["vans"])]
-    assert len(found) == len(set(found)) == funnel.collected
-    assert set(found) <= expected
+    frame_ids = [sample.frame.id for sample in team.samples.list(team.started["vans"])]
+    assert len(frame_ids) == len(set(frame_ids)) == funnel.collected
+    assert set(frame_ids) <= expected
 
 
 def test_the_server_is_killed_ten_times(
@@ -76,8 +76,8 @@ def test_the_server_is_killed_ten_times(
         sluiced.kill()
         sluiced.start()
         killed += 1
-    _, said = scan.communicate(timeout=120)
-    assert 0 == scan.returncode, said
+    _, output = scan.communicate(timeout=120)
+    assert 0 == scan.returncode, output
     assert KILLS == killed
     check_exact(team)
 
@@ -98,6 +98,6 @@ def test_the_client_is_killed_ten_times(
         assert state.exists(), "the scan was over before it was killed"
         options = ["--resume"]
     scan = start_scan(sluiced, corpus, "--resume")
-    _, said = scan.communicate(timeout=120)
-    assert 0 == scan.returncode, said
+    _, output = scan.communicate(timeout=120)
+    assert 0 == scan.returncode, output
     check_exact(team)

@@ -25,8 +25,8 @@ from tests.faults.oracle import Report, check_accounts
 from tests.faults.scoring_streams import ScoringStream
 from tests.faults.stalled import (
     STREAMS_PER_KEY,
-    Memory,
-    Stalled,
+    ProcessMemory,
+    StalledStream,
     keys,
     stalled_streams,
     until_quiet,
@@ -73,9 +73,9 @@ def others_score(fleet: Fleet, address: str) -> None:
             worker.join()
 
 
-def memory_of(fleet: Fleet, name: str) -> Memory:
+def memory_of(fleet: Fleet, name: str) -> ProcessMemory:
     """The memory of a process of the cluster, from now on."""
-    return Memory(fleet.cluster.processes[name].pid)
+    return ProcessMemory(fleet.cluster.processes[name].pid)
 
 
 async def test_who_reads_no_scores_costs_little(fleet: Fleet) -> None:
@@ -131,7 +131,7 @@ def outsized() -> list[ingest_pb2.SubmitBatch]:
     return [ingest_pb2.SubmitBatch(seen_hashes=bytes(FLOOD_BYTES)) for _ in range(FLOOD)]
 
 
-async def results(stream: Stalled, count: int) -> list[ingest_pb2.BatchResult]:
+async def results(stream: StalledStream, count: int) -> list[ingest_pb2.BatchResult]:
     """Read at last: the answers to as many batches, after that to the start."""
     assert "started" == (await stream.call.read()).WhichOneof("message")
     return [(await stream.call.read()).result for _ in range(count)]
@@ -142,7 +142,7 @@ async def test_who_reads_no_acknowledgement_costs_little(fleet: Fleet) -> None:
     address = fleet.cluster.address("ingest-0")
     scored = fleet.score("x", *(f"v{seq}" for seq in range(SUBMITTED)))
     batches = [honest(scored, number) for number in range(HONEST)]
-    sessions = [numbered(fleet, each) for each in batches]
+    sessions = [numbered(fleet, batch_group) for batch_group in batches]
     floods = [numbered(fleet, outsized()) for _ in range(FLOODING)]
     idle = [[start_of(fleet)] for _ in range(STREAMS - HONEST - FLOODING)]
     tokens = keys(fleet.team.channel, fleet.project, STREAMS // STREAMS_PER_KEY)
@@ -158,18 +158,19 @@ async def test_who_reads_no_acknowledgement_costs_little(fleet: Fleet) -> None:
             other.submit(scored.batch({f"other-{seq}": f"v{seq}"}))
         await asyncio.to_thread(other.finish)
         for stream in streams[HONEST : HONEST + FLOODING]:
-            refused = [(each.seq, each.error.code) for each in await results(stream, FLOOD)]
+            refused = [(result.seq, result.error.code) for result in await results(stream, FLOOD)]
             assert [(seq, 3) for seq in range(1, FLOOD + 1)] == refused
-        told = [await results(stream, SUBMITTED) for stream in streams[:HONEST]]
+        responses = [await results(stream, SUBMITTED) for stream in streams[:HONEST]]
         assert memory.growth_bytes() < GROWTH_BYTES_MAX
     pending = [ingest_pb2.VERDICT_PENDING]
     assert [[(seq, pending) for seq in range(1, SUBMITTED + 1)]] * HONEST == [
-        [(each.seq, list(each.verdicts.verdicts)) for each in session] for session in told
+        [(result.seq, list(result.verdicts.verdicts)) for result in session]
+        for session in responses
     ]
     verdicts = Counter({(fleet.campaign, "pending"): SUBMITTED})
     reports = [
-        Report(session[0].start.session_id, each, verdicts)
-        for session, each in zip(sessions, batches, strict=True)
+        Report(session[0].start.session_id, batch_group, verdicts)
+        for session, batch_group in zip(sessions, batches, strict=True)
     ]
     await asyncio.to_thread(check_accounts, fleet.cluster, fleet.campaign, [*reports, other.report])
 

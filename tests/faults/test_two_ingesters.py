@@ -23,7 +23,7 @@ from sluice.v1 import ingest_pb2
 from tests.e2e.team import DIMENSION, vector
 from tests.faults.failing import failing_ingest
 from tests.faults.fleet import PATIENCE_S, Fleet, Logger, Scored
-from tests.faults.oracle import settled
+from tests.faults.oracle import read_settled
 from tests.faults.waiting import wait_until
 
 SESSIONS = 50
@@ -55,7 +55,7 @@ def widen(fleet: Fleet, scored: Scored, *names: str) -> None:
 
 
 def test_one_frame_from_many_sessions_is_one_sample(fleet: Fleet) -> None:
-    """Of sessions that submit the same frame at once, one is taken and all others are told so."""
+    """Of sessions that submit a frame at once, one gets pending and all others duplicate."""
     frames = [f"v{index}" for index in range(CONTESTED)]
     scored = fleet.score("x", *frames)
     frames.sort(key=scored.score)
@@ -85,16 +85,16 @@ def test_of_like_frames_one_is_kept(fleet: Fleet) -> None:
                 scored.batch({f"twin-{name}": f"twin-{name}"}),
             ]
             submit_together(loggers, batches)
-            stored = settled(fleet.cluster, fleet.campaign)
+            stored = read_settled(fleet.cluster, fleet.campaign)
             lease = decode(Lease, stored.entries[LEASE])
             owners.append(lease.owner)
             wait_until(partial(has_ended, lease))
             before = name
         stored = fleet.check_accounts()
     for name in names:
-        like = [each for each in (name, f"twin-{name}", f"late-{name}") if each in stored.rows]
-        [kept] = [each for each in like if not stored.rows[each].duplicate_of]
-        assert {kept, ""} == {stored.rows[each].duplicate_of for each in like}
+        frame_ids = [id for id in (name, f"twin-{name}", f"late-{name}") if id in stored.rows]
+        [kept] = [id for id in frame_ids if not stored.rows[id].duplicate_of]
+        assert {kept, ""} == {stored.rows[id].duplicate_of for id in frame_ids}
     moves = sum(one != other for one, other in pairwise(owners))
     assert MOVES_MIN <= moves, "the lease stood still"
 
@@ -133,7 +133,7 @@ def test_a_budget_is_used_up_and_never_passed(fleet: Fleet, bound: str) -> None:
         collected = rounds = 0
         while collected < BUDGET and rounds < ROUNDS_MAX:
             submit_together(loggers, batches)
-            collected = len(settled(fleet.cluster, fleet.campaign).collected)
+            collected = len(read_settled(fleet.cluster, fleet.campaign).collected)
             rounds += 1
         before = fleet.verdicts
         submit_together(loggers, batches)
@@ -153,7 +153,7 @@ def batches_with_twins(fleet: Fleet) -> list[ingest_pb2.SubmitBatch]:
     best = max(scored.row_of, key=scored.score)
     widen(fleet, scored, "x", best)
     return [
-        scored.batch({each: each for name in group for each in (name, f"twin-{name}")})
+        scored.batch({id: id for name in group for id in (name, f"twin-{name}")})
         for group in (names[start : start + PAIRS] for start in range(0, len(names), PAIRS))
     ]
 

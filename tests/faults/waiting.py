@@ -1,4 +1,4 @@
-"""Waiting for what must come, however slow the machine is."""
+"""Waiting for conditions, with a limit for the slowest machine."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from sluice import errors
 WAIT_S_MAX: Final = 120
 
 
-def wait_until(what: Callable[[], object]) -> None:
-    """Wait until it holds."""
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until the condition is true."""
     deadline = time.monotonic() + WAIT_S_MAX
-    while not what():
-        assert time.monotonic() < deadline, "it has not come"
+    while not condition():
+        assert time.monotonic() < deadline, f"not true after {WAIT_S_MAX} s"
         time.sleep(0.02)
 
 
 def insist(action: Callable[[], object]) -> None:
-    """Do it until it is not Unavailable."""
+    """Repeat an action until it is no longer Unavailable."""
 
     def done() -> bool:
         try:

@@ -158,7 +158,7 @@ class Engine:
         creation, shard = self._find(request.collection_name)
         nearest = list(request.query.nearest.dense.data)
         _check_size(len(nearest), creation.vectors_config.params.size)
-        found = shard.query(
+        hits = shard.query(
             edge.QueryRequest(
                 limit=request.limit or 10,
                 query=edge.Query.Nearest(nearest),
@@ -169,7 +169,7 @@ class Engine:
         )
         return [
             q.ScoredPoint(id=_point_id(hit.id), score=hit.score, payload=_payload(hit.payload))
-            for hit in found
+            for hit in hits
         ]
 
     def count(self, request: q.CountPoints) -> int:
@@ -199,9 +199,9 @@ class Engine:
         return self._open[name]
 
 
-def _check_size(found: int, expected: int) -> None:
-    if found != expected:
-        problem = f"expected dim: {expected}, got {found}"
+def _check_size(size: int, expected: int) -> None:
+    if size != expected:
+        problem = f"expected dim: {expected}, got {size}"
         raise InputError(f"Wrong input: Vector dimension error: {problem}")
 
 

@@ -1,15 +1,15 @@
 #!lua
--- Applies one transaction to one partition, or none of it. Redis runs a script alone, and writes
--- what it changed to the append-only file as one MULTI … EXEC, which a restart replays or drops whole.
--- The first line makes Redis refuse it before it starts, never half way, when memory is exhausted.
+-- Applies one transaction to one partition, all or nothing. Redis runs a script without interruption
+-- and writes its changes to the append-only file as one MULTI … EXEC, which a restart replays or drops
+-- as a whole. Because of the first line, Redis rejects it before it starts when memory is exhausted.
 --
 -- KEYS: entries (key → "revision value"), index (the keys, ordered), counters (name → number, and
 --       "" → the last revision), ring (slot → "number sending outcome"), distinct counts…
--- ARGV: the transaction's number with this writer, its slot in the ring, how often it was sent
---       before, then eight lists one after the other, and before them the length of each.
+-- ARGV: the number of the transaction among this writer's, its slot in the ring, how often it was
+--       sent before, the lengths of eight lists, and the lists one after the other.
 -- Replies "OK", "SUPERSEDED", {"key", name, its revision} or {"counter", name, its value}.
 --
--- Lua's numbers are doubles, exact only below 2^53: all that may be larger stays decimal text.
+-- Lua's numbers are doubles, exact only below 2^53, so larger numbers stay decimal text.
 
 local entries, index, counters, ring = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local DISTINCT_FROM = 5
@@ -21,7 +21,7 @@ local RING_SECONDS = 24 * 3600
 
 local number, slot, sending = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
--- A list is a range of ARGV, whose parts go from there to commands without being copied.
+-- A list is a range of ARGV; commands take its items from there without a copy.
 local lists, first = {}, 12
 for i = 4, 11 do
   local length = tonumber(ARGV[i])
@@ -32,7 +32,7 @@ local checked, revisions, added, deltas, bounds, puts, deletes, hashes = unpack(
 
 local function at(list, i) return ARGV[list.first + i - 1] end
 
--- Whether decimal text a is greater than b. By digits: text is compared by the server's locale.
+-- Whether decimal text a is greater than b. Compares digits, since Lua compares text by locale.
 local function greater(a, b)
   local negative = a:sub(1, 1) == '-'
   if negative ~= (b:sub(1, 1) == '-') then return not negative end
@@ -43,7 +43,7 @@ local function greater(a, b)
   return #a > 10 and tonumber(a:sub(11)) > tonumber(b:sub(11))
 end
 
--- Runs a command with a key and any number of arguments, some at a time: a range of the table.
+-- Runs a command with a key and a range of a table as arguments, in chunks.
 local function write(command, key, arguments, first, last)
   for from = first, last, CHUNK do
     redis.call(command, key, unpack(arguments, from, math.min(from + CHUNK - 1, last)))
@@ -51,17 +51,17 @@ local function write(command, key, arguments, first, last)
 end
 
 local function read(key, fields)
-  local found = {}
+  local values = {}
   for from = fields.first, fields.last, CHUNK do
     local to = math.min(from + CHUNK - 1, fields.last)
     for _, value in ipairs(redis.call('HMGET', key, unpack(ARGV, from, to))) do
-      found[#found + 1] = value
+      values[#values + 1] = value
     end
   end
-  return found
+  return values
 end
 
--- Also keeps the ring from expiring while its writer lives.
+-- Records the outcome in the ring, and keeps the ring from expiring while its writer lives.
 local function record(outcome)
   redis.call('HSET', ring, slot, number .. ' ' .. sending .. ' ' .. outcome)
   if redis.call('TTL', ring) < RING_SECONDS / 2 then
@@ -69,10 +69,10 @@ local function record(outcome)
   end
 end
 
--- A conflict leaves a mark only where an earlier sending may still arrive, to stop it.
-local function conflict(kind, name, found)
+-- A conflict is recorded only for a repeated sending, to stop an earlier one that arrives later.
+local function conflict(kind, name, actual)
   if sending > 0 then record('refused') end
-  return {kind, name, found}
+  return {kind, name, actual}
 end
 
 local recorded = redis.call('HGET', ring, slot)
@@ -106,17 +106,17 @@ for i, stored in ipairs(read(counters, added)) do
   end
 end
 
--- From here on everything is written. Distinct counts first: should one of them turn out damaged,
--- what was put into others is no harm, for it may be put again.
+-- No conflict: write everything. Distinct counts come first: if one is damaged and its command fails,
+-- hashes already added to others do no harm, because they may be added again.
 for i = 1, hashes.last - hashes.first + 1 do
-  local packed, each = at(hashes, i), {}
+  local packed, items = at(hashes, i), {}
   for from = 1, #packed, HASH_BYTES do
-    each[#each + 1] = packed:sub(from, from + HASH_BYTES - 1)
+    items[#items + 1] = packed:sub(from, from + HASH_BYTES - 1)
   end
-  write('PFADD', KEYS[DISTINCT_FROM + i - 1], each, 1, #each)
+  write('PFADD', KEYS[DISTINCT_FROM + i - 1], items, 1, #items)
 end
 
--- One command for all that fit; HINCRBY takes one counter, and any number.
+-- One HSET for all sums that are exact in Lua; HINCRBY for the others, one counter per command.
 write('HSET', counters, small, 1, #small)
 for _, i in ipairs(large) do redis.call('HINCRBY', counters, at(added, i), at(deltas, i)) end
 

@@ -113,7 +113,7 @@ class RedisLedger:
             await self._reads.close()
 
     async def _read_fields(self, key: bytes, fields: Sequence[bytes]) -> list[bytes | None]:
-        """The values of those fields of a hash, all read in one consistent read."""
+        """The values of those fields of a hash, in one consistent read."""
         self._require_open()
         if not fields:
             return []

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- Run on every new connection, on a server without memory left too, so that it can still be read.
+-- Runs on every new connection, also when memory is exhausted, so that entries can still be read.
 --
 -- KEYS: schema. ARGV: the schema version of this Sluice.
--- Replies with the schema version of what is stored, which is ours where nothing is.
+-- Replies with the schema version of the stored data; an empty database gets the one of ARGV.
 
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 return redis.call('GET', KEYS[1])

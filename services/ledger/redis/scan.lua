@@ -1,8 +1,8 @@
 #!lua flags=no-writes
--- One page of a partition's entries, read at one moment.
+-- Reads one page of a partition's entries, in one consistent read.
 --
 -- KEYS: entries, index. ARGV: the bounds of the keys as ZRANGE … BYLEX takes them, and a limit.
--- Replies with the keys, ordered by their bytes, and the stored form of their values.
+-- Replies with the keys, ordered by their bytes, and their stored "revision value" texts.
 
 local CHUNK = 2000 -- unpack takes about 8,000 values
 

@@ -91,7 +91,7 @@ class RedisServer:
         raise AssertionError("the last attempt returns or raises")
 
     async def close(self) -> None:
-        """Close the connections; what is under way on them ends in errors.Unavailable."""
+        """Close the connections; running calls on them raise errors.Unavailable."""
         self._closed.set()
         await self._pool.aclose()
 

@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _PendingRequest:
-    """A request whose caller is waiting; `number` is unique among this writer's requests."""
+    """A request that a caller waits for; `number` is unique among this writer's requests."""
 
     number: int
     request: CommitRequest

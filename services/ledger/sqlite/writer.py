@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _PendingCommit:
-    """A transaction whose caller is waiting."""
+    """A transaction that a caller waits for."""
 
     transaction: EncodedTransaction
     outcome: Future[None] = field(default_factory=Future)

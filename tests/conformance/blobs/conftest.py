@@ -16,7 +16,7 @@ from services.blobs.interface import Blobs
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class StoreUnderTest:
     """A store to be tested, and what a test may do to it from outside."""
 
     open: Callable[[], Blobs]
@@ -33,44 +33,46 @@ def damage_below(path: Path, digest: str) -> None:
 
 
 @asynccontextmanager
-async def folder(path: Path) -> AsyncIterator[Hold]:
+async def folder(path: Path) -> AsyncIterator[StoreUnderTest]:
     """A new store in a folder."""
-    yield Hold(lambda: FolderBlobs(path), partial(damage_below, path))
+    yield StoreUnderTest(lambda: FolderBlobs(path), partial(damage_below, path))
 
 
 @asynccontextmanager
-async def filesystem(path: Path) -> AsyncIterator[Hold]:
+async def filesystem(path: Path) -> AsyncIterator[StoreUnderTest]:
     """A new store below an fsspec URL, of the file system that is at hand."""
-    yield Hold(lambda: FilesystemBlobs(f"local://{path}"), partial(damage_below, path))
+    yield StoreUnderTest(lambda: FilesystemBlobs(f"local://{path}"), partial(damage_below, path))
 
 
-STORES: list[Callable[[Path], AbstractAsyncContextManager[Hold]]] = [
+STORES: list[Callable[[Path], AbstractAsyncContextManager[StoreUnderTest]]] = [
     folder,
     filesystem,
 ]
 
 
 @pytest.fixture(params=STORES, ids=lambda store: store.__name__)
-async def hold(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Hold]:
+async def store_under_test(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[StoreUnderTest]:
     """Each store in turn, empty."""
-    store: Callable[[Path], AbstractAsyncContextManager[Hold]] = request.param
+    store: Callable[[Path], AbstractAsyncContextManager[StoreUnderTest]] = request.param
     async with store(tmp_path / "blobs") as held:
         yield held
 
 
 @pytest.fixture
-def open_blobs(hold: Hold) -> Callable[[], Blobs]:
+def open_blobs(store_under_test: StoreUnderTest) -> Callable[[], Blobs]:
     """Opens the test's store, as often as called."""
-    return hold.open
+    return store_under_test.open
 
 
 @pytest.fixture
-def blobs(hold: Hold) -> Blobs:
+def blobs(store_under_test: StoreUnderTest) -> Blobs:
     """The test's store, opened."""
-    return hold.open()
+    return store_under_test.open()
 
 
 @pytest.fixture
-def damage(hold: Hold) -> Callable[[str], None]:
+def damage(store_under_test: StoreUnderTest) -> Callable[[str], None]:
     """Flips a bit of the content of a digest, behind the store's back."""
-    return hold.damage
+    return store_under_test.damage

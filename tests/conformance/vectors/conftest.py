@@ -52,8 +52,8 @@ async def qdrant(_: Path) -> AsyncIterator[Open]:
         https=parts.scheme == "https",
         check_compatibility=False,
     )
-    found = (await client.get_collections()).collections
-    assert [] == found, "the tests would delete what is on this server: give them an empty one"
+    existing = (await client.get_collections()).collections
+    assert [] == existing, "the tests would delete what is on this server: give them an empty one"
     yield partial(QdrantVectors.open, url)
     for collection in (await client.get_collections()).collections:
         await client.delete_collection(collection.name)

@@ -9,9 +9,11 @@ from typing import Any
 
 from services.vectors.qdrant.server import RetryPolicy
 from services.vectors.qdrant.vectors import QdrantVectors
+from tests.conformance.vectors.points import FRAMES, random_points
 from tests.qdrant_server.server import VERSION, QdrantServer
 
 ATTEMPTS = 3
+POINTS = random_points(5, name="a")
 QUICK = RetryPolicy(timeout_s=30, attempts=ATTEMPTS, backoff_s=0.001)
 
 
@@ -33,3 +35,14 @@ async def store_on(url: str, **options: Any) -> AsyncIterator[QdrantVectors]:
         yield store
     finally:
         await store.close()
+
+
+async def every_call(store: QdrantVectors, tenant: str) -> None:
+    """Make each call of the interface, on a tenant with five points."""
+    await store.write(FRAMES, tenant, POINTS)
+    await store.read(FRAMES, tenant)
+    await store.retrieve(FRAMES, tenant, POINTS.ids)
+    await store.count(FRAMES, tenant)
+    await store.search(FRAMES, tenant, POINTS.vectors[0], limit=3)
+    await store.delete(FRAMES, tenant, POINTS.ids[:2])
+    await store.delete_tenant(FRAMES, tenant)
