@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.ingest.background import Background
+from services.ingest.background import BackgroundProjector
 from services.ingest.context import Ingest
 from services.ingest.projector import Projector
 from services.ingest.servicer import IngestServicer
@@ -32,6 +32,6 @@ async def servicers(
     without waiting.
     """
     ingest = Ingest(stores, active, models, settings.outbox_entries_max)
-    background = Background(stores.ledger, Projector(ingest, owner))
+    background = BackgroundProjector(stores.ledger, Projector(ingest, owner))
     async with background.running():
         yield [IngestServicer(ingest, draining, background.wake, settings.in_flight_max)]
