@@ -1,6 +1,6 @@
 #!/bin/sh
-# make-secrets.sh FOLDER: makes what the Secret `sluice` holds, a file for each key, and leaves
-# alone what is there: another pepper would lock out every API key.
+# make-secrets.sh FOLDER: generates the files of the Secret `sluice`, one for each key. Existing
+# files stay as they are: a new pepper would invalidate every API key.
 set -eu
 
 folder=$1
@@ -17,7 +17,7 @@ keep sluice_pepper "$(hex 32)"
 keep sluice_internal_key "$(hex 32)"
 keep sluice_admin_key "slc_$(hex 8)_$(hex 32)"
 keep sluice_qdrant_api_key "$(hex 32)"
-# One password in two forms: what Redis asks for, and what the services say.
+# One password in two forms: for Redis, and in the URL of the services.
 keep redis-auth.conf "requirepass $(hex 32)
 "
 password=$(cut -d ' ' -f 2 "$folder/redis-auth.conf")

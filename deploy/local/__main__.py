@@ -23,13 +23,13 @@ def main() -> int:
         ingesters=arguments.ingesters,
         qdrant_url=qdrant_url,
     )
-    for number in _SIGNALS:  # Ctrl-C too: who was started in the background ignores it otherwise
+    for number in _SIGNALS:  # Ctrl-C too: a background job ignores it by default
         signal.signal(number, signal.default_int_handler)
     try:
         cluster.start()
         if not qdrant_url:
             print("Qdrant is a stand-in for one machine: set SLUICE_QDRANT_URL to use a server.")
-        print(f"Logs and data lie in {cluster.folder}; Ctrl-C ends all processes.\n")
+        print(f"Logs and data are in {cluster.folder}; Ctrl-C ends all processes.\n")
         print(f"export SLUICE_TARGET={cluster.target}")
         print(f"export SLUICE_API_KEY=$(cat {cluster.folder / 'admin.key'})", flush=True)
         ended = cluster.wait()

@@ -24,10 +24,10 @@ REDIS_OPTIONS: Final = {
     "daemonize": "no",
     "logfile": "",
 }
-"""What the ledger asks of a server; the log goes where its start is awaited."""
+"""Settings that the ledger requires; the log goes to stdout, where the start is awaited."""
 
 WATCH_S: Final = 0.5
-"""How often to look whether a process has ended."""
+"""Pause between two checks whether a process has ended."""
 
 _NO_ENV: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_PROGRAMS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
@@ -36,9 +36,9 @@ _NO_PROGRAMS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 class Cluster:
     """The processes by name: `redis`, `qdrant`, `campaign`, `scorer-0`, `ingest-0`, `curation`.
 
-    All data and logs lie in the folder, the secrets too, so that it can be started again there.
-    `settings` are what all services are given on top, by name; `programs` what Python runs in place
-    of `-m services.<name>` for processes that are named.
+    The folder holds all data, logs and secrets, so that the cluster can be started again there.
+    `settings` are additional settings of all services, by name; `programs` are arguments of Python
+    in place of `-m services.<name>`, by process.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class Cluster:
         self._settings = settings
         self._programs = programs
         folder.mkdir(parents=True, exist_ok=True)
-        self._secrets = {name: _kept(folder / name) for name in ("pepper", "internal_key")}
-        self.admin_key = _kept(folder / "admin.key", prefix=f"slc_{secrets.token_hex(8)}_")
+        self._secrets = {name: _load_secret(folder / name) for name in ("pepper", "internal_key")}
+        self.admin_key = _load_secret(folder / "admin.key", prefix=f"slc_{secrets.token_hex(8)}_")
         self._ports: dict[str, int] = {}
         self.processes: dict[str, LocalProcess] = {}
         self._add_redis()
@@ -72,22 +72,22 @@ class Cluster:
 
     @property
     def target(self) -> str:
-        """Where the services listen, as clients are told."""
+        """The target for clients: the address of each service."""
         services = [name for name in self._ports if name not in ("redis", "qdrant")]
         return ",".join(f"{name.partition('-')[0]}={self.address(name)}" for name in services)
 
     def targets_by_ingester(self) -> list[str]:
-        """The same for clients that shall use one ingester each."""
+        """The targets for clients that use one ingester each."""
         parts = self.target.split(",")
         others = [part for part in parts if not part.startswith("ingest=")]
         return [",".join([*others, part]) for part in parts if part.startswith("ingest=")]
 
     def address(self, name: str) -> str:
-        """Where a process listens."""
+        """The address that a process listens on."""
         return f"127.0.0.1:{self._ports[name]}"
 
     def start(self) -> None:
-        """Start all processes at once, and wait until each can be asked."""
+        """Start all processes at once, and wait until each is ready."""
         started = [process for process in self.processes.values() if not process.running]
         for process in started:
             process.launch()
@@ -95,7 +95,7 @@ class Cluster:
             process.wait()
 
     def wait(self) -> LocalProcess:
-        """Wait until one of the processes has ended; that one."""
+        """Wait until one of the processes has ended, and return it."""
         while True:
             for process in self.processes.values():
                 if not process.running:
@@ -103,13 +103,13 @@ class Cluster:
             time.sleep(WATCH_S)
 
     def stop(self) -> None:
-        """End all as an operator would, services before stores, also when one will not end."""
+        """Stop all with SIGTERM, also when one does not stop."""
         with ExitStack() as stack:
             for process in self.processes.values():
                 stack.callback(process.stop)
 
     def kill(self) -> None:
-        """End all at once, as a power cut would."""
+        """Kill all with SIGKILL, as a power cut would."""
         for process in self.processes.values():
             process.kill()
 
@@ -144,7 +144,7 @@ class Cluster:
         self._add(name, command, ready="listens on", env=env)
 
     def _ingest_target(self) -> str:
-        """All ingesters: who asks one of them asks the next when it is away."""
+        """All ingesters: a caller uses the next one while one is down."""
         ingesters = [name for name in self._ports if name.startswith("ingest")]
         return "ipv4:" + ",".join(map(self.address, ingesters))
 
@@ -177,8 +177,8 @@ def _numbered(name: str, count: int) -> list[str]:
     return [f"{name}-{number}" for number in range(count)]
 
 
-def _kept(path: Path, prefix: str = "") -> str:
-    """The secret in a file, made when there is none."""
+def _load_secret(path: Path, prefix: str = "") -> str:
+    """The secret in a file, generated when there is none."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(prefix + secrets.token_hex(32))

@@ -1,4 +1,4 @@
-"""A server process that can be ended in any way, and started again as it was."""
+"""A server process that can be stopped or killed, and started again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import IO, Final
 
 STOP_TIMEOUT_S: Final = 30
 PORTS: Final = (10_000, 32_000)
-"""Below those that Linux gives to outgoing connections, of which a busy machine has many."""
+"""Range below the ports that Linux assigns to outgoing connections."""
 
 
 class LocalProcess:
-    """A command that says on stdout when it is ready; stderr goes to a log."""
+    """A command that prints a line with `ready` when it is ready; stderr goes to a log."""
 
     def __init__(
         self, name: str, command: Sequence[str], *, ready: str, log: Path, env: Mapping[str, str]
@@ -33,18 +33,18 @@ class LocalProcess:
         self._drains = False
 
     def variant(self, command: Sequence[str], env: Mapping[str, str]) -> LocalProcess:
-        """The same server by another command, which is told more."""
+        """The same process with another command and additional environment variables."""
         env = {**self._env, **env}
         return LocalProcess(self.name, command, ready=self._ready, log=self.log, env=env)
 
     @property
     def running(self) -> bool:
-        """Whether it was started, and has not ended since."""
+        """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
-        """The process, which must have been started."""
+        """The process id; it must have been started."""
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
@@ -58,11 +58,11 @@ class LocalProcess:
                 stderr=log,
                 text=True,
                 env=_inherited() | dict(self._env),
-                process_group=0,  # Ctrl-C is for who started it, and ends it by `stop`
+                process_group=0,  # Ctrl-C goes to the parent, which calls `stop`
             )
 
     def wait(self) -> str:
-        """The line that says that it is ready; RuntimeError with its log when it ends before."""
+        """Wait for the ready line and return it; RuntimeError with the log if it ends before."""
         assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -75,12 +75,12 @@ class LocalProcess:
         raise RuntimeError(f"{self.name} did not start:\n{self.log.read_text()[-2_000:]}")
 
     def start(self) -> str:
-        """Start it and wait for its line."""
+        """Start it and wait for its ready line."""
         self.launch()
         return self.wait()
 
     def wait_until_ended(self, timeout_s: float) -> int:
-        """Wait until it ends by itself; its exit status, negative for a signal."""
+        """Wait until it ends by itself; returns its exit status, negative for a signal."""
         assert self._process is not None, f"{self.name} is not running"
         return self._process.wait(timeout_s)
 
@@ -89,18 +89,18 @@ class LocalProcess:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it with SIGKILL, as a power cut would."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int | None:
-        """End it as an operator would; its exit status, None when it was not running."""
+        """Stop it with SIGTERM; returns its exit status, None when it was not running."""
         return self._end(signal.SIGTERM)
 
-    def _end(self, how: signal.Signals) -> int | None:
+    def _end(self, number: signal.Signals) -> int | None:
         if self._process is None:
             return None
         process, self._process = self._process, None
-        process.send_signal(how)
+        process.send_signal(number)
         try:
             return process.wait(STOP_TIMEOUT_S)
         finally:
@@ -111,7 +111,7 @@ class LocalProcess:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no outgoing connection will be given."""
+    """A port without a listener, outside the range of outgoing connections."""
     while True:
         port = random.randrange(*PORTS)  # noqa: S311 - not a secret
         with socket.socket() as free, suppress(OSError):
@@ -120,12 +120,12 @@ def free_port() -> int:
 
 
 def _drain(stream: IO[str]) -> None:
-    """Read on, or the process would wait for somebody to; ends with it."""
+    """Read to the end: a full pipe would block the process."""
     with stream:
         for _ in stream:
             pass
 
 
 def _inherited() -> dict[str, str]:
-    """The environment without settings, of which a process has only those that it is given."""
+    """The environment without SLUICE_ variables: a process has only the settings it is given."""
     return {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}

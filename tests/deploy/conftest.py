@@ -1,4 +1,4 @@
-"""Each service as it is deployed, and secrets as an operator makes them."""
+"""Each deployed service, and the secret files that an operator makes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.rendered import SETTINGS, TOOLS, Service, make_secrets
+from tests.deploy.manifests import SETTINGS, TOOLS, Service, make_secrets
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -16,13 +16,13 @@ def _tools() -> None:
 
 @pytest.fixture(params=SETTINGS)
 def service(request: pytest.FixtureRequest) -> Service:
-    """Each of our services."""
+    """Each of the four services."""
     return Service(request.param)
 
 
 @pytest.fixture
-def made_secrets(tmp_path: Path) -> Path:
+def secret_files(tmp_path: Path) -> Path:
     """A folder with all files of the secret."""
-    folder = tmp_path / "made"
+    folder = tmp_path / "operator"
     make_secrets(folder)
     return folder

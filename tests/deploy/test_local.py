@@ -1,4 +1,4 @@
-"""`make cluster`: what it tells a person, and that nothing of it is left behind."""
+"""`make cluster`: its output, and that no process is left behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator[LocalProcess]:
-    """The command, started, with two scorers; ended if the test did not."""
+    """The command with two scorers, not started yet; stopped after the test."""
     arguments = [f"--data-dir={tmp_path / 'data'}", "--scorers=2"]
     process = LocalProcess(
         "cluster",
@@ -32,20 +32,20 @@ def command(tmp_path: Path) -> Iterator[LocalProcess]:
     process.stop()
 
 
-def children(pid: int) -> list[int]:
+def list_children(pid: int) -> list[int]:
     """The processes that a process has started."""
-    return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_what_is_printed_leads_to_the_services(command: LocalProcess, tmp_path: Path) -> None:
+def test_the_printed_target_works(command: LocalProcess, tmp_path: Path) -> None:
     """With the printed target and the key of the file a client works; Ctrl-C ends all processes."""
-    said = command.start()
-    target = said.strip().removeprefix("export SLUICE_TARGET=")
+    line = command.start()
+    target = line.strip().removeprefix("export SLUICE_TARGET=")
     assert 5 == len(re.findall(r"(campaign|scorer|ingest|curation)=127\.0\.0\.1:\d+", target))
     with CollectionClient(target, cache_dir=tmp_path / "models") as client:
         client.set_credentials(api_key=(tmp_path / "data" / "admin.key").read_text())
         assert "projects/p" == client.projects.create("p").name
-    started = children(command.pid)
+    started = list_children(command.pid)
     assert 7 == len(started)  # Redis, Qdrant's stand-in, campaign, two scorers, ingest, curation
     command.send(signal.SIGINT)
     assert 0 == command.wait_until_ended(60)
@@ -53,9 +53,9 @@ def test_what_is_printed_leads_to_the_services(command: LocalProcess, tmp_path: 
 
 
 def test_a_process_that_ends_is_named(command: LocalProcess, tmp_path: Path) -> None:
-    """When one process dies, the person hears which and where its log is; the others end too."""
+    """When one process dies, its name and log are printed, and the others end too."""
     command.start()
-    started = children(command.pid)
+    started = list_children(command.pid)
     os.kill(started[-1], signal.SIGKILL)
     assert 1 == command.wait_until_ended(60)
     assert (

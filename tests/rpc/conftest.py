@@ -78,7 +78,7 @@ def with_scopes(admin: grpc.aio.Channel, project: str, connect: Connect) -> With
 
     async def with_scopes(*scopes: pb.Scope, project: str = PROJECT) -> grpc.aio.Channel:
         request = pb.CreateApiKeyRequest(parent=project, api_key=pb.ApiKey(scopes=scopes))
-        made = await ProjectServiceStub(admin).CreateApiKey(request)
-        return connect(made.secret)
+        response = await ProjectServiceStub(admin).CreateApiKey(request)
+        return connect(response.secret)
 
     return with_scopes

@@ -1,7 +1,7 @@
-"""A client that knows nothing but the protos: grpcio and what the server's reflection tells.
+"""A client without Sluice's code: grpcio and the server's reflection alone.
 
 Run as a program with a target and an admin key; does the main job on made-up frames and prints
-what came of it as JSON. Nothing of Sluice is imported, and its last word is to check that.
+the results as JSON. It imports nothing of Sluice, and checks that at the end.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ def start_campaign(api: Api, draw: random.Random) -> str:
 
 
 def run(target: str, key: str) -> dict[str, Any]:
-    """The main job; what came of it."""
-    draw = random.Random(5)  # noqa: S311 - frames are no secret
+    """Run the main job; returns its results."""
+    draw = random.Random(5)  # noqa: S311 - not a secret
     with grpc.insecure_channel(target) as channel:
         api = Api(channel, key)
         campaign = start_campaign(api, draw)
@@ -164,19 +164,19 @@ def run(target: str, key: str) -> dict[str, Any]:
             "parent": project,
             "embeddings": {"model_id": MODEL, "tensor": tensor(vectors)},
         }
-        [answer] = api.stream("ScorerService", "StreamScores", [{"batch_id": 7, "batch": batch}])
-        scored = answer["scores"]
+        [response] = api.stream("ScorerService", "StreamScores", [{"batch_id": 7, "batch": batch}])
+        scored = response["scores"]
         scores = [s for (s,) in struct.iter_unpack("<d", base64.b64decode(scored["scores"]))]
         submit = submission(scored["versions"][0], scores, vectors)
         start = {"start": {"parent": project, "session_id": SESSION, "logger": "plain"}}
-        answers = list(api.stream("IngestService", "Submit", [start, {"batch": submit}]))
+        responses = list(api.stream("IngestService", "Submit", [start, {"batch": submit}]))
         return {
-            "batch_id": answer["batch_id"],
+            "batch_id": response["batch_id"],
             "passing": [score >= 0.5 for score in scores],
             "explained": [e.get("frame_index", 0) for e in scored["explanations"]],
             "neighbours": scored["explanations"][0]["explanation"]["neighbours"],
-            "started": answers[0]["started"],
-            "result": answers[1]["result"],
+            "started": responses[0]["started"],
+            "result": responses[1]["result"],
             "funnel": api.call("IngestService", "GetFunnel", campaign=campaign),
         }
 
@@ -184,7 +184,7 @@ def run(target: str, key: str) -> dict[str, Any]:
 def submission(
     version: dict[str, Any], scores: list[float], vectors: list[list[float]]
 ) -> dict[str, Any]:
-    """The batch that says what was seen, with the documents of what matched."""
+    """The batch of the frames seen, with the documents of the matches."""
     matching = [index for index, score in enumerate(scores) if score >= version["threshold"]]
     hashes = (hashlib.sha256(f"frame{index}".encode()).digest()[:8] for index in range(len(scores)))
     return {
@@ -204,5 +204,5 @@ def submission(
 
 if __name__ == "__main__":
     print(json.dumps(run(*sys.argv[1:])))  # noqa: T201 - its output
-    known = [name for name in sys.modules if name.split(".")[0] in ("sluice", "services")]
-    assert not known, known
+    imported = [name for name in sys.modules if name.split(".")[0] in ("sluice", "services")]
+    assert not imported, imported

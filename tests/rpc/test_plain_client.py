@@ -1,4 +1,4 @@
-"""Whoever knows the protos can do the main job, in any language."""
+"""The protos alone are enough to do the main job, in any language."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ async def test_the_protos_are_enough(sluiced: EmbeddedServer) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, complaints = await asyncio.wait_for(child.communicate(), 60)
-    assert 0 == child.returncode, complaints.decode()
-    found = json.loads(output)
-    assert [True] * 4 + [False] * 16 == found["passing"]
-    assert ("7", [0, 1, 2, 3]) == (found["batch_id"], found["explained"])
-    assert {"hard0", "hard1", "hard2"} == {n["frame_id"] for n in found["neighbours"]}
-    assert {"max_in_flight": 8, "next_seq": "1"} == found["started"]
-    assert ["VERDICT_PENDING"] * 4 == found["result"]["verdicts"]["verdicts"]
-    assert ("20", "4") == (found["funnel"]["seen"], found["funnel"]["matches"])
+    stdout, stderr = await asyncio.wait_for(child.communicate(), 60)
+    assert 0 == child.returncode, stderr.decode()
+    results = json.loads(stdout)
+    assert [True] * 4 + [False] * 16 == results["passing"]
+    assert ("7", [0, 1, 2, 3]) == (results["batch_id"], results["explained"])
+    assert {"hard0", "hard1", "hard2"} == {n["frame_id"] for n in results["neighbours"]}
+    assert {"max_in_flight": 8, "next_seq": "1"} == results["started"]
+    assert ["VERDICT_PENDING"] * 4 == results["result"]["verdicts"]["verdicts"]
+    assert ("20", "4") == (results["funnel"]["seen"], results["funnel"]["matches"])

@@ -1,4 +1,4 @@
-"""`sluiced` as a process: its first start, its keys, its refusals, and how it ends."""
+"""`sluiced` as a process: its first start, its keys, failing starts, and how it stops."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ TOKEN = re.compile("slc_[0-9a-f]{16}_[0-9a-f]{64}")
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """What the process sees: no settings but these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
-    return kept | settings
+    """The environment of the process, with those settings alone."""
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")
+    }
+    return inherited | settings
 
 
 class Sluiced:
@@ -42,8 +44,8 @@ class Sluiced:
     def __init__(self, process: asyncio.subprocess.Process, greeting: str, target: str) -> None:
         self.process, self.greeting, self.target = process, greeting, target
 
-    async def stopped(self, number: signal.Signals = signal.SIGTERM) -> str:
-        """Send a signal, and wait until the process has ended well; what it wrote to stderr."""
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> str:
+        """Send a signal, and wait until the process exits with 0; returns its stderr."""
         self.process.send_signal(number)
         _, stderr = await asyncio.wait_for(self.process.communicate(), 30)
         assert 0 == self.process.returncode
@@ -84,8 +86,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
             await process.communicate()
 
 
-def refused(tmp_path: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run a `sluiced` that cannot start, to its end."""
+def run_failing_start(
+    tmp_path: Path, *arguments: str, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a `sluiced` that cannot start until it exits."""
     return subprocess.run(
         [sys.executable, "-m", "services.embedded", "--data-dir", tmp_path / "data", *arguments],
         cwd=ROOT,
@@ -98,20 +102,20 @@ def refused(tmp_path: Path, *arguments: str, **settings: str) -> subprocess.Comp
 
 
 @asynccontextmanager
-async def channel(server: Sluiced, tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel with the admin's key, as scripts find it."""
+async def open_channel(server: Sluiced, tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel with the admin's key from its file."""
     async with connect(server.target, (tmp_path / "data/admin.key").read_text().strip()) as opened:
         yield opened
 
 
-async def make_project(opened: grpc.aio.Channel, project: str = "p") -> None:
+async def create_project(opened: grpc.aio.Channel, project: str = "p") -> None:
     """Create a project."""
     request = project_pb2.CreateProjectRequest(project_id=project)
     await ProjectServiceStub(opened).CreateProject(request)
 
 
-async def test_the_first_start_shows_the_admins_key(start: Start, tmp_path: Path) -> None:
-    """The key is printed at the first start alone, and scripts find it in a private file."""
+async def test_the_first_start_shows_the_admin_key(start: Start, tmp_path: Path) -> None:
+    """The key is printed at the first start only, and written to a private file."""
     first = await start()
     [token] = TOKEN.findall(first.greeting)
     path = tmp_path / "data/admin.key"
@@ -121,9 +125,9 @@ async def test_the_first_start_shows_the_admins_key(start: Start, tmp_path: Path
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
     assert 0o600 == stat.S_IMODE((tmp_path / "data/pepper").stat().st_mode)
     assert 0o700 == stat.S_IMODE((tmp_path / "data").stat().st_mode)
-    async with channel(first, tmp_path) as opened:
-        await make_project(opened)
-    await first.stopped()
+    async with open_channel(first, tmp_path) as opened:
+        await create_project(opened)
+    await first.stop()
 
     second = await start()
     assert not TOKEN.findall(second.greeting)
@@ -133,23 +137,23 @@ async def test_the_first_start_shows_the_admins_key(start: Start, tmp_path: Path
 
 
 async def test_data_belongs_to_one_server(start: Start, tmp_path: Path) -> None:
-    """A second server on the same data is refused, saying so, and does not disturb the first."""
+    """A second server with the same data folder fails to start, and does not disturb the first."""
     first = await start()
-    second = await asyncio.to_thread(refused, tmp_path, SLUICE_PORT="0")
+    second = await asyncio.to_thread(run_failing_start, tmp_path, SLUICE_PORT="0")
 
     assert 1 == second.returncode
     assert str(tmp_path / "data") in second.stderr
     assert "open" in second.stderr
     assert "Traceback" not in second.stderr
-    async with channel(first, tmp_path) as opened:
-        await make_project(opened)
+    async with open_channel(first, tmp_path) as opened:
+        await create_project(opened)
 
 
 async def test_a_port_in_use_is_named(start: Start, tmp_path: Path) -> None:
-    """A server whose port is taken says so; the admin's key is shown once it really starts."""
+    """A start on a taken port fails with its number, and without showing the admin's key."""
     other = await start()
     port = other.target.split(":")[1]
-    failed = await asyncio.to_thread(refused, tmp_path / "new", "--port", port)
+    failed = await asyncio.to_thread(run_failing_start, tmp_path / "new", "--port", port)
 
     assert 1 == failed.returncode
     assert f"port {port}" in failed.stderr
@@ -163,8 +167,8 @@ async def test_a_port_in_use_is_named(start: Start, tmp_path: Path) -> None:
     [({"SLUICE_PORT": "x"}, "port"), ({"SLUICE_PEPPER": "short"}, "pepper")],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], named: str) -> None:
-    """A setting that is not accepted ends the start with its name and status 2."""
-    failed = refused(tmp_path, **settings)
+    """An invalid setting fails the start with its name and status 2."""
+    failed = run_failing_start(tmp_path, **settings)
 
     assert 2 == failed.returncode
     assert named in failed.stderr
@@ -172,11 +176,11 @@ def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], name
     assert not (tmp_path / "data").exists()
 
 
-async def test_a_lost_pepper_is_no_new_one(start: Start, tmp_path: Path) -> None:
-    """Without the pepper that its keys were made with, a server does not start."""
-    await (await start()).stopped()
+async def test_a_lost_pepper_is_not_replaced(start: Start, tmp_path: Path) -> None:
+    """Without the pepper of its API keys, a server does not start."""
+    await (await start()).stop()
     (tmp_path / "data/pepper").unlink()
-    failed = await asyncio.to_thread(refused, tmp_path, SLUICE_PORT="0")
+    failed = await asyncio.to_thread(run_failing_start, tmp_path, SLUICE_PORT="0")
 
     assert 1 == failed.returncode
     assert str(tmp_path / "data/pepper") in failed.stderr
@@ -187,10 +191,10 @@ async def test_a_lost_pepper_is_no_new_one(start: Start, tmp_path: Path) -> None
 async def test_a_signal_drains_streams(
     start: Start, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """At a signal every stream hears UNAVAILABLE with a delay, and the process ends well."""
+    """At a signal every stream ends with UNAVAILABLE and a delay, and the process exits with 0."""
     server = await start(SLUICE_GRACE_S="20")
-    async with channel(server, tmp_path) as opened:
-        await make_project(opened)
+    async with open_channel(server, tmp_path) as opened:
+        await create_project(opened)
         scores = ScorerServiceStub(opened).StreamScores()
         batch = scorer_pb2.ScoreFramesRequest(parent="projects/p")
         await scores.write(scorer_pb2.StreamScoresRequest(batch=batch))
@@ -198,9 +202,9 @@ async def test_a_signal_drains_streams(
         request = campaign_pb2.WatchActiveVersionsRequest(parent="projects/p")
         watch = CampaignServiceStub(opened).WatchActiveVersions(request)
         await watch.read()
-        submit, _ = await submitting(opened)
+        submit, _ = await open_session(opened)
 
-        ended = asyncio.create_task(server.stopped(number))
+        ended = asyncio.create_task(server.stop(number))
         for stream in (scores, watch, submit):
             with pytest.raises(grpc.aio.AioRpcError) as failed:
                 await stream.read()
@@ -210,10 +214,10 @@ async def test_a_signal_drains_streams(
         await ended
 
 
-async def submitting(
+async def open_session(
     opened: grpc.aio.Channel,
 ) -> tuple[Any, ingest_pb2.SubmitStarted]:
-    """An open Submit stream of one session, and the answer to its start."""
+    """An open Submit stream of one session, and the response to its start."""
     call: Any = IngestServiceStub(opened).Submit()
     session = "0b0e7d4e-4c8b-4f43-9f9c-2f6a3f6d8a11"
     start = ingest_pb2.SubmitStart(parent="projects/p", session_id=session, logger="test")
@@ -221,13 +225,13 @@ async def submitting(
     return call, (await call.read()).started
 
 
-async def test_what_was_acknowledged_outlasts_the_server(start: Start, tmp_path: Path) -> None:
-    """Batches that were answered before a signal, amid sending, are known after a restart."""
+async def test_acknowledged_batches_outlast_the_server(start: Start, tmp_path: Path) -> None:
+    """Batches that were acknowledged before a signal are there after a restart."""
     server = await start()
     answered: list[int] = []
-    async with channel(server, tmp_path) as opened:
-        await make_project(opened)
-        call, started = await submitting(opened)
+    async with open_channel(server, tmp_path) as opened:
+        await create_project(opened)
+        call, started = await open_session(opened)
         assert 1 == started.next_seq
 
         async def send() -> None:
@@ -243,7 +247,7 @@ async def test_what_was_acknowledged_outlasts_the_server(start: Start, tmp_path:
 
         sending = asyncio.create_task(send())
         await read(10)
-        ended = asyncio.create_task(server.stopped())
+        ended = asyncio.create_task(server.stop())
         with pytest.raises(grpc.aio.AioRpcError):
             await read(10_000)
         await asyncio.wait([sending])
@@ -251,21 +255,21 @@ async def test_what_was_acknowledged_outlasts_the_server(start: Start, tmp_path:
 
     assert list(range(1, len(answered) + 1)) == answered
     again = await start()
-    async with channel(again, tmp_path) as opened:
-        _, started = await submitting(opened)
+    async with open_channel(again, tmp_path) as opened:
+        _, started = await open_session(opened)
     # More may have been committed than the client saw answers to; that is sent again.
     assert len(answered) < started.next_seq < 10_000
 
 
 async def test_records_are_json_and_hold_no_key(start: Start, tmp_path: Path) -> None:
-    """Off a terminal each line on stderr is one JSON record, and no key is in any."""
+    """Without a terminal each line on stderr is one JSON record, and none contains a key."""
     server = await start(SLUICE_LOG_LEVEL="debug")
-    async with channel(server, tmp_path) as opened:
-        await make_project(opened)
+    async with open_channel(server, tmp_path) as opened:
+        await create_project(opened)
     async with connect(server.target, "slc_wrong") as opened:
         with pytest.raises(grpc.aio.AioRpcError):
-            await make_project(opened, "q")
-    written = await server.stopped()
+            await create_project(opened, "q")
+    written = await server.stop()
 
     records = [json.loads(line) for line in written.splitlines()]
     calls = [(r["method"], r["code"]) for r in records if r["event"] == "rpc"]
@@ -276,8 +280,8 @@ async def test_records_are_json_and_hold_no_key(start: Start, tmp_path: Path) ->
     assert pepper not in written
 
 
-def test_numpy_is_told_its_threads_before_it_is_imported() -> None:
-    """The setting is in the environment before anything that reads it at import."""
+def test_threads_are_set_before_numpy_is_imported() -> None:
+    """The number of threads is in the environment before numpy reads it at import."""
     program = """
 import os, sys, types
 from services.embedded import __main__ as sluiced

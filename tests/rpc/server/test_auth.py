@@ -1,4 +1,4 @@
-"""Keys over gRPC: default deny, scopes, projects, revocation."""
+"""Authorisation over gRPC: default deny, scopes, projects, revocation."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from sluice.v1 import (
 )
 
 
-class Projects(project_pb2_grpc.ProjectServiceServicer):
-    """Answers with who called."""
+class FakeProjectService(project_pb2_grpc.ProjectServiceServicer):
+    """Responds with the id of the caller's key."""
 
     async def GetProject(  # noqa: D102, N802
         self, request: project_pb2.GetProjectRequest, context: Any
@@ -44,8 +44,8 @@ class Projects(project_pb2_grpc.ProjectServiceServicer):
         return project_pb2.Project(name=request.project_id)
 
 
-class Scores(scorer_pb2_grpc.ScorerServiceServicer):
-    """Answers every batch with its number."""
+class FakeScorerService(scorer_pb2_grpc.ScorerServiceServicer):
+    """Responds to every batch with its number."""
 
     def __init__(self) -> None:
         self.started = 0
@@ -58,8 +58,8 @@ class Scores(scorer_pb2_grpc.ScorerServiceServicer):
             yield scorer_pb2.StreamScoresResponse(batch_id=request.batch_id)
 
 
-class Ingest(ingest_pb2_grpc.IngestServiceServicer):
-    """Answers a start, then each batch with its number."""
+class FakeIngestService(ingest_pb2_grpc.IngestServiceServicer):
+    """Responds to a start, then to each batch with its number."""
 
     async def Submit(  # noqa: D102, N802
         self, requests: AsyncIterator[ingest_pb2.SubmitRequest], context: Any
@@ -69,12 +69,12 @@ class Ingest(ingest_pb2_grpc.IngestServiceServicer):
 
 
 @dataclass
-class Served:
-    """A running server with what tests need of it."""
+class AuthorisedServer:
+    """A running server, its key store, and a channel to it."""
 
     keys: KeyStore
     channel: grpc.aio.Channel
-    scores: Scores
+    scorer: FakeScorerService
 
     async def token(self, *scopes: Scope, project: str = "p") -> str:
         """The token of a new key."""
@@ -82,24 +82,25 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(folder: Path, **settings: Any) -> AsyncIterator[Served]:
-    """The server of this house around three small servicers."""
+async def serving(folder: Path, **settings: Any) -> AsyncIterator[AuthorisedServer]:
+    """The real server around three small servicers."""
     ledger = await SqliteLedger.open(folder / "ledger")
     keys = KeyStore(ledger, pepper=b"pepper", internal_token=generate_token())
     server = Server(keys, Draining(), Settings(grace_s=0, **settings))
     port = server.bind("127.0.0.1", 0)
-    # What no test calls is left out.
-    scores = Scores()  # type: ignore[abstract]
-    projects, ingest = Projects(), Ingest()  # type: ignore[abstract]
-    await server.start([projects, scores, ingest])
+    # Methods that no test calls are left out.
+    scorer = FakeScorerService()  # type: ignore[abstract]
+    projects = FakeProjectService()  # type: ignore[abstract]
+    ingest = FakeIngestService()  # type: ignore[abstract]
+    await server.start([projects, scorer, ingest])
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield Served(keys, channel, scores)
+        yield AuthorisedServer(keys, channel, scorer)
     await server.stop()
     await ledger.close()
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Served]:
+async def served(tmp_path: Path) -> AsyncIterator[AuthorisedServer]:
     """A running server."""
     async with serving(tmp_path) as served:
         yield served
@@ -111,24 +112,24 @@ def bearer(token: str) -> list[tuple[str, str]]:
 
 
 async def get_project(
-    served: Served, metadata: list[tuple[str, str]], name: str = "projects/p"
+    served: AuthorisedServer, metadata: list[tuple[str, str]], name: str = "projects/p"
 ) -> project_pb2.Project:
     """Call GetProject; raises the SluiceError behind a failure."""
     stub: Any = project_pb2_grpc.ProjectServiceStub(served.channel)
     try:
-        answer: project_pb2.Project = await stub.GetProject(
+        project: project_pb2.Project = await stub.GetProject(
             project_pb2.GetProjectRequest(name=name), metadata=metadata
         )
     except grpc.aio.AioRpcError as failed:
         raise rpc_errors.from_rpc_error(failed) from None
-    return answer
+    return project
 
 
-async def test_a_servicer_knows_who_calls(served: Served) -> None:
-    """A key of the project opens it, and the servicer is told whose key it is."""
-    made = await served.keys.create("p", "", [Scope.LOG])
+async def test_a_servicer_gets_the_caller(served: AuthorisedServer) -> None:
+    """A key of the project is accepted, and the servicer gets its id."""
+    new_key = await served.keys.create("p", "", [Scope.LOG])
 
-    assert made.record.id == (await get_project(served, bearer(made.token))).display_name
+    assert new_key.record.id == (await get_project(served, bearer(new_key.token))).display_name
 
 
 @pytest.mark.parametrize(
@@ -145,8 +146,10 @@ async def test_a_servicer_knows_who_calls(served: Served) -> None:
     ],
     ids=["none", "empty", "no token", "empty token", "scheme", "malformed", "unknown", "two"],
 )
-async def test_without_a_key_nothing_opens(served: Served, metadata: list[tuple[str, str]]) -> None:
-    """A call without a known key is UNAUTHENTICATED, and is never told what it sent."""
+async def test_a_call_without_a_valid_key_is_refused(
+    served: AuthorisedServer, metadata: list[tuple[str, str]]
+) -> None:
+    """A call without a valid key is UNAUTHENTICATED, and the message never repeats the key."""
     with pytest.raises(errors.Unauthenticated, match="authorization: ") as refused:
         await get_project(served, metadata)
 
@@ -156,14 +159,14 @@ async def test_without_a_key_nothing_opens(served: Served, metadata: list[tuple[
         assert not secret or secret not in refused.value.message
 
 
-async def test_a_malformed_key_is_told_the_form(served: Served) -> None:
-    """Who sends something else than a key is told what would be accepted."""
+async def test_the_accepted_form_is_named(served: AuthorisedServer) -> None:
+    """A call without a key gets the form of the metadata that is accepted."""
     with pytest.raises(errors.Unauthenticated, match="Bearer slc_<id>_<secret>"):
         await get_project(served, [])
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
-async def test_the_scheme_has_no_case(served: Served, scheme: str) -> None:
+async def test_the_scheme_is_case_insensitive(served: AuthorisedServer, scheme: str) -> None:
     """Bearer may be written in any case, as HTTP has it."""
     token = await served.token(Scope.LOG)
 
@@ -171,7 +174,7 @@ async def test_the_scheme_has_no_case(served: Served, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["projects/q", "projects/q/issues/i", "projects/P", "projects/pp"])
-async def test_a_key_opens_no_other_project(served: Served, name: str) -> None:
+async def test_a_key_is_limited_to_its_project(served: AuthorisedServer, name: str) -> None:
     """A resource of another project is refused, whether it exists or not."""
     with pytest.raises(errors.PermissionDenied, match=name) as refused:
         await get_project(served, bearer(await served.token(*Scope)), name)
@@ -180,16 +183,16 @@ async def test_a_key_opens_no_other_project(served: Served, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "p", "projects", "projects/", "issues/i", "/projects/p"])
-async def test_what_names_no_project_is_refused(served: Served, name: str) -> None:
-    """A name that no project can be read from is INVALID_ARGUMENT with the form wanted."""
+async def test_a_malformed_name_is_refused(served: AuthorisedServer, name: str) -> None:
+    """A name without a project is INVALID_ARGUMENT, with the form that is expected."""
     with pytest.raises(errors.InvalidArgument, match=r"projects/\{project\}") as refused:
         await get_project(served, bearer(await served.token(*Scope)), name)
 
     assert "name" == refused.value.fields[0].field
 
 
-async def test_the_admin_opens_every_project(served: Served) -> None:
-    """The admin's key is good for all projects, and alone may create one."""
+async def test_the_admin_key_is_valid_for_every_project(served: AuthorisedServer) -> None:
+    """The admin's key is valid for all projects, and it alone may create one."""
     admin = served.keys.new_admin()
     await served.keys.adopt_admin(admin)
     stub: Any = project_pb2_grpc.ProjectServiceStub(served.channel)
@@ -202,8 +205,8 @@ async def test_the_admin_opens_every_project(served: Served) -> None:
         await stub.CreateProject(request, metadata=bearer(await served.token(*Scope)))
 
 
-async def test_a_key_needs_the_scope(served: Served) -> None:
-    """A key without any scope of the method's rule is refused, naming those that would do."""
+async def test_a_key_needs_the_scope(served: AuthorisedServer) -> None:
+    """A key without a scope of the method's rule is refused, naming the accepted ones."""
     stub: Any = project_pb2_grpc.ProjectServiceStub(served.channel)
     token = await served.token(Scope.LOG, Scope.REVIEW)
 
@@ -218,26 +221,26 @@ async def test_a_key_needs_the_scope(served: Served) -> None:
 
 
 async def test_a_method_without_a_rule_is_refused(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    served: AuthorisedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What stands not in the table is refused to every key."""
+    """A method that is missing in the table is refused for every key."""
     monkeypatch.delitem(ACCESS_RULES, "/sluice.v1.ProjectService/GetProject")
 
     with pytest.raises(errors.PermissionDenied, match="no access rule"):
         await get_project(served, bearer(await served.token(*Scope)))
 
 
-async def test_a_revoked_key_is_refused_at_once(served: Served) -> None:
+async def test_a_revoked_key_is_refused_at_once(served: AuthorisedServer) -> None:
     """The call after the deletion of its key fails."""
-    made = await served.keys.create("p", "", [Scope.LOG])
-    await get_project(served, bearer(made.token))
-    await served.keys.delete("p", made.record.id)
+    new_key = await served.keys.create("p", "", [Scope.LOG])
+    await get_project(served, bearer(new_key.token))
+    await served.keys.delete("p", new_key.record.id)
 
     with pytest.raises(errors.Unauthenticated):
-        await get_project(served, bearer(made.token))
+        await get_project(served, bearer(new_key.token))
 
 
-def scores(served: Served, token: str) -> Any:
+def open_scores(served: AuthorisedServer, token: str) -> Any:
     """An open StreamScores call."""
     stub: Any = scorer_pb2_grpc.ScorerServiceStub(served.channel)
     return stub.StreamScores(metadata=bearer(token))
@@ -250,18 +253,18 @@ def batch(number: int, parent: str) -> scorer_pb2.StreamScoresRequest:
     )
 
 
-async def test_the_first_message_of_a_stream_is_checked(served: Served) -> None:
-    """A stream that starts in a foreign project never reaches the servicer."""
-    call = scores(served, await served.token(Scope.LOG))
+async def test_the_first_message_of_a_stream_is_checked(served: AuthorisedServer) -> None:
+    """A stream that starts in another project never reaches the servicer."""
+    call = open_scores(served, await served.token(Scope.LOG))
     await call.write(batch(1, "projects/q"))
 
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await call.read()
     assert grpc.StatusCode.PERMISSION_DENIED == failed.value.code()
-    assert 0 == served.scores.started
+    assert 0 == served.scorer.started
 
 
-async def test_the_first_message_of_a_stream_names_the_project(served: Served) -> None:
+async def test_the_first_message_of_a_stream_names_the_project(served: AuthorisedServer) -> None:
     """A Submit stream that does not begin with its start is refused, naming the field."""
     stub: Any = ingest_pb2_grpc.IngestServiceStub(served.channel)
     call = stub.Submit(metadata=bearer(await served.token(Scope.LOG)))
@@ -271,7 +274,7 @@ async def test_the_first_message_of_a_stream_names_the_project(served: Served) -
         await call.read()
 
 
-async def test_later_messages_need_not_name_the_project(served: Served) -> None:
+async def test_later_messages_need_not_name_the_project(served: AuthorisedServer) -> None:
     """The batches of a Submit stream pass under the project of its start."""
     stub: Any = ingest_pb2_grpc.IngestServiceStub(served.channel)
     call = stub.Submit(metadata=bearer(await served.token(Scope.LOG)))
@@ -281,9 +284,9 @@ async def test_later_messages_need_not_name_the_project(served: Served) -> None:
     assert [0, 1] == [(await call.read()).result.seq for _ in range(2)]
 
 
-async def test_later_messages_of_a_stream_are_checked(served: Served) -> None:
-    """A stream ends when it turns to a foreign project; what is no name is the servicer's."""
-    call = scores(served, await served.token(Scope.LOG))
+async def test_later_messages_of_a_stream_are_checked(served: AuthorisedServer) -> None:
+    """A later message of another project ends the stream; a malformed name is for the servicer."""
+    call = open_scores(served, await served.token(Scope.LOG))
     for number, parent in enumerate(["projects/p", "", "nonsense", "projects/q"]):
         await call.write(batch(number, parent))
 
@@ -293,9 +296,9 @@ async def test_later_messages_of_a_stream_are_checked(served: Served) -> None:
     assert grpc.StatusCode.PERMISSION_DENIED == failed.value.code()
 
 
-async def test_an_empty_stream_is_served(served: Served) -> None:
-    """A stream that ends before its first message asks for nothing, and gets nothing."""
-    call = scores(served, await served.token(Scope.LOG))
+async def test_an_empty_stream_is_served(served: AuthorisedServer) -> None:
+    """A stream that ends before its first message gets no response and no error."""
+    call = open_scores(served, await served.token(Scope.LOG))
     await call.done_writing()
 
     assert grpc.aio.EOF is await call.read()
@@ -303,15 +306,15 @@ async def test_an_empty_stream_is_served(served: Served) -> None:
 
 
 async def test_a_revoked_key_ends_its_streams(
-    served: Served, monkeypatch: pytest.MonkeyPatch
+    served: AuthorisedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stream whose key was revoked ends with the first message after the interval."""
+    """A stream with a revoked key ends at its first message after the interval."""
     monkeypatch.setattr(auth, "REVERIFY_AFTER_S", -1)
-    made = await served.keys.create("p", "", [Scope.LOG])
-    call = scores(served, made.token)
+    new_key = await served.keys.create("p", "", [Scope.LOG])
+    call = open_scores(served, new_key.token)
     await call.write(batch(1, "projects/p"))
     await call.read()
-    await served.keys.delete("p", made.record.id)
+    await served.keys.delete("p", new_key.record.id)
     await call.write(batch(2, "projects/p"))
 
     with pytest.raises(grpc.aio.AioRpcError) as failed:
@@ -323,22 +326,22 @@ async def test_a_key_has_a_limit_of_streams(tmp_path: Path) -> None:
     """One stream too many of a key is refused until another of it ends; others are not."""
     async with serving(tmp_path, streams_per_key_max=2) as served:
         token = await served.token(Scope.LOG)
-        opened = [scores(served, token) for _ in range(2)]
+        opened = [open_scores(served, token) for _ in range(2)]
         for call in opened:
             await call.write(batch(1, "projects/p"))
             await call.read()
 
-        refused = scores(served, token)
+        refused = open_scores(served, token)
         with pytest.raises(grpc.aio.AioRpcError, match="2 streams") as failed:
             await refused.read()
         assert grpc.StatusCode.RESOURCE_EXHAUSTED == failed.value.code()
         assert "2" == rpc_errors.from_rpc_error(failed.value).metadata["limit"]
-        other = scores(served, await served.token(Scope.LOG))
+        other = open_scores(served, await served.token(Scope.LOG))
         await other.write(batch(1, "projects/p"))
         await other.read()
 
         await opened[0].done_writing()
         assert grpc.StatusCode.OK == await opened[0].code()
-        again = scores(served, token)
+        again = open_scores(served, token)
         await again.write(batch(1, "projects/p"))
         assert 1 == (await again.read()).batch_id

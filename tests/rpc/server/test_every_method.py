@@ -1,4 +1,4 @@
-"""Every method of the API, as the whole server serves it."""
+"""Every method of the API on the whole server: authorisation and the project field."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class WithScopes(Protocol):
         """A channel with a key of those scopes."""
 
 
-async def failure(channel: grpc.aio.Channel, method: str) -> errors.SluiceError:
-    """The error of a call with an empty message, whatever the shape of the method."""
+async def call_error(channel: grpc.aio.Channel, method: str) -> errors.SluiceError:
+    """The error of a call with an empty message to a method of any shape."""
     call: Any = channel.stream_stream(method)
     responses = call(iter([b""]))
     with pytest.raises(grpc.aio.AioRpcError) as failed:
@@ -38,10 +38,10 @@ async def failure(channel: grpc.aio.Channel, method: str) -> errors.SluiceError:
 
 
 @pytest.mark.parametrize("method", ACCESS_RULES)
-async def test_no_method_opens_without_a_key(sluiced: EmbeddedServer, method: str) -> None:
+async def test_every_method_requires_a_key(sluiced: EmbeddedServer, method: str) -> None:
     """Every method is served, and is UNAUTHENTICATED without a key."""
     async with grpc.aio.insecure_channel(sluiced.target) as channel:
-        error = await failure(channel, method)
+        error = await call_error(channel, method)
 
     assert errors.Unauthenticated is type(error)
 
@@ -49,15 +49,15 @@ async def test_no_method_opens_without_a_key(sluiced: EmbeddedServer, method: st
 @pytest.mark.parametrize(
     "method", [method for method, rule in ACCESS_RULES.items() if rule.scopes != set(Scope)]
 )
-async def test_a_method_is_closed_to_other_scopes(with_scopes: WithScopes, method: str) -> None:
-    """A key with all scopes but those of the method's rule is refused, naming those."""
+async def test_a_method_refuses_other_scopes(with_scopes: WithScopes, method: str) -> None:
+    """A key with all scopes except those of the method's rule is refused, naming them."""
     others = set(Scope) - ACCESS_RULES[method].scopes
     channel = await with_scopes(*(SCOPES[scope] for scope in others))
-    error = await failure(channel, method)
+    error = await call_error(channel, method)
 
     assert errors.PermissionDenied is type(error)
-    wanted = ", ".join(scope for scope in Scope if scope in ACCESS_RULES[method].scopes)
-    assert {"scope": wanted} == error.metadata
+    accepted = ", ".join(scope for scope in Scope if scope in ACCESS_RULES[method].scopes)
+    assert {"scope": accepted} == error.metadata
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_a_method_is_closed_to_other_scopes(with_scopes: WithScopes, metho
 )
 async def test_a_request_must_name_its_project(admin: grpc.aio.Channel, method: str) -> None:
     """A request without a resource name is INVALID_ARGUMENT naming the field, for the admin too."""
-    error = await failure(admin, method)
+    error = await call_error(admin, method)
 
     assert errors.InvalidArgument is type(error)
     assert ACCESS_RULES[method].project_field == error.fields[0].field

@@ -1,4 +1,4 @@
-"""What stands around every call: one record, one status, whatever the shape of the handler."""
+"""Interceptors: one log record and one status per call, for handlers of every shape."""
 
 from __future__ import annotations
 
@@ -94,15 +94,15 @@ async def call(channel: grpc.aio.Channel, shape: str, *requests: bytes) -> list[
 
 
 @contextmanager
-def logged() -> Iterator[None]:
-    """Log to stderr as a server does, for a while."""
+def log_as_server() -> Iterator[None]:
+    """Log to stderr as a server does, until left."""
     logs.configure(Settings(log_format="json", log_level="debug"))
     yield
     structlog.reset_defaults()
 
 
-async def failing(shape: str, error: BaseException) -> grpc.aio.AioRpcError:
-    """The failure that a client sees when a handler of that shape raises this error."""
+async def call_failing_handler(shape: str, error: BaseException) -> grpc.aio.AioRpcError:
+    """The error that a client gets when a handler of that shape raises this one."""
 
     def work(_: bytes) -> bytes:
         raise error
@@ -115,23 +115,23 @@ async def failing(shape: str, error: BaseException) -> grpc.aio.AioRpcError:
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_handlers_of_every_shape_are_served(shape: str) -> None:
-    """Every shape of handler answers through the interceptors as it would without."""
+    """Interceptors leave the responses of every shape of handler unchanged."""
     async with serving({"Do": handler(shape, bytes.upper)}) as channel:
-        answers = await call(channel, shape, b"request")
+        responses = await call(channel, shape, b"request")
 
-    assert b"REQUEST" == answers[-1]
+    assert b"REQUEST" == responses[-1]
     assert (["first"] if shape.startswith("unary_stream") else []) == [
-        answer.decode() for answer in answers[:-1]
+        response.decode() for response in responses[:-1]
     ]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-async def test_an_error_comes_out_as_it_went_in(shape: str) -> None:
-    """A SluiceError of any shape of handler arrives as the same class with the same details."""
+async def test_an_error_arrives_with_all_details(shape: str) -> None:
+    """A SluiceError raised by any shape of handler arrives as the same class and details."""
     raised = errors.SequenceGap(
         "batch.seq: 7, expected 5", metadata={"expected_seq": "5"}, retry_after_s=1.5
     )
-    failed = await failing(shape, raised)
+    failed = await call_failing_handler(shape, raised)
 
     error = rpc_errors.from_rpc_error(failed)
     assert (grpc.StatusCode.FAILED_PRECONDITION, raised.message) == (
@@ -143,8 +143,8 @@ async def test_an_error_comes_out_as_it_went_in(shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["stream_unary", "stream_stream"])
-async def test_a_client_hears_the_status_amid_its_messages(shape: str) -> None:
-    """A client that still sends when its call is refused hears why, not an error of its own."""
+async def test_a_client_that_is_still_sending_gets_the_status(shape: str) -> None:
+    """A client that is sending when its call is refused gets the status, not an internal error."""
 
     async def refuse(_: AsyncIterator[bytes], __: Context) -> bytes:
         raise errors.PermissionDenied("not you")
@@ -158,12 +158,14 @@ async def test_a_client_hears_the_status_amid_its_messages(shape: str) -> None:
 
 async def test_any_grpc_tool_can_read_the_details() -> None:
     """The trailer holds a google.rpc.Status with the code and message of the call."""
-    failed = await failing("unary_unary", errors.InvalidArgument.of("name", "'x' is no name"))
+    failed = await call_failing_handler(
+        "unary_unary", errors.InvalidArgument.of("name", "'x' is malformed")
+    )
 
     [raw] = [value for key, value in failed.trailing_metadata() if key == rpc_errors.DETAILS_KEY]
     assert isinstance(raw, bytes)
     status = status_pb2.Status.FromString(raw)
-    assert (3, "name: 'x' is no name") == (status.code, status.message)
+    assert (3, "name: 'x' is malformed") == (status.code, status.message)
     assert 2 == len(status.details)
 
 
@@ -172,8 +174,8 @@ async def test_a_bug_shows_nothing_to_the_caller(
     shape: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An unexpected exception is INTERNAL without its text; the log has it, under the same id."""
-    with logged():
-        failed = await failing(shape, RuntimeError("internals"))
+    with log_as_server():
+        failed = await call_failing_handler(shape, RuntimeError("internals"))
     records = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line[:1] == "{"]
 
     error = rpc_errors.from_rpc_error(failed)
@@ -188,7 +190,7 @@ async def test_a_bug_shows_nothing_to_the_caller(
 
 async def test_a_call_has_one_record(capsys: pytest.CaptureFixture[str]) -> None:
     """A call leaves one record with method, code and duration, and nothing of what was sent."""
-    with logged():
+    with log_as_server():
         async with serving({"Do": handler("stream_stream", bytes.upper)}) as channel:
             await call(channel, "stream_stream", b"secret", b"vector")
     [line] = capsys.readouterr().err.splitlines()
@@ -204,7 +206,7 @@ async def test_a_call_has_one_record(capsys: pytest.CaptureFixture[str]) -> None
 async def test_a_cancelled_call_ends_its_handler_at_once(
     shape: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """When a client goes, its handler is cancelled, cleans up, and is logged as cancelled."""
+    """When a client cancels, the handler is cancelled, cleans up, and is logged as CANCELLED."""
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
@@ -224,7 +226,7 @@ async def test_a_cancelled_call_ends_its_handler_at_once(
 
     behaviour = unary if shape == "unary_unary" else streaming
     waiting = getattr(grpc, f"{shape}_rpc_method_handler")(behaviour)
-    with logged():
+    with log_as_server():
         async with serving({"Do": waiting}) as channel:
             running = asyncio.create_task(call(channel, shape, b"request"))
             await asyncio.wait_for(started.wait(), 10)
@@ -235,10 +237,10 @@ async def test_a_cancelled_call_ends_its_handler_at_once(
     assert ("rpc", "CANCELLED") == (record["event"], record["code"])
 
 
-async def test_a_generator_is_closed_when_its_reader_goes(
+async def test_a_generator_is_closed_when_its_client_cancels(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """When a client leaves amid the responses, the generator behind them ends within the call."""
+    """When a client cancels during responses, their generator ends within the call."""
     ended = asyncio.Event()
 
     async def endless(_: bytes, __: Context) -> AsyncIterator[bytes]:
@@ -249,7 +251,7 @@ async def test_a_generator_is_closed_when_its_reader_goes(
             structlog.get_logger().info("ended")
             ended.set()
 
-    with logged():
+    with log_as_server():
         async with serving({"Do": grpc.unary_stream_rpc_method_handler(endless)}) as channel:
             method: Any = channel.unary_stream("/test.Service/Do")
             running = method(b"")
@@ -263,7 +265,7 @@ async def test_a_generator_is_closed_when_its_reader_goes(
 
 
 async def test_an_unknown_method_is_unimplemented() -> None:
-    """A method that nobody serves is answered by gRPC itself."""
+    """A method that is not served is answered by gRPC itself."""
     async with serving({}) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as failed:
             await call(channel, "unary_unary", b"")
@@ -271,24 +273,24 @@ async def test_an_unknown_method_is_unimplemented() -> None:
     assert grpc.StatusCode.UNIMPLEMENTED == failed.value.code()
 
 
-async def test_a_status_of_its_own_is_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    """A handler that aborts its call itself, as health does, keeps its status."""
+async def test_an_aborted_call_keeps_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """A handler that aborts its call itself, as the health service does, keeps its status."""
 
     async def abort(_: bytes, context: Context) -> bytes:
-        await context.abort(grpc.StatusCode.NOT_FOUND, "as I said")
+        await context.abort(grpc.StatusCode.NOT_FOUND, "not found")
 
-    with logged():
+    with log_as_server():
         async with serving({"Do": grpc.unary_unary_rpc_method_handler(abort)}) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as failed:
                 await call(channel, "unary_unary", b"")
     [record] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
     assert ("rpc", "NOT_FOUND") == (record["event"], record["code"])
-    assert (grpc.StatusCode.NOT_FOUND, "as I said") == (failed.value.code(), failed.value.details())
+    assert (grpc.StatusCode.NOT_FOUND, "not found") == (failed.value.code(), failed.value.details())
 
 
 async def test_a_long_error_still_arrives() -> None:
-    """An error that names thousands of rows and fields is cut to what fits, not lost."""
+    """An error with thousands of rows and fields is shortened to fit, and still arrives."""
     rows = ", ".join(str(row) for row in range(4_096))
     violations = [errors.FieldViolation(f"embeddings[{n}]", "is «NaN»" * 20) for n in range(500)]
     raised = errors.InvalidArgument(
@@ -298,7 +300,7 @@ async def test_a_long_error_still_arrives() -> None:
         metadata={"rows": rows},
         retry_after_s=2,
     )
-    error = rpc_errors.from_rpc_error(await failing("unary_unary", raised))
+    error = rpc_errors.from_rpc_error(await call_failing_handler("unary_unary", raised))
 
     assert (errors.InvalidArgument, "INVALID_EMBEDDING") == (type(error), error.reason)
     assert error.message.startswith("ä")
@@ -309,7 +311,7 @@ async def test_a_long_error_still_arrives() -> None:
 
 @given(st.text(max_size=5_000), st.lists(st.text(max_size=2_000), max_size=20))
 def test_every_status_fits(message: str, texts: list[str]) -> None:
-    """Whatever an error holds, its status fits into trailers; what fits anyway is not touched."""
+    """The status of every error fits into the trailers; one that fits already is unchanged."""
     error = errors.InvalidArgument(
         message,
         fields=[errors.FieldViolation(text, text) for text in texts],

@@ -28,18 +28,18 @@ from sluice.v1 import scorer_pb2, scorer_pb2_grpc
 SCORER = "sluice.v1.ScorerService"
 
 
-class Scores(scorer_pb2_grpc.ScorerServiceServicer):
-    """Answers every batch with its number; a unary call ends when it is let go."""
+class FakeScorerService(scorer_pb2_grpc.ScorerServiceServicer):
+    """Responds to every batch with its number, and to a unary call once it is released."""
 
     def __init__(self, draining: Draining) -> None:
         self.draining = draining
-        self.asked, self.let_go = asyncio.Event(), asyncio.Event()
+        self.called, self.released = asyncio.Event(), asyncio.Event()
 
     async def ScoreFrames(  # noqa: D102, N802
         self, request: scorer_pb2.ScoreFramesRequest, context: Any
     ) -> scorer_pb2.ScoreFramesResponse:
-        self.asked.set()
-        await self.let_go.wait()
+        self.called.set()
+        await self.released.wait()
         return scorer_pb2.ScoreFramesResponse(frame_count=7)
 
     async def StreamScores(  # noqa: D102, N802
@@ -49,13 +49,13 @@ class Scores(scorer_pb2_grpc.ScorerServiceServicer):
             yield scorer_pb2.StreamScoresResponse(batch_id=request.batch_id)
 
 
-class Running:
-    """A running server, a servicer in it, and a channel to it."""
+class ServerUnderTest:
+    """A server with one servicer, and a channel to it."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
         self.keys = KeyStore(ledger, pepper=b"pepper", internal_token=generate_token())
         draining = Draining()
-        self.scores = Scores(draining)
+        self.scorer = FakeScorerService(draining)
         self.server = Server(self.keys, draining, Settings(grace_s=5))
         self.port = self.server.bind("127.0.0.1", 0)
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
@@ -65,29 +65,29 @@ class Running:
         return [("authorization", f"Bearer {(await self.keys.create('p', '', [Scope.LOG])).token}")]
 
     async def health(self, service: str) -> str:
-        """How the server says that a service is."""
+        """The health that the server reports for a service."""
         stub: Any = health_pb2_grpc.HealthStub(self.channel)
-        answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
-        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+        response = await stub.Check(health_pb2.HealthCheckRequest(service=service))
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(response.status)
 
 
 @asynccontextmanager
-async def serving(folder: Path, needs: dict[str, Check]) -> AsyncIterator[Running]:
-    """A server with these needs, stopped at the end."""
+async def serving(folder: Path, checks: dict[str, Check]) -> AsyncIterator[ServerUnderTest]:
+    """A server with those checks, stopped at the end."""
     ledger = await SqliteLedger.open(folder / "ledger")
-    running = Running(ledger)
-    await running.server.start([running.scores], needs)
+    running = ServerUnderTest(ledger)
+    await running.server.start([running.scorer], checks)
     try:
         yield running
     finally:
-        running.scores.let_go.set()
+        running.scorer.released.set()
         await running.channel.close()
         await running.server.stop()
         await ledger.close()
 
 
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[Running]:
+async def running(tmp_path: Path) -> AsyncIterator[ServerUnderTest]:
     """A running server."""
     async with serving(tmp_path, {}) as running:
         yield running
@@ -100,8 +100,8 @@ def batch(number: int) -> scorer_pb2.StreamScoresRequest:
     )
 
 
-async def test_health_is_told_for_each_service(running: Running) -> None:
-    """Without a key, anyone may ask how the server and each service of it are."""
+async def test_health_is_reported_for_each_service(running: ServerUnderTest) -> None:
+    """The health of the server and of each service needs no key."""
     assert "SERVING" == await running.health("")
     assert "SERVING" == await running.health(SCORER)
     with pytest.raises(grpc.aio.AioRpcError) as failed:
@@ -109,20 +109,20 @@ async def test_health_is_told_for_each_service(running: Running) -> None:
     assert grpc.StatusCode.NOT_FOUND == failed.value.code()
 
 
-async def test_a_server_without_its_needs_is_alive(tmp_path: Path) -> None:
-    """While a need is missing no service is healthy, but the health service itself is."""
+async def test_a_server_without_its_stores_is_alive(tmp_path: Path) -> None:
+    """While a check fails no service is healthy, but the health service itself is."""
 
     async def missing() -> None:
-        raise errors.Unavailable("the ledger is away")
+        raise errors.Unavailable("the ledger is down")
 
     async with serving(tmp_path, {"ledger": missing}) as running:
-        told = [await running.health(name) for name in ("", SCORER, "grpc.health.v1.Health")]
+        statuses = [await running.health(name) for name in ("", SCORER, "grpc.health.v1.Health")]
 
-    assert ["NOT_SERVING", "NOT_SERVING", "SERVING"] == told
+    assert ["NOT_SERVING", "NOT_SERVING", "SERVING"] == statuses
 
 
-async def test_the_server_describes_itself(running: Running) -> None:
-    """Without a key, any gRPC tool can list the services."""
+async def test_the_server_describes_itself(running: ServerUnderTest) -> None:
+    """Reflection lists the services, and needs no key."""
     channel: Any = running.channel
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
@@ -132,17 +132,17 @@ async def test_the_server_describes_itself(running: Running) -> None:
     assert {SCORER, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} == names
 
 
-async def test_a_port_is_for_one_server(running: Running) -> None:
+async def test_a_port_in_use_is_refused(running: ServerUnderTest) -> None:
     """A port that is in use is refused, naming it."""
     with pytest.raises(errors.FailedPrecondition, match=f"port {running.port}: "):
         Server(running.keys, Draining(), Settings()).bind("127.0.0.1", running.port)
 
 
-async def test_messages_have_a_limit(running: Running) -> None:
+async def test_messages_over_the_limit_are_refused(running: ServerUnderTest) -> None:
     """A message of 8 MiB passes, one over 16 MiB is refused."""
     stub: Any = scorer_pb2_grpc.ScorerServiceStub(running.channel)
     metadata = await running.metadata()
-    running.scores.let_go.set()
+    running.scorer.released.set()
 
     def request(size_bytes: int) -> scorer_pb2.ScoreFramesRequest:
         request = scorer_pb2.ScoreFramesRequest(parent="projects/p")
@@ -155,8 +155,8 @@ async def test_messages_have_a_limit(running: Running) -> None:
     assert grpc.StatusCode.RESOURCE_EXHAUSTED == failed.value.code()
 
 
-async def test_stopping_ends_streams_and_waits_for_calls(running: Running) -> None:
-    """A stream learns that the server stops once its answers are out; a call gets its answer."""
+async def test_stopping_ends_streams_and_waits_for_calls(running: ServerUnderTest) -> None:
+    """A stream ends after the responses that are due; a call under way gets its response."""
     stub: Any = scorer_pb2_grpc.ScorerServiceStub(running.channel)
     metadata = await running.metadata()
     stream = stub.StreamScores(metadata=metadata)
@@ -164,40 +164,40 @@ async def test_stopping_ends_streams_and_waits_for_calls(running: Running) -> No
         await stream.write(batch(number))
     call = stub.ScoreFrames(scorer_pb2.ScoreFramesRequest(parent="projects/p"), metadata=metadata)
     call = asyncio.ensure_future(call)
-    await running.scores.asked.wait()
+    await running.scorer.called.wait()
     assert 0 == (await stream.read()).batch_id
 
     stopped = asyncio.create_task(running.server.stop())
-    answered = [0]
+    batch_ids = [0]
 
     async def read_on() -> None:
-        while (answer := await stream.read()) is not grpc.aio.EOF:
-            answered.append(answer.batch_id)
+        while (response := await stream.read()) is not grpc.aio.EOF:
+            batch_ids.append(response.batch_id)
 
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await read_on()
     error = rpc_errors.from_rpc_error(failed.value)
     assert (errors.Unavailable, 1.0) == (type(error), error.retry_after_s)
-    assert list(range(len(answered))) == answered
+    assert list(range(len(batch_ids))) == batch_ids
     assert not stopped.done()
 
-    running.scores.let_go.set()
+    running.scorer.released.set()
     assert 7 == (await call).frame_count
     await stopped
 
 
 def test_grpc_knows_every_option() -> None:
-    """An option that gRPC does not know would be passed over in silence, and its default count.
+    """GRPC ignores an unknown option silently, and its default applies.
 
-    One was: calls in which nothing was said for two minutes ended with "Too many pings".
+    That happened once: calls that were idle for two minutes ended with "Too many pings".
     """
     library = Path(str(import_module("grpc._cython.cygrpc").__file__)).read_bytes()
 
     assert [] == [name for name, _ in server.OPTIONS if name.encode() not in library]
 
 
-async def test_health_says_that_the_server_stops(running: Running) -> None:
-    """Who watches the health of a service learns that it stops before the last call has ended."""
+async def test_health_reports_that_the_server_stops(running: ServerUnderTest) -> None:
+    """A watch of the health reports NOT_SERVING before the last call has ended."""
     stub: Any = health_pb2_grpc.HealthStub(running.channel)
     watch = stub.Watch(health_pb2.HealthCheckRequest(service=SCORER))
     assert health_pb2.HealthCheckResponse.SERVING == (await watch.read()).status
@@ -225,8 +225,8 @@ async def read_kind(reader: asyncio.StreamReader) -> int:
     return head[3]
 
 
-async def test_pings_are_no_attack(running: Running) -> None:
-    """A client may measure the network as often as it likes, also when no call is open."""
+async def test_frequent_pings_are_accepted(running: ServerUnderTest) -> None:
+    """A client may ping at any rate, also when no call is open."""
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(PREFACE + http2_frame(SETTINGS))
     for number in range(9):

@@ -1,4 +1,4 @@
-"""What processes of a cluster can be told, and that none starts on half of it."""
+"""Settings of the processes of a cluster: composed, required, and checked."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SECRETS = {"pepper": "p" * 32, "internal_key": "i" * 32}
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens to be set where tests run is no matter."""
+    """Hide settings in the environment of the test run."""
     for name in {name for kind in KINDS for name in kind.model_fields}:
         monkeypatch.delenv(f"SLUICE_{name.upper()}", raising=False)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", SECRETS)
-def test_shared_secrets_must_be_given(kind: type[ClusterSettings], missing: str) -> None:
-    """A process of a cluster makes no secret of its own: the others would not know it."""
+def test_shared_secrets_are_required(kind: type[ClusterSettings], missing: str) -> None:
+    """A process of a cluster generates no secret: the others would not have it."""
     given = {name: value for name, value in SECRETS.items() if name != missing}
     with pytest.raises(ValidationError, match=missing):
         kind.load(None, None, **given)
@@ -54,7 +54,7 @@ def test_shared_secrets_must_be_given(kind: type[ClusterSettings], missing: str)
 def test_each_process_has_the_settings_of_its_parts(
     kind: type[ClusterSettings], parts: list[type[ClusterSettings]], port: int
 ) -> None:
-    """Every setting of a part is there with the part's default; each process has its own port."""
+    """A process has the settings of its parts with their defaults, and a port of its own."""
     settings = kind.load(None, None, **SECRETS)
     for part in parts:
         for name, field in part.model_fields.items():
@@ -68,7 +68,7 @@ def test_each_process_has_the_settings_of_its_parts(
 def test_files_hold_settings_and_secrets(
     kind: type[ClusterSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Secrets come from a folder, the rest from TOML, and the environment goes before both."""
+    """Secrets come from a folder, the rest from TOML, and the environment overrides both."""
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     for name, value in {**SECRETS, "redis_url": "rediss://u:hush@ledger"}.items():
@@ -95,9 +95,9 @@ def test_files_hold_settings_and_secrets(
         (IngestSettings, "qdrant_timeout_s", 0),
     ],
 )
-def test_what_a_process_does_not_take_is_named(
+def test_an_unsupported_setting_is_named(
     kind: type[ClusterSettings], name: str, value: object
 ) -> None:
-    """A value out of bounds is refused by name, and so is a setting that another process has."""
+    """A value out of range is refused by name, and so is a setting of another process."""
     with pytest.raises(ValidationError, match=name):
         kind.load(None, None, **SECRETS, **{name: value})

@@ -1,4 +1,4 @@
-"""Matrix products of a server process have as many threads as its settings say."""
+"""The command line sets the number of threads of matrix products before numpy is imported."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ SECRETS = {"SLUICE_PEPPER": "p" * 32, "SLUICE_INTERNAL_KEY": "i" * 32}
 
 @pytest.mark.parametrize("service", ["scorer", "ingest", "campaign", "curation"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_products_have_the_threads_that_are_set(service: str, threads: int) -> None:
-    """Several processes on one machine do not fight: one thread each, unless set otherwise."""
+def test_products_have_the_configured_threads(service: str, threads: int) -> None:
+    """A product has one thread, unless the settings say otherwise."""
     program = PROGRAM.format(service=service, settings=f"{service.title()}Settings")
     inherited = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    given = SECRETS if threads == 1 else {**SECRETS, "SLUICE_BLAS_THREADS": str(threads)}
-    done = subprocess.run(
+    settings_env = SECRETS if threads == 1 else {**SECRETS, "SLUICE_BLAS_THREADS": str(threads)}
+    completed = subprocess.run(
         [sys.executable, "-c", program],
-        env=inherited | given,
+        env=inherited | settings_env,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (f"{threads}\n", 0) == (done.stdout, done.returncode), done.stderr
+    assert (f"{threads}\n", 0) == (completed.stdout, completed.returncode), completed.stderr

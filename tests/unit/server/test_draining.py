@@ -19,7 +19,7 @@ async def numbers(count: int) -> AsyncIterator[int]:
 
 
 async def test_all_items_pass() -> None:
-    """A stream that ends before the server does is left as it is."""
+    """A stream that ends before the server does is unchanged."""
     assert [0, 1, 2] == [item async for item in Draining().until(numbers(3))]
 
 
@@ -34,8 +34,8 @@ async def test_a_stream_ends_between_items() -> None:
         await anext(items)
 
 
-async def test_who_waits_for_an_item_is_woken() -> None:
-    """A stream that waits ends at once, and what it waited on is cancelled and cleans up."""
+async def test_a_waiting_stream_ends_at_once() -> None:
+    """A stream that waits for an item ends at once, and its source is cancelled and cleans up."""
     draining = Draining()
     waiting, ended = asyncio.Event(), asyncio.Event()
 
@@ -60,7 +60,7 @@ async def test_who_waits_for_an_item_is_woken() -> None:
 
 
 async def test_errors_of_the_stream_pass() -> None:
-    """An error of the items reaches the reader as it is."""
+    """An error of the items reaches the reader unchanged."""
 
     async def failing() -> AsyncIterator[int]:
         yield 0
@@ -71,7 +71,7 @@ async def test_errors_of_the_stream_pass() -> None:
 
 
 async def test_closing_the_stream_closes_its_items() -> None:
-    """Who stops reading early closes the generator that the items come from, at once."""
+    """Closing the stream closes the generator of its items at once."""
     closed = asyncio.Event()
 
     async def endless() -> AsyncIterator[int]:

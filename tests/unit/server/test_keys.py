@@ -1,4 +1,4 @@
-"""API keys: made, listed, verified, revoked."""
+"""API keys: created, listed, verified, revoked."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def keys(ledger: SqliteLedger) -> KeyStore:
     return KeyStore(ledger, pepper=b"pepper", internal_token=generate_token())
 
 
-async def test_a_token_opens_its_project(keys: KeyStore) -> None:
-    """Whoever sends the token of a key is known by its id, project and scopes."""
-    made = await keys.create("p", "logger", [Scope.LOG, Scope.REVIEW])
+async def test_a_token_identifies_its_caller(keys: KeyStore) -> None:
+    """A token is verified as its key, with id, project and scopes."""
+    new_key = await keys.create("p", "logger", [Scope.LOG, Scope.REVIEW])
 
-    expected = Caller(made.record.id, "p", frozenset({Scope.LOG, Scope.REVIEW}))
-    assert expected == await keys.verify(made.token)
+    expected = Caller(new_key.record.id, "p", frozenset({Scope.LOG, Scope.REVIEW}))
+    assert expected == await keys.verify(new_key.token)
 
 
-async def test_a_token_says_which_key_it_is(keys: KeyStore) -> None:
+async def test_a_token_contains_its_key_id(keys: KeyStore) -> None:
     """A token is `slc_<id>_<secret>` with 256 bits of secret, no two alike."""
     first, second = [await keys.create("p", "", [Scope.LOG]) for _ in range(2)]
 
@@ -34,7 +34,7 @@ async def test_a_token_says_which_key_it_is(keys: KeyStore) -> None:
 
 
 async def test_every_character_of_a_token_counts(keys: KeyStore) -> None:
-    """A token that is off by one character opens nothing, and the error does not hold it."""
+    """A token with one wrong character is refused, and the error does not contain it."""
     token = (await keys.create("p", "", [Scope.LOG])).token
     for place in range(len(token)):
         wrong = token[:place] + ("0" if token[place] != "0" else "1") + token[place + 1 :]
@@ -45,8 +45,8 @@ async def test_every_character_of_a_token_counts(keys: KeyStore) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "slc", "slc__", "ключ", "slc_0_0", "a" * 10_000])
-async def test_what_is_no_token_opens_nothing(keys: KeyStore, token: str) -> None:
-    """Text that is no token at all is refused like a wrong one."""
+async def test_a_malformed_token_is_refused(keys: KeyStore, token: str) -> None:
+    """Text in another form than a token is refused like a wrong token."""
     with pytest.raises(Unauthenticated):
         await keys.verify(token)
 
@@ -63,8 +63,8 @@ async def test_the_ledger_holds_no_secret(keys: KeyStore, ledger: SqliteLedger) 
         assert bytes.fromhex(secret) not in entry.value
 
 
-async def test_a_ledger_alone_opens_nothing(ledger: SqliteLedger) -> None:
-    """A key is worth nothing to a server that has the ledger but another pepper."""
+async def test_a_ledger_without_its_pepper_verifies_nothing(ledger: SqliteLedger) -> None:
+    """A server with the ledger but another pepper refuses the keys."""
     one, two = [KeyStore(ledger, pepper=p, internal_token=generate_token()) for p in (b"1", b"2")]
     token = (await one.create("p", "", [Scope.LOG])).token
 
@@ -72,37 +72,37 @@ async def test_a_ledger_alone_opens_nothing(ledger: SqliteLedger) -> None:
         await two.verify(token)
 
 
-async def test_a_deleted_key_opens_nothing(keys: KeyStore) -> None:
-    """A revoked key is unknown at once, and is listed no more."""
-    made = await keys.create("p", "", [Scope.LOG])
-    await keys.delete("p", made.record.id)
+async def test_a_deleted_key_is_refused(keys: KeyStore) -> None:
+    """A revoked key is refused at once, and is not listed any more."""
+    new_key = await keys.create("p", "", [Scope.LOG])
+    await keys.delete("p", new_key.record.id)
 
     with pytest.raises(Unauthenticated):
-        await keys.verify(made.token)
+        await keys.verify(new_key.token)
     assert [] == await keys.list("p", limit=10)
 
 
 async def test_a_project_deletes_its_own_keys_only(keys: KeyStore) -> None:
-    """A key cannot be deleted in the name of another project."""
-    made = await keys.create("p", "", [Scope.LOG])
+    """A key cannot be deleted through another project."""
+    new_key = await keys.create("p", "", [Scope.LOG])
 
-    with pytest.raises(NotFound, match=made.record.id):
-        await keys.delete("q", made.record.id)
-    assert "p" == (await keys.verify(made.token)).project
+    with pytest.raises(NotFound, match=new_key.record.id):
+        await keys.delete("q", new_key.record.id)
+    assert "p" == (await keys.verify(new_key.token)).project
 
 
 async def test_keys_are_listed_by_project_page_by_page(keys: KeyStore) -> None:
     """A listing has the keys of one project, by id, and goes on after any of them."""
-    made = [(await keys.create("p", f"{n}", [Scope.LOG])).record for n in range(3)]
+    records = [(await keys.create("p", f"{n}", [Scope.LOG])).record for n in range(3)]
     await keys.create("p-2", "", [Scope.LOG])
 
-    expected = sorted(made, key=lambda record: record.id)
+    expected = sorted(records, key=lambda record: record.id)
     assert expected[:2] == await keys.list("p", limit=2)
     assert expected[2:] == await keys.list("p", after=expected[1].id, limit=2)
 
 
 async def test_a_key_needs_a_scope(keys: KeyStore) -> None:
-    """A key that may do nothing is refused, naming the field."""
+    """A key without scopes is refused, naming the field."""
     with pytest.raises(InvalidArgument, match=r"api_key\.scopes"):
         await keys.create("p", "", [])
 
@@ -116,16 +116,18 @@ async def test_a_display_name_has_a_limit_in_bytes(keys: KeyStore) -> None:
 
 
 async def test_there_is_one_admin_key(keys: KeyStore, ledger: SqliteLedger) -> None:
-    """The admin's key opens every project once it is adopted, and no second one ever is."""
-    made, second = keys.new_admin(), keys.new_admin()
+    """The admin's key is valid once it is adopted, and a second one is never adopted."""
+    new_key, second = keys.new_admin(), keys.new_admin()
     with pytest.raises(Unauthenticated):
-        await keys.verify(made.token)
+        await keys.verify(new_key.token)
     assert not await has_admin(ledger)
 
-    await keys.adopt_admin(made)
+    await keys.adopt_admin(new_key)
 
     assert await has_admin(ledger)
-    assert Caller(made.record.id, "", frozenset({Scope.ADMIN})) == await keys.verify(made.token)
+    assert Caller(new_key.record.id, "", frozenset({Scope.ADMIN})) == await keys.verify(
+        new_key.token
+    )
     with pytest.raises(AlreadyExists):
         await keys.adopt_admin(second)
     with pytest.raises(Unauthenticated):
@@ -133,7 +135,7 @@ async def test_there_is_one_admin_key(keys: KeyStore, ledger: SqliteLedger) -> N
 
 
 async def test_services_have_a_key_of_their_own(ledger: SqliteLedger) -> None:
-    """The internal token opens everything, and is stored nowhere."""
+    """The internal token is valid for everything, and is not stored."""
     token = generate_token()
     keys = KeyStore(ledger, pepper=b"pepper", internal_token=token)
 
@@ -143,12 +145,12 @@ async def test_services_have_a_key_of_their_own(ledger: SqliteLedger) -> None:
 
 @pytest.mark.parametrize(("pepper", "token"), [(b"", "internal"), (b"pepper", "")])
 def test_empty_secrets_are_refused(ledger: SqliteLedger, pepper: bytes, token: str) -> None:
-    """A store without pepper, or that an empty token would open, cannot be made."""
+    """A key store requires a pepper and an internal token."""
     with pytest.raises(ValueError, match="must not be empty"):
         KeyStore(ledger, pepper=pepper, internal_token=token)
 
 
-def test_no_project_can_be_where_keys_lie() -> None:
-    """The partition of the keys has a name that no project can have."""
+def test_no_project_has_the_partition_of_keys() -> None:
+    """The partition of API keys is not a valid project id."""
     with pytest.raises(InvalidArgument):
         check_resource_id(PARTITION, "project_id")

@@ -42,7 +42,7 @@ class Reports:
 
     @property
     def empty(self) -> bool:
-        """Whether there is no further report."""
+        """Whether all reports have been read."""
         return self._queue.empty()
 
 

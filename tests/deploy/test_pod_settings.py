@@ -1,4 +1,4 @@
-"""What the manifests set is what the processes can be told."""
+"""The manifests set exactly the settings that the processes have."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import pytest
 from services.server.cluster_settings import ClusterSettings
 from services.server.command import run_server
 from services.server.settings import ModelSettings, ScoringSettings
-from tests.deploy.rendered import K8S, SETTINGS, Service, make_secrets, named, quantity
+from tests.deploy.manifests import K8S, SETTINGS, Service, find_object, make_secrets, parse_quantity
 
 TARGETS = ("qdrant_url", "campaign_target", "ingest_target")
 
 
 @pytest.fixture
 def settings(
-    service: Service, made_secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, secret_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> ClusterSettings:
-    """The settings that the process of a pod has, by its own command line."""
+    """The settings that the process of a pod loads with its command line."""
     secrets = tmp_path / "mounted"
-    service.write_secrets(made_secrets, secrets)
+    service.mount_secrets(secret_files, secrets)
     for name in [name for name in os.environ if name.startswith("SLUICE_")]:
         monkeypatch.delenv(name)
     for name, value in service.env.items():
         monkeypatch.setenv(name, value)
-    taken: list[ClusterSettings] = []
+    loaded: list[ClusterSettings] = []
 
     def serve(settings: ClusterSettings) -> int:
-        taken.append(settings)
+        loaded.append(settings)
         return 0
 
     kind = SETTINGS[service.name]
     assert 0 == run_server(service.name, "", kind, serve, service.arguments(secrets))
-    return taken[0]
+    return loaded[0]
 
 
 def test_only_settings_are_set(service: Service) -> None:
@@ -47,19 +47,21 @@ def test_only_settings_are_set(service: Service) -> None:
     assert set() == set(service.secrets) - fields
 
 
-def test_what_is_given_arrives(settings: ClusterSettings, service: Service) -> None:
-    """Every value is accepted, nothing that is required is missing, and no default wins."""
-    given = {name.removeprefix("SLUICE_").lower() for name in service.env}
-    given |= {name.removeprefix("sluice_") for name in service.secrets}
+def test_all_values_are_accepted(settings: ClusterSettings, service: Service) -> None:
+    """Every value is accepted, no required one is missing, and each overrides its default."""
+    names = {name.removeprefix("SLUICE_").lower() for name in service.env}
+    names |= {name.removeprefix("sluice_") for name in service.secrets}
 
-    assert given == settings.model_fields_set
+    assert names == settings.model_fields_set
 
 
-def test_a_pod_listens_where_others_reach_it(settings: ClusterSettings, service: Service) -> None:
+def test_a_pod_listens_on_the_port_of_its_service(
+    settings: ClusterSettings, service: Service
+) -> None:
     """The port of the process is that of its container, its probes and its Service."""
     assert ip_address(settings.host).is_unspecified
     [port] = service.container["ports"]
-    [of_service] = named("Service", service.name)["spec"]["ports"]
+    [of_service] = find_object("Service", service.name)["spec"]["ports"]
     probes = [service.container[f"{kind}Probe"] for kind in ("startup", "liveness", "readiness")]
 
     assert [settings.port] * 3 == [probe["grpc"]["port"] for probe in probes]
@@ -68,14 +70,14 @@ def test_a_pod_listens_where_others_reach_it(settings: ClusterSettings, service:
 
 
 def test_addresses_name_services(settings: ClusterSettings) -> None:
-    """Every address that a process is given is that of a Service, at a port which it has."""
+    """Every address in the settings is that of a Service, at one of its ports."""
     urls = [settings.redis_url.get_secret_value()]
     urls += [getattr(settings, name, "") for name in TARGETS]
 
     for host, _, port in [url.rpartition("/")[2].rpartition("@")[2].partition(":") for url in urls]:
         if host:
-            ports = named("Service", host)["spec"]["ports"]
-            assert int(port) in [each["port"] for each in ports]
+            ports = find_object("Service", host)["spec"]["ports"]
+            assert int(port) in [entry["port"] for entry in ports]
 
 
 def test_a_stop_has_the_time_it_needs(settings: ClusterSettings, service: Service) -> None:
@@ -94,43 +96,43 @@ def test_a_start_has_the_time_it_may_take(settings: ClusterSettings, service: Se
 
 
 def test_memory_and_threads_fit(settings: ClusterSettings, service: Service) -> None:
-    """Models take at most half of the memory, and no more threads score than there are CPUs."""
+    """Models take at most half of the memory, and there is one scoring thread per CPU."""
     resources = service.container["resources"]
 
     if isinstance(settings, ModelSettings):
-        assert settings.models_bytes_max <= quantity(resources["limits"]["memory"]) / 2
-        assert settings.models_bytes_max < quantity(resources["requests"]["memory"])
+        assert settings.models_bytes_max <= parse_quantity(resources["limits"]["memory"]) / 2
+        assert settings.models_bytes_max < parse_quantity(resources["requests"]["memory"])
     if isinstance(settings, ScoringSettings):
-        assert settings.scoring_threads == quantity(resources["limits"]["cpu"])
+        assert settings.scoring_threads == parse_quantity(resources["limits"]["cpu"])
         assert 1 == settings.blas_threads
 
 
-def test_blobs_lie_on_the_shared_volume(settings: ClusterSettings, service: Service) -> None:
+def test_blobs_are_on_the_shared_volume(settings: ClusterSettings, service: Service) -> None:
     """Models are written where every pod of every service reads them."""
-    mounts = {each["mountPath"]: each["name"] for each in service.container["volumeMounts"]}
+    mounts = {mount["mountPath"]: mount["name"] for mount in service.container["volumeMounts"]}
     volumes = {
-        each["name"]: each for each in service.workload["spec"]["template"]["spec"]["volumes"]
+        volume["name"]: volume for volume in service.workload["spec"]["template"]["spec"]["volumes"]
     }
     claim = volumes[mounts[settings.blobs]]["persistentVolumeClaim"]["claimName"]
 
-    assert ["ReadWriteMany"] == named("PersistentVolumeClaim", claim)["spec"]["accessModes"]
+    assert ["ReadWriteMany"] == find_object("PersistentVolumeClaim", claim)["spec"]["accessModes"]
 
 
 def test_secrets_are_made_once(tmp_path: Path) -> None:
-    """Made again nothing changes, a missing file is made, and only the operator can read them."""
-    make_secrets(tmp_path / "made")
-    first = {path.name: path.read_text() for path in (tmp_path / "made").iterdir()}
-    (tmp_path / "made/sluice_internal_key").unlink()
-    make_secrets(tmp_path / "made")
-    second = {path.name: path.read_text() for path in (tmp_path / "made").iterdir()}
+    """A second run makes only missing files, and only the operator can read them."""
+    make_secrets(tmp_path / "secrets")
+    first = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    (tmp_path / "secrets/sluice_internal_key").unlink()
+    make_secrets(tmp_path / "secrets")
+    second = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
 
     assert {"sluice_internal_key"} == {name for name in first if first[name] != second[name]}
-    assert {0o600} == {path.stat().st_mode & 0o777 for path in (tmp_path / "made").iterdir()}
+    assert {0o600} == {path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()}
 
 
 def test_no_secret_is_in_the_repository() -> None:
-    """The base renders no Secret, and git ignores the folder that the guide has them made in."""
+    """The base renders no Secret, and git ignores the folder of secrets that the guide uses."""
     ignored = ["git", "check-ignore", "-q", str(K8S / "secrets/sluice_pepper")]
 
     assert 0 == subprocess.run(ignored, cwd=K8S, check=False).returncode
-    assert not [each for each in K8S.rglob("*.yaml") if "kind: Secret\n" in each.read_text()]
+    assert not [path for path in K8S.rglob("*.yaml") if "kind: Secret\n" in path.read_text()]

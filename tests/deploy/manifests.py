@@ -1,4 +1,4 @@
-"""What `kubectl apply -k deploy/k8s/base` would send, and how a pod sees it."""
+"""The objects that `kubectl apply -k deploy/k8s/base` applies, and how a pod sees them."""
 
 from __future__ import annotations
 
@@ -34,51 +34,52 @@ SETTINGS: Final[dict[str, type[ClusterSettings]]] = {
 _FACTORS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "m": 0.001}
 
 Object = dict[str, Any]
+"""A rendered object of Kubernetes."""
 
 
-def text(folder: str) -> str:
-    """What kubectl renders from a folder of deploy/k8s."""
+def render(folder: str) -> str:
+    """The YAML that kubectl renders from a folder of deploy/k8s."""
     command = [str(TOOLS / "kubectl"), "kustomize", str(K8S / folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert 0 == done.returncode, done.stderr
-    return done.stdout
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert 0 == completed.returncode, completed.stderr
+    return completed.stdout
 
 
 @cache
-def _parsed(folder: str) -> list[Object]:
-    return list(yaml.safe_load_all(text(folder)))
+def _parse(folder: str) -> list[Object]:
+    return list(yaml.safe_load_all(render(folder)))
 
 
-def objects(folder: str = "base", kind: str = "") -> list[Object]:
+def list_objects(folder: str = "base", kind: str = "") -> list[Object]:
     """The rendered objects, all or of one kind."""
-    return [each for each in _parsed(folder) if kind in ("", each["kind"])]
+    return [entry for entry in _parse(folder) if kind in ("", entry["kind"])]
 
 
-def named(kind: str, name: str) -> Object:
+def find_object(kind: str, name: str) -> Object:
     """The one object of that kind and name."""
-    [found] = [each for each in objects(kind=kind) if each["metadata"]["name"] == name]
-    return found
+    [match] = [entry for entry in list_objects(kind=kind) if entry["metadata"]["name"] == name]
+    return match
 
 
-def workloads() -> list[Object]:
-    """Everything that has pods."""
-    return [*objects(kind="Deployment"), *objects(kind="StatefulSet")]
+def list_workloads() -> list[Object]:
+    """The objects with pods."""
+    return [*list_objects(kind="Deployment"), *list_objects(kind="StatefulSet")]
 
 
-def pod(workload: Object) -> Object:
+def pod_spec(workload: Object) -> Object:
     """The specification of its pods."""
     spec: Object = workload["spec"]["template"]["spec"]
     return spec
 
 
-def container(workload: Object) -> Object:
+def only_container(workload: Object) -> Object:
     """The only container of its pods."""
-    [only] = pod(workload)["containers"]
-    found: Object = only
-    return found
+    containers: list[Object] = pod_spec(workload)["containers"]
+    [only] = containers
+    return only
 
 
-def quantity(value: str) -> float:
+def parse_quantity(value: str) -> float:
     """A quantity of Kubernetes as a number: `512Mi`, `500m`, `2`."""
     for suffix, factor in _FACTORS.items():
         if value.endswith(suffix):
@@ -87,51 +88,51 @@ def quantity(value: str) -> float:
 
 
 def make_secrets(folder: Path) -> None:
-    """Make the files of the secret as an operator would."""
+    """Make the files of the secret with the operator's script."""
     subprocess.run([K8S / "make-secrets.sh", folder], check=True)
 
 
 @dataclass(frozen=True)
 class Service:
-    """One of our services as it is deployed."""
+    """One of the four services as it is deployed."""
 
     name: str
 
     @property
     def workload(self) -> Object:
         """Its Deployment."""
-        return named("Deployment", self.name)
+        return find_object("Deployment", self.name)
 
     @property
     def container(self) -> Object:
         """Its container."""
-        return container(self.workload)
+        return only_container(self.workload)
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment that its process sees."""
+        """The environment of its process."""
         return dict(self._env())
 
     def _env(self) -> Iterator[tuple[str, str]]:
         for source in self.container["envFrom"]:
-            yield from named("ConfigMap", source["configMapRef"]["name"])["data"].items()
+            yield from find_object("ConfigMap", source["configMapRef"]["name"])["data"].items()
         for variable in self.container.get("env", ()):
             kind, _, resource = variable["valueFrom"]["resourceFieldRef"]["resource"].partition(".")
             yield variable["name"], self.container["resources"][kind][resource]
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The key of the secret for each file that it sees."""
-        [volume] = [each for each in pod(self.workload)["volumes"] if "secret" in each]
+        """The key of the secret for each mounted file."""
+        [volume] = [v for v in pod_spec(self.workload)["volumes"] if "secret" in v]
         return {item["path"]: item["key"] for item in volume["secret"]["items"]}
 
-    def write_secrets(self, made: Path, folder: Path) -> None:
-        """Lay the files that it sees into a folder."""
+    def mount_secrets(self, source: Path, folder: Path) -> None:
+        """Copy its mounted files from the operator's folder into another one."""
         folder.mkdir()
         for path, key in self.secrets.items():
-            (folder / path).write_text((made / key).read_text())
+            (folder / path).write_text((source / key).read_text())
 
     def arguments(self, secrets: Path) -> list[str]:
-        """Its arguments, with the secrets in this folder and not where they are mounted."""
-        [mount] = [each for each in self.container["volumeMounts"] if each["name"] == "secrets"]
+        """Its arguments, with that folder in place of the mount path of the secrets."""
+        [mount] = [m for m in self.container["volumeMounts"] if m["name"] == "secrets"]
         return [part.replace(mount["mountPath"], str(secrets)) for part in self.container["args"]]
