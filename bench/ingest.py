@@ -35,7 +35,7 @@ from services.ledger.redis.ledger import RedisLedger
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.server.settings import Settings
 from services.vectors.edge.vectors import EdgeVectors
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.vectors import QdrantVectors
 
 Figures = dict[str, float]
 
@@ -147,7 +147,7 @@ async def _bare_redis(servers: cluster.Cluster, number: int, writes: Writes) -> 
     for part, acknowledged_only in enumerate((False, True), 1):
         database = 2 * number + part
         ledger = await RedisLedger.open(f"redis://{servers.address('redis')}/{database}")
-        vectors = await ServerVectors.open(f"http://{servers.address('qdrant')}")
+        vectors = await QdrantVectors.open(f"http://{servers.address('qdrant')}")
         renamed = writes.of_project(f"{PROJECT}-bare-{number}")
         taken_s.append(
             await write_bare(ledger, vectors, renamed, acknowledged_only=acknowledged_only)

@@ -73,7 +73,7 @@ class Finding:
         return replace(self, outcome=FindingOutcome.REPAIRED if done else self.outcome)
 
     def mark_lost(self) -> Finding:
-        """A copy whose outcome is LOST: nothing can repair it."""
+        """A copy with the outcome LOST: nothing can repair it."""
         return replace(self, outcome=FindingOutcome.LOST)
 
 

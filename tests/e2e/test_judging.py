@@ -189,7 +189,7 @@ def test_progress_is_shown_for_people(cli: Cli) -> None:
     )
     assert cli.json(*results, "--round", "2", "--groups", "200")["round"]["mean"] == 0.75
     said = cli.run(*results, "--round", "2", "--groups", "300", code=Exit.REFUSED)
-    assert "is recorded already, with other content" in " ".join(said.split())
+    assert "is already recorded, with different content" in " ".join(said.split())
     shown = cli.run("progress", "show", dataset, "--target", "0.9")
     assert "0.750" in shown
     assert "+0.000" in shown
@@ -232,7 +232,7 @@ def test_a_round_is_measured_where_it_is(cli: Cli) -> None:
     )
     assert f"{STREET}/rounds/r1" == found["measured_from"]["round"]
     said = cli.run(*wanted, "--score-min", "0.95", code=Exit.REFUSED)
-    assert "is recorded already, with other content" in " ".join(said.split())
+    assert "is already recorded, with different content" in " ".join(said.split())
 
 
 def test_progress_is_drawn(cli: Cli) -> None:

@@ -18,7 +18,7 @@ from services.ledger.interface import Entry, Ledger
 from services.ledger.redis.ledger import RedisLedger
 from services.records.records import decode, prefix, segments
 from services.vectors.interface import Collection, Kind, Points, Space, Vectors
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.vectors import QdrantVectors
 from sluice.names import CampaignName
 from tests.e2e.team import DIMENSION, MODEL
 
@@ -100,7 +100,7 @@ class Stored:
 async def stores_of(cluster: Cluster) -> AsyncIterator[tuple[Ledger, Vectors]]:
     """The ledger and the vectors of a cluster."""
     ledger = await RedisLedger.open(f"redis://{cluster.address('redis')}")
-    vectors = await ServerVectors.open(f"http://{cluster.address('qdrant')}")
+    vectors = await QdrantVectors.open(f"http://{cluster.address('qdrant')}")
     try:
         yield ledger, vectors
     finally:

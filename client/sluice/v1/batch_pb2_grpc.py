@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class BatchServiceStub(object):
-    """Chooses what is labelled next, and keeps what was chosen.
+    """Selects what to label next, and keeps each selection.
     """
 
     def __init__(self, channel):
@@ -58,15 +58,15 @@ class BatchServiceStub(object):
 
 
 class BatchServiceServicer(object):
-    """Chooses what is labelled next, and keeps what was chosen.
+    """Selects what to label next, and keeps each selection.
     """
 
     def CreateBatch(self, request, context):
-        """Chooses a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
+        """Selects a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
         `to_annotate` and `source:coverage` or `source:targeted`, and a view of the batch's id shows
         them. The same request sent again returns the same batch, and finishes one that was cut off;
-        another request under a name that is taken is ALREADY_EXISTS. FAILED_PRECONDITION when no
-        group remains, and when a golden check has failed and is not overridden.
+        another request under the same name is ALREADY_EXISTS. FAILED_PRECONDITION when no group
+        remains, and when a golden check has failed and is not overridden.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +125,7 @@ def add_BatchServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BatchService(object):
-    """Chooses what is labelled next, and keeps what was chosen.
+    """Selects what to label next, and keeps each selection.
     """
 
     @staticmethod

@@ -27,18 +27,18 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BatchServiceStub:
-    """Chooses what is labelled next, and keeps what was chosen."""
+    """Selects what to label next, and keeps each selection."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BatchServiceAsyncStub: ...
     CreateBatch: _grpc.UnaryUnaryMultiCallable[_batch_pb2.CreateBatchRequest, _batch_pb2.Batch]
-    """Chooses a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
+    """Selects a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
     `to_annotate` and `source:coverage` or `source:targeted`, and a view of the batch's id shows
     them. The same request sent again returns the same batch, and finishes one that was cut off;
-    another request under a name that is taken is ALREADY_EXISTS. FAILED_PRECONDITION when no
-    group remains, and when a golden check has failed and is not overridden.
+    another request under the same name is ALREADY_EXISTS. FAILED_PRECONDITION when no group
+    remains, and when a golden check has failed and is not overridden.
     """
     GetBatch: _grpc.UnaryUnaryMultiCallable[_batch_pb2.GetBatchRequest, _batch_pb2.Batch]
     """Reads one batch."""
@@ -49,15 +49,15 @@ class BatchServiceStub:
 
 @_typing.type_check_only
 class BatchServiceAsyncStub(BatchServiceStub):
-    """Chooses what is labelled next, and keeps what was chosen."""
+    """Selects what to label next, and keeps each selection."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateBatch: _aio.UnaryUnaryMultiCallable[_batch_pb2.CreateBatchRequest, _batch_pb2.Batch]  # type: ignore[assignment]
-    """Chooses a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
+    """Selects a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
     `to_annotate` and `source:coverage` or `source:targeted`, and a view of the batch's id shows
     them. The same request sent again returns the same batch, and finishes one that was cut off;
-    another request under a name that is taken is ALREADY_EXISTS. FAILED_PRECONDITION when no
-    group remains, and when a golden check has failed and is not overridden.
+    another request under the same name is ALREADY_EXISTS. FAILED_PRECONDITION when no group
+    remains, and when a golden check has failed and is not overridden.
     """
     GetBatch: _aio.UnaryUnaryMultiCallable[_batch_pb2.GetBatchRequest, _batch_pb2.Batch]  # type: ignore[assignment]
     """Reads one batch."""
@@ -67,7 +67,7 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """Lists the groups of a batch by rank, with the reason for each."""
 
 class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Chooses what is labelled next, and keeps what was chosen."""
+    """Selects what to label next, and keeps each selection."""
 
     @_abc_1.abstractmethod
     def CreateBatch(
@@ -75,11 +75,11 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _batch_pb2.CreateBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_batch_pb2.Batch, _abc.Awaitable[_batch_pb2.Batch]]:
-        """Chooses a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
+        """Selects a batch: its groups become `selected`, all their frames are tagged `batch:{batch_id}`,
         `to_annotate` and `source:coverage` or `source:targeted`, and a view of the batch's id shows
         them. The same request sent again returns the same batch, and finishes one that was cut off;
-        another request under a name that is taken is ALREADY_EXISTS. FAILED_PRECONDITION when no
-        group remains, and when a golden check has failed and is not overridden.
+        another request under the same name is ALREADY_EXISTS. FAILED_PRECONDITION when no group
+        remains, and when a golden check has failed and is not overridden.
         """
 
     @_abc_1.abstractmethod

@@ -156,9 +156,9 @@ class CampaignServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CommitVersion(self, request, context):
-        """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
-        feedback, together with what people have said of the campaign's samples. Of two commits at once
-        one is ABORTED.
+        """Snapshots the issue as it is now as the next version, which becomes the one that is scored;
+        with feedback, together with the reviewed samples of the campaign. Of two commits at once one
+        is ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,7 +187,7 @@ class CampaignServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchActiveVersions(self, request, context):
-        """Sends which versions are to be scored: at once, and again within a second of every change.
+        """Sends the versions to score: at once, and again within a second of every change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,8 +209,8 @@ class CampaignServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DiagnoseProject(self, request, context):
-        """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
-        nothing in a project that is only busy.
+        """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
+        busy, healthy project has no findings.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

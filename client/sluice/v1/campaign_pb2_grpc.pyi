@@ -49,9 +49,9 @@ class CampaignServiceStub:
     DeactivateCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.DeactivateCampaignRequest, _campaign_pb2.Campaign]
     """Makes it collect no more; its samples stay readable. No change when it is inactive."""
     CommitVersion: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.CommitVersionRequest, _campaign_pb2.CampaignVersion]
-    """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
-    feedback, together with what people have said of the campaign's samples. Of two commits at once
-    one is ABORTED.
+    """Snapshots the issue as it is now as the next version, which becomes the one that is scored;
+    with feedback, together with the reviewed samples of the campaign. Of two commits at once one
+    is ABORTED.
     """
     GetVersion: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.GetVersionRequest, _campaign_pb2.CampaignVersion]
     """Reads one version."""
@@ -62,7 +62,7 @@ class CampaignServiceStub:
     that the version names.
     """
     WatchActiveVersions: _grpc.UnaryStreamMultiCallable[_campaign_pb2.WatchActiveVersionsRequest, _campaign_pb2.WatchActiveVersionsResponse]
-    """Sends which versions are to be scored: at once, and again within a second of every change."""
+    """Sends the versions to score: at once, and again within a second of every change."""
     SetBackground: _grpc.StreamUnaryMultiCallable[_campaign_pb2.SetBackgroundRequest, _campaign_pb2.Space]
     """Gives a space its background: a random sample of its frames, in any number of messages. Versions
     committed from then on use it.
@@ -70,8 +70,8 @@ class CampaignServiceStub:
     ListSpaces: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]
     """Lists the spaces of a project and the background of each."""
     DiagnoseProject: _grpc.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]
-    """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
-    nothing in a project that is only busy.
+    """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
+    busy, healthy project has no findings.
     """
 
 @_typing.type_check_only
@@ -94,9 +94,9 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     DeactivateCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.DeactivateCampaignRequest, _campaign_pb2.Campaign]  # type: ignore[assignment]
     """Makes it collect no more; its samples stay readable. No change when it is inactive."""
     CommitVersion: _aio.UnaryUnaryMultiCallable[_campaign_pb2.CommitVersionRequest, _campaign_pb2.CampaignVersion]  # type: ignore[assignment]
-    """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
-    feedback, together with what people have said of the campaign's samples. Of two commits at once
-    one is ABORTED.
+    """Snapshots the issue as it is now as the next version, which becomes the one that is scored;
+    with feedback, together with the reviewed samples of the campaign. Of two commits at once one
+    is ABORTED.
     """
     GetVersion: _aio.UnaryUnaryMultiCallable[_campaign_pb2.GetVersionRequest, _campaign_pb2.CampaignVersion]  # type: ignore[assignment]
     """Reads one version."""
@@ -107,7 +107,7 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     that the version names.
     """
     WatchActiveVersions: _aio.UnaryStreamMultiCallable[_campaign_pb2.WatchActiveVersionsRequest, _campaign_pb2.WatchActiveVersionsResponse]  # type: ignore[assignment]
-    """Sends which versions are to be scored: at once, and again within a second of every change."""
+    """Sends the versions to score: at once, and again within a second of every change."""
     SetBackground: _aio.StreamUnaryMultiCallable[_campaign_pb2.SetBackgroundRequest, _campaign_pb2.Space]  # type: ignore[assignment]
     """Gives a space its background: a random sample of its frames, in any number of messages. Versions
     committed from then on use it.
@@ -115,8 +115,8 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     ListSpaces: _aio.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]  # type: ignore[assignment]
     """Lists the spaces of a project and the background of each."""
     DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
-    """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
-    nothing in a project that is only busy.
+    """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
+    busy, healthy project has no findings.
     """
 
 class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -178,9 +178,9 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _campaign_pb2.CommitVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_pb2.CampaignVersion, _abc.Awaitable[_campaign_pb2.CampaignVersion]]:
-        """Snapshots the issue as it is now as the next version, which becomes the one that is scored; with
-        feedback, together with what people have said of the campaign's samples. Of two commits at once
-        one is ABORTED.
+        """Snapshots the issue as it is now as the next version, which becomes the one that is scored;
+        with feedback, together with the reviewed samples of the campaign. Of two commits at once one
+        is ABORTED.
         """
 
     @_abc_1.abstractmethod
@@ -215,7 +215,7 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _campaign_pb2.WatchActiveVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_campaign_pb2.WatchActiveVersionsResponse], _abc.AsyncIterator[_campaign_pb2.WatchActiveVersionsResponse]]:
-        """Sends which versions are to be scored: at once, and again within a second of every change."""
+        """Sends the versions to score: at once, and again within a second of every change."""
 
     @_abc_1.abstractmethod
     def SetBackground(
@@ -241,8 +241,8 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _finding_pb2.DiagnoseProjectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
-        """Compares issues, versions, snapshots and files of a project, and mends them when asked to. Finds
-        nothing in a project that is only busy.
+        """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
+        busy, healthy project has no findings.
         """
 
 def add_CampaignServiceServicer_to_server(servicer: CampaignServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -162,7 +162,7 @@ class FrameServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReadFrames(self, request, context):
-        """Reads all frames of a dataset that pass a filter, with their embeddings if wanted.
+        """Reads all frames of a dataset that pass a filter, with their embeddings on request.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -198,17 +198,17 @@ class FrameServiceServicer(object):
 
     def ComputeZcore(self, request, context):
         """Computes ZCore scores of all frames with embeddings, 0…1, and stores each in a field of its
-        frame: the larger, the more it covers and the less it repeats. The same frames and settings have
-        the same scores, and frames that have theirs are not written. Each server computes one at a
-        time. Cut off, it has stored some; called again it stores the others.
+        frame: the larger, the more it covers and the less it repeats. The same frames and settings
+        have the same scores, and frames that have theirs are not written. Each server computes one at
+        a time. An interrupted call has stored some scores; called again it stores the rest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AssignSplits(self, request, context):
-        """Gives groups without a split one, at random by their class and the seed. What has a split keeps
-        it. Cut off, it goes on where it ended when it is called again.
+        """Gives groups without a split one, at random by their class and the seed. A group that has a
+        split keeps it. An interrupted call continues when it is called again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,7 +230,8 @@ class FrameServiceServicer(object):
 
     def SearchDataset(self, request, context):
         """Searches a stored dataset with the active campaigns, as a logger would a stream: every frame is
-        counted, what matches is submitted. Called again under its id it goes on where it ended.
+        counted, what matches is submitted. Called again with the same id it continues where it
+        stopped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,8 +274,8 @@ class FrameServiceServicer(object):
 
     def DiagnoseProject(self, request, context):
         """Compares all that is kept of the datasets of a project: frames, groups, counts and embeddings,
-        rounds, batches, golden sets and their files; and mends them when asked to. Finds nothing in a
-        project that is only busy.
+        rounds, batches, golden sets and their files; and repairs them on request. A busy, healthy
+        project has no findings.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DatasetServiceStub(object):
-    """Makes datasets known.
+    """Keeps datasets: their task type and class map.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class DatasetServiceStub(object):
 
 
 class DatasetServiceServicer(object):
-    """Makes datasets known.
+    """Keeps datasets: their task type and class map.
     """
 
     def CreateDataset(self, request, context):
@@ -104,7 +104,7 @@ def add_DatasetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DatasetService(object):
-    """Makes datasets known.
+    """Keeps datasets: their task type and class map.
     """
 
     @staticmethod

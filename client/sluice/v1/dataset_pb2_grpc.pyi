@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DatasetServiceStub:
-    """Makes datasets known."""
+    """Keeps datasets: their task type and class map."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -42,7 +42,7 @@ class DatasetServiceStub:
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
-    """Makes datasets known."""
+    """Keeps datasets: their task type and class map."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateDataset: _aio.UnaryUnaryMultiCallable[_dataset_pb2.CreateDatasetRequest, _dataset_pb2.Dataset]  # type: ignore[assignment]
@@ -53,7 +53,7 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Lists the datasets of a project, by name."""
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Makes datasets known."""
+    """Keeps datasets: their task type and class map."""
 
     @_abc_1.abstractmethod
     def CreateDataset(

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class GoldenSetServiceStub(object):
-    """Keeps golden sets and the history of their checks, and says whether labels may be trusted.
+    """Keeps golden sets and the history of their checks, which say whether labels can be trusted.
     """
 
     def __init__(self, channel):
@@ -78,7 +78,7 @@ class GoldenSetServiceStub(object):
 
 
 class GoldenSetServiceServicer(object):
-    """Keeps golden sets and the history of their checks, and says whether labels may be trusted.
+    """Keeps golden sets and the history of their checks, which say whether labels can be trusted.
     """
 
     def CreateGoldenSet(self, request_iterator, context):
@@ -128,15 +128,15 @@ class GoldenSetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def OverrideCheck(self, request, context):
-        """Lets work go on in spite of a failed check. Who, when and why stay on record for good.
+        """Overrides a failed check. Who, when and why are recorded permanently.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetGate(self, request, context):
-        """Says whether the next batch of a dataset is blocked: where the newest check of one of its golden
-        sets failed and is not overridden.
+        """Says whether the next batch of a dataset is blocked: the newest check of one of its golden sets
+        failed and is not overridden.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,7 +194,7 @@ def add_GoldenSetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class GoldenSetService(object):
-    """Keeps golden sets and the history of their checks, and says whether labels may be trusted.
+    """Keeps golden sets and the history of their checks, which say whether labels can be trusted.
     """
 
     @staticmethod

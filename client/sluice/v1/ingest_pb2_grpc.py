@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub(object):
-    """Takes what loggers and scans have seen, decides what is collected, and keeps the samples.
+    """Receives what loggers and scans have seen, decides what is collected, and keeps the samples.
     """
 
     def __init__(self, channel):
@@ -84,21 +84,21 @@ class IngestServiceStub(object):
 
 
 class IngestServiceServicer(object):
-    """Takes what loggers and scans have seen, decides what is collected, and keeps the samples.
+    """Receives what loggers and scans have seen, decides what is collected, and keeps the samples.
     """
 
     def Submit(self, request_iterator, context):
         """Submits the batches of one session. The client starts, the server answers with how many batches
-        may be under way and which comes next; then every batch is answered by its number, in order.
-        What has been acknowledged is durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the
-        number open: send that batch again. Every other outcome is final, a refusal too.
+        may be in flight and the next number; then every batch is answered by its number, in order.
+        Acknowledged batches are durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the number
+        open: send that batch again. Every other outcome is final, a rejection too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetFunnel(self, request, context):
-        """Reads what became of the frames that a campaign's loggers have seen.
+        """Reads the funnel of a campaign: the verdicts on all frames that its loggers have seen.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,37 +119,37 @@ class IngestServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AcceptSamples(self, request, context):
-        """Marks samples as what the campaign looks for; all or none.
+        """Accepts samples: the campaign looks for frames like these; all or none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DiscardSamples(self, request, context):
-        """Marks samples as not what the campaign looks for; all or none.
+        """Discards samples: the campaign does not look for frames like these; all or none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RestoreSamples(self, request, context):
-        """Takes back AcceptSamples and DiscardSamples; all or none.
+        """Undoes AcceptSamples and DiscardSamples; all or none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadReviews(self, request, context):
-        """Sends all samples that are accepted or discarded, each with the embedding that has its score.
-        Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+        """Sends all samples that are accepted or discarded, each with the embedding that has its score. A
+        review that changes meanwhile is sent as it was or as it is, but each sample once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DiagnoseProject(self, request, context):
-        """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
-        nothing in a project that is only busy.
+        """Compares rows, counters, outbox and samples of a project, and repairs them on request. A busy,
+        healthy project has no findings.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,7 +212,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService(object):
-    """Takes what loggers and scans have seen, decides what is collected, and keeps the samples.
+    """Receives what loggers and scans have seen, decides what is collected, and keeps the samples.
     """
 
     @staticmethod

@@ -28,7 +28,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IngestServiceStub:
-    """Takes what loggers and scans have seen, decides what is collected, and keeps the samples."""
+    """Receives what loggers and scans have seen, decides what is collected, and keeps the samples."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,65 +36,65 @@ class IngestServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IngestServiceAsyncStub: ...
     Submit: _grpc.StreamStreamMultiCallable[_ingest_pb2.SubmitRequest, _ingest_pb2.SubmitResponse]
     """Submits the batches of one session. The client starts, the server answers with how many batches
-    may be under way and which comes next; then every batch is answered by its number, in order.
-    What has been acknowledged is durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the
-    number open: send that batch again. Every other outcome is final, a refusal too.
+    may be in flight and the next number; then every batch is answered by its number, in order.
+    Acknowledged batches are durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the number
+    open: send that batch again. Every other outcome is final, a rejection too.
     """
     GetFunnel: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetFunnelRequest, _ingest_pb2.Funnel]
-    """Reads what became of the frames that a campaign's loggers have seen."""
+    """Reads the funnel of a campaign: the verdicts on all frames that its loggers have seen."""
     GetSample: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.GetSampleRequest, _ingest_pb2.Sample]
     """Reads one sample."""
     ListSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.ListSamplesRequest, _ingest_pb2.ListSamplesResponse]
     """Lists the samples of a campaign."""
     AcceptSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.AcceptSamplesRequest, _ingest_pb2.AcceptSamplesResponse]
-    """Marks samples as what the campaign looks for; all or none."""
+    """Accepts samples: the campaign looks for frames like these; all or none."""
     DiscardSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.DiscardSamplesRequest, _ingest_pb2.DiscardSamplesResponse]
-    """Marks samples as not what the campaign looks for; all or none."""
+    """Discards samples: the campaign does not look for frames like these; all or none."""
     RestoreSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]
-    """Takes back AcceptSamples and DiscardSamples; all or none."""
+    """Undoes AcceptSamples and DiscardSamples; all or none."""
     ReadReviews: _grpc.UnaryStreamMultiCallable[_ingest_pb2.ReadReviewsRequest, _ingest_pb2.ReadReviewsResponse]
-    """Sends all samples that are accepted or discarded, each with the embedding that has its score.
-    Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+    """Sends all samples that are accepted or discarded, each with the embedding that has its score. A
+    review that changes meanwhile is sent as it was or as it is, but each sample once.
     """
     DiagnoseProject: _grpc.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]
-    """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
-    nothing in a project that is only busy.
+    """Compares rows, counters, outbox and samples of a project, and repairs them on request. A busy,
+    healthy project has no findings.
     """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
-    """Takes what loggers and scans have seen, decides what is collected, and keeps the samples."""
+    """Receives what loggers and scans have seen, decides what is collected, and keeps the samples."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Submit: _aio.StreamStreamMultiCallable[_ingest_pb2.SubmitRequest, _ingest_pb2.SubmitResponse]  # type: ignore[assignment]
     """Submits the batches of one session. The client starts, the server answers with how many batches
-    may be under way and which comes next; then every batch is answered by its number, in order.
-    What has been acknowledged is durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the
-    number open: send that batch again. Every other outcome is final, a refusal too.
+    may be in flight and the next number; then every batch is answered by its number, in order.
+    Acknowledged batches are durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the number
+    open: send that batch again. Every other outcome is final, a rejection too.
     """
     GetFunnel: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetFunnelRequest, _ingest_pb2.Funnel]  # type: ignore[assignment]
-    """Reads what became of the frames that a campaign's loggers have seen."""
+    """Reads the funnel of a campaign: the verdicts on all frames that its loggers have seen."""
     GetSample: _aio.UnaryUnaryMultiCallable[_ingest_pb2.GetSampleRequest, _ingest_pb2.Sample]  # type: ignore[assignment]
     """Reads one sample."""
     ListSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.ListSamplesRequest, _ingest_pb2.ListSamplesResponse]  # type: ignore[assignment]
     """Lists the samples of a campaign."""
     AcceptSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.AcceptSamplesRequest, _ingest_pb2.AcceptSamplesResponse]  # type: ignore[assignment]
-    """Marks samples as what the campaign looks for; all or none."""
+    """Accepts samples: the campaign looks for frames like these; all or none."""
     DiscardSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.DiscardSamplesRequest, _ingest_pb2.DiscardSamplesResponse]  # type: ignore[assignment]
-    """Marks samples as not what the campaign looks for; all or none."""
+    """Discards samples: the campaign does not look for frames like these; all or none."""
     RestoreSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.RestoreSamplesRequest, _ingest_pb2.RestoreSamplesResponse]  # type: ignore[assignment]
-    """Takes back AcceptSamples and DiscardSamples; all or none."""
+    """Undoes AcceptSamples and DiscardSamples; all or none."""
     ReadReviews: _aio.UnaryStreamMultiCallable[_ingest_pb2.ReadReviewsRequest, _ingest_pb2.ReadReviewsResponse]  # type: ignore[assignment]
-    """Sends all samples that are accepted or discarded, each with the embedding that has its score.
-    Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+    """Sends all samples that are accepted or discarded, each with the embedding that has its score. A
+    review that changes meanwhile is sent as it was or as it is, but each sample once.
     """
     DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
-    """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
-    nothing in a project that is only busy.
+    """Compares rows, counters, outbox and samples of a project, and repairs them on request. A busy,
+    healthy project has no findings.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes what loggers and scans have seen, decides what is collected, and keeps the samples."""
+    """Receives what loggers and scans have seen, decides what is collected, and keeps the samples."""
 
     @_abc_1.abstractmethod
     def Submit(
@@ -103,9 +103,9 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ingest_pb2.SubmitResponse], _abc.AsyncIterator[_ingest_pb2.SubmitResponse]]:
         """Submits the batches of one session. The client starts, the server answers with how many batches
-        may be under way and which comes next; then every batch is answered by its number, in order.
-        What has been acknowledged is durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the
-        number open: send that batch again. Every other outcome is final, a refusal too.
+        may be in flight and the next number; then every batch is answered by its number, in order.
+        Acknowledged batches are durable. UNAVAILABLE, ABORTED and RESOURCE_EXHAUSTED leave the number
+        open: send that batch again. Every other outcome is final, a rejection too.
         """
 
     @_abc_1.abstractmethod
@@ -114,7 +114,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_pb2.GetFunnelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.Funnel, _abc.Awaitable[_ingest_pb2.Funnel]]:
-        """Reads what became of the frames that a campaign's loggers have seen."""
+        """Reads the funnel of a campaign: the verdicts on all frames that its loggers have seen."""
 
     @_abc_1.abstractmethod
     def GetSample(
@@ -138,7 +138,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_pb2.AcceptSamplesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.AcceptSamplesResponse, _abc.Awaitable[_ingest_pb2.AcceptSamplesResponse]]:
-        """Marks samples as what the campaign looks for; all or none."""
+        """Accepts samples: the campaign looks for frames like these; all or none."""
 
     @_abc_1.abstractmethod
     def DiscardSamples(
@@ -146,7 +146,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_pb2.DiscardSamplesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.DiscardSamplesResponse, _abc.Awaitable[_ingest_pb2.DiscardSamplesResponse]]:
-        """Marks samples as not what the campaign looks for; all or none."""
+        """Discards samples: the campaign does not look for frames like these; all or none."""
 
     @_abc_1.abstractmethod
     def RestoreSamples(
@@ -154,7 +154,7 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_pb2.RestoreSamplesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ingest_pb2.RestoreSamplesResponse, _abc.Awaitable[_ingest_pb2.RestoreSamplesResponse]]:
-        """Takes back AcceptSamples and DiscardSamples; all or none."""
+        """Undoes AcceptSamples and DiscardSamples; all or none."""
 
     @_abc_1.abstractmethod
     def ReadReviews(
@@ -162,8 +162,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ingest_pb2.ReadReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ingest_pb2.ReadReviewsResponse], _abc.AsyncIterator[_ingest_pb2.ReadReviewsResponse]]:
-        """Sends all samples that are accepted or discarded, each with the embedding that has its score.
-        Reviews that change meanwhile may be sent as they were or as they are, but each sample once.
+        """Sends all samples that are accepted or discarded, each with the embedding that has its score. A
+        review that changes meanwhile is sent as it was or as it is, but each sample once.
         """
 
     @_abc_1.abstractmethod
@@ -172,8 +172,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _finding_pb2.DiagnoseProjectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
-        """Compares rows, counters, outbox and samples of a project, and mends them when asked to. Finds
-        nothing in a project that is only busy.
+        """Compares rows, counters, outbox and samples of a project, and repairs them on request. A busy,
+        healthy project has no findings.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -119,15 +119,15 @@ class IssueServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AddElements(self, request, context):
-        """Adds elements; all or none. One that is there already with the same content changes nothing,
-        with other content it is replaced.
+        """Adds elements; all or none. An element that exists with the same content is unchanged; with
+        other content it is replaced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveElements(self, request, context):
-        """Removes elements; those that are not there are passed over.
+        """Removes elements; missing ones are ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,11 +47,11 @@ class IssueServiceStub:
     committed keep their snapshots.
     """
     AddElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.AddElementsRequest, _issue_pb2.AddElementsResponse]
-    """Adds elements; all or none. One that is there already with the same content changes nothing,
-    with other content it is replaced.
+    """Adds elements; all or none. An element that exists with the same content is unchanged; with
+    other content it is replaced.
     """
     RemoveElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.RemoveElementsRequest, _issue_pb2.RemoveElementsResponse]
-    """Removes elements; those that are not there are passed over."""
+    """Removes elements; missing ones are ignored."""
     ListElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.ListElementsRequest, _issue_pb2.ListElementsResponse]
     """Lists the elements of an issue, by frame id."""
 
@@ -73,11 +73,11 @@ class IssueServiceAsyncStub(IssueServiceStub):
     committed keep their snapshots.
     """
     AddElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.AddElementsRequest, _issue_pb2.AddElementsResponse]  # type: ignore[assignment]
-    """Adds elements; all or none. One that is there already with the same content changes nothing,
-    with other content it is replaced.
+    """Adds elements; all or none. An element that exists with the same content is unchanged; with
+    other content it is replaced.
     """
     RemoveElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.RemoveElementsRequest, _issue_pb2.RemoveElementsResponse]  # type: ignore[assignment]
-    """Removes elements; those that are not there are passed over."""
+    """Removes elements; missing ones are ignored."""
     ListElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.ListElementsRequest, _issue_pb2.ListElementsResponse]  # type: ignore[assignment]
     """Lists the elements of an issue, by frame id."""
 
@@ -132,8 +132,8 @@ class IssueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _issue_pb2.AddElementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_issue_pb2.AddElementsResponse, _abc.Awaitable[_issue_pb2.AddElementsResponse]]:
-        """Adds elements; all or none. One that is there already with the same content changes nothing,
-        with other content it is replaced.
+        """Adds elements; all or none. An element that exists with the same content is unchanged; with
+        other content it is replaced.
         """
 
     @_abc_1.abstractmethod
@@ -142,7 +142,7 @@ class IssueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _issue_pb2.RemoveElementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_issue_pb2.RemoveElementsResponse, _abc.Awaitable[_issue_pb2.RemoveElementsResponse]]:
-        """Removes elements; those that are not there are passed over."""
+        """Removes elements; missing ones are ignored."""
 
     @_abc_1.abstractmethod
     def ListElements(

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ProgressServiceStub(object):
-    """Keeps the metric of each round, sample by sample, and says what follows from it.
+    """Keeps the metric of each round, sample by sample, and recommends what to do next.
     """
 
     def __init__(self, channel):
@@ -53,13 +53,13 @@ class ProgressServiceStub(object):
 
 
 class ProgressServiceServicer(object):
-    """Keeps the metric of each round, sample by sample, and says what follows from it.
+    """Keeps the metric of each round, sample by sample, and recommends what to do next.
     """
 
     def RecordRound(self, request, context):
-        """Records what a round's model is worth on the validation samples: as they are sent, or measured
-        from the predictions that RoundService has. The same round recorded again changes nothing,
-        another content under its number is ALREADY_EXISTS.
+        """Records the metric of a round's model on the validation samples: as sent, or measured from the
+        predictions in RoundService. The same round recorded again changes nothing, other content under
+        its number is ALREADY_EXISTS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -73,7 +73,7 @@ class ProgressServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetProgress(self, request, context):
-        """Reads what all rounds say together, and one recommendation; a person decides.
+        """Reads the metrics of all rounds together, with one recommendation; a person decides.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +106,7 @@ def add_ProgressServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProgressService(object):
-    """Keeps the metric of each round, sample by sample, and says what follows from it.
+    """Keeps the metric of each round, sample by sample, and recommends what to do next.
     """
 
     @staticmethod

@@ -27,8 +27,8 @@ if _version_not_supported:
 
 
 class ProjectServiceStub(object):
-    """Makes projects and the API keys of each. A key belongs to one project, or is the admin's and
-    opens them all.
+    """Keeps projects and their API keys. A key is limited to one project; the admin key is valid for
+    all.
     """
 
     def __init__(self, channel):
@@ -70,8 +70,8 @@ class ProjectServiceStub(object):
 
 
 class ProjectServiceServicer(object):
-    """Makes projects and the API keys of each. A key belongs to one project, or is the admin's and
-    opens them all.
+    """Keeps projects and their API keys. A key is limited to one project; the admin key is valid for
+    all.
     """
 
     def CreateProject(self, request, context):
@@ -96,7 +96,7 @@ class ProjectServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreateApiKey(self, request, context):
-        """Creates an API key of a project; the only time that its secret is shown.
+        """Creates an API key of a project. Its secret is shown only once, here.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,8 +158,8 @@ def add_ProjectServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProjectService(object):
-    """Makes projects and the API keys of each. A key belongs to one project, or is the admin's and
-    opens them all.
+    """Keeps projects and their API keys. A key is limited to one project; the admin key is valid for
+    all.
     """
 
     @staticmethod

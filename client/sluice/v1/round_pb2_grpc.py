@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RoundServiceStub(object):
-    """Keeps the rounds of a dataset: predictions, what they are worth, and failures.
+    """Keeps the rounds of a dataset: predictions, their evaluation, and failures.
     """
 
     def __init__(self, channel):
@@ -63,7 +63,7 @@ class RoundServiceStub(object):
 
 
 class RoundServiceServicer(object):
-    """Keeps the rounds of a dataset: predictions, what they are worth, and failures.
+    """Keeps the rounds of a dataset: predictions, their evaluation, and failures.
     """
 
     def CreateRound(self, request, context):
@@ -88,15 +88,16 @@ class RoundServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ImportPredictions(self, request, context):
-        """Imports predictions, all or none; those that a frame has already are replaced.
+        """Imports predictions, all or none; a frame's earlier predictions are replaced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MineFailures(self, request, context):
-        """Matches the predictions of the round with the labels: measures the split whose metric is
-        reported, and tags the failures of another one with the round. It may be called again.
+        """Matches the predictions of the round with the labels: measures the reported split
+        (`metric_split`), and tags the failures of another split with the round. It may be called
+        again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +140,7 @@ def add_RoundServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RoundService(object):
-    """Keeps the rounds of a dataset: predictions, what they are worth, and failures.
+    """Keeps the rounds of a dataset: predictions, their evaluation, and failures.
     """
 
     @staticmethod

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from services.campaign.doctor import blobs, elements, leftovers, snapshots, unbound, versions
-from services.campaign.doctor.files import Files
+from services.campaign.doctor import (
+    blobs,
+    elements,
+    leftovers,
+    snapshots,
+    unbound_snapshots,
+    versions,
+)
+from services.campaign.doctor.files import FileExaminer
 from services.campaign.projects import get_project
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
@@ -23,14 +30,14 @@ async def diagnose(
     await get_project(stores, name)
     at = now_us() if started_us is None else started_us
     examination = Examination(stores, name.project, repair, at)
-    files = Files(examination)
+    files = FileExaminer(examination)
     async for event in run_examiners(
         versions.examine(examination),
         elements.examine(examination),
         leftovers.examine(examination),
         files.examine_spaces(),
         snapshots.examine(examination, files),
-        unbound.examine(examination),
+        unbound_snapshots.examine(examination),
         blobs.examine(examination),
     ):
         yield event

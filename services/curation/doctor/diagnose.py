@@ -5,15 +5,15 @@ from __future__ import annotations
 from services.curation.context import Curation
 from services.curation.doctor import (
     batches,
-    counted,
     counters,
+    dataset_frames,
     frames,
     golden,
     groups,
     orphans,
     vectors,
 )
-from services.curation.doctor.orphans import Spared
+from services.curation.doctor.orphans import OrphanExemptions
 from services.curation.doctor.reading import datasets_of
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
@@ -33,7 +33,7 @@ async def diagnose(
     await curation.active.current(name.project)
     at = now_us() if started_us is None else started_us
     examination = Examination(curation.stores, name.project, repair, at)
-    spared = Spared()
+    spared = OrphanExemptions()
     for dataset in await datasets_of(examination):
         async for event in _examine_dataset(examination, dataset, spared):
             yield event
@@ -42,15 +42,15 @@ async def diagnose(
 
 
 async def _examine_dataset(
-    examination: Examination, name: DatasetName, spared: Spared
+    examination: Examination, name: DatasetName, spared: OrphanExemptions
 ) -> ExaminationEvents:
-    rows = frames.Rows()
+    rows = frames.RowSummary()
     async for event in run_examiners(
         frames.examine(examination, name, rows), groups.examine(examination, name, rows)
     ):
         yield event
     spared.frames.update((name, frame_id) for frame_id in rows.missing)
-    if finding := await counted.examine(examination, name, rows):
+    if finding := await dataset_frames.examine(examination, name, rows):
         yield finding
     async for event in run_examiners(
         vectors.examine(examination, name, spared.points),

@@ -104,7 +104,7 @@ async def test_what_cannot_be_compared_is_refused(judging: Judging) -> None:
 
     error = await refusal(judging.golden_set([image("i")], parent=masks))
     assert errors.FailedPrecondition is type(error)
-    assert "SEMSEG_2D; BOX_2D and CLASSIFICATION_2D can be compared" in error.message
+    assert "SEMSEG_2D labels; BOX_2D and CLASSIFICATION_2D labels can be" in error.message
     error = await refusal(judging.golden_set([image("i")], parent=none))
     assert errors.NotFound is type(error)
     error = await refusal(judging.golden.GetGate(pb.GetGateRequest(dataset=none)))

@@ -76,8 +76,8 @@ async def test_the_reported_split_is_never_mined(api: Api) -> None:
 
     assert errors.FailedPrecondition is type(error)
     assert (
-        f"split: 'validation' is the one whose metric {round_} reports; "
-        "mine its failures from another split" == error.message
+        f"split: 'validation' is the metric split of {round_}; mine failures of another split"
+        == error.message
     )
 
 
@@ -188,5 +188,5 @@ async def test_a_round_must_say_what_it_reports(api: Api) -> None:
     await api.round("r1", VALIDATION)
     twice = await refusal(api.round("r1", TRAIN))
 
-    assert "round.metric_split: is not given" in error.message
+    assert "round.metric_split: required" in error.message
     assert errors.AlreadyExists is type(twice)
