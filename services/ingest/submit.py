@@ -21,7 +21,7 @@ from services.ingest.records import (
 )
 from services.ledger.interface import Conflict, Entry
 from services.records.records import decode
-from sluice import errors
+from sluice import errors, rpc_errors
 
 COMMIT_ATTEMPTS = 16
 """Attempts to commit a batch against a changing ledger before its sender must retry."""
@@ -181,5 +181,5 @@ def _plan_outcome(
     plan: Plan, delivery: Delivery, judgement: Judgement | errors.SluiceError
 ) -> BatchOutcome:
     if isinstance(judgement, errors.SluiceError):
-        return plan.reject(delivery, errors.dumps(judgement))
+        return plan.reject(delivery, rpc_errors.dumps(judgement))
     return plan.accept(delivery, judgement)

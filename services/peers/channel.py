@@ -9,8 +9,9 @@ from typing import Any, Final, TypeVar
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from sluice.errors import SluiceError, Unavailable, from_rpc_error
+from sluice.errors import SluiceError, Unavailable
 from sluice.limits import MESSAGE_BYTES_MAX
+from sluice.rpc_errors import from_rpc_error
 
 REQUEST_TIMEOUT_S: Final = 5.0
 """Deadline of one request, including the time to connect."""

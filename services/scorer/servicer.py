@@ -12,9 +12,10 @@ from services.scorer.read_ahead import map_in_order
 from services.scorer.score import BatchScorer, ExplainMode, ScoredBatch, ScoringRequest
 from services.server.draining import Draining
 from sluice.checks import too_large
-from sluice.errors import InvalidArgument, SluiceError, to_status
+from sluice.errors import InvalidArgument, SluiceError
 from sluice.limits import MESSAGE_BYTES_MAX
 from sluice.names import CampaignName, ProjectName
+from sluice.rpc_errors import to_status
 from sluice.scoring import Matches, Scores
 from sluice.tensors import Embeddings
 from sluice.v1 import scorer_pb2 as pb

@@ -19,7 +19,8 @@ from uuid import uuid4
 import grpc
 import structlog
 
-from sluice.errors import DETAILS_KEY, FieldViolation, Internal, SluiceError, to_status
+from sluice.errors import FieldViolation, Internal, SluiceError
+from sluice.rpc_errors import DETAILS_KEY, to_status
 from sluice.v1 import errors_pb2
 
 DETAILS_BYTES_MAX: Final = 3_072

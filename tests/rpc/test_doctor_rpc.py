@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import finding_pb2 as pb
 from sluice.v1 import project_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
@@ -41,7 +41,7 @@ async def diagnose_error(stub: Any, name: str) -> errors.SluiceError:
     """The error of an examination that is refused."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await diagnose(stub, name)
-    return errors.from_rpc_error(raised.value)
+    return rpc_errors.from_rpc_error(raised.value)
 
 
 @pytest.mark.parametrize("stub", SERVICES)

@@ -17,7 +17,7 @@ from services.ingest.samples import Sample, SampleFilter
 from services.ingest.submit import SessionId
 from services.peers.reviews import ReviewsPage
 from services.records.idempotency import IdempotentRequest
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.checks import check_text, too_large
 from sluice.frames import Frame
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
@@ -107,7 +107,7 @@ def _read_embeddings(message: pb.SubmitBatch) -> Embeddings | None:
 def batch_result(outcome: BatchOutcome) -> pb.BatchResult:
     """The outcome of a batch."""
     if outcome.error:
-        return error_result(outcome.seq, errors.loads(outcome.error))
+        return error_result(outcome.seq, rpc_errors.loads(outcome.error))
     verdicts = pb.BatchVerdicts(
         verdicts=map(pb.Verdict.Name, outcome.verdicts), id_conflicts=outcome.id_conflicts
     )
@@ -116,7 +116,7 @@ def batch_result(outcome: BatchOutcome) -> pb.BatchResult:
 
 def error_result(seq: int, error: errors.SluiceError) -> pb.BatchResult:
     """The error that rejects a batch, or leaves its number open."""
-    return pb.BatchResult(seq=seq, error=errors.to_status(error))
+    return pb.BatchResult(seq=seq, error=rpc_errors.to_status(error))
 
 
 def funnel(campaign: str, figures: Funnel) -> pb.Funnel:

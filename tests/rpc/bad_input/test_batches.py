@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, frame_pb2, ingest_pb2
 from tests.rpc.bad_input.cases import Case, nothing_moves
@@ -315,7 +315,7 @@ async def test_an_invalid_batch_uses_its_number_only(logger: Logger, case: Case)
         async with logger.session(name, next_seq=2) as session:
             await session.send(invalid)
             again = await session.result()
-        case.check(errors.from_status(first.error))
+        case.check(rpc_errors.from_status(first.error))
         assert first == again
     async with logger.session(name, next_seq=2) as session:
         await session.send(await logger.batch(2, "h1", "h2", "x"))
@@ -354,7 +354,7 @@ async def test_an_invalid_start_ends_the_stream(logger: Logger) -> None:
         for request, reason, says in cases:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await logger.ingest.Submit(iter([request])).read()
-            error = errors.from_rpc_error(raised.value)
+            error = rpc_errors.from_rpc_error(raised.value)
             assert reason == error.reason
             assert error.message.startswith(says)
 
@@ -399,7 +399,7 @@ async def test_an_invalid_number_changes_nothing(
         await logger.settled()
         async with nothing_moves(logger):
             await session.send(await logger.batch(seq, content))
-            rejection = errors.from_status((await session.result()).error)
+            rejection = rpc_errors.from_status((await session.result()).error)
     assert (error, reason) == (type(rejection), rejection.reason)
     async with logger.session(name, next_seq=next_seq):
         pass

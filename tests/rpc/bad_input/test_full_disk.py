@@ -21,7 +21,7 @@ from services.embedded.process import EmbeddedServer
 from services.ingest import background
 from services.ledger.sqlite import file as sqlite_file
 from services.server.settings import Settings
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, ingest_pb2
 from tests.rpc.bad_input.cases import nothing_moves, refused
@@ -120,7 +120,7 @@ async def test_a_ledger_that_cannot_grow(logger: Logger, writers: Writers) -> No
             for _ in range(2):
                 async with logger.session(session_id, next_seq=2) as session:
                     await session.send(batch)
-                    error = errors.from_status((await session.result()).error)
+                    error = rpc_errors.from_status((await session.result()).error)
                 assert errors.Unavailable is type(error)
                 assert "ledger: database or disk is full" == error.message
                 assert error.retry_after_s

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, scorer_pb2
 from tests.rpc.bad_input.cases import Case, nothing_moves, refused
@@ -140,7 +140,7 @@ async def test_frames_that_cannot_be_scored(logger: Logger, case: Case) -> None:
             for number, batch in enumerate((invalid, valid))
         ]
         responses = [response async for response in logger.scorer.StreamScores(iter(batches))]
-    case.check(errors.from_status(responses[0].error))
+    case.check(rpc_errors.from_status(responses[0].error))
     assert expected.tolist() == matrix(responses[1].scores).tolist()
     assert expected.tolist() == matrix(await logger.scorer.ScoreFrames(valid)).tolist()
 

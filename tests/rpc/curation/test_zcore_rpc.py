@@ -10,7 +10,7 @@ import pytest
 
 from services.curation.zcore import score_process
 from sluice import errors
-from sluice.errors import from_rpc_error
+from sluice.rpc_errors import from_rpc_error
 from sluice.v1 import dataset_frame_pb2 as pb
 from tests.rpc.curation.api import DATASET, Api, frame
 from tests.unit.curation.zcore.children import begun_since, children, ended

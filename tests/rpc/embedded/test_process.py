@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.channel import connect
 from sluice.v1 import campaign_pb2, ingest_pb2, project_pb2, scorer_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
@@ -204,7 +204,7 @@ async def test_a_signal_drains_streams(
         for stream in (scores, watch, submit):
             with pytest.raises(grpc.aio.AioRpcError) as failed:
                 await stream.read()
-            error = errors.from_rpc_error(failed.value)
+            error = rpc_errors.from_rpc_error(failed.value)
             assert errors.Unavailable is type(error)
             assert error.retry_after_s
         await ended

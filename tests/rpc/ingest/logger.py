@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.frames import Frame
 from sluice.hashes import frame_hashes
 from sluice.tally import ScoredBy, tally_scores
@@ -195,4 +195,4 @@ async def error_of(call: Awaitable[Any]) -> errors.SluiceError:
     """The error that a call must raise."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
-    return errors.from_rpc_error(raised.value)
+    return rpc_errors.from_rpc_error(raised.value)

@@ -12,7 +12,7 @@ import pytest
 
 from services.embedded.process import serve
 from services.server.settings import Settings
-from sluice import connect, errors
+from sluice import connect, errors, rpc_errors
 from sluice.v1 import ingest_pb2, project_pb2
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from tests.rpc.conftest import WithScopes
@@ -25,7 +25,7 @@ async def stream_error(call: Any) -> errors.SluiceError:
     """The error that a stream ends with."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call.read()
-    return errors.from_rpc_error(raised.value)
+    return rpc_errors.from_rpc_error(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_a_key_for_loggers_submits_and_reads_nothing(
     assert [PENDING] == (await device.submit("h1")).verdicts.verdicts
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await device.samples()
-    assert isinstance(errors.from_rpc_error(raised.value), errors.PermissionDenied)
+    assert isinstance(rpc_errors.from_rpc_error(raised.value), errors.PermissionDenied)
 
 
 async def test_batches_sent_ahead_get_results_in_order(logger: Logger) -> None:
@@ -104,7 +104,7 @@ async def test_a_bad_batch_is_an_outcome_and_the_stream_goes_on(logger: Logger) 
         rejected, accepted = await session.result(), await session.result()
         await session.send(bad)
         again = await session.result()
-    error = errors.from_status(rejected.error)
+    error = rpc_errors.from_status(rejected.error)
     assert ("INVALID_EMBEDDING", "1") == (error.reason, error.metadata["rows"])
     assert [PENDING] == accepted.verdicts.verdicts
     assert rejected == again
@@ -115,11 +115,11 @@ async def test_a_gap_and_other_content_count_nothing(logger: Logger) -> None:
     """A skipped number and a number with other content have different errors."""
     async with logger.session() as session:
         await session.send(await logger.batch(2, "h1"))
-        gap = errors.from_status((await session.result()).error)
+        gap = rpc_errors.from_status((await session.result()).error)
         await session.send(await logger.batch(1, "h1"))
         await session.result()
         await session.send(await logger.batch(1, "h2"))
-        differs = errors.from_status((await session.result()).error)
+        differs = rpc_errors.from_status((await session.result()).error)
     assert isinstance(gap, errors.SequenceGap)
     assert 1 == gap.expected_seq
     assert (errors.Aborted, "REPLAY_DIFFERS") == (type(differs), differs.reason)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from services.embedded.process import EmbeddedServer
 from services.scorer import score, servicer
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.scoring import normalise
 from sluice.tensors import Embeddings
 from sluice.v1 import campaign_pb2, project_pb2
@@ -28,7 +28,7 @@ async def error_of(call: Any) -> errors.SluiceError:
     """The error that a call ends with."""
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await call
-    return errors.from_rpc_error(failed.value)
+    return rpc_errors.from_rpc_error(failed.value)
 
 
 @pytest.mark.parametrize("background", [True, False], ids=["with basis", "without basis"])

@@ -19,7 +19,7 @@ from services.server.draining import Draining
 from services.server.keys import KeyStore, Scope, generate_token
 from services.server.server import Server
 from services.server.settings import Settings
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import (
     ingest_pb2,
     ingest_pb2_grpc,
@@ -120,7 +120,7 @@ async def get_project(
             project_pb2.GetProjectRequest(name=name), metadata=metadata
         )
     except grpc.aio.AioRpcError as failed:
-        raise errors.from_rpc_error(failed) from None
+        raise rpc_errors.from_rpc_error(failed) from None
     return answer
 
 
@@ -211,7 +211,7 @@ async def test_a_key_needs_the_scope(served: Served) -> None:
         await stub.ListApiKeys(
             project_pb2.ListApiKeysRequest(parent="projects/p"), metadata=bearer(token)
         )
-    error = errors.from_rpc_error(failed.value)
+    error = rpc_errors.from_rpc_error(failed.value)
     assert (errors.PermissionDenied, "SCOPE_MISSING") == (type(error), error.reason)
     assert "lacks the required scope (one of admin)" in error.message
     assert {"scope": "admin"} == error.metadata
@@ -332,7 +332,7 @@ async def test_a_key_has_a_limit_of_streams(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError, match="2 streams") as failed:
             await refused.read()
         assert grpc.StatusCode.RESOURCE_EXHAUSTED == failed.value.code()
-        assert "2" == errors.from_rpc_error(failed.value).metadata["limit"]
+        assert "2" == rpc_errors.from_rpc_error(failed.value).metadata["limit"]
         other = scores(served, await served.token(Scope.LOG))
         await other.write(batch(1, "projects/p"))
         await other.read()

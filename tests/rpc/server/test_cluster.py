@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from deploy.local.cluster import Cluster
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.channel import connect
 from sluice.v1 import campaign_pb2, ingest_pb2, project_pb2, scorer_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
@@ -144,7 +144,7 @@ async def test_sigterm_drains_each_process(cluster: Cluster) -> None:
             stopped = asyncio.create_task(asyncio.to_thread(cluster.processes[name].stop))
             with pytest.raises(grpc.aio.AioRpcError) as failed:
                 await stream.read()
-            error = errors.from_rpc_error(failed.value)
+            error = rpc_errors.from_rpc_error(failed.value)
             assert (errors.Unavailable, True) == (type(error), bool(error.retry_after_s)), name
             assert 0 == await stopped, name
     cluster.start()

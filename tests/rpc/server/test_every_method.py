@@ -10,7 +10,7 @@ import pytest
 from services.embedded.process import EmbeddedServer
 from services.server.access import ACCESS_RULES, CrossProjectAccess
 from services.server.keys import Scope
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import project_pb2 as pb
 
 SCOPES = {
@@ -34,7 +34,7 @@ async def failure(channel: grpc.aio.Channel, method: str) -> errors.SluiceError:
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         async for _ in responses:
             pass
-    return errors.from_rpc_error(failed.value)
+    return rpc_errors.from_rpc_error(failed.value)
 
 
 @pytest.mark.parametrize("method", ACCESS_RULES)

@@ -23,7 +23,7 @@ from services.server.interceptors import (
     fit_status,
 )
 from services.server.settings import Settings
-from sluice import errors
+from sluice import errors, rpc_errors
 
 Work = Callable[[bytes], bytes]
 Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
@@ -133,7 +133,7 @@ async def test_an_error_comes_out_as_it_went_in(shape: str) -> None:
     )
     failed = await failing(shape, raised)
 
-    error = errors.from_rpc_error(failed)
+    error = rpc_errors.from_rpc_error(failed)
     assert (grpc.StatusCode.FAILED_PRECONDITION, raised.message) == (
         failed.code(),
         failed.details(),
@@ -160,7 +160,7 @@ async def test_any_grpc_tool_can_read_the_details() -> None:
     """The trailer holds a google.rpc.Status with the code and message of the call."""
     failed = await failing("unary_unary", errors.InvalidArgument.of("name", "'x' is no name"))
 
-    [raw] = [value for key, value in failed.trailing_metadata() if key == errors.DETAILS_KEY]
+    [raw] = [value for key, value in failed.trailing_metadata() if key == rpc_errors.DETAILS_KEY]
     assert isinstance(raw, bytes)
     status = status_pb2.Status.FromString(raw)
     assert (3, "name: 'x' is no name") == (status.code, status.message)
@@ -176,7 +176,7 @@ async def test_a_bug_shows_nothing_to_the_caller(
         failed = await failing(shape, RuntimeError("internals"))
     records = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line[:1] == "{"]
 
-    error = errors.from_rpc_error(failed)
+    error = rpc_errors.from_rpc_error(failed)
     assert errors.Internal is type(error)
     assert "internals" not in error.message
     [bug, rpc] = records
@@ -298,7 +298,7 @@ async def test_a_long_error_still_arrives() -> None:
         metadata={"rows": rows},
         retry_after_s=2,
     )
-    error = errors.from_rpc_error(await failing("unary_unary", raised))
+    error = rpc_errors.from_rpc_error(await failing("unary_unary", raised))
 
     assert (errors.InvalidArgument, "INVALID_EMBEDDING") == (type(error), error.reason)
     assert error.message.startswith("ä")
@@ -318,6 +318,6 @@ def test_every_status_fits(message: str, texts: list[str]) -> None:
     status = fit_status(error)
 
     assert status.ByteSize() <= DETAILS_BYTES_MAX
-    whole = errors.to_status(error)
+    whole = rpc_errors.to_status(error)
     if whole.ByteSize() <= DETAILS_BYTES_MAX:
         assert whole == status

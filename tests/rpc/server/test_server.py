@@ -21,7 +21,7 @@ from services.server.keys import KeyStore, Scope, generate_token
 from services.server.readiness import Check
 from services.server.server import Server
 from services.server.settings import Settings
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.limits import MESSAGE_BYTES_MAX
 from sluice.v1 import scorer_pb2, scorer_pb2_grpc
 
@@ -176,7 +176,7 @@ async def test_stopping_ends_streams_and_waits_for_calls(running: Running) -> No
 
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await read_on()
-    error = errors.from_rpc_error(failed.value)
+    error = rpc_errors.from_rpc_error(failed.value)
     assert (errors.Unavailable, 1.0) == (type(error), error.retry_after_s)
     assert list(range(len(answered))) == answered
     assert not stopped.done()

@@ -28,7 +28,7 @@ from services.peers.models import Models
 from services.records.idempotency import IdempotentRequest
 from services.records.stores import Stores
 from services.vectors.edge.vectors import EdgeVectors
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.frames import Frame
 from sluice.hashes import frame_hashes
 from sluice.names import CampaignName
@@ -210,7 +210,7 @@ class IngestHarness:
         """Submit the next batch of a session, which must be accepted; its verdicts."""
         sent = delivery(seq, batch, f"{session_id}{seq}")
         outcome = await submit(self.ingest, session(session_id), sent)
-        assert outcome.error == b"", errors.loads(outcome.error)
+        assert outcome.error == b"", rpc_errors.loads(outcome.error)
         return [Verdict(verdict) for verdict in outcome.verdicts]
 
     async def submit_extremes(self) -> None:

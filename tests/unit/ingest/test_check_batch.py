@@ -9,7 +9,7 @@ import pytest
 
 from services.ingest.counters import Count
 from services.ingest.submit import start, submit
-from sluice import errors
+from sluice import errors, rpc_errors
 from tests.unit.ingest.harness import (
     IngestHarness,
     delivery,
@@ -24,7 +24,7 @@ async def test_an_unknown_version_is_rejected(harness: IngestHarness) -> None:
     batch = harness.batch([(frame("f"), near(0))])
     batch = replace(batch, tallies=(replace(batch.tallies[0], version=9),))
     outcome = await submit(harness.ingest, session(), delivery(1, batch))
-    assert isinstance(errors.loads(outcome.error), errors.NotFound)
+    assert isinstance(rpc_errors.loads(outcome.error), errors.NotFound)
     assert 2 == await start(harness.ingest, session())
     assert 0 == (await harness.funnel("c")).counts[Count.SEEN]
 
@@ -36,7 +36,7 @@ async def test_a_campaign_of_another_project_is_rejected(harness: IngestHarness)
     outcome = await submit(
         harness.ingest, session(), delivery(1, replace(batch, tallies=(foreign,)))
     )
-    assert "FOREIGN_PROJECT" == errors.loads(outcome.error).reason
+    assert "FOREIGN_PROJECT" == rpc_errors.loads(outcome.error).reason
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ async def test_a_wrong_tally_is_rejected(
     batch = harness.batch([(frame("f"), near(0))])
     tally = replace(batch.tallies[0], **changes)
     outcome = await submit(harness.ingest, session(), delivery(1, replace(batch, tallies=(tally,))))
-    assert f"batch.tallies[0].{field}" == errors.loads(outcome.error).fields[0].field
+    assert f"batch.tallies[0].{field}" == rpc_errors.loads(outcome.error).fields[0].field
 
 
 async def test_a_duplicate_frame_is_rejected(harness: IngestHarness) -> None:
     """Two matches with one frame id are rejected, naming the id."""
     batch = harness.batch([(frame("f"), near(0)), (frame("f"), near(1))])
     outcome = await submit(harness.ingest, session(), delivery(1, batch))
-    assert "duplicate frame id 'f'" in errors.loads(outcome.error).message
+    assert "duplicate frame id 'f'" in rpc_errors.loads(outcome.error).message

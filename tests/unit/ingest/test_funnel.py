@@ -24,7 +24,7 @@ from services.ingest.records import OUTCOMES_KEPT, BatchOutcome, Row, RowState
 from services.ingest.submit import submit, submit_group
 from services.peers.active import Budget
 from services.records.records import decode
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.scoring import normalise
 from tests.unit.ingest.harness import (
     DIMENSION,
@@ -128,7 +128,7 @@ class FunnelMachine(RuleBasedStateMachine):
         outcomes = self.run(submit_group(self.harness.ingest, session(name), sent))
         self.sent[name] += zip(sent, outcomes, strict=True)
         if bad:
-            assert isinstance(errors.loads(outcomes.pop(1).error), errors.InvalidArgument)
+            assert isinstance(rpc_errors.loads(outcomes.pop(1).error), errors.InvalidArgument)
         for batch, frames, outcome in zip(batches, groups, outcomes, strict=True):
             self._account(batch, [FRAMES[i][0].id for i in frames], outcome)
 
@@ -197,7 +197,7 @@ class FunnelMachine(RuleBasedStateMachine):
         """A malformed batch gets the error as its outcome, and its number is used."""
         sent = Delivery(len(self.sent[name]) + 1, b"bad", _unreadable)
         outcome = self.run(submit(self.harness.ingest, session(name), sent))
-        assert isinstance(errors.loads(outcome.error), errors.InvalidArgument)
+        assert isinstance(rpc_errors.loads(outcome.error), errors.InvalidArgument)
         self.sent[name].append((sent, outcome))
 
     @rule(name=campaigns, first=st.integers(0, 8))

@@ -9,7 +9,7 @@ import pytest
 from services.ingest.batch import Verdict
 from services.ingest.records import BatchOutcome
 from services.ingest.servicer import messages
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import frame_pb2, ingest_pb2
 
 SESSION_ID = "12345678-1234-5678-1234-567812345678"
@@ -60,8 +60,8 @@ def test_verdicts_have_the_numbers_of_the_api() -> None:
 def test_an_error_is_the_result_of_its_batch() -> None:
     """An outcome with an error has its status, with the same class and reason."""
     error = errors.PermissionDenied("foreign", reason="FOREIGN_PROJECT")
-    result = messages.batch_result(BatchOutcome(seq=2, digest=b"", error=errors.dumps(error)))
-    restored = errors.from_status(result.error)
+    result = messages.batch_result(BatchOutcome(seq=2, digest=b"", error=rpc_errors.dumps(error)))
+    restored = rpc_errors.from_status(result.error)
     assert (2, errors.PermissionDenied, "FOREIGN_PROJECT") == (
         result.seq,
         type(restored),
