@@ -1,4 +1,4 @@
-"""The writes of ingest without ingest: recorded once, then made again by eight bare writers."""
+"""The writes of ingest without ingest: recorded once, then repeated by eight bare writers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class VectorWrite:
 
 @dataclass
 class Writes:
-    """What ingest wrote for a load: by session, each batch's commit; and the projector's writes."""
+    """The writes of ingest for a load: the commits of batches by session, and the projector's."""
 
     batches: dict[str, list[Transaction]] = field(default_factory=lambda: defaultdict(list))
     projector: list[Transaction | VectorWrite] = field(default_factory=list)
 
-    def note(self, transaction: Transaction) -> None:
-        """Keep a commit, without the checks that its place among others decides on."""
+    def add(self, transaction: Transaction) -> None:
+        """Add a commit without its checks, which depend on the order of commits."""
         bare = replace(transaction, checks={})
         session = next((key for key in bare.puts if key.startswith("session/")), None)
         (self.projector if session is None else self.batches[session]).append(bare)
@@ -42,38 +42,38 @@ class Writes:
     def of_project(self, project: str) -> Writes:
         """The same vector writes into collections of another project, which are new."""
         renamed = [
-            replace(each, collection=_renamed(each.collection, project))
-            if isinstance(each, VectorWrite)
-            else each
-            for each in self.projector
+            replace(write, collection=_with_project(write.collection, project))
+            if isinstance(write, VectorWrite)
+            else write
+            for write in self.projector
         ]
         return Writes(self.batches, renamed)
 
 
-def _renamed(collection: Collection, project: str) -> Collection:
+def _with_project(collection: Collection, project: str) -> Collection:
     return replace(collection, space=replace(collection.space, project=project))
 
 
 @contextmanager
-def recorded(project: str) -> Iterator[Writes]:
-    """All that is written for a project by embedded stores of this process."""
+def record_writes(project: str) -> Iterator[Writes]:
+    """Record all writes for a project by embedded stores of this process."""
     writes = Writes()
     commit, write = SqliteLedger.commit, EdgeVectors.write
 
-    async def noted_commit(ledger: SqliteLedger, transaction: Transaction) -> None:
+    async def recording_commit(ledger: SqliteLedger, transaction: Transaction) -> None:
         await commit(ledger, transaction)
         if transaction.partition == project:
-            writes.note(transaction)
+            writes.add(transaction)
 
-    async def noted_write(
+    async def recording_write(
         vectors: EdgeVectors, collection: Collection, tenant: str, points: Points
     ) -> None:
         await write(vectors, collection, tenant, points)
         writes.projector.append(VectorWrite(collection, tenant, points))
 
     with (
-        patch.object(SqliteLedger, "commit", noted_commit),
-        patch.object(EdgeVectors, "write", noted_write),
+        patch.object(SqliteLedger, "commit", recording_commit),
+        patch.object(EdgeVectors, "write", recording_write),
     ):
         yield writes
 
@@ -81,21 +81,21 @@ def recorded(project: str) -> Iterator[Writes]:
 async def write_bare(
     ledger: Ledger, vectors: Vectors, writes: Writes, *, acknowledged_only: bool
 ) -> float:
-    """Make the writes, a writer for each session and one for the projector; the seconds it took.
+    """Repeat the writes, with a writer per session and one for the projector; the seconds taken.
 
-    Each writer awaits one before it begins the next.
+    Each writer awaits a write before it starts the next.
     """
     projector: Sequence[Any] = () if acknowledged_only else writes.projector
     start = time.perf_counter()
     await asyncio.gather(
-        *(_write(ledger, vectors, each) for each in [*writes.batches.values(), projector])
+        *(_write(ledger, vectors, part) for part in [*writes.batches.values(), projector])
     )
     return time.perf_counter() - start
 
 
 async def _write(ledger: Ledger, vectors: Vectors, writes: Sequence[Any]) -> None:
-    for each in writes:
-        if isinstance(each, VectorWrite):
-            await vectors.write(each.collection, each.tenant, each.points)
+    for write in writes:
+        if isinstance(write, VectorWrite):
+            await vectors.write(write.collection, write.tenant, write.points)
         else:
-            await ledger.commit(each)
+            await ledger.commit(write)

@@ -1,4 +1,4 @@
-"""What the ingest benchmark submits: eight sessions of batches, one frame in twenty a match."""
+"""The load of the ingest benchmark: eight sessions of batches, one frame in twenty a match."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Session = list[ingest_pb2.SubmitBatch]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How long a load took, from its first batch, in seconds; and what became of it."""
+    """The seconds that a load took, from its first batch, and its funnel."""
 
     acknowledged_s: float
     settled_s: float
@@ -60,7 +60,9 @@ class Load:
         for client in clients:
             client.set_credentials(api_key=self._admin_key)
         channels = [clients[number % len(clients)].channel for number in range(SESSIONS)]
-        sessions = [SubmitSession(each, self.project, patience_s=PATIENCE_S) for each in channels]
+        sessions = [
+            SubmitSession(channel, self.project, patience_s=PATIENCE_S) for channel in channels
+        ]
         for session in sessions:
             session.open()
         start = time.perf_counter()
@@ -81,11 +83,11 @@ class Load:
 
     def _start_campaign(self) -> str:
         client = self._client
-        wanted = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
-        dataset = client.projects.create_dataset(self.project, "d", wanted).name
+        dataset = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
+        dataset_name = client.projects.create_dataset(self.project, "d", dataset).name
         background = _frames(np.random.default_rng(100), 2_000)
         client.campaigns.set_background(self.project, MODEL, background)
-        issue = client.issues.create(self.project, "hard", dataset).name
+        issue = client.issues.create(self.project, "hard", dataset_name).name
         elements = _frames(np.random.default_rng(101), ELEMENTS, matches_share=1)
         frames = [Frame(id=f"hard{index}") for index in range(ELEMENTS)]
         client.issues.add_elements(issue, frames, elements, model_id=MODEL)
@@ -102,7 +104,7 @@ def _submit(session: SubmitSession, batches: Session) -> None:
 def _frames(
     random: np.random.Generator, count: int, matches_share: float = MATCHES_SHARE
 ) -> NDArray[np.float32]:
-    """Noise, and some rows that have one direction in common, yet are no near duplicates."""
+    """Noise, and some rows that share a direction without being near duplicates."""
     rows = random.standard_normal((count, DIMENSION), dtype=np.float32)
     matches = round(count * matches_share)
     rows[:matches, 0] += 12
@@ -110,7 +112,7 @@ def _frames(
 
 
 def _batches(space: SpaceState, number: int) -> Iterator[ingest_pb2.SubmitBatch]:
-    """The batches of one session; a frame of each is a match where its score says so."""
+    """The batches of one session; frames over the threshold are matches."""
     random = np.random.default_rng(number)
     for at in range(BATCHES):
         rows = _frames(random, ROWS)

@@ -56,11 +56,11 @@ class Space:
 
     @cached_property
     def basis(self) -> Basis:
-        """The basis that it makes."""
+        """The basis of the background."""
         return build_basis(self.background)
 
     def frames(self, count: int, seed: int) -> Rows:
-        """Frames as they come, `(count, dimension)`."""
+        """Random frames, `(count, dimension)`."""
         random = np.random.default_rng([2, seed])
         places = random.normal(size=(count, LATENT)) * self._deviations
         of_kind = random.random(count) >= ORDINARY_SHARE
@@ -68,7 +68,7 @@ class Space:
         return self._members(places, random)
 
     def batches(self, count: int, rows: int = ROWS) -> list[Rows]:
-        """So many batches of frames."""
+        """A number of batches of frames."""
         return [self.frames(rows, seed=100 + number) for number in range(count)]
 
     def elements(self, campaign: int) -> Rows:
@@ -83,7 +83,7 @@ class Space:
         return build_model(self.elements(campaign), ids, self.basis)
 
     def scorer(self, models: list[ScoringModel]) -> Scorer:
-        """What scores them."""
+        """The scorer of these models."""
         return Scorer(models, {self.basis.digest: self.basis})
 
     def _members(self, places: NDArray[np.float64], random: np.random.Generator) -> Rows:
@@ -94,6 +94,6 @@ class Space:
 
 
 def make_models(spaces: Sequence[Space], count: int) -> list[list[ScoringModel]]:
-    """The models of so many campaigns of each space, made on all cores."""
+    """The models of a number of campaigns of each space, built on all cores."""
     with ProcessPoolExecutor(initializer=threadpool_limits, initargs=(1,)) as pool:
         return [list(pool.map(space.model, range(count), chunksize=50)) for space in spaces]

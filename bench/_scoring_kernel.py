@@ -111,7 +111,7 @@ class ClusterLoop:
 
     Score max(0, 1 − distance / (2 · radius)) of the best of a campaign's 12 clusters, in the
     principal components of the background; the radius is that of the farthest member. A frame is a
-    list of numbers, as it is handed over, and each cluster takes it all the way.
+    list of numbers, and each cluster converts and projects it anew.
     """
 
     def __init__(self, space: Space, campaigns: int, frames: Rows) -> None:
@@ -139,7 +139,7 @@ class ClusterLoop:
 
 
 def _clusters(placed: Rows) -> list[tuple[Rows, float]]:
-    """The centres and radii of an issue's clusters, whose members stand together."""
+    """The centres and radii of an issue's clusters, with members in consecutive rows."""
     members = placed.reshape(KINDS_PER_ISSUE, -1, placed.shape[1])
     centres = members.mean(axis=1)
     radii = np.linalg.norm(members - centres[:, None], axis=2).max(axis=1)
@@ -149,8 +149,8 @@ def _clusters(placed: Rows) -> list[tuple[Rows, float]]:
 def _over_faiss(space: Space, models: list[ScoringModel]) -> float:
     """How many times as fast the kernel is as a flat index for each campaign.
 
-    An index over the elements of all campaigns would not answer what is asked: the five nearest
-    of each. The batch is projected once for all; the background term is left out.
+    One index over the elements of all campaigns would not find the five nearest of each campaign.
+    The batch is projected once for all; the background term is left out.
     """
     basis, batch = space.basis, space.frames(ROWS, seed=5)
     indexes = []
@@ -179,8 +179,8 @@ def _matches_only(space: Space, models: list[ScoringModel]) -> float:
         "matches": lambda: scorer.matches(normalise(batch), thresholds),
     }
     taken_s = by_turns(things)
-    found = len(scorer.matches(normalise(batch), thresholds).frames)
-    share = found / ROWS / len(models)
+    matches = len(scorer.matches(normalise(batch), thresholds).frames)
+    share = matches / ROWS / len(models)
     ratio = taken_s["matches"] / taken_s["full"]
     log(f"matches only, {share:.2%} of all: {ratio:.2f} of the time")
     return ratio

@@ -43,7 +43,7 @@ async def _write(space: Space, models: list[ScoringModel], folder: Path) -> None
     for model in models:
         digest = await blobs.put(model.to_bytes())
         versions.append(Version(1, digest, space.basis.digest, "bench", space.dimension))
-    (folder / "versions.json").write_text(json.dumps([asdict(each) for each in versions]))
+    (folder / "versions.json").write_text(json.dumps([asdict(version) for version in versions]))
 
 
 def _in_process(folder: Path) -> tuple[float, int]:
@@ -55,7 +55,7 @@ def _in_process(folder: Path) -> tuple[float, int]:
 
 async def _load(folder: Path) -> tuple[float, int]:
     """The seconds until the scorer is there, and by how many bytes the process has grown."""
-    versions = [Version(**each) for each in json.loads((folder / "versions.json").read_text())]
+    versions = [Version(**fields) for fields in json.loads((folder / "versions.json").read_text())]
     models = Models(FolderBlobs(folder / "blobs"), bytes_max=BYTES_MAX)
     await models.basis(versions[0].basis_digest)
     before, start = _resident_bytes(), time.perf_counter()

@@ -35,10 +35,10 @@ STREAM_BATCHES: Final = 12
 
 
 def small_batches(space: Space, data: Path, folder: Path) -> Figures:
-    """What scoring together the batches of many loggers brings.
+    """The effect of scoring the batches of many loggers together.
 
-    Two servers have the same data and take turns; one of them scores each batch by itself. Each
-    logger sends a batch once the one before is answered. All turns count together.
+    Two servers with the same data take turns; one of them scores each batch alone. Each logger
+    sends a batch after the response to the last one. The latencies of all turns are combined.
     """
     modes: dict[str, dict[str, str]] = {"grouped": {}, "unbatched": {"group_rows_max": "0"}}
     with ExitStack() as stack:
@@ -51,9 +51,9 @@ def small_batches(space: Space, data: Path, folder: Path) -> Figures:
         latencies = asyncio.run(_take_turns(servers, frames))
     figures: Figures = {}
     speeds = {}
-    for mode, found in latencies.items():
-        p50, p99 = np.percentile(found, [50, 99])
-        speeds[mode] = len(found) * LOGGER_ROWS / (LOGGER_ROUNDS * LOGGER_TURN_S)
+    for mode, taken_ms in latencies.items():
+        p50, p99 = np.percentile(taken_ms, [50, 99])
+        speeds[mode] = len(taken_ms) * LOGGER_ROWS / (LOGGER_ROUNDS * LOGGER_TURN_S)
         log(f"{mode}: {speeds[mode]:,.0f} frames/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
         name = "" if mode == "grouped" else f"{mode}_"
         figures |= {f"{name}p50_ms": float(p50), f"{name}p99_ms": float(p99)}
@@ -69,8 +69,8 @@ async def _take_turns(servers: dict[str, Server], frames: Rows) -> dict[str, lis
             async with connect(server.target, server.admin_key) as channel:
                 stub: Any = ScorerServiceStub(channel)
                 loggers = (_logger(stub, request_of(frames)) for _ in range(LOGGERS))
-                for found in await asyncio.gather(*loggers):
-                    taken_ms[mode] += found
+                for latencies_ms in await asyncio.gather(*loggers):
+                    taken_ms[mode] += latencies_ms
     return taken_ms
 
 
@@ -90,19 +90,19 @@ async def _logger(stub: Any, batch: pb.ScoreFramesRequest) -> list[float]:
 
 
 def two_processes(space: Space, folder: Path) -> Figures:
-    """How much more two scorers do than one, each with one thread for scoring.
+    """The throughput of two scorers over that of one, each with one scoring thread.
 
-    Clients are told one or both as the address of the scorer; a few streams run at once.
+    Clients connect to one or both scorers; a few streams run at once.
     """
-    with cluster.running(folder, scorers=2, settings={"scoring_threads": "1"}) as found:
-        campaigns = Campaigns(found.target, found.admin_key, space)
+    with cluster.running(folder, scorers=2, settings={"scoring_threads": "1"}) as servers:
+        campaigns = Campaigns(servers.target, servers.admin_key, space)
         campaigns.grow(CAMPAIGNS)
         campaigns.close()
-        parts = found.target.split(",")
-        alone = ",".join(part for part in parts if part != f"scorer={found.address('scorer-1')}")
+        parts = servers.target.split(",")
+        alone = ",".join(part for part in parts if part != f"scorer={servers.address('scorer-1')}")
         things = {
-            name: _at_once(target, found.admin_key, space)
-            for name, target in (("one", alone), ("two", found.target))
+            name: _at_once(target, servers.admin_key, space)
+            for name, target in (("one", alone), ("two", servers.target))
         }
         taken_s = by_turns(things)
     frames = STREAMS * STREAM_BATCHES * ROWS

@@ -46,7 +46,7 @@ def sluiced(folder: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterato
 def process(
     name: str, arguments: list[str], ready: str, log: Path, env: Mapping[str, str] = _NO_SETTINGS
 ) -> Iterator[LocalProcess]:
-    """A Python process that has said that it is ready; it is ended in the end."""
+    """A Python process that is ready, and is stopped at the end."""
     log.parent.mkdir(parents=True, exist_ok=True)
     started = LocalProcess(name, [sys.executable, *arguments], ready=ready, log=log, env=env)
     started.start()
@@ -57,7 +57,7 @@ def process(
 
 
 class Campaigns:
-    """A project on a server, with the campaigns of a space: as many of them as wanted so far."""
+    """A project on a server, with a growing number of campaigns of a space."""
 
     def __init__(self, target: str, admin_key: str, space: Space) -> None:
         self.client = CollectionClient(target, logger="bench")
@@ -65,8 +65,8 @@ class Campaigns:
         self.space = space
         self.names: list[str] = []
         self.client.projects.create(PROJECT.removeprefix("projects/"))
-        wanted = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
-        self._dataset = self.client.projects.create_dataset(PROJECT, "d", wanted).name
+        dataset = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
+        self._dataset = self.client.projects.create_dataset(PROJECT, "d", dataset).name
         self.client.campaigns.set_background(PROJECT, MODEL, space.background)
 
     @property
@@ -75,7 +75,7 @@ class Campaigns:
         return self.client.channel
 
     def grow(self, count: int) -> None:
-        """Start campaigns until there are so many."""
+        """Start campaigns up to this number."""
         for number in range(len(self.names), count):
             issue = self.client.issues.create(PROJECT, f"issue {number}", self._dataset).name
             elements = self.space.elements(number)

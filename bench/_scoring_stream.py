@@ -77,7 +77,7 @@ def _over_limit(campaigns: Campaigns, models: list[ScoringModel], folder: Path) 
 def streaming(
     channel: grpc.Channel, space: Space, campaigns: int, batches: int
 ) -> Callable[[], None]:
-    """One stream of so many batches, sent ahead as far as the server takes them."""
+    """One stream of batches, sent ahead as far as the server reads them."""
     vectors = space.frames(ROWS, seed=5)
 
     def requests() -> Iterator[pb.StreamScoresRequest]:
@@ -85,17 +85,17 @@ def streaming(
             yield pb.StreamScoresRequest(batch_id=number, batch=request_of(vectors))
 
     def run() -> None:
-        answers = ScorerServiceStub(channel).StreamScores(requests())
-        for number, answer in enumerate(answers):
-            scores = np.frombuffer(answer.scores.scores, "<f8")
-            assert (number, ROWS * campaigns) == (answer.batch_id, len(scores)), answer.error
+        responses = ScorerServiceStub(channel).StreamScores(requests())
+        for number, response in enumerate(responses):
+            scores = np.frombuffer(response.scores.scores, "<f8")
+            assert (number, ROWS * campaigns) == (response.batch_id, len(scores)), response.error
         assert batches == number + 1
 
     return run
 
 
 def request_of(vectors: Rows, *campaigns: str) -> pb.ScoreFramesRequest:
-    """The message of a batch, of which nothing is to be explained."""
+    """A request to score a batch without explanations."""
     return pb.ScoreFramesRequest(
         parent=PROJECT,
         embeddings=Embeddings.of_frames(MODEL, vectors).to_proto(),
@@ -105,7 +105,7 @@ def request_of(vectors: Rows, *campaigns: str) -> pb.ScoreFramesRequest:
 
 
 def _commits(campaigns: Campaigns) -> Figures:
-    """How long a commit takes, and how long after it frames are scored by its version."""
+    """The time of a commit, and the time until frames are scored by its version."""
     stub = ScorerServiceStub(campaigns.channel)
     request = request_of(campaigns.space.frames(8, seed=5), campaigns.names[0])
     taken_ms, visible_ms = [], []

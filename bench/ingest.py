@@ -1,4 +1,4 @@
-"""How fast batches are taken, against the same writes made bare; on SQLite and on Redis.
+"""How fast batches are ingested, against the same writes made bare, on SQLite and on Redis.
 
 Eight sessions submit batches of 256 frames with 5 % matches. Bare, eight writers commit the same
 transactions, one awaited commit a batch, and a ninth makes the projector's writes. Both are done
@@ -26,7 +26,7 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from bench._ingest_bare import Writes, recorded, write_bare
+from bench._ingest_bare import Writes, record_writes, write_bare
 from bench._ingest_load import Load, Run
 from demo.sluiced import running_sluiced
 from deploy.local import cluster
@@ -45,25 +45,25 @@ PROJECT: Final = "bench"
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """How long the bare writes took: all of them, and the batches' commits alone, seconds."""
+    """The seconds of the bare writes: all of them, and the commits of batches alone."""
 
     all_s: float
     acknowledged_s: float
 
 
-def log(said: str) -> None:
-    """Say on stderr what is going on."""
-    print(said, file=sys.stderr, flush=True)
+def log(message: str) -> None:
+    """Print progress to stderr."""
+    print(message, file=sys.stderr, flush=True)
 
 
 async def record(folder: Path) -> Writes:
-    """What ingest writes for the load."""
+    """Record the writes of ingest for the load."""
     # One batch at a time, so that each has a commit of its own.
     settings = Settings(port=0, data_dir=folder / "data", in_flight_max=1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     async with serve(settings) as server:
         load = await asyncio.to_thread(Load, server.target, server.admin_key, folder, PROJECT)
-        with recorded(PROJECT) as writes:
+        with record_writes(PROJECT) as writes:
             await asyncio.to_thread(load.run, [server.target])
         load.close()
     return writes
@@ -119,20 +119,20 @@ async def _bare_sqlite(folder: Path, writes: Writes) -> Bare:
 def redis(folder: Path, writes: Writes) -> Figures:
     """The cluster form: one ingester, and two, against bare writers on the same servers."""
     one, two, bare, grown = [], [], [], 0
-    with cluster.running(folder / "cluster", ingesters=2) as found:
-        both = found.targets_by_ingester()
+    with cluster.running(folder / "cluster", ingesters=2) as servers:
+        both = servers.targets_by_ingester()
         for number in range(ROUNDS):
-            load = Load(found.target, found.admin_key, folder, f"{PROJECT}-one-{number}")
-            before = asyncio.run(_memory(found))
-            found.processes["ingest-1"].stop()
+            load = Load(servers.target, servers.admin_key, folder, f"{PROJECT}-one-{number}")
+            before = asyncio.run(_memory(servers))
+            servers.processes["ingest-1"].stop()
             one.append(load.run(both[:1]))
-            grown += asyncio.run(_memory(found)) - before
+            grown += asyncio.run(_memory(servers)) - before
             load.close()
-            found.processes["ingest-1"].start()
-            load = Load(found.target, found.admin_key, folder, f"{PROJECT}-two-{number}")
+            servers.processes["ingest-1"].start()
+            load = Load(servers.target, servers.admin_key, folder, f"{PROJECT}-two-{number}")
             two.append(load.run(both))
             load.close()
-            bare.append(asyncio.run(_bare_redis(found, number, writes)))
+            bare.append(asyncio.run(_bare_redis(servers, number, writes)))
     matches = sum(run.funnel.matches for run in one)
     one_s, two_s = (min(run.settled_s for run in runs) for runs in (one, two))
     log(f"redis with two ingesters: {two_s:.2f} s")
@@ -142,12 +142,12 @@ def redis(folder: Path, writes: Writes) -> Figures:
     }
 
 
-async def _bare_redis(found: cluster.Cluster, number: int, writes: Writes) -> Bare:
+async def _bare_redis(servers: cluster.Cluster, number: int, writes: Writes) -> Bare:
     taken_s = []
     for part, acknowledged_only in enumerate((False, True), 1):
         database = 2 * number + part
-        ledger = await RedisLedger.open(f"redis://{found.address('redis')}/{database}")
-        vectors = await QdrantVectors.open(f"http://{found.address('qdrant')}")
+        ledger = await RedisLedger.open(f"redis://{servers.address('redis')}/{database}")
+        vectors = await QdrantVectors.open(f"http://{servers.address('qdrant')}")
         renamed = writes.of_project(f"{PROJECT}-bare-{number}")
         taken_s.append(
             await write_bare(ledger, vectors, renamed, acknowledged_only=acknowledged_only)
@@ -157,9 +157,9 @@ async def _bare_redis(found: cluster.Cluster, number: int, writes: Writes) -> Ba
     return Bare(*taken_s)
 
 
-async def _memory(found: cluster.Cluster) -> int:
+async def _memory(servers: cluster.Cluster) -> int:
     """The memory of Redis that data takes, bytes."""
-    async with Redis.from_url(f"redis://{found.address('redis')}") as client:
+    async with Redis.from_url(f"redis://{servers.address('redis')}") as client:
         return int((await client.info("memory"))["used_memory_dataset"])
 
 

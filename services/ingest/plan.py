@@ -184,28 +184,32 @@ class Plan:
     def _take_matches(
         self, seq: int, judgement: Judgement
     ) -> tuple[list[Verdict], dict[str, None]]:
+        """Take the new matches of a batch; all verdicts, and the ids that are conflicts."""
         budgets = [_budgets(judged, self._sender.received_us) for judged in judgement.campaigns]
         self._ceilings |= {name: ceiling for budget in budgets for name, ceiling in budget}
         verdicts: list[Verdict] = []
         conflicts: dict[str, None] = {}
-        for match in judgement.matches:
+        for index, match in enumerate(judgement.matches):
             judged, budget = judgement.campaigns[match.campaign], budgets[match.campaign]
             verdict = match.verdict
             if verdict is Verdict.PENDING:
                 row = self._find_row(row_key(judged.campaign, match.frame.id))
-                if row is not None:
-                    verdict = Verdict.DUPLICATE
-                    if _is_id_conflict(row, match):
-                        conflicts[match.frame.id] = None
-                        self._adds[Count.ID_CONFLICTS.of(judged.campaign)] += 1
-                elif self._is_within(budget):
+                verdict = self._check_against_ledger(row, budget)
+                if verdict is Verdict.PENDING:
                     self._adds.update(name for name, _ in budget)
-                    self._take(judged, match, seq, len(verdicts))
-                else:
-                    verdict = Verdict.OVER_BUDGET
+                    self._take(judged, match, seq, index)
+                elif row is not None and _is_id_conflict(row, match):
+                    conflicts[match.frame.id] = None
+                    self._adds[Count.ID_CONFLICTS.of(judged.campaign)] += 1
             self._count_verdict(judged.campaign, verdict)
             verdicts.append(verdict)
         return verdicts, conflicts
+
+    def _check_against_ledger(self, row: Row | None, budget: Budgets) -> Verdict:
+        """The verdict of a match that is over the threshold, given its frame's row."""
+        if row is not None:
+            return Verdict.DUPLICATE
+        return Verdict.PENDING if self._is_within(budget) else Verdict.OVER_BUDGET
 
     def _find_row(self, key: str) -> Row | None:
         """The row under a key, in the ledger or taken by an earlier batch of this plan."""

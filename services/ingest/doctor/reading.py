@@ -1,4 +1,4 @@
-"""Reading the ledger for an examination: in pages, and what lies below a key."""
+"""The campaigns that an examination of a project covers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from services.ledger.interface import Ledger
 from services.records.scanning import list_children
 
 Match = tuple[str, str]
-"""A campaign's id and a frame's."""
+"""The ids of a campaign and of a frame."""
 
 
 async def campaigns(ledger: Ledger, project: str) -> list[str]:
-    """The ids of all campaigns that ingest has counted anything for."""
+    """The ids of all campaigns for which ingest has counters or rows."""
     counted = await list_children(ledger, project, "extremes")
     return sorted({*counted, *await list_children(ledger, project, "row")})

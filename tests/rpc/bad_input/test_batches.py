@@ -1,4 +1,4 @@
-"""Batches whose parts are too many, too large or contradict each other count nothing."""
+"""Batches with too many, too large or contradictory parts count nothing."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ def spoil_row(batch: ingest_pb2.SubmitBatch, row: int, value: float) -> None:
     batch.embeddings.tensor.CopyFrom(pack(rows))
 
 
-def metadata(batch: ingest_pb2.SubmitBatch, *names: str) -> None:
-    """Give the first match pairs of those names."""
+def add_metadata(batch: ingest_pb2.SubmitBatch, *names: str) -> None:
+    """Add metadata with these names to the first match."""
     for name in names:
         batch.matches[0].frame.metadata[name].MergeFrom(frame_pb2.MetadataValue(integer=1))
 
 
-def text(batch: ingest_pb2.SubmitBatch, value: str) -> None:
-    """Give the first match a pair of metadata with that text."""
+def add_text(batch: ingest_pb2.SubmitBatch, value: str) -> None:
+    """Add metadata with this text to the first match."""
     batch.matches[0].frame.metadata["k"].MergeFrom(frame_pb2.MetadataValue(text=value))
 
 
-def shorten(batch: ingest_pb2.SubmitBatch) -> None:
-    """Give the vectors half of their dimensions."""
+def halve_dimensions(batch: ingest_pb2.SubmitBatch) -> None:
+    """Halve the dimension of the vectors."""
     batch.embeddings.tensor.CopyFrom(pack(np.ones((2, DIMENSION // 2))))
 
 
-def label(batch: ingest_pb2.SubmitBatch, *ids: str, **shape: Any) -> None:
-    """Give the first match labels, in an image of 10 × 10 pixels."""
+def add_labels(batch: ingest_pb2.SubmitBatch, *ids: str, **shape: Any) -> None:
+    """Add labels to the first match, in an image of 10 × 10 pixels."""
     frame = batch.matches[0].frame
     frame.sensors.add(sensor_id="cam", url="u", width=10, height=10)
     for label_id in ids:
         frame.labels.add(id=label_id, class_name="van", sensor_id="cam", **shape)
 
 
-def too_many_scores(batch: ingest_pb2.SubmitBatch) -> None:
-    """Name the same tally once more than a batch may have scores."""
+def repeat_score(batch: ingest_pb2.SubmitBatch) -> None:
+    """Repeat a score once more than a batch may have scores."""
     del batch.matches[0].scores[:]
     batch.matches[0].scores.extend([ingest_pb2.Match.CampaignScore(score=0.9)] * 16_385)
 
@@ -108,7 +108,7 @@ CASES = [
     ),
     Case(
         "too many matches",
-        too_many_scores,
+        repeat_score,
         "TOO_LARGE",
         "batch.matches",
         "scores are more than 16384",
@@ -180,7 +180,7 @@ CASES = [
     ),
     Case(
         "a name of metadata too long",
-        lambda b: metadata(b, "x" * 257),
+        lambda b: add_metadata(b, "x" * 257),
         "TOO_LARGE",
         f"{MATCH}.frame.metadata key",
         "257 bytes",
@@ -192,7 +192,7 @@ CASES = [
         f"{MATCH}.frame.sensors",
         "'cam' stands 2 times",
     ),
-    Case("wrong dimension", shorten, "SPACE_MISMATCH", "batch.embeddings", "'m' with 32"),
+    Case("wrong dimension", halve_dimensions, "SPACE_MISMATCH", "batch.embeddings", "'m' with 32"),
     Case(
         "infinity in one of two vectors",
         lambda b: spoil_row(b, 1, np.inf),
@@ -245,21 +245,21 @@ CASES = [
     ),
     Case(
         "too large a document",
-        lambda b: text(b, "x" * 70_000),
+        lambda b: add_text(b, "x" * 70_000),
         "TOO_LARGE",
         f"{MATCH}.frame",
         "at most 65,536",
     ),
     Case(
         "too much metadata",
-        lambda b: metadata(b, *map(str, range(65))),
+        lambda b: add_metadata(b, *map(str, range(65))),
         "TOO_LARGE",
         f"{MATCH}.frame.metadata",
         "65 pairs; at most 64",
     ),
     Case(
         "too large a batch",
-        lambda b: text(b, "x" * 9_000_000),
+        lambda b: add_text(b, "x" * 9_000_000),
         "TOO_LARGE",
         "batch",
         "bytes are more than 8,388,608",
@@ -273,14 +273,14 @@ CASES = [
     ),
     Case(
         "a label id twice",
-        lambda b: label(b, "l", "l", classification_2d={}),
+        lambda b: add_labels(b, "l", "l", classification_2d={}),
         "INVALID_FIELD",
         f"{MATCH}.frame.labels",
         "'l' stands 2 times",
     ),
     Case(
         "a box outside its image",
-        lambda b: label(b, "l", box_2d={"left": 5, "top": 5, "width": 6, "height": 1}),
+        lambda b: add_labels(b, "l", box_2d={"left": 5, "top": 5, "width": 6, "height": 1}),
         "INVALID_FIELD",
         f"{MATCH}.frame.labels[0].box_2d",
         "(5, 5) to (11, 6) is not inside the image of 10 × 10",
@@ -303,17 +303,17 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
-async def test_a_wrong_batch_costs_its_number_only(logger: Logger, case: Case) -> None:
-    """It is refused by field and value, nothing is counted, only the watermark moves."""
+async def test_an_invalid_batch_uses_its_number_only(logger: Logger, case: Case) -> None:
+    """It is rejected by field and value, nothing is counted, and the watermark moves."""
     name = str(uuid4())
-    wrong = await logger.batch(1, "h1", "h2", "x")
-    case.spoil(wrong)
+    invalid = await logger.batch(1, "h1", "h2", "x")
+    case.spoil(invalid)
     async with nothing_moves(logger):
         async with logger.session(name) as session:
-            await session.send(wrong)
+            await session.send(invalid)
             first = await session.result()
         async with logger.session(name, next_seq=2) as session:
-            await session.send(wrong)
+            await session.send(invalid)
             again = await session.result()
         case.check(rpc_errors.from_status(first.error))
         assert first == again
@@ -323,14 +323,14 @@ async def test_a_wrong_batch_costs_its_number_only(logger: Logger, case: Case) -
     assert (3, 2) == ((await logger.settled()).seen, (await logger.funnel()).matches)
 
 
-async def test_a_message_over_the_transports_limit_leaves_its_number_open(logger: Logger) -> None:
-    """What is too large to be read at all ends the stream; the same number then counts once."""
+async def test_a_message_over_the_transport_limit_leaves_its_number_open(logger: Logger) -> None:
+    """A message that is too large to be received ends the stream; its number can be sent again."""
     name = str(uuid4())
-    wrong = await logger.batch(1, "h1")
-    wrong.embeddings.tensor.data = bytes(17 * 2**20)
+    invalid = await logger.batch(1, "h1")
+    invalid.embeddings.tensor.data = bytes(17 * 2**20)
     async with nothing_moves(logger):
         async with logger.session(name) as session:
-            await session.send(wrong)
+            await session.send(invalid)
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await session.result()
         assert grpc.StatusCode.RESOURCE_EXHAUSTED == raised.value.code()
@@ -339,19 +339,19 @@ async def test_a_message_over_the_transports_limit_leaves_its_number_open(logger
         assert [PENDING] == (await session.result()).verdicts.verdicts
 
 
-async def test_a_start_that_is_wrong(logger: Logger) -> None:
+async def test_an_invalid_start_ends_the_stream(logger: Logger) -> None:
     """A session needs a project that exists, a UUID, a short name, and to be started first."""
     start = ingest_pb2.SubmitStart(parent=PROJECT, session_id=str(uuid4()), logger="test")
     long, none, mine = (ingest_pb2.SubmitStart.FromString(start.SerializeToString()) for _ in "abc")
     long.logger, none.parent, mine.session_id = "x" * 257, "projects/none", "mine"
-    wrong = [
+    cases = [
         (ingest_pb2.SubmitRequest(start=long), "TOO_LARGE", "start.logger"),
         (ingest_pb2.SubmitRequest(start=none), "NOT_FOUND", "projects/none"),
         (ingest_pb2.SubmitRequest(start=mine), "INVALID_FIELD", "start.session_id: 'mine'"),
         (ingest_pb2.SubmitRequest(batch={"seq": 1}), "INVALID_FIELD", "start"),
     ]
     async with nothing_moves(logger):
-        for request, reason, says in wrong:
+        for request, reason, says in cases:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await logger.ingest.Submit(iter([request])).read()
             error = rpc_errors.from_rpc_error(raised.value)
@@ -359,8 +359,8 @@ async def test_a_start_that_is_wrong(logger: Logger) -> None:
             assert error.message.startswith(says)
 
 
-async def test_an_inactive_campaign_is_told_and_counts_as_that(logger: Logger) -> None:
-    """Late frames of a campaign that was stopped are inactive: neither an error nor a sample."""
+async def test_matches_of_an_inactive_campaign_count_as_inactive(logger: Logger) -> None:
+    """Late matches of a deactivated campaign are neither errors nor samples."""
     late = await logger.batch(1, "h1", "x")
     await logger.campaigns.DeactivateCampaign(
         campaign_pb2.DeactivateCampaignRequest(name=logger.campaign)
@@ -383,7 +383,7 @@ async def test_an_inactive_campaign_is_told_and_counts_as_that(logger: Logger) -
         (0, "h2", errors.InvalidArgument, "INVALID_FIELD", 2),
     ],
 )
-async def test_a_number_that_is_wrong(
+async def test_an_invalid_number_changes_nothing(
     logger: Logger,
     seq: int,
     content: str,
@@ -391,7 +391,7 @@ async def test_a_number_that_is_wrong(
     reason: str,
     next_seq: int,
 ) -> None:
-    """A gap, other content under a used number, and no number leave the session as it was."""
+    """A gap, other content under a used number, and number 0 leave the session unchanged."""
     name = str(uuid4())
     async with logger.session(name) as session:
         await session.send(await logger.batch(1, "h1"))
@@ -399,7 +399,7 @@ async def test_a_number_that_is_wrong(
         await logger.settled()
         async with nothing_moves(logger):
             await session.send(await logger.batch(seq, content))
-            found = rpc_errors.from_status((await session.result()).error)
-    assert (error, reason) == (type(found), found.reason)
+            rejection = rpc_errors.from_status((await session.result()).error)
+    assert (error, reason) == (type(rejection), rejection.reason)
     async with logger.session(name, next_seq=next_seq):
         pass

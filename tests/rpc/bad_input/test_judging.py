@@ -1,4 +1,4 @@
-"""Golden sets and rounds that are wrong are refused by field and value, and nothing is kept."""
+"""Invalid golden sets and rounds are rejected by field and value, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ BESIDE = frame_pb2.Box2D(left=1_000, width=1, height=1)
 MASK = frame_pb2.Label(id="l", class_name="car", semseg_2d=frame_pb2.Semseg2D(mask_url="u"))
 
 
-def label(**fields: Any) -> Any:
-    """What gives the second image another label."""
+def change_label(**fields: Any) -> Any:
+    """A function that changes the label of the second image."""
     return lambda r: r.images[1].labels[0].MergeFrom(frame_pb2.Label(**fields))
 
 
 def replace_labels(*labels: frame_pb2.Label) -> Any:
-    """What gives the second image other labels."""
+    """A function that replaces the labels of the second image."""
 
     def spoil(request: Any) -> None:
         del request.images[1].labels[:]
@@ -44,13 +44,13 @@ def replace_labels(*labels: frame_pb2.Label) -> Any:
     return spoil
 
 
-def no_part(name: str) -> Any:
-    """What takes a part of the key away."""
+def clear_key_part(name: str) -> Any:
+    """A function that clears a part of the key."""
     return lambda request: request.key.ClearField(name)
 
 
-def no_shape(request: Any) -> None:
-    """Take the shape of a label away."""
+def clear_shape(request: Any) -> None:
+    """Clear the shape of a label."""
     request.images[1].labels[0].ClearField("box_2d")
 
 
@@ -72,7 +72,7 @@ IMAGES = [
         "images[1].id",
         "duplicate image 'i000'",
     ),
-    Case("no shape", no_shape, "INVALID_FIELD", "images[1].labels[0].shape", "one must be set"),
+    Case("no shape", clear_shape, "INVALID_FIELD", "images[1].labels[0].shape", "one must be set"),
     Case(
         "a mask",
         replace_labels(MASK),
@@ -97,7 +97,7 @@ IMAGES = [
     ),
     Case(
         "a box beside its image",
-        label(box_2d=BESIDE),
+        change_label(box_2d=BESIDE),
         "INVALID_FIELD",
         "images[1].labels[0].box_2d",
         "is outside image 'i001' of 1000",
@@ -163,7 +163,7 @@ SETS = [
         "1.5 is not in 0…1",
     ),
     Case(
-        "a limit that is no number",
+        "a limit of NaN",
         lambda r: setattr(r.golden_set.limits, "agreement_fail", float("nan")),
         "INVALID_FIELD",
         "golden_set.limits.agreement_fail",
@@ -190,7 +190,7 @@ ROUNDS = [
     *(
         Case(
             f"no {name}",
-            no_part(name),
+            clear_key_part(name),
             "INVALID_FIELD",
             f"key.{name}",
             "is empty",
@@ -251,7 +251,7 @@ RECORDINGS = [
     Case("an unknown dataset", lambda r: setattr(r, "dataset", f"{DATASET}x"), "NOT_FOUND",
          f"{DATASET}x", "", errors.NotFound),
 ]  # fmt: skip
-WISHES = [
+PROGRESS_REQUESTS = [
     Case("a target of 1", lambda r: setattr(r, "target", 1), "INVALID_FIELD", "target", "1.0"),
     Case("no gain", lambda r: setattr(r, "gain_min", 0), "INVALID_FIELD", "gain_min", "0.0"),
     Case("NaN", lambda r: setattr(r, "target", float("nan")), "INVALID_FIELD", "target", "between"),
@@ -261,14 +261,14 @@ WISHES = [
 @pytest.fixture
 async def judging(admin: grpc.aio.Channel, project: str) -> Judging:
     """The services with the admin's key; there is a golden set `g` of boxes."""
-    found = Judging(admin)
-    await found.dataset()
-    await found.golden_set(images("car"))
-    return found
+    judging = Judging(admin)
+    await judging.dataset()
+    await judging.golden_set(images("car"))
+    return judging
 
 
 def create(judging: Judging) -> tuple[pb.CreateGoldenSetRequest, Any]:
-    """A right request, and how it is sent."""
+    """A valid request, and the call that sends it."""
     request = pb.CreateGoldenSetRequest(
         parent=DATASET, golden_set_id="h", images=images("car", count=2)
     )
@@ -276,15 +276,15 @@ def create(judging: Judging) -> tuple[pb.CreateGoldenSetRequest, Any]:
 
 
 def check(judging: Judging) -> tuple[pb.CheckRoundRequest, Any]:
-    """A right request, and how it is sent."""
+    """A valid request, and the call that sends it."""
     request = pb.CheckRoundRequest(
         golden_set=GOLDEN_SET, key=key_of(1), images=images("car", count=2)
     )
     return request, judging.golden.CheckRound
 
 
-async def in_parts(call: Any, request: Any) -> Any:
-    """Send a request as a stream whose messages are small enough."""
+async def send_in_parts(call: Any, request: Any) -> Any:
+    """Send a request as a stream of messages within the size limit."""
     starts = range(0, len(request.images), IMAGES_PER_MESSAGE)
     parts = [
         type(request)(images=request.images[start : start + IMAGES_PER_MESSAGE]) for start in starts
@@ -294,43 +294,43 @@ async def in_parts(call: Any, request: Any) -> Any:
 
 
 @pytest.mark.parametrize("case", SETS, ids=lambda case: case.what)
-async def test_a_wrong_golden_set_is_not_made(judging: Judging, case: Case) -> None:
-    """Field and value are named, no set is there; the one put right is made."""
-    wrong, call = create(judging)
-    case.spoil(wrong)
-    case.check(await refused(in_parts(call, wrong)))
+async def test_an_invalid_golden_set_is_not_created(judging: Judging, case: Case) -> None:
+    """The error names field and value; no set is created, and a valid one is afterwards."""
+    invalid, call = create(judging)
+    case.spoil(invalid)
+    case.check(await refused(send_in_parts(call, invalid)))
     request = pb.ListGoldenSetsRequest(parent=DATASET)
     assert 1 == len((await judging.golden.ListGoldenSets(request)).golden_sets)
-    right, call = create(judging)
-    assert 2 == (await in_parts(call, right)).image_count
+    valid, call = create(judging)
+    assert 2 == (await send_in_parts(call, valid)).image_count
 
 
 @pytest.mark.parametrize("case", ROUNDS, ids=lambda case: case.what)
-async def test_a_wrong_round_is_not_checked(judging: Judging, case: Case) -> None:
-    """Field and value are named, no check is there; the one put right is added."""
-    wrong, call = check(judging)
-    case.spoil(wrong)
-    case.check(await refused(in_parts(call, wrong)))
+async def test_an_invalid_round_is_not_checked(judging: Judging, case: Case) -> None:
+    """The error names field and value; no check is added, and a valid one is afterwards."""
+    invalid, call = check(judging)
+    case.spoil(invalid)
+    case.check(await refused(send_in_parts(call, invalid)))
     request = pb.ListChecksRequest(parent=GOLDEN_SET)
     assert 0 == len((await judging.golden.ListChecks(request)).checks)
-    right, call = check(judging)
-    assert (await in_parts(call, right)).added
+    valid, call = check(judging)
+    assert (await send_in_parts(call, valid)).added
 
 
 @pytest.mark.parametrize("case", RECORDINGS, ids=lambda case: case.what)
-async def test_a_wrong_recording_is_not_kept(judging: Judging, case: Case) -> None:
-    """Field and value are named, no round is there; the one put right is recorded."""
-    wrong = recording(1, [0, 1, 0.5])
-    case.spoil(wrong)
-    case.check(await refused(judging.progress.RecordRound(wrong)))
+async def test_an_invalid_recording_is_not_stored(judging: Judging, case: Case) -> None:
+    """The error names field and value; no round is stored, and a valid one is afterwards."""
+    invalid = recording(1, [0, 1, 0.5])
+    case.spoil(invalid)
+    case.check(await refused(judging.progress.RecordRound(invalid)))
     request = progress_pb2.ListRecordedRoundsRequest(parent=DATASET)
     assert 0 == len((await judging.progress.ListRecordedRounds(request)).rounds)
     assert (await judging.record(1, [0, 1, 0.5])).added
 
 
-@pytest.mark.parametrize("case", WISHES, ids=lambda case: case.what)
-async def test_a_wrong_wish_is_refused(judging: Judging, case: Case) -> None:
-    """A share that is none is named."""
-    wrong = progress_pb2.GetProgressRequest(dataset=DATASET)
-    case.spoil(wrong)
-    case.check(await refused(judging.progress.GetProgress(wrong)))
+@pytest.mark.parametrize("case", PROGRESS_REQUESTS, ids=lambda case: case.what)
+async def test_an_invalid_progress_request_is_rejected(judging: Judging, case: Case) -> None:
+    """A share that is out of range is named."""
+    invalid = progress_pb2.GetProgressRequest(dataset=DATASET)
+    case.spoil(invalid)
+    case.check(await refused(judging.progress.GetProgress(invalid)))

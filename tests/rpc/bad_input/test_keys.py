@@ -1,4 +1,4 @@
-"""A key that is missing, malformed, wrong, revoked or of another project opens nothing."""
+"""A missing, malformed, wrong, revoked or foreign API key gives no access."""
 
 from __future__ import annotations
 
@@ -37,77 +37,77 @@ CALLS: dict[str, Callable[[Logger], Awaitable[Any]]] = {
 }
 
 
-async def made(admin: grpc.aio.Channel, project: str) -> project_pb2.CreateApiKeyResponse:
-    """A new key of a project that may do everything there."""
+async def create_key(admin: grpc.aio.Channel, project: str) -> project_pb2.CreateApiKeyResponse:
+    """A new key of a project with the admin scope."""
     key = project_pb2.ApiKey(scopes=[project_pb2.SCOPE_ADMIN])
     return await ProjectServiceStub(admin).CreateApiKey(
         project_pb2.CreateApiKeyRequest(parent=project, api_key=key)
     )
 
 
-async def none(_: grpc.aio.Channel) -> str:
+async def no_key(_: grpc.aio.Channel) -> str:
     """No key."""
     return ""
 
 
-async def malformed(_: grpc.aio.Channel) -> str:
-    """What has not the form of a key."""
+async def malformed_key(_: grpc.aio.Channel) -> str:
+    """A malformed key."""
     return "slc_0123_4567"
 
 
-async def wrong(admin: grpc.aio.Channel) -> str:
-    """A key that is known, with one digit of its secret changed."""
-    secret = (await made(admin, PROJECT)).secret
+async def wrong_key(admin: grpc.aio.Channel) -> str:
+    """A valid key with one digit of its secret changed."""
+    secret = (await create_key(admin, PROJECT)).secret
     return secret[:-1] + ("0" if secret[-1] != "0" else "1")
 
 
-async def revoked(admin: grpc.aio.Channel) -> str:
-    """A key that was good until now."""
-    key = await made(admin, PROJECT)
+async def revoked_key(admin: grpc.aio.Channel) -> str:
+    """A revoked key."""
+    key = await create_key(admin, PROJECT)
     await ProjectServiceStub(admin).DeleteApiKey(
         project_pb2.DeleteApiKeyRequest(name=key.api_key.name)
     )
     return key.secret
 
 
-async def foreign(admin: grpc.aio.Channel) -> str:
+async def foreign_key(admin: grpc.aio.Channel) -> str:
     """A key of another project."""
     await ProjectServiceStub(admin).CreateProject(
         project_pb2.CreateProjectRequest(project_id="other")
     )
-    return (await made(admin, OTHER)).secret
+    return (await create_key(admin, OTHER)).secret
 
 
 Key = Callable[[grpc.aio.Channel], Awaitable[str]]
 
 KEYS: dict[Key, tuple[type[errors.SluiceError], str, str]] = {
-    none: (errors.Unauthenticated, "API_KEY_INVALID", "Bearer slc_<id>_<secret>"),
-    malformed: (errors.Unauthenticated, "API_KEY_INVALID", "malformed API key"),
-    wrong: (errors.Unauthenticated, "API_KEY_INVALID", "unknown or revoked API key"),
-    revoked: (errors.Unauthenticated, "API_KEY_INVALID", "unknown or revoked API key"),
-    foreign: (errors.PermissionDenied, "FOREIGN_PROJECT", PROJECT),
+    no_key: (errors.Unauthenticated, "API_KEY_INVALID", "Bearer slc_<id>_<secret>"),
+    malformed_key: (errors.Unauthenticated, "API_KEY_INVALID", "malformed API key"),
+    wrong_key: (errors.Unauthenticated, "API_KEY_INVALID", "unknown or revoked API key"),
+    revoked_key: (errors.Unauthenticated, "API_KEY_INVALID", "unknown or revoked API key"),
+    foreign_key: (errors.PermissionDenied, "FOREIGN_PROJECT", PROJECT),
 }
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.__name__)
-async def test_a_key_that_opens_nothing(
+async def test_an_invalid_key_gives_no_access(
     logger: Logger,
     admin: grpc.aio.Channel,
     connect: Connect,
     key: Key,
 ) -> None:
-    """Every call is refused with the reason, without repeating the key, and changes nothing."""
+    """Every call fails with the reason, without repeating the key, and changes nothing."""
     token = await key(admin)
     stranger = Logger(connect(token))
     stranger.campaign, stranger.issue = logger.campaign, logger.issue
     async with nothing_moves(logger):
-        found = {what: await refused(call(stranger)) for what, call in CALLS.items()}
+        rejections = {name: await refused(call(stranger)) for name, call in CALLS.items()}
     error, reason, says = KEYS[key]
     assert dict.fromkeys(CALLS, (error, reason)) == {
-        what: (type(answer), answer.reason) for what, answer in found.items()
+        name: (type(rejection), rejection.reason) for name, rejection in rejections.items()
     }
-    for answer in found.values():
-        assert says in answer.message
-        assert not token or token not in str(answer.metadata) + answer.message
+    for rejection in rejections.values():
+        assert says in rejection.message
+        assert not token or token not in str(rejection.metadata) + rejection.message
     await logger.add("new")
     assert [ingest_pb2.VERDICT_PENDING] == (await logger.submit("h1")).verdicts.verdicts

@@ -1,4 +1,4 @@
-"""Frames that cannot be scored are refused by field and value, alone and within a stream."""
+"""Frames that cannot be scored are rejected by field and value, alone and within a stream."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MISSING, FOREIGN = f"{PROJECT}/campaigns/none", "projects/q/campaigns/c"
 TENSOR = "embeddings.tensor"
 
 
-def rows(count: int, dimension: int = DIMENSION, *, last: float = 1) -> Any:
-    """What replaces the vectors by ones, the last row by another value."""
+def replace_rows(count: int, dimension: int = DIMENSION, *, last: float = 1) -> Any:
+    """A function that replaces the vectors by ones, and the last row by another value."""
     vectors = np.ones((count, dimension), np.float32)
     vectors[-1] = last
 
@@ -29,12 +29,12 @@ def rows(count: int, dimension: int = DIMENSION, *, last: float = 1) -> Any:
 
 
 CASES = [
-    Case("NaN", rows(2, last=np.nan), "INVALID_EMBEDDING", "embeddings", "row 1"),
-    Case("infinity", rows(2, last=-np.inf), "INVALID_EMBEDDING", "embeddings", "row 1"),
-    Case("zero vector", rows(2, last=0), "INVALID_EMBEDDING", "embeddings", "row 1"),
+    Case("NaN", replace_rows(2, last=np.nan), "INVALID_EMBEDDING", "embeddings", "row 1"),
+    Case("infinity", replace_rows(2, last=-np.inf), "INVALID_EMBEDDING", "embeddings", "row 1"),
+    Case("zero vector", replace_rows(2, last=0), "INVALID_EMBEDDING", "embeddings", "row 1"),
     Case(
         "wrong dimension",
-        rows(2, 32),
+        replace_rows(2, 32),
         "SPACE_MISMATCH",
         "campaigns[0]",
         "'m' with 64 dimensions, not of 'm' with 32",
@@ -53,9 +53,17 @@ CASES = [
         "embeddings.model_id",
         "empty",
     ),
-    Case("one dimension", rows(2, 1), "INVALID_FIELD", f"{TENSOR}.dimension", "1 is not in 2…"),
-    Case("too many rows", rows(4_097, 2), "TOO_LARGE", f"{TENSOR}.data", "4,097 rows"),
-    Case("too many bytes", rows(257, 8_192), "TOO_LARGE", f"{TENSOR}.data", "8,421,376 bytes"),
+    Case(
+        "one dimension",
+        replace_rows(2, 1),
+        "INVALID_FIELD",
+        f"{TENSOR}.dimension",
+        "1 is not in 2…",
+    ),
+    Case("too many rows", replace_rows(4_097, 2), "TOO_LARGE", f"{TENSOR}.data", "4,097 rows"),
+    Case(
+        "too many bytes", replace_rows(257, 8_192), "TOO_LARGE", f"{TENSOR}.data", "8,421,376 bytes"
+    ),
     Case(
         "half a vector",
         lambda r: setattr(r.embeddings.tensor, "data", bytes(DIMENSION * 6)),
@@ -94,7 +102,7 @@ CASES = [
         "duplicate campaign 'projects/p/campaigns/",
     ),
     Case(
-        "explanations of what is not wanted",
+        "explanations of omitted scores",
         lambda r: r.MergeFrom(type(r)(matches_only=True, explain=scorer_pb2.EXPLAIN_MODE_ALL)),
         "INVALID_FIELD",
         "explain",
@@ -110,8 +118,8 @@ CASES = [
 ]
 
 
-def asking(logger: Logger) -> scorer_pb2.ScoreFramesRequest:
-    """A right request, for the campaign by name."""
+def request_for(logger: Logger) -> scorer_pb2.ScoreFramesRequest:
+    """A valid request that names the campaign."""
     return scorer_pb2.ScoreFramesRequest(
         parent=PROJECT,
         campaigns=[logger.campaign],
@@ -121,24 +129,24 @@ def asking(logger: Logger) -> scorer_pb2.ScoreFramesRequest:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
 async def test_frames_that_cannot_be_scored(logger: Logger, case: Case) -> None:
-    """Both calls refuse them alike; a stream goes on, and right frames are scored as before."""
-    right, wrong = asking(logger), asking(logger)
-    case.spoil(wrong)
-    expected = matrix(await logger.scorer.ScoreFrames(right))
+    """Both calls reject them with one error; a stream continues, and valid frames are scored."""
+    valid, invalid = request_for(logger), request_for(logger)
+    case.spoil(invalid)
+    expected = matrix(await logger.scorer.ScoreFrames(valid))
     async with nothing_moves(logger):
-        case.check(await refused(logger.scorer.ScoreFrames(wrong)))
+        case.check(await refused(logger.scorer.ScoreFrames(invalid)))
         batches = [
             scorer_pb2.StreamScoresRequest(batch_id=number, batch=batch)
-            for number, batch in enumerate((wrong, right))
+            for number, batch in enumerate((invalid, valid))
         ]
-        answers = [answer async for answer in logger.scorer.StreamScores(iter(batches))]
-    case.check(rpc_errors.from_status(answers[0].error))
-    assert expected.tolist() == matrix(answers[1].scores).tolist()
-    assert expected.tolist() == matrix(await logger.scorer.ScoreFrames(right)).tolist()
+        responses = [response async for response in logger.scorer.StreamScores(iter(batches))]
+    case.check(rpc_errors.from_status(responses[0].error))
+    assert expected.tolist() == matrix(responses[1].scores).tolist()
+    assert expected.tolist() == matrix(await logger.scorer.ScoreFrames(valid)).tolist()
 
 
 async def test_an_inactive_campaign_is_named(logger: Logger) -> None:
-    """A campaign that was stopped is refused by name, and scored again once it is started."""
+    """A deactivated campaign is rejected by name, and scored again once it is activated."""
     case = Case("inactive", id, "WRONG_STATE", "campaigns[0]", "", errors.FailedPrecondition)
     await logger.campaigns.DeactivateCampaign(
         campaign_pb2.DeactivateCampaignRequest(name=logger.campaign)
@@ -146,7 +154,7 @@ async def test_an_inactive_campaign_is_named(logger: Logger) -> None:
     while (await logger.score(["x"])).versions:
         pass
     async with nothing_moves(logger):
-        error = await refused(logger.scorer.ScoreFrames(asking(logger)))
+        error = await refused(logger.scorer.ScoreFrames(request_for(logger)))
     case.check(error)
     assert logger.campaign in error.message
     await logger.campaigns.ActivateCampaign(
@@ -154,4 +162,4 @@ async def test_an_inactive_campaign_is_named(logger: Logger) -> None:
     )
     while not (await logger.score(["x"])).versions:
         pass
-    assert 2 == (await logger.scorer.ScoreFrames(asking(logger))).frame_count
+    assert 2 == (await logger.scorer.ScoreFrames(request_for(logger))).frame_count

@@ -1,9 +1,9 @@
-"""A logger as a test drives it: frames about two axes, scored by the server, submitted by hand."""
+"""A logger that a test drives: it has the server score frames, and submits their batches."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,10 @@ from uuid import uuid4
 
 import grpc
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from sluice import errors, rpc_errors
 from sluice.frames import Frame
 from sluice.hashes import frame_hashes
 from sluice.tally import ScoredBy, tally_scores
@@ -39,14 +41,14 @@ class Submission:
         await self.call.write(ingest_pb2.SubmitRequest(batch=batch))
 
     async def result(self) -> ingest_pb2.BatchResult:
-        """The next answer."""
+        """Receive the next result."""
         response = await asyncio.wait_for(self.call.read(), PATIENCE_S)
         assert isinstance(response, ingest_pb2.SubmitResponse), "the stream has ended"
         return response.result
 
 
 class Logger:
-    """The services that a logger and its team call."""
+    """A client of the services that a logger and its team call."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.campaigns = CampaignServiceStub(channel)
@@ -65,8 +67,8 @@ class Logger:
                 dataset=dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D),
             )
         )
-        wanted = issue_pb2.Issue(display_name="hard", dataset=dataset.name)
-        request = issue_pb2.CreateIssueRequest(parent=PROJECT, issue=wanted)
+        issue = issue_pb2.Issue(display_name="hard", dataset=dataset.name)
+        request = issue_pb2.CreateIssueRequest(parent=PROJECT, issue=issue)
         self.issue = (await self.issues.CreateIssue(request)).name
         await self.add("hard0", "hard1", "hard2")
         sample = np.random.default_rng(1).normal(size=(300, DIMENSION))
@@ -74,12 +76,12 @@ class Logger:
             parent=PROJECT, model_id=MODEL, embeddings=pack(sample)
         )
         await self.campaigns.SetBackground(iter([background]))
-        made = await self.campaigns.CreateCampaign(
+        campaign = await self.campaigns.CreateCampaign(
             campaign_pb2.CreateCampaignRequest(
                 parent=PROJECT, campaign=campaign_pb2.Campaign(issue=self.issue)
             )
         )
-        self.campaign = made.name
+        self.campaign = campaign.name
 
     async def add(self, *frame_ids: str) -> None:
         """Put frames into the issue."""
@@ -105,17 +107,17 @@ class Logger:
         )
 
     async def batch(self, seq: int, *frame_ids: str) -> ingest_pb2.SubmitBatch:
-        """What an honest logger makes of these frames."""
+        """The batch that a logger makes of these frames."""
         scored = await self.score(frame_ids)
         scores = matrix(scored)
         matching = scores >= [version.threshold for version in scored.versions]
         rows = np.flatnonzero(matching.any(axis=1)).tolist()
-        by = [ScoredBy(v.campaign, v.version, v.model_digest) for v in scored.versions]
+        scored_by = [ScoredBy(v.campaign, v.version, v.model_digest) for v in scored.versions]
         vectors = vectors_of([frame_ids[row] for row in rows])
         return ingest_pb2.SubmitBatch(
             seq=seq,
             seen_hashes=frame_hashes(frame_ids).tobytes(),
-            tallies=[tally.to_proto() for tally in tally_scores(scores, by)],
+            tallies=[tally.to_proto() for tally in tally_scores(scores, scored_by)],
             matches=[
                 ingest_pb2.Match(
                     frame=Frame(id=frame_ids[row], device="car").to_proto(),
@@ -170,7 +172,7 @@ class Logger:
 
 
 def vectors_of(frame_ids: Sequence[str]) -> NDArray[np.float32]:
-    """A vector for each frame, always the same: ids with an h lie near the first axis."""
+    """A vector for each frame, always the same: ids with an h are near the first axis."""
     rows = []
     for frame_id in frame_ids:
         draw = np.random.default_rng([*frame_id.encode()])
@@ -182,3 +184,15 @@ def vectors_of(frame_ids: Sequence[str]) -> NDArray[np.float32]:
 def matrix(scored: scorer_pb2.ScoreFramesResponse) -> NDArray[np.float64]:
     """The scores of a response, `(frames, versions)`."""
     return np.frombuffer(scored.scores, "<f8").reshape(scored.frame_count, len(scored.versions))
+
+
+def frame_ids(response: ingest_pb2.ListSamplesResponse) -> list[str]:
+    """The frames of a page of samples."""
+    return [sample.frame.id for sample in response.samples]
+
+
+async def error_of(call: Awaitable[Any]) -> errors.SluiceError:
+    """The error that a call must raise."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return rpc_errors.from_rpc_error(raised.value)

@@ -1,4 +1,4 @@
-"""A project with campaigns to score against, and the scorer."""
+"""A project to start campaigns in, and a client of the scorer."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ MODEL_ID = "m"
 def near(
     axis: int, count: int, *, seed: int = 0, dimension: int = DIMENSION
 ) -> NDArray[np.float32]:
-    """Vectors that lie around an axis of the space."""
+    """Vectors around an axis of the space."""
     rows = np.random.default_rng(seed).normal(scale=0.2, size=(count, dimension))
     rows[:, axis] += 1
     return rows.astype(np.float32)
 
 
 def anywhere(count: int, *, seed: int = 0) -> NDArray[np.float32]:
-    """Vectors that lie in all directions."""
+    """Vectors in all directions."""
     return np.random.default_rng(seed).normal(size=(count, DIMENSION)).astype(np.float32)
 
 
-class World:
-    """The services that matter to scoring, and short ways to use them."""
+class ScoringClient:
+    """A client of the services that scoring needs, with short ways to use them."""
 
     def __init__(self, channel: grpc.aio.Channel, project: str) -> None:
         self.project = project
@@ -46,7 +46,7 @@ class World:
         self.scorer = ScorerServiceStub(channel)
 
     async def make_dataset(self) -> None:
-        """Make the dataset that all frames are of."""
+        """Create the dataset of all frames."""
         await self.datasets.CreateDataset(
             dataset_pb2.CreateDatasetRequest(
                 parent=self.project,
@@ -56,30 +56,30 @@ class World:
         )
 
     async def set_background(self) -> None:
-        """Give the space a background, so that versions have a basis."""
+        """Set the background of the space, so that versions have a basis."""
         rows = pack(anywhere(400, seed=1))
         request = campaign_pb2.SetBackgroundRequest(
             parent=self.project, model_id=MODEL_ID, embeddings=rows
         )
         await self.campaigns.SetBackground(iter([request]))
 
-    async def campaign(
+    async def start_campaign(
         self,
         vectors: NDArray[np.float32],
         *,
         model_id: str = MODEL_ID,
         threshold: float | None = None,
     ) -> campaign_pb2.Campaign:
-        """A new campaign of a new issue with those elements."""
+        """Start a campaign from a new issue with these elements."""
         issue = await self.issues.CreateIssue(
             issue_pb2.CreateIssueRequest(
                 parent=self.project, issue=issue_pb2.Issue(display_name="i", dataset=DATASET)
             )
         )
         await self.add(issue.name, vectors, model_id=model_id)
-        wanted = campaign_pb2.Campaign(issue=issue.name, threshold=threshold)
+        campaign = campaign_pb2.Campaign(issue=issue.name, threshold=threshold)
         return await self.campaigns.CreateCampaign(
-            campaign_pb2.CreateCampaignRequest(parent=self.project, campaign=wanted)
+            campaign_pb2.CreateCampaignRequest(parent=self.project, campaign=campaign)
         )
 
     async def add(
@@ -97,7 +97,7 @@ class World:
         )
 
     async def commit(self, campaign: str) -> campaign_pb2.CampaignVersion:
-        """The next version of a campaign."""
+        """Commit the next version of a campaign."""
         return await self.campaigns.CommitVersion(
             campaign_pb2.CommitVersionRequest(parent=campaign)
         )
@@ -127,18 +127,20 @@ class World:
         """The scores of a batch."""
         return await self.scorer.ScoreFrames(self.batch(embeddings, *campaigns, explain=explain))
 
-    async def downloaded(self, version: campaign_pb2.CampaignVersion) -> Scorer:
-        """A scorer of that version, as a logger makes it of what it downloads."""
+    async def download_scorer(self, version: campaign_pb2.CampaignVersion) -> Scorer:
+        """A scorer of a version, made from downloaded files as a logger does."""
         model = ScoringModel.from_bytes(
-            await self._file(version.name, campaign_pb2.GetScoringModelRequest.FILE_MODEL)
+            await self._download(version.name, campaign_pb2.GetScoringModelRequest.FILE_MODEL)
         )
         bases = {}
         if version.basis_digest:
-            data = await self._file(version.name, campaign_pb2.GetScoringModelRequest.FILE_BASIS)
+            data = await self._download(
+                version.name, campaign_pb2.GetScoringModelRequest.FILE_BASIS
+            )
             bases[version.basis_digest] = Basis.from_bytes(data)
         return Scorer([model], bases)
 
-    async def _file(self, name: str, file: campaign_pb2.GetScoringModelRequest.File) -> bytes:
+    async def _download(self, name: str, file: campaign_pb2.GetScoringModelRequest.File) -> bytes:
         request = campaign_pb2.GetScoringModelRequest(name=name, file=file)
         return b"".join([part.data async for part in self.campaigns.GetScoringModel(request)])
 
@@ -150,8 +152,8 @@ def matrix(response: pb.ScoreFramesResponse) -> NDArray[np.float64]:
 
 
 @pytest.fixture
-async def world(admin: grpc.aio.Channel, project: str) -> World:
+async def client(admin: grpc.aio.Channel, project: str) -> ScoringClient:
     """A project with a dataset."""
-    world = World(admin, project)
-    await world.make_dataset()
-    return world
+    client = ScoringClient(admin, project)
+    await client.make_dataset()
+    return client

@@ -1,4 +1,4 @@
-"""Counters that differ from the rows are repaired; rows that change meanwhile are no difference."""
+"""Counters that differ from the rows are repaired; rows that change meanwhile do not count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submit as a logger meets it: numbers, outcomes, interruptions."""
+"""Submit: numbers, outcomes and interruptions of a stream."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.rpc.ingest.logger import PROJECT, Logger
 PENDING, DUPLICATE = ingest_pb2.VERDICT_PENDING, ingest_pb2.VERDICT_DUPLICATE
 
 
-async def refusal(call: Any) -> errors.SluiceError:
-    """The error that a stream ends with, after it has answered what it was sent."""
+async def stream_error(call: Any) -> errors.SluiceError:
+    """The error that a stream ends with."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call.read()
     return rpc_errors.from_rpc_error(raised.value)
@@ -45,23 +45,23 @@ async def refusal(call: Any) -> errors.SluiceError:
         ),
     ],
 )
-async def test_a_stream_must_begin_with_its_session(
+async def test_a_stream_must_start_with_its_session(
     logger: Logger, first: ingest_pb2.SubmitRequest, field: str
 ) -> None:
-    """A stream that does not say whose it is ends with the field that is missing or wrong."""
+    """A stream with a missing or malformed start ends with the field."""
     call = logger.ingest.Submit()
     await call.write(first)
-    error = await refusal(call)
+    error = await stream_error(call)
     assert isinstance(error, errors.InvalidArgument)
     assert field == error.fields[0].field
 
 
 async def test_a_project_that_does_not_exist(logger: Logger) -> None:
-    """A session of an unknown project is refused, naming it."""
+    """A session of an unknown project is NOT_FOUND, naming it."""
     call = logger.ingest.Submit()
     start = {"parent": "projects/nowhere", "session_id": str(uuid4())}
     await call.write(ingest_pb2.SubmitRequest(start=start))
-    error = await refusal(call)
+    error = await stream_error(call)
     assert isinstance(error, errors.NotFound)
     assert "nowhere" in error.message
 
@@ -79,8 +79,8 @@ async def test_a_key_for_loggers_submits_and_reads_nothing(
     assert isinstance(rpc_errors.from_rpc_error(raised.value), errors.PermissionDenied)
 
 
-async def test_batches_sent_ahead_are_answered_in_order(logger: Logger) -> None:
-    """Eight batches under way are answered by their numbers, each once."""
+async def test_batches_sent_ahead_get_results_in_order(logger: Logger) -> None:
+    """Eight batches in flight each get one result, in the order of their numbers."""
     batches = [await logger.batch(seq, f"h{seq}", f"x{seq}") for seq in range(1, 9)]
     async with logger.session() as session:
         for batch in batches:
@@ -93,7 +93,7 @@ async def test_batches_sent_ahead_are_answered_in_order(logger: Logger) -> None:
 
 
 async def test_a_bad_batch_is_an_outcome_and_the_stream_goes_on(logger: Logger) -> None:
-    """A batch with a vector that is no number is refused for good; the next one counts."""
+    """The error of a batch with a NaN vector is its outcome; the next batch counts."""
     bad = await logger.batch(1, "h1", "h2")
     rows = np.frombuffer(bad.embeddings.tensor.data, "<f4").copy()
     rows[-1] = np.nan
@@ -101,18 +101,18 @@ async def test_a_bad_batch_is_an_outcome_and_the_stream_goes_on(logger: Logger) 
     async with logger.session() as session:
         await session.send(bad)
         await session.send(await logger.batch(2, "h1"))
-        refused, accepted = await session.result(), await session.result()
+        rejected, accepted = await session.result(), await session.result()
         await session.send(bad)
         again = await session.result()
-    error = rpc_errors.from_status(refused.error)
+    error = rpc_errors.from_status(rejected.error)
     assert ("INVALID_EMBEDDING", "1") == (error.reason, error.metadata["rows"])
     assert [PENDING] == accepted.verdicts.verdicts
-    assert refused == again
+    assert rejected == again
     assert 1 == (await logger.funnel()).seen
 
 
-async def test_a_gap_and_other_content_are_refused_without_a_trace(logger: Logger) -> None:
-    """A skipped number and a number used twice are told apart, and count nothing."""
+async def test_a_gap_and_other_content_count_nothing(logger: Logger) -> None:
+    """A skipped number and a number with other content have different errors."""
     async with logger.session() as session:
         await session.send(await logger.batch(2, "h1"))
         gap = rpc_errors.from_status((await session.result()).error)
@@ -126,8 +126,8 @@ async def test_a_gap_and_other_content_are_refused_without_a_trace(logger: Logge
     assert 1 == (await logger.funnel()).seen
 
 
-async def test_a_session_goes_on_after_an_interruption(logger: Logger) -> None:
-    """A session that comes back learns which batch is next; what it repeats counts once."""
+async def test_a_session_resumes_after_an_interruption(logger: Logger) -> None:
+    """A resumed session gets the next number; a batch that it repeats counts once."""
     name = str(uuid4())
     first = await logger.batch(1, "h1", "x1")
     async with logger.session(name) as session:
@@ -141,7 +141,7 @@ async def test_a_session_goes_on_after_an_interruption(logger: Logger) -> None:
 
 
 async def test_a_server_that_stops_keeps_what_it_acknowledged(settings: Settings) -> None:
-    """Streams are told to come back; after the restart every acknowledged frame is there."""
+    """Streams end with a retryable error; after the restart every acknowledged frame is there."""
     name = str(uuid4())
     async with AsyncExitStack() as serving:
         server = await serving.enter_async_context(serve(settings))
@@ -153,7 +153,7 @@ async def test_a_server_that_stops_keeps_what_it_acknowledged(settings: Settings
                 await session.send(await logger.batch(1, "h1", "h2", "x1"))
                 await session.result()
                 await serving.aclose()
-                error = await refusal(session.call)
+                error = await stream_error(session.call)
     assert isinstance(error, errors.Unavailable)
     assert error.retry_after_s is not None
     async with serve(settings) as server, connect(server.target, server.admin_key) as channel:
@@ -161,9 +161,9 @@ async def test_a_server_that_stops_keeps_what_it_acknowledged(settings: Settings
         logger.campaign = campaign
         async with logger.session(name, next_seq=2):
             funnel = await logger.settled()
-        found = {sample.frame.id for sample in (await logger.samples()).samples}
+        collected = {sample.frame.id for sample in (await logger.samples()).samples}
     assert (3, 2) == (funnel.seen, funnel.collected)
-    assert {"h1", "h2"} == found
+    assert {"h1", "h2"} == collected
 
 
 async def create_project(channel: grpc.aio.Channel) -> None:
