@@ -39,12 +39,17 @@ async def test_a_frame_comes_back_as_it_was_appended(api: Api) -> None:
     """GetFrame has the frame, its group, fields and number, and which embeddings there are."""
     sent = frame("a 1/ü", box("l"), group="g", slice_="left", weather="fog", speed=3.5, ok=True)
     await api.append("b", sent)
-    found = await api.get("a%201%2F%C3%BC")
+    stored = await api.get("a%201%2F%C3%BC")
 
-    assert sent.frame == found.frame
-    assert ("g", "left", 2, [""]) == (found.group, found.slice, found.number, list(found.embedded))
-    assert dict(sent.fields) == dict(found.fields)
-    assert (pb.ANNOTATION_STATUS_UNLABELLED, pb.SPLIT_UNSPECIFIED) == (found.status, found.split)
+    assert sent.frame == stored.frame
+    assert ("g", "left", 2, [""]) == (
+        stored.group,
+        stored.slice,
+        stored.number,
+        list(stored.embedded),
+    )
+    assert dict(sent.fields) == dict(stored.fields)
+    assert (pb.ANNOTATION_STATUS_UNLABELLED, pb.SPLIT_UNSPECIFIED) == (stored.status, stored.split)
 
 
 async def test_without_embeddings_a_frame_keeps_those_it_has(api: Api) -> None:
@@ -83,7 +88,7 @@ async def test_crops_have_embeddings_of_their_own(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("frame_", "message"),
     [
         (frame("a1", box("l", "bus")), "frames[0].frame.labels[0] (frame 'a1'): label 'l' is of"),
         (frame("a1", group="other"), "frames[0].group (frame 'a1'): 'other'; it is 'a1'"),
@@ -95,14 +100,14 @@ async def test_crops_have_embeddings_of_their_own(api: Api) -> None:
     ids=["class", "group", "slice", "label id", "empty id", "long id"],
 )
 async def test_a_frame_that_does_not_fit_is_named(
-    api: Api, wanted: pb.DatasetFrame, said: str
+    api: Api, frame_: pb.DatasetFrame, message: str
 ) -> None:
     """What may not be a dataset's frame is INVALID_ARGUMENT by its name, and nothing is added."""
     await api.append("a1", frame("b1", box("taken")))
-    error = await refusal(api.append(wanted))
+    error = await refusal(api.append(frame_))
 
     assert errors.InvalidArgument is type(error)
-    assert said in error.message
+    assert message in error.message
     assert (2, 2) == await api.counts("frames", "groups")
 
 
@@ -141,10 +146,10 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "found"), FILTERS)
+@pytest.mark.parametrize(("conditions", "expected"), FILTERS)
 @pytest.mark.parametrize("page_size", [1, 100])
 async def test_a_filter_lets_pass_what_it_says(
-    api: Api, wanted: dict[str, object], found: list[str], page_size: int
+    api: Api, conditions: dict[str, object], expected: list[str], page_size: int
 ) -> None:
     """Lists, in pages of any size, have the frames that pass in the order of appending."""
     await api.append(frame("a1", speed=1), frame("a2", speed=2), frame("b1", speed=3.0))
@@ -152,5 +157,5 @@ async def test_a_filter_lets_pass_what_it_says(
     await api.frames.TagFrames(tagging("a1", "b1", add=["night"]))
     await api.frames.TagFrames(tagging("b1", add=["wet"]))
 
-    passing = pb.FrameFilter(**wanted)  # type: ignore[arg-type]
-    assert found == await api.list(filter=passing, page_size=page_size)
+    passing = pb.FrameFilter(**conditions)  # type: ignore[arg-type]
+    assert expected == await api.list(filter=passing, page_size=page_size)

@@ -23,7 +23,7 @@ async def labelled(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("predicted", "said"),
+    ("predicted", "message"),
     [
         ({"none": [prediction()]}, "frame 'none' is not one of projects/p/datasets/d"),
         ({"a": [prediction("bus")]}, "label 'bus-0' is of class 'bus', which the dataset has not"),
@@ -32,16 +32,16 @@ async def labelled(api: Api) -> None:
     ],
 )
 async def test_predictions_that_cannot_be_are_named(
-    api: Api, predicted: dict[str, list[pb.PredictedFrame.Prediction]], said: str
+    api: Api, predicted: dict[str, list[pb.PredictedFrame.Prediction]], message: str
 ) -> None:
     """What no label of the dataset could be is refused, and nothing is imported."""
     await labelled(api)
     round_ = await api.round("r1", VALIDATION)
     error = await refusal(api.predict(round_, predicted))
 
-    assert said in error.message
-    found = await api.rounds.GetRound(pb.GetRoundRequest(name=round_))
-    assert 0 == found.predicted_count
+    assert message in error.message
+    stored = await api.rounds.GetRound(pb.GetRoundRequest(name=round_))
+    assert 0 == stored.predicted_count
 
 
 async def test_a_round_must_say_what_it_reports(api: Api) -> None:

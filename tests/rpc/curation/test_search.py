@@ -16,9 +16,9 @@ from tests.rpc.curation.api import CARS, DATASET, TRAMS, Api, frame
 async def funnel(api: Api, campaign: str) -> ingest_pb2.Funnel:
     """A campaign's funnel, once nothing in it is pending."""
     request = ingest_pb2.GetFunnelRequest(campaign=campaign)
-    while (found := await api.ingest.GetFunnel(request)).pending:
+    while (result := await api.ingest.GetFunnel(request)).pending:
         pass
-    return found
+    return result
 
 
 async def test_a_dataset_is_searched_as_a_stream_is(
@@ -29,11 +29,11 @@ async def test_a_dataset_is_searched_as_a_stream_is(
     await api.append(*CARS, *TRAMS)
     campaign = await api.campaign(*CARS[:4])
     search_id = str(uuid4())
-    first = [each async for each in api.search(search_id)]
+    first = [progress async for progress in api.search(search_id)]
     counted = await funnel(api, campaign)
-    again = [each async for each in api.search(search_id)]
+    again = [progress async for progress in api.search(search_id)]
 
-    assert [False] * 5 + [True] == [each.done for each in first]
+    assert [False] * 5 + [True] == [progress.done for progress in first]
     assert (16, 16) == (first[-1].frames, first[-1].frames_total)
     assert (16, 16) == (counted.seen, counted.distinct_seen)
     assert first[-1].passing == counted.matches == counted.collected + counted.near_duplicate
@@ -45,17 +45,17 @@ async def test_a_dataset_is_searched_as_a_stream_is(
 async def test_a_search_goes_on_where_it_was_cut_off(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A search whose caller left half way is finished by the same id, also as campaigns change."""
+    """A search that was cancelled half way is finished under the same id, in the same batches."""
     monkeypatch.setattr(search, "BATCH_ROWS_MAX", 2)
     await api.append(*CARS, *TRAMS)
     campaign = await api.campaign(*CARS[:4])
     search_id = str(uuid4())
-    async for each in api.search(search_id):
-        if each.frames >= 6:
+    async for progress in api.search(search_id):
+        if progress.frames >= 6:
             break
     await api.append("late")
     monkeypatch.setattr(search, "BATCH_ROWS_MAX", 3)
-    rest = [each async for each in api.search(search_id)]
+    rest = [progress async for progress in api.search(search_id)]
 
     assert (16, 16) == (rest[-1].frames, rest[-1].frames_total)
     assert 16 == (await funnel(api, campaign)).seen
@@ -73,13 +73,13 @@ async def test_frames_without_embeddings_are_passed_over(
     campaign = await api.campaign(*CARS[:4])
     search_id = str(uuid4())
     for _ in range(2):
-        done = [each async for each in api.search(search_id)][-1]
+        done = [progress async for progress in api.search(search_id)][-1]
         assert (17, True) == (done.frames, done.done)
         assert 12 == (await funnel(api, campaign)).seen
 
 
 @pytest.mark.parametrize(
-    ("request_", "said"),
+    ("request_", "message"),
     [
         ({"search_id": "x"}, "search_id: 'x' is not a UUID"),
         ({"threshold_override": 1.5}, "threshold_override: 1.5 is not in 0…1"),
@@ -91,19 +91,19 @@ async def test_frames_without_embeddings_are_passed_over(
     ],
 )
 async def test_a_search_that_cannot_be_is_refused(
-    api: Api, request_: dict[str, object], said: str
+    api: Api, request_: dict[str, object], message: str
 ) -> None:
     """What is wrong with a search is named before anything is submitted."""
     await api.append(*CARS)
     await api.campaign(*CARS[:4])
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        _ = [each async for each in api.search(**request_)]  # type: ignore[arg-type]
-    assert said in str(raised.value.details())
+        _ = [progress async for progress in api.search(**request_)]  # type: ignore[arg-type]
+    assert message in str(raised.value.details())
 
 
 async def test_without_campaigns_there_is_nothing_to_search_for(api: Api) -> None:
     """Without an active campaign of the dataset's space a search is FAILED_PRECONDITION."""
     await api.append(*CARS)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        _ = [each async for each in api.search()]
+        _ = [progress async for progress in api.search()]
     assert grpc.StatusCode.FAILED_PRECONDITION is raised.value.code()

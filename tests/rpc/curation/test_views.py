@@ -11,17 +11,17 @@ async def test_a_view_is_a_filter_under_a_name(api: Api) -> None:
     """A view lists what passes now; it is changed under its etag, and deleted."""
     await api.append("a1", "a2")
     view = pb.View(filter=pb.FrameFilter(tags=["night"]))
-    made = await api.frames.CreateView(
+    created = await api.frames.CreateView(
         pb.CreateViewRequest(parent=DATASET, view_id="night", view=view)
     )
     before = await api.list(view="night")
     await api.frames.TagFrames(tagging("a2", add=["night"]))
     after = await api.list(view="night")
-    made.filter.tags[:] = ["day"]
-    changed = await api.frames.UpdateView(pb.UpdateViewRequest(view=made))
-    error = await refusal(api.frames.UpdateView(pb.UpdateViewRequest(view=made)))
+    created.filter.tags[:] = ["day"]
+    changed = await api.frames.UpdateView(pb.UpdateViewRequest(view=created))
+    error = await refusal(api.frames.UpdateView(pb.UpdateViewRequest(view=created)))
     listed = await api.frames.ListViews(pb.ListViewsRequest(parent=DATASET))
-    await api.frames.DeleteView(pb.DeleteViewRequest(name=made.name))
+    await api.frames.DeleteView(pb.DeleteViewRequest(name=created.name))
     gone = await refusal(api.list(view="night"))
 
     assert ([], ["a2"]) == (before, after)

@@ -59,9 +59,9 @@ async def test_what_is_cut_off_is_finished(harness: DatasetHarness, commits: int
     before = [pick.group for pick in await picks(harness)]
     assert len(before) == await count(harness, Status.SELECTED)
 
-    made = await create(harness, count=10)
+    batch = await create(harness, count=10)
 
-    assert (BatchState.READY, 10, 10) == (made.state, made.size, made.picked)
+    assert (BatchState.READY, 10, 10) == (batch.state, batch.size, batch.picked)
     assert before == [pick.group for pick in await picks(harness)][: len(before)]
     assert (30, 10) == (
         await count(harness, Status.UNLABELLED),
@@ -94,20 +94,20 @@ async def test_what_others_take_is_made_up_for(harness: DatasetHarness) -> None:
     """Groups that are labelled between plan and mark stay as they are; others replace them."""
     unhindered = await plan_groups(harness)
     taken = unhindered[2:5]
-    beside = CommitHookLedger(
+    ledger = CommitHookLedger(
         harness.curation.stores.ledger, binds_plan, lambda: mark(harness, taken, Status.ANNOTATED)
     )
-    made = await create(harness.with_stores(ledger=beside), count=10)
+    batch = await create(harness.with_stores(ledger=ledger), count=10)
 
-    found = [pick.group for pick in await picks(harness)]
-    assert (BatchState.READY, 10, 10) == (made.state, made.size, made.picked)
-    assert "3 groups were taken by others meanwhile; 3 replace them." in made.notes
-    assert [group for group in unhindered if group not in taken] == found[:7]
-    assert not set(taken) & set(found)
+    groups = [pick.group for pick in await picks(harness)]
+    assert (BatchState.READY, 10, 10) == (batch.state, batch.size, batch.picked)
+    assert "3 groups were taken by others meanwhile; 3 replace them." in batch.notes
+    assert [group for group in unhindered if group not in taken] == groups[:7]
+    assert not set(taken) & set(groups)
     assert (27, 10, 3) == tuple(
         [
-            await count(harness, each)
-            for each in (Status.UNLABELLED, Status.SELECTED, Status.ANNOTATED)
+            await count(harness, status)
+            for status in (Status.UNLABELLED, Status.SELECTED, Status.ANNOTATED)
         ]
     )
     await check_batch(harness, "b1", 10)
@@ -121,15 +121,15 @@ async def test_a_batch_ends_short_where_nothing_is_left(harness: DatasetHarness)
         marked = {pick.group for pick in await picks(harness)}
         await mark(harness, [group for group in rest if group not in marked], Status.ANNOTATED)
 
-    beside = CommitHookLedger(
+    ledger = CommitHookLedger(
         harness.curation.stores.ledger,
         lambda transaction: bool(transaction.adds),
         others_take_all,
     )
-    made = await create(harness.with_stores(ledger=beside), count=10)
+    batch = await create(harness.with_stores(ledger=ledger), count=10)
 
-    assert (BatchState.READY, 3, 3) == (made.state, made.size, made.picked)
-    assert "7 groups were taken by others meanwhile; 0 replace them." in made.notes
+    assert (BatchState.READY, 3, 3) == (batch.state, batch.size, batch.picked)
+    assert "7 groups were taken by others meanwhile; 0 replace them." in batch.notes
     await check_batch(harness, "b1", 3)
 
 
@@ -138,9 +138,9 @@ async def test_two_finish_one_batch_together(harness: DatasetHarness) -> None:
     dying = harness.with_stores(ledger=DyingLedger(harness.curation.stores.ledger, 4))
     with pytest.raises(Unavailable):
         await create(dying, count=10)
-    made = await asyncio.gather(*(create(harness, count=10) for _ in range(4)))
+    batches = await asyncio.gather(*(create(harness, count=10) for _ in range(4)))
 
-    assert made == [made[0]] * 4
+    assert batches == [batches[0]] * 4
     assert 10 == await count(harness, Status.SELECTED)
     await check_batch(harness, "b1", 10)
 
@@ -152,27 +152,27 @@ async def test_who_leaves_keeps_the_turn_until_the_plan_is_made(
     planning, at_once = [0], []
     began, go_on = threading.Event(), threading.Event()
 
-    def slow(gathered: PlanInput, wanted: CreateBatchSpec) -> PlanPart:
+    def slow(plan_input: PlanInput, spec: CreateBatchSpec) -> PlanPart:
         planning[0] += 1
         at_once.append(planning[0])
         began.set()
         go_on.wait(10)
         planning[0] -= 1
-        return plan_part(gathered, wanted)
+        return plan_part(plan_input, spec)
 
     monkeypatch.setattr(creating, "plan_part", slow)
     creation = creating.Creation(harness.curation, asyncio.Lock())
     name = BatchName(NAME.project, NAME.dataset, "b1")
-    left = asyncio.create_task(creation.create_batch(name, CreateBatchSpec(count=10)))
+    cancelled = asyncio.create_task(creation.create_batch(name, CreateBatchSpec(count=10)))
     await asyncio.to_thread(began.wait, 10)
-    left.cancel()
-    again = asyncio.create_task(creation.create_batch(name, CreateBatchSpec(count=10)))
+    cancelled.cancel()
+    repeated = asyncio.create_task(creation.create_batch(name, CreateBatchSpec(count=10)))
     await asyncio.sleep(0.2)
     go_on.set()
 
-    assert BatchState.READY == (await again).state
+    assert BatchState.READY == (await repeated).state
     assert [1, 1] == at_once
-    assert left.cancelled()
+    assert cancelled.cancelled()
 
 
 async def test_a_request_that_waits_for_itself_is_planned_once(
@@ -181,28 +181,28 @@ async def test_a_request_that_waits_for_itself_is_planned_once(
     """The same request sent twice at the same time takes the batch that the first has made."""
     planned = []
 
-    def counted(gathered: PlanInput, wanted: CreateBatchSpec) -> PlanPart:
-        planned.append(wanted)
-        return plan_part(gathered, wanted)
+    def count_plans(plan_input: PlanInput, spec: CreateBatchSpec) -> PlanPart:
+        planned.append(spec)
+        return plan_part(plan_input, spec)
 
-    monkeypatch.setattr(creating, "plan_part", counted)
+    monkeypatch.setattr(creating, "plan_part", count_plans)
     creation = creating.Creation(harness.curation, asyncio.Lock())
     name = BatchName(NAME.project, NAME.dataset, "b1")
-    made = await asyncio.gather(
+    batches = await asyncio.gather(
         *(creation.create_batch(name, CreateBatchSpec(count=10)) for _ in range(3))
     )
 
-    assert made == [made[0]] * 3
+    assert batches == [batches[0]] * 3
     assert [CreateBatchSpec(count=10)] == planned
 
 
 async def test_batches_at_once_share_nothing(harness: DatasetHarness) -> None:
     """Batches of processes that know nothing of each other are whole and have no common group."""
-    made = await asyncio.gather(*(create(harness, f"b{n}", count=10, seed=n) for n in range(4)))
+    batches = await asyncio.gather(*(create(harness, f"b{n}", count=10, seed=n) for n in range(4)))
 
-    chosen = [pick.group for n in range(4) for pick in await picks(harness, f"b{n}")]
-    assert 40 == len(chosen) == len(set(chosen)) == await count(harness, Status.SELECTED)
-    assert [10] * 4 == [batch.picked for batch in made]
+    groups = [pick.group for n in range(4) for pick in await picks(harness, f"b{n}")]
+    assert 40 == len(groups) == len(set(groups)) == await count(harness, Status.SELECTED)
+    assert [10] * 4 == [batch.picked for batch in batches]
     for number in range(4):
         await check_batch(harness, f"b{number}", 10)
 
@@ -211,16 +211,16 @@ async def test_a_failed_golden_check_blocks(harness: DatasetHarness) -> None:
     """A batch is refused with how to go on, and goes on with the reason, which is kept."""
     unblocked = await create(harness, "b0", count=4)
     check = await fail_golden_check(harness)
-    with pytest.raises(FailedPrecondition) as refused:
+    with pytest.raises(FailedPrecondition) as raised:
         await create(harness, count=4)
-    made = await create(harness, count=4, golden_override="new guideline")
+    batch = await create(harness, count=4, golden_override="new guideline")
 
-    said = f"round 1 failed golden set 'g': {check.reason}"
+    reason = f"round 1 failed golden set 'g': {check.reason}"
     assert (
-        f"{NAME}: {said}; to create the batch anyway, give a reason in golden_override"
-        == refused.value.message
+        f"{NAME}: {reason}; to create the batch anyway, give a reason in golden_override"
+        == raised.value.message
     )
-    assert (said, "new guideline") == (made.golden_problem, made.spec.golden_override)
+    assert (reason, "new guideline") == (batch.golden_problem, batch.spec.golden_override)
     assert "" == unblocked.golden_problem
 
 
@@ -235,7 +235,7 @@ async def test_an_overridden_check_blocks_no_batch(harness: DatasetHarness) -> N
 
 async def test_a_batch_that_began_is_not_blocked(harness: DatasetHarness) -> None:
     """A golden check that fails later stops no batch that has its plan."""
-    made = await create(harness, count=4)
+    batch = await create(harness, count=4)
     await fail_golden_check(harness)
 
-    assert made == await create(harness, count=4)
+    assert batch == await create(harness, count=4)

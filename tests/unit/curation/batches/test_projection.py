@@ -27,7 +27,7 @@ from tests.unit.curation.datasets.harness import (
 
 async def lose(harness: DatasetHarness, count: int) -> None:
     """Take embeddings out of the vector store, as a hand in it might."""
-    rows = [known.row for known in await frames(harness)][:count]
+    rows = [frame.row for frame in await frames(harness)][:count]
     ids = [UUID(bytes=row.vectors[0].point) for row in rows]
     collection = frames_collection(NAME.project, "m", DIMENSION)
     await harness.curation.stores.vectors.delete(collection, tenant_of(NAME), ids)
@@ -36,10 +36,10 @@ async def lose(harness: DatasetHarness, count: int) -> None:
 async def test_lost_embeddings_are_said(harness: DatasetHarness) -> None:
     """Groups whose embeddings are lost are still groups, and the batch says what to do."""
     await lose(harness, 6)
-    made = await create(harness, count=40)
+    batch = await create(harness, count=40)
 
-    assert f"6 embeddings are lost: {projection.RECOVERY_HINT}." in made.notes
-    assert 40 == made.picked
+    assert f"6 embeddings are lost: {projection.RECOVERY_HINT}." in batch.notes
+    assert 40 == batch.picked
 
 
 async def test_most_embeddings_lost_is_an_error(
@@ -56,11 +56,11 @@ async def test_most_embeddings_lost_is_an_error(
 async def test_places_follow_from_the_rows_alone(harness: DatasetHarness) -> None:
     """Embeddings are in the basis in the order of the frames, however they are paged."""
     stores = harness.curation.stores
-    rows = [known.row for known in await frames(harness)]
+    rows = [frame.row for frame in await frames(harness)]
     points = b"".join(row.vectors[0].point for row in rows)
     space = (await read_dataset_frames(stores, NAME)).record
     whole = await read_projected(stores, NAME, space, points, seed=0)
-    given = np.stack([vector(row.id) for row in rows])
-    unit = given / np.linalg.norm(given, axis=1, keepdims=True)
+    vectors = np.stack([vector(row.id) for row in rows])
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     np.testing.assert_allclose(build_basis(unit).project(unit), whole.rows, atol=1e-5)
     assert whole.present.all()

@@ -49,12 +49,12 @@ async def test_who_is_slow_undoes_nothing(harness: DatasetHarness) -> None:
     taken = (await plan_groups(harness))[:3]
     ledger = harness.curation.stores.ledger
     slow = CommitHookLedger(ledger, marks_groups, lambda: create(harness, count=10), before=True)
-    beside = CommitHookLedger(
+    ledger = CommitHookLedger(
         cast(Ledger, slow), binds_plan, lambda: mark(harness, taken, Status.ANNOTATED)
     )
-    made = await create(harness.with_stores(ledger=beside), count=10)
+    batch = await create(harness.with_stores(ledger=ledger), count=10)
 
-    assert (BatchState.READY, 10) == (made.state, made.picked)
+    assert (BatchState.READY, 10) == (batch.state, batch.picked)
     assert 10 == await count(harness, Status.SELECTED)
     await check_batch(harness, "b1", 10)
 
@@ -63,40 +63,40 @@ async def test_tags_that_others_give_meanwhile_stay(harness: DatasetHarness) -> 
     """A tag that a frame gets while its group is marked is not lost."""
     first, *_ = await plan_groups(harness)
     slice_ = f"{first[1:]}-left"
-    beside = CommitHookLedger(
+    ledger = CommitHookLedger(
         harness.curation.stores.ledger,
         marks_groups,
         lambda: tag_frames(harness.curation, ONCE, NAME, [slice_], ["night"], []),
         before=True,
     )
-    await create(harness.with_stores(ledger=beside), count=10)
+    await create(harness.with_stores(ledger=ledger), count=10)
 
-    [row] = [known.row for known in await frames(harness) if known.row.id == slice_]
+    [row] = [frame.row for frame in await frames(harness) if frame.row.id == slice_]
     assert {"night", "batch:b1"} <= set(row.tags)
 
 
 async def test_slices_that_come_meanwhile_are_tagged(harness: DatasetHarness) -> None:
     """A slice that is appended between plan and mark belongs to its group's batch."""
     late = [frame(f"{number}-top", group=f"g{number}", slice_="top") for number in range(40)]
-    beside = CommitHookLedger(
+    ledger = CommitHookLedger(
         harness.curation.stores.ledger, binds_plan, lambda: harness.append(*late)
     )
-    await create(harness.with_stores(ledger=beside), count=10)
+    await create(harness.with_stores(ledger=ledger), count=10)
 
-    found = await picks(harness)
-    assert [3] * 10 == [len(pick.frames) for pick in found]
-    tagged = {known.row.id for known in await frames(harness) if "batch:b1" in known.row.tags}
-    assert {id for pick in found for id in pick.frames} == tagged
+    all_picks = await picks(harness)
+    assert [3] * 10 == [len(pick.frames) for pick in all_picks]
+    tagged = {frame.row.id for frame in await frames(harness) if "batch:b1" in frame.row.tags}
+    assert {id for pick in all_picks for id in pick.frames} == tagged
 
 
 async def test_a_group_that_was_let_go_has_one_source(harness: DatasetHarness) -> None:
     """What is picked again has the source of the later batch, and no other."""
-    ids = [known.row.id for known in await frames(harness)]
+    ids = [frame.row.id for frame in await frames(harness)]
     await tag_frames(harness.curation, ONCE, NAME, ids, ["source:targeted", "night"], [])
     await create(harness, count=40)
 
     assert {("batch:b1", "night", "source:coverage", "to_annotate")} == {
-        known.row.tags for known in await frames(harness)
+        frame.row.tags for frame in await frames(harness)
     }
 
 
@@ -109,5 +109,5 @@ async def test_tags_of_a_full_frame_can_be_taken_away(harness: DatasetHarness) -
     with pytest.raises(InvalidArgument, match="at most 64 are accepted"):
         await tag_frames(harness.curation, ONCE, NAME, ["0-left"], ["t0"], [])
 
-    [row] = [known.row for known in await frames(harness) if known.row.id == "0-left"]
+    [row] = [frame.row for frame in await frames(harness) if frame.row.id == "0-left"]
     assert {*tags[1:], "batch:b1", "source:coverage", "to_annotate"} == set(row.tags)

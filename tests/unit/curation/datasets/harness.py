@@ -1,4 +1,4 @@
-"""A small world for the frames of datasets: real stores, one dataset, no other service."""
+"""Real stores with one dataset, without the other services, for tests of datasets."""
 
 from __future__ import annotations
 
@@ -62,22 +62,22 @@ class DatasetHarness:
     curation: Curation
 
     def with_stores(self, **stores: Any) -> DatasetHarness:
-        """The same world with some of its stores replaced."""
+        """The same harness with some of its stores replaced."""
         changed = replace(self.curation.stores, **stores)
         return DatasetHarness(replace(self.curation, stores=changed))
 
     async def append(self, *frames: str | FrameToAppend, seed: int = 0) -> AppendCounts:
         """Append frames with embeddings that follow from their ids."""
-        new = [each if isinstance(each, FrameToAppend) else frame(each) for each in frames]
-        rows = np.stack([vector(each.frame.id, seed) for each in new])
+        new_frames = [new if isinstance(new, FrameToAppend) else frame(new) for new in frames]
+        rows = np.stack([vector(new.frame.id, seed) for new in new_frames])
         return await append_frames(
-            self.curation, NAME, AppendRequest(new, Embeddings.of_frames("m", rows))
+            self.curation, NAME, AppendRequest(new_frames, Embeddings.of_frames("m", rows))
         )
 
 
 @asynccontextmanager
 async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
-    """New stores in that folder."""
+    """A harness with new stores in that folder."""
     ledger = await SqliteLedger.open(path / "ledger.sqlite")
     vectors = await EdgeVectors.open(path / "vectors")
     blobs = FolderBlobs(path / "blobs")
@@ -110,5 +110,5 @@ async def stored_points(harness: DatasetHarness) -> set[UUID]:
 
 async def named_points(harness: DatasetHarness, *frame_ids: str) -> set[UUID]:
     """The points that the rows of frames name."""
-    known = await read_summaries(harness.curation.stores.ledger, NAME, frame_ids)
-    return {UUID(bytes=v.point) for each in known.values() for v in each.row.vectors}
+    summaries = await read_summaries(harness.curation.stores.ledger, NAME, frame_ids)
+    return {UUID(bytes=v.point) for new in summaries.values() for v in new.row.vectors}

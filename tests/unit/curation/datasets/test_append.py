@@ -32,8 +32,8 @@ from tests.unit.curation.datasets.harness import (
 async def numbers(harness: DatasetHarness) -> dict[str, int]:
     """The frames of the dataset in their order, each with its number."""
     page = read_page(1_000, "", "test")
-    found, _ = await list_frames(harness.curation, NAME, EVERYTHING, page)
-    return {each.row.id: each.row.number for each in found}
+    frames, _ = await list_frames(harness.curation, NAME, EVERYTHING, page)
+    return {frame.row.id: frame.row.number for frame in frames}
 
 
 async def test_a_failed_vector_store_adds_nothing(harness: DatasetHarness) -> None:
@@ -50,10 +50,10 @@ async def test_a_failed_vector_store_adds_nothing(harness: DatasetHarness) -> No
 async def test_appends_take_turns(harness: DatasetHarness) -> None:
     """Of calls at once each frame gets one number, and none is lost or counted twice."""
     calls = [harness.append(f"a{n}", f"b{n}", "shared") for n in range(6)]
-    done = await asyncio.gather(*calls)
+    results = await asyncio.gather(*calls)
     counts = await count_frames(harness.curation, NAME)
 
-    assert 13 == sum(each.added_count for each in done)
+    assert 13 == sum(call.added_count for call in results)
     assert list(range(1, 14)) == list((await numbers(harness)).values())
     assert (13, 13) == (counts.frames.count, counts.groups)
 
@@ -80,10 +80,10 @@ async def test_a_change_in_between_is_not_lost(harness: DatasetHarness) -> None:
     changed = harness.with_stores(ledger=overtaken(curation.stores.ledger, "commit", meanwhile()))
     label = Label(id="l", class_name="car", shape=Box2D(0, 0, 1, 1))
     assert AppendCounts(0, 1, 0) == await changed.append(frame("a", label))
-    [found] = await get_frames(curation.stores, NAME, ["a"])
+    [stored] = await get_frames(curation.stores, NAME, ["a"])
 
-    assert (("night",), Status.SELECTED) == (found.row.tags, found.group.status)
-    assert (label,) == found.frame.labels
+    assert (("night",), Status.SELECTED) == (stored.row.tags, stored.group.status)
+    assert (label,) == stored.frame.labels
     counts = await count_frames(curation, NAME)
     assert (0, 1) == (counts.by_status[Status.UNLABELLED], counts.by_status[Status.SELECTED])
 

@@ -22,7 +22,7 @@ from tests.unit.curation.datasets.harness import NAME, DatasetHarness, frame, na
 
 
 async def test_a_lost_vector_is_named(harness: DatasetHarness) -> None:
-    """A frame whose point is gone is DATA_LOSS by its name, and no frame gets another's vector."""
+    """A lost point is DATA_LOSS naming its frame, and no frame gets another's vector."""
     await harness.append("a", "b")
     [lost] = await named_points(harness, "b")
     space = (await read_dataset_frames(harness.curation.stores, NAME)).record
@@ -30,8 +30,8 @@ async def test_a_lost_vector_is_named(harness: DatasetHarness) -> None:
     await harness.curation.stores.vectors.delete(collection, points.tenant_of(NAME), [lost])
     with pytest.raises(DataLoss, match="frame 'b' of projects/p/datasets/d"):
         _ = [
-            each
-            async for each in stream_frames(
+            frame
+            async for frame in stream_frames(
                 harness.curation, NAME, EVERYTHING, with_embeddings=True
             )
         ]
@@ -53,8 +53,8 @@ async def test_pages_are_bounded_by_their_bytes(
         async for part in stream_frames(harness.curation, NAME, EVERYTHING, with_embeddings=True)
     ]
 
-    assert ids[:2] == [each.row.id for each in (*first, *rest)]
-    assert ids == [each.row.id for part in parts for each in part.frames]
+    assert ids[:2] == [frame.row.id for frame in (*first, *rest)]
+    assert ids == [frame.row.id for part in parts for frame in part.frames]
     assert [1] * 4 == [len(part.frames) for part in parts]
     for id, part in zip(ids, parts, strict=True):
         assert part.embeddings is not None
@@ -88,7 +88,7 @@ async def test_frames_without_embeddings_come_last_in_their_part(harness: Datase
         async for part in stream_frames(harness.curation, NAME, EVERYTHING, with_embeddings=True)
     ]
 
-    assert ["a", "b", "bare"] == [each.row.id for each in part.frames]
+    assert ["a", "b", "bare"] == [frame.row.id for frame in part.frames]
     assert part.embeddings is not None
     assert [0, 1] == part.embeddings.frame_of_row.tolist()
     rows = normalise(np.stack([vector("a"), vector("b")]))

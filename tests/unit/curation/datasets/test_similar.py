@@ -16,10 +16,10 @@ async def test_a_point_left_behind_is_not_found(harness: DatasetHarness) -> None
     await harness.append("a", "b")
     broken = harness.with_stores(vectors=failing(harness.curation.stores.vectors, "delete"))
     await broken.append("b", seed=1)
-    asked = SimilarityQuery(["a"], NAME, 10, EVERYTHING)
-    [found] = await find_similar(harness.curation, NAME, asked)
-    given, now = normalise(np.stack([vector("a"), vector("b", 1)]))
+    query = SimilarityQuery(["a"], NAME, 10, EVERYTHING)
+    [hit] = await find_similar(harness.curation, NAME, query)
+    source, replacement = normalise(np.stack([vector("a"), vector("b", 1)]))
 
     assert 3 == len(await stored_points(harness))
-    assert "b" == found.frame.row.id
-    np.testing.assert_allclose(given @ now, found.similarity, rtol=1e-5)
+    assert "b" == hit.frame.row.id
+    np.testing.assert_allclose(source @ replacement, hit.similarity, rtol=1e-5)

@@ -30,8 +30,8 @@ async def test_splits_survive_being_cut_off(
     half = (await count_frames(harness.curation, NAME)).by_split
     await split_groups(harness.curation, NAME, shares, seed=1)
     whole = (await count_frames(harness.curation, NAME)).by_split
-    known = await read_summaries(harness.curation.stores.ledger, NAME, ids)
+    summaries = await read_summaries(harness.curation.stores.ledger, NAME, ids)
 
     assert 10 == sum(half.values())
     assert (15, 5) == (whole[Split.TRAIN], whole[Split.TEST])
-    assert 15 == sum(each.group.split is Split.TRAIN for each in known.values())
+    assert 15 == sum(summary.group.split is Split.TRAIN for summary in summaries.values())

@@ -33,9 +33,9 @@ def test_near_duplicates_are_the_last_resort(
 ) -> None:
     """Unless a note says so, no two picks are alike or of one scene, nor like what is labelled."""
     batch = plan_batch(pool, failed, settings)
-    said = " ".join(batch.notes)
+    notes = " ".join(batch.notes)
     picks = [pick.group for pick in batch.picks]
-    if "near duplicates" in said or not picks:
+    if "near duplicates" in notes or not picks:
         return
 
     assert pool.vectors is not None

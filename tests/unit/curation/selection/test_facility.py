@@ -37,9 +37,9 @@ def test_facility_location_is_greedy(seed: int, size: int, covered: int, rows_ma
     assert min(5, size) == len({choice.candidate for choice in chosen})
     picks = [choice.candidate for choice in chosen]
     gains = plain_greedy.gains_along(objective, candidates.rows, labelled.rows, picks)
-    for choice, (gain, most) in zip(chosen, gains, strict=True):
+    for choice, (gain, largest) in zip(chosen, gains, strict=True):
         assert pytest.approx(choice.gain, abs=1e-5) == gain
-        assert pytest.approx(most, abs=1e-5) == gain
+        assert pytest.approx(largest, abs=1e-5) == gain
 
 
 @pytest.mark.parametrize(("cells", "refreshed"), [(1, 1), (40, 3), (1 << 20, 500)])

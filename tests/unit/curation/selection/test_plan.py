@@ -128,9 +128,9 @@ def test_coverage_takes_targeted_picks_as_given() -> None:
         pool, like(pool, [2]), SelectionSettings(seed=0, budget=2, targeted_share=0.5)
     )
 
-    found = {pick.source: pick.group for pick in batch.picks}
-    assert 2 == found[PickSource.TARGETED]
-    assert found[PickSource.COVERAGE] >= 6
+    by_source = {pick.source: pick.group for pick in batch.picks}
+    assert 2 == by_source[PickSource.TARGETED]
+    assert by_source[PickSource.COVERAGE] >= 6
 
 
 def test_zcore_picks_the_highest_scores() -> None:
@@ -164,7 +164,7 @@ def test_without_failures_all_is_coverage(none: Failures | None) -> None:
     batch = plan_batch(plain_pool(50), none, SelectionSettings(seed=0))
 
     assert [PickSource.COVERAGE] * 10 == [pick.source for pick in batch.picks]
-    assert ["There are no failures: the whole batch is for coverage."] == batch.notes
+    assert ["Without failures, the whole batch is for coverage."] == batch.notes
 
 
 def test_without_embeddings_all_is_random() -> None:

@@ -54,9 +54,9 @@ def test_the_joint_objective_is_greedy(
     assert min(5, size) == len({answer.candidate for answer in answers})
     picks = [answer.candidate for answer in answers]
     gains = plain_greedy.gains_along(objective, candidates.rows, labelled.rows, picks)
-    for answer, (gain, most) in zip(answers, gains, strict=True):
+    for answer, (gain, largest) in zip(answers, gains, strict=True):
         assert pytest.approx(answer.gain, abs=1e-5) == gain
-        assert pytest.approx(most, abs=1e-5) == gain
+        assert pytest.approx(largest, abs=1e-5) == gain
 
 
 def test_a_failure_that_is_answered_attracts_no_more() -> None:
