@@ -135,7 +135,7 @@ async def test_the_largest_of_several_counts(harness: DatasetHarness) -> None:
 
 
 async def test_a_filter_says_whose_scores(harness: DatasetHarness) -> None:
-    """Frames that do not pass are no part of it, and keep what they have."""
+    """Frames that do not pass the filter are not scored, and keep their fields."""
     some = [f"{number}-left" for number in range(12)]
     await tag_frames(harness.curation, ONCE, NAME, some, ["mine"], [])
     await set_fields(harness.curation, ONCE, NAME, {"15-left": FieldChange({"own": 7})})
