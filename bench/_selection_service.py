@@ -1,4 +1,4 @@
-"""A large dataset in an embedded server, and a batch that is chosen of it through the API."""
+"""A large dataset in an embedded server, and a batch created from it through the API."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ PREDICTED_PER_CALL: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Frames appended a second, seconds for the batch, and MiB of the server at its peak.
+    """Frames appended per second, seconds for the batch, and the server's peak memory in MiB.
 
-    The peak is that of the batch: what was resident before it is in it.
+    The peak is measured during the batch, and includes memory that was resident before.
     """
 
     frames_per_s: float
@@ -64,9 +64,9 @@ def create_batch() -> Taken:
 
 
 def _append(client: CollectionClient, folder: Path) -> float:
-    """Append all frames, the unlabelled ones as `sluice datasets append` does: how long these take.
+    """Append all frames; returns the seconds that appending the unlabelled ones from a file takes.
 
-    Reading their file is a part of it.
+    They are appended as `sluice datasets append` does; reading the file is included.
     """
     client.projects.create(PROJECT)
     classes = [dataset_pb2.LabelClass(id=0, name="car")]
@@ -89,7 +89,7 @@ def _append(client: CollectionClient, folder: Path) -> float:
 
 
 def _fail(client: CollectionClient) -> None:
-    """A round whose model has missed what is in the first labelled frames."""
+    """Import a round whose model misses the labels of the first frames, and mine its failures."""
     name = client.rounds.create(DATASET, "r", metric_split="validation").name
     missed = [PredictedFrame(_id(number)) for number in range(FAILURES)]
     client.rounds.import_predictions(name, missed)
@@ -116,12 +116,12 @@ def _car(number: int) -> Label:
 
 
 def _forget_peak(pid: int) -> None:
-    """Let the peak of a process be what it has now."""
+    """Reset the peak memory of a process to its current memory."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def _peak_mb(pid: int) -> float:
-    """The most memory that was resident of a process, in MiB."""
+    """The peak resident memory of a process, in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     [peak] = [line for line in lines if line.startswith("VmHWM")]
     return int(peak.split()[1]) / 1024

@@ -46,18 +46,18 @@ _SELECT = f"""
 import resource, time
 import numpy as np
 from bench.selection import clustered
-from services.curation.selection.kernel import Groups
+from services.curation.selection.kernel import GroupVectors
 from services.curation.selection.plan import plan_batch
-from services.curation.selection.pool import Pool, Settings
+from services.curation.selection.pool import Pool, SelectionSettings
 from services.curation.selection.targeted import Failures
 
 rows = clustered({GROUPS + FAILURES})
 pool, failing = rows[:{GROUPS}], rows[{GROUPS}:]
 labelled = np.arange({GROUPS}) % 50 == 0
 groups = Pool({GROUPS}, labelled, labelled, pool, np.arange({GROUPS}))
-failures = Failures.equal(Groups.of_single_rows(failing))
+failures = Failures.equal(GroupVectors.of_single_rows(failing))
 start = time.perf_counter()
-batch = plan_batch(groups, failures, Settings(seed=0, budget={BUDGET}))
+batch = plan_batch(groups, failures, SelectionSettings(seed=0, budget={BUDGET}))
 taken_s = time.perf_counter() - start
 assert {BUDGET} == len(batch.picks) and not batch.notes
 print(taken_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -68,7 +68,7 @@ def test_a_batch_by_the_command(team: Team, dataset: str, server: Server, tmp_pa
     assert ("COVERAGE_K_CENTER", 5) == (made["coverage"], made["coverage_count"])
     shown = cli.run("batch", "show", made["name"])
     assert "5 of 5" in shown
-    assert "There are no failures: the whole batch is for coverage." in shown
+    assert "Without failures, the whole batch is for coverage." in shown
     first, *_ = cli.json("batch", "picks", made["name"])
     assert (1, "SOURCE_COVERAGE") == (first["rank"], first["source"])
     assert first["group"] in cli.run("batch", "picks", made["name"])

@@ -102,7 +102,7 @@ class PlannedPick(Record, frozen=True, kw_only=True):
 
 
 class StoredPick(Record, frozen=True, kw_only=True):
-    """A pick whose group is marked, with the group's slices at that time."""
+    """The pick of a marked group, with the group's slices at that time."""
 
     rank: int
     group: str

@@ -58,7 +58,7 @@ class AppendCounts:
 async def append_frames(
     curation: Curation, name: DatasetName, request: AppendRequest
 ) -> AppendCounts:
-    """Append frames to a dataset, all or none; a frame whose content is unchanged is not written.
+    """Append frames to a dataset, all or none; an unchanged frame is not written.
 
     Raises NotFound for a dataset that does not exist, and InvalidArgument naming the first frame
     that does not fit the dataset.

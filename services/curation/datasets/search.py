@@ -99,7 +99,7 @@ async def search_dataset(
     """Search all frames of a dataset that have embeddings, and report progress.
 
     Called again under its id, a search resumes after the last acknowledged batch. Raises
-    FailedPrecondition if there are no embeddings or no matching campaigns, and the errors of
+    FailedPrecondition without embeddings or without matching campaigns, and the errors of
     ingest for a rejected batch.
     """
     _check(name, request)

@@ -81,7 +81,7 @@ class _Planner:
         _, count = apportion(self._size, [1 - share, share])
         if self._failures is None:
             if count:
-                self._notes.append("There are no failures: the whole batch is for coverage.")
+                self._notes.append("Without failures, the whole batch is for coverage.")
             return []
         if self._settings.targeted is TargetedMethod.NEIGHBOURS:
             targeted = choose_neighbours(self._failures, self._candidates, count, admission.admit)

@@ -99,7 +99,7 @@ class Computation:
     ) -> AsyncIterator[ZcoreProgress]:
         """Compute and store the scores of all frames with embeddings, and report progress.
 
-        Frames whose score is unchanged are not written. Raises FailedPrecondition if no frame has
+        Unchanged scores are not written. Raises FailedPrecondition if no frame has
         an embedding, InvalidArgument for invalid settings and for a dataset that is too large,
         and the errors of `set_fields`.
         """

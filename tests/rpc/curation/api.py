@@ -15,6 +15,7 @@ from sluice.errors import SluiceError
 from sluice.rpc_errors import from_rpc_error
 from sluice.tensors import Embeddings
 from sluice.v1 import campaign_pb2, dataset_frame_pb2, dataset_pb2, frame_pb2, issue_pb2, round_pb2
+from sluice.v1 import dataset_frame_pb2 as pb
 from sluice.v1.batch_pb2_grpc import BatchServiceStub
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
@@ -51,14 +52,14 @@ class Api:
             dataset_pb2.LabelClass(id=0, name="car"),
             dataset_pb2.LabelClass(id=1, name="tram"),
         ]
-        made = await self.datasets.CreateDataset(
+        response = await self.datasets.CreateDataset(
             dataset_pb2.CreateDatasetRequest(
                 parent=PROJECT,
                 dataset_id=id,
                 dataset=dataset_pb2.Dataset(task_type=task, classes=classes),
             )
         )
-        return made.name
+        return response.name
 
     async def append(
         self,
@@ -68,16 +69,16 @@ class Api:
         **request: Any,
     ) -> tuple[int, int, int]:
         """Append frames with embeddings that follow from their ids; how many were new, …."""
-        messages = [each if not isinstance(each, str) else frame(each) for each in frames]
-        rows = vectors([each.frame.id for each in messages], seed)
-        wanted = dataset_frame_pb2.AppendFramesRequest(
+        messages = [item if not isinstance(item, str) else frame(item) for item in frames]
+        rows = vectors([item.frame.id for item in messages], seed)
+        message = dataset_frame_pb2.AppendFramesRequest(
             dataset=dataset,
             frames=messages,
             embeddings=Embeddings.of_frames(MODEL, rows).to_proto(),
         )
-        wanted.MergeFrom(dataset_frame_pb2.AppendFramesRequest(**request))
-        made = await self.frames.AppendFrames(wanted)
-        return made.added_count, made.replaced_count, made.unchanged_count
+        message.MergeFrom(dataset_frame_pb2.AppendFramesRequest(**request))
+        response = await self.frames.AppendFrames(message)
+        return response.added_count, response.replaced_count, response.unchanged_count
 
     async def get(self, frame_id: str) -> dataset_frame_pb2.DatasetFrame:
         """A frame of the dataset."""
@@ -86,28 +87,28 @@ class Api:
 
     async def list(self, **request: Any) -> list[str]:
         """The ids of all frames that pass, whatever pages they come in."""
-        found: list[str] = []
+        result: list[str] = []
         token = ""
         while True:
-            wanted = dataset_frame_pb2.ListFramesRequest(
+            message = dataset_frame_pb2.ListFramesRequest(
                 parent=DATASET, page_token=token, **request
             )
-            page = await self.frames.ListFrames(wanted)
-            found += [each.frame.id for each in page.frames]
+            page = await self.frames.ListFrames(message)
+            result += [item.frame.id for item in page.frames]
             token = page.next_page_token
             if not token:
-                return found
+                return result
 
     async def counts(self, *names: str) -> tuple[int, ...]:
         """Some counts of the dataset."""
         request = dataset_frame_pb2.CountFramesRequest(dataset=DATASET)
-        found = await self.frames.CountFrames(request)
-        return tuple(getattr(found, name) for name in names)
+        result = await self.frames.CountFrames(request)
+        return tuple(getattr(result, name) for name in names)
 
     async def issue(self) -> str:
         """The name of a new issue of the dataset."""
-        wanted = issue_pb2.Issue(display_name="night", dataset=DATASET)
-        request = issue_pb2.CreateIssueRequest(parent=PROJECT, issue=wanted)
+        message = issue_pb2.Issue(display_name="night", dataset=DATASET)
+        request = issue_pb2.CreateIssueRequest(parent=PROJECT, issue=message)
         return (await self.issues.CreateIssue(request)).name
 
     async def pick(self, issue: str, *frame_ids: str) -> dataset_frame_pb2.PickElementsResponse:
@@ -130,10 +131,10 @@ class Api:
         self, search_id: str = "", **request: Any
     ) -> AsyncIterator[dataset_frame_pb2.SearchDatasetResponse]:
         """Search the dataset."""
-        wanted = dataset_frame_pb2.SearchDatasetRequest(
+        message = dataset_frame_pb2.SearchDatasetRequest(
             dataset=DATASET, search_id=search_id or str(uuid4()), **request
         )
-        async for response in self.frames.SearchDataset(wanted):
+        async for response in self.frames.SearchDataset(message):
             yield response
 
     async def round(self, id: str, metric_split: dataset_frame_pb2.Split) -> str:
@@ -148,13 +149,13 @@ class Api:
     ) -> tuple[int, int, int]:
         """Import predictions by frame id; how many were new, replaced, the same."""
         frames = [
-            round_pb2.PredictedFrame(frame_id=id, predictions=each)
-            for id, each in predicted.items()
+            round_pb2.PredictedFrame(frame_id=id, predictions=item)
+            for id, item in predicted.items()
         ]
-        made = await self.rounds.ImportPredictions(
+        response = await self.rounds.ImportPredictions(
             round_pb2.ImportPredictionsRequest(round=round_, frames=frames)
         )
-        return made.added_count, made.replaced_count, made.unchanged_count
+        return response.added_count, response.replaced_count, response.unchanged_count
 
     async def mine(self, round_: str, split: dataset_frame_pb2.Split) -> round_pb2.Round:
         """Mine the failures of a split."""
@@ -205,3 +206,23 @@ async def refusal(call: Awaitable[Any]) -> SluiceError:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
     return from_rpc_error(raised.value)
+
+
+def moving(*groups: str, status: pb.AnnotationStatus, **request: object) -> pb.SetStatusRequest:
+    """A request that gives groups a status."""
+    message = pb.SetStatusRequest(dataset=DATASET, groups=groups, status=status)
+    message.MergeFrom(pb.SetStatusRequest(**request))  # type: ignore[arg-type]
+    return message
+
+
+def tagging(*frame_ids: str, **request: object) -> pb.TagFramesRequest:
+    """A request that tags frames."""
+    message = pb.TagFramesRequest(dataset=DATASET, frame_ids=frame_ids)
+    message.MergeFrom(pb.TagFramesRequest(**request))  # type: ignore[arg-type]
+    return message
+
+
+CARS = [f"c{number}" for number in range(8)]
+
+
+TRAMS = [f"t{number}" for number in range(8)]

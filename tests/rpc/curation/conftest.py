@@ -11,6 +11,6 @@ from tests.rpc.curation.api import Api
 @pytest.fixture
 async def api(admin: grpc.aio.Channel, project: str) -> Api:
     """The services with the admin's key; there is a project `p` with a dataset `d`."""
-    found = Api(admin)
-    await found.dataset()
-    return found
+    api = Api(admin)
+    await api.dataset()
+    return api

@@ -27,13 +27,13 @@ async def create(api: Api, id: str = "b1", **batch: Any) -> pb.Batch:
 
 async def picks(api: Api, id: str = "b1", page_size: int = 0) -> list[pb.Pick]:
     """All picks of a batch, page by page."""
-    found: list[pb.Pick] = []
+    result: list[pb.Pick] = []
     request = pb.ListPicksRequest(parent=f"{DATASET}/batches/{id}", page_size=page_size)
     while True:
         page = await api.batches.ListPicks(request)
-        found += page.picks
+        result += page.picks
         if not page.next_page_token:
-            return found
+            return result
         request.page_token = page.next_page_token
 
 
@@ -70,44 +70,44 @@ async def mined(api: Api, round_: str, *ids: str) -> None:
 async def test_a_batch_marks_whole_groups(api: Api) -> None:
     """All slices are tagged and their groups selected; the view of the batch shows just these."""
     await scenes(api)
-    made = await create(api, count=12)
+    batch = await create(api, count=12)
 
     assert (pb.Batch.STATE_READY, 40, 12, 12, 0) == (
-        made.state,
-        made.remaining_count,
-        made.size,
-        made.coverage_count,
-        made.targeted_count,
+        batch.state,
+        batch.remaining_count,
+        batch.size,
+        batch.coverage_count,
+        batch.targeted_count,
     )
-    assert ["There are no failures: the whole batch is for coverage."] == made.notes
-    found = await picks(api)
-    assert list(range(1, 13)) == [pick.rank for pick in found]
-    assert 12 == len({pick.group for pick in found})
+    assert ["Without failures, the whole batch is for coverage."] == batch.notes
+    result = await picks(api)
+    assert list(range(1, 13)) == [pick.rank for pick in result]
+    assert 12 == len({pick.group for pick in result})
     assert (28, 12) == await api.counts("unlabelled", "selected")
-    for pick in found:
+    for pick in result:
         assert {"left", "right"} == {id.partition("-")[2] for id in pick.frame_ids}
         for id in pick.frame_ids:
-            each = await api.get(id)
-            assert (pick.group, SELECTED) == (each.group, each.status)
-            assert ["batch:b1", "source:coverage", "to_annotate"] == each.tags
+            item = await api.get(id)
+            assert (pick.group, SELECTED) == (item.group, item.status)
+            assert ["batch:b1", "source:coverage", "to_annotate"] == item.tags
     shown = await api.list(view="b1")
-    assert sorted(id for pick in found for id in pick.frame_ids) == sorted(shown)
-    assert made == await api.batches.GetBatch(pb.GetBatchRequest(name=made.name))
+    assert sorted(id for pick in result for id in pick.frame_ids) == sorted(shown)
+    assert batch == await api.batches.GetBatch(pb.GetBatchRequest(name=batch.name))
 
 
 async def test_targeted_picks_name_their_failure(api: Api) -> None:
     """The targeted share goes to groups like failures, each with the failure it answers to."""
     await scenes(api)
     await failing(api, "c-failed")
-    made = await create(api, count=8, failures=[pb.Batch.Failures(round="r1")])
+    batch = await create(api, count=8, failures=[pb.Batch.Failures(round="r1")])
 
-    assert (40, 2, 6) == (made.remaining_count, made.coverage_count, made.targeted_count)
-    assert [] == list(made.notes)
-    found = [pick for pick in await picks(api) if pick.source == TARGETED]
-    assert {"c-failed"} == {pick.failure_frame_id for pick in found}
-    assert "c" == found[0].frame_ids[0][0]
+    assert (40, 2, 6) == (batch.remaining_count, batch.coverage_count, batch.targeted_count)
+    assert [] == list(batch.notes)
+    result = [pick for pick in await picks(api) if pick.source == TARGETED]
+    assert {"c-failed"} == {pick.failure_frame_id for pick in result}
+    assert "c" == result[0].frame_ids[0][0]
     assert ["batch:b1", "source:targeted", "to_annotate"] == (
-        await api.get(found[0].frame_ids[0])
+        await api.get(result[0].frame_ids[0])
     ).tags
     assert all(not p.failure_frame_id for p in await picks(api) if p.source == COVERAGE)
 
@@ -134,24 +134,24 @@ async def test_what_is_held_out_or_labelled_is_never_picked(api: Api) -> None:
     for status in (SELECTED, ANNOTATED, REVIEWED):
         await api.append(f"b-{status}", status=status)
     await api.append("d1", split=TRAIN)
-    made = await create(api, count=100)
+    batch = await create(api, count=100)
 
     assert {"a1", "b1", "c1", "d1"} == set(await groups(api))
-    assert (4, 4) == (made.remaining_count, made.size)
-    assert "100 groups were requested; only 4 remain." in made.notes
+    assert (4, 4) == (batch.remaining_count, batch.size)
+    assert "100 groups were requested; only 4 remain." in batch.notes
 
 
 async def test_batches_never_repeat_a_group(api: Api) -> None:
     """Batch after batch takes other groups, until none remains, and that is said."""
     await scenes(api, 25)
-    found = []
+    result = []
     for number in range(3):
         await create(api, f"b{number}", count=10, seed=number)
-        found.append(await groups(api, f"b{number}"))
+        result.append(await groups(api, f"b{number}"))
     error = await refusal(create(api, "b3"))
 
-    assert [10, 10, 5] == [len(each) for each in found]
-    assert 25 == len({group for each in found for group in each})
+    assert [10, 10, 5] == [len(item) for item in result]
+    assert 25 == len({group for item in result for group in item})
     assert errors.FailedPrecondition is type(error)
     assert "no group remains" in error.message
 
@@ -159,11 +159,11 @@ async def test_batches_never_repeat_a_group(api: Api) -> None:
 async def test_batches_at_once_share_no_group(api: Api) -> None:
     """Batches that are created at the same time are each whole, and have no group in common."""
     await scenes(api, 40)
-    made = await asyncio.gather(*(create(api, f"b{n}", count=10) for n in range(4)))
-    found = [await groups(api, f"b{number}") for number in range(4)]
+    batches = await asyncio.gather(*(create(api, f"b{n}", count=10) for n in range(4)))
+    result = [await groups(api, f"b{number}") for number in range(4)]
 
-    assert [10] * 4 == [batch.size for batch in made] == [len(each) for each in found]
-    assert 40 == len({group for each in found for group in each})
+    assert [10] * 4 == [batch.size for batch in batches] == [len(item) for item in result]
+    assert 40 == len({group for item in result for group in item})
     assert (0, 40) == await api.counts("unlabelled", "selected")
 
 
@@ -182,12 +182,12 @@ async def test_the_same_request_is_one_batch(api: Api) -> None:
 
 async def test_the_same_seed_is_the_same_batch(api: Api) -> None:
     """Datasets with the same frames have the same batch by the same seed."""
-    found = []
+    result = []
     for number in range(2):
         await scenes(api)
         await create(api, f"b{number}", count=10, seed=7)
         chosen = await picks(api, f"b{number}")
-        found.append([(pick.group, pick.gain) for pick in chosen])
+        result.append([(pick.group, pick.gain) for pick in chosen])
         ids = [id for pick in chosen for id in pick.frame_ids]
         await api.frames.SetStatus(
             frame_pb.SetStatusRequest(
@@ -199,7 +199,7 @@ async def test_the_same_seed_is_the_same_batch(api: Api) -> None:
         )
         assert 20 == len(ids)
 
-    assert found[0] == found[1]
+    assert result[0] == result[1]
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ async def test_coverage_reaches_every_cluster(api: Api, method: pb.Batch.Coverag
     """Every method uses the whole budget; those that look for cover find all clusters."""
     await scenes(api)
     await create(api, count=8, coverage=method, zcore_draws=1_000)
-    found = await picks(api)
+    result = await picks(api)
 
-    assert 8 == len(found)
+    assert 8 == len(result)
     if method != pb.Batch.COVERAGE_ZCORE:
-        assert set("abcd") == {pick.frame_ids[0][0] for pick in found}
+        assert set("abcd") == {pick.frame_ids[0][0] for pick in result}
 
 
 async def test_neighbours_are_the_simple_mode(api: Api) -> None:
@@ -245,25 +245,25 @@ async def test_without_embeddings_a_batch_is_random(api: Api) -> None:
     await api.frames.AppendFrames(
         frame_pb.AppendFramesRequest(dataset=DATASET, frames=[frame(f"a{n}") for n in range(30)])
     )
-    made = await create(api, seed=3)
+    batch = await create(api, seed=3)
 
-    assert 10 == made.size == len(set(await groups(api)))
+    assert 10 == batch.size == len(set(await groups(api)))
     assert [
         "No group that remains has an embedding: the batch is random, with seed 3."
-    ] == made.notes
+    ] == batch.notes
 
 
 async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
     """With too few embeddings for a basis a batch is chosen all the same, and says so."""
     await api.append("a1", "b1", "c1")
-    made = await create(api, count=2)
+    batch = await create(api, count=2)
 
-    assert "A basis needs 32 embeddings and there are 3: cosines are plain." == made.notes[0]
+    assert "A basis needs 32 embeddings and there are 3: cosines are plain." == batch.notes[0]
     assert 2 == len(await groups(api))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("fields", "message"),
     [
         ({"count": 0}, "batch.count: 0; expected a count of at least 1"),
         ({"fraction": 1.5}, "batch.fraction: 1.5; expected a fraction above 0 and up to 1"),
@@ -288,13 +288,13 @@ async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
     ],
     ids=lambda case: "" if isinstance(case, str) else "-".join(case),
 )
-async def test_what_is_wrong_is_named(api: Api, wanted: dict[str, Any], said: str) -> None:
+async def test_what_is_wrong_is_named(api: Api, fields: dict[str, Any], message: str) -> None:
     """A request that is not right is refused by the name of its field, and changes nothing."""
     await api.append("a1")
-    error = await refusal(create(api, **wanted))
+    error = await refusal(create(api, **fields))
 
     assert errors.InvalidArgument is type(error)
-    assert error.message.startswith(said)
+    assert error.message.startswith(message)
     assert (1, 0) == await api.counts("unlabelled", "selected")
 
 
@@ -303,14 +303,14 @@ async def test_what_is_not_there_is_named(api: Api) -> None:
     await api.append("a1")
     unknown = await refusal(create(api, failures=[pb.Batch.Failures(round="r9")]))
     missing = f"{DATASET}/batches/none"
-    asked: list[Awaitable[Any]] = [
+    calls: list[Awaitable[Any]] = [
         api.batches.GetBatch(pb.GetBatchRequest(name=missing)),
         api.batches.ListPicks(pb.ListPicksRequest(parent=missing)),
     ]
 
     assert errors.NotFound is type(unknown)
     assert f"{DATASET}/rounds/r9 does not exist" == unknown.message
-    for call in asked:
+    for call in calls:
         error = await refusal(call)
         assert errors.NotFound is type(error)
         assert f"{missing} does not exist" == error.message
@@ -342,7 +342,7 @@ async def test_batches_and_picks_come_in_pages(api: Api) -> None:
     second = await api.batches.ListBatches(request)
 
     assert [f"{DATASET}/batches/b1", f"{DATASET}/batches/b2"] == [
-        each.name for page in (first, second) for each in page.batches
+        item.name for page in (first, second) for item in page.batches
     ]
     assert not second.next_page_token
     assert await picks(api) == await picks(api, page_size=3)

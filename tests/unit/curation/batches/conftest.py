@@ -1,4 +1,4 @@
-"""What the tests of batches share."""
+"""Fixtures of the tests of batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.curation.datasets.harness import DatasetHarness, open_harness
 
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[DatasetHarness]:
-    """A world with forty groups of two slices each."""
-    async with open_harness(tmp_path) as found:
-        await found.append(*scenes(40))
-        yield found
+    """A dataset with forty groups of two slices each."""
+    async with open_harness(tmp_path) as harness:
+        await harness.append(*scenes(40))
+        yield harness

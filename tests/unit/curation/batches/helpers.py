@@ -1,4 +1,4 @@
-"""Creating batches in a small world, and looking at all that they have left there."""
+"""Creating batches in a small dataset, and reading what they have stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.curation.batches.create import Creation
-from services.curation.batches.records import Batch, CreateBatchSpec, StoredPick, pick_prefix
+from services.curation.batches.records import (
+    Batch,
+    CreateBatchSpec,
+    StoredPick,
+    batch_key,
+    pick_prefix,
+)
 from services.curation.datasets.frames import FrameSummary, scan_summaries
 from services.curation.datasets.new_frames import FrameToAppend
 from services.curation.datasets.updates import GroupUpdate, update_groups
@@ -26,69 +32,69 @@ from tests.unit.curation.golden.annotated_rounds import round_of
 
 
 class DyingLedger:
-    """A ledger whose server dies: after so many commits nothing is written any more."""
+    """A ledger that fails: after a number of commits it is unavailable."""
 
     def __init__(self, ledger: Ledger, commits: int) -> None:
         self._ledger = ledger
-        self._left = commits
+        self._commits_left = commits
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
     async def commit(self, transaction: Transaction) -> None:
         """See `Ledger.commit`."""
-        if not self._left:
+        if not self._commits_left:
             raise Unavailable("the ledger is away")
-        self._left -= 1
+        self._commits_left -= 1
         await self._ledger.commit(transaction)
 
 
 class CommitHookLedger:
-    """A ledger beside which somebody does something else, once: by a commit that is told."""
+    """A ledger that runs a hook once, before or after the first commit that matches."""
 
     def __init__(
         self,
         ledger: Ledger,
-        told: Callable[[Transaction], bool],
-        something: Callable[[], Awaitable[object]],
+        matches: Callable[[Transaction], bool],
+        hook: Callable[[], Awaitable[object]],
         *,
         before: bool = False,
     ) -> None:
         self._ledger = ledger
-        self._told = told
+        self._matches = matches
         self._before = before
-        self._something: Callable[[], Awaitable[object]] | None = something
+        self._hook: Callable[[], Awaitable[object]] | None = hook
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
     async def commit(self, transaction: Transaction) -> None:
         """See `Ledger.commit`."""
-        something = None
-        if self._told(transaction):
-            something, self._something = self._something, None
-        if something and self._before:
-            await something()
+        hook = None
+        if self._matches(transaction):
+            hook, self._hook = self._hook, None
+        if hook and self._before:
+            await hook()
         await self._ledger.commit(transaction)
-        if something and not self._before:
-            await something()
+        if hook and not self._before:
+            await hook()
 
 
 class ScanHookLedger:
-    """A ledger beside which somebody does something else, once: before frames are listed."""
+    """A ledger that runs a hook once, before the first scan of frames."""
 
-    def __init__(self, ledger: Ledger, something: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, ledger: Ledger, hook: Callable[[], Awaitable[object]]) -> None:
         self._ledger = ledger
-        self._something: Callable[[], Awaitable[object]] | None = something
+        self._hook: Callable[[], Awaitable[object]] | None = hook
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
     async def scan(self, partition: str, prefix: str, **page: Any) -> list[Entry]:
         """See `Ledger.scan`."""
-        if prefix == number_prefix(NAME.dataset) and self._something:
-            something, self._something = self._something, None
-            await something()
+        if prefix == number_prefix(NAME.dataset) and self._hook:
+            hook, self._hook = self._hook, None
+            await hook()
         return await self._ledger.scan(partition, prefix, **page)
 
 
@@ -101,10 +107,10 @@ def scenes(count: int) -> list[FrameToAppend]:
     ]
 
 
-async def create(harness: DatasetHarness, id: str = "b1", **wanted: Any) -> Batch:
+async def create(harness: DatasetHarness, id: str = "b1", **spec: Any) -> Batch:
     """Create a batch."""
     creation = Creation(harness.curation, asyncio.Lock())
-    return await creation.create_batch(BatchName(*_parts(), id), CreateBatchSpec(**wanted))
+    return await creation.create_batch(BatchName(*_parts(), id), CreateBatchSpec(**spec))
 
 
 async def fail_golden_check(harness: DatasetHarness) -> RoundCheck:
@@ -133,15 +139,48 @@ async def mark(harness: DatasetHarness, groups: list[str], status: Status) -> No
 async def frames(harness: DatasetHarness) -> list[FrameSummary]:
     """All frames."""
     pages = scan_summaries(harness.curation.stores.ledger, NAME)
-    return [known async for page in pages for known in page]
+    return [frame async for page in pages for frame in page]
 
 
 async def count(harness: DatasetHarness, status: Status) -> int:
     """How many groups are counted as of a status."""
     name = status_counter(NAME.dataset, status)
-    counted = await harness.curation.stores.ledger.counters(NAME.project, [name])
-    return counted[name]
+    counters = await harness.curation.stores.ledger.counters(NAME.project, [name])
+    return counters[name]
 
 
 def _parts() -> tuple[str, str]:
     return NAME.project, NAME.dataset
+
+
+BATCH = batch_key(BatchName(NAME.project, NAME.dataset, "b1"))
+
+
+async def check_batch(harness: DatasetHarness, id: str, size: int) -> None:
+    """A batch has exactly so many groups, with all their slices marked, and nothing is left."""
+    marked = await picks(harness, id)
+    assert list(range(1, size + 1)) == [pick.rank for pick in marked]
+    tagged = {frame.row.id for frame in await frames(harness) if f"batch:{id}" in frame.row.tags}
+    assert {id for pick in marked for id in pick.frames} == tagged
+    assert 2 * size == len(tagged)
+    ledger = harness.curation.stores.ledger
+    assert [] == await ledger.scan(NAME.project, f"batch-plan/{NAME.dataset}/{id}/", limit=1)
+
+
+def binds_plan(transaction: Transaction) -> bool:
+    """Whether a transaction gives the batch its plan."""
+    return transaction.checks.get(BATCH) == 0
+
+
+async def plan_groups(harness: DatasetHarness) -> list[str]:
+    """The groups that a batch of ten has where nobody interferes; they are let go again."""
+    await create(harness, "b0", count=10)
+    marked = [pick.group for pick in await picks(harness, "b0")]
+    back = GroupUpdate(Status.UNLABELLED, allow_backward=True)
+    await update_groups(harness.curation, ONCE, NAME, marked, back)
+    return marked
+
+
+def marks_groups(transaction: Transaction) -> bool:
+    """Whether a transaction takes picks off a plan."""
+    return bool(list(transaction.deletes)) and BATCH in transaction.puts

@@ -1,4 +1,4 @@
-"""What the tests of the frames of datasets share."""
+"""Fixtures of the tests of datasets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from tests.unit.curation.datasets.harness import DatasetHarness, open_harness
 
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[DatasetHarness]:
-    """A world with a dataset of boxes around cars and trams."""
-    async with open_harness(tmp_path) as found:
-        yield found
+    """Stores with a dataset of boxes around cars and trams."""
+    async with open_harness(tmp_path) as harness:
+        yield harness

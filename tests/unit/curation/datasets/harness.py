@@ -1,4 +1,4 @@
-"""A small world for the frames of datasets: real stores, one dataset, no other service."""
+"""Real stores with one dataset, without the other services, for tests of datasets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import numpy as np
 
 from services.blobs.folder import FolderBlobs
 from services.curation.context import Curation
+from services.curation.datasets import points
 from services.curation.datasets.append import AppendCounts, append_frames
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.frames import (
+    read_summaries,
+)
 from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.active import ActiveVersions
@@ -56,22 +62,22 @@ class DatasetHarness:
     curation: Curation
 
     def with_stores(self, **stores: Any) -> DatasetHarness:
-        """The same world with some of its stores replaced."""
+        """The same harness with some of its stores replaced."""
         changed = replace(self.curation.stores, **stores)
         return DatasetHarness(replace(self.curation, stores=changed))
 
     async def append(self, *frames: str | FrameToAppend, seed: int = 0) -> AppendCounts:
         """Append frames with embeddings that follow from their ids."""
-        new = [each if isinstance(each, FrameToAppend) else frame(each) for each in frames]
-        rows = np.stack([vector(each.frame.id, seed) for each in new])
+        new_frames = [new if isinstance(new, FrameToAppend) else frame(new) for new in frames]
+        rows = np.stack([vector(new.frame.id, seed) for new in new_frames])
         return await append_frames(
-            self.curation, NAME, AppendRequest(new, Embeddings.of_frames("m", rows))
+            self.curation, NAME, AppendRequest(new_frames, Embeddings.of_frames("m", rows))
         )
 
 
 @asynccontextmanager
 async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
-    """New stores in that folder."""
+    """A harness with new stores in that folder."""
     ledger = await SqliteLedger.open(path / "ledger.sqlite")
     vectors = await EdgeVectors.open(path / "vectors")
     blobs = FolderBlobs(path / "blobs")
@@ -92,3 +98,17 @@ def vector(text: str, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
     """A vector that goes with that text."""
     drawn = np.random.default_rng([seed, *text.encode()]).normal(size=DIMENSION)
     return drawn.astype(np.float32)
+
+
+async def stored_points(harness: DatasetHarness) -> set[UUID]:
+    """The points of the dataset that the vector store has."""
+    stores = harness.curation.stores
+    space = (await read_dataset_frames(stores, NAME)).record
+    collection = points.frames_collection(NAME.project, space.model_id, space.dimension)
+    return set((await stores.vectors.read(collection, points.tenant_of(NAME))).ids)
+
+
+async def named_points(harness: DatasetHarness, *frame_ids: str) -> set[UUID]:
+    """The points that the rows of frames name."""
+    summaries = await read_summaries(harness.curation.stores.ledger, NAME, frame_ids)
+    return {UUID(bytes=v.point) for new in summaries.values() for v in new.row.vectors}

@@ -22,7 +22,7 @@ GROUP = Group(id="g", frames=("f",), slices=("",), status=Status.SELECTED, split
 
 
 @pytest.mark.parametrize(
-    ("wanted", "passes"),
+    ("frame_filter", "passes"),
     [
         (EVERYTHING, True),
         (Filter(statuses=(Status.SELECTED, Status.REVIEWED)), True),
@@ -49,13 +49,13 @@ GROUP = Group(id="g", frames=("f",), slices=("",), status=Status.SELECTED, split
         (Filter(statuses=(Status.SELECTED,), tags=("day",)), False),
     ],
 )
-def test_a_frame_passes_what_it_meets(wanted: Filter, passes: bool) -> None:
+def test_a_frame_passes_what_it_meets(frame_filter: Filter, passes: bool) -> None:
     """A frame passes when every condition that is there holds."""
-    assert passes == wanted.passes(ROW, GROUP)
+    assert passes == frame_filter.passes(ROW, GROUP)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("frame_filter", "message"),
     [
         (Filter(tags=("",)), r"f\.tags\[0\]: is empty"),
         (Filter(tags=("x",) * 65), r"f\.tags: 65 entries"),
@@ -71,7 +71,7 @@ def test_a_frame_passes_what_it_meets(wanted: Filter, passes: bool) -> None:
         (Filter(failure_kinds=(FailureKind.MISSED,)), r"f\.round: is empty"),
     ],
 )
-def test_a_filter_that_says_nothing_is_refused(wanted: Filter, said: str) -> None:
+def test_a_filter_that_says_nothing_is_refused(frame_filter: Filter, message: str) -> None:
     """What no frame could meet, and what is too long, is named."""
-    with pytest.raises(InvalidArgument, match=said):
-        check_filter(wanted, "f")
+    with pytest.raises(InvalidArgument, match=message):
+        check_filter(frame_filter, "f")

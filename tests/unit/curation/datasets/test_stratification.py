@@ -23,7 +23,7 @@ SHARES: Shares = {Split.TRAIN: 0.7, Split.VALIDATION: 0.2, Split.TEST: 0.1}
 
 class_names = st.frozensets(st.sampled_from(["car", "tram", "van", "bike"]), max_size=3)
 groups_of = st.lists(class_names, max_size=80).map(
-    lambda each: [SplitCandidate(f"g{number}", classes) for number, classes in enumerate(each)]
+    lambda groups: [SplitCandidate(f"g{number}", classes) for number, classes in enumerate(groups)]
 )
 shares_of = st.lists(st.integers(1, 20), min_size=1, max_size=4).map(
     lambda parts: {split: part / sum(parts) for split, part in zip(SPLITS, parts)}
@@ -124,7 +124,7 @@ def test_another_seed_gives_another_draw() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shares", "said"),
+    ("shares", "message"),
     [
         ({}, "shares: the sum is 0; expected 1"),
         ({Split.TRAIN: 0.5, Split.TEST: 0.4}, "the sum is 0.9"),
@@ -132,7 +132,7 @@ def test_another_seed_gives_another_draw() -> None:
         ({Split.TRAIN: float("nan")}, "nan is not a finite number"),
     ],
 )
-def test_shares_that_are_none_are_refused(shares: Shares, said: str) -> None:
+def test_shares_that_are_none_are_refused(shares: Shares, message: str) -> None:
     """Shares are over 0, and 1 together."""
-    with pytest.raises(InvalidArgument, match=said):
+    with pytest.raises(InvalidArgument, match=message):
         check_shares(shares)

@@ -21,39 +21,43 @@ def box(class_name: str, left: float, sensor_id: str = "image") -> Label:
     return Label(id=id, class_name=class_name, shape=Box2D(left, 0, 10, 10), sensor_id=sensor_id)
 
 
-def said(label: Label, score: float = 0.9) -> ScoredLabel:
+def predicted(label: Label, score: float = 0.9) -> ScoredLabel:
     """A prediction."""
     return ScoredLabel(label, score)
 
 
-def outcome(labels: list[Label], found: list[ScoredLabel], rule: MatchRule = RULE) -> FrameOutcome:
+def outcome(
+    labels: list[Label], predictions: list[ScoredLabel], rule: MatchRule = RULE
+) -> FrameOutcome:
     """The outcome of boxes."""
-    return compare(TaskType.BOX_2D, labels, found, rule)
+    return compare(TaskType.BOX_2D, labels, predictions, rule)
 
 
 def test_every_kind_of_failure_is_counted() -> None:
-    """Right, confused, missed and spurious boxes of one frame are told apart."""
+    """Right, confused, missed and spurious boxes of one frame are counted separately."""
     labels = [box("car", 0), box("car", 50), box("tram", 100)]
-    found = [said(box("car", 1)), said(box("van", 51)), said(box("car", 200))]
-    counted = outcome(labels, found)
+    predictions = [predicted(box("car", 1)), predicted(box("van", 51)), predicted(box("car", 200))]
+    result = outcome(labels, predictions)
 
-    assert FrameOutcome(right=1, confused=1, missed=1, spurious=1) == counted
-    assert tuple(FailureKind) == counted.kinds
+    assert FrameOutcome(right=1, confused=1, missed=1, spurious=1) == result
+    assert tuple(FailureKind) == result.kinds
 
 
 def test_boxes_of_two_sensors_never_match() -> None:
     """What the left camera shows is not what the right one shows."""
-    counted = outcome([box("car", 0, "left")], [said(box("car", 0, "right"))])
-    assert FrameOutcome(missed=1, spurious=1) == counted
+    result = outcome([box("car", 0, "left")], [predicted(box("car", 0, "right"))])
+    assert FrameOutcome(missed=1, spurious=1) == result
 
 
 def test_overlap_and_certainty_are_the_rules() -> None:
-    """Boxes that overlap less are two, and unsure predictions are none."""
-    labels, found = [box("car", 0)], [said(box("car", 5), 0.4)]  # an IoU of a third
+    """Boxes match from the minimum IoU on; predictions below the minimum score do not count."""
+    labels, predictions = [box("car", 0)], [predicted(box("car", 5), 0.4)]  # an IoU of a third
 
-    assert FrameOutcome(missed=1, spurious=1) == outcome(labels, found)
-    assert FrameOutcome(right=1) == outcome(labels, found, MatchRule(iou_min=0.3))
-    assert FrameOutcome(missed=1) == outcome(labels, found, MatchRule(iou_min=0.3, score_min=0.5))
+    assert FrameOutcome(missed=1, spurious=1) == outcome(labels, predictions)
+    assert FrameOutcome(right=1) == outcome(labels, predictions, MatchRule(iou_min=0.3))
+    assert FrameOutcome(missed=1) == outcome(
+        labels, predictions, MatchRule(iou_min=0.3, score_min=0.5)
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,13 +76,13 @@ def test_the_surest_class_counts(
     """A classification has one class: that of the surest prediction."""
     shape = Classification2D()
     truth = [Label(id=name, class_name=name, shape=shape) for name in labels]
-    found = [said(Label(id=n, class_name=n, shape=shape), s) for n, s in scores.items()]
+    predictions = [predicted(Label(id=n, class_name=n, shape=shape), s) for n, s in scores.items()]
 
-    assert expected == compare(TaskType.CLASSIFICATION_2D, truth, found, RULE)
+    assert expected == compare(TaskType.CLASSIFICATION_2D, truth, predictions, RULE)
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("result", "expected"),
     [
         (FrameOutcome(right=3), 1.0),
         (FrameOutcome(right=2, missed=1, spurious=1), 2 / 3),
@@ -89,22 +93,24 @@ def test_the_surest_class_counts(
         (FrameOutcome(), 1.0),
     ],
 )
-def test_the_f1_is_worked_by_hand(found: FrameOutcome, expected: float) -> None:
+def test_the_f1_is_worked_by_hand(result: FrameOutcome, expected: float) -> None:
     """What is confused is missed and spurious; where there is nothing, nothing is wrong."""
-    assert expected == pytest.approx(found.f1)
+    assert expected == pytest.approx(result.f1)
 
 
 boxes = st.lists(st.builds(box, st.sampled_from(["car", "tram"]), st.integers(0, 60)), max_size=8)
 
 
 @given(boxes, boxes)
-def test_nothing_is_counted_twice_or_not_at_all(labels: list[Label], found: list[Label]) -> None:
+def test_nothing_is_counted_twice_or_not_at_all(
+    labels: list[Label], predictions: list[Label]
+) -> None:
     """Labels are right, confused or missed; predictions right, confused or spurious."""
-    counted = outcome(labels, [said(label) for label in found])
+    result = outcome(labels, [predicted(label) for label in predictions])
 
-    assert len(labels) == counted.right + counted.confused + counted.missed
-    assert len(found) == counted.right + counted.confused + counted.spurious
-    assert bool(counted.kinds) == (counted != FrameOutcome(right=len(labels)))
+    assert len(labels) == result.right + result.confused + result.missed
+    assert len(predictions) == result.right + result.confused + result.spurious
+    assert bool(result.kinds) == (result != FrameOutcome(right=len(labels)))
 
 
 def test_only_what_can_be_matched_is_compared() -> None:
@@ -114,13 +120,13 @@ def test_only_what_can_be_matched_is_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "message"),
     [
         (MatchRule(iou_min=0), "iou_min: 0; expected more than 0"),
         (MatchRule(score_min=2), "score_min: 2 is not in"),
     ],
 )
-def test_a_rule_out_of_bounds_is_refused(rule: MatchRule, said: str) -> None:
+def test_a_rule_out_of_bounds_is_refused(rule: MatchRule, message: str) -> None:
     """The bounds of a rule are named."""
-    with pytest.raises(InvalidArgument, match=said):
+    with pytest.raises(InvalidArgument, match=message):
         rule.check()

@@ -13,7 +13,7 @@ Rows = Sequence[NDArray[np.float32]]
 VARIANCE = 0.5
 
 
-def alike(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+def cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
     """The kernel of two groups: the largest over their rows."""
     squared = ((left[:, None].astype(float) - right[None].astype(float)) ** 2).sum(axis=2)
     return float(np.exp(-squared / (2 * VARIANCE)).max())
@@ -21,7 +21,7 @@ def alike(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
 
 def served(group: NDArray[np.float32], by: Rows) -> float:
     """The kernel to the most alike of some groups; 0 without any."""
-    return max((alike(group, other) for other in by), default=0.0)
+    return max((cosine(group, other) for other in by), default=0.0)
 
 
 def coverage(clients: Rows, chosen: Rows) -> float:

@@ -39,10 +39,10 @@ def _nearest(distances: NDArray[np.float32], neighbours: int) -> NDArray[np.intp
     """The nearest rows, and those as near as the last of them."""
     if neighbours >= len(distances) - 1:
         return np.flatnonzero(distances < np.inf)
-    found = np.argpartition(distances, neighbours - 1)[:neighbours]
-    last = distances[found].max()
+    nearest = np.argpartition(distances, neighbours - 1)[:neighbours]
+    last = distances[nearest].max()
     if np.count_nonzero(distances <= last) == neighbours:
-        return found
+        return nearest
     return np.flatnonzero(distances <= last)
 
 

@@ -86,12 +86,12 @@ def test_scores_of_large_pools_are_too(rows: int, kind: str) -> None:
 def test_draws_are_even_over_planes() -> None:
     """Each pair of different dimensions is drawn as often, and points lie within their ranges."""
     columns = pool(4, 50, 3, "normal").T
-    drawn = draw(columns, SEED, 0, 30_000)
+    draws = draw(columns, SEED, 0, 30_000)
 
-    pairs, counts = np.unique(drawn.first * 3 + drawn.second, return_counts=True)
+    pairs, counts = np.unique(draws.first * 3 + draws.second, return_counts=True)
     assert [0 * 3 + 1, 0 * 3 + 2, 1 * 3 + 2] == pairs.tolist()
     assert pytest.approx(np.full(3, 10_000), abs=500) == counts
-    for dimensions, points in zip((drawn.first, drawn.second), drawn.points.T):
+    for dimensions, points in zip((draws.first, draws.second), draws.points.T):
         assert (columns.min(axis=1)[dimensions] <= points).all()
         assert (points <= columns.max(axis=1)[dimensions]).all()
 
@@ -176,8 +176,8 @@ import services.curation.selection.plan, services.curation.selection.zcore
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(process.stdout.split())
 
     assert {"services"} == loaded & {"services", "numba", "llvmlite"}
 

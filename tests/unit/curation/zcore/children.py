@@ -1,4 +1,4 @@
-"""The processes that this one has started."""
+"""The child processes of this process."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from typing import Final
 PATIENCE_S: Final = 60
 
 
-def children() -> set[int]:
-    """Those that have not ended, by number."""
+def running_children() -> set[int]:
+    """The ids of the child processes that are running."""
     tasks = Path("/proc/self/task").iterdir()
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 
-async def begun_since(before: set[int]) -> set[int]:
-    """Those that were not there before, once there is one and it runs its program."""
-    return await asyncio.to_thread(_begun_since, before)
+async def wait_for_start(before: set[int]) -> set[int]:
+    """The child processes started since, once there is one and it runs its program."""
+    return await asyncio.to_thread(_poll_for_start, before)
 
 
-async def ended(pid: int) -> None:
-    """Return once that one has ended."""
+async def wait_for_end(pid: int) -> None:
+    """Return once that process has ended."""
     await asyncio.to_thread(_wait_for_end, pid)
 
 
-def _begun_since(before: set[int]) -> set[int]:
+def _poll_for_start(before: set[int]) -> set[int]:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        found = children() - before
-        if found and all(map(_nice, found)):
-            return found
+        started = running_children() - before
+        if started and all(map(_has_low_priority, started)):
+            return started
         time.sleep(0.01)
     raise AssertionError("no process has begun")
 
 
 def _wait_for_end(pid: int) -> None:
     end = time.monotonic() + PATIENCE_S
-    while pid in children():
-        assert time.monotonic() < end, f"process {pid} has not ended"
+    while pid in running_children():
+        assert time.monotonic() < end, f"process {pid} is still running"
         time.sleep(0.01)
 
 
-def _nice(pid: int) -> bool:
+def _has_low_priority(pid: int) -> bool:
     """Whether it has a low priority, which is what its program does first."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16]) > 0

@@ -49,28 +49,28 @@ SETTINGS = ZcoreSettings(seed=3, draws=500, neighbours=5)
 
 @pytest.fixture
 async def harness(tmp_path: Path) -> AsyncIterator[DatasetHarness]:
-    """A world with twenty groups of two slices each."""
-    async with open_harness(tmp_path) as found:
-        await found.append(*scenes(20))
-        yield found
+    """A dataset with twenty groups of two slices each."""
+    async with open_harness(tmp_path) as harness:
+        await harness.append(*scenes(20))
+        yield harness
 
 
-async def score(harness: DatasetHarness, **wanted: Any) -> list[ZcoreProgress]:
+async def score(harness: DatasetHarness, **fields: Any) -> list[ZcoreProgress]:
     """Compute scores; all that is said meanwhile."""
     computation = Computation(harness.curation, asyncio.Lock())
-    asked = ZcoreRequest(**{"settings": SETTINGS} | wanted)
-    return [each async for each in computation.compute(NAME, asked)]
+    zcore_request = ZcoreRequest(**{"settings": SETTINGS} | fields)
+    return [progress async for progress in computation.compute(NAME, zcore_request)]
 
 
 async def stored(harness: DatasetHarness, name: str = "zcore") -> dict[str, Any]:
     """What frames have in a field, by their ids; those without it are left out."""
-    rows = [known.row for known in await frames(harness)]
+    rows = [frame.row for frame in await frames(harness)]
     return {row.id: row.fields[name] for row in rows if name in row.fields}
 
 
 async def plain(harness: DatasetHarness, *ids: str) -> dict[str, float]:
     """The scores of frames of one embedding each, in the basis of all of these."""
-    rows = {known.row.id: known.row for known in await frames(harness)}
+    rows = {frame.row.id: frame.row for frame in await frames(harness)}
     points = b"".join(rows[id].vectors[0].point for id in ids)
     space = (await read_dataset_frames(harness.curation.stores, NAME)).record
     places = await read_projected(harness.curation.stores, NAME, space, points, seed=SETTINGS.seed)
@@ -81,13 +81,16 @@ async def plain(harness: DatasetHarness, *ids: str) -> dict[str, float]:
 async def test_all_frames_with_embeddings_have_their_score(harness: DatasetHarness) -> None:
     """Scores are those of the embeddings in the basis; frames without any have none."""
     await append_frames(harness.curation, NAME, AppendRequest([frame("bare")], None))
-    said = await score(harness)
-    ids = [known.row.id for known in await frames(harness) if known.row.id != "bare"]
+    updates = await score(harness)
+    ids = [frame.row.id for frame in await frames(harness) if frame.row.id != "bare"]
 
     assert await plain(harness, *ids) == await stored(harness)
-    assert ZcoreProgress(ZcoreStage.DONE, 40, 40, scored=40, changed=40) == said[-1]
-    assert list(ZcoreStage) == list(dict.fromkeys(each.stage for each in said))
-    assert [41, 41] == [next(e for e in said if e.stage is ZcoreStage.LISTING).total, said[1].done]
+    assert ZcoreProgress(ZcoreStage.DONE, 40, 40, scored=40, changed=40) == updates[-1]
+    assert list(ZcoreStage) == list(dict.fromkeys(progress.stage for progress in updates))
+    assert [41, 41] == [
+        next(e for e in updates if e.stage is ZcoreStage.LISTING).total,
+        updates[1].done,
+    ]
 
 
 async def test_again_it_writes_nothing(harness: DatasetHarness) -> None:
@@ -122,7 +125,7 @@ async def test_the_largest_of_several_counts(harness: DatasetHarness) -> None:
     await append_frames(harness.curation, NAME, AppendRequest([frame("x", *boxes)], crops))
     await score(harness)
 
-    points = b"".join(v.point for known in await frames(harness) for v in known.row.vectors)
+    points = b"".join(v.point for frame in await frames(harness) for v in frame.row.vectors)
     space = (await read_dataset_frames(harness.curation.stores, NAME)).record
     places = await read_projected(harness.curation.stores, NAME, space, points, seed=SETTINGS.seed)
     scores = zcore_scores(places.rows, seed=3, draws=500, neighbours=5)
@@ -132,39 +135,39 @@ async def test_the_largest_of_several_counts(harness: DatasetHarness) -> None:
 
 
 async def test_a_filter_says_whose_scores(harness: DatasetHarness) -> None:
-    """Frames that do not pass are no part of it, and keep what they have."""
+    """Frames that do not pass the filter are not scored, and keep their fields."""
     some = [f"{number}-left" for number in range(12)]
     await tag_frames(harness.curation, ONCE, NAME, some, ["mine"], [])
     await set_fields(harness.curation, ONCE, NAME, {"15-left": FieldChange({"own": 7})})
-    said = await score(harness, frames=Filter(tags=("mine",)), target_field="own")
+    updates = await score(harness, frames=Filter(tags=("mine",)), target_field="own")
 
     assert await plain(harness, *some) | {"15-left": 7} == await stored(harness, "own")
-    assert "A basis needs 32 embeddings and there are 12: cosines are plain." in said[-1].notes
+    assert "A basis needs 32 embeddings and there are 12: cosines are plain." in updates[-1].notes
     assert {} == await stored(harness)
 
 
 async def test_the_first_embeddings_may_come_meanwhile(tmp_path: Path) -> None:
-    """A dataset whose first embeddings come while it is listed has their scores."""
+    """Embeddings that are first appended while frames are listed get scores."""
     async with open_harness(tmp_path) as harness:
         await append_frames(harness.curation, NAME, AppendRequest([frame("bare")], None))
         ledger = ScanHookLedger(
             harness.curation.stores.ledger, lambda: harness.append("first", "second")
         )
-        said = await score(harness.with_stores(ledger=ledger))
+        updates = await score(harness.with_stores(ledger=ledger))
 
-        assert 2 == said[-1].scored
+        assert 2 == updates[-1].scored
 
 
 async def test_lost_embeddings_have_no_score(harness: DatasetHarness) -> None:
-    """A frame whose embedding is lost stays as it is, and that is said."""
-    lost = next(known.row for known in await frames(harness))
+    """A frame with a lost embedding is not changed, and a note counts it."""
+    lost = next(frame.row for frame in await frames(harness))
     collection = frames_collection(NAME.project, "m", DIMENSION)
     ids = [UUID(bytes=lost.vectors[0].point)]
     await harness.curation.stores.vectors.delete(collection, tenant_of(NAME), ids)
-    said = await score(harness)
+    updates = await score(harness)
 
-    assert (39, 39) == (said[-1].scored, said[-1].changed)
-    assert f"1 embeddings are lost: {RECOVERY_HINT}." in said[-1].notes
+    assert (39, 39) == (updates[-1].scored, updates[-1].changed)
+    assert f"1 embeddings are lost: {RECOVERY_HINT}." in updates[-1].notes
     assert lost.id not in await stored(harness)
 
 
@@ -178,7 +181,7 @@ async def test_what_others_say_meanwhile_stays(harness: DatasetHarness) -> None:
     )
     await score(harness.with_stores(ledger=beside))
 
-    [row] = [known.row for known in await frames(harness) if known.row.id == "0-left"]
+    [row] = [frame.row for frame in await frames(harness) if frame.row.id == "0-left"]
     assert {"night", "zcore"} == set(row.fields)
 
 
@@ -199,7 +202,7 @@ async def test_nothing_to_score_is_said(harness: DatasetHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("fields", "message"),
     [
         ({"settings": ZcoreSettings(draws=2_000_000)}, "draws: 2000000 is not in 1…1,000,000"),
         ({"settings": ZcoreSettings(neighbours=20_000)}, "neighbours: 20000 is not in 1…10,000"),
@@ -208,12 +211,12 @@ async def test_nothing_to_score_is_said(harness: DatasetHarness) -> None:
     ids=["draws", "neighbours", "field"],
 )
 async def test_what_is_wrong_is_named(
-    harness: DatasetHarness, wanted: dict[str, Any], said: str
+    harness: DatasetHarness, fields: dict[str, Any], message: str
 ) -> None:
     """Settings out of range are refused by their names."""
-    with pytest.raises(InvalidArgument) as refused:
-        await score(harness, **wanted)
-    assert refused.value.message.startswith(said)
+    with pytest.raises(InvalidArgument) as raised:
+        await score(harness, **fields)
+    assert raised.value.message.startswith(message)
 
 
 async def test_one_at_a_time(harness: DatasetHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,16 +235,16 @@ async def test_one_at_a_time(harness: DatasetHarness, monkeypatch: pytest.Monkey
     await first.aclose()  # type: ignore[attr-defined]
 
     assert ZcoreStage.LISTING is (await waiting).stage
-    assert ZcoreStage.DONE is [each async for each in second][-1].stage
+    assert ZcoreStage.DONE is [progress async for progress in second][-1].stage
 
 
 async def zcore_batch(
-    harness: DatasetHarness, id: str = "b1", **wanted: Any
+    harness: DatasetHarness, id: str = "b1", **fields: Any
 ) -> tuple[list[str], list[str]]:
     """The groups of a batch of four by ZCore, and its notes on scores."""
-    wanted = {"zcore_draws": 500, "seed": 9} | wanted
-    made = await create(harness, id, count=4, coverage=CoverageMethod.ZCORE, **wanted)
-    notes = [note for note in made.notes if "ZCore" in note]
+    fields = {"zcore_draws": 500, "seed": 9} | fields
+    batch = await create(harness, id, count=4, coverage=CoverageMethod.ZCORE, **fields)
+    notes = [note for note in batch.notes if "ZCore" in note]
     return [pick.group for pick in await picks(harness, id)], notes
 
 
@@ -271,8 +274,8 @@ async def test_a_batch_computes_scores_where_some_are_missing(
     change = FieldChange(remove=("zcore",)) if value is None else FieldChange({"zcore": value})
     await set_fields(harness.curation, ONCE, NAME, {"7-left": change})
 
-    said = "ZCore scores were computed: 1 of 40 frames that remain have none in field 'zcore'."
-    assert (expected, [said]) == await zcore_batch(harness)
+    note = "ZCore scores were computed: 1 of 40 frames that remain have none in field 'zcore'."
+    assert (expected, [note]) == await zcore_batch(harness)
 
 
 async def test_frames_that_do_not_remain_need_no_score(harness: DatasetHarness) -> None:

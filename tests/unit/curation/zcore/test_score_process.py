@@ -16,7 +16,7 @@ from services.curation.selection.zcore import zcore_scores
 from services.curation.zcore import score_process
 from services.curation.zcore.score_process import ZcoreSettings, compute_scores
 from sluice.errors import Unavailable
-from tests.unit.curation.zcore.children import PATIENCE_S, begun_since, children
+from tests.unit.curation.zcore.children import PATIENCE_S, running_children, wait_for_start
 
 PROGRAM = [sys.executable, "-m", "services.curation.zcore"]
 
@@ -28,34 +28,34 @@ def rows(count: int = 200) -> NDArray[np.float32]:
 
 async def test_another_process_finds_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores are the same to the last bit, whoever computes them."""
-    wanted = ZcoreSettings(seed=2**64 - 1, draws=300, neighbours=7)
+    settings = ZcoreSettings(seed=2**64 - 1, draws=300, neighbours=7)
     expected = zcore_scores(rows(), seed=2**64 - 1, draws=300, neighbours=7)
     monkeypatch.setattr(score_process, "_CHUNK_BYTES", 100)
-    harness = await compute_scores(rows(), wanted)
+    in_process = await compute_scores(rows(), settings)
     monkeypatch.setattr(score_process, "IN_PROCESS_MAX", 0)
-    there = await compute_scores(rows(), wanted)
+    in_child = await compute_scores(rows(), settings)
 
-    assert expected.tolist() == harness.tolist() == there.tolist()
+    assert expected.tolist() == in_process.tolist() == in_child.tolist()
 
 
 async def test_it_ends_with_who_waits() -> None:
     """A caller that is cancelled leaves no process behind."""
-    before = children()
+    before = running_children()
     waiting = asyncio.ensure_future(compute_scores(rows(20_000), ZcoreSettings()))
-    await begun_since(before)
+    await wait_for_start(before)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
 
-    assert before == children()
+    assert before == running_children()
 
 
 async def test_that_it_was_ended_is_said() -> None:
     """A process that something ends too early gives no answer, and the call may be repeated."""
-    before = children()
+    before = running_children()
     waiting = asyncio.ensure_future(compute_scores(rows(20_000), ZcoreSettings()))
-    [begun] = await begun_since(before)
-    os.kill(begun, signal.SIGKILL)
+    [started] = await wait_for_start(before)
+    os.kill(started, signal.SIGKILL)
 
     with pytest.raises(Unavailable, match="ended with -9"):
         await waiting
@@ -63,11 +63,11 @@ async def test_that_it_was_ended_is_said() -> None:
 
 def test_it_ends_with_its_input() -> None:
     """A server that is killed leaves no process computing for nobody."""
-    given = rows(20_000)
-    arguments = map(str, (*given.shape, 0, 1_000_000, 1_000))
+    embeddings = rows(20_000)
+    arguments = map(str, (*embeddings.shape, 0, 1_000_000, 1_000))
     with subprocess.Popen([*PROGRAM, *arguments], stdin=subprocess.PIPE) as process:
         assert process.stdin
-        process.stdin.write(given.tobytes())
+        process.stdin.write(embeddings.tobytes())
         process.stdin.close()
         try:
             assert 2 == process.wait(PATIENCE_S)

@@ -55,40 +55,45 @@ async def digest(api: Api, **fields: Any) -> str:
 async def test_images_are_measured_by_their_own_f1(api: Api) -> None:
     """Annotated frames of the reported split with predictions, each with its value."""
     await labelled(api)
-    made = (await record(api)).round
+    recorded = (await record(api)).round
 
     # c misses one and has one too many; d has no predictions, and t is for training.
     values = {"a": 1.0, "b": 0.5, "c": 0.5, "e": 1.0}
     sent = {"sample_ids": values, "values": values.values()}
-    assert await digest(api, labelled_groups=2, **sent) == made.digest
-    assert (4, 0.75, False) == (made.sample_count, made.mean, made.with_predictions)
-    assert pb.MeasuredFrom(round=ROUND, iou_min=0.5) == made.measured_from
+    assert await digest(api, labelled_groups=2, **sent) == recorded.digest
+    assert (4, 0.75, False) == (recorded.sample_count, recorded.mean, recorded.with_predictions)
+    assert pb.MeasuredFrom(round=ROUND, iou_min=0.5) == recorded.measured_from
     mined = await api.mine(ROUND, TRAIN)
-    assert made.sample_count == mined.metric.frames
+    assert recorded.sample_count == mined.metric.frames
 
 
 async def test_classes_are_right_or_wrong(api: Api) -> None:
     """Of a classification the predicted class is kept, and values are 1 and 0."""
     name = await api.dataset("classes", frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
 
-    def said(class_name: str, id: str) -> frame_pb2.Label:
+    def classification(class_name: str, id: str) -> frame_pb2.Label:
         shape = frame_pb2.Classification2D()
         return frame_pb2.Label(id=id, class_name=class_name, classification_2d=shape)
 
-    frames = [frame(id, said("car", id)) for id in "abc"]
+    frames = [frame(id, classification("car", id)) for id in "abc"]
     await api.append(*frames, dataset=name, status=ANNOTATED, split=VALIDATION)
     request = round_pb2.CreateRoundRequest(
         parent=name, round_id="r", round=round_pb2.Round(metric_split=VALIDATION)
     )
     round_ = (await api.rounds.CreateRound(request)).name
     kind = round_pb2.PredictedFrame.Prediction
-    sure, unsure = kind(label=said("car", "l"), score=0.9), kind(label=said("tram", "m"), score=0.4)
+    sure, unsure = (
+        kind(label=classification("car", "l"), score=0.9),
+        kind(label=classification("tram", "m"), score=0.4),
+    )
     await api.predict(round_, {"a": [unsure, sure], "b": [unsure], "c": []})
-    wanted = pb.RecordRoundRequest(dataset=name, round=1, measured_round=round_, labelled_groups=7)
-    made = (await api.progress.RecordRound(wanted)).round
+    recording = pb.RecordRoundRequest(
+        dataset=name, round=1, measured_round=round_, labelled_groups=7
+    )
+    recorded = (await api.progress.RecordRound(recording)).round
 
     sent = {"sample_ids": "abc", "values": [1, 0, 0], "predictions": ["car", "tram", ""]}
-    assert await digest(api, labelled_groups=7, **sent) == made.digest
+    assert await digest(api, labelled_groups=7, **sent) == recorded.digest
 
 
 async def test_the_rule_is_that_of_mining(api: Api) -> None:
@@ -101,11 +106,11 @@ async def test_the_rule_is_that_of_mining(api: Api) -> None:
 
 
 async def test_groups_are_counted_where_they_are_not_said(api: Api) -> None:
-    """Labelled ones that are not held out; what is said goes before."""
+    """Labelled groups that are not held out are counted; a number in the request overrides it."""
     await labelled(api)
-    counted, said = await record(api), await record(api, 2, labelled_groups=70)
+    counted, given = await record(api), await record(api, 2, labelled_groups=70)
 
-    assert (2, 70) == (counted.round.labelled_groups, said.round.labelled_groups)
+    assert (2, 70) == (counted.round.labelled_groups, given.round.labelled_groups)
 
 
 async def test_nothing_labelled_is_said(api: Api) -> None:
@@ -123,20 +128,20 @@ async def test_views_become_slices(api: Api) -> None:
     await labelled(api)
     tag = frame_pb.TagFramesRequest(dataset=DATASET, frame_ids=["c", "a", "d", "t"], add=["fog"])
     await api.frames.TagFrames(tag)
-    for id, wanted in {
+    for id, frame_filter in {
         "fog": frame_pb.FrameFilter(tags=["fog"]),
         "val": frame_pb.FrameFilter(splits=[VALIDATION]),
     }.items():
-        view = frame_pb.View(filter=wanted, display_name=f"All {id}")
+        view = frame_pb.View(filter=frame_filter, display_name=f"All {id}")
         request = frame_pb.CreateViewRequest(parent=DATASET, view_id=id, view=view)
         await api.frames.CreateView(request)
-    made = (await record(api, slice_views=["val", "fog"])).round
+    recorded = (await record(api, slice_views=["val", "fog"])).round
 
     expected = {"val": [0, 1, 2, 3], "fog": [0, 2]}
     slices = [pb.SampleSlice(name=name, samples=rows) for name, rows in expected.items()]
     sent = {"sample_ids": "abce", "values": [1, 0.5, 0.5, 1], "slices": slices}
-    assert list(expected) == made.slices
-    assert await digest(api, labelled_groups=2, **sent) == made.digest
+    assert list(expected) == recorded.slices
+    assert await digest(api, labelled_groups=2, **sent) == recorded.digest
 
 
 async def test_a_slice_of_nothing_is_refused(api: Api) -> None:
@@ -163,17 +168,17 @@ async def test_what_was_measured_stays(api: Api) -> None:
     """The same request is the same round, whatever has come since; another one is refused."""
     await labelled(api)
     failures = [pb.JudgedFailure(label="car", first="car", second="tram")]
-    made = await record(api, failures=failures)
+    recorded = await record(api, failures=failures)
     await api.predict(ROUND, {"b": [prediction()], "d": [prediction()]})
     await api.append("y", status=ANNOTATED)
     again = await record(api, failures=failures)
 
-    assert (True, False, made.round) == (made.added, again.added, again.round)
+    assert (True, False, recorded.round) == (recorded.added, again.added, again.round)
     others: list[dict[str, Any]] = [{}, {"failures": failures, "labelled_groups": 3}]
     for fields in others:
         error = await refusal(record(api, **fields))
         assert errors.AlreadyExists is type(error)
-    assert [made.round] == list((await api.progress.ListRecordedRounds(listing())).rounds)
+    assert [recorded.round] == list((await api.progress.ListRecordedRounds(listing())).rounds)
     assert 0.75 < (await record(api, 2)).round.mean
 
 
@@ -265,14 +270,14 @@ async def test_too_many_frames_are_refused(api: Api, monkeypatch: pytest.MonkeyP
 async def test_progress_says_how_far_labelling_is(api: Api) -> None:
     """Groups are held out, or one of the pool by their status; all at every move."""
 
-    async def found() -> pb.LabellingProgress:
+    async def labelling() -> pb.LabellingProgress:
         request = pb.GetProgressRequest(dataset=DATASET)
         return (await api.progress.GetProgress(request)).labelling
 
-    assert pb.LabellingProgress() == await found()
+    assert pb.LabellingProgress() == await labelling()
     await labelled(api)
     expected = pb.LabellingProgress(held_out=5, unlabelled=2, annotated=1, reviewed=1)
-    assert expected == await found()
+    assert expected == await labelling()
 
     selected = frame_pb.ANNOTATION_STATUS_SELECTED
     move = frame_pb.SetStatusRequest(dataset=DATASET, groups=["w"], status=selected)
@@ -282,8 +287,8 @@ async def test_progress_says_how_far_labelling_is(api: Api) -> None:
     )
     await api.frames.SetStatus(back)
     expected = pb.LabellingProgress(held_out=5, unlabelled=1, selected=1, annotated=1, reviewed=1)
-    assert expected == await found()
+    assert expected == await labelling()
 
     share = frame_pb.AssignSplitsRequest.Share(split=frame_pb.SPLIT_GOLDEN, share=1)
     await api.frames.AssignSplits(frame_pb.AssignSplitsRequest(dataset=DATASET, shares=[share]))
-    assert pb.LabellingProgress(held_out=8, reviewed=1) == await found()
+    assert pb.LabellingProgress(held_out=8, reviewed=1) == await labelling()

@@ -13,7 +13,7 @@ from sluice import errors
 from sluice.rpc_errors import from_rpc_error
 from sluice.v1 import dataset_frame_pb2 as pb
 from tests.rpc.curation.api import DATASET, Api, frame
-from tests.unit.curation.zcore.children import begun_since, children, ended
+from tests.unit.curation.zcore.children import running_children, wait_for_end, wait_for_start
 
 Stage = pb.ComputeZcoreResponse
 IDS = [f"{kind}{number}" for kind in "abcd" for number in range(10)]
@@ -22,28 +22,28 @@ IDS = [f"{kind}{number}" for kind in "abcd" for number in range(10)]
 async def zcore(api: Api, **request: Any) -> AsyncIterator[pb.ComputeZcoreResponse]:
     """Compute the scores of the dataset, by few draws."""
     settings: dict[str, Any] = {"dataset": DATASET, "draws": 500, "neighbours": 5}
-    wanted = pb.ComputeZcoreRequest(**settings | request)
-    async for response in api.frames.ComputeZcore(wanted):
+    message = pb.ComputeZcoreRequest(**settings | request)
+    async for response in api.frames.ComputeZcore(message):
         yield response
 
 
 async def refused(api: Api, **request: Any) -> errors.SluiceError:
     """The error that a computation ends with."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        _ = [each async for each in zcore(api, **request)]
+        _ = [progress async for progress in zcore(api, **request)]
     return from_rpc_error(raised.value)
 
 
 async def scores(api: Api, field: str = "zcore") -> dict[str, float]:
     """What frames have in a field, by their ids."""
-    found = [await api.get(id) for id in IDS]
-    return {f.frame.id: f.fields[field].number for f in found if field in f.fields}
+    result = [await api.get(id) for id in IDS]
+    return {f.frame.id: f.fields[field].number for f in result if field in f.fields}
 
 
 async def test_progress_comes_in_stages(api: Api) -> None:
     """Each stage says how far it is, and the last response what has come of all."""
     await api.append(*IDS)
-    said = [each async for each in zcore(api)]
+    updates = [progress async for progress in zcore(api)]
 
     assert [
         (Stage.STAGE_WAITING, 0, 0),
@@ -52,16 +52,20 @@ async def test_progress_comes_in_stages(api: Api) -> None:
         (Stage.STAGE_SCORING, 0, 0),
         (Stage.STAGE_STORING, 40, 40),
         (Stage.STAGE_DONE, 40, 40),
-    ] == [(each.stage, each.done, each.total) for each in said]
-    assert (40, 40, []) == (said[-1].scored_count, said[-1].changed_count, list(said[-1].notes))
-    found = await scores(api)
-    assert (40, 0.0, 1.0) == (len(found), min(found.values()), max(found.values()))
+    ] == [(progress.stage, progress.done, progress.total) for progress in updates]
+    assert (40, 40, []) == (
+        updates[-1].scored_count,
+        updates[-1].changed_count,
+        list(updates[-1].notes),
+    )
+    result = await scores(api)
+    assert (40, 0.0, 1.0) == (len(result), min(result.values()), max(result.values()))
 
 
 async def test_scores_follow_from_the_settings(api: Api) -> None:
     """By the same settings frames have the same scores, by another setting not."""
     await api.append(*IDS)
-    found = []
+    result = []
     for name, settings in {
         "zcore": {},
         "same": {},
@@ -69,13 +73,13 @@ async def test_scores_follow_from_the_settings(api: Api) -> None:
         "draws": {"draws": 400},
         "neighbours": {"neighbours": 7},
     }.items():
-        done = [each async for each in zcore(api, field=name, **settings)][-1]
+        done = [progress async for progress in zcore(api, field=name, **settings)][-1]
         assert 40 == done.changed_count
-        found.append(await scores(api, name))
+        result.append(await scores(api, name))
 
-    assert found[0] == found[1]
-    assert all(found[0] != other for other in found[2:])
-    assert 0 == [each async for each in zcore(api)][-1].changed_count
+    assert result[0] == result[1]
+    assert all(result[0] != other for other in result[2:])
+    assert 0 == [progress async for progress in zcore(api)][-1].changed_count
 
 
 async def test_a_view_says_whose_scores(api: Api) -> None:
@@ -86,7 +90,7 @@ async def test_a_view_says_whose_scores(api: Api) -> None:
     )
     view = pb.View(filter=pb.FrameFilter(tags=["night"]))
     await api.frames.CreateView(pb.CreateViewRequest(parent=DATASET, view_id="night", view=view))
-    done = [each async for each in zcore(api, view="night")][-1]
+    done = [progress async for progress in zcore(api, view="night")][-1]
 
     assert (5, ["A basis needs 32 embeddings and there are 5: cosines are plain."]) == (
         done.scored_count,
@@ -98,7 +102,7 @@ async def test_a_view_says_whose_scores(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "said"),
+    ("request_", "message"),
     [
         ({"draws": 1_000_001}, "draws: 1000001 is not in 1…1,000,000"),
         ({"neighbours": 10_001}, "neighbours: 10001 is not in 1…10,000"),
@@ -108,13 +112,13 @@ async def test_a_view_says_whose_scores(api: Api) -> None:
     ],
     ids=lambda case: "" if isinstance(case, str) else "-".join(case),
 )
-async def test_what_is_wrong_is_named(api: Api, request_: dict[str, Any], said: str) -> None:
+async def test_what_is_wrong_is_named(api: Api, request_: dict[str, Any], message: str) -> None:
     """A request that is not right is refused by the name of its field."""
     await api.append(*IDS)
     error = await refused(api, **request_)
 
     assert errors.InvalidArgument is type(error)
-    assert error.message.startswith(said)
+    assert error.message.startswith(message)
 
 
 async def test_nothing_to_score_is_said(api: Api) -> None:
@@ -130,14 +134,14 @@ async def test_a_caller_that_leaves_ends_it(api: Api, monkeypatch: pytest.Monkey
     """When a caller leaves, no process computes on, and the next computation begins at once."""
     monkeypatch.setattr(score_process, "IN_PROCESS_MAX", 0)
     await api.append(*IDS)
-    before = children()
+    before = running_children()
     call = api.frames.ComputeZcore(pb.ComputeZcoreRequest(dataset=DATASET))
-    async for each in call:
-        if each.stage == Stage.STAGE_SCORING:
+    async for progress in call:
+        if progress.stage == Stage.STAGE_SCORING:
             break
-    [begun] = await begun_since(before)
+    [started] = await wait_for_start(before)
     call.cancel()
-    await ended(begun)
+    await wait_for_end(started)
 
     assert {} == await scores(api)
-    assert 40 == [each async for each in zcore(api)][-1].changed_count
+    assert 40 == [progress async for progress in zcore(api)][-1].changed_count
