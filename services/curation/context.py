@@ -1,4 +1,4 @@
-"""What the functions of curation work on."""
+"""The stores and clients that the functions of curation work with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.records.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """The stores, what is asked of other services, and what searches score with."""
+    """The stores, the clients of other services, and the models that searches score with."""
 
     stores: Stores
     others: CurationPeers

@@ -90,7 +90,7 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
     assert {*VANS} - {train[0]} == {hit.frame.frame.id for hit in hits}
     issue = team.issues.create(team.project, "missed vans", dataset).name
     assert 6 == team.datasets.pick(dataset, issue, VANS).element_count
-    with pytest.raises(errors.FailedPrecondition, match="'validation' is the one whose metric"):
+    with pytest.raises(errors.FailedPrecondition, match="'validation' is the metric split"):
         team.rounds.mine_failures(round_, "validation")
 
 
@@ -155,7 +155,7 @@ def test_scores_are_stored_and_a_batch_takes_them(
     chosen = [pick.group for pick in team.batches.picks(made.name)]
 
     assert "26 frames have a score, of 26 it changed" in said
-    assert "none of these frames has an embedding" in refused
+    assert "none of the selected frames has an embedding" in refused
     assert (26, 26) == (last.scored_count, last.changed_count)
     assert by_command == by_client
     assert (0.0, 1.0) == (min(by_client.values()), max(by_client.values()))

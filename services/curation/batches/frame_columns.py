@@ -1,4 +1,4 @@
-"""The frames of a dataset in columns, as a batch looks at them."""
+"""The frames of a dataset in columns, as a batch is planned from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sluice.names import DatasetName
 
 @dataclass(frozen=True, slots=True)
 class FailingFrame:
-    """A failing frame, what it weighs, and which rows are its."""
+    """A failing frame, its weight, and its vectors' rows."""
 
     frame_id: str
     weight: float
@@ -25,9 +25,9 @@ class FailingFrame:
 
 @dataclass(slots=True)
 class FrameColumns:
-    """The frames that were read so far; groups are numbered as they come."""
+    """The frames read so far; groups are numbered in the order in which they are first read."""
 
-    wanted: CreateBatchSpec
+    spec: CreateBatchSpec
     numbers: dict[str, int] = field(default_factory=dict)
     excluded: list[bool] = field(default_factory=list)
     labelled: list[bool] = field(default_factory=list)
@@ -40,34 +40,34 @@ class FrameColumns:
     zcore: StoredScores = field(default_factory=StoredScores)
     frames: int = 0
 
-    def add(self, known: FrameSummary) -> None:
-        """Take a frame in."""
+    def add(self, frame: FrameSummary) -> None:
+        """Add a frame."""
         self.frames += 1
-        number = self._number(known)
-        if (scene := self._scene(known)) != NO_SCENE:
+        number = self._number(frame)
+        if (scene := self._scene(frame)) != NO_SCENE:
             self.scenes[number] = scene
         first = len(self.owners)
-        for vector in known.row.vectors:
+        for vector in frame.row.vectors:
             self.points += vector.point
             self.owners.append(number)
-        if known.row.vectors and not self.excluded[number]:
-            self.zcore.take(number, known.row.fields.get(self.wanted.zcore_field))
-        rounds = known.row.failures
-        weight = sum(each.weight for each in self.wanted.failures if rounds.get(each.round))
-        if weight:
+        if frame.row.vectors and not self.excluded[number]:
+            self.zcore.add(number, frame.row.fields.get(self.spec.zcore_field))
+        rounds = frame.row.failures
+        failures = [failure for failure in self.spec.failures if rounds.get(failure.round)]
+        if weight := sum(failure.weight for failure in failures):
             rows = slice(first, len(self.owners))
-            self.failing.append(FailingFrame(known.row.id, weight, rows))
+            self.failing.append(FailingFrame(frame.row.id, weight, rows))
             self.failed[number] = True
 
-    def check(self, name: DatasetName) -> None:
-        """Refuse a dataset that is too large to be held."""
+    def check_size(self, name: DatasetName) -> None:
+        """Raise InvalidArgument for a dataset that is too large to be held."""
         check_rows("parent", name, self.frames, len(self.owners))
 
-    def _number(self, known: FrameSummary) -> int:
-        group = known.group
+    def _number(self, frame: FrameSummary) -> int:
+        group = frame.group
         number = self.numbers.setdefault(group.id, len(self.numbers))
         if number == len(self.excluded):
-            # What is held out teaches models nothing: it covers nothing, and nothing repeats it.
+            # Held-out groups are never trained on: they neither cover nor repeat other groups.
             labelled = group.status is not Status.UNLABELLED and group.split not in HELD_OUT
             self.excluded.append(not remains(group))
             self.labelled.append(labelled)
@@ -75,10 +75,10 @@ class FrameColumns:
             self.scenes.append(NO_SCENE)
         return number
 
-    def _scene(self, known: FrameSummary) -> int:
-        value = known.row.fields.get(self.wanted.scene_field)
+    def _scene(self, frame: FrameSummary) -> int:
+        value = frame.row.fields.get(self.spec.scene_field)
         if value is None:
             return NO_SCENE
-        # Python counts True as 1.
-        told_apart = isinstance(value, bool), value
-        return self.scene_numbers.setdefault(told_apart, len(self.scene_numbers))
+        # In Python True equals 1; as scenes they differ.
+        scene = isinstance(value, bool), value
+        return self.scene_numbers.setdefault(scene, len(self.scene_numbers))

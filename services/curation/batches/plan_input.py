@@ -1,4 +1,4 @@
-"""What a batch is planned from: all groups of a dataset, and the failures of some rounds."""
+"""Reading what a batch is planned from: the groups of a dataset and the failures of rounds."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from services.curation.zcore.score_process import ZcoreSettings, compute_scores
 from sluice.names import DatasetName
 
 FAILURES_MAX: Final = 8_192
-"""Failing frames that groups are compared with: so many as stand for the pool."""
+"""Failing frames that groups are compared with; of more, a random sample is used."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanInput:
     """The pool, the ids of its groups, and the failures with the ids of their frames.
 
-    `model_id` is the model of the embeddings, empty where there are none.
+    `model_id` is the model of the embeddings, empty without any.
     """
 
     pool: Pool
@@ -43,101 +43,115 @@ class PlanInput:
 
 
 async def read_plan_input(
-    curation: Curation, name: DatasetName, wanted: CreateBatchSpec
+    curation: Curation, name: DatasetName, spec: CreateBatchSpec
 ) -> PlanInput:
-    """Read all of a dataset that a batch depends on; what of it is missing is said in notes.
+    """Read all of a dataset that a batch depends on; notes name missing embeddings and scores.
 
-    Raises InvalidArgument for a dataset that is too large. Rows are as they were when each was
-    read: who marks a group must look at it again.
+    Raises InvalidArgument for a dataset that is too large. Rows may change after they are read:
+    read a group again before marking it.
     """
-    scan = FrameColumns(wanted)
+    columns = FrameColumns(spec)
     async for page in scan_summaries(curation.stores.ledger, name):
-        for known in page:
-            scan.add(known)
-        scan.check(name)
+        for frame in page:
+            columns.add(frame)
+        columns.check_size(name)
     # The space comes with the first embedding: read after the rows, it is known.
     space = (await read_dataset_frames(curation.stores, name)).record
-    places = await read_projected(curation.stores, name, space, (bytes(scan.points), wanted.seed))
+    projected = await read_projected(
+        curation.stores, name, space, bytes(columns.points), seed=spec.seed
+    )
     zcore = None
-    if wanted.coverage is CoverageMethod.ZCORE:
-        zcore = await _zcore(scan, places)
-    return await asyncio.to_thread(_gathered, scan, places, zcore, space.model_id)
+    if spec.coverage is CoverageMethod.ZCORE:
+        zcore = await _zcore_scores(columns, projected)
+    return await asyncio.to_thread(_build_input, columns, projected, zcore, space.model_id)
 
 
-def _gathered(
-    scan: FrameColumns, places: ProjectedVectors, zcore: NDArray[np.float64] | None, model_id: str
+def _build_input(
+    columns: FrameColumns,
+    projected: ProjectedVectors,
+    zcore: NDArray[np.float64] | None,
+    model_id: str,
 ) -> PlanInput:
-    failing, notes = _failing(scan, places)
-    vectors, owners = _there(scan, places)
-    labelled = np.array(scan.labelled, bool)
+    failing, notes = _select_failing(columns, projected)
+    vectors, owners = _present_rows(columns, projected)
+    labelled = np.array(columns.labelled, bool)
     pool = Pool(
-        size=len(scan.numbers),
-        excluded=np.array(scan.excluded, bool),
-        # What a model fails on has not served it: groups like it are what is looked for.
-        covered=labelled & ~np.array(scan.failed, bool),
+        size=len(columns.numbers),
+        excluded=np.array(columns.excluded, bool),
+        # A group that the model still fails on covers nothing: groups like it are targeted.
+        covered=labelled & ~np.array(columns.failed, bool),
         vectors=vectors if len(vectors) else None,
         group_of=owners if len(vectors) else None,
-        scenes=np.array(scan.scenes, np.intp),
+        scenes=np.array(columns.scenes, np.intp),
         zcore=zcore,
         labelled=labelled,
     )
-    ids = [each.frame_id for each in failing]
-    failures = _failures(failing, places)
-    return PlanInput(pool, list(scan.numbers), failures, ids, model_id, notes)
+    return PlanInput(
+        pool,
+        groups=list(columns.numbers),
+        failures=_make_failures(failing, projected),
+        failing=[frame.frame_id for frame in failing],
+        model_id=model_id,
+        notes=notes,
+    )
 
 
-def _there(
-    scan: FrameColumns, places: ProjectedVectors
+def _present_rows(
+    columns: FrameColumns, projected: ProjectedVectors
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """The rows that are not lost, and the numbers of their groups."""
-    owners = np.array(scan.owners, np.intp)
-    if places.there.all():
-        return places.rows, owners
-    return places.rows[places.there], owners[places.there]
+    """The vectors that are not lost, and the numbers of their groups."""
+    owners = np.array(columns.owners, np.intp)
+    if projected.present.all():
+        return projected.rows, owners
+    return projected.rows[projected.present], owners[projected.present]
 
 
-def _failing(scan: FrameColumns, places: ProjectedVectors) -> tuple[list[FailingFrame], list[str]]:
-    """The failing frames that groups shall be like, and all notes so far."""
-    notes = list(places.notes)
-    failing = [each for each in scan.failing if places.there[each.rows].any()]
-    if missing := len(scan.failing) - len(failing):
-        notes.append(f"{missing} failing frames have no embedding: nothing is like them.")
+def _select_failing(
+    columns: FrameColumns, projected: ProjectedVectors
+) -> tuple[list[FailingFrame], list[str]]:
+    """The failing frames to target, and all notes so far."""
+    notes = list(projected.notes)
+    failing = [frame for frame in columns.failing if projected.present[frame.rows].any()]
+    if missing := len(columns.failing) - len(failing):
+        notes.append(f"{missing} failing frames have no embedding: no group can target them.")
     if len(failing) > FAILURES_MAX:
-        notes.append(f"Of {len(failing):,} failing frames a random {FAILURES_MAX:,} stand for all.")
-        chosen = sample_indices(len(failing), scan.wanted.seed, FAILURES_MAX)
-        failing = [failing[number] for number in chosen.tolist()]
+        notes.append(
+            f"{len(failing):,} failing frames: a random sample of {FAILURES_MAX:,} is used."
+        )
+        sample = sample_indices(len(failing), columns.spec.seed, FAILURES_MAX)
+        failing = [failing[number] for number in sample.tolist()]
     return failing, notes
 
 
-def _failures(failing: Sequence[FailingFrame], places: ProjectedVectors) -> Failures | None:
-    """The embeddings and weights of failing frames that have some."""
+def _make_failures(failing: Sequence[FailingFrame], projected: ProjectedVectors) -> Failures | None:
+    """The embeddings and weights of failing frames; None without any."""
     if not failing:
         return None
-    rows = [places.rows[each.rows][places.there[each.rows]] for each in failing]
-    owners = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
-    groups, _ = GroupVectors.gathered("failures", np.concatenate(rows), owners)
-    return Failures(groups, np.array([each.weight for each in failing], np.float32))
+    rows = [projected.rows[frame.rows][projected.present[frame.rows]] for frame in failing]
+    owners = np.repeat(np.arange(len(rows)), [len(vectors) for vectors in rows])
+    groups, _ = GroupVectors.from_rows("failures", np.concatenate(rows), owners)
+    return Failures(groups, np.array([frame.weight for frame in failing], np.float32))
 
 
-async def _zcore(scan: FrameColumns, places: ProjectedVectors) -> NDArray[np.float64]:
-    """The best ZCore score of the rows of each group that remains; which ones, is noted.
+async def _zcore_scores(columns: FrameColumns, projected: ProjectedVectors) -> NDArray[np.float64]:
+    """The best ZCore score of each group that remains; a note says where scores come from.
 
-    Stored ones count where all frames that remain and have embeddings have them: those of some
-    rows and of others cannot be compared.
+    Stored scores are used if all frames that remain and have embeddings have one: scores of
+    different sets of frames cannot be compared.
     """
-    stored, wanted = scan.zcore, scan.wanted
+    stored, spec = columns.zcore, columns.spec
     if stored.frames and not stored.missing:
-        places.notes.append(f"ZCore scores are those stored in field {wanted.zcore_field!r}.")
-        return stored.by_group(len(scan.numbers))
-    vectors, owners = _there(scan, places)
-    free = ~np.array(scan.excluded, bool)
+        projected.notes.append(f"ZCore scores are those stored in field {spec.zcore_field!r}.")
+        return stored.by_group(len(columns.numbers))
+    vectors, owners = _present_rows(columns, projected)
+    free = ~np.array(columns.excluded, bool)
     scores = np.zeros(len(free))
     rows = np.flatnonzero(free[owners])
     if len(rows):
-        places.notes.append(
+        projected.notes.append(
             f"ZCore scores were computed: {stored.missing:,} of {stored.frames:,} frames that "
-            f"remain have none in field {wanted.zcore_field!r}."
+            f"remain have none in field {spec.zcore_field!r}."
         )
-        settings = ZcoreSettings(wanted.seed, wanted.zcore_draws)
+        settings = ZcoreSettings(spec.seed, spec.zcore_draws)
         np.maximum.at(scores, owners[rows], await compute_scores(vectors[rows], settings))
     return scores

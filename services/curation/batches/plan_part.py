@@ -1,4 +1,4 @@
-"""Planning: picks by number become picks by the names of groups and frames."""
+"""Planning a part of a batch: picks named by group and frame ids."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from services.curation.selection.pool import Pick, PickSource, SelectionSettings
 
 @dataclass(frozen=True, slots=True)
 class PlanPart:
-    """Picks in their order, of so many groups that remained, and sentences on what went wrong.
+    """Picks in their order, the number of groups that remained, and notes for a person.
 
-    `model_id` is the model of the embeddings, empty where there are none.
+    `model_id` is the model of the embeddings, empty without any.
     """
 
     picks: list[PlannedPick]
@@ -28,28 +28,28 @@ class PlanPart:
         return sum(pick.source is PickSource.TARGETED for pick in self.picks)
 
 
-def plan_part(gathered: PlanInput, wanted: CreateBatchSpec) -> PlanPart:
-    """Pick groups as it is wanted; none, if none remains."""
-    remaining = int(gathered.pool.free.sum())
-    notes = list(gathered.notes)
-    if wanted.count is not None and wanted.count > remaining > 0:
-        notes.append(f"{wanted.count} groups were asked for, and only {remaining} remain.")
+def plan_part(plan_input: PlanInput, spec: CreateBatchSpec) -> PlanPart:
+    """Pick groups by the spec; without picks if no group remains."""
+    remaining = int(plan_input.pool.free.sum())
+    notes = list(plan_input.notes)
+    if spec.count is not None and spec.count > remaining > 0:
+        notes.append(f"{spec.count} groups were requested; only {remaining} remain.")
     settings = SelectionSettings(
-        seed=wanted.seed,
-        budget=wanted.budget,
-        targeted_share=1 - wanted.coverage_share,
-        coverage=wanted.coverage,
-        targeted=wanted.targeted,
+        seed=spec.seed,
+        budget=spec.budget,
+        targeted_share=1 - spec.coverage_share,
+        coverage=spec.coverage,
+        targeted=spec.targeted,
     )
-    batch = plan_batch(gathered.pool, gathered.failures, settings)
-    picks = [_planned(gathered, pick) for pick in batch.picks]
-    return PlanPart(picks, gathered.model_id, remaining, notes + batch.notes)
+    plan = plan_batch(plan_input.pool, plan_input.failures, settings)
+    picks = [_name_pick(plan_input, pick) for pick in plan.picks]
+    return PlanPart(picks, plan_input.model_id, remaining, notes + plan.notes)
 
 
-def _planned(gathered: PlanInput, pick: Pick) -> PlannedPick:
+def _name_pick(plan_input: PlanInput, pick: Pick) -> PlannedPick:
     return PlannedPick(
-        group=gathered.groups[pick.group],
+        group=plan_input.groups[pick.group],
         source=pick.source,
         gain=float(pick.gain),
-        failure="" if pick.failure is None else gathered.failing[pick.failure],
+        failure="" if pick.failure is None else plan_input.failing[pick.failure],
     )

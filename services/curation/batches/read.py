@@ -1,4 +1,4 @@
-"""Reading batches, and why each of their groups was picked."""
+"""Reading batches and their picks."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ async def get_batch(curation: Curation, name: BatchName) -> Batch:
 async def list_batches(
     curation: Curation, name: DatasetName, page: Page
 ) -> tuple[list[Batch], str]:
-    """A page of the batches of a dataset, by name, and the next one's token."""
+    """A page of the batches of a dataset, sorted by id, and the token of the next page."""
     await curation.others.datasets.get(name)
-    below = batch_prefix(name.dataset)
-    return await read_records(curation.stores.ledger, name.project, below, Batch, page)
+    prefix = batch_prefix(name.dataset)
+    return await read_records(curation.stores.ledger, name.project, prefix, Batch, page)
 
 
 async def list_picks(
     curation: Curation, name: BatchName, page: Page
 ) -> tuple[list[StoredPick], str]:
-    """A page of the picks of a batch, by rank, and the next one's token."""
+    """A page of the picks of a batch, sorted by rank, and the token of the next page."""
     await get_batch(curation, name)
-    below = pick_prefix(name)
-    return await read_records(curation.stores.ledger, name.project, below, StoredPick, page)
+    prefix = pick_prefix(name)
+    return await read_records(curation.stores.ledger, name.project, prefix, StoredPick, page)

@@ -1,4 +1,4 @@
-"""What may be appended to a dataset; everything else is refused, naming the frame."""
+"""Checking the frames of an append request and turning them into rows and vectors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VECTORS_PER_FRAME_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class FrameToAppend:
-    """A frame that shall be one of a dataset's; without a group it is one by itself."""
+    """A frame to append to a dataset; without a group it is a group of its own."""
 
     frame: Frame
     group: str = ""
@@ -36,13 +36,13 @@ class FrameToAppend:
 
     @property
     def group_id(self) -> str:
-        """The group that it is a slice of."""
+        """The group that the frame is a slice of."""
         return self.group or self.frame.id
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AppendRequest:
-    """Frames, all with embeddings of one model or none with any; and how new groups start."""
+    """Frames, all or none of them with embeddings, and the status and split of new groups."""
 
     frames: Sequence[FrameToAppend]
     embeddings: Embeddings | None = None
@@ -51,8 +51,8 @@ class AppendRequest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CheckedFrame:
-    """A frame that was checked: its row, still without a number, its document, its vectors."""
+class PreparedFrame:
+    """A checked frame: its row without a number, document, unit vectors and label ids."""
 
     row: FrameRow
     document: bytes
@@ -60,42 +60,44 @@ class CheckedFrame:
     label_ids: tuple[str, ...]
 
 
-def check_frames(new: AppendRequest, dataset: Dataset) -> None:
-    """Refuse too many frames, and one that is sent twice or does not fit the dataset."""
-    if not 0 < len(new.frames) <= BATCH_ROWS_MAX:
-        problem = f"{len(new.frames)} in one call; 1 to {BATCH_ROWS_MAX:,} are accepted"
+def check_frames(request: AppendRequest, dataset: Dataset) -> None:
+    """Refuse too many frames, a duplicate, and one that does not fit the dataset."""
+    if not 0 < len(request.frames) <= BATCH_ROWS_MAX:
+        problem = f"{len(request.frames)} in one call; 1 to {BATCH_ROWS_MAX:,} are accepted"
         raise too_large("frames", problem, BATCH_ROWS_MAX)
     first: dict[str, int] = {}
-    for index, candidate in enumerate(new.frames):
-        known = first.setdefault(candidate.frame.id, index)
-        if known != index:
-            raise frame_error(index, candidate.frame.id, "", f"is the same as frames[{known}]")
-        check_text(f"frames[{index}].group", candidate.group, empty=True)
-        check_text(f"frames[{index}].slice", candidate.slice, empty=True)
-        check_metadata(f"frames[{index}].fields", candidate.fields)
-        for number, label in enumerate(candidate.frame.labels):
+    for index, new in enumerate(request.frames):
+        frame_id = new.frame.id
+        if (other := first.setdefault(frame_id, index)) != index:
+            raise frame_error(index, frame_id, "", f"duplicate of frames[{other}]")
+        check_text(f"frames[{index}].group", new.group, empty=True)
+        check_text(f"frames[{index}].slice", new.slice, empty=True)
+        check_metadata(f"frames[{index}].fields", new.fields)
+        for number, label in enumerate(new.frame.labels):
             if problem := dataset.describe_mismatch(label):
-                where = f".frame.labels[{number}]"
+                path = f".frame.labels[{number}]"
                 raise frame_error(
-                    index, candidate.frame.id, where, problem, "LABEL_MISMATCH", label_id=label.id
+                    index, frame_id, path, problem, "LABEL_MISMATCH", label_id=label.id
                 )
 
 
-def make_rows(new: AppendRequest) -> list[CheckedFrame]:
-    """The frames as rows, with points of their own for their unit vectors.
+def prepare_frames(request: AppendRequest) -> list[PreparedFrame]:
+    """Rows and unit vectors of the frames, with a new point id for each vector.
 
-    Raises InvalidArgument naming a frame whose embeddings are not right.
+    Raises InvalidArgument naming a frame with invalid embeddings.
     """
-    spans = _spans(new)
+    spans = _spans(request)
     return [
-        _candidate(index, frame, label_ids, vectors)
-        for index, (frame, (label_ids, vectors)) in enumerate(zip(new.frames, spans, strict=True))
+        _prepare_frame(index, frame, label_ids, vectors)
+        for index, (frame, (label_ids, vectors)) in enumerate(
+            zip(request.frames, spans, strict=True)
+        )
     ]
 
 
-def _candidate(
+def _prepare_frame(
     index: int, new: FrameToAppend, label_ids: tuple[str, ...], vectors: NDArray[np.float32]
-) -> CheckedFrame:
+) -> PreparedFrame:
     _check_crops(index, new.frame, label_ids)
     document = new.frame.to_bytes()
     row = FrameRow(
@@ -111,17 +113,17 @@ def _candidate(
         fields=dict(new.fields),
         created_us=now_us(),
     )
-    known = tuple(label.id for label in new.frame.labels)
-    return CheckedFrame(row, document, vectors, known)
+    labels = tuple(label.id for label in new.frame.labels)
+    return PreparedFrame(row, document, vectors, labels)
 
 
 def document_digest(document: bytes, group: str, slice_: str) -> bytes:
-    """What tells whether a frame that is appended again has another document or place."""
+    """Digest of a frame's document, group and slice: it changes when one of them does."""
     return _digest(document, group.encode(), slice_.encode())
 
 
 def vectors_digest(label_ids: Iterable[str], vectors: NDArray[np.float32]) -> bytes:
-    """What tells whether unit vectors, one for each label id, are others; empty for none."""
+    """Digest of a frame's unit vectors and their label ids; empty without vectors."""
     return _digest(*(id.encode() for id in label_ids), _little_endian(vectors))
 
 
@@ -130,7 +132,7 @@ def _little_endian(vectors: NDArray[np.float32]) -> bytes:
 
 
 def _digest(*parts: bytes) -> bytes:
-    """The SHA-256 of some parts, each after its length; empty for nothing but empty ones."""
+    """The SHA-256 of parts, each prefixed with its length; empty if all parts are."""
     content = sha256()
     for part in parts if any(parts) else ():
         content.update(len(part).to_bytes(8, "little"))
@@ -138,20 +140,20 @@ def _digest(*parts: bytes) -> bytes:
     return content.digest() if any(parts) else b""
 
 
-def _spans(new: AppendRequest) -> list[tuple[tuple[str, ...], NDArray[np.float32]]]:
+def _spans(request: AppendRequest) -> list[tuple[tuple[str, ...], NDArray[np.float32]]]:
     """The label ids and unit vectors of each frame."""
-    embeddings = new.embeddings
+    embeddings = request.embeddings
     if embeddings is None:
-        return [((), np.empty((0, 0), np.float32))] * len(new.frames)
-    if embeddings.frame_count != len(new.frames):
-        problem = f"are of {embeddings.frame_count} frames, and {len(new.frames)} are sent"
+        return [((), np.empty((0, 0), np.float32))] * len(request.frames)
+    if embeddings.frame_count != len(request.frames):
+        problem = f"{embeddings.frame_count} frames; expected {len(request.frames)}, as in frames"
         raise InvalidArgument.of("embeddings", problem)
-    unit = _unit(new.frames, embeddings)
-    stops = np.searchsorted(embeddings.frame_of_row, np.arange(len(new.frames)), side="right")
-    starts = [0, *stops[:-1].tolist()]
+    unit = _unit(request.frames, embeddings)
+    ends = np.searchsorted(embeddings.frame_of_row, np.arange(len(request.frames)), side="right")
+    starts = [0, *ends[:-1].tolist()]
     return [
         (tuple(embeddings.label_ids[start:stop]), unit[start:stop])
-        for start, stop in zip(starts, stops.tolist(), strict=True)
+        for start, stop in zip(starts, ends.tolist(), strict=True)
     ]
 
 
@@ -159,7 +161,7 @@ def _unit(frames: Sequence[FrameToAppend], embeddings: Embeddings) -> NDArray[np
     try:
         return normalise(embeddings.vectors)
     except InvalidArgument as error:
-        # It knows rows; whoever sent them knows frames.
+        # The error names a row; callers know frames.
         row = int(error.metadata["rows"].partition(",")[0])
         index = int(embeddings.frame_of_row[row])
         raise InvalidArgument(
@@ -172,20 +174,18 @@ def _unit(frames: Sequence[FrameToAppend], embeddings: Embeddings) -> NDArray[np
 
 def _check_crops(index: int, frame: Frame, label_ids: tuple[str, ...]) -> None:
     if len(label_ids) > VECTORS_PER_FRAME_MAX:
-        problem = f"has {len(label_ids)} embeddings; at most {VECTORS_PER_FRAME_MAX} are accepted"
+        problem = f"{len(label_ids)} embeddings; at most {VECTORS_PER_FRAME_MAX} are accepted"
         raise frame_error(
             index, frame.id, "", problem, "TOO_LARGE", limit=str(VECTORS_PER_FRAME_MAX)
         )
     if len(set(label_ids)) < len(label_ids):
-        raise frame_error(
-            index, frame.id, "", "has two embeddings of one crop, or of the whole frame"
-        )
+        problem = "duplicate embedding of a crop, or of the whole frame"
+        raise frame_error(index, frame.id, "", problem)
     labels = {label.id for label in frame.labels}
     for label_id in label_ids:
         if label_id and label_id not in labels:
-            raise frame_error(
-                index, frame.id, "", f"has an embedding of {label_id!r}, no label of it"
-            )
+            problem = f"embedding of {label_id!r}, which is not a label of the frame"
+            raise frame_error(index, frame.id, "", problem)
 
 
 def frame_error(
@@ -196,11 +196,11 @@ def frame_error(
     reason: str | None = None,
     **metadata: str,
 ) -> InvalidArgument:
-    """The error that names a frame by its place and id, and the field of it that is wrong."""
-    where = f"frames[{index}]{path}"
+    """InvalidArgument naming a frame by its index and id, and the invalid field below it."""
+    field_path = f"frames[{index}]{path}"
     return InvalidArgument(
-        f"{where} (frame {frame_id!r}): {problem}",
+        f"{field_path} (frame {frame_id!r}): {problem}",
         reason=reason,
-        fields=[FieldViolation(where, problem)],
+        fields=[FieldViolation(field_path, problem)],
         metadata={"frame_id": frame_id} | metadata,
     )

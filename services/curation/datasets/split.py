@@ -1,4 +1,4 @@
-"""Giving the groups of a dataset their splits."""
+"""Assigning splits to the groups of a dataset, and storing them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from sluice.frames import Frame
 from sluice.names import DatasetName
 
 GROUPS_PER_COMMIT: Final = 500
-"""Groups of one transaction: others wait for it."""
+"""Groups of one transaction; other commits wait for it."""
 
 
 async def split_groups(
@@ -46,35 +46,35 @@ async def split_groups(
     seed: int,
     statuses: Collection[Status] = (),
 ) -> None:
-    """Give the groups that have no split one; see `assign_splits`.
+    """Assign a split to each group that has none; see `stratify_groups`.
 
-    Only groups of any of the statuses, all where there are none. It may be cut off: called again,
-    it goes on to the same end.
+    Only groups with one of the statuses take part, by default all. If the call is interrupted,
+    the next one with the same arguments completes it with the same result.
     """
     check_shares(shares)
     await curation.others.datasets.get(name)
     ledger = curation.stores.ledger
-    candidates = await _candidates(ledger, name, statuses)
+    candidates = await _read_candidates(ledger, name, statuses)
     assigned = await asyncio.to_thread(stratify_groups, candidates, shares, seed)
     groups = list(assigned)
     for start in range(0, len(groups), GROUPS_PER_COMMIT):
-        part = {group: assigned[group] for group in groups[start : start + GROUPS_PER_COMMIT]}
-        await retry(partial(_commit, ledger, name, part), name)
+        page = {group: assigned[group] for group in groups[start : start + GROUPS_PER_COMMIT]}
+        await retry(partial(_commit, ledger, name, page), name)
 
 
-async def _candidates(
+async def _read_candidates(
     ledger: Ledger, name: DatasetName, statuses: Collection[Status]
 ) -> list[SplitCandidate]:
-    found: list[SplitCandidate] = []
+    candidates: list[SplitCandidate] = []
     async for page in scan_pages(ledger, name.project, group_prefix(name.dataset)):
-        groups = [decode(Group, entry) for entry in page]
-        wanted = [group for group in groups if not statuses or group.status in statuses]
-        classes = await _classes(ledger, name, wanted)
-        found += [SplitCandidate(group.id, classes[group.id], group.split) for group in wanted]
-    return found
+        decoded = [decode(Group, entry) for entry in page]
+        groups = [group for group in decoded if not statuses or group.status in statuses]
+        classes = await _read_classes(ledger, name, groups)
+        candidates += [SplitCandidate(group.id, classes[group.id], group.split) for group in groups]
+    return candidates
 
 
-async def _classes(
+async def _read_classes(
     ledger: Ledger, name: DatasetName, groups: Sequence[Group]
 ) -> dict[str, frozenset[str]]:
     """The classes of the labels of all slices, by group."""
@@ -96,16 +96,16 @@ async def _commit(ledger: Ledger, name: DatasetName, assigned: Mapping[str, Spli
     keys = {group_key(name.dataset, group): split for group, split in assigned.items()}
     entries = await ledger.get(name.project, list(keys))
     groups = {key: decode(Group, entry) for key, entry in entries.items()}
-    open_ = {key: group for key, group in groups.items() if not group.split}
-    split = {key: structs.replace(group, split=keys[key]) for key, group in open_.items()}
+    unassigned = {key: group for key, group in groups.items() if not group.split}
+    split = {key: structs.replace(group, split=keys[key]) for key, group in unassigned.items()}
     adds: Counter[str] = Counter()
-    for key, group in open_.items():
+    for key, group in unassigned.items():
         adds.subtract(counters_of(name.dataset, group))
         adds.update(counters_of(name.dataset, split[key]))
     await ledger.commit(
         Transaction(
             name.project,
-            checks={key: entries[key].revision for key in open_},
+            checks={key: entries[key].revision for key in unassigned},
             puts={key: encode(group) for key, group in split.items()},
             adds={counter: Add(delta) for counter, delta in adds.items() if delta},
         )

@@ -1,4 +1,4 @@
-"""Which groups go into which split: by class, at random, and the same for the same seed."""
+"""Splits for groups: stratified by class, random, and reproducible from the seed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sluice.checks import check_finite
 from sluice.errors import InvalidArgument
 
 SHARES_TOLERANCE: Final = 1e-6
-"""How far shares may be from 1 together: three thirds are not quite."""
+"""Tolerance for the sum of shares, which should be 1: three thirds are not exactly."""
 
 Shares = Mapping[Split, float]
 
 
 @dataclass(frozen=True, slots=True)
 class SplitCandidate:
-    """A group, the classes of its labels, and the split that it has already, if any."""
+    """A group, the classes of its labels, and its split, if it has one already."""
 
     id: str
     classes: frozenset[str] = frozenset()
@@ -29,27 +29,27 @@ class SplitCandidate:
 
 
 def check_shares(shares: Shares) -> None:
-    """Refuse shares that are not over 0 and 1 together."""
+    """Raise InvalidArgument unless every share is greater than 0 and their sum is 1."""
     for split, share in shares.items():
         check_finite("shares", share)
         if not share > 0:
-            raise InvalidArgument.of("shares", f"that of {split} is {share:g}, which is not over 0")
+            raise InvalidArgument.of("shares", f"{split}: {share:g}; expected more than 0")
     if not math.isclose(total := sum(shares.values()), 1, abs_tol=SHARES_TOLERANCE):
-        raise InvalidArgument.of("shares", f"are {total:g} together; 1 is expected")
+        raise InvalidArgument.of("shares", f"the sum is {total:g}; expected 1")
 
 
 def stratify_groups(
     groups: Sequence[SplitCandidate], shares: Shares, seed: int
 ) -> dict[str, Split]:
-    """The splits of the groups that have none yet, by group.
+    """Splits for the groups that have none yet, by group id.
 
-    Stratified by the rarest class of each group. In every stratum and in all of them together each
-    split gets its share of the groups that have none or one of these splits, to within one group;
-    where a split has more than its share already, the others go short by their shares. What is
-    assigned does not depend on the groups' order, nor on how many of these splits were stored
-    before a call that was cut off.
+    Groups are stratified by their rarest class. In every stratum, and in all of them together,
+    each split gets its share, to within one group, of the groups that have no split or one with a
+    share; where a split exceeds its share already, the others are short in proportion to theirs.
+    The result depends neither on the order of the groups nor on how many of these splits an
+    interrupted call has stored.
     """
-    # Groups of a split without a share are out of play: they would take places from the last split.
+    # Groups of a split without a share are left out: they would take places from the last split.
     strata = {
         name: [group for group in members if not group.split or group.split in shares]
         for name, members in _strata(groups).items()
@@ -58,26 +58,26 @@ def stratify_groups(
     assigned: dict[str, Split] = {}
     for name, members in strata.items():
         held = Counter(group.split for group in members)
-        open_ = sorted((g for g in members if not g.split), key=lambda g: _draw(seed, g.id))
-        places = _places(targets[name], held, shares)
-        assigned.update(zip((group.id for group in open_), places, strict=True))
+        unassigned = sorted((g for g in members if not g.split), key=lambda g: _draw(seed, g.id))
+        places = _split_places(targets[name], held, shares)
+        assigned.update(zip((group.id for group in unassigned), places, strict=True))
     return assigned
 
 
-def _places(target: Counter[Split], held: Counter[Split], shares: Shares) -> list[Split]:
-    """The splits of the groups of a stratum that have none, each as often as it still gets one."""
+def _split_places(target: Counter[Split], held: Counter[Split], shares: Shares) -> list[Split]:
+    """The splits to assign in a stratum, one for each group without a split."""
     places = Counter({split: max(target[split] - held[split], 0) for split in shares})
     short: Counter[Split] = Counter()
     for _ in range(places.total() - held[Split.NONE]):
-        able = [split for split in shares if places[split]]
-        split = min(able, key=lambda each: (short[each] + 1) / shares[each])
+        eligible = [split for split in shares if places[split]]
+        split = min(eligible, key=lambda split: (short[split] + 1) / shares[split])
         places[split] -= 1
         short[split] += 1
     return [split for split in shares for _ in range(places[split])]
 
 
 def _strata(groups: Sequence[SplitCandidate]) -> dict[str, list[SplitCandidate]]:
-    """The groups by the rarest of their classes, "" where they have none; the smallest first."""
+    """Groups by their rarest class, "" for groups without any; the smallest stratum first."""
     sizes = Counter(name for group in groups for name in group.classes)
     strata: defaultdict[str, list[SplitCandidate]] = defaultdict(list)
     for group in groups:
@@ -86,35 +86,35 @@ def _strata(groups: Sequence[SplitCandidate]) -> dict[str, list[SplitCandidate]]
 
 
 def _targets(sizes: Mapping[str, int], shares: Shares) -> dict[str, Counter[Split]]:
-    """How many of each stratum go into each split.
+    """How many groups of each stratum go into each split.
 
-    What rounding takes from a split in one stratum it gets back in the next: of many classes with
-    few groups each, not all may go to the largest split.
+    Rounding errors are carried to the next stratum: otherwise, of many classes with few groups
+    each, all would go to the largest split.
     """
     targets: dict[str, Counter[Split]] = {}
     owed = dict.fromkeys(shares, 0.0)
     for name, size in sizes.items():
         for split, share in shares.items():
             owed[split] += share * size
-        whole = Counter({split: max(math.floor(owed[split]), 0) for split in shares})
-        whole = _fitted(whole, owed, size)
+        rounded = Counter({split: max(math.floor(owed[split]), 0) for split in shares})
+        rounded = _fit_to_size(rounded, owed, size)
         for split in shares:
-            owed[split] -= whole[split]
-        targets[name] = whole
+            owed[split] -= rounded[split]
+        targets[name] = rounded
     return targets
 
 
-def _fitted(whole: Counter[Split], owed: Mapping[Split, float], size: int) -> Counter[Split]:
-    """Whole numbers that sum up to the size: the largest remainders get one more, or one less."""
-    fitted = Counter(whole)
-    while (missing := size - sum(fitted.values())) != 0:
+def _fit_to_size(rounded: Counter[Split], owed: Mapping[Split, float], size: int) -> Counter[Split]:
+    """Counts that sum to the size: the largest remainders are rounded the other way."""
+    counts = Counter(rounded)
+    while (missing := size - sum(counts.values())) != 0:
         step = 1 if missing > 0 else -1
-        able = [split for split in owed if step > 0 or fitted[split]]
-        split = max(able, key=lambda each: step * (owed[each] - fitted[each]))
-        fitted[split] += step
-    return fitted
+        eligible = [split for split in owed if step > 0 or counts[split]]
+        split = max(eligible, key=lambda split: step * (owed[split] - counts[split]))
+        counts[split] += step
+    return counts
 
 
 def _draw(seed: int, group: str) -> bytes:
-    """A number at random for a group, the same whatever other groups there are."""
+    """A random number for a group that does not depend on the other groups."""
     return sha256(f"{seed}/".encode() + group.encode()).digest()

@@ -1,4 +1,4 @@
-"""Saying something of frames and groups that are there: status, tags, fields."""
+"""Changing the status of groups, and the tags and fields of frames."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from sluice.frames import MetadataValue, check_metadata
 from sluice.names import DatasetName
 
 AT_ONCE_MAX: Final = 1_000
-"""Groups or frames that one call changes."""
+"""Maximum number of groups or frames that one call changes."""
 
 TAGS_MAX: Final = 64
-"""Tags of a frame."""
+"""Maximum number of tags of a frame."""
 
 RecordT = TypeVar("RecordT", Group, FrameRow)
 
 
 class ChangeCount(Record, frozen=True, kw_only=True):
-    """How many groups or frames a call has changed."""
+    """The number of groups or frames that a call changed."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class GroupUpdate:
-    """What shall be said of groups and of all their slices; None: their status stays."""
+    """A new status for groups, None to keep it, and tags to add to or remove from all slices."""
 
     status: Status | None = None
     allow_backward: bool = False
@@ -55,7 +55,7 @@ class GroupUpdate:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """The fields of one frame that change."""
+    """Fields of one frame to set and to remove."""
 
     set: Mapping[str, MetadataValue] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
@@ -65,30 +65,30 @@ async def update_groups(
     curation: Curation,
     request: IdempotentRequest,
     name: DatasetName,
-    groups: Sequence[str],
-    marks: GroupUpdate,
+    group_ids: Sequence[str],
+    update: GroupUpdate,
 ) -> ChangeCount:
-    """Give groups a status and all their slices tags, all or none; the number of groups changed.
+    """Set the status of groups and tag all their slices, all or none; counts changed groups.
 
-    Raises NotFound naming a group, and FailedPrecondition naming one that would go back.
+    Raises NotFound naming a missing group, and FailedPrecondition naming one that would go back
+    to an earlier status.
     """
-    check_ids("groups", groups)
-    _check_tags(marks.add, marks.remove)
+    check_ids("groups", group_ids)
+    _check_tags(update.add, update.remove)
     await curation.others.datasets.get(name)
     ledger = curation.stores.ledger
 
     async def attempt() -> ChangeCount:
         if first := await find_response(ledger, name.project, request, ChangeCount):
             return first
-        found = await _read(ledger, name, groups, group_key, Group, "group")
-        slices = [frame_id for group, _ in found.values() for frame_id in group.frames]
+        groups = await _read(ledger, name, group_ids, group_key, Group, "group")
         rows = {}
-        if marks.add or marks.remove:
+        if update.add or update.remove:
+            slices = [frame_id for group, _ in groups.values() for frame_id in group.frames]
             rows = await _read(ledger, name, slices, frame_key, FrameRow, "frame")
-        moved, adds = _moved(name, [group for group, _ in found.values()], marks)
-        tagged = _tagged([row for row, _ in rows.values()], marks.add, marks.remove)
-        touched = {group.id for group in moved} | {row.group for row in tagged}
-        entries = [entry for _, entry in (*found.values(), *rows.values())]
+        moved, adds = _move_groups(name, [group for group, _ in groups.values()], update)
+        tagged = _tag_rows([row for row, _ in rows.values()], update.add, update.remove)
+        entries = [entry for _, entry in (*groups.values(), *rows.values())]
         changes = Transaction(
             name.project,
             checks={entry.key: entry.revision for entry in entries},
@@ -96,7 +96,8 @@ async def update_groups(
             | {frame_key(name.dataset, row.id): encode(row) for row in tagged},
             adds={counter: Add(delta) for counter, delta in adds.items() if delta},
         )
-        return await commit_once(ledger, changes, request, ChangeCount(count=len(touched)))
+        changed = {group.id for group in moved} | {row.group for row in tagged}
+        return await commit_once(ledger, changes, request, ChangeCount(count=len(changed)))
 
     return await retry(attempt, name)
 
@@ -109,10 +110,10 @@ async def tag_frames(
     add: Sequence[str],
     remove: Sequence[str],
 ) -> ChangeCount:
-    """Tag frames, all or none; the number of those that changed. NotFound naming a frame."""
+    """Tag frames, all or none; counts changed frames. NotFound naming a missing frame."""
     _check_tags(add, remove)
     return await _change_rows(
-        curation, request, name, frame_ids, lambda rows: _tagged(rows, add, remove)
+        curation, request, name, frame_ids, lambda rows: _tag_rows(rows, add, remove)
     )
 
 
@@ -122,27 +123,28 @@ async def set_fields(
     name: DatasetName,
     changes: Mapping[str, FieldChange],
 ) -> ChangeCount:
-    """Change fields of frames by their ids, all or none; the number of those that changed.
+    """Change fields of frames, given by frame id, all or none; counts changed frames.
 
-    Raises NotFound naming a frame, and InvalidArgument naming a field that is not right.
+    Raises NotFound naming a missing frame, and InvalidArgument naming an invalid field.
     """
     for frame_id, change in changes.items():
         check_metadata(f"changes ({frame_id!r}).set", change.set)
 
-    def changed(rows: Sequence[FrameRow]) -> list[FrameRow]:
-        return [now for row in rows if (now := _with_fields(row, changes[row.id])) != row]
+    def change_fields(rows: Sequence[FrameRow]) -> list[FrameRow]:
+        changed = [_with_fields(row, changes[row.id]) for row in rows]
+        return [new for new, old in zip(changed, rows, strict=True) if new != old]
 
-    return await _change_rows(curation, request, name, list(changes), changed)
+    return await _change_rows(curation, request, name, list(changes), change_fields)
 
 
 def check_ids(path: str, ids: Sequence[str]) -> None:
-    """Refuse none, too many, and one that stands twice."""
+    """Refuse an empty list, too many ids, a duplicate and an invalid id."""
     if not 0 < len(ids) <= AT_ONCE_MAX:
         problem = f"{len(ids)} in one call; 1 to {AT_ONCE_MAX:,} are accepted"
         raise too_large(path, problem, AT_ONCE_MAX)
     for id, count in Counter(ids).items():
         if count > 1:
-            raise InvalidArgument.of(path, f"{id!r} stands {count} times")
+            raise InvalidArgument.of(path, f"duplicate {id!r}")
         check_text(path, id)
 
 
@@ -151,8 +153,9 @@ async def _change_rows(
     request: IdempotentRequest,
     name: DatasetName,
     frame_ids: Sequence[str],
-    changed: Callable[[Sequence[FrameRow]], list[FrameRow]],
+    change: Callable[[Sequence[FrameRow]], list[FrameRow]],
 ) -> ChangeCount:
+    """Store the rows that `change` returns: those of its arguments that it has changed."""
     check_ids("frame_ids", frame_ids)
     await curation.others.datasets.get(name)
     ledger = curation.stores.ledger
@@ -160,12 +163,12 @@ async def _change_rows(
     async def attempt() -> ChangeCount:
         if first := await find_response(ledger, name.project, request, ChangeCount):
             return first
-        found = await _read(ledger, name, frame_ids, frame_key, FrameRow, "frame")
-        rows = changed([row for row, _ in found.values()])
+        stored = await _read(ledger, name, frame_ids, frame_key, FrameRow, "frame")
+        rows = change([row for row, _ in stored.values()])
         keys = {row.id: frame_key(name.dataset, row.id) for row in rows}
         changes = Transaction(
             name.project,
-            checks={key: found[frame_id][1].revision for frame_id, key in keys.items()},
+            checks={key: stored[frame_id][1].revision for frame_id, key in keys.items()},
             puts={keys[row.id]: encode(row) for row in rows},
         )
         return await commit_once(ledger, changes, request, ChangeCount(count=len(rows)))
@@ -177,35 +180,35 @@ async def _read(
     ledger: Ledger,
     name: DatasetName,
     ids: Sequence[str],
-    key: Callable[[str, str], str],
+    make_key: Callable[[str, str], str],
     kind: type[RecordT],
-    what: str,
+    noun: str,
 ) -> dict[str, tuple[RecordT, Entry]]:
-    """The records of those ids with their entries; NotFound naming the first that is not there."""
-    keys = {id: key(name.dataset, id) for id in ids}
+    """Records and their entries by id; NotFound naming the first missing one."""
+    keys = {id: make_key(name.dataset, id) for id in ids}
     entries = await ledger.get(name.project, list(keys.values()))
-    for id, where in keys.items():
-        if where not in entries:
-            raise NotFound(f"{what} {id!r} is not one of {name}")
-    return {id: (decode(kind, entries[where]), entries[where]) for id, where in keys.items()}
+    for id, key in keys.items():
+        if key not in entries:
+            raise NotFound(f"{noun} {id!r} is not one of {name}")
+    return {id: (decode(kind, entries[key]), entries[key]) for id, key in keys.items()}
 
 
-def _moved(
-    name: DatasetName, groups: Sequence[Group], marks: GroupUpdate
+def _move_groups(
+    name: DatasetName, groups: Sequence[Group], update: GroupUpdate
 ) -> tuple[list[Group], Counter[str]]:
-    """The groups whose status changes, as they are then, and what that adds to the counters."""
+    """The groups whose status changes, with the new one, and the changes of the counters."""
     adds: Counter[str] = Counter()
     moved: list[Group] = []
-    wanted = marks.status
+    status = update.status
     for group in groups:
-        if wanted is None or group.status is wanted:
+        if status is None or group.status is status:
             continue
-        if STATUS_ORDER[wanted] < STATUS_ORDER[group.status] and not marks.allow_backward:
+        if STATUS_ORDER[status] < STATUS_ORDER[group.status] and not update.allow_backward:
             raise FailedPrecondition(
-                f"group {group.id!r} of {name} is {group.status}; it goes back to {wanted} only "
-                "with allow_backward"
+                f"group {group.id!r} of {name} is {group.status}; set allow_backward to move it "
+                f"back to {status}"
             )
-        moved.append(structs.replace(group, status=wanted))
+        moved.append(structs.replace(group, status=status))
         adds.subtract(counters_of(name.dataset, group))
         adds.update(counters_of(name.dataset, moved[-1]))
     return moved, adds
@@ -218,18 +221,21 @@ def _check_tags(add: Sequence[str], remove: Sequence[str]) -> None:
         for index, tag in enumerate(tags):
             check_text(f"{path}[{index}]", tag)
     if both := set(add) & set(remove):
-        raise InvalidArgument.of("remove", f"{min(both)!r} is to be added too")
+        raise InvalidArgument.of("remove", f"{min(both)!r} is in add too; expected one of the two")
 
 
-def _tagged(rows: Sequence[FrameRow], add: Sequence[str], remove: Sequence[str]) -> list[FrameRow]:
-    """The rows whose tags change, as they are then."""
+def _tag_rows(
+    rows: Sequence[FrameRow], add: Sequence[str], remove: Sequence[str]
+) -> list[FrameRow]:
+    """The rows whose tags change, with the new ones."""
     tagged = [structs.replace(row, tags=_tags(row, add, remove)) for row in rows]
-    return [now for now, row in zip(tagged, rows, strict=True) if now.tags != row.tags]
+    return [new for new, old in zip(tagged, rows, strict=True) if new.tags != old.tags]
 
 
 def _tags(row: FrameRow, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
     tags = tuple(sorted({*row.tags, *add} - set(remove)))
-    if len(tags) > max(TAGS_MAX, len(row.tags)):  # a batch adds its tags to a full frame too
+    # A batch may tag a frame beyond the limit: its tags can still be removed.
+    if len(tags) > max(TAGS_MAX, len(row.tags)):
         problem = f"frame {row.id!r} would have {len(tags)} tags; at most {TAGS_MAX} are accepted"
         raise too_large("add", problem, TAGS_MAX)
     return tags

@@ -93,7 +93,7 @@ async def measure_round(
     )
     groups = spec.labelled_groups or await _count_labelled_groups(curation, name)
     split = stored_round.record.metric_split
-    async for page in compare_frames(curation, round_name, dataset, ({split}, spec.rule)):
+    async for page in compare_frames(curation, round_name, dataset, {split}, spec.rule):
         for comparison in page:
             columns.add(comparison)
     if not columns.ids:
@@ -131,9 +131,9 @@ class _SampleColumns:
             problem = f"more than {SAMPLES_MAX:,} frames to measure"
             raise too_large("measured_round", problem, SAMPLES_MAX)
         for view in self.views:
-            if view.filter.passes(comparison.known.row, comparison.known.group):
+            if view.filter.passes(comparison.summary.row, comparison.summary.group):
                 self.shown.setdefault(view.id, []).append(len(self.ids))
-        self.ids.append(comparison.known.row.id)
+        self.ids.append(comparison.summary.row.id)
         self.values.append(comparison.outcome.f1)
         self.predicted.append(comparison.outcome.predicted)
 

@@ -1,4 +1,4 @@
-"""The walk over a dataset that compares predictions with labels, frame by frame."""
+"""Comparing the predictions of a round with the labels of a dataset, page by page."""
 
 from __future__ import annotations
 
@@ -18,51 +18,55 @@ from sluice.names import RoundName
 
 @dataclass(frozen=True, slots=True)
 class FrameComparison:
-    """A frame, and what its predictions are worth; None: it does not count."""
+    """A frame and the outcome of its predictions, None if the frame does not count."""
 
-    known: FrameSummary
+    summary: FrameSummary
     outcome: FrameOutcome | None
 
 
 async def compare_frames(
-    curation: Curation, name: RoundName, dataset: Dataset, what: tuple[Collection[Split], MatchRule]
-) -> AsyncIterator[list[FrameComparison]]:
-    """All frames of the dataset page by page; those of some splits count.
-
-    Of these splits, those that are annotated and have predictions in the round.
-    """
-    splits, rule = what
-    async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
-        counting = [
-            each
-            for each in page
-            if each.group.split in splits
-            and STATUS_ORDER[each.group.status] >= STATUS_ORDER[Status.ANNOTATED]
-        ]
-        outcomes = await _outcomes(curation, name, dataset, (counting, rule))
-        yield [FrameComparison(each, outcomes.get(each.row.id)) for each in page]
-
-
-async def _outcomes(
     curation: Curation,
     name: RoundName,
     dataset: Dataset,
-    what: tuple[Sequence[FrameSummary], MatchRule],
-) -> dict[str, FrameOutcome]:
-    known, rule = what
-    predicted = await read_predictions(curation, name, [each.row.id for each in known])
-    wanted = [each for each in known if each.row.id in predicted]
-    frames = await read_frames(curation.stores.ledger, dataset_of(name), wanted)
+    splits: Collection[Split],
+    rule: MatchRule,
+) -> AsyncIterator[list[FrameComparison]]:
+    """Compare all frames of the dataset, page by page.
 
-    def compared() -> dict[str, FrameOutcome]:
+    Frames of the splits count if they are annotated and have predictions in the round.
+    """
+    async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
+        counting = [
+            summary
+            for summary in page
+            if summary.group.split in splits
+            and STATUS_ORDER[summary.group.status] >= STATUS_ORDER[Status.ANNOTATED]
+        ]
+        outcomes = await _compare(curation, name, dataset, counting, rule)
+        yield [FrameComparison(summary, outcomes.get(summary.row.id)) for summary in page]
+
+
+async def _compare(
+    curation: Curation,
+    name: RoundName,
+    dataset: Dataset,
+    summaries: Sequence[FrameSummary],
+    rule: MatchRule,
+) -> dict[str, FrameOutcome]:
+    """The outcomes of the frames that have predictions, by frame id."""
+    predictions = await read_predictions(curation, name, [summary.row.id for summary in summaries])
+    predicted = [summary for summary in summaries if summary.row.id in predictions]
+    frames = await read_frames(curation.stores.ledger, dataset_of(name), predicted)
+
+    def compare_all() -> dict[str, FrameOutcome]:
         return {
-            each.row.id: compare(
+            frame.row.id: compare(
                 dataset.task_type,
-                each.frame.labels,
-                predicted[each.row.id].predictions,
+                frame.frame.labels,
+                predictions[frame.row.id].predictions,
                 rule,
             )
-            for each in frames
+            for frame in frames
         }
 
-    return await asyncio.to_thread(compared)
+    return await asyncio.to_thread(compare_all)

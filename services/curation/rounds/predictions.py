@@ -1,4 +1,4 @@
-"""What the model of a round predicted, frame by frame."""
+"""The predictions of a round's model, by frame."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sluice.names import RoundName
 
 @dataclass(frozen=True, slots=True)
 class ScoredLabel:
-    """What a model predicted, as a label, and how sure it is, 0…1."""
+    """A predicted label and its score, 0…1."""
 
     label: Label
     score: float
@@ -58,7 +58,7 @@ class StoredPredictions(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class ImportCounts:
-    """What became of the frames of one call."""
+    """How many frames of one call were added, replaced and left unchanged."""
 
     added_count: int
     replaced_count: int
@@ -68,17 +68,19 @@ class ImportCounts:
 async def import_predictions(
     curation: Curation, name: RoundName, frames: Sequence[FramePredictions]
 ) -> ImportCounts:
-    """Store predictions, all or none; those that a frame has already are replaced.
+    """Store predictions, all or none; existing predictions of a frame are replaced.
 
-    Raises NotFound naming a frame that the dataset has not, and InvalidArgument naming a
-    prediction that its labels could not be.
+    Raises NotFound naming a frame that is not in the dataset, and InvalidArgument naming a
+    prediction that does not fit the dataset.
     """
     check_ids("frames", [frame.frame_id for frame in frames])
     dataset = await curation.others.datasets.get(dataset_of(name))
-    stored = {frame.frame_id: _stored(index, frame, dataset) for index, frame in enumerate(frames)}
+    stored = {
+        frame.frame_id: _to_record(index, frame, dataset) for index, frame in enumerate(frames)
+    }
     ids = list(stored)
-    known = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
-    check_frames_exist(dataset_of(name), ids, known)
+    summaries = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
+    check_frames_exist(dataset_of(name), ids, summaries)
 
     async def attempt() -> ImportCounts:
         return await _commit(curation, name, await read_round(curation, name), stored)
@@ -87,14 +89,14 @@ async def import_predictions(
 
 
 def prediction_key(name: RoundName, frame_id: str) -> str:
-    """Where the predictions of a frame lie."""
+    """Key of the predictions of a frame."""
     return key("prediction", name.dataset, name.round, frame_id)
 
 
 async def read_predictions(
     curation: Curation, name: RoundName, frame_ids: Sequence[str]
 ) -> dict[str, FramePredictions]:
-    """The predictions of those of the frames that have any, by frame id."""
+    """The predictions of frames, by frame id; frames without any are left out."""
     keys = [prediction_key(name, frame_id) for frame_id in frame_ids]
     entries = await curation.stores.ledger.get(name.project, keys)
     read = [decode(StoredPredictions, entry).read() for entry in entries.values()]
@@ -104,33 +106,32 @@ async def read_predictions(
 async def _commit(
     curation: Curation,
     name: RoundName,
-    found: StoredRecord[Round],
+    stored_round: StoredRecord[Round],
     stored: dict[str, StoredPredictions],
 ) -> ImportCounts:
     keys = {prediction_key(name, frame_id): frame_id for frame_id in stored}
     entries = await curation.stores.ledger.get(name.project, list(keys))
     same = {
-        where
-        for where, entry in entries.items()
-        if decode(StoredPredictions, entry) == stored[keys[where]]
+        key
+        for key, entry in entries.items()
+        if decode(StoredPredictions, entry) == stored[keys[key]]
     }
-    changed = [where for where in keys if where not in same]
-    added = sum(where not in entries for where in changed)
+    changed = [key for key in keys if key not in same]
+    added = sum(key not in entries for key in changed)
     if changed:
         checks = {w: e.revision if (e := entries.get(w)) else ABSENT for w in changed}
-        puts = {where: encode(stored[keys[where]]) for where in changed}
+        puts = {key: encode(stored[keys[key]]) for key in changed}
         adds = {predicted_counter(name.dataset, name.round): Add(added)} if added else {}
-        # Put as it is: who measures the round meanwhile learns that it is of other predictions.
-        checks[round_key(name)] = found.revision
-        puts[round_key(name)] = encode(found.record)
+        # The round is stored unchanged: its new revision tells concurrent measurements about it.
+        checks[round_key(name)] = stored_round.revision
+        puts[round_key(name)] = encode(stored_round.record)
         await curation.stores.ledger.commit(Transaction(name.project, checks, puts, adds=adds))
     return ImportCounts(added, len(changed) - added, len(same))
 
 
-def _stored(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPredictions:
-    where = f"frames[{index}]"
+def _to_record(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPredictions:
     for number, prediction in enumerate(frame.predictions):
-        path = f"{where}.predictions[{number}]"
+        path = f"frames[{index}].predictions[{number}]"
         if not 0 <= prediction.score <= 1:
             raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
         if problem := dataset.describe_mismatch(prediction.label):
@@ -141,7 +142,7 @@ def _stored(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPred
                 metadata={"frame_id": frame.frame_id, "label_id": prediction.label.id},
             )
     labels = tuple(prediction.label for prediction in frame.predictions)
-    message = Frame(id=frame.frame_id, labels=labels)
-    message.check(where)
+    predicted = Frame(id=frame.frame_id, labels=labels)
+    predicted.check(f"frames[{index}]")
     scores = tuple(prediction.score for prediction in frame.predictions)
-    return StoredPredictions(frame=message.to_bytes(), scores=scores)
+    return StoredPredictions(frame=predicted.to_bytes(), scores=scores)

@@ -1,7 +1,7 @@
-"""The next batch: which groups to label, each with the reason that it was picked for.
+"""Planning the next batch: which groups to label, and why each of them was picked.
 
-A part of the budget goes to groups that are like failures, the rest to groups that cover what is
-not covered yet. Everything is decided from arrays and a seed; nothing is read or written.
+A part of the budget goes to groups similar to failures, the rest to groups that cover what is not
+covered yet. The plan is a pure function of arrays and a seed.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from sluice.errors import InvalidArgument
 def plan_batch(pool: Pool, failures: Failures | None, settings: SelectionSettings) -> BatchPlan:
     """Pick the next batch: exactly as many groups as the budget says, each once.
 
-    Targeted picks are made first, and coverage takes them as given. Where only near duplicates are
-    left, they are picked too, and a note says so. Raises InvalidArgument for what is out of range,
-    for failures of another dimension, and where ZCore is asked for without scores.
+    Targeted groups are picked first; coverage takes them as given. If only near duplicates
+    remain, they are picked too, and a note says so. Raises InvalidArgument for a value out of
+    range, for failures of another dimension, and for ZCore without scores.
     """
     return _Planner(pool, failures, settings).plan()
 
@@ -55,7 +55,7 @@ class _Planner:
         self._candidates = embedded.take(free)
         self._covered = embedded.take(np.flatnonzero(pool.covered[numbers]))
         self._labelled = embedded.take(np.flatnonzero(pool.not_repeated[numbers]))
-        self._failures = _checked(failures, embedded)
+        self._failures = _check_failures(failures, embedded)
         self._notes: list[str] = []
 
     def plan(self) -> BatchPlan:
@@ -63,14 +63,14 @@ class _Planner:
             if self._size:
                 self._notes.append(
                     "No group that remains has an embedding: "
-                    f"the batch is random, of seed {self._settings.seed}."
+                    f"the batch is random, with seed {self._settings.seed}."
                 )
             return BatchPlan(self._random([], np.flatnonzero(self._free), self._size), self._notes)
         scenes = self._scenes()
         admission = Admission(self._candidates, scenes[self._numbers], self._labelled)
         admission.take_scenes(scenes[self._pool.not_repeated].tolist())
         targeted = self._targeted(admission)
-        coverage = self._coverage(admission, [answer.candidate for answer in targeted])
+        coverage = self._coverage(admission, [target.candidate for target in targeted])
         picks = self._ranked(coverage, targeted)
         if len(picks) < self._size:
             picks += self._backfill(picks)
@@ -78,44 +78,44 @@ class _Planner:
 
     def _targeted(self, admission: Admission) -> list[TargetedCandidate]:
         share = self._settings.targeted_share
-        _, wanted = apportion(self._size, [1 - share, share])
+        _, count = apportion(self._size, [1 - share, share])
         if self._failures is None:
-            if wanted:
+            if count:
                 self._notes.append("There are no failures: the whole batch is for coverage.")
             return []
         if self._settings.targeted is TargetedMethod.NEIGHBOURS:
-            found = choose_neighbours(self._failures, self._candidates, wanted, admission.admit)
+            targeted = choose_neighbours(self._failures, self._candidates, count, admission.admit)
         else:
             clients = self._clients()
-            found = choose_jointly(
-                self._failures, clients, self._candidates, self._covered, wanted, admission.admit
+            targeted = choose_jointly(
+                self._failures, clients, self._candidates, self._covered, count, admission.admit
             )
-        if len(found) < wanted:
+        if len(targeted) < count:
             self._notes.append(
-                f"Only {len(found)} of {wanted} targeted groups were found: "
-                "coverage makes up for the others."
+                f"Only {len(targeted)} of {count} targeted groups were found: "
+                "coverage replaces the others."
             )
-        return found
+        return targeted
 
     def _coverage(self, admission: Admission, targeted: list[int]) -> list[CandidateGain]:
-        wanted = self._size - len(targeted)
-        covered = self._covered.and_then(self._candidates.take(targeted))
+        count = self._size - len(targeted)
+        covered = self._covered.concatenate(self._candidates.take(targeted))
         match self._settings.coverage:
             case CoverageMethod.ZCORE:
-                return self._by_zcore(admission, wanted)
+                return self._by_zcore(admission, count)
             case CoverageMethod.K_CENTER:
-                return choose_farthest(self._candidates, covered, wanted, admission.admit)
+                return choose_farthest(self._candidates, covered, count, admission.admit)
             case CoverageMethod.FACILITY:
                 clients = self._clients()
-                return choose(clients, self._candidates, covered, wanted, admission.admit)
+                return choose(clients, self._candidates, covered, count, admission.admit)
 
-    def _by_zcore(self, admission: Admission, wanted: int) -> list[CandidateGain]:
+    def _by_zcore(self, admission: Admission, count: int) -> list[CandidateGain]:
         if self._pool.zcore is None:
-            raise InvalidArgument.of("pool.zcore", "none; expected scores for coverage by ZCore")
+            raise InvalidArgument.of("pool.zcore", "required for coverage by ZCore")
         scores = self._pool.zcore[self._numbers]
         chosen: list[CandidateGain] = []
         for candidate in np.argsort(-scores, kind="stable").tolist():
-            if len(chosen) == wanted:
+            if len(chosen) == count:
                 break
             if admission.admit(candidate):
                 chosen.append(CandidateGain(candidate, float(scores[candidate])))
@@ -124,7 +124,7 @@ class _Planner:
     def _ranked(
         self, coverage: list[CandidateGain], targeted: list[TargetedCandidate]
     ) -> list[Pick]:
-        """Both parts merged evenly, so that who stops early has labelled some of both."""
+        """Both parts merged evenly, so that labelling in rank order covers both from the start."""
         merged: list[tuple[float, PickSource, CandidateGain | TargetedCandidate]] = [
             *_spread(PickSource.TARGETED, targeted),
             *_spread(PickSource.COVERAGE, coverage),
@@ -142,30 +142,30 @@ class _Planner:
         ]
 
     def _backfill(self, picks: list[Pick]) -> list[Pick]:
-        """Random picks for what is missing: of groups without embedding first."""
-        left = self._free.copy()
-        left[[pick.group for pick in picks]] = False
-        bare = left.copy()
-        bare[self._numbers] = False
+        """Random picks for the missing ones: first groups without embedding, then the others."""
+        open_groups = self._free.copy()
+        open_groups[[pick.group for pick in picks]] = False
+        without_embedding = open_groups.copy()
+        without_embedding[self._numbers] = False
         missing = self._size - len(picks)
-        added = self._random(picks, np.flatnonzero(bare), missing)
+        added = self._random(picks, np.flatnonzero(without_embedding), missing)
         if added:
             self._notes.append(
                 f"{len(added)} picks have no embedding: they are random, "
-                f"since all others left are near duplicates."
+                f"since all other remaining groups are near duplicates."
             )
         if len(added) < missing:
-            others = np.flatnonzero(left & ~bare)
+            others = np.flatnonzero(open_groups & ~without_embedding)
             more = self._random([*picks, *added], others, missing - len(added))
             self._notes.append(
                 f"{len(more)} picks are near duplicates, by embedding or scene, of groups that "
-                "are labelled or picked: nothing else was left."
+                "are labelled or picked: no other groups remain."
             )
             added += more
         return added
 
     def _random(self, picks: list[Pick], groups: Indices, count: int) -> list[Pick]:
-        """Up to `count` of the groups at random, behind those picked."""
+        """Up to `count` of the groups at random, ranked after `picks`."""
         order = shuffled(self._settings.seed, Stream.ORDER, len(groups))[:count]
         return [
             Pick(group, PickSource.COVERAGE, rank, gain=0.0)
@@ -181,18 +181,18 @@ class _Planner:
         return self._pool.scenes
 
 
-def _checked(failures: Failures | None, embedded: GroupVectors) -> Failures | None:
-    """The failures, if there are any and they can be compared with the pool."""
+def _check_failures(failures: Failures | None, embedded: GroupVectors) -> Failures | None:
+    """The failures, None without any; InvalidArgument if their dimension is not the pool's."""
     if failures is None or not len(failures):
         return None
-    expected, given = embedded.vectors.shape[1], failures.groups.vectors.shape[1]
-    if len(embedded) and expected != given:
-        raise InvalidArgument.of("failures", f"{given} components; expected {expected}")
+    expected, components = embedded.vectors.shape[1], failures.groups.vectors.shape[1]
+    if len(embedded) and expected != components:
+        raise InvalidArgument.of("failures", f"{components} components; expected {expected}")
     return failures
 
 
 def _spread(
     source: PickSource, choices: Sequence[CandidateGain | TargetedCandidate]
 ) -> list[tuple[float, PickSource, CandidateGain | TargetedCandidate]]:
-    """Choices with places between 0 and 1, at equal distances."""
-    return [((at + 0.5) / len(choices), source, choice) for at, choice in enumerate(choices)]
+    """Choices with evenly spaced positions between 0 and 1."""
+    return [((index + 0.5) / len(choices), source, choice) for index, choice in enumerate(choices)]

@@ -67,7 +67,7 @@ def read_wanted(message: pb.Batch) -> CreateBatchSpec:
 
 def batch(name: DatasetName, record: Batch) -> pb.Batch:
     """A batch of that dataset."""
-    wanted = record.wanted
+    wanted = record.spec
     return pb.Batch(
         name=str(BatchName(name.project, name.dataset, record.id)),
         model_id=record.model_id,

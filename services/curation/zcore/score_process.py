@@ -1,4 +1,4 @@
-"""ZCore scores in a process of their own: they take minutes, and end with who waits for them."""
+"""ZCore scores, computed in a child process: they take minutes, and can be cancelled."""
 
 from __future__ import annotations
 
@@ -18,56 +18,58 @@ from numpy.typing import NDArray
 from services.curation.selection.zcore import DRAWS, NEIGHBOURS, zcore_scores
 from sluice.errors import Unavailable
 
-HERE_MAX: Final = 10_000
-"""Up to so many rows and draws, scores take less than a process takes to start."""
+IN_PROCESS_MAX: Final = 10_000
+"""Up to this number of rows and draws, scores take less time than starting a process."""
 
-_PIECE_BYTES: Final = 1 << 20
-_SAID_BYTES: Final = 2_000
+_CHUNK_BYTES: Final = 1 << 20
+_ERROR_BYTES_MAX: Final = 2_000
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class ZcoreSettings:
-    """How scores are computed; the same rows and settings give the same scores."""
+    """The settings of scores; the same rows and settings give the same scores."""
 
     seed: int = 0
     draws: int = DRAWS
     neighbours: int = NEIGHBOURS
 
 
-async def compute_scores(rows: NDArray[np.float32], wanted: ZcoreSettings) -> NDArray[np.float64]:
+async def compute_scores(rows: NDArray[np.float32], settings: ZcoreSettings) -> NDArray[np.float64]:
     """The ZCore scores of rows `(rows, components)`: `(rows,)` in 0 … 1.
 
-    What takes long is done by another process, which is ended when the caller is cancelled, and
-    itself ends when this one does. Raises Unavailable when it ended before it was done.
+    Large inputs are scored in a child process, which is killed when the caller is cancelled and
+    exits when this process does. Raises Unavailable if it exits early.
     """
-    if max(len(rows), wanted.draws) > HERE_MAX:
-        return await _apart(rows, wanted)
+    if max(len(rows), settings.draws) > IN_PROCESS_MAX:
+        return await _compute_in_child(rows, settings)
     return await asyncio.to_thread(
-        zcore_scores, rows, seed=wanted.seed, draws=wanted.draws, neighbours=wanted.neighbours
+        zcore_scores, rows, seed=settings.seed, draws=settings.draws, neighbours=settings.neighbours
     )
 
 
-async def _apart(rows: NDArray[np.float32], wanted: ZcoreSettings) -> NDArray[np.float64]:
-    async with _started(*rows.shape, *astuple(wanted)) as process:
+async def _compute_in_child(
+    rows: NDArray[np.float32], settings: ZcoreSettings
+) -> NDArray[np.float64]:
+    async with _start_process(*rows.shape, *astuple(settings)) as process:
         assert process.stdin
         assert process.stdout
         assert process.stderr
-        with suppress(ConnectionError):  # it has ended, and says why
+        with suppress(ConnectionError):  # it has exited; its stderr says why
             await _send(process.stdin, rows)
-        # Its input stays open meanwhile: that it ends tells it that nobody waits any more.
-        found, said = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        # Its input stays open: the process exits as soon as it is closed.
+        scores, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
         status = await process.wait()
     if status:
-        last = said[-_SAID_BYTES:].decode(errors="replace")
-        log.warning("zcore.failed", status=status, said=last)
+        error = errors[-_ERROR_BYTES_MAX:].decode(errors="replace")
+        log.warning("zcore.failed", status=status, said=error)
         raise Unavailable(f"the process that computes ZCore scores ended with {status}")
-    return np.frombuffer(found, np.float64)
+    return np.frombuffer(scores, np.float64)
 
 
 @asynccontextmanager
-async def _started(*arguments: int) -> AsyncIterator[Process]:
+async def _start_process(*arguments: int) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.curation.zcore", *map(str, arguments)),
         stdin=PIPE,
@@ -83,9 +85,9 @@ async def _started(*arguments: int) -> AsyncIterator[Process]:
         await process.wait()
 
 
-async def _send(to: asyncio.StreamWriter, rows: NDArray[np.float32]) -> None:
-    """Write all rows, never more of them at a time than a piece."""
+async def _send(stream: asyncio.StreamWriter, rows: NDArray[np.float32]) -> None:
+    """Write all rows in chunks, to bound the stream's buffer."""
     content = np.ascontiguousarray(rows).data.cast("B")
-    for start in range(0, len(content), _PIECE_BYTES):
-        to.write(content[start : start + _PIECE_BYTES])
-        await to.drain()
+    for start in range(0, len(content), _CHUNK_BYTES):
+        stream.write(content[start : start + _CHUNK_BYTES])
+        await stream.drain()

@@ -1,4 +1,4 @@
-"""ZCore scores that frames have in a field."""
+"""ZCore scores that are stored in a field of frames."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from sluice.frames import MetadataValue
 
 FIELD: Final = "zcore"
-"""Where scores are stored if nothing else is said."""
+"""The field that scores are stored in by default."""
 
 
 @dataclass(slots=True)
 class StoredScores:
-    """The largest score of the frames of each group, by its number; how many frames have none."""
+    """The largest score of each group, by its number, and how many of its frames have none."""
 
     scores: dict[int, float] = field(default_factory=dict)
     frames: int = 0
     missing: int = 0
 
-    def take(self, group: int, value: MetadataValue | None) -> None:
-        """Take in what a frame has in its field."""
+    def add(self, group: int, value: MetadataValue | None) -> None:
+        """Add the value of a frame's field, None if it has none."""
         self.frames += 1
         if isinstance(value, bool | str | None):
             self.missing += 1
@@ -31,7 +31,7 @@ class StoredScores:
             self.scores[group] = max(self.scores.get(group, -np.inf), value)
 
     def by_group(self, groups: int) -> NDArray[np.float64]:
-        """The score of each group `(groups,)`; 0 for those that are not among these."""
-        found = np.zeros(groups)
-        found[list(self.scores)] = list(self.scores.values())
-        return found
+        """The score of each group `(groups,)`; 0 for a group without one."""
+        scores = np.zeros(groups)
+        scores[list(self.scores)] = list(self.scores.values())
+        return scores

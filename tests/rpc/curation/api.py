@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sluice.errors import SluiceError, from_rpc_error
 from sluice.tensors import Embeddings
 from sluice.v1 import campaign_pb2, dataset_frame_pb2, dataset_pb2, frame_pb2, issue_pb2, round_pb2
+from sluice.v1 import dataset_frame_pb2 as pb
 from sluice.v1.batch_pb2_grpc import BatchServiceStub
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
@@ -204,3 +205,23 @@ async def refusal(call: Awaitable[Any]) -> SluiceError:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
     return from_rpc_error(raised.value)
+
+
+def moving(*groups: str, status: pb.AnnotationStatus, **request: object) -> pb.SetStatusRequest:
+    """A request that gives groups a status."""
+    wanted = pb.SetStatusRequest(dataset=DATASET, groups=groups, status=status)
+    wanted.MergeFrom(pb.SetStatusRequest(**request))  # type: ignore[arg-type]
+    return wanted
+
+
+def tagging(*frame_ids: str, **request: object) -> pb.TagFramesRequest:
+    """A request that tags frames."""
+    wanted = pb.TagFramesRequest(dataset=DATASET, frame_ids=frame_ids)
+    wanted.MergeFrom(pb.TagFramesRequest(**request))  # type: ignore[arg-type]
+    return wanted
+
+
+CARS = [f"c{number}" for number in range(8)]
+
+
+TRAMS = [f"t{number}" for number in range(8)]

@@ -7,7 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.curation.batches.create import Creation
-from services.curation.batches.records import Batch, CreateBatchSpec, StoredPick, pick_prefix
+from services.curation.batches.records import (
+    Batch,
+    CreateBatchSpec,
+    StoredPick,
+    batch_key,
+    pick_prefix,
+)
 from services.curation.datasets.frames import FrameSummary, scan_summaries
 from services.curation.datasets.new_frames import FrameToAppend
 from services.curation.datasets.updates import GroupUpdate, update_groups
@@ -145,3 +151,36 @@ async def count(harness: DatasetHarness, status: Status) -> int:
 
 def _parts() -> tuple[str, str]:
     return NAME.project, NAME.dataset
+
+
+BATCH = batch_key(BatchName(NAME.project, NAME.dataset, "b1"))
+
+
+async def check_batch(harness: DatasetHarness, id: str, size: int) -> None:
+    """A batch has exactly so many groups, with all their slices marked, and nothing is left."""
+    found = await picks(harness, id)
+    assert list(range(1, size + 1)) == [pick.rank for pick in found]
+    tagged = {known.row.id for known in await frames(harness) if f"batch:{id}" in known.row.tags}
+    assert {id for pick in found for id in pick.frames} == tagged
+    assert 2 * size == len(tagged)
+    ledger = harness.curation.stores.ledger
+    assert [] == await ledger.scan(NAME.project, f"batch-plan/{NAME.dataset}/{id}/", limit=1)
+
+
+def binds_plan(transaction: Transaction) -> bool:
+    """Whether a transaction gives the batch its plan."""
+    return transaction.checks.get(BATCH) == 0
+
+
+async def plan_groups(harness: DatasetHarness) -> list[str]:
+    """The groups that a batch of ten has where nobody interferes; they are let go again."""
+    await create(harness, "b0", count=10)
+    found = [pick.group for pick in await picks(harness, "b0")]
+    back = GroupUpdate(Status.UNLABELLED, allow_backward=True)
+    await update_groups(harness.curation, ONCE, NAME, found, back)
+    return found
+
+
+def marks_groups(transaction: Transaction) -> bool:
+    """Whether a transaction takes picks off a plan."""
+    return bool(list(transaction.deletes)) and BATCH in transaction.puts

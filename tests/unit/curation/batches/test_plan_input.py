@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -16,15 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from services.curation.batches import plan_input, projection
-from services.curation.batches.projection import read_projected
+from services.curation.batches import plan_input
 from services.curation.batches.records import Batch, BatchState, RoundFailures, StoredPick
 from services.curation.datasets.append import append_frames
-from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
-from services.curation.datasets.points import frames_collection, tenant_of
-from services.curation.golden.golden_checks import override_check
-from services.curation.golden.records import check_name
 from services.curation.records import (
     HELD_OUT,
     FailureKind,
@@ -41,20 +35,17 @@ from services.curation.selection.facility import sample_indices
 from services.curation.selection.pool import CoverageMethod, TargetedMethod
 from services.ledger.interface import Transaction
 from services.records.records import decode, encode
-from sluice.errors import DataLoss, FailedPrecondition
+from sluice.errors import FailedPrecondition
 from sluice.frames import Frame
-from sluice.names import GoldenSetName, RoundName
-from sluice.scoring import build_basis
+from sluice.names import RoundName
 from sluice.tensors import Embeddings
 from tests.unit.curation.batches.helpers import (
     ScanHookLedger,
     create,
-    fail_golden_check,
     frames,
     picks,
 )
 from tests.unit.curation.datasets.harness import (
-    DIMENSION,
     NAME,
     ONCE,
     DatasetHarness,
@@ -174,7 +165,7 @@ async def _checked_batches(scenes: list[Scene], wanted: dict[str, Any]) -> list[
 
 def _check_picks(made: Batch, found: list[StoredPick], remaining: set[str]) -> None:
     """Exactly the budget is picked of what remained, each group once."""
-    assert batch_size(made.wanted.budget, len(remaining)) == len(found) == made.picked
+    assert batch_size(made.spec.budget, len(remaining)) == len(found) == made.picked
     assert (BatchState.READY, len(remaining)) == (made.state, made.remaining)
     chosen = [pick.group for pick in found]
     assert len(chosen) == len(set(chosen))
@@ -257,7 +248,7 @@ async def test_failures_without_embedding_are_said(harness: DatasetHarness) -> N
     made = await create_of_round(harness, (RoundFailures(round="r1"),))
 
     assert [
-        "1 failing frames have no embedding: nothing is like them.",
+        "1 failing frames have no embedding: no group can target them.",
         "There are no failures: the whole batch is for coverage.",
     ] == list(made.notes)
     assert (2, 0) == (made.coverage_count, made.targeted_count)
@@ -272,7 +263,7 @@ async def test_of_many_failures_a_sample_stands_for_all(
     made = await create_of_round(harness, (RoundFailures(round="r1"),))
 
     chosen = sample_indices(6, 0, 3).tolist()
-    assert "Of 6 failing frames a random 3 stand for all." in made.notes
+    assert "6 failing frames: a random sample of 3 is used." in made.notes
     assert {pick.failure for pick in await picks(harness)} <= {f"{each}-left" for each in chosen}
 
 
@@ -293,78 +284,3 @@ async def create_of_round(harness: DatasetHarness, failures: tuple[RoundFailures
     name = RoundName(NAME.project, NAME.dataset, "r1")
     await create_round(harness.curation, ONCE, name, "", Split.VALIDATION)
     return await create(harness, count=2, coverage_share=0.0, failures=failures)
-
-
-async def test_a_failed_golden_check_blocks(harness: DatasetHarness) -> None:
-    """A batch is refused with how to go on, and goes on with the reason, which is kept."""
-    unblocked = await create(harness, "b0", count=4)
-    check = await fail_golden_check(harness)
-    with pytest.raises(FailedPrecondition) as refused:
-        await create(harness, count=4)
-    made = await create(harness, count=4, golden_override="new guideline")
-
-    said = f"round 1 failed golden set 'g': {check.reason}"
-    assert (
-        f"{NAME}: {said}; to create the batch anyway, give a reason in golden_override"
-        == refused.value.message
-    )
-    assert (said, "new guideline") == (made.golden_problem, made.wanted.golden_override)
-    assert "" == unblocked.golden_problem
-
-
-async def test_an_overridden_check_blocks_no_batch(harness: DatasetHarness) -> None:
-    """What was decided of the check itself needs no reason with the batch."""
-    failed = await fail_golden_check(harness)
-    check = check_name(GoldenSetName(NAME.project, NAME.dataset, "g"), failed.key)
-    await override_check(harness.curation.stores, check, "new guideline", "Ada", "k")
-
-    assert "" == (await create(harness, count=4)).golden_problem
-
-
-async def test_a_batch_that_began_is_not_blocked(harness: DatasetHarness) -> None:
-    """A golden check that fails later stops no batch that has its plan."""
-    made = await create(harness, count=4)
-    await fail_golden_check(harness)
-
-    assert made == await create(harness, count=4)
-
-
-async def lose(harness: DatasetHarness, count: int) -> None:
-    """Take embeddings out of the vector store, as a hand in it might."""
-    rows = [known.row for known in await frames(harness)][:count]
-    ids = [UUID(bytes=row.vectors[0].point) for row in rows]
-    collection = frames_collection(NAME.project, "m", DIMENSION)
-    await harness.curation.stores.vectors.delete(collection, tenant_of(NAME), ids)
-
-
-async def test_lost_embeddings_are_said(harness: DatasetHarness) -> None:
-    """Groups whose embeddings are lost are still groups, and the batch says what to do."""
-    await lose(harness, 6)
-    made = await create(harness, count=40)
-
-    assert f"6 embeddings are lost: {projection.RECOVERY_HINT}." in made.notes
-    assert 40 == made.picked
-
-
-async def test_most_embeddings_lost_is_an_error(
-    harness: DatasetHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A batch is not chosen by the few embeddings that are left of many."""
-    monkeypatch.setattr(projection, "PCA_ROWS_MAX", 64)
-    await lose(harness, 70)
-
-    with pytest.raises(DataLoss, match=r"most embeddings of .* are lost"):
-        await create(harness, count=4)
-
-
-async def test_places_follow_from_the_rows_alone(harness: DatasetHarness) -> None:
-    """Embeddings are in the basis in the order of the frames, however they are paged."""
-    stores = harness.curation.stores
-    rows = [known.row for known in await frames(harness)]
-    points = b"".join(row.vectors[0].point for row in rows)
-    space = (await read_dataset_frames(stores, NAME)).record
-    whole = await read_projected(stores, NAME, space, (points, 0))
-    given = np.stack([vector(row.id) for row in rows])
-    unit = given / np.linalg.norm(given, axis=1, keepdims=True)
-    np.testing.assert_allclose(build_basis(unit).project(unit), whole.rows, atol=1e-5)
-    assert whole.there.all()

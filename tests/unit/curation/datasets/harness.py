@@ -7,12 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import numpy as np
 
 from services.blobs.folder import FolderBlobs
 from services.curation.context import Curation
+from services.curation.datasets import points
 from services.curation.datasets.append import AppendCounts, append_frames
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.frames import (
+    read_summaries,
+)
 from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.active import ActiveVersions
@@ -92,3 +98,17 @@ def vector(text: str, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
     """A vector that goes with that text."""
     drawn = np.random.default_rng([seed, *text.encode()]).normal(size=DIMENSION)
     return drawn.astype(np.float32)
+
+
+async def stored_points(harness: DatasetHarness) -> set[UUID]:
+    """The points of the dataset that the vector store has."""
+    stores = harness.curation.stores
+    space = (await read_dataset_frames(stores, NAME)).record
+    collection = points.frames_collection(NAME.project, space.model_id, space.dimension)
+    return set((await stores.vectors.read(collection, points.tenant_of(NAME))).ids)
+
+
+async def named_points(harness: DatasetHarness, *frame_ids: str) -> set[UUID]:
+    """The points that the rows of frames name."""
+    known = await read_summaries(harness.curation.stores.ledger, NAME, frame_ids)
+    return {UUID(bytes=v.point) for each in known.values() for v in each.row.vectors}

@@ -126,9 +126,9 @@ def test_another_seed_gives_another_draw() -> None:
 @pytest.mark.parametrize(
     ("shares", "said"),
     [
-        ({}, "are 0 together; 1 is expected"),
-        ({Split.TRAIN: 0.5, Split.TEST: 0.4}, "are 0.9 together"),
-        ({Split.TRAIN: 1.5, Split.TEST: -0.5}, "that of test is -0.5"),
+        ({}, "shares: the sum is 0; expected 1"),
+        ({Split.TRAIN: 0.5, Split.TEST: 0.4}, "the sum is 0.9"),
+        ({Split.TRAIN: 1.5, Split.TEST: -0.5}, "test: -0.5; expected more than 0"),
         ({Split.TRAIN: float("nan")}, "nan is not a finite number"),
     ],
 )

@@ -116,7 +116,7 @@ def test_only_what_can_be_matched_is_compared() -> None:
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        (MatchRule(iou_min=0), "iou_min: 0 is not over 0"),
+        (MatchRule(iou_min=0), "iou_min: 0; expected more than 0"),
         (MatchRule(score_min=2), "score_min: 2 is not in"),
     ],
 )

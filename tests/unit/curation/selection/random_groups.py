@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.curation.selection.kernel import GroupVectors, Indices
-from services.curation.selection.pool import Pool
+from services.curation.selection.pool import (
+    CoverageMethod,
+    Pool,
+    SelectionSettings,
+    TargetedMethod,
+)
 from services.curation.selection.targeted import Failures
 from sluice.scoring import normalise
 
 COMPONENTS = 4
+
+seeds = st.integers(0, 2**32 - 3)
 
 
 @dataclass(frozen=True)
@@ -25,17 +34,17 @@ class RandomGroups:
 
     @property
     def groups(self) -> GroupVectors:
-        """All of them."""
-        return GroupVectors.gathered("vectors", self.vectors, self.group_of)[0]
+        """The vectors of all groups."""
+        return GroupVectors.from_rows("vectors", self.vectors, self.group_of)[0]
 
     @property
     def rows(self) -> list[NDArray[np.float32]]:
-        """The rows of each."""
+        """The rows of each group."""
         return [self.vectors[self.group_of == group] for group in range(self.size)]
 
 
 def random_groups(seed: int, size: int, rows_max: int = 1) -> RandomGroups:
-    """A world; the same for the same arguments."""
+    """Random groups; the same for the same arguments."""
     random = np.random.default_rng(seed)
     sizes = random.integers(1, rows_max + 1, size)
     group_of = random.permutation(np.repeat(np.arange(size), sizes))
@@ -56,9 +65,43 @@ def random_pool(seed: int, size: int, rows_max: int = 1) -> Pool:
     Some of what is excluded is labelled, and yet not covered: failures.
     """
     random = np.random.default_rng(seed)
-    of = random_groups(seed, size, rows_max)
+    pool = random_groups(seed, size, rows_max)
     role = random.integers(0, 5, size)
     scenes = random.integers(-1, max(1, 2 * size), size)
     zcore = random.random(size)
     labelled = (role == 1) | (role == 0) & (random.random(size) < 0.5)
-    return Pool(size, role == 0, role == 1, of.vectors, of.group_of, scenes, zcore, labelled)
+    return Pool(size, role == 0, role == 1, pool.vectors, pool.group_of, scenes, zcore, labelled)
+
+
+def plain_pool(size: int, seed: int = 0) -> Pool:
+    """A pool of unlike groups, nothing labelled."""
+    none = np.zeros(size, bool)
+    vectors = np.random.default_rng(seed).standard_normal((size, 40)).astype(np.float32)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Pool(size, none, none, unit, np.arange(size))
+
+
+def like(pool: Pool, groups: list[int]) -> Failures:
+    """Failures that are those groups."""
+    assert pool.vectors is not None
+    return Failures.equal(GroupVectors.of_single_rows(pool.vectors[groups]))
+
+
+def admit_all(candidate: int) -> bool:
+    """Admits every candidate."""
+    return candidate >= 0
+
+
+selection_settings = st.builds(
+    SelectionSettings,
+    seed=seeds,
+    budget=st.one_of(st.integers(1, 60), st.floats(0.05, 1)),
+    targeted_share=st.sampled_from([0, 0.5, 0.7, 1]),
+    coverage=st.sampled_from(CoverageMethod),
+    targeted=st.sampled_from(TargetedMethod),
+)
+pools = st.builds(random_pool, seeds, st.integers(0, 60), st.sampled_from([1, 3]))
+some_examples = settings(max_examples=60, deadline=None)
+sizes = st.integers(1, 14)
+rows_maxes = st.sampled_from([1, 3])
+few_examples = settings(max_examples=40, deadline=None)

@@ -24,19 +24,19 @@ def test_a_number_follows_from_its_position(seed: int, start: int, count: int, c
 
 def test_numbers_are_even() -> None:
     """Each tenth of the range has its share, each stream and seed has numbers of its own."""
-    some = uniforms(1, Stream.DRAWS, 0, 100_000)
+    some_examples = uniforms(1, Stream.DRAWS, 0, 100_000)
 
-    counts, _ = np.histogram(some, bins=10, range=(0, 1))
+    counts, _ = np.histogram(some_examples, bins=10, range=(0, 1))
     assert pytest.approx(np.full(10, 10_000), abs=500) == counts
     for other in (uniforms(2, Stream.DRAWS, 0, 100_000), uniforms(1, Stream.SCORES, 0, 100_000)):
-        assert pytest.approx(0, abs=0.02) == np.corrcoef(some, other)[0, 1]
+        assert pytest.approx(0, abs=0.02) == np.corrcoef(some_examples, other)[0, 1]
 
 
 def test_successive_numbers_are_unrelated() -> None:
     """A number says nothing of the next."""
-    some = uniforms(1, Stream.DRAWS, 0, 100_000)
+    some_examples = uniforms(1, Stream.DRAWS, 0, 100_000)
 
-    assert pytest.approx(0, abs=0.02) == np.corrcoef(some[:-1], some[1:])[0, 1]
+    assert pytest.approx(0, abs=0.02) == np.corrcoef(some_examples[:-1], some_examples[1:])[0, 1]
 
 
 def test_triangular_numbers_have_their_mean() -> None:

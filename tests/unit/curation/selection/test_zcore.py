@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from services.curation import selection
 from services.curation.selection import zcore
 from services.curation.selection.zcore import (
-    changes,
     draw,
     initial_scores,
-    scaled,
+    scale_scores,
+    sum_changes,
     varying_columns,
     zcore_scores,
 )
@@ -55,7 +55,7 @@ def plain_scores(
     columns = varying_columns(embeddings)
     if len(columns):
         scores += plain_changes(columns.T, draw(columns, SEED, 0, draws), neighbours)
-    return scaled(scores)
+    return scale_scores(scores)
 
 
 @given(pools, st.integers(1, 100))
@@ -129,7 +129,7 @@ def test_rows_in_one_place_gain_nothing() -> None:
     embeddings = np.array([[0, 0], [0, 0], [1, 1]], np.float32)
     columns = varying_columns(embeddings)
 
-    change = changes(columns, draw(columns, SEED, 0, 400), near=2)
+    change = sum_changes(columns, draw(columns, SEED, 0, 400), near=2)
 
     assert change[2] > 0
     assert pytest.approx(-change[2] / 2) == change[0] == change[1]
@@ -139,7 +139,7 @@ def test_without_spread_scores_are_random() -> None:
     """A pool of equal rows keeps the scores it began with."""
     embeddings = np.ones((9, 4), np.float32)
 
-    assert scaled(initial_scores(3, 9)).tolist() == zcore_scores(embeddings, seed=3).tolist()
+    assert scale_scores(initial_scores(3, 9)).tolist() == zcore_scores(embeddings, seed=3).tolist()
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -73,7 +73,7 @@ async def plain(harness: DatasetHarness, *ids: str) -> dict[str, float]:
     rows = {known.row.id: known.row for known in await frames(harness)}
     points = b"".join(rows[id].vectors[0].point for id in ids)
     space = (await read_dataset_frames(harness.curation.stores, NAME)).record
-    places = await read_projected(harness.curation.stores, NAME, space, (points, SETTINGS.seed))
+    places = await read_projected(harness.curation.stores, NAME, space, points, seed=SETTINGS.seed)
     scores = zcore_scores(places.rows, seed=3, draws=500, neighbours=5)
     return dict(zip(ids, scores.tolist(), strict=True))
 
@@ -124,7 +124,7 @@ async def test_the_largest_of_several_counts(harness: DatasetHarness) -> None:
 
     points = b"".join(v.point for known in await frames(harness) for v in known.row.vectors)
     space = (await read_dataset_frames(harness.curation.stores, NAME)).record
-    places = await read_projected(harness.curation.stores, NAME, space, (points, SETTINGS.seed))
+    places = await read_projected(harness.curation.stores, NAME, space, points, seed=SETTINGS.seed)
     scores = zcore_scores(places.rows, seed=3, draws=500, neighbours=5)
     assert 44 == len(scores)
     assert scores[40:].max() == (await stored(harness))["x"]
@@ -136,10 +136,10 @@ async def test_a_filter_says_whose_scores(harness: DatasetHarness) -> None:
     some = [f"{number}-left" for number in range(12)]
     await tag_frames(harness.curation, ONCE, NAME, some, ["mine"], [])
     await set_fields(harness.curation, ONCE, NAME, {"15-left": FieldChange({"own": 7})})
-    said = await score(harness, frames=Filter(tags=("mine",)), into="own")
+    said = await score(harness, frames=Filter(tags=("mine",)), target_field="own")
 
     assert await plain(harness, *some) | {"15-left": 7} == await stored(harness, "own")
-    assert "A basis takes 32 embeddings and there are 12: cosines are plain." in said[-1].notes
+    assert "A basis needs 32 embeddings and there are 12: cosines are plain." in said[-1].notes
     assert {} == await stored(harness)
 
 
@@ -194,7 +194,7 @@ async def test_a_frame_without_room_is_named(harness: DatasetHarness) -> None:
 
 async def test_nothing_to_score_is_said(harness: DatasetHarness) -> None:
     """A filter that no frame with an embedding passes is refused."""
-    with pytest.raises(FailedPrecondition, match="none of these frames has an embedding"):
+    with pytest.raises(FailedPrecondition, match="none of the selected frames has an embedding"):
         await score(harness, frames=Filter(tags=("none",)))
 
 
@@ -203,7 +203,7 @@ async def test_nothing_to_score_is_said(harness: DatasetHarness) -> None:
     [
         ({"settings": ZcoreSettings(draws=2_000_000)}, "draws: 2000000 is not in 1…1,000,000"),
         ({"settings": ZcoreSettings(neighbours=20_000)}, "neighbours: 20000 is not in 1…10,000"),
-        ({"into": "x" * 300}, "field: "),
+        ({"target_field": "x" * 300}, "field: "),
     ],
     ids=["draws", "neighbours", "field"],
 )

@@ -30,9 +30,9 @@ async def test_another_process_finds_the_same_scores(monkeypatch: pytest.MonkeyP
     """Scores are the same to the last bit, whoever computes them."""
     wanted = ZcoreSettings(seed=2**64 - 1, draws=300, neighbours=7)
     expected = zcore_scores(rows(), seed=2**64 - 1, draws=300, neighbours=7)
-    monkeypatch.setattr(score_process, "_PIECE_BYTES", 100)
+    monkeypatch.setattr(score_process, "_CHUNK_BYTES", 100)
     harness = await compute_scores(rows(), wanted)
-    monkeypatch.setattr(score_process, "HERE_MAX", 0)
+    monkeypatch.setattr(score_process, "IN_PROCESS_MAX", 0)
     there = await compute_scores(rows(), wanted)
 
     assert expected.tolist() == harness.tolist() == there.tolist()

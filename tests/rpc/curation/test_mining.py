@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from sluice import errors
 from sluice.v1 import dataset_frame_pb2 as frame_pb
 from sluice.v1 import frame_pb2
@@ -76,8 +74,8 @@ async def test_the_reported_split_is_never_mined(api: Api) -> None:
 
     assert errors.FailedPrecondition is type(error)
     assert (
-        f"split: 'validation' is the one whose metric {round_} reports; "
-        "mine its failures from another split" == error.message
+        f"split: 'validation' is the metric split of {round_}; mine failures of another split"
+        == error.message
     )
 
 
@@ -155,35 +153,3 @@ async def test_classes_are_compared_as_they_are(api: Api) -> None:
     mined = (await mine(api, round_)).mined
 
     assert (2, 1, 1, 1) == (mined.frames, mined.right, mined.confused, mined.failed_frames)
-
-
-@pytest.mark.parametrize(
-    ("predicted", "said"),
-    [
-        ({"none": [prediction()]}, "frame 'none' is not one of projects/p/datasets/d"),
-        ({"a": [prediction("bus")]}, "label 'bus-0' is of class 'bus', which the dataset has not"),
-        ({"a": [prediction(score=1.5)]}, "frames[0].predictions[0].score: 1.5 is not in 0…1"),
-        ({}, "frames: 0 in one call"),
-    ],
-)
-async def test_predictions_that_cannot_be_are_named(
-    api: Api, predicted: dict[str, list[pb.PredictedFrame.Prediction]], said: str
-) -> None:
-    """What no label of the dataset could be is refused, and nothing is imported."""
-    await labelled(api)
-    round_ = await api.round("r1", VALIDATION)
-    error = await refusal(api.predict(round_, predicted))
-
-    assert said in error.message
-    found = await api.rounds.GetRound(pb.GetRoundRequest(name=round_))
-    assert 0 == found.predicted_count
-
-
-async def test_a_round_must_say_what_it_reports(api: Api) -> None:
-    """A round without a metric split is refused; one that exists is ALREADY_EXISTS."""
-    error = await refusal(api.round("r1", frame_pb.SPLIT_UNSPECIFIED))
-    await api.round("r1", VALIDATION)
-    twice = await refusal(api.round("r1", TRAIN))
-
-    assert "round.metric_split: is not given" in error.message
-    assert errors.AlreadyExists is type(twice)
