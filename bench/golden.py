@@ -1,4 +1,4 @@
-"""How often golden QA calls a round into question: without drift, and with two kinds of it.
+"""How often golden QA warns or fails: without drift, and with two kinds of it.
 
 A thousand golden sets of 100 images with Poisson(3) objects of four classes. Both rounds give
 2 % of the objects a wrong class, and draw boxes a little off. Drift hits the second class: a
@@ -29,7 +29,7 @@ IMAGES, OBJECTS_MEAN = 100, 3
 CLASSES, MIX = ("car", "van", "truck", "tram"), (0.5, 0.3, 0.15, 0.05)
 NOISE = 0.02
 HIT = {"none": 0.0, "missed": 0.2, "confused": 0.4}
-"""How much of the second class drift hits."""
+"""The share of the second class that drift affects."""
 
 SECOND, THIRD = 1, 2
 WIDTH, HEIGHT = 1_242, 375
@@ -38,21 +38,21 @@ Boxes = NDArray[np.float64]
 Classes = NDArray[np.intp]
 
 
-def log(said: str) -> None:
-    """Say on stderr what is going on."""
-    print(said, file=sys.stderr, flush=True)
+def log(message: str) -> None:
+    """Write a message to stderr."""
+    print(message, file=sys.stderr, flush=True)
 
 
-def truth(rng: np.random.Generator) -> tuple[NDArray[np.intp], Boxes, Classes]:
-    """What is in the images: which image, box and class each object has."""
+def draw_objects(rng: np.random.Generator) -> tuple[NDArray[np.intp], Boxes, Classes]:
+    """The image, box and class of each object."""
     image_of = np.repeat(np.arange(IMAGES), rng.poisson(OBJECTS_MEAN, IMAGES))
     sizes = rng.uniform(20, 120, (len(image_of), 2))
     starts = rng.random(sizes.shape) * ([WIDTH, HEIGHT] - sizes)
     return image_of, np.hstack([starts, sizes]), rng.choice(len(CLASSES), len(image_of), p=MIX)
 
 
-def noisy(classes: Classes, rng: np.random.Generator) -> Classes:
-    """Those classes, some of them replaced by any other."""
+def add_noise(classes: Classes, rng: np.random.Generator) -> Classes:
+    """The classes, with a share of them replaced by others."""
     wrong = rng.random(len(classes)) < NOISE
     others = (classes + rng.integers(1, len(CLASSES), len(classes))) % len(CLASSES)
     return np.where(wrong, others, classes)
@@ -68,12 +68,14 @@ def annotate(
         shape = Box2D(*drawn[row].tolist())
         labels[image].append(Label(id=str(row), class_name=CLASSES[index], shape=shape))
     return Annotations.of(
-        AnnotatedImage(id=f"golden{index:03}", width=WIDTH, height=HEIGHT, labels=tuple(found))
-        for index, found in enumerate(labels)
+        AnnotatedImage(
+            id=f"golden{index:03}", width=WIDTH, height=HEIGHT, labels=tuple(image_labels)
+        )
+        for index, image_labels in enumerate(labels)
     )
 
 
-def drifted(classes: Classes, drift: str, rng: np.random.Generator) -> tuple[Classes, Classes]:
+def apply_drift(classes: Classes, drift: str, rng: np.random.Generator) -> tuple[Classes, Classes]:
     """Which objects the second round sees, and the classes that it takes them for."""
     hit = (classes == SECOND) & (rng.random(len(classes)) < HIT[drift])
     if drift == "missed":
@@ -81,13 +83,13 @@ def drifted(classes: Classes, drift: str, rng: np.random.Generator) -> tuple[Cla
     return np.arange(len(classes)), np.where(hit, THIRD, classes)
 
 
-def verdict(drift: str, run: int) -> GoldenVerdict:
+def judge(drift: str, run: int) -> GoldenVerdict:
     """The verdict on one golden set's second round."""
     rng = np.random.default_rng([list(HIT).index(drift), run])
-    image_of, boxes, classes = truth(rng)
-    reference = annotate(image_of, boxes, noisy(classes, rng), rng)
-    seen, taken_for = drifted(classes, drift, rng)
-    current = annotate(image_of[seen], boxes[seen], noisy(taken_for[seen], rng), rng)
+    image_of, boxes, classes = draw_objects(rng)
+    reference = annotate(image_of, boxes, add_noise(classes, rng), rng)
+    seen, taken_for = apply_drift(classes, drift, rng)
+    current = annotate(image_of[seen], boxes[seen], add_noise(taken_for[seen], rng), rng)
     return check_round(reference, current, CLASSES, seed=run).verdict
 
 
@@ -96,10 +98,10 @@ def main() -> None:
     figures: dict[str, float] = {}
     for drift in HIT:
         start = time.perf_counter()
-        found = Counter(verdict(drift, run) for run in range(RUNS))
-        figures[f"golden.alarm.{drift}"] = 1 - found[GoldenVerdict.PASS] / RUNS
-        figures[f"golden.fail.{drift}"] = found[GoldenVerdict.FAIL] / RUNS
-        log(f"{drift}: {dict(found)} in {time.perf_counter() - start:.1f} s")
+        verdicts = Counter(judge(drift, run) for run in range(RUNS))
+        figures[f"golden.alarm.{drift}"] = 1 - verdicts[GoldenVerdict.PASS] / RUNS
+        figures[f"golden.fail.{drift}"] = verdicts[GoldenVerdict.FAIL] / RUNS
+        log(f"{drift}: {dict(verdicts)} in {time.perf_counter() - start:.1f} s")
     print(json.dumps({name: round(share, 4) for name, share in figures.items()}))
 
 

@@ -64,7 +64,7 @@ class MeasureRoundSpec(Record, frozen=True, kw_only=True):
             round=self.round,
             iou_min=self.iou_min,
             score_min=self.score_min,
-            asked=sha256(encode(self)).digest(),
+            request_digest=sha256(encode(self)).digest(),
         )
 
 

@@ -96,7 +96,7 @@ class RoundSamples(Record, frozen=True, kw_only=True):
 
 
 class MeasuredFrom(Record, frozen=True, kw_only=True):
-    """The measured round and the matching rule; `asked` is the digest of the whole request.
+    """The measured round and the matching rule; `request_digest` is of the whole request.
 
     It identifies a repeated request, however predictions, labels and views have changed since.
     """
@@ -104,7 +104,7 @@ class MeasuredFrom(Record, frozen=True, kw_only=True):
     round: str
     iou_min: float
     score_min: float
-    asked: bytes
+    request_digest: bytes = msgspec.field(name="asked")
 
 
 class RecordedRound(Record, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from services.curation.batches.records import (
 from services.curation.selection.budget import BUDGET
 from services.curation.selection.pool import CoverageMethod, PickSource, TargetedMethod
 from services.curation.selection.zcore import DRAWS
-from services.curation.servicer.messages import timestamp
+from services.curation.servicer.common_messages import timestamp
 from services.curation.zcore.stored_scores import FIELD
 from sluice.errors import InvalidArgument
 from sluice.names import BatchName, DatasetName
@@ -42,8 +42,8 @@ _SOURCES = {
 }
 
 
-def read_wanted(message: pb.Batch) -> CreateBatchSpec:
-    """What a message asks for, not checked further than that its methods are some."""
+def read_spec(message: pb.Batch) -> CreateBatchSpec:
+    """The specification in a message; only its methods are checked here."""
     return CreateBatchSpec(
         model_id=message.model_id,
         count=message.count if message.HasField("count") else None,
@@ -55,8 +55,10 @@ def read_wanted(message: pb.Batch) -> CreateBatchSpec:
         targeted=_targeted(message.targeted),
         seed=message.seed,
         failures=tuple(
-            RoundFailures(round=each.round, weight=each.weight if each.HasField("weight") else 1.0)
-            for each in message.failures
+            RoundFailures(
+                round=failures.round, weight=failures.weight if failures.HasField("weight") else 1.0
+            )
+            for failures in message.failures
         ),
         scene_field=message.scene_field,
         zcore_draws=message.zcore_draws or DRAWS,
@@ -67,23 +69,24 @@ def read_wanted(message: pb.Batch) -> CreateBatchSpec:
 
 def batch(name: DatasetName, record: Batch) -> pb.Batch:
     """A batch of that dataset."""
-    wanted = record.spec
+    spec = record.spec
     return pb.Batch(
         name=str(BatchName(name.project, name.dataset, record.id)),
         model_id=record.model_id,
-        count=wanted.count,
-        fraction=wanted.fraction if wanted.count is None else None,
-        coverage_share=wanted.coverage_share,
-        coverage=_COVERAGE_NUMBERS[wanted.coverage],
-        targeted=_TARGETED_NUMBERS[wanted.targeted],
-        seed=wanted.seed,
+        count=spec.count,
+        fraction=spec.fraction if spec.count is None else None,
+        coverage_share=spec.coverage_share,
+        coverage=_COVERAGE_NUMBERS[spec.coverage],
+        targeted=_TARGETED_NUMBERS[spec.targeted],
+        seed=spec.seed,
         failures=[
-            pb.Batch.Failures(round=each.round, weight=each.weight) for each in wanted.failures
+            pb.Batch.Failures(round=failures.round, weight=failures.weight)
+            for failures in spec.failures
         ],
-        scene_field=wanted.scene_field,
-        zcore_draws=wanted.zcore_draws,
-        zcore_field=wanted.zcore_field,
-        golden_override=wanted.golden_override,
+        scene_field=spec.scene_field,
+        zcore_draws=spec.zcore_draws,
+        zcore_field=spec.zcore_field,
+        golden_override=spec.golden_override,
         state=_STATES[record.state],
         remaining_count=record.remaining,
         size=record.size,
@@ -105,6 +108,11 @@ def pick(record: StoredPick) -> pb.Pick:
         gain=record.gain,
         failure_frame_id=record.failure,
     )
+
+
+def _read_failures(message: pb.Batch.Failures) -> RoundFailures:
+    weight = message.weight if message.HasField("weight") else 1.0
+    return RoundFailures(round=message.round, weight=weight)
 
 
 def _coverage(number: pb.Batch.Coverage) -> CoverageMethod:

@@ -27,8 +27,8 @@ class BatchServicer(BatchServiceServicer):
         """Choose a batch."""
         parent = DatasetName.parse(request.parent, "parent")
         name = BatchName(parent.project, parent.dataset, request.batch_id)
-        made = await self._creation.create_batch(name, messages.read_wanted(request.batch))
-        return messages.batch(parent, made)
+        batch = await self._creation.create_batch(name, messages.read_spec(request.batch))
+        return messages.batch(parent, batch)
 
     async def GetBatch(self, request: pb.GetBatchRequest, context: Any) -> pb.Batch:
         """Read one batch."""
@@ -41,13 +41,13 @@ class BatchServicer(BatchServiceServicer):
         """List the batches of a dataset."""
         parent = DatasetName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListBatches", request.parent)
-        found, token = await list_batches(self._curation, parent, page)
-        batches = [messages.batch(parent, each) for each in found]
+        records, token = await list_batches(self._curation, parent, page)
+        batches = [messages.batch(parent, record) for record in records]
         return pb.ListBatchesResponse(batches=batches, next_page_token=token)
 
     async def ListPicks(self, request: pb.ListPicksRequest, context: Any) -> pb.ListPicksResponse:
         """List the picks of a batch."""
         parent = BatchName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListPicks", request.parent)
-        found, token = await list_picks(self._curation, parent, page)
-        return pb.ListPicksResponse(picks=map(messages.pick, found), next_page_token=token)
+        records, token = await list_picks(self._curation, parent, page)
+        return pb.ListPicksResponse(picks=map(messages.pick, records), next_page_token=token)

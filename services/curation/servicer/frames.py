@@ -11,14 +11,11 @@ from services.curation.datasets.append import append_frames
 from services.curation.datasets.counts import count_frames
 from services.curation.datasets.filters import Filter, check_filter
 from services.curation.datasets.frames import get_frame, list_frames, stream_frames
-from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.curation.datasets.pick_elements import pick_elements
-from services.curation.datasets.search import SearchProgress, SearchRequest, search_dataset
+from services.curation.datasets.search import SearchRequest, search_dataset
 from services.curation.datasets.similar import SimilarityQuery, find_similar
 from services.curation.datasets.split import split_groups
-from services.curation.datasets.stratification import Shares
 from services.curation.datasets.updates import (
-    FieldChange,
     GroupUpdate,
     set_fields,
     tag_frames,
@@ -26,8 +23,12 @@ from services.curation.datasets.updates import (
 )
 from services.curation.datasets.views import get_view
 from services.curation.doctor.diagnose import diagnose
-from services.curation.records import Split, Status
-from services.curation.servicer import messages, zcore_messages
+from services.curation.servicer import (
+    filter_messages,
+    frame_messages,
+    zcore_messages,
+)
+from services.curation.servicer.common_messages import serialise
 from services.curation.servicer.views import ViewMethods
 from services.curation.zcore.compute import Computation
 from services.doctor import messages as finding_messages
@@ -35,7 +36,6 @@ from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from services.server.draining import Draining
 from sluice.errors import InvalidArgument
-from sluice.frames import Frame, metadata_from_proto
 from sluice.names import (
     CampaignName,
     DatasetFrameName,
@@ -44,7 +44,6 @@ from sluice.names import (
     ProjectName,
     ViewName,
 )
-from sluice.tensors import Embeddings
 from sluice.v1 import dataset_frame_pb2 as pb
 from sluice.v1 import finding_pb2
 
@@ -64,25 +63,27 @@ class FrameServicer(ViewMethods):
     ) -> pb.AppendFramesResponse:
         """Append frames."""
         name = DatasetName.parse(request.dataset, "dataset")
-        made = await append_frames(self._curation, name, _new_frames(request))
+        counts = await append_frames(
+            self._curation, name, frame_messages.read_append_request(request)
+        )
         return pb.AppendFramesResponse(
-            added_count=made.added_count,
-            replaced_count=made.replaced_count,
-            unchanged_count=made.unchanged_count,
+            added_count=counts.added_count,
+            replaced_count=counts.replaced_count,
+            unchanged_count=counts.unchanged_count,
         )
 
     async def GetFrame(self, request: pb.GetFrameRequest, context: Any) -> pb.DatasetFrame:
         """Read one frame."""
         name = DatasetFrameName.parse(request.name)
-        found = await get_frame(self._curation, name)
-        return messages.frame(DatasetName(name.project, name.dataset), found)
+        frame = await get_frame(self._curation, name)
+        return frame_messages.frame(DatasetName(name.project, name.dataset), frame)
 
     async def ListFrames(
         self, request: pb.ListFramesRequest, context: Any
     ) -> pb.ListFramesResponse:
         """List the frames of a dataset."""
         parent = DatasetName.parse(request.parent, "parent")
-        wanted = await self._filter(parent, request)
+        frame_filter = await self._filter(parent, request)
         listing = request.filter.SerializeToString(deterministic=True).hex()
         page = read_page(
             request.page_size,
@@ -92,41 +93,42 @@ class FrameServicer(ViewMethods):
             listing,
             request.view,
         )
-        found, token = await list_frames(self._curation, parent, wanted, page)
-        frames = [messages.frame(parent, each) for each in found]
+        records, token = await list_frames(self._curation, parent, frame_filter, page)
+        frames = [frame_messages.frame(parent, record) for record in records]
         return pb.ListFramesResponse(frames=frames, next_page_token=token)
 
     async def ReadFrames(
         self, request: pb.ReadFramesRequest, context: Any
     ) -> AsyncIterator[pb.ReadFramesResponse]:
-        """Read all frames that pass."""
+        """Read all frames that match a filter."""
         parent = DatasetName.parse(request.parent, "parent")
-        wanted = await self._filter(parent, request)
+        frame_filter = await self._filter(parent, request)
         parts = stream_frames(
-            self._curation, parent, wanted, with_embeddings=request.with_embeddings
+            self._curation, parent, frame_filter, with_embeddings=request.with_embeddings
         )
         async for part in self._draining.until(parts):
             yield pb.ReadFramesResponse(
-                frames=[messages.frame(parent, each) for each in part.frames],
+                frames=[frame_messages.frame(parent, frame) for frame in part.frames],
                 embeddings=part.embeddings.to_proto() if part.embeddings else None,
             )
 
     async def CountFrames(self, request: pb.CountFramesRequest, context: Any) -> pb.DatasetCounts:
         """Count groups and frames."""
         name = DatasetName.parse(request.dataset, "dataset")
-        return messages.counts(name, await count_frames(self._curation, name))
+        return frame_messages.counts(name, await count_frames(self._curation, name))
 
     async def SetStatus(self, request: pb.SetStatusRequest, context: Any) -> pb.SetStatusResponse:
-        """Move groups on to a status."""
-        once = IdempotentRequest.of("SetStatus", request.request_id, messages.asked(request))
+        """Set the status of groups."""
+        once = IdempotentRequest.of("SetStatus", request.request_id, serialise(request))
         name = DatasetName.parse(request.dataset, "dataset")
-        marks = GroupUpdate(messages.read_status(request.status, "status"), request.allow_backward)
-        changed = await update_groups(self._curation, once, name, list(request.groups), marks)
+        status = filter_messages.read_status(request.status, "status")
+        update = GroupUpdate(status, request.allow_backward)
+        changed = await update_groups(self._curation, once, name, list(request.groups), update)
         return pb.SetStatusResponse(changed_count=changed.count)
 
     async def TagFrames(self, request: pb.TagFramesRequest, context: Any) -> pb.TagFramesResponse:
         """Add and remove tags."""
-        once = IdempotentRequest.of("TagFrames", request.request_id, messages.asked(request))
+        once = IdempotentRequest.of("TagFrames", request.request_id, serialise(request))
         name = DatasetName.parse(request.dataset, "dataset")
         ids, add, remove = list(request.frame_ids), list(request.add), list(request.remove)
         changed = await tag_frames(self._curation, once, name, ids, add, remove)
@@ -134,9 +136,10 @@ class FrameServicer(ViewMethods):
 
     async def SetFields(self, request: pb.SetFieldsRequest, context: Any) -> pb.SetFieldsResponse:
         """Set and remove fields."""
-        once = IdempotentRequest.of("SetFields", request.request_id, messages.asked(request))
+        once = IdempotentRequest.of("SetFields", request.request_id, serialise(request))
         name = DatasetName.parse(request.dataset, "dataset")
-        changed = await set_fields(self._curation, once, name, _changes(request))
+        changes = frame_messages.read_field_changes(request)
+        changed = await set_fields(self._curation, once, name, changes)
         return pb.SetFieldsResponse(changed_count=changed.count)
 
     async def ComputeZcore(
@@ -144,40 +147,31 @@ class FrameServicer(ViewMethods):
     ) -> AsyncIterator[pb.ComputeZcoreResponse]:
         """Compute and store ZCore scores."""
         name = DatasetName.parse(request.dataset, "dataset")
-        wanted = zcore_messages.read_wanted(request, await self._filter(name, request))
-        progress = self._zcore.compute(name, wanted)
-        async for each in self._draining.until(progress):
-            yield zcore_messages.progress(each)
+        computation = zcore_messages.read_request(request, await self._filter(name, request))
+        events = self._zcore.compute(name, computation)
+        async for progress in self._draining.until(events):
+            yield zcore_messages.progress(progress)
 
     async def AssignSplits(self, request: pb.AssignSplitsRequest, context: Any) -> pb.DatasetCounts:
-        """Give groups their splits."""
+        """Assign splits to groups."""
         name = DatasetName.parse(request.dataset, "dataset")
-        statuses = _statuses(request)
-        shares = _shares(request)
+        statuses = [filter_messages.read_status(number, "statuses") for number in request.statuses]
+        shares = frame_messages.read_split_shares(request)
         await split_groups(self._curation, name, shares, seed=request.seed, statuses=statuses)
-        return messages.counts(name, await count_frames(self._curation, name))
+        return frame_messages.counts(name, await count_frames(self._curation, name))
 
     async def FindSimilar(
         self, request: pb.FindSimilarRequest, context: Any
     ) -> pb.FindSimilarResponse:
         """Find the frames most similar to given ones."""
         name = DatasetName.parse(request.dataset, "dataset")
-        wanted = messages.read_filter(request.filter, "filter")
-        check_filter(wanted, "filter")
+        frame_filter = filter_messages.read_filter(request.filter, "filter")
+        check_filter(frame_filter, "filter")
         other = DatasetName(name.project, request.query_dataset or name.dataset)
         limit = request.limit or SIMILAR_DEFAULT
-        asked = SimilarityQuery(list(dict.fromkeys(request.frame_ids)), other, limit, wanted)
-        return pb.FindSimilarResponse(
-            hits=[
-                pb.FindSimilarResponse.Hit(
-                    frame=messages.frame(name, hit.frame),
-                    similarity=hit.similarity,
-                    label_id=hit.label_id,
-                    similar_to=hit.similar_to,
-                )
-                for hit in await find_similar(self._curation, name, asked)
-            ]
-        )
+        query = SimilarityQuery(list(dict.fromkeys(request.frame_ids)), other, limit, frame_filter)
+        hits = await find_similar(self._curation, name, query)
+        return pb.FindSimilarResponse(hits=[frame_messages.hit(name, hit) for hit in hits])
 
     async def PickElements(
         self, request: pb.PickElementsRequest, context: Any
@@ -185,13 +179,13 @@ class FrameServicer(ViewMethods):
         """Put frames or crops into an issue."""
         name = DatasetName.parse(request.dataset, "dataset")
         issue = IssueName.parse(request.issue, "issue")
-        wanted = [(element.frame_id, element.label_id) for element in request.elements]
-        picked = await pick_elements(self._curation, name, issue, wanted)
+        elements = [(element.frame_id, element.label_id) for element in request.elements]
+        counts = await pick_elements(self._curation, name, issue, elements)
         return pb.PickElementsResponse(
-            added_count=picked.added_count,
-            replaced_count=picked.replaced_count,
-            unchanged_count=picked.unchanged_count,
-            element_count=picked.element_count,
+            added_count=counts.added_count,
+            replaced_count=counts.replaced_count,
+            unchanged_count=counts.unchanged_count,
+            element_count=counts.element_count,
         )
 
     async def SearchDataset(
@@ -199,17 +193,17 @@ class FrameServicer(ViewMethods):
     ) -> AsyncIterator[pb.SearchDatasetResponse]:
         """Search a dataset with the active campaigns."""
         name = DatasetName.parse(request.dataset, "dataset")
-        campaigns = [CampaignName.parse(each, "campaigns") for each in request.campaigns]
+        campaigns = [CampaignName.parse(campaign, "campaigns") for campaign in request.campaigns]
         threshold = request.threshold_override if request.HasField("threshold_override") else None
-        wanted = SearchRequest(request.search_id, campaigns, threshold)
-        progress = search_dataset(self._curation, name, wanted)
-        async for each in self._draining.until(progress):
-            yield _progress(each)
+        search = SearchRequest(request.search_id, campaigns, threshold)
+        events = search_dataset(self._curation, name, search)
+        async for progress in self._draining.until(events):
+            yield frame_messages.search_progress(progress)
 
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any
     ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
-        """Compare all that is kept of the datasets of a project, and mend it."""
+        """Examine all records of a project's datasets, and repair them if asked."""
         events = diagnose(self._curation, ProjectName.parse(request.name), repair=request.repair)
         async for event in self._draining.until(events):
             yield finding_messages.response(event)
@@ -219,71 +213,12 @@ class FrameServicer(ViewMethods):
         parent: DatasetName,
         request: pb.ListFramesRequest | pb.ReadFramesRequest | pb.ComputeZcoreRequest,
     ) -> Filter:
-        """The filter that a request gives, or names."""
+        """The filter of a request, or of the view that it names."""
         if not request.view:
-            wanted = messages.read_filter(request.filter, "filter")
-            check_filter(wanted, "filter")
-            return wanted
+            frame_filter = filter_messages.read_filter(request.filter, "filter")
+            check_filter(frame_filter, "filter")
+            return frame_filter
         if request.HasField("filter"):
-            raise InvalidArgument.of("view", f"{request.view!r} is given beside a filter")
+            raise InvalidArgument.of("view", f"{request.view!r}: set either view or filter")
         view = ViewName(parent.project, parent.dataset, request.view)
         return (await get_view(self._curation, view)).filter
-
-
-def _new_frames(request: pb.AppendFramesRequest) -> AppendRequest:
-    frames = [
-        FrameToAppend(
-            Frame.from_proto(each.frame, f"frames[{index}].frame"),
-            each.group,
-            each.slice,
-            metadata_from_proto(each.fields, f"frames[{index}].fields"),
-        )
-        for index, each in enumerate(request.frames)
-    ]
-    embeddings = None
-    if request.HasField("embeddings"):
-        embeddings = Embeddings.from_proto(request.embeddings)
-    status = Status.UNLABELLED
-    if request.status:
-        status = messages.read_status(request.status, "status")
-    return AppendRequest(frames, embeddings, status, messages.read_split(request.split, "split"))
-
-
-def _changes(request: pb.SetFieldsRequest) -> dict[str, FieldChange]:
-    changes: dict[str, FieldChange] = {}
-    for index, change in enumerate(request.changes):
-        path = f"changes[{index}]"
-        if change.frame_id in changes:
-            raise InvalidArgument.of(f"{path}.frame_id", f"{change.frame_id!r} stands twice")
-        values = metadata_from_proto(change.set, f"{path}.set")
-        changes[change.frame_id] = FieldChange(values, tuple(change.remove))
-    return changes
-
-
-def _statuses(request: pb.AssignSplitsRequest) -> list[Status]:
-    return [messages.read_status(number, "statuses") for number in request.statuses]
-
-
-def _shares(request: pb.AssignSplitsRequest) -> Shares:
-    shares: dict[Split, float] = {}
-    for index, share in enumerate(request.shares):
-        path = f"shares[{index}].split"
-        split = messages.read_split(share.split, path)
-        if not split or split in shares:
-            problem = f"{split.value!r} stands twice" if split else "is not given"
-            raise InvalidArgument.of(path, problem)
-        shares[split] = share.share
-    return shares
-
-
-def _progress(progress: SearchProgress) -> pb.SearchDatasetResponse:
-    return pb.SearchDatasetResponse(
-        frames=progress.frames,
-        frames_total=progress.frames_total,
-        passing=progress.passing,
-        verdicts=[
-            pb.SearchDatasetResponse.Verdicts(campaign=campaign, verdict=verdict, count=count)
-            for (campaign, verdict), count in sorted(progress.verdicts.items())
-        ],
-        done=progress.done,
-    )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from services.curation.golden.agreement import Agreement
 from services.curation.golden.drift import Drift
 from services.curation.golden.gate import GoldenGate
@@ -15,12 +13,12 @@ from services.curation.golden.records import CheckOverride, GoldenSet, RoundChec
 from services.curation.golden.round_check import CheckDetails
 from services.curation.golden.summary import Summary
 from services.curation.golden.verdict import GoldenVerdict
-from services.curation.intervals import Interval, Share
-from sluice.names import DatasetName, GoldenSetName
+from services.curation.servicer.common_messages import interval, share, timestamp
+from sluice.names import DatasetName, GoldenCheckName, GoldenSetName
 from sluice.v1 import golden_set_pb2 as pb
 
 LISTED_MAX: Final = 1_000
-"""Items of what a round may have any number of."""
+"""Items of a list without a limit that a message has at most."""
 
 _VERDICTS: Final = {
     GoldenVerdict.PASS: pb.GOLDEN_VERDICT_PASS,
@@ -30,26 +28,9 @@ _VERDICTS: Final = {
 }
 
 
-def timestamp(time_us: int) -> Timestamp:
-    """A time given in microseconds since 1970, UTC."""
-    message = Timestamp()
-    message.FromMicroseconds(time_us)
-    return message
-
-
 def read_limits(message: pb.GoldenLimits) -> GoldenLimits:
     """The limits of a message, not checked further."""
     return GoldenLimits(**{field.name: value for field, value in message.ListFields()})
-
-
-def interval(record: Interval | None) -> pb.Interval | None:
-    """An interval, if there is one."""
-    return None if record is None else pb.Interval(low=record.low, high=record.high)
-
-
-def share(record: Share) -> pb.Share:
-    """A share."""
-    return pb.Share(count=record.count, total=record.total, interval=interval(record.interval))
 
 
 def golden_set(dataset: DatasetName, record: GoldenSet) -> pb.GoldenSet:
@@ -71,7 +52,7 @@ def golden_set(dataset: DatasetName, record: GoldenSet) -> pb.GoldenSet:
 
 
 def check(
-    name: GoldenSetName, record: RoundCheck, whole: CheckDetails | None = None
+    name: GoldenSetName, record: RoundCheck, details: CheckDetails | None = None
 ) -> pb.GoldenCheck:
     """A check of that golden set, with its details where they are given."""
     key = record.key
@@ -89,7 +70,7 @@ def check(
         create_time=timestamp(record.created_us),
         override=_override(record.override),
         blocks=record.blocks,
-        details=None if whole is None else _details(whole),
+        details=None if details is None else _details(details),
     )
 
 
@@ -99,11 +80,13 @@ def gate(name: DatasetName, record: GoldenGate) -> pb.GoldenGate:
         dataset=str(name),
         blocked=bool(record.blocking),
         reason=record.reason,
-        checks=[
-            check(GoldenSetName(found.project, found.dataset, found.golden_set), each)
-            for found, each in record.checks
-        ],
+        checks=[check(golden_set_of(full_name), newest) for full_name, newest in record.checks],
     )
+
+
+def golden_set_of(name: GoldenCheckName) -> GoldenSetName:
+    """The golden set of a check."""
+    return GoldenSetName(name.project, name.dataset, name.golden_set)
 
 
 def _override(record: CheckOverride | None) -> pb.CheckOverride | None:
@@ -130,8 +113,8 @@ def _summary(record: Summary) -> pb.AnnotationSummary:
 def _details(record: CheckDetails) -> pb.CheckDetails:
     return pb.CheckDetails(
         findings=[
-            pb.CheckDetails.Finding(verdict=_VERDICTS[found.verdict], reason=found.reason)
-            for found in record.findings
+            pb.CheckDetails.Finding(verdict=_VERDICTS[entry.verdict], reason=entry.reason)
+            for entry in record.findings
         ],
         reference=_summary(record.reference),
         other_classes=dict(islice(record.current.other_classes.items(), LISTED_MAX)),
@@ -146,13 +129,13 @@ def _drift(record: Drift) -> pb.GoldenDrift:
     return pb.GoldenDrift(
         classes=[
             pb.GoldenDrift.ClassDrift(
-                name=found.name,
-                reference=found.reference,
-                current=found.current,
-                p_value=found.p_value,
-                p_adjusted=found.p_adjusted,
+                name=entry.name,
+                reference=entry.reference,
+                current=entry.current,
+                p_value=entry.p_value,
+                p_adjusted=entry.p_adjusted,
             )
-            for found in record.classes
+            for entry in record.classes
         ],
         empty=pb.GoldenDrift.EmptyDrift(
             reference=share(empty.reference),
@@ -183,15 +166,15 @@ def _agreement(record: Agreement) -> pb.GoldenAgreement:
         mean_iou_interval=interval(record.mean_iou_interval),
         classes=[
             pb.GoldenAgreement.ClassAgreement(
-                name=found.name, precision=share(found.precision), recall=share(found.recall)
+                name=entry.name, precision=share(entry.precision), recall=share(entry.recall)
             )
-            for found in record.classes
+            for entry in record.classes
         ],
-        recall_by_size={size: share(found) for size, found in record.recall_by_size.items()},
+        recall_by_size={size: share(entry) for size, entry in record.recall_by_size.items()},
         confusion=[
             pb.GoldenAgreement.Confusion(
-                reference=found.reference, current=found.current, count=found.count
+                reference=entry.reference, current=entry.current, count=entry.count
             )
-            for found in record.confusion[:LISTED_MAX]
+            for entry in record.confusion[:LISTED_MAX]
         ],
     )

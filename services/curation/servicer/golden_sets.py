@@ -32,7 +32,7 @@ class GoldenSetServicer(GoldenSetServiceServicer):
         """Create a golden set from a stream of its images."""
         first = await anext(requests, pb.CreateGoldenSetRequest())
         parent = DatasetName.parse(first.parent, "parent")
-        made = await create_golden_set(
+        record = await create_golden_set(
             self._stores,
             self._datasets,
             GoldenSetName(parent.project, parent.dataset, first.golden_set_id),
@@ -40,13 +40,13 @@ class GoldenSetServicer(GoldenSetServiceServicer):
             messages.read_limits(first.golden_set.limits),
             await read_annotations(first, requests),
         )
-        return messages.golden_set(parent, made)
+        return messages.golden_set(parent, record)
 
     async def GetGoldenSet(self, request: pb.GetGoldenSetRequest, context: Any) -> pb.GoldenSet:
         """Read one golden set."""
         name = GoldenSetName.parse(request.name)
-        found = await get_golden_set(self._stores, name)
-        return messages.golden_set(DatasetName(name.project, name.dataset), found)
+        records = await get_golden_set(self._stores, name)
+        return messages.golden_set(DatasetName(name.project, name.dataset), records)
 
     async def ListGoldenSets(
         self, request: pb.ListGoldenSetsRequest, context: Any
@@ -54,9 +54,9 @@ class GoldenSetServicer(GoldenSetServiceServicer):
         """List the golden sets of a dataset."""
         parent = DatasetName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListGoldenSets", request.parent)
-        found, token = await list_golden_sets(self._stores, self._datasets, parent, page)
+        records, token = await list_golden_sets(self._stores, self._datasets, parent, page)
         return pb.ListGoldenSetsResponse(
-            golden_sets=[messages.golden_set(parent, record) for record in found],
+            golden_sets=[messages.golden_set(parent, record) for record in records],
             next_page_token=token,
         )
 
@@ -67,15 +67,15 @@ class GoldenSetServicer(GoldenSetServiceServicer):
         first = await anext(requests, pb.CheckRoundRequest())
         name = GoldenSetName.parse(first.golden_set, "golden_set")
         annotations = await read_annotations(first, requests)
-        done = await add_check(self._stores, name, _key(first.key), annotations)
+        result = await add_check(self._stores, name, _key(first.key), annotations)
         return pb.CheckRoundResponse(
-            check=messages.check(name, done.record, done.details), added=done.added
+            check=messages.check(name, result.record, result.details), added=result.added
         )
 
     async def GetCheck(self, request: pb.GetCheckRequest, context: Any) -> pb.GoldenCheck:
         """Read one check with its details."""
         name = GoldenCheckName.parse(request.name)
-        return messages.check(_golden_set_of(name), *await get_check(self._stores, name))
+        return messages.check(messages.golden_set_of(name), *await get_check(self._stores, name))
 
     async def ListChecks(
         self, request: pb.ListChecksRequest, context: Any
@@ -83,17 +83,19 @@ class GoldenSetServicer(GoldenSetServiceServicer):
         """List the checks of a golden set by round."""
         parent = GoldenSetName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListChecks", request.parent)
-        found, token = await list_checks(self._stores, parent, page)
+        records, token = await list_checks(self._stores, parent, page)
         return pb.ListChecksResponse(
-            checks=[messages.check(parent, record) for record in found], next_page_token=token
+            checks=[messages.check(parent, record) for record in records], next_page_token=token
         )
 
     async def OverrideCheck(self, request: pb.OverrideCheckRequest, context: Any) -> pb.GoldenCheck:
-        """Let work go on in spite of a failed check."""
+        """Unblock a dataset despite a failed check."""
         name = GoldenCheckName.parse(request.name)
         key_id = current_caller().key_id
-        done = await override_check(self._stores, name, request.reason, request.decided_by, key_id)
-        return messages.check(_golden_set_of(name), *done)
+        result = await override_check(
+            self._stores, name, request.reason, request.decided_by, key_id
+        )
+        return messages.check(messages.golden_set_of(name), *result)
 
     async def GetGate(self, request: pb.GetGateRequest, context: Any) -> pb.GoldenGate:
         """Say whether the next batch of a dataset is blocked."""
@@ -109,7 +111,3 @@ def _key(message: pb.CheckRoundRequest.Key) -> HistoryKey:
         annotator=message.annotator,
         guideline_version=message.guideline_version,
     )
-
-
-def _golden_set_of(name: GoldenCheckName) -> GoldenSetName:
-    return GoldenSetName(name.project, name.dataset, name.golden_set)

@@ -20,7 +20,7 @@ from sluice.v1.progress_pb2_grpc import ProgressServiceServicer
 
 
 class ProgressServicer(ProgressServiceServicer):
-    """The rounds of a dataset, and what they say together."""
+    """The recorded rounds of a dataset, and its progress."""
 
     def __init__(self, curation: Curation) -> None:
         self._curation = curation
@@ -30,11 +30,11 @@ class ProgressServicer(ProgressServiceServicer):
     async def RecordRound(
         self, request: pb.RecordRoundRequest, context: Any
     ) -> pb.RecordRoundResponse:
-        """Record what a round's model is worth."""
+        """Record the metric of a round."""
         name = DatasetName.parse(request.dataset, "dataset")
         if request.measured_round:
-            wanted = messages.read_measurement(name, request)
-            record, added = await record_measured_round(self._curation, name, wanted)
+            spec = messages.read_measurement(name, request)
+            record, added = await record_measured_round(self._curation, name, spec)
         else:
             samples = messages.read_samples(request)
             record, added = await record_round(self._stores, self._datasets, name, samples)
@@ -48,18 +48,18 @@ class ProgressServicer(ProgressServiceServicer):
         page = read_page(
             request.page_size, request.page_token, "ListRecordedRounds", request.parent
         )
-        found, token = await list_rounds(self._stores, self._datasets, parent, page)
+        records, token = await list_rounds(self._stores, self._datasets, parent, page)
         return pb.ListRecordedRoundsResponse(
-            rounds=[messages.recorded(parent, record) for record in found], next_page_token=token
+            rounds=[messages.recorded(parent, record) for record in records], next_page_token=token
         )
 
     async def GetProgress(self, request: pb.GetProgressRequest, context: Any) -> pb.DatasetProgress:
-        """Read what all rounds say together."""
+        """Read the progress of a dataset."""
         name = DatasetName.parse(request.dataset, "dataset")
-        wanted = ProgressQuery(
+        query = ProgressQuery(
             target=request.target if request.HasField("target") else None,
             gain_min=request.gain_min if request.HasField("gain_min") else GAIN_MIN,
             next_groups=request.next_groups,
         )
-        found = await read_progress(self._curation, name, wanted)
-        return messages.progress(name, found)
+        overview = await read_progress(self._curation, name, query)
+        return messages.progress(name, overview)

@@ -24,7 +24,7 @@ from services.curation.progress.signals import SignalState
 from services.curation.progress.target import SliceTarget, TargetCheck, TargetReach
 from services.curation.records import Status
 from services.curation.rounds.rounds import dataset_of
-from services.curation.servicer.golden_messages import interval, share, timestamp
+from services.curation.servicer.common_messages import interval, share, timestamp
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName, RoundName
 from sluice.v1 import progress_pb2 as pb
@@ -54,8 +54,8 @@ _MEASURED_ONLY: Final = frozenset({"iou_min", "score_min", "slice_views"})
 
 
 def read_samples(message: pb.RecordRoundRequest) -> RoundSamples:
-    """The round of a message that has its samples, not checked further."""
-    _refuse(message, _MEASURED_ONLY, "is for a measured_round, and none is given")
+    """The samples in a message, not checked further."""
+    _refuse(message, _MEASURED_ONLY, "accepted only with measured_round")
     return RoundSamples(
         round=message.round,
         labelled_groups=message.labelled_groups,
@@ -68,13 +68,11 @@ def read_samples(message: pb.RecordRoundRequest) -> RoundSamples:
 
 
 def read_measurement(name: DatasetName, message: pb.RecordRoundRequest) -> MeasureRoundSpec:
-    """What a message with a measured round asks for, not checked further."""
-    _refuse(
-        message, _SENT_ONLY, "is given, and measured_round as well: samples come from one of both"
-    )
+    """The specification in a message with a measured round, not checked further."""
+    _refuse(message, _SENT_ONLY, "not accepted with measured_round: give either of them")
     measured = RoundName.parse(message.measured_round, "measured_round")
     if dataset_of(measured) != name:
-        raise InvalidArgument.of("measured_round", f"{measured} is no round of {name}")
+        raise InvalidArgument.of("measured_round", f"expected a round of {name}, got {measured}")
     return MeasureRoundSpec(
         number=message.round,
         round=measured.round,
@@ -124,24 +122,25 @@ def _origin(name: DatasetName, origin: MeasuredFrom) -> pb.MeasuredFrom:
     )
 
 
-def progress(name: DatasetName, found: ProgressOverview) -> pb.DatasetProgress:
+def progress(name: DatasetName, overview: ProgressOverview) -> pb.DatasetProgress:
     """The progress of that dataset."""
     message = pb.DatasetProgress(
         dataset=str(name),
         points=[
-            _point(record, point) for record, point in zip(found.rounds, found.points, strict=True)
+            _point(record, point)
+            for record, point in zip(overview.rounds, overview.points, strict=True)
         ],
-        changes=map(_change, found.changes),
-        stability=None if found.stability is None else _stability(found.stability),
-        failures=None if found.causes is None else _causes(*found.causes),
-        target=None if found.target is None else _target(found.target),
-        advice=_advice(found.advice),
-        labelling=_labelling(found.counts),
+        changes=map(_change, overview.changes),
+        stability=None if overview.stability is None else _stability(overview.stability),
+        failures=None if overview.causes is None else _causes(*overview.causes),
+        target=None if overview.target is None else _target(overview.target),
+        advice=_advice(overview.advice),
+        labelling=_labelling(overview.counts),
     )
-    if isinstance(found.curve, LearningCurve):
-        message.curve.CopyFrom(_curve(found.curve, found.next_batch))
+    if isinstance(overview.curve, LearningCurve):
+        message.curve.CopyFrom(_curve(overview.curve, overview.next_batch))
     else:
-        message.no_curve_reason = found.curve.reason
+        message.no_curve_reason = overview.curve.reason
     return message
 
 
@@ -176,12 +175,12 @@ def _change(change: MetricChange) -> pb.MetricChange:
     )
 
 
-def _curve(curve: LearningCurve, following: NextBatchForecast | None) -> pb.LearningCurve:
+def _curve(curve: LearningCurve, forecast: NextBatchForecast | None) -> pb.LearningCurve:
     message = pb.LearningCurve(scale=curve.scale, exponent=curve.exponent, floor=curve.floor)
-    if following is not None:
-        message.next_groups = following.groups
-        message.next_error.CopyFrom(_estimate(following.error))
-        message.next_gain.CopyFrom(_estimate(following.gain))
+    if forecast is not None:
+        message.next_groups = forecast.groups
+        message.next_error.CopyFrom(_estimate(forecast.error))
+        message.next_gain.CopyFrom(_estimate(forecast.gain))
     return message
 
 
@@ -189,14 +188,14 @@ def _estimate(estimate: CurveEstimate) -> pb.CurveEstimate:
     return pb.CurveEstimate(value=estimate.value, interval=interval(estimate.interval))
 
 
-def _stability(compared: RoundStability) -> pb.PredictionStability:
-    found = compared.stability
+def _stability(rounds: RoundStability) -> pb.PredictionStability:
+    stability = rounds.stability
     return pb.PredictionStability(
-        earlier=compared.earlier,
-        later=compared.later,
-        agreeing=share(found.agreeing),
-        kappa=found.kappa,
-        interval=interval(found.interval),
+        earlier=rounds.earlier,
+        later=rounds.later,
+        agreeing=share(stability.agreeing),
+        kappa=stability.kappa,
+        interval=interval(stability.interval),
     )
 
 
@@ -219,13 +218,13 @@ def _target(check: TargetCheck) -> pb.TargetStanding:
     )
 
 
-def _slice(found: SliceTarget) -> pb.TargetStanding.Slice:
+def _slice(record: SliceTarget) -> pb.TargetStanding.Slice:
     return pb.TargetStanding.Slice(
-        name=found.name,
-        samples=found.samples,
-        mean=found.mean,
-        interval=interval(found.interval),
-        reach=_REACHES[found.reach],
+        name=record.name,
+        samples=record.samples,
+        mean=record.mean,
+        interval=interval(record.interval),
+        reach=_REACHES[record.reach],
     )
 
 

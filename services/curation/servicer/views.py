@@ -1,4 +1,4 @@
-"""The methods of FrameService that are about views."""
+"""The methods of FrameService for views."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from services.curation.datasets.views import (
     list_views,
     update_view,
 )
-from services.curation.servicer import messages
+from services.curation.servicer import filter_messages
+from services.curation.servicer.common_messages import serialise
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from sluice.names import DatasetName, ViewName
@@ -32,43 +33,43 @@ class ViewMethods(FrameServiceServicer):
     async def CreateView(self, request: pb.CreateViewRequest, context: Any) -> pb.View:
         """Save a filter."""
         parent = DatasetName.parse(request.parent, "parent")
-        made = await create_view(
+        view = await create_view(
             self._curation,
-            IdempotentRequest.of("CreateView", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateView", request.request_id, serialise(request)),
             ViewName(parent.project, parent.dataset, request.view_id),
             request.view.display_name,
-            messages.read_filter(request.view.filter, "view.filter"),
+            filter_messages.read_filter(request.view.filter, "view.filter"),
         )
-        return messages.view(parent, made)
+        return filter_messages.view(parent, view)
 
     async def GetView(self, request: pb.GetViewRequest, context: Any) -> pb.View:
         """Read one view."""
         name = ViewName.parse(request.name)
-        found = await get_view(self._curation, name)
-        return messages.view(DatasetName(name.project, name.dataset), found)
+        record = await get_view(self._curation, name)
+        return filter_messages.view(DatasetName(name.project, name.dataset), record)
 
     async def ListViews(self, request: pb.ListViewsRequest, context: Any) -> pb.ListViewsResponse:
         """List the views of a dataset."""
         parent = DatasetName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListViews", request.parent)
-        found, token = await list_views(self._curation, parent, page)
-        views = [messages.view(parent, each) for each in found]
+        records, token = await list_views(self._curation, parent, page)
+        views = [filter_messages.view(parent, record) for record in records]
         return pb.ListViewsResponse(views=views, next_page_token=token)
 
     async def UpdateView(self, request: pb.UpdateViewRequest, context: Any) -> pb.View:
         """Change a view."""
         message = request.view
         name = ViewName.parse(message.name, "view.name")
-        wanted = View(
+        view = View(
             id=name.view,
             display_name=message.display_name,
-            filter=messages.read_filter(message.filter, "view.filter"),
+            filter=filter_messages.read_filter(message.filter, "view.filter"),
             created_us=0,
             updated_us=0,
         )
         paths = list(request.update_mask.paths)
-        changed = await update_view(self._curation, name, wanted, paths, message.etag)
-        return messages.view(DatasetName(name.project, name.dataset), changed)
+        changed = await update_view(self._curation, name, view, paths, message.etag)
+        return filter_messages.view(DatasetName(name.project, name.dataset), changed)
 
     async def DeleteView(self, request: pb.DeleteViewRequest, context: Any) -> Empty:
         """Delete a view."""

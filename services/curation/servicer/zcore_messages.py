@@ -19,14 +19,14 @@ _STAGES = {
 }
 
 
-def read_wanted(message: pb.ComputeZcoreRequest, frames: Filter) -> ZcoreRequest:
-    """What a message asks for of these frames, not checked further."""
+def read_request(message: pb.ComputeZcoreRequest, frames: Filter) -> ZcoreRequest:
+    """The request for scores of the frames that match a filter, not checked further."""
     settings = ZcoreSettings(message.seed, message.draws or DRAWS, message.neighbours or NEIGHBOURS)
     return ZcoreRequest(frames, settings, message.field or FIELD)
 
 
 def progress(record: ZcoreProgress) -> pb.ComputeZcoreResponse:
-    """How far a computation is."""
+    """The progress of a computation."""
     return pb.ComputeZcoreResponse(
         stage=_STAGES[record.stage],
         done=record.done,

@@ -128,14 +128,14 @@ IMAGES = [
         lambda r: r.images.extend([image(str(i), *["car"] * 2_000) for i in range(101)]),
         "TOO_LARGE",
         "images",
-        "more than the 200,000 labels",
+        "more than 200,000 labels",
     ),
     Case(
         "too many images",
         lambda r: r.images.extend([pb.AnnotatedImage(id=str(i)) for i in range(9_999)]),
         "TOO_LARGE",
         "images",
-        "more than the 10,000",
+        "more than 10,000",
     ),
 ]
 SETS = [

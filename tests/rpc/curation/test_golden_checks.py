@@ -192,7 +192,7 @@ async def test_what_is_not_there_is_not_found(judging: Judging) -> None:
 
 
 async def test_a_failed_check_blocks_until_the_next(judging: Judging) -> None:
-    """The newest check counts, whatever its round; an older one sent again is no newer."""
+    """The newest check counts, whatever its round; an older one stays older when sent again."""
     assert ("no golden check was made", False) == (
         (await judging.gate()).reason,
         (await judging.gate()).blocked,
@@ -247,7 +247,7 @@ async def test_an_override_is_on_record(judging: Judging) -> None:
 
 
 async def test_only_failed_checks_are_overridden(judging: Judging) -> None:
-    """Where nothing is blocked there is nothing to decide, and no reason is no decision."""
+    """A check that blocks nothing cannot be overridden, and an override needs a reason."""
     passed = (await judging.check(TRUE, 1)).check.name
     failed = (await judging.check(MISSED, 2)).check.name
 

@@ -98,7 +98,7 @@ async def test_a_view_says_whose_scores(api: Api) -> None:
     )
     assert set(IDS[:5]) == set(await scores(api))
     error = await refused(api, view="night", filter=pb.FrameFilter(tags=["night"]))
-    assert "view: 'night' is given beside a filter" == error.message
+    assert "view: 'night': set either view or filter" == error.message
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_a_failed_check_needs_a_reason_to_go_on(
 async def test_an_overridden_check_is_a_warning(
     harness: DatasetHarness, failed: RoundCheck
 ) -> None:
-    """It blocks nothing, and the gate's verdict is no failure any more."""
+    """It blocks nothing, and the gate's verdict becomes a warning."""
     stores = harness.curation.stores
     assert GoldenVerdict.FAIL is (await read_gate(stores, NAME)).verdict
 

@@ -18,7 +18,7 @@ def key(round_number: int = 1, annotator: str = "ann") -> HistoryKey:
 
 
 def test_equal_content_may_be_sent_again() -> None:
-    """A check that is added twice with the same content is no conflict."""
+    """A check that is added twice with the same content does not conflict."""
     check_unchanged(key(), STORED, CheckContent(annotations="aa", reference="bb"))
 
 

@@ -120,7 +120,7 @@ async def test_nothing_labelled_is_said(api: Api) -> None:
     error = await refusal(record(api))
 
     assert errors.FailedPrecondition is type(error)
-    assert error.message.startswith("labelled_groups: no group of")
+    assert error.message.startswith(f"labelled_groups: {DATASET} has no labelled group")
 
 
 async def test_views_become_slices(api: Api) -> None:
@@ -145,7 +145,7 @@ async def test_views_become_slices(api: Api) -> None:
 
 
 async def test_a_slice_of_nothing_is_refused(api: Api) -> None:
-    """A view that shows none of the samples is named, and one that is not there."""
+    """A view without any of the samples is named, and so is a missing one."""
     await labelled(api)
     view = frame_pb.View(filter=frame_pb.FrameFilter(tags=["fog"]))
     request = frame_pb.CreateViewRequest(parent=DATASET, view_id="fog", view=view)
@@ -153,7 +153,7 @@ async def test_a_slice_of_nothing_is_refused(api: Api) -> None:
     empty = await refusal(record(api, slice_views=["fog"]))
     missing = await refusal(record(api, slice_views=["rain"]))
 
-    assert "slice_views[0]: view 'fog' shows none of the 4 samples" == empty.message
+    assert "slice_views[0]: view 'fog' contains none of the 4 samples" == empty.message
     assert errors.FailedPrecondition is type(empty)
     assert f"{DATASET}/views/rain does not exist" == missing.message
     assert not (await api.progress.ListRecordedRounds(listing())).rounds
