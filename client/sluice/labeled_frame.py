@@ -204,7 +204,7 @@ class LabeledFrame:
             with np.errstate(over="ignore"):
                 vector = np.asarray(embedding).astype(np.float32, casting="same_kind")
         except (TypeError, ValueError):
-            problem = f"of frame {self.frame_id!r} is no array of real numbers"
+            problem = f"of frame {self.frame_id!r} is not an array of real numbers"
             raise InvalidArgument.of("embedding", problem) from None
         if vector.ndim != 1:
             raise InvalidArgument.of(
@@ -219,6 +219,6 @@ def _time(field: str, value: Time | None) -> datetime | None:
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            problem = f"{value!r} is no ISO 8601 time such as 2026-01-31T12:00:00+00:00"
+            problem = f"{value!r} is not an ISO 8601 time such as 2026-01-31T12:00:00+00:00"
             raise InvalidArgument.of(field, problem) from None
     return value

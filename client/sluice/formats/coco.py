@@ -26,7 +26,7 @@ def read_coco(path: Path, *, frame_id: str = "file_name") -> Iterator[Frame]:
     """The images of a COCO file as frames with 2D boxes, in the file's order.
 
     `frame_id` is the field of an image that is its frame's id; a number is written out. Crowds
-    (`iscrowd`) are no single objects and are left out, as are segmentations. The file is read item
+    (`iscrowd`) are not single objects and are left out, as are segmentations. The file is read item
     by item: what is held is a row for each image and box, whatever else the file has. Raises
     InvalidArgument naming file, item and field where something is wrong.
     """
@@ -38,7 +38,7 @@ def read_coco(path: Path, *, frame_id: str = "file_name") -> Iterator[Frame]:
             for index, item in enumerate(items):
                 where = f"{path}: {part}[{index}]"
                 if not isinstance(item, dict):
-                    raise _refused(where, f"{item!r:.32} is no object")
+                    raise _refused(where, f"{item!r:.32} is not an object")
                 add(where, item)
     if missing:
         raise _refused(str(path), f"has no array {min(missing)!r}, as a COCO file has")
@@ -79,12 +79,12 @@ class _File:
         """Take an image."""
         image = _id(where, "id", item)
         if image in self.images:
-            raise _refused(f"{where}.id", f"{image!r} stands twice")
+            raise _refused(f"{where}.id", f"duplicate {image!r}")
         if len(self.images) == IMAGES_MAX:
             raise _refused(where, f"is one image more than the {IMAGES_MAX:,} that are accepted")
         name = str(_id(where, self.frame_id, item))
         if name in self.frame_ids:
-            raise _refused(f"{where}.{self.frame_id}", f"{name!r} stands twice")
+            raise _refused(f"{where}.{self.frame_id}", f"duplicate {name!r}")
         self.frame_ids.add(name)
         url = item.get("file_name")
         sizes = (_size(where, "width", item), _size(where, "height", item))
@@ -94,9 +94,9 @@ class _File:
         """Take a category."""
         category, name = _id(where, "id", item), item.get("name")
         if category in self.categories:
-            raise _refused(f"{where}.id", f"{category!r} stands twice")
+            raise _refused(f"{where}.id", f"duplicate {category!r}")
         if not isinstance(name, str) or not name:
-            raise _refused(f"{where}.name", f"{name!r:.32} is no class name")
+            raise _refused(f"{where}.name", f"{name!r:.32} is not a class name")
         self.categories[category] = name
 
     def add_annotation(self, where: str, item: dict[str, Any]) -> None:
@@ -137,14 +137,14 @@ class _File:
 def _id(where: str, name: str, item: dict[str, Any]) -> _Id:
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise _refused(f"{where}.{name}", f"{value!r:.32} is no id; a number or a text is")
+        raise _refused(f"{where}.{name}", f"{value!r:.32} is not an id (number or string)")
     return value
 
 
 def _size(where: str, name: str, item: dict[str, Any]) -> int:
     value = item.get(name, 0)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise _refused(f"{where}.{name}", f"{value!r:.32} is no number of pixels")
+        raise _refused(f"{where}.{name}", f"{value!r:.32} is not a number of pixels")
     return value
 
 

@@ -33,16 +33,16 @@ def read_predictions(path: Path) -> Iterator[PredictedFrame]:
 
 def _frame(where: str, line: str) -> PredictedFrame:
     try:
-        found = json.loads(line)
+        item = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _refused(where, f"is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise _refused(where, "is no JSON object")
-    frame_id, predictions = found.get("frame_id"), found.get("predictions")
+        raise _refused(where, f"is not JSON: {error}") from error
+    if not isinstance(item, dict):
+        raise _refused(where, "is not a JSON object")
+    frame_id, predictions = item.get("frame_id"), item.get("predictions")
     if not isinstance(frame_id, str) or not frame_id:
-        raise _refused(where, f"frame_id: {frame_id!r:.32} is no id")
+        raise _refused(where, f"frame_id: {frame_id!r:.32} is not an id")
     if not isinstance(predictions, list):
-        raise _refused(where, f"predictions: {predictions!r:.32} is no list")
+        raise _refused(where, f"predictions: {predictions!r:.32} is not a list")
     return PredictedFrame(
         frame_id,
         tuple(
@@ -52,18 +52,18 @@ def _frame(where: str, line: str) -> PredictedFrame:
     )
 
 
-def _prediction(where: str, index: int, found: Any) -> Prediction:
-    if not isinstance(found, dict):
-        raise _refused(where, f"{found!r:.32} is no object")
-    class_name, score = found.get("class_name"), found.get("score")
+def _prediction(where: str, index: int, item: Any) -> Prediction:
+    if not isinstance(item, dict):
+        raise _refused(where, f"{item!r:.32} is not an object")
+    class_name, score = item.get("class_name"), item.get("score")
     if not isinstance(class_name, str) or not class_name:
-        raise _refused(where, f"class_name: {class_name!r:.32} is no class name")
+        raise _refused(where, f"class_name: {class_name!r:.32} is not a class name")
     if not _is_number(score) or not 0 <= score <= 1:
         raise _refused(where, f"score: {score!r:.32} is not in 0…1")
-    sensor_id = found.get("sensor_id", IMAGE_SENSOR if "box" in found else "")
+    sensor_id = item.get("sensor_id", IMAGE_SENSOR if "box" in item else "")
     if not isinstance(sensor_id, str):
-        raise _refused(where, f"sensor_id: {sensor_id!r:.32} is no text")
-    shape = _box(where, found["box"]) if "box" in found else Classification2D()
+        raise _refused(where, f"sensor_id: {sensor_id!r:.32} is not a string")
+    shape = _box(where, item["box"]) if "box" in item else Classification2D()
     label = Label(id=str(index), class_name=class_name, shape=shape, sensor_id=sensor_id)
     return Prediction(label, float(score))
 

@@ -32,21 +32,21 @@ def read_results(path: Path) -> Results:
     `prediction` stands in all lines or in none; `slices` may be left out. Raises InvalidArgument
     naming file, line and field where something is wrong.
     """
-    found = Results()
+    results = Results()
     for where, item in _lines(path):
-        if len(found.values) == SAMPLES_MAX:
+        if len(results.values) == SAMPLES_MAX:
             raise _refused(where, f"is one sample more than the {SAMPLES_MAX:,} that are accepted")
         sample = _text(where, item, "sample")
-        if sample in found.values:
-            raise _refused(f"{where}: sample", f"{sample!r} stands twice")
-        found.values[sample] = _share(where, item)
+        if sample in results.values:
+            raise _refused(f"{where}: sample", f"duplicate {sample!r}")
+        results.values[sample] = _share(where, item)
         if "prediction" in item:
-            found.predictions[sample] = _text(where, item, "prediction")
+            results.predictions[sample] = _text(where, item, "prediction")
         for name in _slices(where, item):
-            found.slices.setdefault(name, []).append(sample)
-        if found.predictions and len(found.predictions) < len(found.values):
+            results.slices.setdefault(name, []).append(sample)
+        if results.predictions and len(results.predictions) < len(results.values):
             raise _refused(f"{where}: prediction", "stands in some lines, and not in all")
-    return found
+    return results
 
 
 def read_judged(path: Path) -> list[tuple[str, str, str]]:
@@ -54,14 +54,14 @@ def read_judged(path: Path) -> list[tuple[str, str, str]]:
 
     Raises InvalidArgument naming file, line and field where something is wrong.
     """
-    found: list[tuple[str, str, str]] = []
+    judged: list[tuple[str, str, str]] = []
     for where, item in _lines(path):
-        if len(found) == FAILURES_MAX:
+        if len(judged) == FAILURES_MAX:
             problem = f"is one failure more than the {FAILURES_MAX:,} that are accepted"
             raise _refused(where, problem)
         label, first, second = (_text(where, item, name) for name in _JUDGED)
-        found.append((label, first, second))
-    return found
+        judged.append((label, first, second))
+    return judged
 
 
 def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -74,16 +74,16 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             try:
                 item = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise _refused(where, f"is no JSON: {error}") from error
+                raise _refused(where, f"is not JSON: {error}") from error
             if not isinstance(item, dict):
-                raise _refused(where, "is no object")
+                raise _refused(where, "is not an object")
             yield where, item
 
 
 def _text(where: str, item: dict[str, Any], name: str) -> str:
     value = item.get(name)
     if not isinstance(value, str):
-        raise _refused(f"{where}: {name}", f"{value!r:.32} is no text")
+        raise _refused(f"{where}: {name}", f"{value!r:.32} is not a string")
     return value
 
 
@@ -98,7 +98,7 @@ def _share(where: str, item: dict[str, Any]) -> float:
 def _slices(where: str, item: dict[str, Any]) -> list[str]:
     names = item.get("slices", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise _refused(f"{where}: slices", f"{names!r:.32} is no list of names")
+        raise _refused(f"{where}: slices", f"{names!r:.32} is not a list of names")
     return list(dict.fromkeys(names))
 
 

@@ -90,7 +90,7 @@ CASES = [
         lambda r: label(r, "l", "l", **box(1, 1)),
         "INVALID_FIELD",
         f"{FRAME}.labels",
-        "'l' stands 2 times",
+        "'l' occurs 2 times",
     ),
     Case(
         "a label id of another frame",

@@ -167,10 +167,10 @@ class Compared:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.whole, self.pairs = 0, 0
-        sums, sums_of, of_models = Stack.sums, Stack.sums_of, group.Group.candidates
+        sums, sums_of, of_models = Stack.sums, Stack.sums_of, group.ModelGroup.candidates
         of_elements: list[Stack] = []
 
-        def candidates(models: group.Group, *rest: Any) -> NDArray[np.float32]:
+        def candidates(models: group.ModelGroup, *rest: Any) -> NDArray[np.float32]:
             of_elements.extend(models.stacks)
             return of_models(models, *rest)
 
@@ -182,7 +182,7 @@ class Compared:
             self.pairs += len(rest[0])
             return sums_of(part, projected, *rest)
 
-        patch.setattr(group.Group, "candidates", candidates)
+        patch.setattr(group.ModelGroup, "candidates", candidates)
         patch.setattr(Stack, "sums", whole)
         patch.setattr(Stack, "sums_of", pairs)
 

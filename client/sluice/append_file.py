@@ -32,7 +32,7 @@ _Batch = tuple[Sequence[NewFrame], NDArray[np.float32] | None]
 
 
 @dataclass(slots=True)
-class AppendedFile:
+class AppendCounts:
     """What became of the frames of a file so far."""
 
     added: int = 0
@@ -47,7 +47,7 @@ class AppendedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class Placement:
     """Where the frames of a file go.
 
     `group` and `slice` are columns that say which scene, and which view of it, a frame is; new
@@ -67,14 +67,14 @@ def append_file(
     columns: Columns,
     *,
     model_id: str = "",
-    placing: Placing,
-) -> AppendedFile:
+    placing: Placement,
+) -> AppendCounts:
     """Append all frames of a file; a file that was cut off may be appended again.
 
     Columns that are nothing else become fields. A COCO file has neither columns nor embeddings.
     Raises InvalidArgument naming file, column and row where something is wrong.
     """
-    done = AppendedFile()
+    done = AppendCounts()
     for frames, embeddings in work_ahead(_batches(file, columns, model_id, placing)):
         response = datasets.append(
             dataset,
@@ -88,7 +88,7 @@ def append_file(
     return done
 
 
-def _batches(file: Path, columns: Columns, model_id: str, placing: Placing) -> Iterator[_Batch]:
+def _batches(file: Path, columns: Columns, model_id: str, placing: Placement) -> Iterator[_Batch]:
     if file.suffix.lower() == COCO:
         labelled = map(NewFrame, read_coco(file))
         while batch := list(islice(labelled, LABELLED_PER_CALL)):
@@ -115,7 +115,7 @@ def _cut(frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None) -> 
     yield frames[start:], None if embeddings is None else embeddings[start:]
 
 
-def _new(file: Path, frame: Frame, placing: Placing) -> NewFrame:
+def _new(file: Path, frame: Frame, placing: Placement) -> NewFrame:
     """A frame whose metadata are its fields, but for group and slice."""
     fields = dict(frame.metadata)
     group = _text(file, frame, fields.pop(placing.group, None), placing.group)
