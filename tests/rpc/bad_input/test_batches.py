@@ -90,7 +90,7 @@ CASES = [
         lambda b: setattr(b.embeddings.tensor, "data", b.embeddings.tensor.data[:-4]),
         "INVALID_FIELD",
         "batch.embeddings.tensor.data",
-        "no whole rows of 64 float32",
+        "not whole rows of 64 float32",
     ),
     Case(
         "matches without vectors",
