@@ -84,7 +84,7 @@ def _append(client: CollectionClient, folder: Path) -> float:
     file = folder / "frames.npz"
     np.savez(file, frame_id=ids[LABELLED:], embedding=rows[LABELLED:])
     start = time.perf_counter()
-    append_file(client.datasets, DATASET, file, Columns(), model_id=MODEL, placing=Placement())
+    append_file(client.datasets, DATASET, file, Columns(), model_id=MODEL, placement=Placement())
     return time.perf_counter() - start
 
 

@@ -56,7 +56,7 @@ class CollectionReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameSelection:
-    """What of one sampling passes, and what of that is submitted: `(frames, campaigns)` each."""
+    """The scores of one sampling that pass, and those submitted: `(frames, campaigns)` both."""
 
     sampled: SampledFrames
     passing: NDArray[np.bool_]
@@ -68,11 +68,11 @@ def select_frames(
     sampled: Sequence[SampledFrames], override: float | None, target_count: int | None
 ) -> list[FrameSelection]:
     """Apply the thresholds; with a target, keep the best frames, each for its best campaign."""
-    passing = [each.scores.scores >= each.space.thresholds(override) for each in sampled]
+    passing = [part.scores.scores >= part.space.thresholds(override) for part in sampled]
     selected = passing if target_count is None else _best(sampled, passing, target_count)
     return [
-        FrameSelection(each, passes, keeps, override)
-        for each, passes, keeps in zip(sampled, passing, selected, strict=True)
+        FrameSelection(part, part_passing, part_selected, override)
+        for part, part_passing, part_selected in zip(sampled, passing, selected, strict=True)
     ]
 
 
@@ -85,21 +85,21 @@ def _best(
     scores the one sampled first is kept.
     """
     best = [
-        np.where(passes, each.scores.scores, -1.0).max(axis=1, initial=-1.0)
-        for each, passes in zip(sampled, passing, strict=True)
+        np.where(part_passing, part.scores.scores, -1.0).max(axis=1, initial=-1.0)
+        for part, part_passing in zip(sampled, passing, strict=True)
     ]
     order = np.argsort(-np.concatenate([*best, np.empty(0)]), kind="stable")[:count]
     kept = np.zeros(sum(map(len, best)), bool)
     kept[order] = True
     selected, start = [], 0
-    for each, passes, scores in zip(sampled, passing, best, strict=True):
-        mine = kept[start : start + len(scores)] & (scores >= 0)
+    for part, part_passing, scores in zip(sampled, passing, best, strict=True):
+        is_kept = kept[start : start + len(scores)] & (scores >= 0)
         start += len(scores)
-        keeps = np.zeros_like(passes)
-        frames = np.flatnonzero(mine)
-        scores_of_frames = np.where(passes[frames], each.scores.scores[frames], -1.0)
-        keeps[frames, scores_of_frames.argmax(axis=1) if scores_of_frames.size else []] = True
-        selected.append(keeps)
+        part_selected = np.zeros_like(part_passing)
+        frames = np.flatnonzero(is_kept)
+        kept_scores = np.where(part_passing[frames], part.scores.scores[frames], -1.0)
+        part_selected[frames, kept_scores.argmax(axis=1) if kept_scores.size else []] = True
+        selected.append(part_selected)
     return selected
 
 
@@ -131,10 +131,10 @@ def make_report(selections: Sequence[FrameSelection], *, dry_run: bool) -> Colle
 def _best_frame(
     selections: Sequence[FrameSelection], scores: Sequence[NDArray[np.float64]]
 ) -> BestFrame | None:
-    tops = [float(s.max(initial=-1.0)) for s in scores]
-    if not tops or max(tops) < 0:
+    maxima = [float(s.max(initial=-1.0)) for s in scores]
+    if not maxima or max(maxima) < 0:
         return None
-    index = int(np.argmax(tops))
+    index = int(np.argmax(maxima))
     selection, frame = selections[index], int(np.argmax(scores[index]))
     scores_of_frames = np.where(
         selection.selected[frame], selection.sampled.scores.scores[frame], -1.0

@@ -69,7 +69,7 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
     """Select, label by COCO, split, predict, mine, find more like the failures, make an issue."""
     team.datasets.set_status(dataset, VANS, "selected")
     labels = append_file(
-        team.datasets, dataset, coco(tmp_path, *VANS), Columns(), placing=Placement()
+        team.datasets, dataset, coco(tmp_path, *VANS), Columns(), placement=Placement()
     )
     team.datasets.set_status(dataset, VANS, "annotated")
     counts = team.datasets.assign_splits(

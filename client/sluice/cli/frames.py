@@ -94,7 +94,7 @@ def append(
             file,
             columns_of(mapping, metadata),
             model_id=model_id,
-            placing=Placement(group, view, status, split),
+            placement=Placement(group, view, status, split),
         )
     said = f"{done.added:,} added, {done.replaced:,} replaced, {done.unchanged:,} unchanged"
     document = {"added": done.added, "replaced": done.replaced, "unchanged": done.unchanged}

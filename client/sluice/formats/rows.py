@@ -48,7 +48,7 @@ class Rows:
     def frame(self, index: int) -> Frame:
         """The frame of one row; InvalidArgument naming file, row and what is wrong."""
         values = {name: _plain(column[index]) for name, column in self.others.items()}
-        columns, where = self.columns, f"{self.file} row {self.start + index}"
+        columns = self.columns
         image_url, device = values.get(columns.image_url), values.get(columns.device)
         captured = values.get(columns.date_captured)
         frame = Frame(
@@ -58,7 +58,7 @@ class Rows:
             sensors=(SensorData(sensor_id=IMAGE_SENSOR, url=str(image_url)),) if image_url else (),
             metadata=_metadata({name: values.get(name) for name in columns.metadata_of(values)}),
         )
-        frame.check(where)
+        frame.check(f"{self.file} row {self.start + index}")
         return frame
 
     def check(self) -> None:
@@ -118,8 +118,8 @@ def refused(
     """The error of a file: which column, what is wrong, in which rows."""
     more = ", …" if len(rows) > _ROWS_NAMED_MAX else ""
     named = ", ".join(map(str, rows[:_ROWS_NAMED_MAX])) + more
-    where = f" in {len(rows)} rows: {named}" if len(rows) > 1 else f" in row {named}"
-    description = problem + (where if rows else "")
+    rows_text = f" in {len(rows)} rows: {named}" if len(rows) > 1 else f" in row {named}"
+    description = problem + (rows_text if rows else "")
     return InvalidArgument(
         f"{file}: column {column!r} {description}",
         reason=reason,

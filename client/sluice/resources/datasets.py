@@ -67,10 +67,10 @@ class Datasets:
         with crops; or None, and frames that are there keep theirs. Groups that are new get the
         status and the split.
         """
-        new = [each if isinstance(each, NewFrame) else NewFrame(each) for each in frames]
+        new = [frame if isinstance(frame, NewFrame) else NewFrame(frame) for frame in frames]
         request = pb.AppendFramesRequest(
             dataset=dataset,
-            frames=[each.to_proto() for each in new],
+            frames=[frame.to_proto() for frame in new],
             embeddings=_embeddings(embeddings, model_id),
             status=read_status(status),
             split=read_split(split),

@@ -36,8 +36,10 @@ class PredictedFrame:
         return pb.PredictedFrame(
             frame_id=self.frame_id,
             predictions=[
-                pb.PredictedFrame.Prediction(label=each.label.to_proto(), score=each.score)
-                for each in self.predictions
+                pb.PredictedFrame.Prediction(
+                    label=prediction.label.to_proto(), score=prediction.score
+                )
+                for prediction in self.predictions
             ],
         )
 

@@ -42,7 +42,7 @@ def append(folder: Path, **columns: Any) -> tuple[Calls, int]:
         folder / "frames.npz",
         Columns(),
         model_id="m",
-        placing=Placement(),
+        placement=Placement(),
     )
     return calls, done.added
 

@@ -262,7 +262,7 @@ RECEIVED: list[tuple[frame_pb2.Frame, str, str]] = [
 def test_what_is_wrong_is_named_when_it_is_received(
     received: frame_pb2.Frame, field: str, named: str
 ) -> None:
-    """A message that is no frame is refused with the path of its field."""
+    """A malformed message is refused with the path of its field."""
     with pytest.raises(InvalidArgument) as refused:
         Frame.from_proto(received, "here")
     assert field == refused.value.fields[0].field

@@ -122,7 +122,7 @@ def plain_similarities(frames: NDArray[np.float32], basis: Basis) -> Rows:
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(64, 6), (280, 70)]))
 def test_background_rows_are_known(seed: int, shape: tuple[int, int]) -> None:
-    """Frames meet all rows, and those that are rows themselves are told, alone or in a batch."""
+    """Frames are compared with all rows, and frames that are rows themselves are reported."""
     background = random_rows(seed, *shape)
     basis = build_basis(background)
     frames = np.concatenate([random_rows(seed + 1, 5, shape[1]), background[:5]])

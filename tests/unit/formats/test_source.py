@@ -191,7 +191,7 @@ def test_a_naive_time_is_refused(tmp_path: Path, write: Callable[[Path, Table], 
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_time_that_is_none(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """Text that is no time is refused with its row."""
+    """A malformed time is refused with its row."""
     path = write(tmp_path / "file", changed(date_captured=[*NAIVE[:2], "noon", *NAIVE[:7]]))
     with pytest.raises(InvalidArgument, match=r"'noon' is not an ISO 8601 time in row 2"):
         read(path, 100)
@@ -274,7 +274,7 @@ def test_vectors_that_are_none(tmp_path: Path, write: Callable[[Path, Table], Pa
 
 
 def test_text_that_is_none(tmp_path: Path) -> None:
-    """A line that is no UTF-8, no JSON or no object is named by its number."""
+    """A line that is not UTF-8, not JSON or not an object is named by its number."""
     path = tmp_path / "f.jsonl"
     for line in (b"\xff\xfe", b"{", b"[1]"):
         path.write_bytes(b'{"frame_id": "a", "embedding": [1, 2]}\n' + line)
@@ -287,7 +287,7 @@ def test_text_that_is_none(tmp_path: Path) -> None:
     [("frame_id", "frame_id"), ("nothing=x", "nothing=x"), ("device=", "device=")],
 )
 def test_a_mapping_that_is_none(mapping: str, said: str) -> None:
-    """A mapping that is no FIELD=COLUMN is refused, and the fields are named."""
+    """A mapping that is not FIELD=COLUMN is refused, and the fields are named."""
     with pytest.raises(InvalidArgument, match="date_captured") as refused:
         Columns.of([mapping])
     assert said in refused.value.message
