@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench._scoring_server import process
 from deploy.local.process import free_port
 from sluice import CollectionClient, Frame
-from sluice.appending import Placing, append_file
+from sluice.append_file import Placement, append_file
 from sluice.formats import Columns
 from sluice.labels import Classification2D, Label
 from sluice.resources.batches import BatchSettings
@@ -84,7 +84,7 @@ def _append(client: CollectionClient, folder: Path) -> float:
     file = folder / "frames.npz"
     np.savez(file, frame_id=ids[LABELLED:], embedding=rows[LABELLED:])
     start = time.perf_counter()
-    append_file(client.datasets, DATASET, file, Columns(), model_id=MODEL, placing=Placing())
+    append_file(client.datasets, DATASET, file, Columns(), model_id=MODEL, placement=Placement())
     return time.perf_counter() - start
 
 

@@ -47,7 +47,7 @@ def check_finite(field: str, value: float) -> None:
 
 
 def check_positive(field: str, value: float) -> None:
-    """Refuse what is not a finite number over 0."""
+    """Refuse all but finite numbers over 0."""
     check_finite(field, value)
     if value <= 0:
         raise InvalidArgument.of(field, f"{value} is not over 0")
@@ -60,14 +60,14 @@ def check_count(field: str, value: int) -> None:
 
 
 def check_unique(field: str, what: str, values: Iterable[str]) -> None:
-    """Refuse a value that stands twice."""
+    """Refuse a duplicate value."""
     value, count = max(Counter(values).items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
-        raise InvalidArgument.of(field, f"{what} {value!r} stands {count} times")
+        raise InvalidArgument.of(field, f"{what} {value!r} occurs {count} times")
 
 
 def check_time(field: str, value: datetime | None) -> None:
-    """Refuse a time without a zone: nobody could tell when it was; and one that UTC cannot say."""
+    """Refuse a time without a time zone, and one outside the years that UTC can express."""
     if value is None:
         return
     if value.utcoffset() is None:
@@ -96,6 +96,6 @@ def from_timestamp(field: str, message: Timestamp) -> datetime:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):
         problem = (
-            f"{message.seconds} s and {message.nanos} ns are no time between the years 1 and 9999"
+            f"{message.seconds} s and {message.nanos} ns are not a time in the years 1 to 9999"
         )
         raise InvalidArgument.of(field, problem) from None

@@ -14,12 +14,12 @@ import numpy as np
 
 from sluice import errors, rpc_errors
 from sluice.channel import connect_sync
-from sluice.collection import CollectionReport, batches_of, choose, report_of
+from sluice.collection import CollectionReport, make_batches, make_report, select_frames
 from sluice.frames import Frame
 from sluice.labeled_frame import LabeledFrame
 from sluice.model_store import ModelStore
 from sluice.outbox import Outbox
-from sluice.probabilities import Probabilities, Sampled
+from sluice.probabilities import Probabilities, SampledFrames
 from sluice.progress import OnProgress, TextProgress
 from sluice.resources import (
     Batches,
@@ -74,7 +74,7 @@ class CollectionClient:
         self._channel: grpc.Channel | None = None
         self._chosen: dict[tuple[str, ...] | None, list[str]] = {}
         self._spaces: list[SpaceState] | None = None
-        self._sampled: list[Sampled] = []
+        self._sampled: list[SampledFrames] = []
         self._outbox = Outbox(self.session_id, logger, self._on_progress)
 
     def __enter__(self) -> Self:
@@ -119,7 +119,7 @@ class CollectionClient:
 
     @property
     def datasets(self) -> Datasets:
-        """Frames of datasets: status, tags, splits, views, and what is found among them."""
+        """Frames of datasets: status, tags, splits, views, and what is spaces among them."""
         return Datasets(self.channel)
 
     @property
@@ -219,7 +219,9 @@ class CollectionClient:
             np.repeat(np.arange(len(built)), [len(vectors) for vectors, _ in parts]),
             [label_id for _, label_ids in parts for label_id in label_ids],
         )
-        sampled = [Sampled.of(space, checked, embeddings, self._on_progress) for space in spaces]
+        sampled = [
+            SampledFrames.of(space, checked, embeddings, self._on_progress) for space in spaces
+        ]
         self._sampled += sampled
         return Probabilities(len(built), sampled)
 
@@ -229,8 +231,8 @@ class CollectionClient:
         model_ids = {space.model_id for space in self._spaces}
         if model_id is None and len(model_ids) == 1:
             [model_id] = model_ids
-        found = [s for s in self._spaces if (s.model_id, s.dimension) == (model_id, dimension)]
-        if not found:
+        spaces = [s for s in self._spaces if (s.model_id, s.dimension) == (model_id, dimension)]
+        if not spaces:
             known = ", ".join(sorted(f"{s.model_id!r} ({s.dimension})" for s in self._spaces))
             raise errors.InvalidArgument.of(
                 "embedding_model_id",
@@ -238,7 +240,7 @@ class CollectionClient:
                 f"campaigns score {known or 'nothing'}",
                 reason="SPACE_MISMATCH",
             )
-        return found
+        return spaces
 
     def save_for_collection(
         self,
@@ -262,12 +264,12 @@ class CollectionClient:
             raise errors.InvalidArgument.of(
                 "target_sample_count", f"{target_sample_count} is less than 0"
             )
-        choices = choose(self._sampled, override_sampling_threshold, target_sample_count)
-        report = report_of(choices, dry_run=dry_run)
+        selections = select_frames(self._sampled, override_sampling_threshold, target_sample_count)
+        report = make_report(selections, dry_run=dry_run)
         if dry_run:
             return report
-        for choice in choices:
-            self._outbox.put(choice.sampled.space.project, batches_of(choice))
+        for selection in selections:
+            self._outbox.put(selection.sampled.space.project, make_batches(selection))
         self._sampled.clear()
         sent = self._outbox.send()
         return replace(report, verdicts=sent.verdicts, already_counted=sent.already_counted)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sluice.batches import NUMBER_BYTES_MAX, ScoredFrames, make_batch
 from sluice.explanations import Explanation
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
-from sluice.probabilities import Sampled
+from sluice.probabilities import SampledFrames
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
 
@@ -36,9 +36,9 @@ class CollectionReport:
 
     `seen` frames were sampled since the save before, `passing` of them are at or over a
     threshold, `collected` were or would be submitted, for at least one campaign. The scores
-    summed up are those of the collected, each for its best campaign. `verdicts` counts what the
-    server said of matches, by campaign and verdict; nothing of a dry run. `already_counted` are
-    batches that an earlier run under the same session id had sent; nothing is said of them.
+    summed up are those of the collected, each for its best campaign. `verdicts` counts the
+    server's verdicts by (campaign, verdict); empty for a dry run. `already_counted` are batches
+    that an earlier run under the same session id had sent; the report has no verdicts of these.
     """
 
     seen: int = 0
@@ -55,29 +55,29 @@ class CollectionReport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
-    """What of one sampling passes, and what of that is submitted: `(frames, campaigns)` each."""
+class FrameSelection:
+    """The scores of one sampling that pass, and those submitted: `(frames, campaigns)` both."""
 
-    sampled: Sampled
+    sampled: SampledFrames
     passing: NDArray[np.bool_]
     selected: NDArray[np.bool_]
     override: float | None
 
 
-def choose(
-    sampled: Sequence[Sampled], override: float | None, target_count: int | None
-) -> list[Choice]:
+def select_frames(
+    sampled: Sequence[SampledFrames], override: float | None, target_count: int | None
+) -> list[FrameSelection]:
     """Apply the thresholds; with a target, keep the best frames, each for its best campaign."""
-    passing = [each.scores.scores >= each.space.thresholds(override) for each in sampled]
+    passing = [part.scores.scores >= part.space.thresholds(override) for part in sampled]
     selected = passing if target_count is None else _best(sampled, passing, target_count)
     return [
-        Choice(each, passes, keeps, override)
-        for each, passes, keeps in zip(sampled, passing, selected, strict=True)
+        FrameSelection(part, part_passing, part_selected, override)
+        for part, part_passing, part_selected in zip(sampled, passing, selected, strict=True)
     ]
 
 
 def _best(
-    sampled: Sequence[Sampled], passing: Sequence[NDArray[np.bool_]], count: int
+    sampled: Sequence[SampledFrames], passing: Sequence[NDArray[np.bool_]], count: int
 ) -> list[NDArray[np.bool_]]:
     """Of all passing frames the best, each for the campaign it is most like.
 
@@ -85,36 +85,36 @@ def _best(
     scores the one sampled first is kept.
     """
     best = [
-        np.where(passes, each.scores.scores, -1.0).max(axis=1, initial=-1.0)
-        for each, passes in zip(sampled, passing, strict=True)
+        np.where(part_passing, part.scores.scores, -1.0).max(axis=1, initial=-1.0)
+        for part, part_passing in zip(sampled, passing, strict=True)
     ]
     order = np.argsort(-np.concatenate([*best, np.empty(0)]), kind="stable")[:count]
     kept = np.zeros(sum(map(len, best)), bool)
     kept[order] = True
     selected, start = [], 0
-    for each, passes, scores in zip(sampled, passing, best, strict=True):
-        mine = kept[start : start + len(scores)] & (scores >= 0)
+    for part, part_passing, scores in zip(sampled, passing, best, strict=True):
+        is_kept = kept[start : start + len(scores)] & (scores >= 0)
         start += len(scores)
-        keeps = np.zeros_like(passes)
-        frames = np.flatnonzero(mine)
-        among = np.where(passes[frames], each.scores.scores[frames], -1.0)
-        keeps[frames, among.argmax(axis=1) if among.size else []] = True
-        selected.append(keeps)
+        part_selected = np.zeros_like(part_passing)
+        frames = np.flatnonzero(is_kept)
+        kept_scores = np.where(part_passing[frames], part.scores.scores[frames], -1.0)
+        part_selected[frames, kept_scores.argmax(axis=1) if kept_scores.size else []] = True
+        selected.append(part_selected)
     return selected
 
 
-def report_of(choices: Sequence[Choice], *, dry_run: bool) -> CollectionReport:
+def make_report(selections: Sequence[FrameSelection], *, dry_run: bool) -> CollectionReport:
     """What the choices come to, before anything is submitted."""
     scores = [
         np.where(c.selected, c.sampled.scores.scores, -1.0).max(axis=1, initial=-1.0)
-        for c in choices
+        for c in selections
     ]
     kept = np.concatenate([*(s[s >= 0] for s in scores), np.empty(0)])
     report = CollectionReport(
-        seen=sum(len(c.sampled.frames) for c in choices),
-        passing=sum(int(c.passing.any(axis=1).sum()) for c in choices),
+        seen=sum(len(c.sampled.frames) for c in selections),
+        passing=sum(int(c.passing.any(axis=1).sum()) for c in selections),
         collected=kept.size,
-        best=_best_frame(choices, scores),
+        best=_best_frame(selections, scores),
         dry_run=dry_run,
     )
     if not kept.size:
@@ -129,28 +129,30 @@ def report_of(choices: Sequence[Choice], *, dry_run: bool) -> CollectionReport:
 
 
 def _best_frame(
-    choices: Sequence[Choice], scores: Sequence[NDArray[np.float64]]
+    selections: Sequence[FrameSelection], scores: Sequence[NDArray[np.float64]]
 ) -> BestFrame | None:
-    tops = [float(s.max(initial=-1.0)) for s in scores]
-    if not tops or max(tops) < 0:
+    maxima = [float(s.max(initial=-1.0)) for s in scores]
+    if not maxima or max(maxima) < 0:
         return None
-    index = int(np.argmax(tops))
-    choice, frame = choices[index], int(np.argmax(scores[index]))
-    among = np.where(choice.selected[frame], choice.sampled.scores.scores[frame], -1.0)
-    column = int(among.argmax())
-    thresholds = choice.sampled.space.thresholds(choice.override).tolist()
+    index = int(np.argmax(maxima))
+    selection, frame = selections[index], int(np.argmax(scores[index]))
+    scores_of_frames = np.where(
+        selection.selected[frame], selection.sampled.scores.scores[frame], -1.0
+    )
+    column = int(scores_of_frames.argmax())
+    thresholds = selection.sampled.space.thresholds(selection.override).tolist()
     at = np.array([frame]), np.array([column])
-    [explanation] = choice.sampled.explain(*at, thresholds)
-    campaign = choice.sampled.space.campaigns[column]
-    frame_id = choice.sampled.frames[frame].id
-    return BestFrame(frame_id, campaign.name, float(among[column]), explanation)
+    [explanation] = selection.sampled.explain(*at, thresholds)
+    campaign = selection.sampled.space.campaigns[column]
+    frame_id = selection.sampled.frames[frame].id
+    return BestFrame(frame_id, campaign.name, float(scores_of_frames[column]), explanation)
 
 
-def batches_of(choice: Choice) -> Iterator[ingest_pb2.SubmitBatch]:
+def make_batches(selection: FrameSelection) -> Iterator[ingest_pb2.SubmitBatch]:
     """The batches of a choice, in its frames' order; no frame twice in one of them."""
-    starts = _starts([frame.id for frame in choice.sampled.frames])
-    for start, stop in zip(starts, [*starts[1:], len(choice.sampled.frames)], strict=True):
-        yield from _split(choice, start, stop)
+    starts = _starts([frame.id for frame in selection.sampled.frames])
+    for start, stop in zip(starts, [*starts[1:], len(selection.sampled.frames)], strict=True):
+        yield from _split(selection, start, stop)
 
 
 def _starts(frame_ids: Sequence[str]) -> list[int]:
@@ -165,15 +167,15 @@ def _starts(frame_ids: Sequence[str]) -> list[int]:
     return starts
 
 
-def _split(choice: Choice, start: int, stop: int) -> Iterator[ingest_pb2.SubmitBatch]:
+def _split(selection: FrameSelection, start: int, stop: int) -> Iterator[ingest_pb2.SubmitBatch]:
     """The batch of some frames, or two halves of it where it would be too large."""
-    batch = _batch(choice, start, stop)
+    batch = _batch(selection, start, stop)
     if _fits(batch) or stop - start == 1:
         yield batch
         return
     middle = (start + stop) // 2
-    yield from _split(choice, start, middle)
-    yield from _split(choice, middle, stop)
+    yield from _split(selection, start, middle)
+    yield from _split(selection, middle, stop)
 
 
 def _fits(batch: ingest_pb2.SubmitBatch) -> bool:
@@ -187,8 +189,8 @@ def _fits(batch: ingest_pb2.SubmitBatch) -> bool:
     )
 
 
-def _batch(choice: Choice, start: int, stop: int) -> ingest_pb2.SubmitBatch:
-    sampled, frames = choice.sampled, slice(start, stop)
+def _batch(selection: FrameSelection, start: int, stop: int) -> ingest_pb2.SubmitBatch:
+    sampled, frames = selection.sampled, slice(start, stop)
     embeddings = sampled.embeddings
     rows = slice(*np.searchsorted(embeddings.frame_of_row, [start, stop]).tolist())
     part = Embeddings(
@@ -207,7 +209,7 @@ def _batch(choice: Choice, start: int, stop: int) -> ingest_pb2.SubmitBatch:
     )
     return make_batch(
         scored,
-        choice.passing[frames],
-        selected=choice.selected[frames],
-        threshold_override=choice.override,
+        selection.passing[frames],
+        selected=selection.selected[frames],
+        threshold_override=selection.override,
     )

@@ -82,16 +82,16 @@ def explain_scores(
     """
     rows = scores.rows[frames, columns]
     near = nearest(scorer, unit[rows], columns)
-    found = scores.scores[frames]
-    rivals = _runners_up(found, columns)
-    pairs = np.arange(len(found))
+    frame_scores = scores.scores[frames]
+    rivals = _runners_up(frame_scores, columns)
+    pairs = np.arange(len(frame_scores))
     return _written(
         near,
         [label_ids[row] for row in rows],
-        found[pairs, columns],
+        frame_scores[pairs, columns],
         np.asarray(thresholds, np.float64)[columns],
         [campaigns[rival] if rival >= 0 else "" for rival in rivals],
-        found[pairs, np.where(rivals >= 0, rivals, columns)],
+        frame_scores[pairs, np.where(rivals >= 0, rivals, columns)],
     )
 
 
@@ -136,19 +136,19 @@ def _written(
     return [
         Explanation(
             label_id=label_id,
-            cluster=found.cluster,
-            cluster_size=found.cluster_size,
-            distance=found.distance,
-            radius=found.radius,
+            cluster=nearest_of_row.cluster,
+            cluster_size=nearest_of_row.cluster_size,
+            distance=nearest_of_row.distance,
+            radius=nearest_of_row.radius,
             neighbours=tuple(
                 Neighbour(element.frame_id, element.label_id, cosine)
-                for element, cosine in found.elements
+                for element, cosine in nearest_of_row.elements
             ),
             margin_to_threshold=to_threshold,
             runner_up=runner_up,
             margin_to_runner_up=to_runner_up,
         )
-        for found, label_id, to_threshold, runner_up, to_runner_up in zip(
+        for nearest_of_row, label_id, to_threshold, runner_up, to_runner_up in zip(
             near, label_ids, margins[0], runners_up, margins[1], strict=True
         )
     ]

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.appending import AppendedFile
+from sluice.append_file import AppendCounts
 from sluice.errors import InvalidArgument
 from sluice.formats.rows import IMAGE_SENSOR
 from sluice.frames import Frame, MetadataValue, value_from_proto
@@ -35,37 +35,41 @@ _OWN: Final = {"id", "filepath", "tags", "metadata", "created_at", "last_modifie
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What of a sample is read: its labels and its embedding lie in these fields, if it has any."""
+class SampleFields:
+    """The fields of a sample that hold its labels and its embedding, if it has any."""
 
     label_field: str = "ground_truth"
     embedding_field: str = ""
     model_id: str = ""
 
 
+Reading = SampleFields
+"""The name of `SampleFields` in 0.1."""
+
+
 def append_dataset(
     datasets: Datasets,
     dataset: str,
     source: Any,
-    reading: Reading,
+    sample_fields: SampleFields,
     *,
     status: str = "unlabelled",
     split: str = "",
-) -> AppendedFile:
+) -> AppendCounts:
     """Append the samples of a FiftyOne dataset, with tags; again, it changes nothing.
 
     A sample's id is the frame's, its group the scene, and its other fields that are texts, numbers
     or flags are fields. Raises InvalidArgument naming a sample with boxes but without metadata,
     which `compute_metadata()` makes, and one without the embedding that others have.
     """
-    done = AppendedFile()
+    done = AppendCounts()
     samples = _samples(source, autosave=False)
     while batch := list(islice(samples, FRAMES_PER_CALL)):
         response = datasets.append(
             dataset,
-            [_frame(source, sample, reading) for sample in batch],
-            _embeddings(batch, reading),
-            model_id=reading.model_id,
+            [_frame(source, sample, sample_fields) for sample in batch],
+            _embeddings(batch, sample_fields),
+            model_id=sample_fields.model_id,
             status=status,
             split=split,
         )
@@ -81,11 +85,11 @@ def write_back(datasets: Datasets, dataset: str, target: Any) -> int:
     named `sluice_…`. A view becomes one of the same name, in place of one that was there. Returns
     the number of samples that are frames; others stay as they are.
     """
-    frames = {each.frame.id: each for each in datasets.frames(dataset)}
+    frames = {frame.frame.id: frame for frame in datasets.frames(dataset)}
     written = 0
     for sample in _samples(target, autosave=True):
-        if found := frames.get(str(sample.id)):
-            _write(sample, found)
+        if frame := frames.get(str(sample.id)):
+            _write(sample, frame)
             written += 1
     for view in datasets.views(dataset):
         shown = list(datasets.frames(dataset, view.filter))
@@ -102,7 +106,7 @@ def _samples(source: Any, *, autosave: bool) -> Iterator[Any]:
         yield from group.values()
 
 
-def _frame(source: Any, sample: Any, reading: Reading) -> NewFrame:
+def _frame(source: Any, sample: Any, sample_fields: SampleFields) -> NewFrame:
     metadata = sample.metadata
     sensor = SensorData(
         sensor_id=IMAGE_SENSOR,
@@ -110,10 +114,10 @@ def _frame(source: Any, sample: Any, reading: Reading) -> NewFrame:
         width=int(getattr(metadata, "width", None) or 0),
         height=int(getattr(metadata, "height", None) or 0),
     )
-    labels = tuple(_labels(sample, reading.label_field, sensor))
+    labels = tuple(_labels(sample, sample_fields.label_field, sensor))
     new = NewFrame(
         Frame(id=str(sample.id), sensors=(sensor,), labels=labels),
-        fields=_fields(source, sample, reading),
+        fields=_fields(source, sample, sample_fields),
     )
     if source.group_field is None:
         return new
@@ -123,21 +127,21 @@ def _frame(source: Any, sample: Any, reading: Reading) -> NewFrame:
 
 def _labels(sample: Any, field: str, sensor: SensorData) -> Iterator[Label]:
     """The detections or the classification of a sample, boxes in pixels."""
-    found = sample[field] if sample.has_field(field) else None
-    if found is None:
+    value = sample[field] if sample.has_field(field) else None
+    if value is None:
         return
-    if not hasattr(found, "detections"):
-        yield Label(id=str(found.id), class_name=found.label, shape=Classification2D())
+    if not hasattr(value, "detections"):
+        yield Label(id=str(value.id), class_name=value.label, shape=Classification2D())
         return
-    if found.detections and not (sensor.width and sensor.height):
+    if value.detections and not (sensor.width and sensor.height):
         problem = f"sample {sample.id} has none, and boxes are shares of it: compute_metadata()"
         raise InvalidArgument.of("metadata", problem)
     size = np.array([sensor.width, sensor.height] * 2)
-    for each in found.detections:
-        box = Box2D(*(np.asarray(each.bounding_box, np.float64) * size).tolist())
+    for detection in value.detections:
+        box = Box2D(*(np.asarray(detection.bounding_box, np.float64) * size).tolist())
         yield Label(
-            id=str(each.id),
-            class_name=each.label,
+            id=str(detection.id),
+            class_name=detection.label,
             shape=_inside(box, sensor),
             sensor_id=IMAGE_SENSOR,
         )
@@ -151,15 +155,15 @@ def _inside(box: Box2D, sensor: SensorData) -> Box2D:
     return Box2D(left, top, right - left, bottom - top)
 
 
-def _fields(source: Any, sample: Any, reading: Reading) -> dict[str, MetadataValue]:
+def _fields(source: Any, sample: Any, sample_fields: SampleFields) -> dict[str, MetadataValue]:
     passed = _OWN | {STATUS, SPLIT, FAILURES, source.group_field}
-    passed |= {reading.label_field, reading.embedding_field}
+    passed |= {sample_fields.label_field, sample_fields.embedding_field}
     values = {name: sample[name] for name in source.get_field_schema() if name not in passed}
     return {name: value for name, value in values.items() if isinstance(value, str | int | float)}
 
 
-def _embeddings(batch: list[Any], reading: Reading) -> NDArray[np.float32] | None:
-    field = reading.embedding_field
+def _embeddings(batch: list[Any], sample_fields: SampleFields) -> NDArray[np.float32] | None:
+    field = sample_fields.embedding_field
     if not field:
         return None
     for sample in batch:
@@ -177,22 +181,22 @@ def _tag(datasets: Datasets, dataset: str, batch: list[Any]) -> None:
             datasets.tag(dataset, ids, add=tags)
 
 
-def _write(sample: Any, found: pb.DatasetFrame) -> None:
-    sample.tags = list(found.tags)
-    for name, value in _written(found).items():
+def _write(sample: Any, frame: pb.DatasetFrame) -> None:
+    sample.tags = list(frame.tags)
+    for name, value in _written(frame).items():
         sample[name] = value
 
 
-def _written(found: pb.DatasetFrame) -> Mapping[str, object]:
+def _written(frame: pb.DatasetFrame) -> Mapping[str, object]:
     kinds = [
         f"{failure.round}:{word_of(pb.FailureKind, 'FAILURE_KIND_', kind)}"
-        for failure in found.failures
+        for failure in frame.failures
         for kind in failure.kinds
     ]
     return {
-        **{name: value_from_proto(value, name) for name, value in found.fields.items()},
-        STATUS: word_of(pb.AnnotationStatus, "ANNOTATION_STATUS_", found.status),
-        SPLIT: word_of(pb.Split, "SPLIT_", found.split),
+        **{name: value_from_proto(value, name) for name, value in frame.fields.items()},
+        STATUS: word_of(pb.AnnotationStatus, "ANNOTATION_STATUS_", frame.status),
+        SPLIT: word_of(pb.Split, "SPLIT_", frame.split),
         FAILURES: kinds,
     }
 
@@ -200,5 +204,5 @@ def _written(found: pb.DatasetFrame) -> Mapping[str, object]:
 def _selected(target: Any, shown: list[pb.DatasetFrame]) -> Any:
     """The FiftyOne view that has these frames; of a grouped dataset their whole groups."""
     if target.group_field is None:
-        return target.select([each.frame.id for each in shown])
-    return target.select_groups(sorted({each.group for each in shown}))
+        return target.select([frame.frame.id for frame in shown])
+    return target.select_groups(sorted({frame.group for frame in shown}))

@@ -165,14 +165,14 @@ class LabeledFrame:
         Raises InvalidArgument for a frame without one, with vectors of several dimensions, or
         with a crop that is none of its labels.
         """
-        where = f"frame {self.frame_id!r}"
+        frame = f"frame {self.frame_id!r}"
         if not self._vectors:
-            raise InvalidArgument.of("embedding", f"{where} has none; add_frame_embedding sets it")
+            raise InvalidArgument.of("embedding", f"{frame} has none; add_frame_embedding sets it")
         if len({len(vector) for _, vector in self._vectors}) > 1:
-            raise InvalidArgument.of("embedding", f"{where} has vectors of several dimensions")
+            raise InvalidArgument.of("embedding", f"{frame} has vectors of several dimensions")
         unknown = {label_id for label_id, _ in self._vectors} - {"", *(x.id for x in self._labels)}
         if unknown:
-            raise InvalidArgument.of("label_id", f"{where} has no label {min(unknown)!r}")
+            raise InvalidArgument.of("label_id", f"{frame} has no label {min(unknown)!r}")
         return np.stack([v for _, v in self._vectors]), [label_id for label_id, _ in self._vectors]
 
     def _add_sensor(
@@ -204,7 +204,7 @@ class LabeledFrame:
             with np.errstate(over="ignore"):
                 vector = np.asarray(embedding).astype(np.float32, casting="same_kind")
         except (TypeError, ValueError):
-            problem = f"of frame {self.frame_id!r} is no array of real numbers"
+            problem = f"of frame {self.frame_id!r} is not an array of real numbers"
             raise InvalidArgument.of("embedding", problem) from None
         if vector.ndim != 1:
             raise InvalidArgument.of(
@@ -219,6 +219,6 @@ def _time(field: str, value: Time | None) -> datetime | None:
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            problem = f"{value!r} is no ISO 8601 time such as 2026-01-31T12:00:00+00:00"
+            problem = f"{value!r} is not an ISO 8601 time such as 2026-01-31T12:00:00+00:00"
             raise InvalidArgument.of(field, problem) from None
     return value

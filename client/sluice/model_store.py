@@ -58,14 +58,14 @@ class ModelStore:
         DataLoss when what arrives is not what its digest says.
         """
         stub = CampaignServiceStub(channel)
-        wanted = _files(versions)
-        for done, (digest, (version, file)) in enumerate(wanted.items()):
+        files = _files(versions)
+        for done, (digest, (version, file)) in enumerate(files.items()):
             if on_progress is not None:
-                on_progress(done, len(wanted))
+                on_progress(done, len(files))
             if self._read(digest) is None:
                 self._write(digest, self._download(stub, digest, version, file))
         if on_progress is not None:
-            on_progress(len(wanted), len(wanted))
+            on_progress(len(files), len(files))
 
     def scorer(self, versions: Sequence[campaign_pb2.CampaignVersion]) -> Scorer:
         """The scorer of versions that were fetched, one column each.

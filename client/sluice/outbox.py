@@ -14,7 +14,7 @@ from sluice.v1 import ingest_pb2
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SendResult:
     """What the server said: verdicts by (campaign's resource name, verdict in lower case).
 
     `already_counted` are batches that an earlier run under the same session id had sent.
@@ -45,13 +45,13 @@ class Outbox:
         """Add batches of a project, by its resource name."""
         self._batches += ((project, batch) for batch in batches)
 
-    def send(self) -> Sent:
+    def send(self) -> SendResult:
         """Send all that is here, and wait until it is acknowledged.
 
         Raises what a batch was refused with, naming its number, and Unavailable when the server
         stays away. What is unsent then is kept: call again.
         """
-        before, total = self._sent(), len(self._batches)
+        earlier, total = self._totals(), len(self._batches)
         while self._batches:
             project, batch = self._batches[0]
             self._session(project).submit(batch)
@@ -59,9 +59,9 @@ class Outbox:
             self._on_progress("batches sent", total - len(self._batches), total)
         for session in self._sessions.values():
             session.flush()
-        after = self._sent()
-        return Sent(
-            after.verdicts - before.verdicts, after.already_counted - before.already_counted
+        now = self._totals()
+        return SendResult(
+            now.verdicts - earlier.verdicts, now.already_counted - earlier.already_counted
         )
 
     def close(self) -> None:
@@ -77,9 +77,9 @@ class Outbox:
             )
         return self._sessions[project]
 
-    def _sent(self) -> Sent:
+    def _totals(self) -> SendResult:
         verdicts: Counter[tuple[str, str]] = Counter()
         for session in self._sessions.values():
             verdicts.update(session.outcomes.verdicts)
         counted = sum(session.outcomes.already_counted for session in self._sessions.values())
-        return Sent(verdicts, counted)
+        return SendResult(verdicts, counted)

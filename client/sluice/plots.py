@@ -71,8 +71,8 @@ def _draw_curve(axes: Axes, progress: pb.DatasetProgress) -> None:
     if not curve.next_groups:
         return
     after, expected = now + curve.next_groups, curve.next_error
-    said = f"{curve.next_groups:,} groups more"
-    axes.plot(*_along(curve, now, after), color=_GREEN, linestyle="--", label=said)
+    label = f"{curve.next_groups:,} groups more"
+    axes.plot(*_along(curve, now, after), color=_GREEN, linestyle="--", label=label)
     axes.vlines(after, 1 - expected.interval.high, 1 - expected.interval.low, color=_GREEN)
     axes.plot(after, 1 - expected.value, "o", color=_GREEN, fillstyle="none")
 

@@ -21,7 +21,7 @@ FRAMES_PER_STEP = 4_096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sampled:
+class SampledFrames:
     """Frames of one call and their scores by the campaigns of one project and space."""
 
     space: SpaceState
@@ -36,7 +36,7 @@ class Sampled:
         frames: Sequence[Frame],
         embeddings: Embeddings,
         on_progress: OnProgress,
-    ) -> Sampled:
+    ) -> SampledFrames:
         """Score frames; InvalidArgument naming those whose vectors have no direction."""
         parts = []
         for start in range(0, len(frames), FRAMES_PER_STEP):
@@ -116,7 +116,7 @@ class Probabilities(Sequence[Mapping[str, Probability]]):
     `scores` of a campaign come as one array; explanations are made when a frame is looked at.
     """
 
-    def __init__(self, frame_count: int, sampled: Sequence[Sampled]) -> None:
+    def __init__(self, frame_count: int, sampled: Sequence[SampledFrames]) -> None:
         self._frame_count = frame_count
         self._sampled = sampled
 

@@ -60,16 +60,16 @@ class Resumption:
         not what they were would be counted wrong.
         """
         try:
-            found = type(self)(**json.loads(state.read_text()))
+            saved = type(self)(**json.loads(state.read_text()))
         except (OSError, ValueError, TypeError) as error:
             raise FailedPrecondition(f"{state}: no scan to resume: {error}") from error
         for field in fields(self):
-            was, now = getattr(found, field.name), getattr(self, field.name)
-            if field.name not in _OF_ITS_RUN and was != now:
+            saved_value, value = getattr(saved, field.name), getattr(self, field.name)
+            if field.name not in _OF_ITS_RUN and saved_value != value:
                 raise FailedPrecondition(
-                    f"{state}: the scan that was interrupted had {field.name} {was}, not {now}"
+                    f"{state}: the interrupted scan had {field.name} {saved_value}, not {value}"
                 )
-        return found
+        return saved
 
     def save(self, state: Path) -> None:
         """Keep it; FailedPrecondition where that is not possible."""

@@ -33,7 +33,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(slots=True)
-class Progress:
+class ScanProgress:
     """How far a scan has come.
 
     `rows` were read, of them `skipped` in batches that an earlier run had sent, and `submitted`
@@ -66,10 +66,10 @@ def batch_rows(dimension: int, campaigns: int = 1) -> int:
 def work_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
     """The same items, the next one made in a thread while one is worked on."""
     with ThreadPoolExecutor(1, thread_name_prefix="work-ahead") as worker:
-        coming = worker.submit(_next, items)
-        while (found := coming.result()) is not None:
-            coming = worker.submit(_next, items)
-            yield found[0]
+        future = worker.submit(_next, items)
+        while (item := future.result()) is not None:
+            future = worker.submit(_next, items)
+            yield item[0]
 
 
 def _next(items: Iterator[_Item]) -> tuple[_Item] | None:
@@ -83,9 +83,9 @@ def load_space(
 ) -> SpaceState:
     """The active campaigns of one space, and their scorer; FailedPrecondition if there are none."""
     active = [
-        found
-        for found in read_active(channel, project)
-        if (found.version.model_id, found.version.dimension) == (model_id, dimension)
+        item
+        for item in read_active(channel, project)
+        if (item.version.model_id, item.version.dimension) == (model_id, dimension)
     ]
     if not active:
         raise errors.FailedPrecondition(
@@ -108,15 +108,15 @@ class Scan:
     """One scan of a file for all active campaigns of its space."""
 
     def __init__(self, space: SpaceState, *, rows: int, threshold: float | None = None) -> None:
-        """`rows` make a batch; the threshold, if there is one, goes before the campaigns' own."""
+        """`rows` make a batch; `threshold` overrides each campaign's threshold."""
         self._space, self._batch_rows, self._threshold = space, rows, threshold
         self._thresholds, self._scored_by = space.thresholds(threshold), space.scored_by
-        self.progress = Progress()
+        self.progress = ScanProgress()
 
-    def try_out(self, source: Source, on_progress: Callable[[Progress], None]) -> Progress:
+    def try_out(self, source: Source, on_progress: Callable[[ScanProgress], None]) -> ScanProgress:
         """Score all rows, and submit nothing; raises as `run` does."""
         for batch in work_ahead(map(self._score, work_ahead(source.batches(self._batch_rows)))):
-            self._made(batch)
+            self._make_batch(batch)
             on_progress(self.progress)
         return self.progress
 
@@ -125,8 +125,8 @@ class Scan:
         channel: grpc.Channel,
         source: Source,
         session_id: str,
-        on_progress: Callable[[Progress], None],
-    ) -> Progress:
+        on_progress: Callable[[ScanProgress], None],
+    ) -> ScanProgress:
         """Scan all rows; what an earlier run under the same session has submitted is passed over.
 
         Raises InvalidArgument naming rows that are not right, and what a batch was refused with.
@@ -136,10 +136,10 @@ class Scan:
             with session:
                 for batch in work_ahead(self._batches(source, session.open())):
                     self._submit(session, batch)
-                    self._follow(session)
+                    self._update_progress(session)
                     on_progress(self.progress)
         finally:
-            self._follow(session)
+            self._update_progress(session)
         on_progress(self.progress)
         return self.progress
 
@@ -154,11 +154,11 @@ class Scan:
             self.progress.skipped += batch
             self.progress.rows += batch
             return
-        made = self._made(batch)
+        message = self._make_batch(batch)
         self.progress.submitted += len(batch.passing)
-        session.submit(made)
+        session.submit(message)
 
-    def _follow(self, session: SubmitSession) -> None:
+    def _update_progress(self, session: SubmitSession) -> None:
         """Take over what the server has said so far."""
         self.progress.verdicts = session.outcomes.verdicts
         acknowledged = session.acknowledged * self._batch_rows
@@ -170,11 +170,11 @@ class Scan:
         frames = ScoredFrames(rows.ids, rows.frame, embeddings, scores, self._scored_by)
         return _ScoredBatch(frames, scores >= self._thresholds)
 
-    def _made(self, batch: _ScoredBatch) -> ingest_pb2.SubmitBatch:
+    def _make_batch(self, batch: _ScoredBatch) -> ingest_pb2.SubmitBatch:
         """What is submitted of a batch, which has been read then."""
-        made = make_batch(batch.frames, batch.passing, threshold_override=self._threshold)
+        message = make_batch(batch.frames, batch.passing, threshold_override=self._threshold)
         best = (batch.frames.scores.max(axis=1) * BINS).astype(np.intp)
         self.progress.rows += len(batch.passing)
         self.progress.histogram += np.bincount(np.minimum(best, BINS - 1), minlength=BINS)
         self.progress.passing += int(batch.passing.any(axis=1).sum())
-        return made
+        return message

@@ -27,7 +27,7 @@ class MediaType(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorData:
-    """One file of one sensor: where it lies, and for images how large it is, in pixels.
+    """One file of one sensor: its URL, and for images the size in pixels.
 
     `width` and `height` are 0 when not known; `capture_time` is the frame's when None.
     """

@@ -56,14 +56,14 @@ class SpaceState:
 def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
     """All projects that the key may see."""
     stub, token = ProjectServiceStub(channel), ""
-    found: list[project_pb2.Project] = []
+    projects: list[project_pb2.Project] = []
     while True:
         request = project_pb2.ListProjectsRequest(page_size=1_000, page_token=token)
         page = rpc_errors.translate(stub.ListProjects, request)
-        found += page.projects
+        projects += page.projects
         token = page.next_page_token
         if not token:
-            return found
+            return projects
 
 
 def choose_projects(
@@ -71,7 +71,7 @@ def choose_projects(
 ) -> list[str]:
     """The resource names of the projects of those ids or display names; all when None.
 
-    An id goes before a display name. Raises NotFound naming the first that is none of them, and
+    An id overrides a display name. Raises NotFound naming the first that is none of them, and
     InvalidArgument for a display name that several projects have.
     """
     by_id = {project.name.removeprefix("projects/"): project.name for project in projects}
@@ -82,11 +82,11 @@ def choose_projects(
 
 
 def _project_titled(title: str, titled: Sequence[tuple[str, str]]) -> str:
-    found = [name for display_name, name in titled if display_name == title]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        problem = f"{title!r} is the display name of {', '.join(sorted(found))}; give the id"
+    names = [name for display_name, name in titled if display_name == title]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        problem = f"{title!r} is the display name of {', '.join(sorted(names))}; give the id"
         raise errors.InvalidArgument.of("target_project_names", problem)
     known = ", ".join(sorted(name.removeprefix("projects/") for _, name in titled)) or "none"
     raise errors.NotFound(f"target_project_names: no project {title!r}; there are: {known}")

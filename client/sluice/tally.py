@@ -84,7 +84,7 @@ class Tally:
             )
         if not 0 <= self.minimum <= self.maximum <= 1:  # false for NaN too
             raise InvalidArgument.of(
-                f"{field}.minimum", f"{self.minimum} to {self.maximum} is no range in 0…1"
+                f"{field}.minimum", f"{self.minimum} to {self.maximum} is not a range in 0…1"
             )
         self._check_sum(f"{field}.sum", self.total, self.minimum, self.maximum)
         self._check_sum(f"{field}.sum_squares", self.sum_squares, self.minimum**2, self.maximum**2)

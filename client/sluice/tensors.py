@@ -42,7 +42,7 @@ def unpack(
     if size_bytes % row_bytes:
         raise InvalidArgument.of(
             f"{field}.data",
-            f"{size_bytes:,} bytes are no whole rows of {dimension} float32 ({row_bytes:,} bytes)",
+            f"{size_bytes:,} bytes are not whole rows of {dimension} float32 ({row_bytes:,} bytes)",
         )
     rows = size_bytes // row_bytes
     for what, value, bound in (("rows", rows, rows_max), ("bytes", size_bytes, BATCH_BYTES_MAX)):

@@ -105,7 +105,7 @@ def test_a_second_save_sends_only_what_is_new(synced: Team) -> None:
 
 
 def test_thresholds_have_their_precedence(synced: Team) -> None:
-    """The override goes before the campaign's threshold, and that before 0.5."""
+    """The override comes before the campaign's threshold, and that before 0.5."""
     synced.campaigns.set_threshold(synced.started["vans"], 1.0)
     synced.sync_state()
     synced.sample_probabilities(frames(*VANS, *TRAMS))

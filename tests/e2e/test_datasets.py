@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sluice import Frame, errors
-from sluice.appending import Placing, append_file
+from sluice.append_file import Placement, append_file
 from sluice.formats import Columns
 from sluice.formats.predictions import read_predictions
 from sluice.resources.batches import BatchSettings
@@ -69,7 +69,7 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
     """Select, label by COCO, split, predict, mine, find more like the failures, make an issue."""
     team.datasets.set_status(dataset, VANS, "selected")
     labels = append_file(
-        team.datasets, dataset, coco(tmp_path, *VANS), Columns(), placing=Placing()
+        team.datasets, dataset, coco(tmp_path, *VANS), Columns(), placement=Placement()
     )
     team.datasets.set_status(dataset, VANS, "annotated")
     counts = team.datasets.assign_splits(

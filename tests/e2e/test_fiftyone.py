@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sluice import errors
-from sluice.fiftyone import Reading, append_dataset, write_back
+from sluice.fiftyone import SampleFields, append_dataset, write_back
 from sluice.frames import Frame
 from sluice.labels import Box2D, Label
 from sluice.resources.filters import frame_filter
 from tests.e2e.fake_fiftyone import Dataset, Detection, Detections, Group, ImageMetadata, Sample
 from tests.e2e.team import DIMENSION, MODEL, Team, vector
 
-READING = Reading("ground_truth", "embedding", MODEL)
+SAMPLE_FIELDS = SampleFields("ground_truth", "embedding", MODEL)
 
 
 def sample(id: str, *boxes: Detection, **fields: object) -> Sample:
@@ -34,8 +34,8 @@ def test_samples_are_read_and_written_back(team: Team) -> None:
     source = Dataset(
         [sample("v1", van, weather="fog", tags=["night"]), sample("v2", weather="sun")]
     )
-    first = append_dataset(team.datasets, name, source, READING)
-    again = append_dataset(team.datasets, name, source, READING)
+    first = append_dataset(team.datasets, name, source, SAMPLE_FIELDS)
+    again = append_dataset(team.datasets, name, source, SAMPLE_FIELDS)
     [found] = team.datasets.frames(name, frame_filter(tags=["night"], fields={"weather": "fog"}))
     counts = team.datasets.counts(name)
     read = Frame.from_proto(found.frame)
@@ -61,7 +61,7 @@ def test_samples_are_read_and_written_back(team: Team) -> None:
     assert ("selected", "", 0.5, "sun") == tuple(
         source.samples[1][field] for field in ("sluice_status", "sluice_split", "zcore", "weather")
     )
-    assert 2 == append_dataset(team.datasets, name, source, READING).unchanged
+    assert 2 == append_dataset(team.datasets, name, source, SAMPLE_FIELDS).unchanged
 
 
 def test_groups_are_scenes(team: Team) -> None:
@@ -69,7 +69,7 @@ def test_groups_are_scenes(team: Team) -> None:
     name = f"{team.project}/datasets/d"
     samples = [sample(f"v{n}", where=Group(f"g{n // 2}", "lr"[n % 2])) for n in range(4)]
     source = Dataset(samples, group_field="where")
-    append_dataset(team.datasets, name, source, READING)
+    append_dataset(team.datasets, name, source, SAMPLE_FIELDS)
     team.datasets.set_status(name, ["g1"], "selected")
     team.datasets.save_view(name, "next", frame_filter(statuses=["selected"]), "Next")
     write_back(team.datasets, name, source)
@@ -85,4 +85,4 @@ def test_boxes_need_the_size_of_their_image(team: Team) -> None:
     bare = sample("v1", Detection("b1", "van", [0, 0, 1, 1]))
     bare.metadata = None
     with pytest.raises(errors.InvalidArgument, match=r"sample v1 has none.*compute_metadata\(\)"):
-        append_dataset(team.datasets, f"{team.project}/datasets/d", Dataset([bare]), READING)
+        append_dataset(team.datasets, f"{team.project}/datasets/d", Dataset([bare]), SAMPLE_FIELDS)

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from sluice import Box2D, Frame, Label, SensorData
-from sluice.fiftyone import Reading, append_dataset
+from sluice.fiftyone import SampleFields, append_dataset
 from sluice.resources.rounds import PredictedFrame, Prediction
 from tests.e2e.fake_fiftyone import Dataset, Detection, Detections, Group, ImageMetadata, Sample
 from tests.e2e.sluiced import Server
 from tests.e2e.team import Team, vector
 
 GUIDE = Path(__file__).parents[2] / "docs" / "iteration.md"
-READING = Reading("human_detections", "embeddings", model_id="clip-vit-b32")
+SAMPLE_FIELDS = SampleFields("human_detections", "embeddings", model_id="clip-vit-b32")
 GROUPS, SLICES = 100, ("left", "right")
 SPLITS = {"validation": range(10), "test": range(10, 20), "golden": range(20, 55)}
 V0 = range(55, 60)
@@ -65,7 +65,9 @@ def test_the_script_selects(server: Server, tmp_path: Path) -> None:
         name = f"{team.project}/datasets/d"
         for split, numbers in SPLITS.items():
             part = Dataset(of(samples, numbers), group_field="group")
-            append_dataset(team.datasets, name, part, READING, status="annotated", split=split)
+            append_dataset(
+                team.datasets, name, part, SAMPLE_FIELDS, status="annotated", split=split
+            )
         team.golden_sets.create(name, "golden-qa", annotated(of(samples, SPLITS["golden"])))
         # The model is right in test, and blind to every second scene of validation.
         predicted = of(samples, SPLITS["test"]) + of(samples, SPLITS["validation"])[::4]

@@ -87,7 +87,7 @@ def test_a_campaign_that_is_inactive_is_not_synced(team: Team) -> None:
 
 
 def test_samples_are_reviewed(team: Team) -> None:
-    """Samples are listed by what was said of them, until that is taken back."""
+    """Samples are listed by their review, until it is undone."""
     vans = team.started["vans"]
     team.sync_state()
     team.sample_probabilities(frames("v1", "v2", "v3"))

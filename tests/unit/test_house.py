@@ -30,6 +30,13 @@ INDEX_OPTION = re.compile(
 )
 ADDRESS = re.compile(r"\w+://")
 
+# The distribution before it was split into sluice-client and sluice-server.
+OLD_DISTRIBUTION = re.compile(
+    r"""pip3?\ install[^\n`]*?[\s'"]sluice(?=[\[\s'"`]|$)"""
+    r"""|(?<![\w./-])sluice(\[[\w,]+\])?[=~>]=\d""",
+    re.MULTILINE,
+)
+
 # Without grpc_health and grpc_reflection, which grpc itself imports where they are installed.
 SERVER_PACKAGES = {"msgspec", "pydantic", "qdrant_edge", "services", "structlog"}
 
@@ -78,6 +85,40 @@ def test_an_index_would_be_noticed() -> None:
     assert INDEX_OPTION.search(f"{option} {address}")
     assert INDEX_OPTION.search("\n@team:registry" + "=" + address)
     assert ADDRESS.search(json.dumps({"resolved": address}))
+
+
+def test_install_hints_name_the_distributions() -> None:
+    """No document, module or script says to install `sluice`, which is not a distribution."""
+    files = tracked("*.md", "*.py", "*.toml", "*Dockerfile*", "*.sh")
+    # A command may go on in the next line.
+    texts = {path: path.read_text().replace("\\\n", " ") for path in files}
+
+    assert ROOT / "deploy/docker/Dockerfile" in texts
+    assert [] == [str(path) for path, text in texts.items() if OLD_DISTRIBUTION.search(text)]
+
+
+@pytest.mark.parametrize(
+    ("hint", "is_old"),
+    [
+        ("install '{}[plot]'", True),
+        ("install {}", True),
+        ("install --upgrade {}[cli,arrow] numpy", True),
+        ("install --no-index {}-client", False),
+        ("install '{}-client[cli]'` brings the command `{}`", False),
+        ("install -e client/{}", False),
+    ],
+)
+def test_an_old_install_hint_would_be_noticed(hint: str, is_old: bool) -> None:
+    """The pattern of the test above matches the old name, and neither of the two new ones."""
+    # Put together here, so that this file does not hold what it forbids.
+    assert is_old == bool(OLD_DISTRIBUTION.search("pip " + hint.replace("{}", "sluice")))
+
+
+def test_an_old_requirement_would_be_noticed() -> None:
+    """The pattern matches a requirement of the old name too, with or without an extra."""
+    assert OLD_DISTRIBUTION.search("needs sluice" + "==0.1.0")
+    assert OLD_DISTRIBUTION.search("sluice[arrow]" + ">=0.1")
+    assert not OLD_DISTRIBUTION.search("sluice-client" + "==0.1.0")
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ def similar(
     wanted = Chosen(statuses, splits, tags, fields).filter()
     with connection(context).client() as client:
         found = client.datasets.similar(
-            dataset, frame_ids, limit=limit, wanted=wanted, query_dataset=of
+            dataset, frame_ids, limit=limit, frame_filter=wanted, query_dataset=of
         )
         show(found, HITS, to_json=json)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.appending import Placing, append_file
+from sluice.append_file import Placement, append_file
 from sluice.cli import datasets
 from sluice.cli.arguments import Dataset, Json, Mapping, Metadata, columns_of
 from sluice.cli.context import connection
@@ -94,7 +94,7 @@ def append(
             file,
             columns_of(mapping, metadata),
             model_id=model_id,
-            placing=Placing(group, view, status, split),
+            placement=Placement(group, view, status, split),
         )
     said = f"{done.added:,} added, {done.replaced:,} replaced, {done.unchanged:,} unchanged"
     document = {"added": done.added, "replaced": done.replaced, "unchanged": done.unchanged}

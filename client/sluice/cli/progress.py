@@ -17,7 +17,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from sluice.cli.output import complaints, console
-from sluice.scan import Progress
+from sluice.scan import ScanProgress
 
 _BAR_WIDTH = 50
 _BINS_PER_LINE = 4
@@ -36,7 +36,7 @@ class _Rate(ProgressColumn):
 @contextmanager
 def bars(
     row_count: int | None, *, dry_run: bool, quiet: bool
-) -> Iterator[Callable[[Progress], None]]:
+) -> Iterator[Callable[[ScanProgress], None]]:
     """A bar on stderr with rate, frames collected or, in a dry run, matching, and time left."""
     columns = (
         TextColumn("scanning"),
@@ -49,14 +49,14 @@ def bars(
     with Bars(*columns, console=complaints, disable=quiet) as shown:
         bar = shown.add_task("scan", total=row_count, found=0)
 
-        def update(progress: Progress) -> None:
+        def update(progress: ScanProgress) -> None:
             found = progress.passing if dry_run else progress.collected
             shown.update(bar, completed=progress.rows, found=found)
 
         yield update
 
 
-def draw_histogram(progress: Progress) -> None:
+def draw_histogram(progress: ScanProgress) -> None:
     """Draw the scores; bars are by the square root, or few frames would be none."""
     counts = progress.histogram.reshape(-1, _BINS_PER_LINE).sum(axis=1)
     highest = max(int(counts.max()), 1)

@@ -30,7 +30,7 @@ from sluice.limits import BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
 from sluice.resources import Campaigns
 from sluice.resumption import Resumption
-from sluice.scan import Progress, Scan, batch_rows, load_space
+from sluice.scan import Scan, ScanProgress, batch_rows, load_space
 from sluice.state import SpaceState
 
 _SPACE = [
@@ -146,14 +146,14 @@ def _run(
     source: Source,
     resumption: Resumption,
     kept: Path,
-    update: Callable[[Progress], None],
+    update: Callable[[ScanProgress], None],
     *,
     resumed: bool,
 ) -> None:
     """Scan; where that ends early, say what was sent and how to go on."""
     progress = job.progress
 
-    def on_progress(progress: Progress) -> None:
+    def on_progress(progress: ScanProgress) -> None:
         heed()
         update(progress)
 
@@ -174,14 +174,14 @@ def _run(
     kept.unlink(missing_ok=True)
 
 
-def _sent(progress: Progress) -> str:
+def _sent(progress: ScanProgress) -> str:
     return (
         f"of {progress.rows:,} rows that were read, the server has counted {progress.counted:,} "
         f"and collected {progress.collected:,}"
     )
 
 
-def _report(progress: Progress, session_id: str, *, to_json: bool) -> None:
+def _report(progress: ScanProgress, session_id: str, *, to_json: bool) -> None:
     verdicts: dict[str, dict[str, int]] = {}
     for (campaign, verdict), count in sorted(progress.verdicts.items()):
         verdicts.setdefault(campaign, {})[verdict] = count

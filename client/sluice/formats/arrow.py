@@ -33,9 +33,9 @@ class ArrowSource:
         self._columns = columns
         self._is_parquet = path.suffix.lower() == ".parquet"
         try:
-            opened = self._open()
-            self._schema = opened.schema_arrow if self._is_parquet else opened.schema
-            self._row_count = self._count(opened)
+            reader = self._open()
+            self._schema = reader.schema_arrow if self._is_parquet else reader.schema
+            self._row_count = self._count(reader)
         except _DAMAGED as error:
             raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error
         self._check_schema()
@@ -68,35 +68,35 @@ class ArrowSource:
             mapped.seek(0)
             return pa.ipc.open_stream(mapped)
 
-    def _count(self, opened: Any) -> int | None:
+    def _count(self, reader: Any) -> int | None:
         if self._is_parquet:
-            return int(opened.metadata.num_rows)
-        if not isinstance(opened, pa.ipc.RecordBatchFileReader):
+            return int(reader.metadata.num_rows)
+        if not isinstance(reader, pa.ipc.RecordBatchFileReader):
             return None
-        return sum(int(opened.get_batch(i).num_rows) for i in range(opened.num_record_batches))
+        return sum(int(reader.get_batch(i).num_rows) for i in range(reader.num_record_batches))
 
     def _tables(self, rows: int) -> Iterator[Any]:
         """All rows, so many at a time, however they are grouped in the file."""
-        waiting: list[Any] = []
+        pending: list[Any] = []
         for batch in self._record_batches(rows):
-            waiting.append(batch)
-            table = pa.Table.from_batches(waiting)
+            pending.append(batch)
+            table = pa.Table.from_batches(pending)
             while len(table) >= rows:
                 yield table.slice(0, rows)
                 table = table.slice(rows)
-            waiting = table.to_batches()
-        if any(batch.num_rows for batch in waiting):
-            yield pa.Table.from_batches(waiting)
+            pending = table.to_batches()
+        if any(batch.num_rows for batch in pending):
+            yield pa.Table.from_batches(pending)
 
     def _record_batches(self, rows: int) -> Iterator[Any]:
-        opened = self._open()
+        reader = self._open()
         if self._is_parquet:
-            yield from opened.iter_batches(batch_size=rows, columns=self._used)
-        elif isinstance(opened, pa.ipc.RecordBatchFileReader):
-            for index in range(opened.num_record_batches):
-                yield opened.get_batch(index).select(self._used)
+            yield from reader.iter_batches(batch_size=rows, columns=self._used)
+        elif isinstance(reader, pa.ipc.RecordBatchFileReader):
+            for index in range(reader.num_record_batches):
+                yield reader.get_batch(index).select(self._used)
         else:
-            for batch in opened:
+            for batch in reader:
                 yield batch.select(self._used)
 
     def _check_schema(self) -> None:
@@ -106,8 +106,8 @@ class ArrowSource:
                 problem = f"is missing; the file has {', '.join(names)}"
                 raise refused(self._file, needed, problem)
         for text in (columns.frame_id, columns.image_url, columns.device):
-            if text in names and not _is_text(found := self._schema.field(text).type):
-                raise refused(self._file, text, f"is {found}, not strings")
+            if text in names and not _is_text(data_type := self._schema.field(text).type):
+                raise refused(self._file, text, f"is {data_type}, not strings")
         vectors = self._schema.field(columns.embedding).type
         if not _is_vector(vectors):
             raise refused(self._file, columns.embedding, f"is {vectors}, not lists of floats")
@@ -116,16 +116,16 @@ class ArrowSource:
         metadata = columns.metadata_of(names)
         check_metadata(self._file, metadata)
         for name in metadata:
-            if not _is_metadata(found := self._schema.field(name).type):
-                problem = f"is {found}; metadata are strings, numbers, booleans or times"
+            if not _is_metadata(data_type := self._schema.field(name).type):
+                problem = f"is {data_type}; metadata are strings, numbers, booleans or times"
                 raise refused(self._file, name, f"{problem} (choose columns by --metadata)")
 
-    def _check_time(self, found: Any) -> None:
+    def _check_time(self, data_type: Any) -> None:
         column = self._columns.date_captured
-        if pa.types.is_timestamp(found) and found.tz is None:
-            raise refused(self._file, column, f"is {found}, without a time zone")
-        if not pa.types.is_timestamp(found) and not _is_text(found):
-            raise refused(self._file, column, f"is {found}, not times or strings")
+        if pa.types.is_timestamp(data_type) and data_type.tz is None:
+            raise refused(self._file, column, f"is {data_type}, without a time zone")
+        if not pa.types.is_timestamp(data_type) and not _is_text(data_type):
+            raise refused(self._file, column, f"is {data_type}, not times or strings")
 
     def _rows(self, start: int, table: Any) -> Rows:
         columns = self._columns
@@ -159,7 +159,7 @@ class ArrowSource:
             raise refused(file, name, "has no numbers", [start])
         ragged = np.flatnonzero(lengths != lengths[0])
         if ragged.size:
-            problem = f"has not the {lengths[0]} numbers of row {start}"
+            problem = f"does not have the {lengths[0]} numbers of row {start}"
             raise refused(file, name, problem, (ragged + start).tolist())
         values = column.flatten()
         if values.null_count:
@@ -197,18 +197,20 @@ def _null_rows(column: Any, start: int) -> list[int]:
     return [start + int(row) for row in np.flatnonzero(flags)]
 
 
-def _is_text(found: Any) -> bool:
-    return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
+def _is_text(data_type: Any) -> bool:
+    return bool(pa.types.is_string(data_type) or pa.types.is_large_string(data_type))
 
 
-def _is_vector(found: Any) -> bool:
+def _is_vector(data_type: Any) -> bool:
     lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(is_list(found) for is_list in lists) and pa.types.is_floating(found.value_type)
+    return any(is_list(data_type) for is_list in lists) and pa.types.is_floating(
+        data_type.value_type
+    )
 
 
-def _is_metadata(found: Any) -> bool:
-    if pa.types.is_dictionary(found):
-        return _is_metadata(found.value_type)
+def _is_metadata(data_type: Any) -> bool:
+    if pa.types.is_dictionary(data_type):
+        return _is_metadata(data_type.value_type)
     kinds = (
         pa.types.is_boolean,
         pa.types.is_date,
@@ -217,4 +219,4 @@ def _is_metadata(found: Any) -> bool:
         pa.types.is_null,
         pa.types.is_timestamp,
     )
-    return _is_text(found) or any(is_kind(found) for is_kind in kinds)
+    return _is_text(data_type) or any(is_kind(data_type) for is_kind in kinds)

@@ -26,7 +26,7 @@ def read_coco(path: Path, *, frame_id: str = "file_name") -> Iterator[Frame]:
     """The images of a COCO file as frames with 2D boxes, in the file's order.
 
     `frame_id` is the field of an image that is its frame's id; a number is written out. Crowds
-    (`iscrowd`) are no single objects and are left out, as are segmentations. The file is read item
+    (`iscrowd`) are not single objects and are left out, as are segmentations. The file is read item
     by item: what is held is a row for each image and box, whatever else the file has. Raises
     InvalidArgument naming file, item and field where something is wrong.
     """
@@ -36,10 +36,10 @@ def read_coco(path: Path, *, frame_id: str = "file_name") -> Iterator[Frame]:
         if add := file.parts.get(part):
             missing.discard(part)
             for index, item in enumerate(items):
-                where = f"{path}: {part}[{index}]"
+                place = f"{path}: {part}[{index}]"
                 if not isinstance(item, dict):
-                    raise _refused(where, f"{item!r:.32} is no object")
-                add(where, item)
+                    raise _refused(place, f"{item!r:.32} is not an object")
+                add(place, item)
     if missing:
         raise _refused(str(path), f"has no array {min(missing)!r}, as a COCO file has")
     yield from file.frames()
@@ -75,41 +75,41 @@ class _File:
             "annotations": self.add_annotation,
         }
 
-    def add_image(self, where: str, item: dict[str, Any]) -> None:
+    def add_image(self, place: str, item: dict[str, Any]) -> None:
         """Take an image."""
-        image = _id(where, "id", item)
+        image = _id(place, "id", item)
         if image in self.images:
-            raise _refused(f"{where}.id", f"{image!r} stands twice")
+            raise _refused(f"{place}.id", f"duplicate {image!r}")
         if len(self.images) == IMAGES_MAX:
-            raise _refused(where, f"is one image more than the {IMAGES_MAX:,} that are accepted")
-        name = str(_id(where, self.frame_id, item))
+            raise _refused(place, f"is one image more than the {IMAGES_MAX:,} that are accepted")
+        name = str(_id(place, self.frame_id, item))
         if name in self.frame_ids:
-            raise _refused(f"{where}.{self.frame_id}", f"{name!r} stands twice")
+            raise _refused(f"{place}.{self.frame_id}", f"duplicate {name!r}")
         self.frame_ids.add(name)
         url = item.get("file_name")
-        sizes = (_size(where, "width", item), _size(where, "height", item))
+        sizes = (_size(place, "width", item), _size(place, "height", item))
         self.images[image] = (name, url if isinstance(url, str) else "", *sizes)
 
-    def add_category(self, where: str, item: dict[str, Any]) -> None:
+    def add_category(self, place: str, item: dict[str, Any]) -> None:
         """Take a category."""
-        category, name = _id(where, "id", item), item.get("name")
+        category, name = _id(place, "id", item), item.get("name")
         if category in self.categories:
-            raise _refused(f"{where}.id", f"{category!r} stands twice")
+            raise _refused(f"{place}.id", f"duplicate {category!r}")
         if not isinstance(name, str) or not name:
-            raise _refused(f"{where}.name", f"{name!r:.32} is no class name")
+            raise _refused(f"{place}.name", f"{name!r:.32} is not a class name")
         self.categories[category] = name
 
-    def add_annotation(self, where: str, item: dict[str, Any]) -> None:
+    def add_annotation(self, place: str, item: dict[str, Any]) -> None:
         """Take an annotation, unless it is a crowd."""
         if item.get("iscrowd"):
             return
         if len(self.boxes) == LABELS_MAX:
-            raise _refused(where, f"is one label more than the {LABELS_MAX:,} that are accepted")
+            raise _refused(place, f"is one label more than the {LABELS_MAX:,} that are accepted")
         box = _Box(
-            _id(where, "id", item),
-            _id(where, "image_id", item),
-            _id(where, "category_id", item),
-            _box(where, item.get("bbox")),
+            _id(place, "id", item),
+            _id(place, "image_id", item),
+            _id(place, "category_id", item),
+            _box(place, item.get("bbox")),
         )
         self.boxes.append(box)
 
@@ -117,11 +117,11 @@ class _File:
         """All images as frames."""
         boxes: dict[_Id, list[_Box]] = {image: [] for image in self.images}
         for box in self.boxes:
-            where = f"{self.path}: annotation {box.id!r}"
+            place = f"{self.path}: annotation {box.id!r}"
             if box.image not in boxes:
-                raise _refused(where, f"image_id: there is no image {box.image!r}")
+                raise _refused(place, f"image_id: there is no image {box.image!r}")
             if box.category not in self.categories:
-                raise _refused(where, f"category_id: there is no category {box.category!r}")
+                raise _refused(place, f"category_id: there is no category {box.category!r}")
             boxes[box.image].append(box)
         self.boxes.clear()
         for image, (name, url, width, height) in self.images.items():
@@ -134,25 +134,25 @@ class _File:
         return Label(id=str(box.id), class_name=name, shape=box.box, sensor_id=IMAGE_SENSOR)
 
 
-def _id(where: str, name: str, item: dict[str, Any]) -> _Id:
+def _id(place: str, name: str, item: dict[str, Any]) -> _Id:
     value = item.get(name)
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
-        raise _refused(f"{where}.{name}", f"{value!r:.32} is no id; a number or a text is")
+        raise _refused(f"{place}.{name}", f"{value!r:.32} is not an id (number or string)")
     return value
 
 
-def _size(where: str, name: str, item: dict[str, Any]) -> int:
+def _size(place: str, name: str, item: dict[str, Any]) -> int:
     value = item.get(name, 0)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise _refused(f"{where}.{name}", f"{value!r:.32} is no number of pixels")
+        raise _refused(f"{place}.{name}", f"{value!r:.32} is not a number of pixels")
     return value
 
 
-def _box(where: str, bbox: object) -> Box2D:
+def _box(place: str, bbox: object) -> Box2D:
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_finite, bbox)):
-        raise _refused(f"{where}.bbox", f"{bbox!r:.64} is not left, top, width and height")
+        raise _refused(f"{place}.bbox", f"{bbox!r:.64} is not left, top, width and height")
     if bbox[2] <= 0 or bbox[3] <= 0:
-        raise _refused(f"{where}.bbox", f"{bbox!r:.64} has a side that is not over 0")
+        raise _refused(f"{place}.bbox", f"{bbox!r:.64} has a side that is not over 0")
     return Box2D(*map(float, bbox))
 
 
@@ -162,5 +162,5 @@ def _is_finite(value: object) -> bool:
     return abs(value) < 2**63 and math.isfinite(value)
 
 
-def _refused(where: str, problem: str) -> InvalidArgument:
-    return InvalidArgument.of("file", f"{where}: {problem}")
+def _refused(place: str, problem: str) -> InvalidArgument:
+    return InvalidArgument.of("file", f"{place}: {problem}")

@@ -29,7 +29,7 @@ class Columns:
     def of(cls, mapping: Iterable[str], metadata: Iterable[str] = ()) -> Columns:
         """The default columns, but for those named by `FIELD=COLUMN`.
 
-        Only those columns are metadata, if there are any. InvalidArgument for what is no mapping.
+        Only those columns are metadata, if there are any. InvalidArgument for a malformed mapping.
         """
         chosen: dict[str, str] = {}
         for pair in mapping:

@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 from sluice.errors import InvalidArgument
 
 ITEM_CHARACTERS_MAX: Final = 16 * 2**20
-"""The longest item, or value that is no array; a polygon of a million points is shorter."""
+"""The longest item, or value that is not an array; a polygon of a million points is shorter."""
 
 _CHUNK = 2**16
 _SPACE = " \t\r\n"
@@ -22,7 +22,7 @@ def json_arrays(path: Path) -> Iterator[tuple[str, Iterator[Any]]]:
     """The arrays of a JSON object, each as its key and its items, in the file's order.
 
     Items that are not taken before the next array are passed over, as are values that are no
-    arrays. Raises InvalidArgument naming file and place for what is no JSON object, no UTF-8, or
+    arrays. Raises InvalidArgument naming file and place for what is not a JSON object, no UTF-8, or
     has an item that is too long.
     """
     try:
@@ -98,12 +98,12 @@ class _Walk:
 
     def _skip(self, character: str) -> bool:
         """Whether that character comes next; if so, it is passed."""
-        found = self._next() == character
-        self._at += found
-        return found
+        is_next = self._next() == character
+        self._at += is_next
+        return is_next
 
     def _next(self) -> str:
-        """The next character that is no space, "" at the end; it is not passed."""
+        """The next character that is not a space, "" at the end; it is not passed."""
         while True:
             while self._at < len(self._window):
                 if (character := self._window[self._at]) not in _SPACE:
@@ -120,7 +120,7 @@ class _Walk:
         return bool(more)
 
     def _error(self, expected: str) -> InvalidArgument:
-        found = self._window[self._at : self._at + 20] or "the end of the file"
+        actual = self._window[self._at : self._at + 20] or "the end of the file"
         place = self._before + self._at
-        problem = f"{self._path} character {place:,}: {expected} was expected, not {found!r}"
+        problem = f"{self._path} character {place:,}: {expected} was expected, not {actual!r}"
         return InvalidArgument.of("file", problem)

@@ -42,60 +42,60 @@ class JsonlSource:
             if not line.strip():
                 continue
             try:
-                found = json.loads(line)
+                item = json.loads(line)
             except ValueError as error:
-                problem = f"{self._path} line {number} is no JSON: {error}"
+                problem = f"{self._path} line {number} is not JSON: {error}"
                 raise InvalidArgument.of("file", problem) from error
-            if not isinstance(found, dict):
-                raise InvalidArgument.of("file", f"{self._path} line {number} is no JSON object")
+            if not isinstance(item, dict):
+                raise InvalidArgument.of("file", f"{self._path} line {number} is not a JSON object")
             for needed in self._columns.needed[:2]:
-                if found.get(needed) is None:
+                if item.get(needed) is None:
                     raise refused(self._file, needed, "is missing", [row])
-            yield found
+            yield item
             row += 1
 
     def _rows(self, start: int, objects: list[dict[str, Any]]) -> Rows:
         columns = self._columns
         ids = self._texts(start, columns.frame_id, objects)
-        names = columns.used_of(dict.fromkeys(name for found in objects for name in found))
+        names = columns.used_of(dict.fromkeys(name for item in objects for name in item))
         others: dict[str, Column] = {
-            name: [found.get(name) for found in objects]
+            name: [item.get(name) for item in objects]
             for name in names
             if name not in columns.needed[:2]
         }
         for name in {columns.image_url, columns.device} & others.keys():
             self._texts(start, name, objects)
         if columns.date_captured in others:
-            times = [found.get(columns.date_captured) for found in objects]
+            times = [item.get(columns.date_captured) for item in objects]
             others[columns.date_captured] = parse_times(
                 self._file, columns.date_captured, start, times
             )
-        embeddings = self._embeddings(start, [found[columns.embedding] for found in objects])
+        embeddings = self._embeddings(start, [item[columns.embedding] for item in objects])
         rows = Rows(self._file, start, columns, ids, embeddings, others)
         rows.check()
         return rows
 
     def _texts(self, start: int, name: str, objects: list[dict[str, Any]]) -> list[str]:
-        values = [found.get(name) for found in objects]
+        values = [item.get(name) for item in objects]
         wrong = [start + i for i, v in enumerate(values) if not isinstance(v, str | None)]
         if wrong:
-            raise refused(self._file, name, "is no string", wrong)
+            raise refused(self._file, name, "is not a string", wrong)
         return [value or "" for value in values]
 
     def _embeddings(self, start: int, vectors: list[Any]) -> NDArray[np.float32]:
         file, name = self._file, self._columns.embedding
         wrong = [start + i for i, v in enumerate(vectors) if not isinstance(v, list) or not v]
         if wrong:
-            raise refused(file, name, "is no list of numbers", wrong)
+            raise refused(file, name, "is not a list of numbers", wrong)
         length = len(vectors[0])
         ragged = [start + i for i, v in enumerate(vectors) if len(v) != length]
         if ragged:
-            raise refused(file, name, f"has not the {length} numbers of row {start}", ragged)
-        found = np.array(vectors)
-        if found.ndim != 2 or found.dtype.kind not in "fiu":
+            raise refused(file, name, f"does not have the {length} numbers of row {start}", ragged)
+        item = np.array(vectors)
+        if item.ndim != 2 or item.dtype.kind not in "fiu":
             wrong = [start + i for i, v in enumerate(vectors) if not all(map(_is_number, v))]
-            raise refused(file, name, "holds what is no number", wrong)
-        return found.astype(np.float32)
+            raise refused(file, name, "holds values that are not numbers", wrong)
+        return item.astype(np.float32)
 
 
 def _is_number(value: object) -> bool:

@@ -94,8 +94,8 @@ class NpzSource:
         ids = batch.pop(columns.frame_id).tolist()
         others: dict[str, Column] = {**batch}
         if (times := batch.get(columns.date_captured)) is not None:
-            found = parse_times(self._file, columns.date_captured, start, times.tolist())
-            others[columns.date_captured] = found
+            captured = parse_times(self._file, columns.date_captured, start, times.tolist())
+            others[columns.date_captured] = captured
         rows = Rows(self._file, start, columns, ids, embeddings, others)
         rows.check()
         return rows
@@ -121,8 +121,8 @@ class NpzSource:
         for name in arrays.keys() - {columns.embedding}:
             kinds = "U" if name in texts else _METADATA_KINDS
             if len(arrays[name].shape) != 1 or arrays[name].dtype.kind not in kinds:
-                wanted = "strings" if kinds == "U" else "strings, numbers or booleans"
-                raise refused(self._file, name, f"is {arrays[name].described}, not {wanted}")
+                expected = "strings" if kinds == "U" else "strings, numbers or booleans"
+                raise refused(self._file, name, f"is {arrays[name].described}, not {expected}")
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -31,48 +31,48 @@ def read_predictions(path: Path) -> Iterator[PredictedFrame]:
         raise InvalidArgument.of("file", f"{path} is not UTF-8: {error}") from error
 
 
-def _frame(where: str, line: str) -> PredictedFrame:
+def _frame(place: str, line: str) -> PredictedFrame:
     try:
-        found = json.loads(line)
+        item = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _refused(where, f"is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise _refused(where, "is no JSON object")
-    frame_id, predictions = found.get("frame_id"), found.get("predictions")
+        raise _refused(place, f"is not JSON: {error}") from error
+    if not isinstance(item, dict):
+        raise _refused(place, "is not a JSON object")
+    frame_id, predictions = item.get("frame_id"), item.get("predictions")
     if not isinstance(frame_id, str) or not frame_id:
-        raise _refused(where, f"frame_id: {frame_id!r:.32} is no id")
+        raise _refused(place, f"frame_id: {frame_id!r:.32} is not an id")
     if not isinstance(predictions, list):
-        raise _refused(where, f"predictions: {predictions!r:.32} is no list")
+        raise _refused(place, f"predictions: {predictions!r:.32} is not a list")
     return PredictedFrame(
         frame_id,
         tuple(
-            _prediction(f"{where} predictions[{index}]", index, each)
-            for index, each in enumerate(predictions)
+            _prediction(f"{place} predictions[{index}]", index, prediction)
+            for index, prediction in enumerate(predictions)
         ),
     )
 
 
-def _prediction(where: str, index: int, found: Any) -> Prediction:
-    if not isinstance(found, dict):
-        raise _refused(where, f"{found!r:.32} is no object")
-    class_name, score = found.get("class_name"), found.get("score")
+def _prediction(place: str, index: int, item: Any) -> Prediction:
+    if not isinstance(item, dict):
+        raise _refused(place, f"{item!r:.32} is not an object")
+    class_name, score = item.get("class_name"), item.get("score")
     if not isinstance(class_name, str) or not class_name:
-        raise _refused(where, f"class_name: {class_name!r:.32} is no class name")
+        raise _refused(place, f"class_name: {class_name!r:.32} is not a class name")
     if not _is_number(score) or not 0 <= score <= 1:
-        raise _refused(where, f"score: {score!r:.32} is not in 0…1")
-    sensor_id = found.get("sensor_id", IMAGE_SENSOR if "box" in found else "")
+        raise _refused(place, f"score: {score!r:.32} is not in 0…1")
+    sensor_id = item.get("sensor_id", IMAGE_SENSOR if "box" in item else "")
     if not isinstance(sensor_id, str):
-        raise _refused(where, f"sensor_id: {sensor_id!r:.32} is no text")
-    shape = _box(where, found["box"]) if "box" in found else Classification2D()
+        raise _refused(place, f"sensor_id: {sensor_id!r:.32} is not a string")
+    shape = _box(place, item["box"]) if "box" in item else Classification2D()
     label = Label(id=str(index), class_name=class_name, shape=shape, sensor_id=sensor_id)
     return Prediction(label, float(score))
 
 
-def _box(where: str, box: Any) -> Box2D:
+def _box(place: str, box: Any) -> Box2D:
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise _refused(where, f"box: {box!r:.64} is not left, top, width and height")
+        raise _refused(place, f"box: {box!r:.64} is not left, top, width and height")
     if min(box[2:]) <= 0:
-        raise _refused(where, f"box: {box!r:.64} has a side that is not over 0")
+        raise _refused(place, f"box: {box!r:.64} has a side that is not over 0")
     return Box2D(*map(float, box))
 
 
@@ -82,5 +82,5 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return abs(value) < 2**63 and math.isfinite(value)
 
 
-def _refused(where: str, problem: str) -> InvalidArgument:
-    return InvalidArgument.of("file", f"{where}: {problem}")
+def _refused(place: str, problem: str) -> InvalidArgument:
+    return InvalidArgument.of("file", f"{place}: {problem}")

@@ -32,21 +32,21 @@ def read_results(path: Path) -> Results:
     `prediction` stands in all lines or in none; `slices` may be left out. Raises InvalidArgument
     naming file, line and field where something is wrong.
     """
-    found = Results()
-    for where, item in _lines(path):
-        if len(found.values) == SAMPLES_MAX:
-            raise _refused(where, f"is one sample more than the {SAMPLES_MAX:,} that are accepted")
-        sample = _text(where, item, "sample")
-        if sample in found.values:
-            raise _refused(f"{where}: sample", f"{sample!r} stands twice")
-        found.values[sample] = _share(where, item)
+    results = Results()
+    for place, item in _lines(path):
+        if len(results.values) == SAMPLES_MAX:
+            raise _refused(place, f"is one sample more than the {SAMPLES_MAX:,} that are accepted")
+        sample = _text(place, item, "sample")
+        if sample in results.values:
+            raise _refused(f"{place}: sample", f"duplicate {sample!r}")
+        results.values[sample] = _share(place, item)
         if "prediction" in item:
-            found.predictions[sample] = _text(where, item, "prediction")
-        for name in _slices(where, item):
-            found.slices.setdefault(name, []).append(sample)
-        if found.predictions and len(found.predictions) < len(found.values):
-            raise _refused(f"{where}: prediction", "stands in some lines, and not in all")
-    return found
+            results.predictions[sample] = _text(place, item, "prediction")
+        for name in _slices(place, item):
+            results.slices.setdefault(name, []).append(sample)
+        if results.predictions and len(results.predictions) < len(results.values):
+            raise _refused(f"{place}: prediction", "stands in some lines, and not in all")
+    return results
 
 
 def read_judged(path: Path) -> list[tuple[str, str, str]]:
@@ -54,53 +54,53 @@ def read_judged(path: Path) -> list[tuple[str, str, str]]:
 
     Raises InvalidArgument naming file, line and field where something is wrong.
     """
-    found: list[tuple[str, str, str]] = []
-    for where, item in _lines(path):
-        if len(found) == FAILURES_MAX:
+    judged: list[tuple[str, str, str]] = []
+    for place, item in _lines(path):
+        if len(judged) == FAILURES_MAX:
             problem = f"is one failure more than the {FAILURES_MAX:,} that are accepted"
-            raise _refused(where, problem)
-        label, first, second = (_text(where, item, name) for name in _JUDGED)
-        found.append((label, first, second))
-    return found
+            raise _refused(place, problem)
+        label, first, second = (_text(place, item, name) for name in _JUDGED)
+        judged.append((label, first, second))
+    return judged
 
 
 def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of all lines that are not blank, each with where it stands."""
+    """The objects of all lines that are not blank, each with its place."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            where = f"{path}: line {number}"
+            place = f"{path}: line {number}"
             if not line.strip():
                 continue
             try:
                 item = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise _refused(where, f"is no JSON: {error}") from error
+                raise _refused(place, f"is not JSON: {error}") from error
             if not isinstance(item, dict):
-                raise _refused(where, "is no object")
-            yield where, item
+                raise _refused(place, "is not an object")
+            yield place, item
 
 
-def _text(where: str, item: dict[str, Any], name: str) -> str:
+def _text(place: str, item: dict[str, Any], name: str) -> str:
     value = item.get(name)
     if not isinstance(value, str):
-        raise _refused(f"{where}: {name}", f"{value!r:.32} is no text")
+        raise _refused(f"{place}: {name}", f"{value!r:.32} is not a string")
     return value
 
 
-def _share(where: str, item: dict[str, Any]) -> float:
+def _share(place: str, item: dict[str, Any]) -> float:
     value = item.get("value")
     # True and false are what right and wrong are called in some files: 1 and 0.
     if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise _refused(f"{where}: value", f"{value!r:.32} is not in 0…1")
+        raise _refused(f"{place}: value", f"{value!r:.32} is not in 0…1")
     return float(value)
 
 
-def _slices(where: str, item: dict[str, Any]) -> list[str]:
+def _slices(place: str, item: dict[str, Any]) -> list[str]:
     names = item.get("slices", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise _refused(f"{where}: slices", f"{names!r:.32} is no list of names")
+        raise _refused(f"{place}: slices", f"{names!r:.32} is not a list of names")
     return list(dict.fromkeys(names))
 
 
-def _refused(where: str, problem: str) -> InvalidArgument:
-    return InvalidArgument.of("file", f"{where}: {problem}")
+def _refused(place: str, problem: str) -> InvalidArgument:
+    return InvalidArgument.of("file", f"{place}: {problem}")

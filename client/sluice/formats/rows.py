@@ -48,7 +48,7 @@ class Rows:
     def frame(self, index: int) -> Frame:
         """The frame of one row; InvalidArgument naming file, row and what is wrong."""
         values = {name: _plain(column[index]) for name, column in self.others.items()}
-        columns, where = self.columns, f"{self.file} row {self.start + index}"
+        columns = self.columns
         image_url, device = values.get(columns.image_url), values.get(columns.device)
         captured = values.get(columns.date_captured)
         frame = Frame(
@@ -58,11 +58,11 @@ class Rows:
             sensors=(SensorData(sensor_id=IMAGE_SENSOR, url=str(image_url)),) if image_url else (),
             metadata=_metadata({name: values.get(name) for name in columns.metadata_of(values)}),
         )
-        frame.check(where)
+        frame.check(f"{self.file} row {self.start + index}")
         return frame
 
     def check(self) -> None:
-        """Refuse an id that is empty or stands twice."""
+        """Refuse an empty or duplicate id."""
         first: dict[str, int] = {}
         for index, frame_id in enumerate(self.ids):
             if not frame_id:
@@ -70,7 +70,7 @@ class Rows:
             earlier = first.setdefault(frame_id, index)
             if earlier != index:
                 rows = [self.start + earlier, self.start + index]
-                problem = f"{frame_id!r} stands twice"
+                problem = f"has duplicate {frame_id!r}"
                 raise refused(self.file, self.columns.frame_id, problem, rows)
 
     def unit(self, dimension: int) -> NDArray[np.float32]:
@@ -79,8 +79,8 @@ class Rows:
         InvalidArgument naming rows of another dimension, or with NaN, infinity or only zeros.
         """
         file, column = self.file, self.columns.embedding
-        if (found := self.embeddings.shape[1]) != dimension:
-            problem = f"has {found} numbers, not the {dimension} of row 0"
+        if (length := self.embeddings.shape[1]) != dimension:
+            problem = f"has {length} numbers, not the {dimension} of row 0"
             raise refused(file, column, problem, [self.start])
         try:
             return normalise(self.embeddings)
@@ -98,11 +98,11 @@ def parse_times(
 
     InvalidArgument naming the rows with another thing, or a time without a zone.
     """
-    found = [_time(file, column, start + index, value) for index, value in enumerate(values)]
-    naive = [start + i for i, time in enumerate(found) if time is not None and not time.tzinfo]
+    times = [_time(file, column, start + index, value) for index, value in enumerate(values)]
+    naive = [start + i for i, time in enumerate(times) if time is not None and not time.tzinfo]
     if naive:
         raise refused(file, column, "has no time zone", naive)
-    return found
+    return times
 
 
 def check_metadata(file: str, names: Sequence[str]) -> None:
@@ -118,12 +118,12 @@ def refused(
     """The error of a file: which column, what is wrong, in which rows."""
     more = ", …" if len(rows) > _ROWS_NAMED_MAX else ""
     named = ", ".join(map(str, rows[:_ROWS_NAMED_MAX])) + more
-    where = f" in {len(rows)} rows: {named}" if len(rows) > 1 else f" in row {named}"
-    said = problem + (where if rows else "")
+    rows_text = f" in {len(rows)} rows: {named}" if len(rows) > 1 else f" in row {named}"
+    description = problem + (rows_text if rows else "")
     return InvalidArgument(
-        f"{file}: column {column!r} {said}",
+        f"{file}: column {column!r} {description}",
         reason=reason,
-        fields=[FieldViolation(column, said)],
+        fields=[FieldViolation(column, description)],
         metadata={"file": file, "column": column, "rows": named},
     )
 
@@ -153,4 +153,4 @@ def _time(file: str, column: str, row: int, value: object) -> datetime | None:
             return datetime.fromisoformat(value)
         except ValueError:
             pass
-    raise refused(file, column, f"{value!r} is no ISO 8601 time", [row])
+    raise refused(file, column, f"{value!r} is not an ISO 8601 time", [row])

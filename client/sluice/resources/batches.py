@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import grpc
 
 from sluice.errors import InvalidArgument
-from sluice.resources.enums import by_word
-from sluice.resources.pages import items
+from sluice.resources.enums import value_of
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import batch_pb2 as pb
 from sluice.v1.batch_pb2_grpc import BatchServiceStub
@@ -51,8 +51,8 @@ class BatchSettings:
             count=self.count,
             fraction=self.fraction,
             coverage_share=self.coverage_share,
-            coverage=by_word(pb.Batch.Coverage, "COVERAGE_", self.coverage, "coverage"),
-            targeted=by_word(pb.Batch.Targeted, "TARGETED_", self.targeted, "targeted"),
+            coverage=value_of(pb.Batch.Coverage, "COVERAGE_", self.coverage, "coverage"),
+            targeted=value_of(pb.Batch.Targeted, "TARGETED_", self.targeted, "targeted"),
             seed=self.seed,
             failures=[
                 pb.Batch.Failures(round=round_id, weight=weight)
@@ -90,8 +90,8 @@ class Batches:
 
     def list(self, dataset: str) -> Iterator[pb.Batch]:
         """The batches of a dataset, by name."""
-        return items(self._stub.ListBatches, pb.ListBatchesRequest(parent=dataset), "batches")
+        return list_items(self._stub.ListBatches, pb.ListBatchesRequest(parent=dataset), "batches")
 
     def picks(self, name: str) -> Iterator[pb.Pick]:
         """The groups of a batch by rank, each with why it was picked."""
-        return items(self._stub.ListPicks, pb.ListPicksRequest(parent=name), "picks")
+        return list_items(self._stub.ListPicks, pb.ListPicksRequest(parent=name), "picks")

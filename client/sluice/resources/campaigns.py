@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from numpy.typing import NDArray
 
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2
@@ -39,7 +39,7 @@ class Campaigns:
     def list(self, project: str) -> Iterator[campaign_pb2.Campaign]:
         """The campaigns of a project."""
         request = campaign_pb2.ListCampaignsRequest(parent=project)
-        return items(self._stub.ListCampaigns, request, "campaigns")
+        return list_items(self._stub.ListCampaigns, request, "campaigns")
 
     def version(self, name: str) -> campaign_pb2.CampaignVersion:
         """Read a version, by its own resource name."""
@@ -48,7 +48,7 @@ class Campaigns:
     def versions(self, name: str) -> Iterator[campaign_pb2.CampaignVersion]:
         """The versions of a campaign, newest first."""
         request = campaign_pb2.ListVersionsRequest(parent=name)
-        return items(self._stub.ListVersions, request, "versions")
+        return list_items(self._stub.ListVersions, request, "versions")
 
     def commit(self, name: str, *, with_feedback: bool = False) -> campaign_pb2.CampaignVersion:
         """Commit the issue as it is now as the next version.
@@ -104,4 +104,4 @@ class Campaigns:
     def spaces(self, project: str) -> Iterator[campaign_pb2.Space]:
         """The spaces of a project, and which of them have a background."""
         request = campaign_pb2.ListSpacesRequest(parent=project)
-        return items(self._stub.ListSpaces, request, "spaces")
+        return list_items(self._stub.ListSpaces, request, "spaces")

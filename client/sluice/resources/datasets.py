@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from sluice.frames import Frame, MetadataValue, metadata_to_proto
 from sluice.resources.filters import read_split, read_status
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import from_rpc_error, translate
 from sluice.tensors import Embeddings, pack
 from sluice.v1 import dataset_frame_pb2 as pb
@@ -67,10 +67,10 @@ class Datasets:
         with crops; or None, and frames that are there keep theirs. Groups that are new get the
         status and the split.
         """
-        new = [each if isinstance(each, NewFrame) else NewFrame(each) for each in frames]
+        new = [frame if isinstance(frame, NewFrame) else NewFrame(frame) for frame in frames]
         request = pb.AppendFramesRequest(
             dataset=dataset,
-            frames=[each.to_proto() for each in new],
+            frames=[frame.to_proto() for frame in new],
             embeddings=_embeddings(embeddings, model_id),
             status=read_status(status),
             split=read_split(split),
@@ -82,18 +82,18 @@ class Datasets:
         return translate(self._stub.GetFrame, pb.GetFrameRequest(name=name))
 
     def frames(
-        self, dataset: str, wanted: pb.FrameFilter | None = None, *, view: str = ""
+        self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.DatasetFrame]:
         """The frames that pass a filter, or that a view shows, in the order of appending."""
-        request = pb.ListFramesRequest(parent=dataset, filter=wanted, view=view)
-        return items(self._stub.ListFrames, request, "frames")
+        request = pb.ListFramesRequest(parent=dataset, filter=frame_filter, view=view)
+        return list_items(self._stub.ListFrames, request, "frames")
 
     def read(
-        self, dataset: str, wanted: pb.FrameFilter | None = None, *, view: str = ""
+        self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.ReadFramesResponse]:
         """The same in one stream, with their embeddings."""
         request = pb.ReadFramesRequest(
-            parent=dataset, filter=wanted, view=view, with_embeddings=True
+            parent=dataset, filter=frame_filter, view=view, with_embeddings=True
         )
         return _stream(self._stub.ReadFrames(request))
 
@@ -149,7 +149,7 @@ class Datasets:
     def compute_zcore(
         self,
         dataset: str,
-        wanted: pb.FrameFilter | None = None,
+        frame_filter: pb.FrameFilter | None = None,
         *,
         view: str = "",
         field: str = "",
@@ -164,7 +164,7 @@ class Datasets:
         """
         request = pb.ComputeZcoreRequest(
             dataset=dataset,
-            filter=wanted,
+            filter=frame_filter,
             view=view,
             field=field,
             seed=seed,
@@ -202,7 +202,7 @@ class Datasets:
         frame_ids: Iterable[str],
         *,
         limit: int = 100,
-        wanted: pb.FrameFilter | None = None,
+        frame_filter: pb.FrameFilter | None = None,
         query_dataset: str = "",
     ) -> Sequence[pb.FindSimilarResponse.Hit]:
         """The frames most similar to given ones, which may be of another dataset, by its id."""
@@ -211,7 +211,7 @@ class Datasets:
             frame_ids=frame_ids,
             query_dataset=query_dataset,
             limit=limit,
-            filter=wanted,
+            filter=frame_filter,
         )
         return translate(self._stub.FindSimilar, request).hits
 
@@ -248,13 +248,13 @@ class Datasets:
         return _stream(self._stub.SearchDataset(request))
 
     def save_view(
-        self, dataset: str, view_id: str, wanted: pb.FrameFilter, display_name: str = ""
+        self, dataset: str, view_id: str, frame_filter: pb.FrameFilter, display_name: str = ""
     ) -> pb.View:
         """Save a filter under a new name."""
         request = pb.CreateViewRequest(
             parent=dataset,
             view_id=view_id,
-            view=pb.View(display_name=display_name, filter=wanted),
+            view=pb.View(display_name=display_name, filter=frame_filter),
             request_id=str(uuid4()),
         )
         return translate(self._stub.CreateView, request)
@@ -265,7 +265,7 @@ class Datasets:
 
     def views(self, dataset: str) -> Iterator[pb.View]:
         """The views of a dataset."""
-        return items(self._stub.ListViews, pb.ListViewsRequest(parent=dataset), "views")
+        return list_items(self._stub.ListViews, pb.ListViewsRequest(parent=dataset), "views")
 
     def change_view(self, view: pb.View) -> pb.View:
         """Give a view, as it was read, another filter."""

@@ -7,16 +7,16 @@ from typing import Any
 from sluice.errors import InvalidArgument
 
 
-def by_word(enum: Any, prefix: str, word: str, field: str) -> Any:
+def value_of(enum: Any, prefix: str, word: str, field: str) -> Any:
     """The value that a word names; InvalidArgument naming the field, and the words there are."""
-    known = {
+    values = {
         name.removeprefix(prefix).lower(): value
         for name, value in enum.items()
         if name != f"{prefix}UNSPECIFIED"
     }
-    if word not in known:
-        raise InvalidArgument.of(field, f"{word!r} is none of {', '.join(known)}")
-    return known[word]
+    if word not in values:
+        raise InvalidArgument.of(field, f"{word!r} is none of {', '.join(values)}")
+    return values[word]
 
 
 def word_of(enum: Any, prefix: str, value: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sluice.frames import MetadataValue, value_to_proto
-from sluice.resources.enums import by_word
+from sluice.resources.enums import value_of
 from sluice.v1 import dataset_frame_pb2 as pb
 
 NO_SPLIT = "none"
@@ -44,14 +44,16 @@ def frame_filter(
         fields=conditions,
         round=round_id,
         failure_kinds=[
-            by_word(pb.FailureKind, "FAILURE_KIND_", word, "failures") for word in failures
+            value_of(pb.FailureKind, "FAILURE_KIND_", word, "failures") for word in failures
         ],
     )
 
 
 def read_status(word: str) -> pb.AnnotationStatus:
     """The status that a word names."""
-    status: pb.AnnotationStatus = by_word(pb.AnnotationStatus, "ANNOTATION_STATUS_", word, "status")
+    status: pb.AnnotationStatus = value_of(
+        pb.AnnotationStatus, "ANNOTATION_STATUS_", word, "status"
+    )
     return status
 
 
@@ -59,5 +61,5 @@ def read_split(word: str) -> pb.Split:
     """The split that a word names."""
     if word in ("", NO_SPLIT):
         return pb.SPLIT_UNSPECIFIED
-    split: pb.Split = by_word(pb.Split, "SPLIT_", word, "split")
+    split: pb.Split = value_of(pb.Split, "SPLIT_", word, "split")
     return split

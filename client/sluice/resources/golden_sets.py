@@ -9,7 +9,7 @@ import grpc
 
 from sluice.errors import InvalidArgument
 from sluice.frames import Frame
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import golden_set_pb2
 from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceStub
@@ -59,7 +59,7 @@ class GoldenSets:
     def list(self, dataset: str) -> Iterator[golden_set_pb2.GoldenSet]:
         """The golden sets of a dataset."""
         request = golden_set_pb2.ListGoldenSetsRequest(parent=dataset)
-        return items(self._stub.ListGoldenSets, request, "golden_sets")
+        return list_items(self._stub.ListGoldenSets, request, "golden_sets")
 
     def check(
         self,
@@ -74,8 +74,8 @@ class GoldenSets:
     ) -> golden_set_pb2.CheckRoundResponse:
         """Compare a round's annotations with a golden set; the verdict is on record for good.
 
-        Frames that the golden set has not are passed over. The same round sent again is the check
-        that is there; raises AlreadyExists where other annotations have its key.
+        Frames that are not in the golden set are ignored. The same round sent again returns the
+        recorded check; raises AlreadyExists where other annotations have its key.
         """
         first = golden_set_pb2.CheckRoundRequest(
             golden_set=name,
@@ -95,7 +95,7 @@ class GoldenSets:
     def checks(self, name: str) -> Iterator[golden_set_pb2.GoldenCheck]:
         """The checks of a golden set by round, without details."""
         request = golden_set_pb2.ListChecksRequest(parent=name)
-        return items(self._stub.ListChecks, request, "checks")
+        return list_items(self._stub.ListChecks, request, "checks")
 
     def override(
         self, check: str, reason: str, *, decided_by: str = ""
@@ -136,12 +136,12 @@ def image_of(frame: Frame, sensor_id: str | None) -> golden_set_pb2.AnnotatedIma
     if sensor_id is None and len(labelled) > 1:
         problem = f"is not given, and frame {frame.id!r} has labels of {', '.join(labelled)}"
         raise InvalidArgument.of("sensor_id", problem)
-    wanted = sensor_id if sensor_id is not None else "".join(labelled)
-    sizes = [(s.width, s.height) for s in frame.sensors if s.sensor_id == wanted]
+    sensor = sensor_id if sensor_id is not None else "".join(labelled)
+    sizes = [(s.width, s.height) for s in frame.sensors if s.sensor_id == sensor]
     width, height = sizes[0] if sizes else (0, 0)
     return golden_set_pb2.AnnotatedImage(
         id=frame.id,
         width=width,
         height=height,
-        labels=[label.to_proto() for label in frame.labels if label.sensor_id == wanted],
+        labels=[label.to_proto() for label in frame.labels if label.sensor_id == sensor],
     )

@@ -8,7 +8,7 @@ import grpc
 from numpy.typing import ArrayLike
 
 from sluice.frames import Frame
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.tensors import pack
 from sluice.v1 import issue_pb2
@@ -34,7 +34,9 @@ class Issues:
 
     def list(self, project: str) -> Iterator[issue_pb2.Issue]:
         """The issues of a project."""
-        return items(self._stub.ListIssues, issue_pb2.ListIssuesRequest(parent=project), "issues")
+        return list_items(
+            self._stub.ListIssues, issue_pb2.ListIssuesRequest(parent=project), "issues"
+        )
 
     def rename(self, name: str, display_name: str) -> issue_pb2.Issue:
         """Give an issue another display name."""
@@ -83,4 +85,4 @@ class Issues:
     def elements(self, issue: str) -> Iterator[issue_pb2.Element]:
         """The elements of an issue."""
         request = issue_pb2.ListElementsRequest(parent=issue)
-        return items(self._stub.ListElements, request, "elements")
+        return list_items(self._stub.ListElements, request, "elements")

@@ -10,7 +10,7 @@ from sluice.rpc_errors import translate
 PAGE_SIZE: Final = 1_000
 
 
-def items(call: Callable[[Any], Any], request: Any, field: str) -> Iterator[Any]:
+def list_items(call: Callable[[Any], Any], request: Any, field: str) -> Iterator[Any]:
     """All items of a listing; a page is asked for when its first item is."""
     request.page_size = PAGE_SIZE
     while True:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import grpc
 
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import progress_pb2
 from sluice.v1.progress_pb2_grpc import ProgressServiceStub
@@ -87,7 +87,7 @@ class Progress:
     def rounds(self, dataset: str) -> Iterator[progress_pb2.RecordedRound]:
         """The recorded rounds of a dataset, by number."""
         request = progress_pb2.ListRecordedRoundsRequest(parent=dataset)
-        return items(self._stub.ListRecordedRounds, request, "rounds")
+        return list_items(self._stub.ListRecordedRounds, request, "rounds")
 
     def get(
         self,

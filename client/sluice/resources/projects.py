@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import grpc
 
 from sluice.errors import InvalidArgument
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import dataset_pb2, project_pb2
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
@@ -34,7 +34,7 @@ class Projects:
 
     def list(self) -> Iterator[project_pb2.Project]:
         """The projects that the key may see."""
-        return items(self._stub.ListProjects, project_pb2.ListProjectsRequest(), "projects")
+        return list_items(self._stub.ListProjects, project_pb2.ListProjectsRequest(), "projects")
 
     def create_api_key(self, project: str, scopes: Iterable[str], display_name: str = "") -> str:
         """Create a key of scopes `log`, `review` or `admin`.
@@ -55,7 +55,7 @@ class Projects:
     def api_keys(self, project: str) -> Iterator[project_pb2.ApiKey]:
         """The keys of a project, without secrets."""
         request = project_pb2.ListApiKeysRequest(parent=project)
-        return items(self._stub.ListApiKeys, request, "api_keys")
+        return list_items(self._stub.ListApiKeys, request, "api_keys")
 
     def delete_api_key(self, name: str) -> None:
         """Revoke a key at once."""
@@ -73,4 +73,4 @@ class Projects:
     def datasets(self, project: str) -> Iterator[dataset_pb2.Dataset]:
         """The datasets of a project."""
         request = dataset_pb2.ListDatasetsRequest(parent=project)
-        return items(self._datasets.ListDatasets, request, "datasets")
+        return list_items(self._datasets.ListDatasets, request, "datasets")

@@ -10,7 +10,7 @@ import grpc
 
 from sluice.labels import Label
 from sluice.resources.filters import read_split
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import round_pb2 as pb
 from sluice.v1.round_pb2_grpc import RoundServiceStub
@@ -36,8 +36,10 @@ class PredictedFrame:
         return pb.PredictedFrame(
             frame_id=self.frame_id,
             predictions=[
-                pb.PredictedFrame.Prediction(label=each.label.to_proto(), score=each.score)
-                for each in self.predictions
+                pb.PredictedFrame.Prediction(
+                    label=prediction.label.to_proto(), score=prediction.score
+                )
+                for prediction in self.predictions
             ],
         )
 
@@ -52,9 +54,9 @@ class Rounds:
         self, dataset: str, round_id: str, *, metric_split: str, display_name: str = ""
     ) -> pb.Round:
         """Create a round; failures are never mined from the split whose metric it reports."""
-        wanted = pb.Round(display_name=display_name, metric_split=read_split(metric_split))
+        new_round = pb.Round(display_name=display_name, metric_split=read_split(metric_split))
         request = pb.CreateRoundRequest(
-            parent=dataset, round_id=round_id, round=wanted, request_id=str(uuid4())
+            parent=dataset, round_id=round_id, round=new_round, request_id=str(uuid4())
         )
         return translate(self._stub.CreateRound, request)
 
@@ -64,7 +66,7 @@ class Rounds:
 
     def list(self, dataset: str) -> Iterator[pb.Round]:
         """The rounds of a dataset."""
-        return items(self._stub.ListRounds, pb.ListRoundsRequest(parent=dataset), "rounds")
+        return list_items(self._stub.ListRounds, pb.ListRoundsRequest(parent=dataset), "rounds")
 
     def import_predictions(
         self, name: str, frames: Sequence[PredictedFrame]

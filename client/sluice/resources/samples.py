@@ -8,7 +8,7 @@ from typing import Final
 import grpc
 
 from sluice.errors import InvalidArgument
-from sluice.resources.pages import items
+from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
@@ -48,7 +48,7 @@ class Samples:
             version=version,
             states=map(_state, states),
         )
-        return items(self._stub.ListSamples, request, "samples")
+        return list_items(self._stub.ListSamples, request, "samples")
 
     def accept(self, campaign: str, frame_ids: Iterable[str]) -> int:
         """Mark samples as what the campaign looks for; how many changed."""
@@ -61,7 +61,7 @@ class Samples:
         return translate(self._stub.DiscardSamples, request).changed_count
 
     def restore(self, campaign: str, frame_ids: Iterable[str]) -> int:
-        """Take back what was said of samples; how many changed."""
+        """Make samples unsorted again; how many changed."""
         request = ingest_pb2.RestoreSamplesRequest(parent=campaign, frame_ids=frame_ids)
         return translate(self._stub.RestoreSamples, request).changed_count
 

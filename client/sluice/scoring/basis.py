@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sluice.errors import InvalidArgument
 from sluice.scoring.codec import decode, encode
 from sluice.scoring.regression import Background
-from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS, Places
+from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS, BasisRows
 from sluice.scoring.vectors import blocks, evenly_spaced, group_equal, normalise, read_only
 
 COMPONENTS_MAX = 64
@@ -60,7 +60,7 @@ class Basis:
 
     `mean` is `(dim,)`; `projection` `(dim, components)` with the whitening in it; `remainder`
     `(dim, further)` the next components, of whose rows the lengths mean something: they are short
-    in spaces whose variance is mostly in the first. `background` `(rows, components)` are unique
+    in spaces with most of their variance in the first. `background` `(rows, components)` are unique
     projected rows and `background_remainder` `(rows, further)` their remainders; all float32.
     """
 
@@ -92,7 +92,7 @@ class Basis:
     @cached_property
     def ordinary(self) -> Background:
         """The background as regression sees it."""
-        return Background(Places(self.background, self.background_remainder))
+        return Background(BasisRows(self.background, self.background_remainder))
 
     @cached_property
     def _noise(self) -> float:
@@ -116,12 +116,12 @@ class Basis:
         projected /= lengths[:, None]
         return projected
 
-    def place(self, unit: NDArray[np.float32]) -> Places:
+    def project_rows(self, unit: NDArray[np.float32]) -> BasisRows:
         """Where normalised rows `(rows, dim)` are, with all that similarities look at."""
         remainders = np.empty((len(unit), self.remainder.shape[1]), np.float32)
         for block in blocks(len(unit)):
             np.matmul(unit[block] - self.mean, self.remainder, out=remainders[block])
-        return Places(self.project(unit), remainders)
+        return BasisRows(self.project(unit), remainders)
 
     def background_similarity(
         self, projected: NDArray[np.float32]
@@ -198,7 +198,7 @@ def build_basis(embeddings: ArrayLike) -> Basis:
         none[:, components:],
     )
     unique, _ = group_equal(unit)
-    kept = empty.place(unit[unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]])
+    kept = empty.project_rows(unit[unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]])
     kept = kept[group_equal(kept.projected)[0]]
     return replace(empty, background=kept.projected, background_remainder=kept.remainder)
 

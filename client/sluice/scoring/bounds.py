@@ -38,15 +38,15 @@ def bound(
     Inequalities for the Sum of Independent Random Variables", 1962). Elements of negative weight
     are left out: they only take away.
     """
-    found = [
+    cluster_bounds = [
         _bound_of(elements[of_cluster], weights[of_cluster])
         for of_cluster in np.split(
             np.argsort(cluster_of, kind="stable"), np.cumsum(np.bincount(cluster_of))[:-1]
         )
     ]
     return Bounds(
-        np.array([centre for centre, _ in found], np.float32),
-        np.array([weight for _, weight in found], np.float32),
+        np.array([centre for centre, _ in cluster_bounds], np.float32),
+        np.array([weight for _, weight in cluster_bounds], np.float32),
     )
 
 

@@ -31,8 +31,8 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 def encode(kind: str, facts: Mapping[str, Any], tensors: dict[str, NDArray[Any]]) -> bytes:
     """The file of a kind with those facts (JSON) and tensors."""
-    said = {"kind": kind, "format": FORMAT, **facts}
-    return save(tensors, {_FACTS: to_json(said)})
+    all_facts = {"kind": kind, "format": FORMAT, **facts}
+    return save(tensors, {_FACTS: to_json(all_facts)})
 
 
 def to_json(value: object) -> str:
@@ -89,8 +89,8 @@ def decode(kind: str, data: bytes) -> File:
         raise _damaged(kind, "facts")
     file = File(kind, facts, tensors)
     file.check(facts.get("kind") == kind, "kind")
-    found = facts.get("format")
-    file.check(found == FORMAT, f"format version ({found!r}, this Sluice reads {FORMAT})")
+    version = facts.get("format")
+    file.check(version == FORMAT, f"format version ({version!r}, this Sluice reads {FORMAT})")
     return file
 
 

@@ -32,14 +32,16 @@ def nearest(scorer: Scorer, unit: NDArray[np.float32], columns: NDArray[np.intp]
 
     `columns` `(rows,)` are indices of the scorer's models. Equal elements are named once.
     """
-    found: dict[int, Nearest] = {}
+    nearest_of_row: dict[int, Nearest] = {}
     for column in np.unique(columns).tolist():
         of_column = np.flatnonzero(columns == column)
         for block in blocks(len(of_column)):
             rows = of_column[block]
             projected = scorer.project(unit[rows], column)
-            found |= zip(rows.tolist(), _nearest(scorer.models[column], projected), strict=True)
-    return [found[row] for row in range(len(columns))]
+            nearest_of_row |= zip(
+                rows.tolist(), _nearest(scorer.models[column], projected), strict=True
+            )
+    return [nearest_of_row[row] for row in range(len(columns))]
 
 
 def _nearest(model: ScoringModel, projected: NDArray[np.float32]) -> list[Nearest]:

@@ -21,7 +21,7 @@ _ROWS_APART_MAX = ROWS_PER_BLOCK // 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class ModelGroup:
     """Models of one basis, None for those without; `columns` says which they are.
 
     `background_weights` and `background_gains` are `(background, models)`; `directions`
@@ -40,7 +40,7 @@ class Group:
     @classmethod
     def of(
         cls, models: Sequence[ScoringModel], columns: Sequence[int], basis: Basis | None
-    ) -> Group:
+    ) -> ModelGroup:
         """Those of the models, all of that basis."""
         members = [models[column] for column in columns]
         directions, offsets = None, np.zeros(len(members), np.float32)
@@ -91,11 +91,11 @@ class Group:
             most = ordinary.copy()
             for part in self.bounds:
                 most[:, part.columns] += part.sums(projected[block], scratch)
-            wanted = most >= limits - _SLACK
-            found = np.where(wanted, ordinary, -np.inf)
+            reachable = most >= limits - _SLACK
+            sums = np.where(reachable, ordinary, -np.inf)
             for part in self.stacks:
-                _add_wanted(part, projected[block], wanted, found, scratch)
-            contrasts[block] = found
+                _add_reachable(part, projected[block], reachable, sums, scratch)
+            contrasts[block] = sums
         return contrasts
 
     def _project(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -132,15 +132,15 @@ def _bounds_of(model: ScoringModel) -> tuple[NDArray[np.float32], NDArray[np.flo
     )
 
 
-def _add_wanted(
+def _add_reachable(
     part: Stack,
     projected: NDArray[np.float32],
-    wanted: NDArray[np.bool_],
+    reachable: NDArray[np.bool_],
     sums: NDArray[np.float32],
     scratch: NDArray[np.float32],
 ) -> None:
     """Add what a stack gives the wanted pairs of a block, `(rows, models)`."""
-    models, rows = np.nonzero(wanted[:, part.columns].T)
+    models, rows = np.nonzero(reachable[:, part.columns].T)
     if not rows.size:
         return
     counts = np.bincount(models)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.scoring.basis import Basis
-from sluice.scoring.group import Group
+from sluice.scoring.group import ModelGroup
 from sluice.scoring.matches import Matches
 from sluice.scoring.model import ScoringModel
 from sluice.scoring.score_map import map_scores, unmap_scores
@@ -53,8 +53,8 @@ class Scorer:
         for column, model in enumerate(models):
             columns[model.basis_digest].append(column)
         self._groups = [
-            Group.of(self.models, found, self.bases.get(digest))
-            for digest, found in columns.items()
+            ModelGroup.of(self.models, members, self.bases.get(digest))
+            for digest, members in columns.items()
         ]
         maps = [model.score_map for model in models]
         self._thresholds = np.array([m.threshold for m in maps], np.float64)
@@ -108,13 +108,13 @@ class Scorer:
         for group in self._groups:
             contrasts[:, group.columns] = group.candidates(unit, limits[group.columns])
         contrasts, rows = _best_rows(contrasts, frame_of_row, starts)
-        found, columns = np.nonzero(contrasts > -np.inf)
-        contrasts = contrasts[found, columns]
+        matched, columns = np.nonzero(contrasts > -np.inf)
+        contrasts = contrasts[matched, columns]
         curves = (curve[columns] for curve in (self._thresholds, self._below, self._above))
         scores = map_scores(contrasts, *curves)
         at = np.flatnonzero(scores >= least[columns])
-        found, columns = found[at], columns[at]
-        return Matches(found, columns, scores[at], contrasts[at], rows[found, columns])
+        matched, columns = matched[at], columns[at]
+        return Matches(matched, columns, scores[at], contrasts[at], rows[matched, columns])
 
     def _frames(
         self, unit: NDArray[np.float32], frame_of_row: NDArray[np.intp] | None, frames: int | None

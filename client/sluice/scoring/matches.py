@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 class Matches:
     """Scores at or over their thresholds, by frame, then by version; all of shape `(matches,)`.
 
-    `frames` and `columns` say whose score it is, `rows` which row of the embeddings has it.
-    `scores` are float64, `contrasts` float32.
+    `frames` and `columns` name the frame and the version of a score, `rows` the row of the
+    embeddings that has it. `scores` are float64, `contrasts` float32.
     """
 
     frames: NDArray[np.intp]

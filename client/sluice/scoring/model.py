@@ -20,7 +20,7 @@ from sluice.scoring.clusters import cluster
 from sluice.scoring.codec import MAGNITUDE_MAX, File, decode, encode, to_json
 from sluice.scoring.regression import Background, Weights, fit
 from sluice.scoring.score_map import SCALE_MIN, ScoreMap, fit_score_map
-from sluice.scoring.similarity import Places, concatenate
+from sluice.scoring.similarity import BasisRows, concatenate
 from sluice.scoring.vectors import (
     blocks,
     check_dimension,
@@ -154,7 +154,7 @@ def build_model(
 
     `negatives` are `(negatives, dim)` embeddings of what people have discarded. Deterministic: the
     order of elements and of negatives does not matter. Raises InvalidArgument for invalid vectors,
-    for no elements, for one that stands twice, and for another dimension than the basis's or the
+    for no elements, for a duplicate one, and for another dimension than the basis's or the
     elements'.
     """
     unit = normalise(embeddings)
@@ -196,47 +196,49 @@ def _canonical_order(element_ids: Sequence[ElementId], rows: int) -> NDArray[np.
     order = sorted(range(rows), key=element_ids.__getitem__)
     for index, following in pairwise(order):
         if element_ids[index] == element_ids[following]:
-            raise InvalidArgument.of("elements", f"{element_ids[index]} stands twice")
+            raise InvalidArgument.of("elements", f"duplicate {element_ids[index]}")
     return np.array(order, np.intp)
 
 
 def _unique(
     unit: NDArray[np.float32], order: NDArray[np.intp], basis: Basis | None
-) -> tuple[Places, NDArray[np.intp]]:
+) -> tuple[BasisRows, NDArray[np.intp]]:
     """The distinct rows where cosines are taken, and which of them each row is, in that order.
 
     Equal rows are found before they are projected, since a product rounds them by their place;
     and after, since the basis may not tell them apart.
     """
     first, unique_of = group_equal(unit[index] for index in order)
-    places = _place(unit, order[first], basis)
+    basis_rows = _project_rows(unit, order[first], basis)
     if basis is None:
-        return places, unique_of
-    first, projected_of = group_equal(places.projected)
-    return places[first], projected_of[unique_of]
+        return basis_rows, unique_of
+    first, projected_of = group_equal(basis_rows.projected)
+    return basis_rows[first], projected_of[unique_of]
 
 
-def _place(unit: NDArray[np.float32], rows: NDArray[np.intp], basis: Basis | None) -> Places:
-    """Where those rows are; with no basis they are what they are."""
+def _project_rows(
+    unit: NDArray[np.float32], rows: NDArray[np.intp], basis: Basis | None
+) -> BasisRows:
+    """Those rows in the basis; with no basis they stay as they are."""
     if basis is None:
-        return Places(unit[rows], np.empty((len(rows), 0), np.float32))
+        return BasisRows(unit[rows], np.empty((len(rows), 0), np.float32))
     # Block by block: a second copy of all vectors may be a gigabyte.
-    placed = [basis.place(unit[rows[block]]) for block in blocks(len(rows))]
-    return concatenate(basis.place(unit[:0]), *placed)
+    projected = [basis.project_rows(unit[rows[block]]) for block in blocks(len(rows))]
+    return concatenate(basis.project_rows(unit[:0]), *projected)
 
 
-def _negatives(negatives: ArrayLike | None, dimension: int, basis: Basis | None) -> Places:
+def _negatives(negatives: ArrayLike | None, dimension: int, basis: Basis | None) -> BasisRows:
     """Where the negatives are, in an order of their own, equal ones once, and not too many."""
     given = np.empty((0, dimension)) if negatives is None else np.asarray(negatives)
     unit = normalise(given)
     check_dimension(unit, dimension)
-    # By their hashes, which are as good as any order that does not depend on the given one.
-    place_of = {blake2b((row + 0.0).data).digest(): place for place, row in enumerate(unit)}
-    distinct = np.array([place_of[key] for key in sorted(place_of)], np.intp)
-    return _place(unit, distinct[evenly_spaced(len(distinct), NEGATIVES_MAX)], basis)
+    # In the order of their hashes, which does not depend on the order given.
+    index_of = {blake2b((row + 0.0).data).digest(): index for index, row in enumerate(unit)}
+    distinct = np.array([index_of[key] for key in sorted(index_of)], np.intp)
+    return _project_rows(unit, distinct[evenly_spaced(len(distinct), NEGATIVES_MAX)], basis)
 
 
-def _fit(elements: Places, negatives: Places, basis: Basis | None) -> Weights:
+def _fit(elements: BasisRows, negatives: BasisRows, basis: Basis | None) -> Weights:
     """The weights; a background row that is an element has none, and is not ordinary."""
     if basis is None:
         return fit(elements, negatives, Background(elements[:0]))
@@ -252,7 +254,7 @@ def _fit(elements: Places, negatives: Places, basis: Basis | None) -> Weights:
 
 
 def _direction(
-    fitted: Weights, elements: Places, negatives: Places, basis: Basis | None
+    fitted: Weights, elements: BasisRows, negatives: BasisRows, basis: Basis | None
 ) -> NDArray[np.float32]:
     """What the remainders of all rows sum up to, as a direction of the space."""
     if basis is None or not basis.remainder.shape[1]:
@@ -313,7 +315,7 @@ def _check(file: File, model: ScoringModel) -> None:
 
 
 def _check_linear(file: File, model: ScoringModel) -> None:
-    """Raise DataLoss unless what is said of background and remainder can be of some basis."""
+    """Raise DataLoss unless a basis can have that background and remainder."""
     rows, directions = len(model.background_weights), {0}
     if model.basis_digest and model.dimension > COMPONENTS_MAX:
         directions.add(model.dimension)

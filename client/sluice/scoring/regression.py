@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.scoring.similarity import Places, concatenate
+from sluice.scoring.similarity import BasisRows, concatenate
 from sluice.scoring.vectors import blocks, evenly_spaced
 
 ELEMENTS_SOLVED_MAX = 1_024
@@ -62,7 +62,7 @@ class Background:
     It is kept for the next issue of that size: who makes many models makes most of them from it.
     """
 
-    def __init__(self, rows: Places) -> None:
+    def __init__(self, rows: BasisRows) -> None:
         self.rows = rows
         self._kept: tuple[float, NDArray[np.float64]] | None = None
 
@@ -74,20 +74,20 @@ class Background:
         return kept[1]
 
 
-def fit(elements: Places, negatives: Places, background: Background) -> Weights:
+def fit(elements: BasisRows, negatives: BasisRows, background: Background) -> Weights:
     """Weigh rows so that elements stand out against negatives and background.
 
     Elements and background weigh the same in sum, whatever their numbers, but no background row
     weighs more than a negative: a tenth of an element. Deterministic.
     """
     parts = _parts(len(elements))
-    fixed = _Fixed.of(background, negatives, len(elements) / parts)
+    fixed = _SharedRows.of(background, negatives, len(elements) / parts)
     solved = _solve_all(fixed, [elements[part::parts] for part in range(parts)])
     weights, own, gain = np.empty((3, len(elements)))
-    for part, found in enumerate(solved):
-        weights[part::parts] = found.elements / parts
-        own[part::parts], gain[part::parts] = found.own, found.gain / parts
-    shared = np.mean([found.fixed for found in solved], axis=0)
+    for part, part_weights in enumerate(solved):
+        weights[part::parts] = part_weights.elements / parts
+        own[part::parts], gain[part::parts] = part_weights.own, part_weights.gain / parts
+    shared = np.mean([part_weights.fixed for part_weights in solved], axis=0)
     sample = evenly_spaced(len(elements), LEAVE_ONE_OUT_MAX)
     if parts > 1:
         own[sample] = _sums(elements[sample], elements, weights)
@@ -98,8 +98,8 @@ def fit(elements: Places, negatives: Places, background: Background) -> Weights:
         background=shared[: fixed.background],
         own=own[sample],
         leave_one_out=own[sample] - gain[sample],
-        ordinary=np.mean([found.ordinary for found in solved], axis=0),
-        background_gains=np.mean([found.background_gain for found in solved], axis=0),
+        ordinary=np.mean([part_weights.ordinary for part_weights in solved], axis=0),
+        background_gains=np.mean([part_weights.background_gain for part_weights in solved], axis=0),
     )
 
 
@@ -108,7 +108,7 @@ def _parts(elements: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Solved:
+class _PartWeights:
     """The weights of one part of the elements, and of the rows that all parts share.
 
     `gain` and `background_gain` are what an element and a background row add to their own contrast.
@@ -122,7 +122,7 @@ class _Solved:
     background_gain: NDArray[np.float64]
 
 
-def _solve_all(fixed: _Fixed, parts: Sequence[Places]) -> list[_Solved]:
+def _solve_all(fixed: _SharedRows, parts: Sequence[BasisRows]) -> list[_PartWeights]:
     """Solve each part; several on all cores, since 50,000 elements are 196 parts."""
     if len(parts) == 1:
         return [fixed.solve(parts[0])]
@@ -131,16 +131,16 @@ def _solve_all(fixed: _Fixed, parts: Sequence[Places]) -> list[_Solved]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fixed:
+class _SharedRows:
     """Background and negatives, and the inverse of their regularised similarities."""
 
-    rows: Places
+    rows: BasisRows
     background: int
     background_ridge: float
     inverse: NDArray[np.float64]
 
     @classmethod
-    def of(cls, background: Background, negatives: Places, elements: float) -> _Fixed:
+    def of(cls, background: Background, negatives: BasisRows, elements: float) -> _SharedRows:
         """Prepare to solve for that many elements at a time."""
         count = len(background.rows)
         ordinary = max(RIDGE * count / elements, RIDGE_OF_OTHERS_MIN)
@@ -150,7 +150,7 @@ class _Fixed:
         ridge = np.repeat([ordinary, RIDGE_OF_OTHERS_MIN], [count, len(negatives)])
         return cls(rows, count, ordinary, _inverse(rows, ridge))
 
-    def solve(self, elements: Places) -> _Solved:
+    def solve(self, elements: BasisRows) -> _PartWeights:
         """Solve for elements by the Schur complement; leave-one-out values are closed forms.
 
         In ridge regression what a row's value were without it is its target less its weight over
@@ -169,7 +169,7 @@ class _Fixed:
             "ij,ij->i", reach[ordinary] @ inverse, reach[ordinary]
         )
         without = fixed[ordinary] / diagonal
-        return _Solved(
+        return _PartWeights(
             elements=weights,
             fixed=fixed,
             own=1 - RIDGE * weights,
@@ -179,15 +179,15 @@ class _Fixed:
         )
 
 
-def _sums(rows: Places, others: Places, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sums(rows: BasisRows, others: BasisRows, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The weighted sums of the similarities of rows to others, a block of these at a time."""
-    found = np.zeros(len(rows))
+    sums = np.zeros(len(rows))
     for block in blocks(len(others)):
-        found += rows.similarity(others[block]) @ weights[block]
-    return found
+        sums += rows.similarity(others[block]) @ weights[block]
+    return sums
 
 
-def _inverse(rows: Places, ridge: NDArray[np.float64]) -> NDArray[np.float64]:
+def _inverse(rows: BasisRows, ridge: NDArray[np.float64]) -> NDArray[np.float64]:
     regularised = rows.similarity(rows)
     regularised[np.diag_indices(len(rows))] += ridge
     return np.asarray(np.linalg.inv(regularised), np.float64)

@@ -13,16 +13,16 @@ SCALE_MIN = 0.05
 _Parameter = float | NDArray[np.float64]
 
 _SCORE_MIN, _SCORE_MAX = np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)
-_MEMBERS_BELOW = 0.10  # the share of elements that may lie below the threshold
+_MEMBERS_BELOW = 0.10  # the share of elements that may be below the threshold
 _MEMBERS_BELOW_MAX = 0.45  # and may at most, to keep ordinary frames out
-_ORDINARY_ABOVE = 0.04  # the share of background rows that may lie above
+_ORDINARY_ABOVE = 0.04  # the share of background rows that may be above
 _RARELY_ABOVE = 0.01  # the same, where few elements are known
 # Some background rows are of what the issue is about, 10 % if it is a common thing. They would
 # move the quantiles above, but not the median and the quantile one deviation under it.
 _ONE_SIGMA_BELOW = 0.16
 _ORDINARY_SIGMAS_MAX, _RARELY_SIGMAS_MAX = 4, 5
 _PRIOR_WEIGHT = 5  # in elements: how far a small issue leans on the background
-# In spaces of few dimensions what is rare can lie beyond what any frame has: nothing would match.
+# In spaces of few dimensions the rare limit can exceed every frame's contrast: no match at all.
 _WITHIN_REACH = 0.85
 _LONE_ELEMENT_SIMILARITY = 0.67  # a cosine of 0.9: of one element, only what is nearly it
 

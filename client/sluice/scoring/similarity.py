@@ -17,7 +17,7 @@ AT_RIGHT_ANGLE = math.exp(-SHARPNESS)
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class BasisRows:
     """Where rows are: `projected` `(rows, components)` of length 1, and what that leaves out.
 
     `remainder` is `(rows, further)`, of no particular length.
@@ -29,16 +29,16 @@ class Places:
     def __len__(self) -> int:
         return len(self.projected)
 
-    def __getitem__(self, rows: slice | NDArray[Any]) -> Places:
-        return Places(self.projected[rows], self.remainder[rows])
+    def __getitem__(self, rows: slice | NDArray[Any]) -> BasisRows:
+        return BasisRows(self.projected[rows], self.remainder[rows])
 
-    def similarity(self, other: Places) -> NDArray[np.float64]:
+    def similarity(self, other: BasisRows) -> NDArray[np.float64]:
         """The similarity of all pairs of rows, `(rows, rows of other)`.
 
         exp(4 · (cosine − 1)), 1 for the same direction: the kernel of the von Mises-Fisher
         distribution (Mardia and Jupp, Directional Statistics, 9.3). To it comes the product of the
-        remainders: in spaces whose variance is spread over many components those hold much of what
-        tells frames apart.
+        remainders: in spaces that spread their variance over many components, those
+        distinguish frames.
         """
         cosines = self.projected.astype(np.float64) @ other.projected.T.astype(np.float64)
         similar: NDArray[np.float64] = np.exp(SHARPNESS * (cosines - 1))
@@ -47,8 +47,8 @@ class Places:
         return similar
 
 
-def concatenate(*places: Places) -> Places:
+def concatenate(*places: BasisRows) -> BasisRows:
     """The rows of all, one after another."""
-    return Places(
+    return BasisRows(
         np.concatenate([p.projected for p in places]), np.concatenate([p.remainder for p in places])
     )

@@ -90,7 +90,7 @@ CASES = [
         lambda b: setattr(b.embeddings.tensor, "data", b.embeddings.tensor.data[:-4]),
         "INVALID_FIELD",
         "batch.embeddings.tensor.data",
-        "no whole rows of 64 float32",
+        "not whole rows of 64 float32",
     ),
     Case(
         "matches without vectors",
@@ -190,7 +190,7 @@ CASES = [
         lambda b: [b.matches[0].frame.sensors.add(sensor_id="cam", url="u") for _ in range(2)],
         "INVALID_FIELD",
         f"{MATCH}.frame.sensors",
-        "'cam' stands 2 times",
+        "'cam' occurs 2 times",
     ),
     Case("wrong dimension", halve_dimensions, "SPACE_MISMATCH", "batch.embeddings", "'m' with 32"),
     Case(
@@ -276,7 +276,7 @@ CASES = [
         lambda b: add_labels(b, "l", "l", classification_2d={}),
         "INVALID_FIELD",
         f"{MATCH}.frame.labels",
-        "'l' stands 2 times",
+        "'l' occurs 2 times",
     ),
     Case(
         "a box outside its image",

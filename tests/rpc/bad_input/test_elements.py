@@ -106,7 +106,7 @@ CASES = [
         lambda r: add_labels(r, "l", "l", **make_box(1, 1)),
         "INVALID_FIELD",
         f"{FRAME}.labels",
-        "'l' stands 2 times",
+        "'l' occurs 2 times",
     ),
     Case(
         "a label id of another frame",

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sluice.collection import BATCH_FRAMES, batches_of, choose
+from sluice.collection import BATCH_FRAMES, make_batches, select_frames
 from sluice.frames import Frame
 from sluice.hashes import frame_hashes
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
-from sluice.probabilities import Sampled
+from sluice.probabilities import SampledFrames
 from sluice.scoring import Scorer, Scores
 from sluice.state import Campaign, SpaceState
 from sluice.tensors import Embeddings, unpack
@@ -37,7 +37,7 @@ def sampled(
     thresholds: Sequence[float] = (),
     rows_each: int = 1,
     dimension: int = 2,
-) -> Sampled:
+) -> SampledFrames:
     """Frames that have those scores."""
     scores = np.asarray(scores, np.float64)
     count, columns = scores.shape
@@ -48,7 +48,7 @@ def sampled(
     frame_of_row = np.repeat(np.arange(count), rows_each)
     vectors = np.repeat(frame_of_row[:, None], dimension, axis=1).astype("f4")
     labels = [f"l{index % rows_each}" for index in range(len(vectors))]
-    return Sampled(
+    return SampledFrames(
         SpaceState("projects/p", "m", dimension, campaigns, NOTHING_SCORED_HERE),
         [Frame(id=frame_id) for frame_id in ids or [f"f{index}" for index in range(count)]],
         Embeddings("m", vectors, frame_of_row, labels),
@@ -63,11 +63,13 @@ def hashes(batch: ingest_pb2.SubmitBatch) -> list[int]:
 
 def test_thresholds_are_each_campaigns_own_but_for_an_override() -> None:
     """A score at its threshold passes."""
-    found = sampled([[0.5, 0.5], [0.6, 0.8]], thresholds=[0.5, 0.8])
-    [choice] = choose([found], None, None)
-    assert [[True, False], [True, True]] == choice.passing.tolist() == choice.selected.tolist()
-    [choice] = choose([found], 0.6, None)
-    assert [[False, False], [True, True]] == choice.passing.tolist()
+    scored = sampled([[0.5, 0.5], [0.6, 0.8]], thresholds=[0.5, 0.8])
+    [selection] = select_frames([scored], None, None)
+    assert (
+        [[True, False], [True, True]] == selection.passing.tolist() == selection.selected.tolist()
+    )
+    [selection] = select_frames([scored], 0.6, None)
+    assert [[False, False], [True, True]] == selection.passing.tolist()
 
 
 @given(st.lists(SCORES, max_size=3), st.integers(0, 8))
@@ -75,12 +77,12 @@ def test_a_target_keeps_the_best_each_for_its_best_campaign(
     parts: list[np.ndarray[Any, np.dtype[np.float64]]], count: int
 ) -> None:
     """Just so many frames, or all that pass; none left out has a better score than one kept."""
-    choices = choose([sampled(scores) for scores in parts], None, count)
+    selections = select_frames([sampled(scores) for scores in parts], None, count)
     kept, left = [], []
-    for choice, scores in zip(choices, parts, strict=True):
-        assert not (choice.selected & ~choice.passing).any()
+    for selection, scores in zip(selections, parts, strict=True):
+        assert not (selection.selected & ~selection.passing).any()
         for frame, best in enumerate(scores.max(axis=1)):
-            chosen = np.flatnonzero(choice.selected[frame])
+            chosen = np.flatnonzero(selection.selected[frame])
             if len(chosen):
                 assert 1 == len(chosen)
                 assert best == scores[frame, chosen[0]]
@@ -96,8 +98,8 @@ def test_batches_account_for_every_score(
     scores: np.ndarray[Any, np.dtype[np.float64]], count: int | None
 ) -> None:
     """Of the passing scores those that are not matches are counted as not selected."""
-    [choice] = choose([sampled(scores)], None, count)
-    [batch] = batches_of(choice)
+    [selection] = select_frames([sampled(scores)], None, count)
+    [batch] = make_batches(selection)
     matches = [score.tally_index for match in batch.matches for score in match.scores]
     for column, tally in enumerate(batch.tallies):
         passing = int((scores[:, column] >= 0.5).sum())
@@ -111,8 +113,8 @@ def test_batches_are_full_and_no_frame_stands_in_one_twice() -> None:
     """A frame that is sampled twice in one call is seen twice, in two batches."""
     ids = [f"f{index}" for index in range(BATCH_FRAMES + 10)]
     ids.insert(5, "f0")
-    [choice] = choose([sampled(np.full((len(ids), 1), 0.9), ids=ids)], None, None)
-    batches = list(batches_of(choice))
+    [selection] = select_frames([sampled(np.full((len(ids), 1), 0.9), ids=ids)], None, None)
+    batches = list(make_batches(selection))
     assert [5, BATCH_FRAMES, 6] == [len(hashes(batch)) for batch in batches]
     assert frame_hashes(ids).tolist() == [seen for batch in batches for seen in hashes(batch)]
     assert ids == [match.frame.id for batch in batches for match in batch.matches]
@@ -120,8 +122,8 @@ def test_batches_are_full_and_no_frame_stands_in_one_twice() -> None:
 
 def test_matches_keep_their_own_vectors() -> None:
     """Each match goes with the vectors of its frame, and with no others."""
-    [choice] = choose([sampled([[0.9], [0.1], [0.7]], rows_each=2)], None, None)
-    [batch] = batches_of(choice)
+    [selection] = select_frames([sampled([[0.9], [0.1], [0.7]], rows_each=2)], None, None)
+    [batch] = make_batches(selection)
     assert ["f0", "f2"] == [match.frame.id for match in batch.matches]
     assert [0, 0, 2, 2] == unpack(batch.embeddings.tensor, "e")[:, 0].tolist()
     assert [0, 0, 1, 1] == list(batch.embeddings.frame_indices)
@@ -138,17 +140,17 @@ def test_matches_keep_their_own_vectors() -> None:
 )
 def test_batches_keep_the_limits(columns: int, options: dict[str, int]) -> None:
     """A batch that would be refused for its size is split, and nothing of it is lost."""
-    found = sampled(np.full((BATCH_FRAMES, columns), 0.9), **options)  # type: ignore[arg-type]
-    batches = list(batches_of(*choose([found], None, None)))
+    scored = sampled(np.full((BATCH_FRAMES, columns), 0.9), **options)  # type: ignore[arg-type]
+    batches = list(make_batches(*select_frames([scored], None, None)))
     assert 2 == len(batches)
     for batch in batches:
         assert batch.ByteSize() <= BATCH_BYTES_MAX
         assert len(batch.embeddings.label_ids) <= BATCH_ROWS_MAX
         assert sum(len(match.scores) for match in batch.matches) <= BATCH_MATCHES_MAX
     submitted = [match.frame.id for batch in batches for match in batch.matches]
-    assert [frame.id for frame in found.frames] == submitted
+    assert [frame.id for frame in scored.frames] == submitted
 
 
 def test_nothing_sampled_is_nothing_chosen() -> None:
     """Without samples there is nothing to keep."""
-    assert [] == choose([], None, 3)
+    assert [] == select_frames([], None, 3)

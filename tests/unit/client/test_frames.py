@@ -86,7 +86,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "frame.capture_time",
         "9999-12-31T23:59:59.999999-01:00 is not between",
     ),
-    ({"sensors": (CAMERA, CAMERA)}, "frame.sensors", "'cam' stands 2 times"),
+    ({"sensors": (CAMERA, CAMERA)}, "frame.sensors", "'cam' occurs 2 times"),
     ({"sensors": (replace(CAMERA, url=""),)}, "frame.sensors[0].url", "empty"),
     (
         {"sensors": (replace(CAMERA, capture_time=datetime(2026, 1, 1)),)},  # noqa: DTZ001
@@ -110,7 +110,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"labels": (box(0, 0, 1, 1), box(0, 0, 1, 1))},
         "frame.labels",
-        "'l' stands 2 times",
+        "'l' occurs 2 times",
     ),
     ({"labels": (box(90, 0, 20, 1),), "sensors": (CAMERA,)}, "frame.labels[0].box_2d", "100 × 50"),
     ({"labels": (box(-1, 0, 20, 1),), "sensors": (CAMERA,)}, "frame.labels[0].box_2d", "(-1, 0)"),
@@ -262,7 +262,7 @@ RECEIVED: list[tuple[frame_pb2.Frame, str, str]] = [
 def test_what_is_wrong_is_named_when_it_is_received(
     received: frame_pb2.Frame, field: str, named: str
 ) -> None:
-    """A message that is no frame is refused with the path of its field."""
+    """A malformed message is refused with the path of its field."""
     with pytest.raises(InvalidArgument) as refused:
         Frame.from_proto(received, "here")
     assert field == refused.value.fields[0].field

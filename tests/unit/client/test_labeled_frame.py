@@ -110,7 +110,7 @@ def test_what_does_not_fit_together_is_named() -> None:
     frame.add_crop_embedding(label_id="a", embedding=[1, 2])
     with pytest.raises(errors.InvalidArgument, match="'f' has no label 'a'"):
         frame.vectors()
-    with pytest.raises(errors.InvalidArgument, match="'yesterday' is no ISO 8601 time"):
+    with pytest.raises(errors.InvalidArgument, match="'yesterday' is not an ISO 8601 time"):
         LabeledFrame("f", "yesterday")
     with pytest.raises(errors.InvalidArgument, match=r"label 'c' has \{'points': "):
         frame.add_label_2d_polygon_list(

@@ -68,7 +68,7 @@ def channel(downloads: Downloads) -> Iterator[grpc.Channel]:
 
 
 def stored(folder: Path) -> dict[str, bytes]:
-    """What lies in a folder."""
+    """The names of the files in a folder."""
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
@@ -125,7 +125,7 @@ def test_a_disk_that_fills_up_meanwhile(
 
 
 def test_where_models_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """SLUICE_CACHE_DIR goes before the user's cache."""
+    """SLUICE_CACHE_DIR overrides the user's cache."""
     monkeypatch.delenv("SLUICE_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert tmp_path / "sluice" == default_folder()

@@ -36,7 +36,7 @@ def test_names_hold_every_id(kind: type[names.ProjectName], data: st.DataObject)
     ["", "p", "projects/", "projects/p/issues", "projects/p/campaigns/c", "issues/i/projects/p"],
 )
 def test_other_texts_are_refused(text: str) -> None:
-    """What is no name of the kind is refused with the form that is."""
+    """A malformed name is refused, and the error shows the form."""
     with pytest.raises(InvalidArgument, match=r"projects/\{project\}/issues/\{issue\}") as refused:
         names.IssueName.parse(text, "parent")
     assert "parent" == refused.value.fields[0].field

@@ -29,7 +29,7 @@ def test_one_line_of_a_terminal_is_rewritten() -> None:
 
 
 def test_nothing_is_written_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
-    """A log file gets no progress, and nothing to do is no progress."""
+    """A log file gets no progress, nor does work of zero items."""
     TextProgress()("models", 1, 2)
     terminal = Terminal()
     TextProgress(terminal)("models", 0, 0)

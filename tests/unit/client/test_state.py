@@ -1,4 +1,4 @@
-"""Which projects and issues a client was asked for."""
+"""The projects and issues that a client selects by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_all_projects_when_none_is_named() -> None:
 
 
 def test_projects_are_named_by_id_or_title() -> None:
-    """An id goes before a title, and a project named twice is taken once."""
+    """An id comes before a title, and a project named twice is used once."""
     assert ["projects/a"] == choose_projects(PROJECTS, ["a", "Trucks"])
     assert [] == choose_projects(PROJECTS, [])
     with pytest.raises(errors.NotFound, match=r"'q'; there are: a, b, c, d$"):

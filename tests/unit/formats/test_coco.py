@@ -71,15 +71,15 @@ def test_another_field_can_be_the_frames_id(write: Callable[[dict[str, Any]], Pa
 @pytest.mark.parametrize(
     ("part", "index", "change", "said"),
     [
-        ("images", 1, {"id": 7}, "images[1].id: 7 stands twice"),
-        ("images", 1, {"id": None}, "images[1].id: None is no id"),
-        ("images", 1, {"id": True}, "images[1].id: True is no id"),
-        ("images", 1, {"file_name": "b.png"}, "images[1].file_name: 'b.png' stands twice"),
-        ("images", 1, {"file_name": ""}, "images[1].file_name: '' is no id"),
-        ("images", 0, {"width": -1}, "images[0].width: -1 is no number of pixels"),
-        ("images", 0, {"height": 1.5}, "images[0].height: 1.5 is no number of pixels"),
-        ("categories", 1, {"id": 1}, "categories[1].id: 1 stands twice"),
-        ("categories", 1, {"name": 5}, "categories[1].name: 5 is no class name"),
+        ("images", 1, {"id": 7}, "images[1].id: duplicate 7"),
+        ("images", 1, {"id": None}, "images[1].id: None is not an id"),
+        ("images", 1, {"id": True}, "images[1].id: True is not an id"),
+        ("images", 1, {"file_name": "b.png"}, "images[1].file_name: duplicate 'b.png'"),
+        ("images", 1, {"file_name": ""}, "images[1].file_name: '' is not an id"),
+        ("images", 0, {"width": -1}, "images[0].width: -1 is not a number of pixels"),
+        ("images", 0, {"height": 1.5}, "images[0].height: 1.5 is not a number of pixels"),
+        ("categories", 1, {"id": 1}, "categories[1].id: duplicate 1"),
+        ("categories", 1, {"name": 5}, "categories[1].name: 5 is not a class name"),
         ("annotations", 1, {"image_id": 8}, "annotation 2: image_id: there is no image 8"),
         (
             "annotations",
@@ -130,8 +130,8 @@ def test_a_file_without_a_part_is_refused(
 
 
 def test_items_must_be_objects(write: Callable[[dict[str, Any]], Path]) -> None:
-    """A list of numbers is no list of images."""
-    with pytest.raises(InvalidArgument, match=r"images\[0\]: 5 is no object"):
+    """A list of numbers is not a list of images."""
+    with pytest.raises(InvalidArgument, match=r"images\[0\]: 5 is not an object"):
         list(read_coco(write(FILE | {"images": [5]})))
 
 

@@ -48,18 +48,18 @@ def test_boxes_and_classes_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("{", "line 1: is no JSON"),
-        ("[]", "line 1: is no JSON object"),
-        (line(GOOD, frame_id=""), "frame_id: '' is no id"),
-        ('{"frame_id": "a"}', "predictions: None is no list"),
-        (line("x"), r"predictions\[0\]: 'x' is no object"),
+        ("{", "line 1: is not JSON"),
+        ("[]", "line 1: is not a JSON object"),
+        (line(GOOD, frame_id=""), "frame_id: '' is not an id"),
+        ('{"frame_id": "a"}', "predictions: None is not a list"),
+        (line("x"), r"predictions\[0\]: 'x' is not an object"),
         (line(GOOD, GOOD | {"class_name": 3}), r"predictions\[1\]: class_name: 3"),
         (line(GOOD | {"score": 1.5}), "score: 1.5 is not in 0…1"),
         (line(GOOD | {"score": True}), "score: True is not in 0…1"),
         (line(GOOD | {"box": [0, 1, 2]}), r"box: \[0, 1, 2\] is not left, top"),
         (line(GOOD | {"box": [0, 1, 2, 0]}), "has a side that is not over 0"),
         (line(GOOD | {"box": None}), "box: None is not left, top"),
-        (line(GOOD | {"sensor_id": 1}), "sensor_id: 1 is no text"),
+        (line(GOOD | {"sensor_id": 1}), "sensor_id: 1 is not a string"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, wrong: str, said: str) -> None:

@@ -62,17 +62,17 @@ def test_judged_failures_are_read(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "said"),
     [
-        ("x", "line 1", "is no JSON"),
-        ("[]", "line 1", "is no object"),
-        ('\n{"value": 1}', "line 2: sample", "None is no text"),
-        ('{"sample": 7, "value": 1}', "line 1: sample", "7 is no text"),
+        ("x", "line 1", "is not JSON"),
+        ("[]", "line 1", "is not an object"),
+        ('\n{"value": 1}', "line 2: sample", "None is not a string"),
+        ('{"sample": 7, "value": 1}', "line 1: sample", "7 is not a string"),
         ('{"sample": "a"}', "line 1: value", "None is not in 0…1"),
         ('{"sample": "a", "value": 2}', "line 1: value", "2 is not in 0…1"),
         ('{"sample": "a", "value": NaN}', "line 1: value", "nan is not in 0…1"),
         ('{"sample": "a", "value": "1"}', "line 1: value", "'1' is not in 0…1"),
-        ('{"sample": "a", "value": 1}\n' * 2, "line 2: sample", "'a' stands twice"),
-        ('{"sample": "a", "value": 1, "slices": "s"}', "line 1: slices", "is no list"),
-        ('{"sample": "a", "value": 1, "slices": [1]}', "line 1: slices", "is no list"),
+        ('{"sample": "a", "value": 1}\n' * 2, "line 2: sample", "duplicate 'a'"),
+        ('{"sample": "a", "value": 1, "slices": "s"}', "line 1: slices", "is not a list"),
+        ('{"sample": "a", "value": 1, "slices": [1]}', "line 1: slices", "is not a list"),
         (
             '{"sample": "a", "value": 1}\n{"sample": "b", "value": 1, "prediction": "p"}',
             "line 2: prediction",
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_named(write: Write, text: str, where: str, said: str) 
 
 def test_a_judgement_lacks_nothing(write: Write) -> None:
     """All three must be there."""
-    with pytest.raises(InvalidArgument, match="line 1: second: None is no text"):
+    with pytest.raises(InvalidArgument, match="line 1: second: None is not a string"):
         read_judged(write('{"label": "van", "first": "van"}'))
 
 

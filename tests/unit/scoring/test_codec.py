@@ -55,7 +55,7 @@ def test_many_long_ids_do_not_fill_the_header() -> None:
 
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf")])
 def test_a_curve_that_is_none_is_not_written(threshold: float) -> None:
-    """What could not be read again is refused while it is still known whose it is."""
+    """A value that could not be read again is refused when it is written."""
     with pytest.raises(ValueError, match="JSON compliant"):
         replace(MODEL, score_map=ScoreMap(threshold, 1, 1)).to_bytes()
 

@@ -113,7 +113,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_distances_of_a_centroid_itself_are_none() -> None:
-    """A lone element lies on its centroid: the distance is 0, not the rounding of a difference."""
+    """A lone element is its own centroid: the distance is 0, not the rounding of a difference."""
     row = draw(8, 1)
     model = build_model(row, ids("e", 1), None)
     (near,) = nearest(Scorer([model], {}), normalise(row), np.array([0]))

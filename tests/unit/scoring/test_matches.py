@@ -56,7 +56,7 @@ def assert_matches_are_the_scores(
     least: Sequence[float],
     frame_of_row: NDArray[np.intp] | None = None,
 ) -> int:
-    """The pairs, in order, and what is said of each; returns how many there are."""
+    """Check the pairs, their order and their values; returns how many there are."""
     frames = None if frame_of_row is None else int(frame_of_row[-1]) + 1
     scores = scorer.score(unit, frame_of_row, frames)
     matches = scorer.matches(unit, least, frame_of_row, frames)
@@ -167,10 +167,10 @@ class Compared:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.whole, self.pairs = 0, 0
-        sums, sums_of, of_models = Stack.sums, Stack.sums_of, group.Group.candidates
+        sums, sums_of, of_models = Stack.sums, Stack.sums_of, group.ModelGroup.candidates
         of_elements: list[Stack] = []
 
-        def candidates(models: group.Group, *rest: Any) -> NDArray[np.float32]:
+        def candidates(models: group.ModelGroup, *rest: Any) -> NDArray[np.float32]:
             of_elements.extend(models.stacks)
             return of_models(models, *rest)
 
@@ -182,7 +182,7 @@ class Compared:
             self.pairs += len(rest[0])
             return sums_of(part, projected, *rest)
 
-        patch.setattr(group.Group, "candidates", candidates)
+        patch.setattr(group.ModelGroup, "candidates", candidates)
         patch.setattr(Stack, "sums", whole)
         patch.setattr(Stack, "sums_of", pairs)
 
@@ -235,6 +235,6 @@ def test_a_negative_that_adds_is_bounded_too() -> None:
 
 @pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), [0.5, 0.5], [[0.5]]])
 def test_thresholds_that_are_none_are_refused(least: Any) -> None:
-    """What is no number from 0 to 1, or not one for each model, is named."""
+    """A threshold outside 0 to 1, or a wrong number of them, is named."""
     with pytest.raises(InvalidArgument, match="thresholds"):
         scorer_of([(4, 0, 0)], seed=1).matches(normalise(random_rows(1, 2, DIMENSION)), least)

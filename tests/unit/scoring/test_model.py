@@ -176,7 +176,7 @@ def test_invalid_elements_are_refused() -> None:
         build_model(np.empty((0, 3)), [], None)
     with pytest.raises(InvalidArgument, match="5 ids for 4 vectors"):
         build_model(draw(1, 4), ids(5), None)
-    with pytest.raises(InvalidArgument, match=r"frame_id='f00001', label_id='crop'.*twice"):
+    with pytest.raises(InvalidArgument, match=r"duplicate .*frame_id='f00001', label_id='crop'"):
         build_model(draw(1, 5), [*ids(4), ElementId("f00001", "crop")], None)
     embeddings = draw(1, 4)
     embeddings[2, 0] = np.nan

@@ -90,7 +90,7 @@ def test_the_curve_is_fitted_to_leave_one_out_contrasts(
 
 @bases
 def test_a_lone_element_has_no_others(basis: Basis | None) -> None:
-    """Of one element nothing is known of members; copies of it are no members either."""
+    """One element alone has no leave-one-out values, and copies of it add none."""
     element = random_rows(2, 1, DIMENSION)
     one = build_model(element, numbered(1), basis)
     copies = build_model(element.repeat(3, axis=0), numbered(3), basis)

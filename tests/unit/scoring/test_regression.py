@@ -12,30 +12,30 @@ from numpy.typing import NDArray
 
 from sluice.scoring import regression
 from sluice.scoring.regression import LEAVE_ONE_OUT_MAX, Background, Weights
-from sluice.scoring.similarity import Places
+from sluice.scoring.similarity import BasisRows
 from tests.unit.scoring.reference import Located, Regression
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(0, 12)
 
 
-def places(seed: int, rows: int, further: int = 3) -> Places:
+def places(seed: int, rows: int, further: int = 3) -> BasisRows:
     """Rows of length 1 in four dimensions, with remainders; every fifth is its predecessor."""
     rng = np.random.default_rng([seed, rows])
     both = rng.normal(size=(rows, 4 + further)).astype(np.float32)
     both[4::5] = both[3::5][: len(both[4::5])]
     projected, remainder = both[:, :4], both[:, 4:] * np.float32(0.5)
     lengths = np.linalg.norm(projected, axis=1)[:, None].astype(np.float32)
-    return Places(projected / lengths, remainder)
+    return BasisRows(projected / lengths, remainder)
 
 
-def dense(elements: Places, negatives: Places, background: Places) -> Regression:
+def dense(elements: BasisRows, negatives: BasisRows, background: BasisRows) -> Regression:
     """The reference's regression of the same rows."""
     parts = [Located.of(p.projected, p.remainder) for p in (elements, negatives, background)]
     return Regression.of(*parts)
 
 
-def fit_to(elements: Places, negatives: Places, background: Places) -> Weights:
+def fit_to(elements: BasisRows, negatives: BasisRows, background: BasisRows) -> Weights:
     """What is tested."""
     return regression.fit(elements, negatives, Background(background))
 
@@ -92,7 +92,9 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return iter([None])
 
 
-def part_solutions(elements: Places, negatives: Places, background: Places) -> list[Regression]:
+def part_solutions(
+    elements: BasisRows, negatives: BasisRows, background: BasisRows
+) -> list[Regression]:
     """Every n-th element with all negatives and background rows, as many times as are needed."""
     parts = -(-len(elements) // 4)
     found = []
@@ -167,7 +169,7 @@ def test_neither_side_outweighs_the_other() -> None:
 
     Rows that have nothing in common show their ridge: target over similarity to itself and ridge.
     """
-    far = Places(np.zeros((66, 1), np.float32), np.eye(66, dtype=np.float32) * 9)
+    far = BasisRows(np.zeros((66, 1), np.float32), np.eye(66, dtype=np.float32) * 9)
     tie = np.exp(-4)  # what even those have in common
     for elements, background, ridge in ((1, 40, 4.0), (2, 60, 3.0), (5, 60, 1.2), (20, 40, 1.0)):
         found = fit_to(far[:elements], far[:0], far[66 - background :])

@@ -82,17 +82,17 @@ def test_remainders_are_half_whitened_and_weigh_as_the_variance_outside(
     np.testing.assert_allclose(lengths, np.sqrt(scale * whitening[64:]), rtol=1e-4)
 
 
-def test_places_are_those_of_the_formulas() -> None:
+def test_projected_rows_are_those_of_the_formulas() -> None:
     """Where a frame is, in many blocks as alone: its projection and its remainder."""
     basis, frames = build_basis(draw(1, 300, 75)), draw(2, 600, 75).astype(np.float32)
-    places = basis.place(normalise(frames))
+    rows = basis.project_rows(normalise(frames))
     expected = locate(frames, basis)
-    assert 11 == places.remainder.shape[1]
-    np.testing.assert_allclose(places.projected, expected.directions, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(places.remainder, expected.remainders, rtol=0, atol=1e-5)
-    exact = Located.of(places.projected, places.remainder)
+    assert 11 == rows.remainder.shape[1]
+    np.testing.assert_allclose(rows.projected, expected.directions, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(rows.remainder, expected.remainders, rtol=0, atol=1e-5)
+    exact = Located.of(rows.projected, rows.remainder)
     pairs = similarities(exact, background_of(basis, exact))
-    np.testing.assert_allclose(places.similarity(basis.ordinary.rows), pairs, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(rows.similarity(basis.ordinary.rows), pairs, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("noise", [0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2])
@@ -122,7 +122,7 @@ def plain_similarities(frames: NDArray[np.float32], basis: Basis) -> Rows:
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(64, 6), (280, 70)]))
 def test_background_rows_are_known(seed: int, shape: tuple[int, int]) -> None:
-    """Frames meet all rows, and those that are rows themselves are told, alone or in a batch."""
+    """Frames are compared with all rows, and frames that are rows themselves are reported."""
     background = random_rows(seed, *shape)
     basis = build_basis(background)
     frames = np.concatenate([random_rows(seed + 1, 5, shape[1]), background[:5]])

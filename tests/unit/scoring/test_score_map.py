@@ -222,7 +222,7 @@ def test_fit_to_an_issue_less_like_itself_than_the_background() -> None:
 def test_a_contaminated_background_moves_no_threshold_far(common: float) -> None:
     """Some background rows are of the issue: from median and spread it is known where few are.
 
-    A tenth of the rows lies far above; quantiles alone would put the threshold there.
+    A tenth of the rows is far above; quantiles alone would put the threshold there.
     """
     clean = np.random.default_rng(1).normal(-1, 0.1, 1_000)
     mixed = np.concatenate([clean[: int(1_000 * (1 - common))], np.full(int(1_000 * common), 0.9)])

@@ -32,7 +32,7 @@ _Batch = tuple[Sequence[NewFrame], NDArray[np.float32] | None]
 
 
 @dataclass(slots=True)
-class AppendedFile:
+class AppendCounts:
     """What became of the frames of a file so far."""
 
     added: int = 0
@@ -47,7 +47,7 @@ class AppendedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class Placement:
     """Where the frames of a file go.
 
     `group` and `slice` are columns that say which scene, and which view of it, a frame is; new
@@ -67,32 +67,32 @@ def append_file(
     columns: Columns,
     *,
     model_id: str = "",
-    placing: Placing,
-) -> AppendedFile:
+    placement: Placement,
+) -> AppendCounts:
     """Append all frames of a file; a file that was cut off may be appended again.
 
     Columns that are nothing else become fields. A COCO file has neither columns nor embeddings.
     Raises InvalidArgument naming file, column and row where something is wrong.
     """
-    done = AppendedFile()
-    for frames, embeddings in work_ahead(_batches(file, columns, model_id, placing)):
+    counts = AppendCounts()
+    for frames, embeddings in work_ahead(_batches(file, columns, model_id, placement)):
         response = datasets.append(
             dataset,
             frames,
             embeddings,
             model_id=model_id,
-            status=placing.status,
-            split=placing.split,
+            status=placement.status,
+            split=placement.split,
         )
-        done.add(response)
-    return done
+        counts.add(response)
+    return counts
 
 
-def _batches(file: Path, columns: Columns, model_id: str, placing: Placing) -> Iterator[_Batch]:
+def _batches(file: Path, columns: Columns, model_id: str, placement: Placement) -> Iterator[_Batch]:
     if file.suffix.lower() == COCO:
         labelled = map(NewFrame, read_coco(file))
         while batch := list(islice(labelled, LABELLED_PER_CALL)):
-            yield from _cut(batch, None)
+            yield from _split(batch, None)
         return
     if not model_id:
         raise InvalidArgument.of("model_id", f"is not given, and {file} has embeddings")
@@ -100,26 +100,26 @@ def _batches(file: Path, columns: Columns, model_id: str, placing: Placing) -> I
     # Every call waits for a disk, so the fewer there are, the better.
     for rows in source.batches(batch_rows(dimension_of(source))):
         frames = [rows.frame(index) for index in range(len(rows))]
-        yield from _cut([_new(file, frame, placing) for frame in frames], rows.embeddings)
+        yield from _split([_new_frame(file, frame, placement) for frame in frames], rows.embeddings)
 
 
-def _cut(frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None) -> Iterator[_Batch]:
+def _split(frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None) -> Iterator[_Batch]:
     """The same frames, in parts that fit into a message."""
-    start = size = 0
-    for at, frame in enumerate(frames):
-        own = frame.to_proto().ByteSize()
-        size += own
-        if at > start and size > DOCUMENTS_BYTES_MAX:
-            yield frames[start:at], None if embeddings is None else embeddings[start:at]
-            start, size = at, own
+    start = size_bytes = 0
+    for index, frame in enumerate(frames):
+        frame_bytes = frame.to_proto().ByteSize()
+        size_bytes += frame_bytes
+        if index > start and size_bytes > DOCUMENTS_BYTES_MAX:
+            yield frames[start:index], None if embeddings is None else embeddings[start:index]
+            start, size_bytes = index, frame_bytes
     yield frames[start:], None if embeddings is None else embeddings[start:]
 
 
-def _new(file: Path, frame: Frame, placing: Placing) -> NewFrame:
+def _new_frame(file: Path, frame: Frame, placement: Placement) -> NewFrame:
     """A frame whose metadata are its fields, but for group and slice."""
     fields = dict(frame.metadata)
-    group = _text(file, frame, fields.pop(placing.group, None), placing.group)
-    slice_ = _text(file, frame, fields.pop(placing.slice, None), placing.slice)
+    group = _text(file, frame, fields.pop(placement.group, None), placement.group)
+    slice_ = _text(file, frame, fields.pop(placement.slice, None), placement.slice)
     return NewFrame(replace(frame, metadata={}), group, slice_, fields)
 
 

@@ -8,8 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from sluice import appending
-from sluice.appending import Placing, append_file
+from sluice.append_file import Placement, append_file
 from sluice.formats import Columns
 from sluice.resources.datasets import Datasets, NewFrame
 from sluice.v1 import dataset_frame_pb2 as pb
@@ -43,7 +42,7 @@ def append(folder: Path, **columns: Any) -> tuple[Calls, int]:
         folder / "frames.npz",
         Columns(),
         model_id="m",
-        placing=Placing(),
+        placement=Placement(),
     )
     return calls, done.added
 
@@ -65,7 +64,7 @@ def test_large_documents_have_smaller_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames whose documents are large come in more calls, none of them over what is accepted."""
-    monkeypatch.setattr(appending, "DOCUMENTS_BYTES_MAX", 1_000)
+    monkeypatch.setattr("sluice.append_file.DOCUMENTS_BYTES_MAX", 1_000)
     ids = [f"f{number}" for number in range(20)]
     notes = ["x" * (300 if number % 3 else 1_200) for number in range(20)]
     rows = np.arange(40, dtype=np.float32).reshape(20, 2)

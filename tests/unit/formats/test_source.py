@@ -129,7 +129,7 @@ RAGGED = [[1.0, 2.0, 3.0]] * 7 + [[1.0]] + [[1.0, 2.0, 3.0]] * 2
 WRONG: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
     *((w, changed(embedding=None), "embedding", "is missing") for w in WRITERS),
     *((w, changed(frame_id=None), "frame_id", "is missing") for w in WRITERS),
-    *((w, changed(frame_id=[*IDS[:9], "f8"]), "frame_id", "'f8' stands twice") for w in WRITERS),
+    *((w, changed(frame_id=[*IDS[:9], "f8"]), "frame_id", "duplicate 'f8'") for w in WRITERS),
     *((w, changed(frame_id=[*IDS[:9], ""]), "frame_id", "in row 9") for w in WRITERS),
     (write_parquet, changed(embedding=RAGGED), "embedding", "in row 7"),
     (write_arrow, changed(embedding=RAGGED), "embedding", "in row 7"),
@@ -137,15 +137,15 @@ WRONG: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
     (write_parquet, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
     (write_jsonl, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
     (write_parquet, changed(embedding=[1.0] * 10), "embedding", "not lists of floats"),
-    (write_jsonl, changed(embedding=[1.0] * 10), "embedding", "no list of numbers"),
+    (write_jsonl, changed(embedding=[1.0] * 10), "embedding", "not a list of numbers"),
     (write_npz, changed(embedding=[1.0] * 10), "embedding", "(10,)"),
     (write_parquet, changed(frame_id=list(range(10))), "frame_id", "int64"),
-    (write_jsonl, changed(frame_id=list(range(10))), "frame_id", "no string"),
+    (write_jsonl, changed(frame_id=list(range(10))), "frame_id", "not a string"),
     (write_npz, changed(frame_id=list(range(10))), "frame_id", "int64"),
     (write_npz, changed(speed=[1.0]), "speed", "has 1 rows, not 10"),
     *((w, changed(image_url=[7] * 10), "image_url", "string") for w in WRITERS),
     (write_parquet, changed(embedding=[[1.0, None]] * 10), "embedding", "holds nulls in 10 rows"),
-    (write_jsonl, changed(embedding=[[1.0, "2"]] * 10), "embedding", "is no number in 10 rows"),
+    (write_jsonl, changed(embedding=[[1.0, "2"]] * 10), "embedding", "not numbers in 10 rows"),
     (write_parquet, changed(embedding=[[]] * 10), "embedding", "lists of floats"),
     (write_parquet, changed(frame_id=[None, *IDS[1:]]), "frame_id", "is null in row 0"),
     (write_parquet, changed(date_captured=[7] * 10), "date_captured", "not times or strings"),
@@ -191,9 +191,9 @@ def test_a_naive_time_is_refused(tmp_path: Path, write: Callable[[Path, Table], 
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_time_that_is_none(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """Text that is no time is refused with its row."""
+    """A malformed time is refused with its row."""
     path = write(tmp_path / "file", changed(date_captured=[*NAIVE[:2], "noon", *NAIVE[:7]]))
-    with pytest.raises(InvalidArgument, match=r"'noon' is no ISO 8601 time in row 2"):
+    with pytest.raises(InvalidArgument, match=r"'noon' is not an ISO 8601 time in row 2"):
         read(path, 100)
 
 
@@ -274,7 +274,7 @@ def test_vectors_that_are_none(tmp_path: Path, write: Callable[[Path, Table], Pa
 
 
 def test_text_that_is_none(tmp_path: Path) -> None:
-    """A line that is no UTF-8, no JSON or no object is named by its number."""
+    """A line that is not UTF-8, not JSON or not an object is named by its number."""
     path = tmp_path / "f.jsonl"
     for line in (b"\xff\xfe", b"{", b"[1]"):
         path.write_bytes(b'{"frame_id": "a", "embedding": [1, 2]}\n' + line)
@@ -287,7 +287,7 @@ def test_text_that_is_none(tmp_path: Path) -> None:
     [("frame_id", "frame_id"), ("nothing=x", "nothing=x"), ("device=", "device=")],
 )
 def test_a_mapping_that_is_none(mapping: str, said: str) -> None:
-    """A mapping that is no FIELD=COLUMN is refused, and the fields are named."""
+    """A mapping that is not FIELD=COLUMN is refused, and the fields are named."""
     with pytest.raises(InvalidArgument, match="date_captured") as refused:
         Columns.of([mapping])
     assert said in refused.value.message
