@@ -1,4 +1,4 @@
-"""How commands reach the server, and how they end when something is wrong."""
+"""How commands connect to the server, and how they end after an error or an interrupt."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ from typing import NoReturn
 import typer
 
 from sluice import errors
-from sluice.cli.exits import Exit, exit_of
-from sluice.cli.output import complaints
+from sluice.cli.exit_codes import ExitCode, exit_code_of
+from sluice.cli.output import stderr_console
 from sluice.client import CollectionClient
 from sluice.names import ProjectName
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where to connect, and by which key."""
+    """The address of the server, and the API key."""
 
     target: str
     api_key: str
 
     @contextmanager
     def client(self) -> Iterator[CollectionClient]:
-        """A client; what a call fails with ends the command with its exit code."""
+        """Open a client; an error of a call ends the command with the error's exit code."""
         try:
             with CollectionClient(self.target) as client:
                 client.set_credentials(api_key=self.api_key)
                 yield client
         except errors.SluiceError as error:
-            complain(error)
-            raise typer.Exit(exit_of(error)) from error
+            print_error(error)
+            raise typer.Exit(exit_code_of(error)) from error
         except KeyboardInterrupt:
-            end_interrupted("interrupted")
+            exit_interrupted("interrupted")
 
 
-def complain(error: errors.SluiceError) -> None:
-    """Say on stderr what went wrong."""
-    complaints.print(f"[red]{error.code.name}[/]: ", end="")
-    complaints.print(error.message, markup=False, highlight=False, soft_wrap=True)
+def print_error(error: errors.SluiceError) -> None:
+    """Print an error on stderr."""
+    stderr_console.print(f"[red]{error.code.name}[/]: ", end="")
+    stderr_console.print(error.message, markup=False, highlight=False, soft_wrap=True)
 
 
-def end_interrupted(said: str) -> NoReturn:
-    """Say what was interrupted, and end the process at once.
+def exit_interrupted(message: str) -> NoReturn:
+    """Print what was interrupted, and end the process at once.
 
-    An orderly end would wait for the call that Ctrl-C has cut off, which grpc never finishes.
+    An orderly exit would wait for the call that Ctrl-C has interrupted, which grpc never finishes.
     """
-    complaints.print(f"\n{said}", markup=False, highlight=False, soft_wrap=True)
+    stderr_console.print(f"\n{message}", markup=False, highlight=False, soft_wrap=True)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(Exit.INTERRUPTED)
+    os._exit(ExitCode.INTERRUPTED)
 
 
 def connection(context: typer.Context) -> Connection:
-    """The connection that the command line asks for."""
-    found: Connection = context.obj
-    return found
+    """The connection that the global options describe."""
+    options: Connection = context.obj
+    return options
 
 
 def project_name(project: str) -> str:
-    """The resource name of a project that may be given by its id."""
+    """The resource name of a project, given by its id or its resource name."""
     return project if project.startswith("projects/") else str(ProjectName(project))

@@ -1,4 +1,4 @@
-"""The exit codes that scripts can trust: this table, and no other place, says what they are."""
+"""The exit codes that scripts can rely on; docs/cli.md repeats this table, and a test compares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from sluice import errors
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """How a command ended."""
 
     DONE = 0
@@ -23,25 +23,27 @@ class Exit(IntEnum):
 
 
 MEANINGS: Final = {
-    Exit.DONE: "done",
-    Exit.REFUSED: "the server, or the command, refused: what is wrong stands on stderr",
-    Exit.USAGE: "wrong usage",
-    Exit.NOT_FOUND: "not found",
-    Exit.DENIED: "no key, an unknown one, or one without the right",
-    Exit.UNAVAILABLE: "the server cannot be reached",
-    Exit.DIFFERENT: "`doctor` found differences that remain",
-    Exit.BLOCKED: "`golden check` or `golden gate`: a failed check blocks the next batch",
-    Exit.INTERRUPTED: "Ctrl-C",
+    ExitCode.DONE: "done",
+    ExitCode.REFUSED: "request rejected; see stderr",
+    ExitCode.USAGE: "wrong usage",
+    ExitCode.NOT_FOUND: "not found",
+    ExitCode.DENIED: "API key missing, unknown, or without the required scope",
+    ExitCode.UNAVAILABLE: "server unreachable",
+    ExitCode.DIFFERENT: "`doctor` found differences that remain",
+    ExitCode.BLOCKED: (
+        "`golden-sets check` or `golden-sets gate`: a failed check blocks the next batch"
+    ),
+    ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }
 
-_BY_ERROR: Final[dict[type[errors.SluiceError], Exit]] = {
-    errors.NotFound: Exit.NOT_FOUND,
-    errors.Unauthenticated: Exit.DENIED,
-    errors.PermissionDenied: Exit.DENIED,
-    errors.Unavailable: Exit.UNAVAILABLE,
+_BY_ERROR: Final[dict[type[errors.SluiceError], ExitCode]] = {
+    errors.NotFound: ExitCode.NOT_FOUND,
+    errors.Unauthenticated: ExitCode.DENIED,
+    errors.PermissionDenied: ExitCode.DENIED,
+    errors.Unavailable: ExitCode.UNAVAILABLE,
 }
 
 
-def exit_of(error: errors.SluiceError) -> Exit:
-    """The code that a command ends with."""
-    return _BY_ERROR.get(type(error), Exit.REFUSED)
+def exit_code_of(error: errors.SluiceError) -> ExitCode:
+    """The exit code for an error."""
+    return _BY_ERROR.get(type(error), ExitCode.REFUSED)

@@ -1,4 +1,4 @@
-"""`sluice progress`: what each round brought, and whether another one is worth it."""
+"""`sluice progress`: record what each round gained, and see whether another is worth it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from typing import Annotated
 import typer
 
 from sluice.cli.arguments import Dataset, Json
-from sluice.cli.context import connection
+from sluice.cli.connection import connection
 from sluice.cli.output import as_json, print_json, show, show_one
-from sluice.cli.standing import show_standing
+from sluice.cli.progress_tables import print_progress
 from sluice.formats.results import read_judged, read_results
 
-app = typer.Typer(
-    help="Progress: what rounds brought, and whether another is worth it.", no_args_is_help=True
-)
-
-File = Annotated[
+ResultsFile = Annotated[
     Path | None,
     typer.Argument(
         exists=True,
@@ -25,27 +21,31 @@ File = Annotated[
         help='JSON lines: {"sample": …, "value": 0…1, "prediction": …, "slices": […]}.',
     ),
 ]
-
-
-Measured = Annotated[
+MeasuredRound = Annotated[
     str,
     typer.Option(
-        "--from", metavar="ROUND", help="The round whose predictions to measure, by its id."
+        "--from", metavar="ROUND", help="The id of the round whose predictions to measure."
     ),
 ]
 Groups = Annotated[
     int | None,
-    typer.Option(min=1, help="How many groups were labelled; with --from default counted."),
+    typer.Option(min=1, help="Number of labelled groups; with --from, counted by default."),
 ]
 Slices = Annotated[
     list[str] | None,
-    typer.Option("--slice", metavar="VIEW", help="With --from, a view; may be repeated."),
+    typer.Option(
+        "--slice",
+        metavar="VIEW",
+        help="With --from: a view to measure on its own; may be repeated.",
+    ),
 ]
-IouMin = Annotated[
-    float | None, typer.Option(help="With --from: boxes that overlap less are two; default 0.5.")
+MeasuredIouMin = Annotated[
+    float | None,
+    typer.Option("--iou-min", help="With --from: minimum IoU for a match; default 0.5."),
 ]
-ScoreMin = Annotated[
-    float, typer.Option(min=0, max=1, help="With --from: less sure predictions do not count.")
+MeasuredScoreMin = Annotated[
+    float,
+    typer.Option("--score-min", min=0, max=1, help="With --from: minimum score of a prediction."),
 ]
 
 ROUNDS = [
@@ -60,17 +60,16 @@ ROUNDS = [
 ]
 
 
-@app.command()
 def record(
     context: typer.Context,
     dataset: Dataset,
     round_number: Annotated[int, typer.Option("--round", min=0, help="The round's number.")],
-    file: File = None,
-    measured: Measured = "",
+    file: ResultsFile = None,
+    measured_round: MeasuredRound = "",
     groups: Groups = None,
     slices: Slices = None,
-    iou_min: IouMin = None,
-    score_min: ScoreMin = 0,
+    iou_min: MeasuredIouMin = None,
+    score_min: MeasuredScoreMin = 0,
     failures: Annotated[
         Path | None,
         typer.Option(
@@ -81,21 +80,21 @@ def record(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Record what a round's model is worth on each validation sample: of a file, or measured.
+    """Record the metric of a round on each validation sample, from a file or measured.
 
     Example: sluice progress record DATASET results.jsonl --round 1 --groups 200
     """
-    if (file is None) == (not measured):
-        raise typer.BadParameter("exactly one of a file and --from is needed")
+    if (file is None) == (not measured_round):
+        raise typer.BadParameter("exactly one of a file and --from is required")
     if file and (slices or iou_min is not None or score_min):
-        raise typer.BadParameter("--slice, --iou-min and --score-min are for --from")
+        raise typer.BadParameter("--slice, --iou-min and --score-min require --from")
     if file and groups is None:
-        raise typer.BadParameter("--groups is needed with a file")
+        raise typer.BadParameter("--groups is required with a file")
     with connection(context).client() as client:
         judged = read_judged(failures) if failures else ()
         if file:
             results = read_results(file)
-            answer = client.progress.record(
+            response = client.progress.record(
                 dataset,
                 round_number,
                 results.values,
@@ -105,10 +104,10 @@ def record(
                 failures=judged,
             )
         else:
-            answer = client.progress.record_measured(
+            response = client.progress.record_measured(
                 dataset,
                 round_number,
-                f"{dataset}/rounds/{measured}",
+                f"{dataset}/rounds/{measured_round}",
                 labelled_groups=groups or 0,
                 iou_min=iou_min,
                 score_min=score_min,
@@ -116,13 +115,12 @@ def record(
                 failures=judged,
             )
     if json:
-        print_json(as_json(answer))
+        print_json(as_json(response))
     else:
-        show_one(answer.round, ROUNDS, to_json=False)
+        show_one(response.round, ROUNDS, to_json=False)
 
 
-@app.command("list")
-def list_rounds(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def list_recorded_rounds(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
     """List the recorded rounds of a dataset.
 
     Example: sluice progress list DATASET
@@ -131,41 +129,41 @@ def list_rounds(context: typer.Context, dataset: Dataset, json: Json = False) ->
         show(client.progress.rounds(dataset), ROUNDS, to_json=json)
 
 
-@app.command("show")
 def show_progress(
     context: typer.Context,
     dataset: Dataset,
     target: Annotated[
-        float | None, typer.Option(min=0, max=1, help="What the metric must surely reach.")
+        float | None,
+        typer.Option(min=0, max=1, help="The target of the metric; its interval must reach it."),
     ] = None,
     gain_min: Annotated[
-        float | None, typer.Option(min=0, max=1, help="What a batch must bring; default 0.01.")
+        float | None, typer.Option(min=0, max=1, help="Minimum gain of a batch; default 0.01.")
     ] = None,
     next_groups: Annotated[
-        int, typer.Option(min=0, help="Groups of the next batch; default as many as the last.")
+        int, typer.Option(min=0, help="Groups of the next batch; default: as many as in the last.")
     ] = 0,
     plot: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Draws it into this file too: .png, .svg or .pdf."),
+        typer.Option(dir_okay=False, help="Also draw it into this file: .png, .svg or .pdf."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show what all rounds say together, and one recommendation; you decide.
+    """Show the progress over all rounds, with one recommendation; you decide.
 
     Example: sluice progress show DATASET --target 0.9
     """
     with connection(context).client() as client:
-        found = client.progress.get(
+        progress = client.progress.get(
             dataset,
             target=target,
             gain_min=gain_min,
             next_groups=next_groups,
         )
         if plot:
-            from sluice.plots import draw_progress  # which needs an extra
+            from sluice.plots import draw_progress  # needs the extra `plot`
 
-            draw_progress(found, plot)
+            draw_progress(progress, plot)
     if json:
-        print_json(as_json(found))
+        print_json(as_json(progress))
     else:
-        show_standing(found)
+        print_progress(progress)

@@ -1,4 +1,4 @@
-"""How a scan shows how far it is, and what its scores look like."""
+"""The progress bar of a scan, and the histogram of its scores."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from sluice.cli.output import complaints, console
+from sluice.cli.output import console, stderr_console
 from sluice.scan import Progress
 
 _BAR_WIDTH = 50
 _BINS_PER_LINE = 4
 
 
-class _Rate(ProgressColumn):
-    """Rows a second."""
+class _RateColumn(ProgressColumn):
+    """Rows per second."""
 
     def render(self, task: Task) -> Text:
-        # A scan of a few batches is over before rich has a speed of it.
+        # A scan of a few batches ends before rich has measured its speed.
         mean = task.completed / task.elapsed if task.elapsed else 0
         speed = task.finished_speed or task.speed or mean
         return Text(f"{speed:,.0f} frames/s", style="dim")
 
 
 @contextmanager
-def bars(
+def progress_bar(
     row_count: int | None, *, dry_run: bool, quiet: bool
 ) -> Iterator[Callable[[Progress], None]]:
-    """A bar on stderr with rate, frames collected or, in a dry run, matching, and time left."""
+    """A bar on stderr: rate, frames collected (or matching, in a dry run), remaining time."""
     columns = (
         TextColumn("scanning"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        _Rate(),
-        TextColumn(f"{{task.fields[found]:,}} {'matching' if dry_run else 'collected'}"),
+        _RateColumn(),
+        TextColumn(f"{{task.fields[collected]:,}} {'matching' if dry_run else 'collected'}"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=complaints, disable=quiet) as shown:
-        bar = shown.add_task("scan", total=row_count, found=0)
+    with Bars(*columns, console=stderr_console, disable=quiet) as bars:
+        bar = bars.add_task("scan", total=row_count, collected=0)
 
         def update(progress: Progress) -> None:
-            found = progress.passing if dry_run else progress.collected
-            shown.update(bar, completed=progress.rows, found=found)
+            collected = progress.passing if dry_run else progress.collected
+            bars.update(bar, completed=progress.rows, collected=collected)
 
         yield update
 
 
 def draw_histogram(progress: Progress) -> None:
-    """Draw the scores; bars are by the square root, or few frames would be none."""
+    """Draw the scores; a bar shows the square root, so that small counts stay visible."""
     counts = progress.histogram.reshape(-1, _BINS_PER_LINE).sum(axis=1)
     highest = max(int(counts.max()), 1)
     for index, count in enumerate(counts.tolist()):
