@@ -38,7 +38,7 @@ test: .venv/.ready .venv-deploy/.ready  ## run all tests; ARGS=… goes to pytes
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: check
-check: check-style check-types check-imports check-protos check-stubs check-needs  ## lint, types, import rules, protos, stubs
+check: check-style check-types check-imports check-words check-protos check-stubs check-needs  ## lint, types, import rules, readability, protos, stubs
 
 .PHONY: bench
 bench: .venv/.ready  ## run every benchmark and merge the figures into bench/results.json
@@ -61,7 +61,7 @@ clean:  ## remove environments and caches; data of sluiced stays
 
 # The steps of `check`
 
-.PHONY: check-style check-types check-imports check-protos check-stubs check-needs
+.PHONY: check-style check-types check-imports check-words check-protos check-stubs check-needs
 check-style: .venv/.ready
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -71,6 +71,9 @@ check-types: .venv/.ready
 
 check-imports: .venv/.ready
 	$(BIN)/lint-imports --no-logo
+
+check-words: .venv/.ready
+	$(PY) tools/readability.py
 
 check-protos: node_modules/.ready
 	node_modules/.bin/buf lint

@@ -1,6 +1,6 @@
-"""`python -m bench [NAME…]`: runs all benchmarks, or those named, and merges their figures.
+"""`python -m bench [NAME…]`: runs all benchmarks, or the named ones, and merges their figures.
 
-The tables of README.md and docs/ are made of the figures.
+The tables of README.md and docs/ are generated from the figures.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ Figures = dict[str, float]
 
 
 class BenchmarkFailed(Exception):
-    """A benchmark did not end well, or its last line is not an object of numbers."""
+    """A benchmark failed, or its last line is not an object of numbers."""
 
 
 def names(folder: Path) -> list[str]:
-    """The benchmarks of a folder: its modules, less those that begin with an underscore."""
+    """The benchmarks of a folder: its modules, except those that begin with an underscore."""
     return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
 def run(name: str, folder: Path) -> Figures:
-    """Run one benchmark in a process of its own; its progress goes to standard error."""
+    """Run one benchmark in a separate process; its progress goes to standard error."""
     command = [sys.executable, "-m", f"{folder.name}.{name}"]
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=folder.parent, stdout=subprocess.PIPE, text=True, check=False
     )
-    if done.returncode:
-        raise BenchmarkFailed(f"{name}: exit status {done.returncode}")
+    if process.returncode:
+        raise BenchmarkFailed(f"{name}: exit status {process.returncode}")
     try:
-        return figures(done.stdout)
+        return figures(process.stdout)
     except ValueError as error:
         raise BenchmarkFailed(f"{name}: {error}") from error
 
@@ -43,39 +43,39 @@ def run(name: str, folder: Path) -> Figures:
 def figures(output: str) -> Figures:
     """The figures on the last line of a benchmark's output.
 
-    Raises ValueError when that line is not an object whose values are all finite numbers.
+    Raises ValueError if that line is not an object whose values are all finite numbers.
     """
     lines = output.strip().splitlines()
-    found = json.loads(lines[-1] if lines else "")
-    if not isinstance(found, dict) or not found:
-        raise ValueError(f"an object of figures was expected, not {lines[-1]}")
-    for name, value in found.items():
+    values = json.loads(lines[-1] if lines else "")
+    if not isinstance(values, dict) or not values:
+        raise ValueError(f"expected an object of figures, got {lines[-1]}")
+    for name, value in values.items():
         # `type`, since True is an int too.
         if type(value) not in (int, float) or not math.isfinite(value):
-            raise ValueError(f"{name}: a finite number was expected, not {value!r}")
-    return found
+            raise ValueError(f"{name}: expected a finite number, got {value!r}")
+    return values
 
 
-def main(chosen: list[str], folder: Path = FOLDER) -> int:
-    """Run the benchmarks and write results.json; the exit status says whether all ended well.
+def main(selected: list[str], folder: Path = FOLDER) -> int:
+    """Run the benchmarks and write results.json; the exit status is 1 if one failed.
 
-    Figures of a benchmark that failed or was not chosen stay as they were.
+    Figures of a benchmark that failed or was not selected are kept.
     """
     results = folder / "results.json"
-    everything = not chosen
+    run_all = not selected
     fresh: Figures = {}
     problems: list[str] = []
-    for name in chosen or names(folder):
+    for name in selected or names(folder):
         print(f"bench.{name}", file=sys.stderr)
         try:
-            found = run(name, folder)
+            measured = run(name, folder)
         except BenchmarkFailed as error:
             problems.append(str(error))
             continue
-        problems += [f"{name}: {twice} is another's figure too" for twice in found.keys() & fresh]
-        fresh |= found
+        problems += [f"{name}: duplicate figure {key}" for key in measured.keys() & fresh]
+        fresh |= measured
     old = json.loads(results.read_text()) if results.exists() else {}
-    kept = {} if everything and not problems else old
+    kept = {} if run_all and not problems else old
     results.write_text(json.dumps(kept | fresh, indent=2, sort_keys=True) + "\n")
     if folder == FOLDER and not problems:
         _tables.write()

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from services.curation.selection.kernel import Groups
+from services.curation.selection.kernel import GroupVectors
 from services.curation.selection.plan import plan_batch
-from services.curation.selection.pool import CoverageMethod, Pool, Settings, TargetedMethod
+from services.curation.selection.pool import CoverageMethod, Pool, SelectionSettings, TargetedMethod
 from services.curation.selection.targeted import Failures
 from services.curation.selection.zcore import zcore_scores
 from sluice.scoring import build_basis, normalise
@@ -32,13 +32,15 @@ POOL, VALIDATION = 1_000, 400
 RARE_CLASSES, RARE_SHARE = 5, 0.1
 DRAWS: Final = 10_000
 
-METHODS: Final[Mapping[str, Settings]] = {
-    "random": Settings(0, PER_ROUND),
-    "zcore": Settings(0, PER_ROUND, 0.0, CoverageMethod.ZCORE),
-    "facility": Settings(0, PER_ROUND, 0.0),
-    "kcenter": Settings(0, PER_ROUND, 0.0, CoverageMethod.K_CENTER),
-    "tutorial": Settings(0, PER_ROUND, 0.7, CoverageMethod.ZCORE, TargetedMethod.NEIGHBOURS),
-    "ours": Settings(0, PER_ROUND),
+METHODS: Final[Mapping[str, SelectionSettings]] = {
+    "random": SelectionSettings(0, PER_ROUND),
+    "zcore": SelectionSettings(0, PER_ROUND, 0.0, CoverageMethod.ZCORE),
+    "facility": SelectionSettings(0, PER_ROUND, 0.0),
+    "kcenter": SelectionSettings(0, PER_ROUND, 0.0, CoverageMethod.K_CENTER),
+    "tutorial": SelectionSettings(
+        0, PER_ROUND, 0.7, CoverageMethod.ZCORE, TargetedMethod.NEIGHBOURS
+    ),
+    "ours": SelectionSettings(0, PER_ROUND),
 }
 
 
@@ -97,7 +99,7 @@ def _accuracy(method: str, seed: int, imbalanced: bool) -> float:
             group_of=np.arange(len(labelled)),
             zcore=pool.zcore,
         )
-        failures = Failures.equal(Groups.of_single_rows(validation.rows[wrong]))
+        failures = Failures.equal(GroupVectors.of_single_rows(validation.rows[wrong]))
         settings = replace(METHODS[method], seed=seed * ROUNDS + number)
         if method == "random":  # a pool without embeddings is picked from at random
             known = replace(known, vectors=None, group_of=None)

@@ -1,7 +1,7 @@
 """Tables of figures in README.md and docs/benchmarks.md: `python -m bench._tables` fills them in.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`, and is made of nothing
-but `bench/results.json`.
+A table is between `<!-- table: NAME -->` and `<!-- end of table -->`, and is generated from
+`bench/results.json` alone.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ _TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.D
 
 
 def fill(text: str, figures: Figures) -> str:
-    """The text with its tables made anew; one whose figures are not all there stays as it is."""
+    """The text with its tables generated again; a table with missing figures is kept."""
 
-    def made(found: re.Match[str]) -> str:
+    def generate(match: re.Match[str]) -> str:
         try:
-            return found[1] + TABLES[found[2]](figures) + found[3]
+            return match[1] + TABLES[match[2]](figures) + match[3]
         except KeyError:
-            return found[0]
+            return match[0]
 
-    return _TABLE.sub(made, text)
+    return _TABLE.sub(generate, text)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of which the first column is words and the others numbers."""
+    """A table: the first column is text, the others are numbers."""
     lines = [header, ["---"] + ["--:"] * (len(header) - 1), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -82,7 +82,7 @@ def ranks(figures: Figures) -> str:
 
 
 def thresholds(figures: Figures) -> str:
-    """What passes at 0.5 with 30 elements."""
+    """Shares of frames that pass 0.5 with 30 elements."""
     return markdown(
         ["passing at 0.5", *SETTINGS.values()],
         (
@@ -121,10 +121,10 @@ def kernel(figures: Figures) -> str:
 
 
 def others(figures: Figures) -> str:
-    """The kernel and the stream against other ways."""
+    """The kernel and the stream compared with other methods."""
     rows = {
-        "stream, of what echo and kernel allow": "stream_over_limit",
-        "stream, frames a second": "stream_frames_per_s",
+        "stream, as a share of what echo and kernel allow": "stream_over_limit",
+        "stream, frames per second": "stream_frames_per_s",
         "kernel, times a loop over clusters": "over_cluster_loop",
         "kernel, times a flat faiss index each": "over_faiss",
         "kernel, times a Qdrant query for each": "over_qdrant_per_frame",
@@ -139,24 +139,24 @@ def others(figures: Figures) -> str:
 
 
 def serving(figures: Figures) -> str:
-    """What else was measured of serving."""
+    """Other figures of serving."""
     rows = {
         "matches only, 1,000 campaigns: time of full scoring": "matches_only_cost.1000",
         "two scorer processes over one": "two_processes_over_one",
-        "200 loggers of 8 frames, scored together: throughput over each alone": (
+        "200 loggers of 8 frames, scored together: throughput over separately": (
             "small_batches.over_unbatched"
         ),
         "… p50, ms": "small_batches.p50_ms",
         "… p99, ms": "small_batches.p99_ms",
-        "… p50 each alone, ms": "small_batches.unbatched_p50_ms",
-        "… p99 each alone, ms": "small_batches.unbatched_p99_ms",
-        "memory of a campaign, bytes": "bytes_per_campaign",
+        "… p50 separately, ms": "small_batches.unbatched_p50_ms",
+        "… p99 separately, ms": "small_batches.unbatched_p99_ms",
+        "memory per campaign, bytes": "bytes_per_campaign",
         "commit of 300 elements, ms": "commit_ms",
         "… until frames are scored by it, ms": "commit_to_visible_ms",
         "1,000 models loaded, s": "load_1000_models_s",
         "50,000 elements of 2,048 dimensions: model built, s": "large.build_s",
         "… held, MiB": "large.held_mb",
-        "… frames scored a second": "large.frames_per_s",
+        "… frames scored per second": "large.frames_per_s",
     }
     return markdown(
         ["", "figure"],
@@ -165,13 +165,13 @@ def serving(figures: Figures) -> str:
 
 
 def batches(figures: Figures) -> str:
-    """What a batch of a large dataset takes."""
+    """Time and memory of a batch from a large dataset."""
     rows = {
         "selection alone, s": "select_100k_s",
         "… peak of its process, MiB": "select_100k_mb",
         "CreateBatch, s": "create_batch_100k_s",
         "… peak of the server, MiB": "create_batch_100k_mb",
-        "frames appended a second": "append_100k_frames_per_s",
+        "frames appended per second": "append_100k_frames_per_s",
     }
     return markdown(
         ["", "figure"],
@@ -180,7 +180,7 @@ def batches(figures: Figures) -> str:
 
 
 def picked(figures: Figures) -> str:
-    """What a classifier reaches that learns from the batches of each method."""
+    """Accuracy of a classifier trained on the batches of each method."""
     methods = {
         "ours": "Sluice, 30 : 70",
         "tutorial": "ZCore and neighbours, 30 : 70",
@@ -198,11 +198,11 @@ def picked(figures: Figures) -> str:
 
 
 def zcore(figures: Figures) -> str:
-    """What a draw of ZCore takes, by rows of the pool."""
+    """Time of a draw of ZCore, by rows of the pool."""
     rows = {
-        "µs a draw": "zcore_draw_us",
-        "plain rendering, times that": "zcore_over_plain",
-        "… with embeddings column after column": "zcore_over_columns",
+        "µs per draw": "zcore_draw_us",
+        "plain rendering, times as long": "zcore_over_plain",
+        "… with embeddings stored by column": "zcore_over_columns",
     }
     pools = (1_797, 20_000, 100_000)
     return markdown(
@@ -215,7 +215,7 @@ def zcore(figures: Figures) -> str:
 
 
 def alarms(figures: Figures) -> str:
-    """How often golden QA calls a round into question."""
+    """How often golden QA warns or fails a round."""
     rows = {
         "nothing has drifted": "none",
         "20 % of the second-largest class are missed": "missed",
@@ -231,8 +231,8 @@ def alarms(figures: Figures) -> str:
 
 
 TABLES: dict[str, Callable[[Figures], str]] = {
-    made.__name__: made
-    for made in (
+    table.__name__: table
+    for table in (
         precision,
         ranks,
         thresholds,
@@ -265,7 +265,7 @@ def _number(value: float | None) -> str:
 
 
 def write() -> None:
-    """Fill in the tables of all documents."""
+    """Generate the tables of all documents."""
     figures = json.loads(RESULTS.read_text())
     for document in DOCUMENTS:
         document.write_text(fill(document.read_text(), figures))

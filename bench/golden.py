@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.curation.golden.annotations import AnnotatedImage, Annotations
-from services.curation.golden.verdict import Verdict, check_round
+from services.curation.golden.round_check import check_round
+from services.curation.golden.verdict import GoldenVerdict
 from sluice.labels import Box2D, Label
 
 RUNS = int(os.environ.get("SLUICE_BENCH_GOLDEN_RUNS", "1000"))
@@ -80,7 +81,7 @@ def drifted(classes: Classes, drift: str, rng: np.random.Generator) -> tuple[Cla
     return np.arange(len(classes)), np.where(hit, THIRD, classes)
 
 
-def verdict(drift: str, run: int) -> Verdict:
+def verdict(drift: str, run: int) -> GoldenVerdict:
     """The verdict on one golden set's second round."""
     rng = np.random.default_rng([list(HIT).index(drift), run])
     image_of, boxes, classes = truth(rng)
@@ -96,8 +97,8 @@ def main() -> None:
     for drift in HIT:
         start = time.perf_counter()
         found = Counter(verdict(drift, run) for run in range(RUNS))
-        figures[f"golden.alarm.{drift}"] = 1 - found[Verdict.PASS] / RUNS
-        figures[f"golden.fail.{drift}"] = found[Verdict.FAIL] / RUNS
+        figures[f"golden.alarm.{drift}"] = 1 - found[GoldenVerdict.PASS] / RUNS
+        figures[f"golden.fail.{drift}"] = found[GoldenVerdict.FAIL] / RUNS
         log(f"{drift}: {dict(found)} in {time.perf_counter() - start:.1f} s")
     print(json.dumps({name: round(share, 4) for name, share in figures.items()}))
 

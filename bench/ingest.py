@@ -30,12 +30,12 @@ from bench._ingest_bare import Writes, recorded, write_bare
 from bench._ingest_load import Load, Run
 from demo.sluiced import running_sluiced
 from deploy.local import cluster
-from services.embedded.process import running
+from services.embedded.process import serve
 from services.ledger.redis.ledger import RedisLedger
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.server.settings import Settings
 from services.vectors.edge.vectors import EdgeVectors
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.vectors import QdrantVectors
 
 Figures = dict[str, float]
 
@@ -61,7 +61,7 @@ async def record(folder: Path) -> Writes:
     # One batch at a time, so that each has a commit of its own.
     settings = Settings(port=0, data_dir=folder / "data", in_flight_max=1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    async with running(settings) as server:
+    async with serve(settings) as server:
         load = await asyncio.to_thread(Load, server.target, server.admin_key, folder, PROJECT)
         with recorded(PROJECT) as writes:
             await asyncio.to_thread(load.run, [server.target])
@@ -147,7 +147,7 @@ async def _bare_redis(found: cluster.Cluster, number: int, writes: Writes) -> Ba
     for part, acknowledged_only in enumerate((False, True), 1):
         database = 2 * number + part
         ledger = await RedisLedger.open(f"redis://{found.address('redis')}/{database}")
-        vectors = await ServerVectors.open(f"http://{found.address('qdrant')}")
+        vectors = await QdrantVectors.open(f"http://{found.address('qdrant')}")
         renamed = writes.of_project(f"{PROJECT}-bare-{number}")
         taken_s.append(
             await write_bare(ledger, vectors, renamed, acknowledged_only=acknowledged_only)

@@ -29,9 +29,9 @@ from sklearn.datasets import load_digits
 
 from bench._selection_accuracy import METHODS, SEEDS, accuracies
 from bench._selection_service import create_batch
-from services.curation.selection.zcore import DRAWS, NEIGHBOURS, changes, draw, varying_columns
+from services.curation.selection.zcore import DRAWS, NEIGHBOURS, draw, sum_changes, varying_columns
 from sluice.scoring import build_basis, normalise
-from tests.unit.curation.plain_zcore import plain_changes
+from tests.unit.curation.selection.plain_zcore import plain_changes
 
 Figures = dict[str, float]
 
@@ -95,7 +95,7 @@ def zcore_compiled() -> Figures:
     """The time until the first draw is done, in processor time of one thread."""
     columns = varying_columns(np.eye(2, dtype=np.float32))
     start = time.process_time()
-    changes(columns, draw(columns, 0, 0, 1), near=1)
+    sum_changes(columns, draw(columns, 0, 0, 1), near=1)
     return {"selection.zcore_compile_s": time.process_time() - start}
 
 
@@ -109,7 +109,7 @@ def zcore(embeddings: NDArray[np.float32]) -> Figures:
     drawing_s = (time.process_time() - start) / DRAWS
     shard = np.array_split(order, SHARDS[rows])[SHARDS[rows] // 2]
     start = time.process_time()
-    changes(columns, drawn[shard], NEIGHBOURS)
+    sum_changes(columns, drawn[shard], NEIGHBOURS)
     ours_s = drawing_s + (time.process_time() - start) / len(shard)
     some = drawn[: PLAIN_DRAWS[rows]]
     plain_s = []

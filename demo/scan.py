@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sluice.batches import ScoredFrames, make_batch
-from sluice.errors import SluiceError, Unavailable, from_rpc_error, from_status
+from sluice.errors import SluiceError, Unavailable
 from sluice.frames import Frame
+from sluice.rpc_errors import from_rpc_error, from_status
 from sluice.tally import ScoredBy
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2, ingest_pb2_grpc, scorer_pb2, scorer_pb2_grpc

@@ -1,4 +1,4 @@
-"""What holds for every test: no skips in CI, and how hard hypothesis tries."""
+"""Settings of every test: no skips in CI, and the number of hypothesis examples."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-# So that their asserts say what was found, as those of tests do.
+# So that their asserts show values, as those of tests do.
 pytest.register_assert_rewrite(
-    "tests.faults.oracle", "tests.faults.failing", "tests.faults.fleet", "tests.scored_alike"
+    "tests.faults.oracle", "tests.faults.failing", "tests.faults.fleet", "tests.score_comparison"
 )
 
-# Timings are no test's business, and this may run on a busy machine.
+# No deadline: tests may run on a busy machine.
 _common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", _common, max_examples=25)
 settings.register_profile("ci", _common, max_examples=200, derandomize=False, print_blob=True)
@@ -21,14 +21,14 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.en
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let tests/e2e be run against one form of the services only."""
+    """Run tests/e2e against one form of the services only."""
     parser.addoption(
         "--target", choices=["embedded", "cluster"], help="the form that tests/e2e runs against"
     )
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip into a failure, in CI or with SLUICE_NO_SKIP set: what a test needs is there."""
+    """Turn a skip into a failure, in CI or with SLUICE_NO_SKIP set."""
     if not os.environ.keys() & {"CI", "SLUICE_NO_SKIP"}:
         return
     if report.outcome == "skipped" and not hasattr(report, "wasxfail"):

@@ -12,7 +12,7 @@ import sys
 import tokenize
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,8 +24,8 @@ VAGUE_NAMES: Final = {"found", "wanted", "asked", "said", "told", "begun"}
 
 PHRASES: Final = {
     "stands twice": "duplicate",
-    "has not": "is not in …, lacks",
-    "have not": "are not in …, lack",
+    "has not(?=[.,;:)\"'`]| (?:the|an?|any|that|this|its|what)\\b)": "is not in …, lacks",
+    "have not(?=[.,;:)\"'`]| (?:the|an?|any|that|this|its|what)\\b)": "are not in …, lack",
     "(?<!there )is no (?!(?:longer|more|less)\\b)": "is not a, malformed",
     "(?<!there )are no (?!(?:longer|more|less)\\b)": "are not",
     "lies": "is",
@@ -43,6 +43,9 @@ PHRASES: Final = {
 }
 """Phrases of ../shared/conventions.md that an engineer reads twice, with what to write instead."""
 
+PARTICIPLE: Final = re.compile(r"_*(?:[A-Z][a-z]+ed|Begun|Chosen|Found|Known|Left|Made|Sent)")
+"""Class names that are one bare participle."""
+
 COLUMNS_MAX: Final = 100
 """Columns of a line of Markdown, outside tables, code and lines that a link makes long."""
 
@@ -51,13 +54,14 @@ COLUMNS_MAX: Final = 100
 class Report:
     """Problems as `file:line: message`, and the exceptions of the settings that were used."""
 
+    root: Path
     settings: dict[str, dict[str, str]]
     problems: list[str] = field(default_factory=list)
     used: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, path: Path, line: int, message: str) -> None:
         """Record a problem."""
-        self.problems.append(f"{path.relative_to(ROOT)}:{line}: {message}")
+        self.problems.append(f"{path.relative_to(self.root)}:{line}: {message}")
 
     def excuses(self, rule: str, subject: str) -> bool:
         """Whether the settings excuse a subject from a rule."""
@@ -77,43 +81,46 @@ class Report:
 
 
 def main() -> int:
-    """Check everything; the exit status."""
-    report = Report(tomllib.loads((ROOT / "tools/readability.toml").read_text()))
-    code = [*python_files("services"), *python_files("client/sluice")]
+    """Check the repository; the exit status."""
+    problems = check(ROOT)
+    sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+    return bool(problems)
+
+
+def check(root: Path) -> list[str]:
+    """All problems of a repository, sorted."""
+    report = Report(root, tomllib.loads((root / "tools/readability.toml").read_text()))
+    code = [*files(root, "services", "*.py"), *files(root, "client/sluice", "*.py")]
     trees = {path: ast.parse(path.read_text()) for path in code}
     check_classes(trees, report)
     for path, tree in trees.items():
         check_names(path, tree, report)
     check_test_files(report)
-    for path in [*code, *python_files("tests"), *python_files("bench"), *python_files("demo")]:
+    others = [path for folder in ("tests", "bench", "demo") for path in files(root, folder, "*.py")]
+    for path in [*code, *others]:
         check_text(path, texts(path), report)
-    for path in [*files("protos", "*.proto"), *files(".", "*.md")]:
+    pages = files(root, ".", "*.md")
+    for path in [*files(root, "protos", "*.proto"), *pages]:
         check_text(path, enumerate(path.read_text().splitlines(), 1), report)
-    for path in files(".", "*.md"):
+    for path in pages:
         check_width(path, report)
-    problems = sorted(report.problems) + report.unused()
-    sys.stderr.write("".join(f"{problem}\n" for problem in problems))
-    return bool(problems)
+    return sorted(report.problems) + report.unused()
 
 
-def files(folder: str, pattern: str) -> list[Path]:
-    """Files that people write, below a folder."""
-    apart = {".venv", "node_modules", ".git", ".pytest_cache", "v1"}
+def files(root: Path, folder: str, pattern: str) -> list[Path]:
+    """The files below a folder that people write: no environments, caches or generated stubs."""
     return sorted(
         path
-        for path in (ROOT / folder).rglob(pattern)
-        if not any(part in apart or part.startswith(".venv") for part in path.parts)
-        or path.suffix == ".proto"
+        for path in (root / folder).rglob(pattern)
+        if not any(
+            part.startswith(".") or part == "node_modules" for part in path.relative_to(root).parts
+        )
+        and not path.stem.endswith(("_pb2", "_pb2_grpc"))
     )
 
 
-def python_files(folder: str) -> list[Path]:
-    """Modules that people write, below a folder."""
-    return files(folder, "*.py")
-
-
 def check_classes(trees: dict[Path, ast.Module], report: Report) -> None:
-    """One class name stands in one module; private ones too, since a reader searches for both."""
+    """A class is a noun, defined once; private ones too, since a reader searches for both."""
     places: dict[str, list[tuple[Path, int]]] = defaultdict(list)
     for path, tree in trees.items():
         for node in ast.walk(tree):
@@ -123,6 +130,8 @@ def check_classes(trees: dict[Path, ast.Module], report: Report) -> None:
         if len(defined) > 1 and not report.excuses("class-defined-twice", name):
             for path, line in defined:
                 report.add(path, line, f"class {name} is defined {len(defined)} times")
+        if PARTICIPLE.fullmatch(name) and not report.excuses("class-is-a-participle", name):
+            report.add(*defined[0], f"class {name} is not a noun")
 
 
 def check_names(path: Path, tree: ast.Module, report: Report) -> None:
@@ -144,11 +153,11 @@ def check_names(path: Path, tree: ast.Module, report: Report) -> None:
 
 def check_test_files(report: Report) -> None:
     """Every module of the services has a test file of its name, below tests/."""
-    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
-    for path in python_files("services"):
+    tests = {path.stem for path in files(report.root, "tests", "test_*.py")}
+    for path in files(report.root, "services", "*.py"):
         if path.stem.startswith("__") or f"test_{path.stem}" in tests:
             continue
-        subject = path.relative_to(ROOT).as_posix()
+        subject = path.relative_to(report.root).as_posix()
         if not report.excuses("module-without-test-file", subject):
             report.add(path, 1, f"no tests/**/test_{path.stem}.py")
 
@@ -169,9 +178,9 @@ _PATTERNS: Final = {
 }
 
 
-def check_text(path: Path, lines: Iterator[tuple[int, str]], report: Report) -> None:
+def check_text(path: Path, lines: Iterable[tuple[int, str]], report: Report) -> None:
     """No message, docstring, comment or page uses a phrase that is read twice."""
-    subject = path.relative_to(ROOT).as_posix()
+    subject = path.relative_to(report.root).as_posix()
     for number, line in lines:
         for pattern, advice in _PATTERNS.items():
             if (match := pattern.search(line)) and not report.excuses("phrases", subject):
@@ -185,7 +194,7 @@ def check_width(path: Path, report: Report) -> None:
         if line.lstrip().startswith("```"):
             fenced = not fenced
         wide = len(line) > COLUMNS_MAX and len(re.sub(r"\]\([^)]*\)", "]", line)) > COLUMNS_MAX
-        if wide and not fenced and not line.startswith(("|", "    ")):
+        if wide and not fenced and not line.startswith(("|", "![", "    ")):
             report.add(path, number, f"{len(line)} columns; wrap at {COLUMNS_MAX}")
 
 

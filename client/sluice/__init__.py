@@ -7,26 +7,33 @@ client.sync_state()
 client.sample_probabilities(frames, embedding_model_id="resnet50-v2")
 client.save_for_collection()
 ```
+
+Names are imported on first use, so that `import sluice.scoring` loads neither grpc nor protobuf.
 """
 
-from sluice.channel import connect, connect_sync
-from sluice.client import CollectionClient
-from sluice.collection import BestFrame, CollectionReport
-from sluice.errors import SluiceError
-from sluice.explanations import Explanation, Neighbour
-from sluice.frames import Frame
-from sluice.labeled_frame import LabeledFrame
-from sluice.labels import (
-    Box2D,
-    Classification2D,
-    Classification3D,
-    Cuboid3D,
-    Label,
-    Polygons2D,
-    Semseg2D,
-    TaskType,
-)
-from sluice.sensors import MediaType, SensorData
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sluice.channel import connect, connect_sync
+    from sluice.client import CollectionClient
+    from sluice.collection import BestFrame, CollectionReport
+    from sluice.errors import SluiceError
+    from sluice.explanations import Explanation, Neighbour
+    from sluice.frames import Frame
+    from sluice.labeled_frame import LabeledFrame
+    from sluice.labels import (
+        Box2D,
+        Classification2D,
+        Classification3D,
+        Cuboid3D,
+        Label,
+        Polygons2D,
+        Semseg2D,
+        TaskType,
+    )
+    from sluice.sensors import MediaType, SensorData
 
 __version__ = "0.1.0"
 
@@ -52,3 +59,43 @@ __all__ = [
     "connect",
     "connect_sync",
 ]
+
+_MODULE_OF = {
+    "BestFrame": "sluice.collection",
+    "Box2D": "sluice.labels",
+    "Classification2D": "sluice.labels",
+    "Classification3D": "sluice.labels",
+    "CollectionClient": "sluice.client",
+    "CollectionReport": "sluice.collection",
+    "Cuboid3D": "sluice.labels",
+    "Explanation": "sluice.explanations",
+    "Frame": "sluice.frames",
+    "Label": "sluice.labels",
+    "LabeledFrame": "sluice.labeled_frame",
+    "MediaType": "sluice.sensors",
+    "Neighbour": "sluice.explanations",
+    "Polygons2D": "sluice.labels",
+    "Semseg2D": "sluice.labels",
+    "SensorData": "sluice.sensors",
+    "SluiceError": "sluice.errors",
+    "TaskType": "sluice.labels",
+    "connect": "sluice.channel",
+    "connect_sync": "sluice.channel",
+}
+
+if not TYPE_CHECKING:  # or a type checker would accept any name
+
+    def __getattr__(name: str) -> object:
+        """An exported name, or a module of the package, imported on first use."""
+        if module := _MODULE_OF.get(name):
+            value = getattr(import_module(module), name)
+        elif find_spec(f"{__name__}.{name}"):
+            value = import_module(f"{__name__}.{name}")
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,10 @@
-"""Pauses between attempts at the same thing."""
+"""Pauses between attempts of the same call, with full jitter and a deadline."""
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
 from typing import Final
 
 from sluice.errors import SluiceError
@@ -12,27 +14,45 @@ PAUSE_S_MAX: Final = 5.0
 
 
 class Backoff:
-    """Pauses that double from one attempt to the next, up to a bound, until something succeeds."""
+    """Random pauses whose upper bound doubles with each failure, until an attempt succeeds.
 
-    def __init__(self, patience_s: float) -> None:
+    Full jitter: a pause is drawn evenly from zero to the bound, so that clients that failed at one
+    moment do not retry at one moment (Brooker, "Exponential Backoff and Jitter", 2015). A delay
+    that the server asks for is added in full: jitter never shortens it.
+    """
+
+    def __init__(
+        self,
+        patience_s: float,
+        *,
+        uniform: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Give up `patience_s` seconds after the first failure since the last success."""
         self._patience_s = patience_s
-        self._pause_s = PAUSE_S_MIN
-        self._deadline: float | None = None
+        self._uniform, self._clock, self._sleep = uniform, clock, sleep
+        self._bound_s = PAUSE_S_MIN
+        self._deadline_s: float | None = None
 
     def reset(self) -> None:
-        """Say that something has succeeded."""
-        self._pause_s = PAUSE_S_MIN
-        self._deadline = None
+        """Start over, after a success."""
+        self._bound_s = PAUSE_S_MIN
+        self._deadline_s = None
 
     def wait(self, error: SluiceError) -> None:
-        """Pause after a failure, at least as long as the error asks for; raise it when too late."""
-        now = time.monotonic()
-        if self._deadline is None:
-            self._deadline = now + self._patience_s
-        pause_s = max(self._pause_s, error.retry_after_s or 0)
-        if now + pause_s > self._deadline:
+        """Pause after a failure, for `error.retry_after_s` at least and not beyond the deadline.
+
+        Raises the error when the deadline comes first.
+        """
+        now_s = self._clock()
+        if self._deadline_s is None:
+            self._deadline_s = now_s + self._patience_s
+        remaining_s = self._deadline_s - now_s
+        retry_after_s = error.retry_after_s or 0.0
+        if retry_after_s >= remaining_s:
             self.reset()
             raise error
-        time.sleep(pause_s)
-        self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
+        pause_s = retry_after_s + self._uniform(0.0, self._bound_s)
+        self._sleep(min(pause_s, remaining_s))
+        self._bound_s = min(2 * self._bound_s, PAUSE_S_MAX)

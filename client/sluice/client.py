@@ -12,7 +12,7 @@ from uuid import uuid4
 import grpc
 import numpy as np
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.channel import connect_sync
 from sluice.collection import CollectionReport, batches_of, choose, report_of
 from sluice.frames import Frame
@@ -293,10 +293,10 @@ class CollectionClient:
         try:
             for response in call:
                 if response.HasField("error"):
-                    raise errors.from_status(response.error)
+                    raise rpc_errors.from_status(response.error)
                 yield response.scores
         except grpc.RpcError as error:
-            raise errors.from_rpc_error(error) from error
+            raise rpc_errors.from_rpc_error(error) from error
 
 
 def _checked(frame: Frame) -> Frame:

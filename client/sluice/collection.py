@@ -13,7 +13,6 @@ from sluice.batches import NUMBER_BYTES_MAX, ScoredFrames, make_batch
 from sluice.explanations import Explanation
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.probabilities import Sampled
-from sluice.tally import ScoredBy
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
 
@@ -69,18 +68,12 @@ def choose(
     sampled: Sequence[Sampled], override: float | None, target_count: int | None
 ) -> list[Choice]:
     """Apply the thresholds; with a target, keep the best frames, each for its best campaign."""
-    passing = [each.scores.scores >= _thresholds(each, override) for each in sampled]
+    passing = [each.scores.scores >= each.space.thresholds(override) for each in sampled]
     selected = passing if target_count is None else _best(sampled, passing, target_count)
     return [
         Choice(each, passes, keeps, override)
         for each, passes, keeps in zip(sampled, passing, selected, strict=True)
     ]
-
-
-def _thresholds(sampled: Sampled, override: float | None) -> NDArray[np.float64]:
-    return np.array(
-        [c.threshold if override is None else override for c in sampled.space.campaigns]
-    )
 
 
 def _best(
@@ -145,7 +138,7 @@ def _best_frame(
     choice, frame = choices[index], int(np.argmax(scores[index]))
     among = np.where(choice.selected[frame], choice.sampled.scores.scores[frame], -1.0)
     column = int(among.argmax())
-    thresholds = _thresholds(choice.sampled, choice.override).tolist()
+    thresholds = choice.sampled.space.thresholds(choice.override).tolist()
     at = np.array([frame]), np.array([column])
     [explanation] = choice.sampled.explain(*at, thresholds)
     campaign = choice.sampled.space.campaigns[column]
@@ -204,14 +197,13 @@ def _batch(choice: Choice, start: int, stop: int) -> ingest_pb2.SubmitBatch:
         embeddings.frame_of_row[rows] - start,
         embeddings.label_ids[rows],
     )
-    scored_by = [ScoredBy(c.name, c.version, c.model_digest) for c in sampled.space.campaigns]
     chosen = sampled.frames[frames]
     scored = ScoredFrames(
         [frame.id for frame in chosen],
         chosen.__getitem__,
         part,
         sampled.scores.scores[frames],
-        scored_by,
+        sampled.space.scored_by,
     )
     return make_batch(
         scored,

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import grpc
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.scoring import Basis, Scorer, ScoringModel
 from sluice.v1 import campaign_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
@@ -101,7 +101,7 @@ class ModelStore:
                     self._check_room(chunk.total_bytes)
                 content += chunk.data
         except grpc.RpcError as error:
-            raise errors.from_rpc_error(error) from error
+            raise rpc_errors.from_rpc_error(error) from error
         if sha256(content).hexdigest() != digest:
             raise errors.DataLoss(
                 f"{version}: what was downloaded is not {digest}", metadata={"digest": digest}

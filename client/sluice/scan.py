@@ -19,7 +19,7 @@ from sluice.limits import BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
 from sluice.session import SubmitSession
 from sluice.state import SpaceState, load_state, read_active
-from sluice.tally import BINS, ScoredBy
+from sluice.tally import BINS
 from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
 
@@ -110,9 +110,7 @@ class Scan:
     def __init__(self, space: SpaceState, *, rows: int, threshold: float | None = None) -> None:
         """`rows` make a batch; the threshold, if there is one, goes before the campaigns' own."""
         self._space, self._batch_rows, self._threshold = space, rows, threshold
-        thresholds = [c.threshold if threshold is None else threshold for c in space.campaigns]
-        self._thresholds = np.array(thresholds)
-        self._scored_by = [ScoredBy(c.name, c.version, c.model_digest) for c in space.campaigns]
+        self._thresholds, self._scored_by = space.thresholds(threshold), space.scored_by
         self.progress = Progress()
 
     def try_out(self, source: Source, on_progress: Callable[[Progress], None]) -> Progress:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import grpc
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.backoff import Backoff
 from sluice.checks import too_large
 from sluice.limits import BATCH_BYTES_MAX
@@ -166,7 +166,7 @@ class SubmitSession:
             self._conclude(self._unanswered[0], result)
 
     def _conclude(self, batch: ingest_pb2.SubmitBatch, result: ingest_pb2.BatchResult) -> None:
-        refusal = errors.from_status(result.error) if result.HasField("error") else None
+        refusal = rpc_errors.from_status(result.error) if result.HasField("error") else None
         if refusal is not None and _leaves_open(refusal):
             self._try_again(refusal)
             return
@@ -225,7 +225,7 @@ class _Stream:
         except StopIteration:
             raise errors.Unavailable("the server ended the stream") from None
         except grpc.RpcError as error:
-            raise errors.from_rpc_error(error) from error
+            raise rpc_errors.from_rpc_error(error) from error
         return response
 
 

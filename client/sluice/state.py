@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
+import numpy as np
+from numpy.typing import NDArray
 
-from sluice import errors
-from sluice.limits import THRESHOLD_DEFAULT
+from sluice import errors, rpc_errors
 from sluice.model_store import ModelStore, OnProgress
 from sluice.names import CampaignName, IssueName
 from sluice.scoring import Scorer
+from sluice.tally import ScoredBy
+from sluice.thresholds import effective_threshold
 from sluice.v1 import campaign_pb2, project_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
@@ -27,6 +30,7 @@ class Campaign:
     version: int
     model_digest: str
     threshold: float
+    """The campaign's threshold, or the default where it has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +43,15 @@ class SpaceState:
     campaigns: tuple[Campaign, ...]
     scorer: Scorer
 
+    @property
+    def scored_by(self) -> list[ScoredBy]:
+        """The versions that the scorer's columns belong to, as a batch names them."""
+        return [ScoredBy(c.name, c.version, c.model_digest) for c in self.campaigns]
+
+    def thresholds(self, override: float | None) -> NDArray[np.float64]:
+        """The threshold of each column, `(campaigns,)`: the override if there is one."""
+        return np.array([effective_threshold(override, c.threshold) for c in self.campaigns])
+
 
 def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
     """All projects that the key may see."""
@@ -46,7 +59,7 @@ def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
     found: list[project_pb2.Project] = []
     while True:
         request = project_pb2.ListProjectsRequest(page_size=1_000, page_token=token)
-        page = errors.translate(stub.ListProjects, request)
+        page = rpc_errors.translate(stub.ListProjects, request)
         found += page.projects
         token = page.next_page_token
         if not token:
@@ -84,7 +97,7 @@ def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.Active
     request = campaign_pb2.WatchActiveVersionsRequest(parent=project)
     call = CampaignServiceStub(channel).WatchActiveVersions(request)
     try:
-        return list(errors.translate(next, call).active_versions)
+        return list(rpc_errors.translate(next, call).active_versions)
     finally:
         call.cancel()
 
@@ -134,5 +147,5 @@ def _campaign(active: campaign_pb2.ActiveVersion) -> Campaign:
         active.issue,
         active.version.number,
         active.version.model_digest,
-        active.threshold if active.HasField("threshold") else THRESHOLD_DEFAULT,
+        effective_threshold(None, active.threshold if active.HasField("threshold") else None),
     )

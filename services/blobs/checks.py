@@ -1,4 +1,4 @@
-"""What every blob store checks alike."""
+"""Checks that every blob store makes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def check_digest(digest: str) -> None:
-    """Refuse what is no digest, and could be a path."""
+    """Raise InvalidArgument for a malformed digest, which could otherwise be used as a path."""
     if not _DIGEST.fullmatch(digest):
-        raise InvalidArgument.of("digest", f"{digest!r}; it must be 64 hexadecimal digits, a-f")
+        raise InvalidArgument.of("digest", f"{digest!r}, expected 64 hexadecimal digits (0-9, a-f)")
 
 
-def verified(digest: str, content: bytes) -> bytes:
-    """The content, if it is that of the digest; DataLoss otherwise."""
+def verify_content(digest: str, content: bytes) -> bytes:
+    """The content; raises DataLoss if it does not match the digest."""
     actual = sha256(content).hexdigest()
     if actual != digest:
         raise DataLoss(
-            f"blob {digest}: its content has the digest {actual}", metadata={"digest": digest}
+            f"blob {digest}: damaged, its content has digest {actual}", metadata={"digest": digest}
         )
     return content

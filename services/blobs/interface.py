@@ -11,26 +11,26 @@ class Blobs(Protocol):
     """A store of immutable byte strings, each named by the hexadecimal SHA-256 of its content."""
 
     async def put(self, content: bytes) -> str:
-        """Store the content durably and return its digest; storing it twice changes nothing."""
+        """Store the content durably and return its digest; repeating it has no effect."""
 
     async def get(self, digest: str) -> bytes:
-        """The content of that digest, verified.
+        """The verified content of that digest.
 
-        Raises errors.NotFound when there is none, errors.DataLoss when it does not match.
+        Raises errors.NotFound when it does not exist, errors.DataLoss when it is damaged.
         """
 
     async def list_before(self, moment: datetime, *, after: str, limit: int) -> Sequence[str]:
-        """Up to `limit` digests greater than `after`, sorted, that nobody put since that moment.
+        """Up to `limit` digests greater than `after`, last put before the moment, sorted.
 
         `moment` has a time zone.
         """
 
     async def delete_before(self, digest: str, moment: datetime) -> bool:
-        """Remove the content of that digest unless somebody put it since; whether it is gone.
+        """Delete a blob unless it was put since the moment; returns whether it is gone.
 
-        In a folder, a put at the same time finds its content there, whichever comes first. Object
-        stores cannot promise that: there it may be lost, if it comes between a look and a deletion.
+        In a folder, the content of a concurrent put is never lost. An object store cannot
+        guarantee that: a put between the check of the time and the deletion may be lost.
         """
 
     async def delete(self, digest: str) -> None:
-        """Remove the content of that digest; removing what is not there changes nothing."""
+        """Delete a blob; a missing one is ignored."""

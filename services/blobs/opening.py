@@ -1,4 +1,4 @@
-"""Which blob store a setting names."""
+"""Opening of the blob store that a setting names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.blobs.folder import FolderBlobs
 from services.blobs.interface import Blobs
 
 
-def open_blobs(place: str) -> Blobs:
-    """The blobs in a folder, or below an fsspec URL (`s3://bucket/path`)."""
-    folder = place.removeprefix("file://")  # through fsspec it would not be flushed to the disk
-    return FilesystemBlobs(place) if "://" in folder else FolderBlobs(Path(folder))
+def open_blobs(address: str) -> Blobs:
+    """The blob store in a folder, or below an fsspec URL (`s3://bucket/path`)."""
+    folder = address.removeprefix("file://")  # fsspec would not sync it to disk
+    return FilesystemBlobs(address) if "://" in folder else FolderBlobs(Path(folder))

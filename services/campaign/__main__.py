@@ -9,10 +9,10 @@ from services.server.command import run_server
 
 
 def _serve(settings: CampaignSettings) -> int:
-    from services.campaign.process import running
+    from services.campaign.process import serve
     from services.server.run import run
 
-    return run("campaign", settings, running(settings))
+    return run("campaign", settings, serve(settings))
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from services.campaign.projects import get_project
 from services.campaign.records import (
     GENERATION,
     NO_BUDGET,
-    Budget,
-    Campaign,
+    BudgetRecord,
+    CampaignRecord,
     campaign_key,
-    changed,
+    revise,
 )
 from services.ledger.interface import Add, Transaction
 from services.records.documents import StoredRecord, check_etag, read_record, read_records, retry
@@ -26,122 +26,127 @@ from sluice.errors import InvalidArgument
 from sluice.names import CampaignName, IssueName, ProjectName
 
 BUDGET_MAX: Final = 2**63 - 1
-"""Budgets bind counters, which are signed 64-bit."""
+"""Budgets limit counters, which are signed 64-bit integers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What people decide of a campaign; an empty display name is the issue's."""
+class CampaignTerms:
+    """The fields of a campaign that users set; an empty display name means the issue's."""
 
     display_name: str = ""
     threshold: float | None = None
-    budget: Budget = NO_BUDGET
+    budget: BudgetRecord = NO_BUDGET
 
     def check(self) -> None:
-        """Raise InvalidArgument naming a value that is not accepted."""
+        """Raise InvalidArgument naming a field that is out of range."""
         check_text("campaign.display_name", self.display_name, empty=True)
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise InvalidArgument.of("campaign.threshold", f"{self.threshold} is not in 0…1")
         for field in ("total", "per_day"):
-            bound = getattr(self.budget, field)
-            if bound is not None and bound > BUDGET_MAX:
+            limit = getattr(self.budget, field)
+            if limit is not None and limit > BUDGET_MAX:
                 raise InvalidArgument.of(
-                    f"campaign.budget.{field}", f"{bound} is not in 0…{BUDGET_MAX}"
+                    f"campaign.budget.{field}", f"{limit} is not in 0…{BUDGET_MAX}"
                 )
 
 
-TERMS: Final = ("display_name", "threshold", "budget")
-"""The fields of a campaign that can be changed."""
+UPDATABLE_FIELDS: Final = ("display_name", "threshold", "budget")
+"""The paths that an update mask may contain."""
 
 
-async def get_campaign(stores: Stores, name: CampaignName) -> Campaign:
-    """A campaign; NotFound naming it if there is none."""
+async def get_campaign(stores: Stores, name: CampaignName) -> CampaignRecord:
+    """A campaign; raises NotFound naming it if it does not exist."""
     return (await read_campaign(stores, name)).record
 
 
-async def read_campaign(stores: Stores, name: CampaignName) -> StoredRecord[Campaign]:
-    """A campaign and its revision, for changing it."""
+async def read_campaign(stores: Stores, name: CampaignName) -> StoredRecord[CampaignRecord]:
+    """A campaign with the revision that a change must check."""
     return await read_record(
-        stores.ledger, name.project, campaign_key(name.campaign), Campaign, name
+        stores.ledger, name.project, campaign_key(name.campaign), CampaignRecord, name
     )
 
 
 async def list_campaigns(
     stores: Stores, project: ProjectName, page: Page
-) -> tuple[list[Campaign], str]:
-    """A page of the campaigns of a project, by name, and the next one's token."""
+) -> tuple[list[CampaignRecord], str]:
+    """A page of a project's campaigns, ordered by name, and the next page token."""
     await get_project(stores, project)
-    return await read_records(stores.ledger, project.project, prefix("campaign"), Campaign, page)
+    return await read_records(
+        stores.ledger, project.project, prefix("campaign"), CampaignRecord, page
+    )
 
 
 async def update_campaign(
-    stores: Stores, name: CampaignName, terms: Terms, mask: Collection[str], etag: str
-) -> Campaign:
-    """Change those terms of a campaign that the mask names.
+    stores: Stores, name: CampaignName, terms: CampaignTerms, mask: Collection[str], etag: str
+) -> CampaignRecord:
+    """Change the fields of a campaign that the mask names.
 
-    Raises InvalidArgument naming a wrong value or a path that cannot be changed, and Aborted
-    when the campaign has not that etag any more.
+    Raises InvalidArgument naming an invalid value or a path that cannot be changed, and Aborted
+    if the etag is not the current one.
     """
     _check_mask(mask)
-    wanted = {path: getattr(terms, path) for path in mask}
-    Terms(**wanted).check()
+    values = {path: getattr(terms, path) for path in mask}
+    CampaignTerms(**values).check()
 
-    async def apply(campaign: Campaign) -> Campaign:
+    async def apply(campaign: CampaignRecord) -> CampaignRecord:
         check_etag(etag, campaign.etag, name)
-        if wanted.get("display_name") != "":
-            return changed(campaign, **wanted)
+        if values.get("display_name") != "":
+            return revise(campaign, **values)
         issue = await get_issue(stores, IssueName(name.project, campaign.issue))
-        return changed(campaign, **{**wanted, "display_name": issue.display_name})
+        return revise(campaign, **{**values, "display_name": issue.display_name})
 
     return await _change(stores, name, apply)
 
 
-async def set_active(stores: Stores, name: CampaignName, *, active: bool) -> Campaign:
-    """Make a campaign collect, or collect no more; its samples stay as they are."""
+async def set_active(stores: Stores, name: CampaignName, *, active: bool) -> CampaignRecord:
+    """Activate or deactivate a campaign; the samples that it has collected stay."""
 
-    async def apply(campaign: Campaign) -> Campaign:
-        return campaign if campaign.active == active else changed(campaign, active=active)
+    async def apply(campaign: CampaignRecord) -> CampaignRecord:
+        return campaign if campaign.active == active else revise(campaign, active=active)
 
     return await _change(stores, name, apply)
 
 
 async def _change(
-    stores: Stores, name: CampaignName, apply: Callable[[Campaign], Awaitable[Campaign]]
-) -> Campaign:
-    """Apply a change to a campaign, again when others were faster."""
+    stores: Stores,
+    name: CampaignName,
+    apply: Callable[[CampaignRecord], Awaitable[CampaignRecord]],
+) -> CampaignRecord:
+    """Apply a change to a campaign, again after each conflicting change."""
 
-    async def attempt() -> Campaign:
-        before = await read_campaign(stores, name)
-        now = await apply(before.record)
-        if now is before.record:
-            return now
-        where = campaign_key(name.campaign)
+    async def attempt() -> CampaignRecord:
+        stored = await read_campaign(stores, name)
+        campaign = await apply(stored.record)
+        if campaign is stored.record:
+            return campaign
+        published = _published_fields(campaign) != _published_fields(stored.record)
+        key = campaign_key(name.campaign)
         await stores.ledger.commit(
             Transaction(
                 name.project,
-                checks={where: before.revision},
-                puts={where: encode(now)},
-                adds={GENERATION: Add(1)} if _scored(now) != _scored(before.record) else {},
+                checks={key: stored.revision},
+                puts={key: encode(campaign)},
+                adds={GENERATION: Add(1)} if published else {},
             )
         )
-        return now
+        return campaign
 
     return await retry(attempt, name)
 
 
-def _scored(campaign: Campaign) -> tuple[object, ...]:
-    """What of a campaign those who score and judge are told."""
+def _published_fields(campaign: CampaignRecord) -> tuple[object, ...]:
+    """The fields that scorers and ingest receive; empty for an inactive campaign."""
     if not campaign.active:
         return ()
     return (campaign.threshold, campaign.budget, campaign.version)
 
 
 def _check_mask(mask: Collection[str]) -> None:
-    accepted = ", ".join(TERMS)
+    accepted = ", ".join(UPDATABLE_FIELDS)
     if not mask:
         raise InvalidArgument.of("update_mask", f"is empty; accepted are {accepted}")
     for path in mask:
-        if path not in TERMS:
+        if path not in UPDATABLE_FIELDS:
             raise InvalidArgument.of(
                 "update_mask", f"{path!r} cannot be changed; accepted are {accepted}"
             )

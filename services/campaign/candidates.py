@@ -1,4 +1,4 @@
-"""What may become an element of an issue; everything else is refused, naming the element."""
+"""Checks of the frames and crops that a request adds to an issue; each error names the element."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from services.campaign.records import Dataset, Element, Issue
+from services.campaign.records import DatasetRecord, ElementRecord, IssueRecord
 from services.records.points import create_point_id
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
@@ -21,7 +21,7 @@ from sluice.scoring.vectors import normalise
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A frame or crop that shall become an element; `dataset` is a resource name as it was sent."""
+    """A frame, or a crop of it, to add to an issue; `dataset` is the resource name as sent."""
 
     frame: Frame
     label_id: str
@@ -33,31 +33,33 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
-    """Candidates with their embeddings, one row each: `(candidates, dimension)`, not normalised."""
+class CandidateSet:
+    """The candidates of one request; `embeddings` are `(candidates, dimension)`, not normalised."""
 
     model_id: str
     candidates: Sequence[Candidate]
     embeddings: NDArray[np.float32]
 
 
-def check_dataset(candidates: Sequence[Candidate], name: DatasetName, dataset: Dataset) -> None:
-    """Refuse what is sent twice, is of another dataset, or has labels that the dataset has not."""
+def check_dataset(
+    candidates: Sequence[Candidate], name: DatasetName, dataset: DatasetRecord
+) -> None:
+    """Reject duplicates, candidates of another dataset, and labels that the dataset forbids."""
     check_count(len(candidates))
     class_names = {label_class.name for label_class in dataset.classes}
-    first: dict[tuple[str, str], int] = {}
+    first_index: dict[tuple[str, str], int] = {}
     for index, candidate in enumerate(candidates):
-        known = (candidate.frame.id, candidate.label_id)
-        if first.setdefault(known, index) != index:
-            raise refused(index, candidate, "", f"is the same as elements[{first[known]}]")
+        ids = (candidate.frame.id, candidate.label_id)
+        if (first := first_index.setdefault(ids, index)) != index:
+            raise candidate_error(index, candidate, "", f"is a duplicate of elements[{first}]")
         if candidate.dataset != str(name):
             problem = f"is of dataset {candidate.dataset!r}, the issue of {str(name)!r}"
-            raise refused(index, candidate, ".dataset", problem, "DATASET_MISMATCH")
+            raise candidate_error(index, candidate, ".dataset", problem, "DATASET_MISMATCH")
         _check_labels(index, candidate, dataset.task_type, class_names)
 
 
 def check_count(count: int) -> None:
-    """Refuse more elements than one call may name, and none."""
+    """Reject a call that names no elements, or too many."""
     if not 0 < count <= BATCH_ROWS_MAX:
         raise InvalidArgument.of(
             "elements",
@@ -67,19 +69,19 @@ def check_count(count: int) -> None:
         )
 
 
-def check_space(candidates: Candidates, issue: Issue) -> None:
-    """Refuse vectors of another space than the issue's, once it has one."""
+def check_space(candidates: CandidateSet, issue: IssueRecord) -> None:
+    """Reject vectors of another space than the issue's, once the issue has one."""
     dimension = candidates.embeddings.shape[1]
     if issue.model_id and (candidates.model_id, dimension) != (issue.model_id, issue.dimension):
         problem = (
             f"its embedding is of model {candidates.model_id!r} and dimension {dimension}, "
             f"the issue's are of {issue.model_id!r} and {issue.dimension}"
         )
-        raise refused(0, candidates.candidates[0], "", problem, "SPACE_MISMATCH")
+        raise candidate_error(0, candidates.candidates[0], "", problem, "SPACE_MISMATCH")
 
 
-def make_elements(candidates: Candidates) -> tuple[list[Element], NDArray[np.float32]]:
-    """The candidates as elements, each with a point of its own, and their unit vectors.
+def build_elements(candidates: CandidateSet) -> tuple[list[ElementRecord], NDArray[np.float32]]:
+    """The candidates as elements, each with a new point id, and their unit vectors.
 
     Raises InvalidArgument naming an element whose embedding has no direction.
     """
@@ -88,13 +90,13 @@ def make_elements(candidates: Candidates) -> tuple[list[Element], NDArray[np.flo
     for candidate, vector in zip(candidates.candidates, vectors):
         frame = candidate.frame.to_bytes()
         elements.append(
-            Element(
+            ElementRecord(
                 frame_id=candidate.frame.id,
                 label_id=candidate.label_id,
                 digest=content_digest(frame, candidate.label_id, vector),
                 frame=frame,
-                # Not made from the content: of two calls that remove and add the same element
-                # at once, the one would delete the point that the other has just named.
+                # Not derived from the content: if one call removes an element while another adds
+                # it again, the removal would delete the point that the addition references.
                 point=create_point_id().bytes,
             )
         )
@@ -111,22 +113,22 @@ def content_digest(frame: bytes, label_id: str, vector: NDArray[np.float32]) -> 
 
 
 def sample_digest(label_id: str, vector: NDArray[np.float32]) -> bytes:
-    """The SHA-256 of a sample that a snapshot takes in: that of an element without its frame.
+    """The SHA-256 of a sample in a snapshot: that of an element with an empty frame.
 
-    A sample's frame never changes, and with its vector alone a snapshot's points prove themselves.
+    A sample's frame never changes, and without it a snapshot can be verified from its points alone.
     """
     return content_digest(b"", label_id, vector)
 
 
-def _unit_vectors(candidates: Candidates) -> NDArray[np.float32]:
+def _unit_vectors(candidates: CandidateSet) -> NDArray[np.float32]:
     rows, expected = len(candidates.embeddings), len(candidates.candidates)
     if rows != expected:
-        problem = f"{rows} rows for {expected} elements; each has one"
+        problem = f"{rows} rows for {expected} elements; one row per element is required"
         raise InvalidArgument.of("embeddings", problem)
     try:
         return normalise(candidates.embeddings)
     except InvalidArgument as error:
-        # It knows rows; whoever sent them knows elements.
+        # The error names rows; callers know elements.
         row = int(error.metadata["rows"].partition(",")[0])
         raise InvalidArgument(
             f"elements[{row}] ({candidates.candidates[row]}): {error.message}",
@@ -142,24 +144,30 @@ def _check_labels(
     labels = candidate.frame.labels
     for number, label in enumerate(labels):
         if problem := _label_problem(label, task_type, class_names):
-            path = f".frame.labels[{number}]"
-            raise refused(index, candidate, path, problem, "LABEL_MISMATCH", label_id=label.id)
+            raise candidate_error(
+                index,
+                candidate,
+                f".frame.labels[{number}]",
+                problem,
+                "LABEL_MISMATCH",
+                label_id=label.id,
+            )
     if candidate.label_id and candidate.label_id not in {label.id for label in labels}:
-        known = ", ".join(repr(label.id) for label in labels) or "none"
-        problem = f"{candidate.label_id!r} is not a label of its frame, which has {known}"
-        raise refused(index, candidate, ".label_id", problem)
+        accepted = ", ".join(repr(label.id) for label in labels) or "none"
+        problem = f"{candidate.label_id!r} is not a label of its frame, which has {accepted}"
+        raise candidate_error(index, candidate, ".label_id", problem)
 
 
 def _label_problem(label: Label, task_type: TaskType, class_names: set[str]) -> str:
     if label.task_type != task_type:
         return f"label {label.id!r} is {label.task_type.name}, the dataset's are {task_type.name}"
-    # A mask has a class for each pixel, and none of its own.
+    # A mask has one class per pixel, and no class of its own.
     if task_type != TaskType.SEMSEG_2D and label.class_name not in class_names:
-        return f"label {label.id!r} is of class {label.class_name!r}, which the dataset has not"
+        return f"class {label.class_name!r} of label {label.id!r} is not in the dataset's class map"
     return ""
 
 
-def refused(
+def candidate_error(
     index: int,
     candidate: Candidate,
     path: str,
@@ -167,12 +175,11 @@ def refused(
     reason: str | None = None,
     **metadata: str,
 ) -> InvalidArgument:
-    """The error that names an element by its place and id, and the field of it that is wrong."""
+    """An error that names an element by index and ids, and its invalid field."""
     field = f"elements[{index}]{path}"
-    named = {"frame_id": candidate.frame.id} | metadata
     return InvalidArgument(
         f"{field} ({candidate}): {problem}",
         reason=reason,
         fields=[FieldViolation(field, problem)],
-        metadata=named,
+        metadata={"frame_id": candidate.frame.id} | metadata,
     )

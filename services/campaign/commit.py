@@ -1,7 +1,7 @@
-"""Committing a version: a snapshot of the issue, a scoring model of it, and their binding.
+"""Committing a version: writing its snapshot and scoring model, and binding both to the campaign.
 
-All is written under names that nobody knows yet; the one transaction at the end makes it a
-version. A commit that dies before leaves the campaign as it was.
+Everything is written before anything references it; the transaction at the end makes it a version.
+A commit that crashes before it leaves the campaign unchanged.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import uuid4
 
-from services.campaign.campaigns import Terms, read_campaign
-from services.campaign.feedback import with_feedback
-from services.campaign.issues import read_campaigns_of
-from services.campaign.making import begin
+from services.campaign.campaigns import CampaignTerms, read_campaign
+from services.campaign.feedback import add_feedback
+from services.campaign.issues import read_issue_campaigns
+from services.campaign.pending_commits import announce_commit
 from services.campaign.projects import get_project
 from services.campaign.records import (
     GENERATION,
-    Campaign,
-    IssueCampaigns,
-    Version,
+    CampaignRecord,
+    IssueCampaignsRecord,
+    VersionRecord,
     campaign_key,
-    changed,
     issue_campaigns_key,
+    revise,
     version_key,
 )
-from services.campaign.snapshots import Content, read_content, write_snapshot
+from services.campaign.snapshots import SnapshotContent, read_content, write_snapshot
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.peers.reviews import Reviews
 from services.records.blobs import read_blob
@@ -41,23 +41,27 @@ from sluice.scoring import Basis, ElementId, ScoringModel, build_model
 
 
 async def create_campaign(
-    stores: Stores, request: IdempotentRequest, project: ProjectName, issue: IssueName, terms: Terms
-) -> Campaign:
-    """Start a campaign of an issue, active, with the issue as it is now as version 1.
+    stores: Stores,
+    request: IdempotentRequest,
+    project: ProjectName,
+    issue: IssueName,
+    terms: CampaignTerms,
+) -> CampaignRecord:
+    """Start an active campaign of an issue; version 1 is the issue as it is now.
 
-    Raises FailedPrecondition when the issue has no element.
+    Raises FailedPrecondition if the issue has no elements.
     """
     terms.check()
     if issue.project != project.project:
         raise InvalidArgument.of("campaign.issue", f"{str(issue)!r} is not of {project}")
     await get_project(stores, project)
-    if first := await find_response(stores.ledger, project.project, request, Campaign):
-        return first
+    if response := await find_response(stores.ledger, project.project, request, CampaignRecord):
+        return response
     name = CampaignName(project.project, str(uuid4()))
     content = await read_content(stores, issue)
-    made = await _make_version(stores, name, content, number=1)
-    version = made.version
-    campaign = Campaign(
+    unbound = await _write_version(stores, name, content, number=1)
+    version = unbound.version
+    campaign = CampaignRecord(
         id=name.campaign,
         display_name=terms.display_name or content.issue.display_name,
         issue=issue.issue,
@@ -68,7 +72,7 @@ async def create_campaign(
         created_us=version.created_us,
         updated_us=version.created_us,
     )
-    return await retry(lambda: _bind_first(stores, request, issue, campaign, made), issue)
+    return await retry(lambda: _bind_first(stores, request, issue, campaign, unbound), issue)
 
 
 async def commit_version(
@@ -77,59 +81,63 @@ async def commit_version(
     name: CampaignName,
     etag: str,
     reviews: Reviews | None = None,
-) -> Version:
-    """Snapshot the issue as it is now as the campaign's next version.
+) -> VersionRecord:
+    """Commit the issue as it is now as the campaign's next version.
 
-    With `reviews`, what was said of the campaign's samples goes into it. Raises Aborted when the
-    campaign has not that etag any more, or changes meanwhile, FailedPrecondition when the issue
-    has no element, ResourceExhausted when it and the samples are too much, and Unavailable while
+    With `reviews`, the reviewed samples of the campaign are taken in. Raises Aborted if the etag is
+    not the current one or the campaign changes meanwhile, FailedPrecondition if the issue has no
+    elements, ResourceExhausted if elements and samples exceed their limits, and Unavailable while
     reviews cannot be read.
     """
-    if first := await find_response(stores.ledger, name.project, request, Version):
-        return first
-    before = await read_campaign(stores, name)
-    check_etag(etag, before.record.etag, name)
-    content = await read_content(stores, IssueName(name.project, before.record.issue))
+    if response := await find_response(stores.ledger, name.project, request, VersionRecord):
+        return response
+    stored = await read_campaign(stores, name)
+    check_etag(etag, stored.record.etag, name)
+    content = await read_content(stores, IssueName(name.project, stored.record.issue))
     if reviews is not None:
-        content = await with_feedback(content, name, reviews)
-    number = before.record.version.number + 1
-    made = await _make_version(stores, name, content, number)
-    version = made.version
-    now = changed(before.record, version=version)
+        content = await add_feedback(content, name, reviews)
+    number = stored.record.version.number + 1
+    unbound = await _write_version(stores, name, content, number)
+    campaign = revise(stored.record, version=unbound.version)
     binding = Transaction(
         name.project,
-        checks={campaign_key(name.campaign): before.revision, **made.checks},
-        puts=_puts(now),
-        deletes=made.checks,
-        adds={GENERATION: Add(1)} if now.active else {},
+        checks={campaign_key(name.campaign): stored.revision, **unbound.checks},
+        puts=_binding_puts(campaign),
+        deletes=unbound.checks,
+        adds={GENERATION: Add(1)} if campaign.active else {},
     )
     try:
-        return await commit_once(stores.ledger, binding, request, version)
+        return await commit_once(stores.ledger, binding, request, unbound.version)
     except Conflict as conflict:
         raise Aborted(
-            f"{name} was changed by somebody else while version {number} was made: read it again"
+            f"{name} was changed by another call during the commit of version {number}: "
+            "read it again and retry"
         ) from conflict
 
 
 async def _bind_first(
-    stores: Stores, request: IdempotentRequest, issue: IssueName, campaign: Campaign, made: _Made
-) -> Campaign:
-    listed = await read_campaigns_of(stores, issue)
-    where = issue_campaigns_key(issue.issue)
-    campaigns = IssueCampaigns(campaigns=(*listed.record.campaigns, campaign.id))
-    # The list goes with its issue, so this check also finds an issue that was deleted meanwhile.
+    stores: Stores,
+    request: IdempotentRequest,
+    issue: IssueName,
+    campaign: CampaignRecord,
+    unbound: _UnboundVersion,
+) -> CampaignRecord:
+    stored = await read_issue_campaigns(stores, issue)
+    key = issue_campaigns_key(issue.issue)
+    campaigns = IssueCampaignsRecord(campaigns=(*stored.record.campaigns, campaign.id))
+    # The list is deleted with its issue, so this check also detects that deletion.
     binding = Transaction(
         issue.project,
-        checks={where: listed.revision, campaign_key(campaign.id): ABSENT, **made.checks},
-        puts=_puts(campaign) | {where: encode(campaigns)},
-        deletes=made.checks,
+        checks={key: stored.revision, campaign_key(campaign.id): ABSENT, **unbound.checks},
+        puts=_binding_puts(campaign) | {key: encode(campaigns)},
+        deletes=unbound.checks,
         adds={GENERATION: Add(1)},
     )
     return await commit_once(stores.ledger, binding, request, campaign)
 
 
-def _puts(campaign: Campaign) -> dict[str, bytes]:
-    """What binds the newest version of a campaign."""
+def _binding_puts(campaign: CampaignRecord) -> dict[str, bytes]:
+    """The puts that bind the newest version of a campaign."""
     return {
         campaign_key(campaign.id): encode(campaign),
         version_key(campaign.id, campaign.version.number): encode(campaign.version),
@@ -137,28 +145,27 @@ def _puts(campaign: Campaign) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """A version that is written but not bound; binding it must check and delete these keys."""
+class _UnboundVersion:
+    """A version that is written but not bound; binding must check and delete these keys."""
 
-    version: Version
+    version: VersionRecord
     checks: Mapping[str, int]
 
 
-async def _make_version(stores: Stores, name: CampaignName, content: Content, number: int) -> _Made:
+async def _write_version(
+    stores: Stores, name: CampaignName, content: SnapshotContent, number: int
+) -> _UnboundVersion:
     issue = content.issue
     manifest = content.manifest.to_bytes()
-    begun = await begin(stores, name, sha256(manifest).hexdigest(), issue)
+    pending = await announce_commit(stores, name, sha256(manifest).hexdigest(), issue)
     snapshot_digest = await write_snapshot(stores, name, content, manifest)
-    basis = None
-    if begun.basis_digest:
-        data = await read_blob(stores.blobs, begun.basis_digest)
-        basis = await asyncio.to_thread(Basis.from_bytes, data)
-    model = await asyncio.to_thread(_model_of, content, basis)
-    version = Version(
+    basis = await _read_basis(stores, pending.basis_digest)
+    model = await asyncio.to_thread(_build_model, content, basis)
+    version = VersionRecord(
         number=number,
         snapshot_digest=snapshot_digest,
         model_digest=await stores.blobs.put(await asyncio.to_thread(model.to_bytes)),
-        basis_digest=begun.basis_digest,
+        basis_digest=pending.basis_digest,
         model_id=issue.model_id,
         dimension=issue.dimension,
         element_count=len(content.elements.entries) + len(content.accepted.entries),
@@ -169,10 +176,16 @@ async def _make_version(stores: Stores, name: CampaignName, content: Content, nu
         accepted_count=len(content.accepted.entries),
         negative_count=len(content.negatives.entries),
     )
-    return _Made(version, begun.checks)
+    return _UnboundVersion(version, pending.checks)
 
 
-def _model_of(content: Content, basis: Basis | None) -> ScoringModel:
+async def _read_basis(stores: Stores, digest: str) -> Basis | None:
+    if not digest:
+        return None
+    return await asyncio.to_thread(Basis.from_bytes, await read_blob(stores.blobs, digest))
+
+
+def _build_model(content: SnapshotContent, basis: Basis | None) -> ScoringModel:
     positives, negatives = content.positives, content.negatives
     ids = [ElementId(entry.frame_id, entry.label_id) for entry in positives.entries]
     vectors = negatives.vectors if negatives.entries else None

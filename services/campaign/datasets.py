@@ -1,4 +1,4 @@
-"""Datasets: what the labels of a set of frames mean."""
+"""Datasets: task type and class map of a set of frames."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 from services.campaign.projects import get_project
 from services.campaign.records import (
-    Dataset,
-    LabelClass,
+    DatasetRecord,
+    LabelClassRecord,
     dataset_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Transaction
@@ -35,49 +35,53 @@ async def create_dataset(
     name: DatasetName,
     display_name: str,
     task_type: TaskType,
-    classes: Sequence[LabelClass],
-) -> Dataset:
+    classes: Sequence[LabelClassRecord],
+) -> DatasetRecord:
     """Create a dataset; its display name defaults to its id.
 
-    Raises AlreadyExists naming it, and InvalidArgument naming what is wrong with a class.
+    Raises AlreadyExists naming the dataset, and InvalidArgument naming an invalid class.
     """
     check_resource_id(name.dataset, "dataset_id")
     check_text("dataset.display_name", display_name, empty=True)
     check_classes(classes)
     await get_project(stores, ProjectName(name.project))
-    if first := await find_response(stores.ledger, name.project, request, Dataset):
-        return first
-    record = Dataset(
+    if response := await find_response(stores.ledger, name.project, request, DatasetRecord):
+        return response
+    record = DatasetRecord(
         id=name.dataset,
         display_name=display_name or name.dataset,
         task_type=task_type,
         classes=tuple(classes),
         created_us=now_us(),
     )
-    where = dataset_key(name.dataset)
-    creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(record)})
+    key = dataset_key(name.dataset)
+    creation = Transaction(name.project, checks={key: ABSENT}, puts={key: encode(record)})
     try:
         return await commit_once(stores.ledger, creation, request, record)
     except Conflict as conflict:
-        raise AlreadyExists(f"dataset_id: {name} exists already") from conflict
+        raise AlreadyExists(f"dataset_id: {name} already exists") from conflict
 
 
-async def get_dataset(stores: Stores, name: DatasetName) -> Dataset:
-    """A dataset; NotFound naming it if there is none."""
-    found = await read_record(stores.ledger, name.project, dataset_key(name.dataset), Dataset, name)
-    return found.record
+async def get_dataset(stores: Stores, name: DatasetName) -> DatasetRecord:
+    """A dataset; raises NotFound naming it if it does not exist."""
+    stored = await read_record(
+        stores.ledger, name.project, dataset_key(name.dataset), DatasetRecord, name
+    )
+    return stored.record
 
 
 async def list_datasets(
     stores: Stores, project: ProjectName, page: Page
-) -> tuple[list[Dataset], str]:
-    """A page of the datasets of a project, by name, and the next one's token."""
+) -> tuple[list[DatasetRecord], str]:
+    """A page of a project's datasets, ordered by name, and the next page token."""
     await get_project(stores, project)
-    return await read_records(stores.ledger, project.project, prefix("dataset"), Dataset, page)
+    return await read_records(
+        stores.ledger, project.project, prefix("dataset"), DatasetRecord, page
+    )
 
 
-def check_classes(classes: Sequence[LabelClass]) -> None:
-    """Refuse a class map with too many classes, or with one that is wrong or not unique."""
+def check_classes(classes: Sequence[LabelClassRecord]) -> None:
+    """Reject a class map that is too large, or has an invalid or duplicate class."""
     if len(classes) > CLASSES_MAX:
         raise too_large(
             "dataset.classes",
@@ -90,14 +94,14 @@ def check_classes(classes: Sequence[LabelClass]) -> None:
         field = f"dataset.classes[{index}]"
         _check_class(label_class, field)
         if (first := ids.setdefault(label_class.id, index)) != index:
-            problem = f"{label_class.id} is the id of classes[{first}] too"
+            problem = f"{label_class.id} is a duplicate of the id of classes[{first}]"
             raise InvalidArgument.of(f"{field}.id", problem)
         if (first := names.setdefault(label_class.name, index)) != index:
-            problem = f"{label_class.name!r} is the name of classes[{first}] too"
+            problem = f"{label_class.name!r} is a duplicate of the name of classes[{first}]"
             raise InvalidArgument.of(f"{field}.name", problem)
 
 
-def _check_class(label_class: LabelClass, field: str) -> None:
+def _check_class(label_class: LabelClassRecord, field: str) -> None:
     check_text(f"{field}.name", label_class.name)
     if label_class.id > CLASS_ID_MAX:
         raise InvalidArgument.of(f"{field}.id", f"{label_class.id} is not in 0…{CLASS_ID_MAX}")

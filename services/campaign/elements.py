@@ -10,29 +10,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.campaign import points
+from services.campaign import element_points
 from services.campaign.candidates import (
-    Candidates,
+    CandidateSet,
+    build_elements,
     check_count,
     check_dataset,
     check_space,
-    make_elements,
 )
 from services.campaign.datasets import get_dataset
 from services.campaign.issues import get_issue, read_issue
 from services.campaign.label_ids import claim_label_ids
 from services.campaign.records import (
-    Element,
-    Issue,
-    Space,
-    changed,
+    ElementRecord,
+    IssueRecord,
+    SpaceRecord,
     element_key,
     element_prefix,
     issue_key,
+    revise,
     space_key,
 )
 from services.ledger.interface import ABSENT, Transaction
-from services.records.documents import StoredRecord, retry
+from services.records.documents import retry
 from services.records.pages import Page
 from services.records.records import decode, encode
 from services.records.stores import Stores
@@ -43,141 +43,146 @@ from sluice.names import DatasetName, IssueName
 ELEMENTS_PER_ISSUE_MAX: Final = 50_000
 
 PAGE_BYTES_MAX: Final = 2 * 2**20
-"""Where a page of elements ends at the latest; gRPC clients take messages of 4 MiB."""
+"""Maximum size of a page of several elements; gRPC clients accept messages of 4 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
-    """What became of the candidates of one call, and the issue as it is now."""
+class AddElementsResult:
+    """Counts of new, replaced and unchanged elements, and the issue after the call."""
 
     added_count: int
     replaced_count: int
     unchanged_count: int
-    issue: Issue
+    issue: IssueRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
-    """How many elements were removed, and the issue as it is now."""
+class RemoveElementsResult:
+    """The count of removed elements, and the issue after the call."""
 
     removed_count: int
-    issue: Issue
+    issue: IssueRecord
 
 
-async def add_elements(stores: Stores, name: IssueName, candidates: Candidates) -> Added:
+async def add_elements(
+    stores: Stores, name: IssueName, candidates: CandidateSet
+) -> AddElementsResult:
     """Add elements to an issue, all or none; one with the same content stays as it is.
 
-    Raises InvalidArgument naming the first element that may not be one of the issue's, and
-    ResourceExhausted when there would be too many.
+    Raises InvalidArgument naming the first invalid element, and ResourceExhausted if the issue
+    would exceed its limit.
     """
     check_text("model_id", candidates.model_id)
     issue = await get_issue(stores, name)
     dataset = DatasetName(name.project, issue.dataset)
     check_dataset(candidates.candidates, dataset, await get_dataset(stores, dataset))
     check_space(candidates, issue)
-    elements, vectors = await asyncio.to_thread(make_elements, candidates)
+    elements, vectors = await asyncio.to_thread(build_elements, candidates)
     addition = _Addition(stores, name, candidates, elements, vectors)
     return await retry(addition.attempt, name)
 
 
 async def remove_elements(
-    stores: Stores, name: IssueName, known_as: Sequence[tuple[str, str]]
-) -> Removed:
-    """Remove the elements of those frame and label ids; one that is not there is passed over.
+    stores: Stores, name: IssueName, ids: Sequence[tuple[str, str]]
+) -> RemoveElementsResult:
+    """Remove elements by frame and label id; unknown ones are skipped.
 
-    Raises InvalidArgument for one that is named twice.
+    Raises InvalidArgument for a duplicate.
     """
-    check_count(len(known_as))
-    first: dict[str, int] = {}
-    for index, (frame_id, label_id) in enumerate(known_as):
-        known = first.setdefault(element_key(name.issue, frame_id, label_id), index)
-        if known != index:
-            raise InvalidArgument.of(f"elements[{index}]", f"is the same as elements[{known}]")
-    return await retry(lambda: _remove(stores, name, list(first)), name)
+    check_count(len(ids))
+    first_index: dict[str, int] = {}
+    for index, (frame_id, label_id) in enumerate(ids):
+        first = first_index.setdefault(element_key(name.issue, frame_id, label_id), index)
+        if first != index:
+            raise InvalidArgument.of(f"elements[{index}]", f"is a duplicate of elements[{first}]")
+    return await retry(lambda: _remove(stores, name, list(first_index)), name)
 
 
 async def list_elements(
     stores: Stores, name: IssueName, page: Page
-) -> tuple[Issue, list[Element], str]:
-    """An issue, a page of its elements by frame id, and the next page's token."""
+) -> tuple[IssueRecord, list[ElementRecord], str]:
+    """An issue, a page of its elements ordered by frame id, and the next page token."""
     issue = await get_issue(stores, name)
     entries = await stores.ledger.scan(
         name.project, element_prefix(name.issue), after=page.after, limit=page.size + 1
     )
-    kept, size = 0, 0
+    count, size = 0, 0
     for entry in entries[: page.size]:
         size += len(entry.value)
-        if kept and size > PAGE_BYTES_MAX:
+        if count and size > PAGE_BYTES_MAX:
             break
-        kept += 1
-    token = page.token(entries[kept - 1].key) if kept < len(entries) else ""
-    return issue, [decode(Element, entry) for entry in entries[:kept]], token
+        count += 1
+    token = page.token(entries[count - 1].key) if count < len(entries) else ""
+    return issue, [decode(ElementRecord, entry) for entry in entries[:count]], token
 
 
-async def _remove(stores: Stores, name: IssueName, keys: list[str]) -> Removed:
-    issue = await read_issue(stores, name)
-    known = await stores.ledger.get(name.project, keys)
-    if not known:
-        return Removed(0, issue.record)
-    now = changed(
-        issue.record,
-        element_count=issue.record.element_count - len(known),
-        edits=issue.record.edits + 1,
+async def _remove(stores: Stores, name: IssueName, keys: list[str]) -> RemoveElementsResult:
+    stored = await read_issue(stores, name)
+    entries = await stores.ledger.get(name.project, keys)
+    if not entries:
+        return RemoveElementsResult(0, stored.record)
+    issue = revise(
+        stored.record,
+        element_count=stored.record.element_count - len(entries),
+        edits=stored.record.edits + 1,
     )
-    where = issue_key(name.issue)
+    key = issue_key(name.issue)
     await stores.ledger.commit(
         Transaction(
             name.project,
-            checks={where: issue.revision},
-            puts={where: encode(now)},
-            deletes=list(known),
+            checks={key: stored.revision},
+            puts={key: encode(issue)},
+            deletes=list(entries),
         )
     )
-    await points.forget(stores, name, now, [decode(Element, entry) for entry in known.values()])
-    return Removed(len(known), now)
+    removed = [decode(ElementRecord, entry) for entry in entries.values()]
+    await element_points.delete(stores, name, issue, removed)
+    return RemoveElementsResult(len(removed), issue)
 
 
 @dataclass(slots=True)
 class _Addition:
-    """One call that adds elements; what of it is new is found out in each attempt."""
+    """One call that adds elements; each attempt finds out anew which of them are new."""
 
     stores: Stores
     name: IssueName
-    candidates: Candidates
-    elements: list[Element]
+    candidates: CandidateSet
+    elements: list[ElementRecord]
     vectors: NDArray[np.float32]
     written: set[int] = field(default_factory=set)
-    """The rows whose points are in the vector store by now."""
+    """Rows whose points an attempt has written to the vector store."""
 
-    async def attempt(self) -> Added:
-        """Add what is new or has other content; raises Conflict when others were faster."""
-        issue = await read_issue(self.stores, self.name)
-        check_space(self.candidates, issue.record)
-        known = await self._known()
+    async def attempt(self) -> AddElementsResult:
+        """Add the new and replace the changed elements; raises Conflict if the issue changes."""
+        stored = await read_issue(self.stores, self.name)
+        check_space(self.candidates, stored.record)
+        current = await self._read_current()
         rows = [
             row
-            for row, (old, new) in enumerate(zip(known, self.elements))
+            for row, (old, new) in enumerate(zip(current, self.elements))
             if old is None or old.digest != new.digest
         ]
-        replaced = [old for row in rows if (old := known[row])]
-        added, unchanged = len(rows) - len(replaced), len(known) - len(rows)
-        now = issue.record
+        replaced = [old for row in rows if (old := current[row])]
+        added, unchanged = len(rows) - len(replaced), len(current) - len(rows)
+        issue = stored.record
         if rows:
-            now = self._grown(now, added)
-            labels = await self._labels(now)
-            # Vectors go first: a point that no element names is harmless, the reverse is not.
-            await self._write_points(now, rows)
-            await self._commit(issue, now, rows, labels)
-        unnamed = [self.elements[row] for row in self.written.difference(rows)]
-        await points.forget(self.stores, self.name, now, [*replaced, *unnamed])
-        return Added(added, len(replaced), unchanged, now)
+            issue = self._grow_issue(issue, added)
+            labels = await self._claim_labels(issue)
+            # Vectors first: a point without an element is harmless, an element without a point
+            # is not.
+            await self._write_points(issue, rows)
+            await self._commit(stored.revision, issue, rows, labels)
+        unused = [self.elements[row] for row in self.written.difference(rows)]
+        await element_points.delete(self.stores, self.name, issue, [*replaced, *unused])
+        return AddElementsResult(added, len(replaced), unchanged, issue)
 
-    async def _known(self) -> list[Element | None]:
+    async def _read_current(self) -> list[ElementRecord | None]:
+        """The stored element of each row, None for a new one."""
         keys = [self._key(element) for element in self.elements]
         entries = await self.stores.ledger.get(self.name.project, keys)
-        return [decode(Element, entries[key]) if key in entries else None for key in keys]
+        return [decode(ElementRecord, entries[key]) if key in entries else None for key in keys]
 
-    def _grown(self, issue: Issue, added: int) -> Issue:
+    def _grow_issue(self, issue: IssueRecord, added: int) -> IssueRecord:
         count = issue.element_count + added
         if added and count > ELEMENTS_PER_ISSUE_MAX:
             raise ResourceExhausted(
@@ -185,7 +190,7 @@ class _Addition:
                 f"at most {ELEMENTS_PER_ISSUE_MAX} are accepted",
                 metadata={"limit": str(ELEMENTS_PER_ISSUE_MAX)},
             )
-        return changed(
+        return revise(
             issue,
             model_id=self.candidates.model_id,
             dimension=self.vectors.shape[1],
@@ -193,29 +198,30 @@ class _Addition:
             edits=issue.edits + 1,
         )
 
-    async def _write_points(self, issue: Issue, rows: Sequence[int]) -> None:
+    async def _write_points(self, issue: IssueRecord, rows: Sequence[int]) -> None:
         missing = [row for row in rows if row not in self.written]
         if missing:
             elements = [self.elements[row] for row in missing]
-            await points.write(self.stores, self.name, issue, elements, self.vectors[missing])
+            vectors = self.vectors[missing]
+            await element_points.write(self.stores, self.name, issue, elements, vectors)
             self.written.update(missing)
 
-    async def _labels(self, issue: Issue) -> dict[str, bytes]:
+    async def _claim_labels(self, issue: IssueRecord) -> dict[str, bytes]:
         dataset = DatasetName(self.name.project, issue.dataset)
         return await claim_label_ids(self.stores.ledger, dataset, self.candidates.candidates)
 
     async def _commit(
-        self, before: StoredRecord[Issue], now: Issue, rows: Sequence[int], labels: dict[str, bytes]
+        self, revision: int, issue: IssueRecord, rows: Sequence[int], labels: dict[str, bytes]
     ) -> None:
-        where = issue_key(self.name.issue)
-        checks = {where: before.revision} | dict.fromkeys(labels, ABSENT)
+        key = issue_key(self.name.issue)
+        checks = {key: revision} | dict.fromkeys(labels, ABSENT)
         puts = labels | {self._key(self.elements[row]): encode(self.elements[row]) for row in rows}
-        puts[where] = encode(now)
-        space = space_key(now.model_id, now.dimension)
+        puts[key] = encode(issue)
+        space = space_key(issue.model_id, issue.dimension)
         if not await self.stores.ledger.get(self.name.project, [space]):
             checks[space] = ABSENT
-            puts[space] = encode(Space(model_id=now.model_id, dimension=now.dimension))
+            puts[space] = encode(SpaceRecord(model_id=issue.model_id, dimension=issue.dimension))
         await self.stores.ledger.commit(Transaction(self.name.project, checks=checks, puts=puts))
 
-    def _key(self, element: Element) -> str:
+    def _key(self, element: ElementRecord) -> str:
         return element_key(self.name.issue, element.frame_id, element.label_id)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.campaign import points
-from services.campaign.issues import read_campaigns_of, read_issue
+from services.campaign import element_points
+from services.campaign.issues import read_issue, read_issue_campaigns
 from services.campaign.records import (
-    Campaign,
-    Deleting,
-    Issue,
+    CampaignRecord,
+    IssueDeletionRecord,
+    IssueRecord,
     campaign_key,
-    deleting_key,
     element_prefix,
     issue_campaigns_key,
+    issue_deletion_key,
     issue_key,
 )
 from services.ledger.interface import Transaction
@@ -29,49 +29,49 @@ _PAGE: Final = 1_000
 async def delete_issue(stores: Stores, name: IssueName, etag: str) -> None:
     """Delete an issue and its elements; versions already committed keep their snapshots.
 
-    Raises Aborted when it has not that etag any more, and FailedPrecondition naming the
-    campaigns of it that are active.
+    Raises Aborted if the etag is not the current one, and FailedPrecondition naming the active
+    campaigns of the issue.
     """
-    issue = await retry(lambda: _delete(stores, name, etag), name)
-    # The elements go last: without their issue nobody sees them, and what a crash leaves of
-    # them only takes up space.
+    issue = await retry(lambda: _delete_record(stores, name, etag), name)
+    # The elements are deleted last: nobody can read them without their issue, and the doctor
+    # removes what a crash leaves.
     await _delete_elements(stores, name, issue)
 
 
-async def _delete(stores: Stores, name: IssueName, etag: str) -> Issue:
+async def _delete_record(stores: Stores, name: IssueName, etag: str) -> IssueRecord:
     issue = await read_issue(stores, name)
     check_etag(etag, issue.record.etag, name)
-    listed = await read_campaigns_of(stores, name)
-    campaigns = await stores.ledger.get(
-        name.project, [campaign_key(campaign) for campaign in listed.record.campaigns]
+    campaign_ids = await read_issue_campaigns(stores, name)
+    entries = await stores.ledger.get(
+        name.project, [campaign_key(campaign) for campaign in campaign_ids.record.campaigns]
     )
-    _refuse_active(name, [decode(Campaign, entry) for entry in campaigns.values()])
-    # Nobody may start or activate a campaign of it between here and the commit.
-    checks = {key: entry.revision for key, entry in campaigns.items()}
+    _check_inactive(name, [decode(CampaignRecord, entry) for entry in entries.values()])
+    # Conflict if a campaign of the issue is started or activated before the commit.
+    checks = {key: entry.revision for key, entry in entries.items()}
     checks[issue_key(name.issue)] = issue.revision
-    checks[issue_campaigns_key(name.issue)] = listed.revision
+    checks[issue_campaigns_key(name.issue)] = campaign_ids.revision
     deletes = [issue_key(name.issue), issue_campaigns_key(name.issue)]
-    puts = {deleting_key(name.issue): encode(Deleting(started_us=now_us()))}
+    puts = {issue_deletion_key(name.issue): encode(IssueDeletionRecord(started_us=now_us()))}
     await stores.ledger.commit(Transaction(name.project, checks, puts, deletes))
     return issue.record
 
 
-def _refuse_active(name: IssueName, campaigns: list[Campaign]) -> None:
+def _check_inactive(name: IssueName, campaigns: list[CampaignRecord]) -> None:
     active = sorted(str(CampaignName(name.project, c.id)) for c in campaigns if c.active)
     if active:
         raise FailedPrecondition(f"{name} has active campaigns: {', '.join(active)}")
 
 
-async def _delete_elements(stores: Stores, name: IssueName, issue: Issue) -> None:
+async def _delete_elements(stores: Stores, name: IssueName, issue: IssueRecord) -> None:
     await delete_element_records(stores, name)
     if issue.dimension:
-        collection = points.elements_of(name.project, issue.model_id, issue.dimension)
-        await stores.vectors.delete_tenant(collection, points.issue_tenant(name))
-    await stores.ledger.commit(Transaction(name.project, deletes=[deleting_key(name.issue)]))
+        collection = element_points.collection_for(name.project, issue)
+        await stores.vectors.delete_tenant(collection, element_points.issue_tenant(name))
+    await stores.ledger.commit(Transaction(name.project, deletes=[issue_deletion_key(name.issue)]))
 
 
 async def delete_element_records(stores: Stores, name: IssueName) -> None:
-    """Delete the element records of an issue that is gone."""
+    """Delete the element records of a deleted issue."""
     elements = element_prefix(name.issue)
     while page := await stores.ledger.scan(name.project, elements, limit=_PAGE):
         deletes = [entry.key for entry in page]

@@ -1,4 +1,4 @@
-"""Issues: the hard cases that a team has found."""
+"""Issues: curated sets of the frames that a model fails on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from uuid import uuid4
 from services.campaign.datasets import get_dataset
 from services.campaign.projects import get_project
 from services.campaign.records import (
-    Issue,
-    IssueCampaigns,
-    changed,
+    IssueCampaignsRecord,
+    IssueRecord,
     issue_campaigns_key,
     issue_key,
+    revise,
 )
 from services.ledger.interface import Transaction
 from services.records.documents import StoredRecord, check_etag, read_record, read_records, retry
@@ -30,16 +30,16 @@ async def create_issue(
     project: ProjectName,
     display_name: str,
     dataset: DatasetName,
-) -> Issue:
+) -> IssueRecord:
     """Create an issue without elements."""
     check_text("issue.display_name", display_name)
     if dataset.project != project.project:
         raise InvalidArgument.of("issue.dataset", f"{str(dataset)!r} is not of {project}")
     await get_dataset(stores, dataset)
-    if first := await find_response(stores.ledger, project.project, request, Issue):
-        return first
+    if response := await find_response(stores.ledger, project.project, request, IssueRecord):
+        return response
     now = now_us()
-    issue = Issue(
+    issue = IssueRecord(
         id=str(uuid4()),
         display_name=display_name,
         dataset=dataset.dataset,
@@ -50,46 +50,52 @@ async def create_issue(
         project.project,
         puts={
             issue_key(issue.id): encode(issue),
-            issue_campaigns_key(issue.id): encode(IssueCampaigns()),
+            issue_campaigns_key(issue.id): encode(IssueCampaignsRecord()),
         },
     )
     return await commit_once(stores.ledger, creation, request, issue)
 
 
-async def get_issue(stores: Stores, name: IssueName) -> Issue:
-    """An issue; NotFound naming it if there is none."""
+async def get_issue(stores: Stores, name: IssueName) -> IssueRecord:
+    """An issue; raises NotFound naming it if it does not exist."""
     return (await read_issue(stores, name)).record
 
 
-async def read_issue(stores: Stores, name: IssueName) -> StoredRecord[Issue]:
-    """An issue and its revision, for changing it."""
-    return await read_record(stores.ledger, name.project, issue_key(name.issue), Issue, name)
+async def read_issue(stores: Stores, name: IssueName) -> StoredRecord[IssueRecord]:
+    """An issue with the revision that a change must check."""
+    return await read_record(stores.ledger, name.project, issue_key(name.issue), IssueRecord, name)
 
 
-async def list_issues(stores: Stores, project: ProjectName, page: Page) -> tuple[list[Issue], str]:
-    """A page of the issues of a project, by name, and the next one's token."""
+async def list_issues(
+    stores: Stores, project: ProjectName, page: Page
+) -> tuple[list[IssueRecord], str]:
+    """A page of a project's issues, ordered by name, and the next page token."""
     await get_project(stores, project)
-    return await read_records(stores.ledger, project.project, prefix("issue"), Issue, page)
+    return await read_records(stores.ledger, project.project, prefix("issue"), IssueRecord, page)
 
 
-async def rename_issue(stores: Stores, name: IssueName, display_name: str, etag: str) -> Issue:
-    """Give an issue another display name; Aborted when it has not that etag any more."""
+async def rename_issue(
+    stores: Stores, name: IssueName, display_name: str, etag: str
+) -> IssueRecord:
+    """Change the display name; raises Aborted if the etag is not the current one."""
     check_text("issue.display_name", display_name)
 
-    async def attempt() -> Issue:
-        found = await read_issue(stores, name)
-        check_etag(etag, found.record.etag, name)
-        renamed = changed(found.record, display_name=display_name)
-        where = issue_key(name.issue)
+    async def attempt() -> IssueRecord:
+        stored = await read_issue(stores, name)
+        check_etag(etag, stored.record.etag, name)
+        renamed = revise(stored.record, display_name=display_name)
+        key = issue_key(name.issue)
         await stores.ledger.commit(
-            Transaction(name.project, checks={where: found.revision}, puts={where: encode(renamed)})
+            Transaction(name.project, checks={key: stored.revision}, puts={key: encode(renamed)})
         )
         return renamed
 
     return await retry(attempt, name)
 
 
-async def read_campaigns_of(stores: Stores, name: IssueName) -> StoredRecord[IssueCampaigns]:
-    """The campaigns of an issue, and the revision to check; NotFound if the issue was deleted."""
-    where = issue_campaigns_key(name.issue)
-    return await read_record(stores.ledger, name.project, where, IssueCampaigns, name)
+async def read_issue_campaigns(
+    stores: Stores, name: IssueName
+) -> StoredRecord[IssueCampaignsRecord]:
+    """The campaigns of an issue, with revision; raises NotFound if the issue was deleted."""
+    key = issue_campaigns_key(name.issue)
+    return await read_record(stores.ledger, name.project, key, IssueCampaignsRecord, name)

@@ -8,26 +8,26 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from services.campaign import wiring
 from services.peers.ingest import connect_reviews
 from services.records.stores import Stores
-from services.server.admin import admit
+from services.server.admin import ensure_admin_key
 from services.server.cluster_settings import CampaignSettings
-from services.server.process import ServingProcess, open_foundation
+from services.server.process import ClusterServer, open_service_host
 from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: CampaignSettings) -> AsyncIterator[ServingProcess]:
+async def serve(settings: CampaignSettings) -> AsyncIterator[ClusterServer]:
     """Serve until left.
 
-    Neither Qdrant nor ingest is among its needs: without them elements and commits wait, but
-    scorers and ingest learn from here what is active.
+    Health does not depend on Qdrant or ingest: without them elements and commits wait, but scorer
+    and ingest still get the active versions.
     """
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(open_foundation(settings))
-        await admit(base.ledger, base.keys, settings.admin_key)
+        host = await stack.enter_async_context(open_service_host(settings))
+        await ensure_admin_key(host.ledger, host.keys, settings.admin_key)
         vectors = await stack.enter_async_context(open_qdrant(settings))
-        stores = Stores(base.ledger, vectors, base.blobs)
+        stores = Stores(host.ledger, vectors, host.blobs)
         reviews = await stack.enter_async_context(
-            connect_reviews(settings.ingest_target, base.internal_key)
+            connect_reviews(settings.ingest_target, host.internal_key)
         )
-        servicers = wiring.servicers(stores, base.keys, base.draining, reviews)
-        yield await stack.enter_async_context(base.serving("campaign", servicers, {}))
+        servicers = wiring.servicers(stores, host.keys, host.draining, reviews)
+        yield await stack.enter_async_context(host.serve("campaign", servicers, {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.campaign.records import (
-    Project,
+    ProjectRecord,
     project_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Transaction
@@ -20,34 +20,38 @@ from sluice.names import ProjectName, check_resource_id
 
 async def create_project(
     stores: Stores, request: IdempotentRequest, project: str, display_name: str
-) -> Project:
+) -> ProjectRecord:
     """Create a project; its display name defaults to its id.
 
-    Raises AlreadyExists naming it.
+    Raises AlreadyExists naming the project.
     """
     check_resource_id(project, "project_id")
     check_text("project.display_name", display_name, empty=True)
-    if first := await find_response(stores.ledger, PARTITION, request, Project):
-        return first
-    record = Project(id=project, display_name=display_name or project, created_us=now_us())
-    where = project_key(project)
-    creation = Transaction(PARTITION, checks={where: ABSENT}, puts={where: encode(record)})
+    if response := await find_response(stores.ledger, PARTITION, request, ProjectRecord):
+        return response
+    record = ProjectRecord(id=project, display_name=display_name or project, created_us=now_us())
+    key = project_key(project)
+    creation = Transaction(PARTITION, checks={key: ABSENT}, puts={key: encode(record)})
     try:
         return await commit_once(stores.ledger, creation, request, record)
     except Conflict as conflict:
-        raise AlreadyExists(f"project_id: {ProjectName(project)} exists already") from conflict
+        raise AlreadyExists(f"project_id: {ProjectName(project)} already exists") from conflict
 
 
-async def get_project(stores: Stores, name: ProjectName) -> Project:
-    """A project; NotFound naming it if there is none."""
-    found = await read_record(stores.ledger, PARTITION, project_key(name.project), Project, name)
-    return found.record
+async def get_project(stores: Stores, name: ProjectName) -> ProjectRecord:
+    """A project; raises NotFound naming it if it does not exist."""
+    stored = await read_record(
+        stores.ledger, PARTITION, project_key(name.project), ProjectRecord, name
+    )
+    return stored.record
 
 
-async def list_projects(stores: Stores, caller: Caller, page: Page) -> tuple[list[Project], str]:
-    """A page of the projects that the caller may see, by name, and the next one's token."""
+async def list_projects(
+    stores: Stores, caller: Caller, page: Page
+) -> tuple[list[ProjectRecord], str]:
+    """A page of the projects that the caller may see, ordered by name, and the next page token."""
     if not caller.project:
-        return await read_records(stores.ledger, PARTITION, prefix("project"), Project, page)
+        return await read_records(stores.ledger, PARTITION, prefix("project"), ProjectRecord, page)
     try:
         return [await get_project(stores, ProjectName(caller.project))], ""
     except NotFound:

@@ -1,21 +1,21 @@
-"""What the campaign service keeps in the ledger, and where each record lies.
+"""The ledger records of the campaign service, and their keys.
 
 | partition | key | holds |
 | --- | --- | --- |
 | `_system` | `project/{project}` | a project |
 | project | `dataset/{dataset}` | a dataset |
-| project | `label/{dataset}/{label}` | the frame whose label has that id |
+| project | `label/{dataset}/{label}` | the frame that owns the label id |
 | project | `issue/{issue}` | an issue |
-| project | `element/{issue}/…` | an element of an issue; its vector lies in the vector store |
-| project | `issue-campaigns/{issue}` | the campaigns of an issue, as long as there is the issue |
+| project | `element/{issue}/…` | an element of an issue; its vector is in the vector store |
+| project | `issue-campaigns/{issue}` | the campaigns of an issue; deleted with the issue |
 | project | `campaign/{campaign}` | a campaign with its newest version |
-| project | `version/{campaign}/…` | a version, the newest first |
+| project | `version/{campaign}/…` | a version; the newest has the lowest key |
 | project | `space/{model}/{dimension}` | a space and its background |
-| project | `making/{campaign}/{snapshot}` | a commit that is under way, or died |
-| project | `deleting/{issue}` | an issue whose elements are being deleted |
+| project | `making/{campaign}/{snapshot}` | a commit that is running, or crashed |
+| project | `deleting/{issue}` | an issue deletion that is running, or crashed |
 
-The counter `generation` of a project grows in every transaction that changes which versions are
-to be scored, or how. Times are microseconds since 1970, UTC. An `etag` grows with each change of
+The counter `generation` of a project grows with every change of the set of active versions, their
+thresholds or budgets. Times are microseconds since 1970, UTC. An `etag` grows with each change of
 its record.
 """
 
@@ -30,12 +30,13 @@ from sluice.labels import TaskType
 
 GENERATION: Final = "generation"
 
-_NUMBERS = 10**12  # more versions than anyone commits
+_VERSION_NUMBERS: Final = 10**12
+"""Exclusive upper bound of version numbers; keys count down from it."""
 
-ChangingT = TypeVar("ChangingT", "Issue", "Campaign")
+RevisedT = TypeVar("RevisedT", "IssueRecord", "CampaignRecord")
 
 
-class Project(Record, frozen=True, kw_only=True):
+class ProjectRecord(Record, frozen=True, kw_only=True):
     """A tenant."""
 
     id: str
@@ -43,34 +44,34 @@ class Project(Record, frozen=True, kw_only=True):
     created_us: int
 
 
-class LabelClass(Record, frozen=True, kw_only=True):
-    """One class of a class map; an empty colour is the viewer's to choose."""
+class LabelClassRecord(Record, frozen=True, kw_only=True):
+    """One class of a class map; with an empty colour, viewers choose one."""
 
     id: int
     name: str
     colour: str = ""
 
 
-class Dataset(Record, frozen=True, kw_only=True):
-    """What the labels of a set of frames mean."""
+class DatasetRecord(Record, frozen=True, kw_only=True):
+    """A dataset: the task type and class map of its labels."""
 
     id: str
     display_name: str
     task_type: TaskType
-    classes: tuple[LabelClass, ...] = ()
+    classes: tuple[LabelClassRecord, ...] = ()
     created_us: int
 
 
-class LabelOwner(Record, frozen=True, kw_only=True):
-    """The frame that a label id of a dataset belongs to, from its first label on."""
+class LabelOwnerRecord(Record, frozen=True, kw_only=True):
+    """The frame that owns a label id of a dataset, from the first label with that id on."""
 
     frame_id: str
 
 
-class Issue(Record, frozen=True, kw_only=True):
-    """An issue without its elements; their space is empty until the first one comes.
+class IssueRecord(Record, frozen=True, kw_only=True):
+    """An issue without its elements; `model_id` and `dimension` are set by the first element.
 
-    `edits` grows with each change of the elements: equal edits, equal elements.
+    `edits` grows with each change of the elements: equal edits mean equal elements.
     """
 
     id: str
@@ -85,34 +86,35 @@ class Issue(Record, frozen=True, kw_only=True):
     etag: int = 1
 
 
-class IssueCampaigns(Record, frozen=True, kw_only=True):
-    """The campaigns of an issue, inactive ones too."""
+class IssueCampaignsRecord(Record, frozen=True, kw_only=True):
+    """The campaigns of an issue, including inactive ones."""
 
     campaigns: tuple[str, ...] = ()
 
 
 class ElementEntry(Record, frozen=True, kw_only=True):
-    """What tells whether an element has changed: all of it that GetCampaign needs to read."""
+    """Ids and content digest of an element: the part of its record that a manifest lists."""
 
     frame_id: str
     label_id: str = ""
     digest: bytes
 
 
-class Element(ElementEntry, frozen=True, kw_only=True):
-    """An element of an issue: its frame, and the point that has its vector.
+class ElementRecord(ElementEntry, frozen=True, kw_only=True):
+    """An element of an issue: its encoded frame, and the id of the point that has its vector.
 
-    `digest` is `elements.content_digest` of the frame, label id and vector.
+    `digest` is `candidates.content_digest` of the frame, label id and vector.
     """
 
     frame: bytes
     point: bytes
 
 
-class Version(Record, frozen=True, kw_only=True):
-    """A campaign version; `issue_edits` are the edits of the issue that it is a snapshot of.
+class VersionRecord(Record, frozen=True, kw_only=True):
+    """A campaign version; `issue_edits` are the issue's edits at the time of the snapshot.
 
-    Of its elements, `accepted_count` are samples and not the issue's.
+    `element_count` includes the `accepted_count` samples that were taken in beside the issue's
+    elements.
     """
 
     number: int
@@ -130,33 +132,33 @@ class Version(Record, frozen=True, kw_only=True):
     negative_count: int = 0
 
 
-class Budget(Record, frozen=True, kw_only=True):
-    """How many samples a campaign may collect; None: no bound."""
+class BudgetRecord(Record, frozen=True, kw_only=True):
+    """Maximum number of samples that a campaign collects; None means no limit."""
 
     total: int | None = None
     per_day: int | None = None
 
 
-NO_BUDGET: Final = Budget()
+NO_BUDGET: Final = BudgetRecord()
 
 
-class Campaign(Record, frozen=True, kw_only=True):
-    """A campaign with its newest version; a threshold of None is the default."""
+class CampaignRecord(Record, frozen=True, kw_only=True):
+    """A campaign with its newest version; a threshold of None means the default."""
 
     id: str
     display_name: str
     issue: str
     active: bool
     threshold: float | None = None
-    budget: Budget = NO_BUDGET
-    version: Version
+    budget: BudgetRecord = NO_BUDGET
+    version: VersionRecord
     created_us: int
     updated_us: int
     etag: int = 1
 
 
-class Space(Record, frozen=True, kw_only=True):
-    """A space; an empty basis digest: no background yet."""
+class SpaceRecord(Record, frozen=True, kw_only=True):
+    """A space; its basis digest is empty until it gets a background."""
 
     model_id: str
     dimension: int
@@ -165,11 +167,12 @@ class Space(Record, frozen=True, kw_only=True):
     background_us: int | None = None
 
 
-class Making(Record, frozen=True, kw_only=True):
-    """A commit under way, from before its first write until its version is bound.
+class PendingCommitRecord(Record, frozen=True, kw_only=True):
+    """A running commit, stored before its first write and deleted when its version is bound.
 
-    It names what no version names yet: the snapshot, and the basis that its space may replace
-    meanwhile. With `removing` it is the doctor's: what a commit that died has left goes.
+    The key names its snapshot; `basis_digest` is referenced by no version yet either, and the space
+    may get another basis meanwhile. `removing` is set by the doctor while it removes the leftovers
+    of a crashed commit.
     """
 
     started_us: int
@@ -177,83 +180,79 @@ class Making(Record, frozen=True, kw_only=True):
     removing: bool = False
 
 
-class Deleting(Record, frozen=True, kw_only=True):
-    """Says that the elements of a deleted issue are being deleted."""
+class IssueDeletionRecord(Record, frozen=True, kw_only=True):
+    """A running deletion of the elements of a deleted issue."""
 
     started_us: int
 
 
-LEFTOVER_AFTER_US: Final = 3_600_000_000
-"""Age at which what nobody names was left behind, and is not being written."""
-
-
-def changed(record: ChangingT, **fields: object) -> ChangingT:
-    """The record with those fields changed, at this time, under the next etag."""
+def revise(record: RevisedT, **fields: object) -> RevisedT:
+    """A copy of a record with new values, the current update time and the next etag."""
     return structs.replace(record, **fields, updated_us=now_us(), etag=record.etag + 1)
 
 
 def project_key(project: str) -> str:
-    """Where a project lies, in the partition `SYSTEM`."""
+    """Key of a project, in the partition `_system`."""
     return key("project", project)
 
 
 def dataset_key(dataset: str) -> str:
-    """Where a dataset lies."""
+    """Key of a dataset."""
     return key("dataset", dataset)
 
 
 def label_key(dataset: str, label_id: str) -> str:
-    """Where it lies whose a label id is."""
+    """Key that records which frame owns a label id."""
     return key("label", dataset, label_id)
 
 
 def issue_key(issue: str) -> str:
-    """Where an issue lies."""
+    """Key of an issue."""
     return key("issue", issue)
 
 
 def issue_campaigns_key(issue: str) -> str:
-    """Where the campaigns of an issue are listed."""
+    """Key of the list of an issue's campaigns."""
     return key("issue-campaigns", issue)
 
 
 def element_prefix(issue: str) -> str:
-    """What the keys of all elements of an issue start with."""
+    """Prefix of the keys of an issue's elements."""
     return prefix("element", issue)
 
 
 def element_key(issue: str, frame_id: str, label_id: str) -> str:
-    """Where an element lies: ordered by frame id, which percent-encoding would not keep."""
-    # A NUL ends the frame id and sorts before whatever a longer one goes on with; one inside of it
-    # is told from the end by what follows.
+    """Key of an element; keys sort by frame id, so the id is not percent-encoded."""
+    # Two NULs end the frame id and sort before any longer id; a NUL inside of the id is followed
+    # by \1, which tells it from the end.
     return element_prefix(issue) + frame_id.replace("\0", "\0\1") + "\0\0" + label_id
 
 
 def campaign_key(campaign: str) -> str:
-    """Where a campaign lies."""
+    """Key of a campaign."""
     return key("campaign", campaign)
 
 
 def version_prefix(campaign: str) -> str:
-    """What the keys of all versions of a campaign start with."""
+    """Prefix of the keys of a campaign's versions."""
     return prefix("version", campaign)
 
 
 def version_key(campaign: str, number: int) -> str:
-    """Where a version lies: the newest first, since a ledger is read in one direction."""
-    return f"{version_prefix(campaign)}{_NUMBERS - number:012}"
+    """Key of a version; the newest sorts first, since a ledger is scanned in one direction."""
+    return f"{version_prefix(campaign)}{_VERSION_NUMBERS - number:012}"
 
 
-def making_key(campaign: str, snapshot_digest: str) -> str:
-    """Where a commit that makes a snapshot of a campaign says so."""
+def pending_commit_key(campaign: str, snapshot_digest: str) -> str:
+    """Key of the running commit of a snapshot."""
     return key("making", campaign, snapshot_digest)
 
 
-def deleting_key(issue: str) -> str:
-    """Where the deletion of an issue's elements says that it is not over."""
+def issue_deletion_key(issue: str) -> str:
+    """Key of the running deletion of an issue's elements."""
     return key("deleting", issue)
 
 
 def space_key(model_id: str, dimension: int) -> str:
-    """Where a space lies."""
+    """Key of a space."""
     return key("space", model_id, f"{dimension:05}")

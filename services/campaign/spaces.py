@@ -1,4 +1,4 @@
-"""Spaces: the vectors that may be compared, and what is ordinary among them."""
+"""Spaces: sets of comparable vectors, and the background of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.campaign.projects import get_project
 from services.campaign.records import (
-    Space,
+    SpaceRecord,
     space_key,
 )
 from services.ledger.interface import Transaction
@@ -34,47 +34,49 @@ async def set_background(
     chunks: AsyncIterable[NDArray[np.float32]],
     *,
     bytes_max: int = BACKGROUND_BYTES_MAX,
-) -> Space:
-    """Give a space its background, rows `(rows, dimension) float32` in any number of chunks.
+) -> SpaceRecord:
+    """Set the background of a space from chunks of rows, each `(rows, dimension) float32`.
 
-    Raises InvalidArgument for rows of different dimensions, rows without direction, too few of
-    them, or more than `bytes_max`.
+    Raises InvalidArgument for rows of different dimensions, rows without direction, too few rows,
+    or more than `bytes_max`.
     """
     check_text("model_id", model_id)
     await get_project(stores, project)
-    rows = await _gather(chunks, bytes_max)
+    rows = await _join_chunks(chunks, bytes_max)
     basis = await asyncio.to_thread(build_basis, rows)
     digest = await stores.blobs.put(await asyncio.to_thread(basis.to_bytes))
-    space = Space(
+    space = SpaceRecord(
         model_id=model_id,
         dimension=rows.shape[1],
         basis_digest=digest,
         background_count=len(rows),
         background_us=now_us(),
     )
-    where = space_key(model_id, space.dimension)
-    # Whatever background it had before, this one is newer.
-    await stores.ledger.commit(Transaction(project.project, puts={where: encode(space)}))
+    key = space_key(model_id, space.dimension)
+    # No check: the last background wins.
+    await stores.ledger.commit(Transaction(project.project, puts={key: encode(space)}))
     return space
 
 
-async def find_space(stores: Stores, project: str, model_id: str, dimension: int) -> Space:
-    """A space; one without background if no vector of it has come yet."""
-    found = await find_record(stores.ledger, project, space_key(model_id, dimension), Space)
-    return found.record if found else Space(model_id=model_id, dimension=dimension)
+async def find_space(stores: Stores, project: str, model_id: str, dimension: int) -> SpaceRecord:
+    """A space; one without background if no vector of it is stored yet."""
+    stored = await find_record(stores.ledger, project, space_key(model_id, dimension), SpaceRecord)
+    return stored.record if stored else SpaceRecord(model_id=model_id, dimension=dimension)
 
 
-async def list_spaces(stores: Stores, project: ProjectName, page: Page) -> tuple[list[Space], str]:
-    """A page of the spaces of a project, and the next one's token."""
+async def list_spaces(
+    stores: Stores, project: ProjectName, page: Page
+) -> tuple[list[SpaceRecord], str]:
+    """A page of a project's spaces, and the next page token."""
     await get_project(stores, project)
-    return await read_records(stores.ledger, project.project, prefix("space"), Space, page)
+    return await read_records(stores.ledger, project.project, prefix("space"), SpaceRecord, page)
 
 
-async def _gather(
+async def _join_chunks(
     chunks: AsyncIterable[NDArray[np.float32]], bytes_max: int
 ) -> NDArray[np.float32]:
-    # Bytes grow in place, where a list of arrays would need twice the memory to be joined.
-    gathered, dimension = bytearray(), 0
+    # A bytearray grows in place; joining a list of arrays would need twice the memory.
+    content, dimension = bytearray(), 0
     async for chunk in chunks:
         dimension = dimension or chunk.shape[1]
         if chunk.shape[1] != dimension:
@@ -83,13 +85,13 @@ async def _gather(
                 f"dimension {chunk.shape[1]} after rows of dimension {dimension}",
                 reason="SPACE_MISMATCH",
             )
-        if len(gathered) + chunk.nbytes > bytes_max:
+        if len(content) + chunk.nbytes > bytes_max:
             raise too_large(
                 "embeddings",
                 f"more than {bytes_max} bytes of rows",
                 bytes_max,
             )
-        gathered += chunk.tobytes()
+        content += chunk.tobytes()
     if not dimension:
-        raise InvalidArgument.of("embeddings", "no rows at all")
-    return np.frombuffer(gathered, np.float32).reshape(-1, dimension)
+        raise InvalidArgument.of("embeddings", "no rows")
+    return np.frombuffer(content, np.float32).reshape(-1, dimension)

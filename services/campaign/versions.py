@@ -1,4 +1,4 @@
-"""Reading the versions of a campaign, and what has changed in its issue since the newest."""
+"""Reading the versions of a campaign, and counting the changes since the newest one."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 from services.campaign.campaigns import get_campaign
-from services.campaign.manifest import lines_of, read_manifest
+from services.campaign.manifest import read_manifest, to_lines
 from services.campaign.records import (
-    Campaign,
+    CampaignRecord,
     ElementEntry,
-    Issue,
-    Version,
+    IssueRecord,
+    VersionRecord,
     issue_key,
     version_key,
     version_prefix,
@@ -28,49 +28,53 @@ _NUMBER = re.compile("[1-9][0-9]{0,11}")
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
-    """What a new version of a campaign would change."""
+class PendingChanges:
+    """The changes that the next commit of a campaign would take in."""
 
     elements_added: int
     elements_removed: int
     commit_adds_background: bool
 
 
-async def get_version(stores: Stores, name: VersionName) -> Version:
-    """A version; NotFound naming it if there is none."""
+async def get_version(stores: Stores, name: VersionName) -> VersionRecord:
+    """A version; raises NotFound naming it if it does not exist."""
     if not _NUMBER.fullmatch(name.number):
         raise NotFound(f"{name} does not exist; versions are 1, 2, 3…")
-    where = version_key(name.campaign, int(name.number))
-    return (await read_record(stores.ledger, name.project, where, Version, name)).record
+    key = version_key(name.campaign, int(name.number))
+    return (await read_record(stores.ledger, name.project, key, VersionRecord, name)).record
 
 
 async def list_versions(
     stores: Stores, name: CampaignName, page: Page
-) -> tuple[list[Version], str]:
-    """A page of the versions of a campaign, newest first, and the next one's token."""
+) -> tuple[list[VersionRecord], str]:
+    """A page of a campaign's versions, newest first, and the next page token."""
     await get_campaign(stores, name)
     start = version_prefix(name.campaign)
-    return await read_records(stores.ledger, name.project, start, Version, page)
+    return await read_records(stores.ledger, name.project, start, VersionRecord, page)
 
 
-async def drift_of(stores: Stores, project: str, campaign: Campaign) -> Drift:
-    """What has changed in the issue, and in its space, since the campaign's newest version.
+async def find_pending_changes(
+    stores: Stores, project: str, campaign: CampaignRecord
+) -> PendingChanges:
+    """Count the changes of the issue and its space since the campaign's newest version.
 
-    An element with other content counts as one removed and one added. Of an issue that was
-    deleted, all are removed. Samples that the version took in are not the issue's.
+    A replaced element counts as one removed and one added. The elements of a deleted issue count as
+    removed. Samples that the version took in are not counted.
     """
     version = campaign.version
-    added, removed = await _changes(stores, IssueName(project, campaign.issue), version)
+    added, removed = await _count_changes(stores, IssueName(project, campaign.issue), version)
     space = await find_space(stores, project, version.model_id, version.dimension)
-    return Drift(added, removed, bool(space.basis_digest and not version.basis_digest))
+    return PendingChanges(added, removed, bool(space.basis_digest and not version.basis_digest))
 
 
-async def _changes(stores: Stores, name: IssueName, version: Version) -> tuple[int, int]:
-    issue = await find_record(stores.ledger, name.project, issue_key(name.issue), Issue)
+async def _count_changes(
+    stores: Stores, name: IssueName, version: VersionRecord
+) -> tuple[int, int]:
+    issue = await find_record(stores.ledger, name.project, issue_key(name.issue), IssueRecord)
     if issue is None:
         return 0, version.element_count - version.accepted_count
     if issue.record.edits == version.issue_edits:
         return 0, 0
-    now = set(lines_of(await read_elements(stores, name, ElementEntry)))
-    then = set((await read_manifest(stores, version.snapshot_digest)).elements)
-    return len(now - then), len(then - now)
+    current = set(to_lines(await read_elements(stores, name, ElementEntry)))
+    committed = set((await read_manifest(stores, version.snapshot_digest)).elements)
+    return len(current - committed), len(committed - current)

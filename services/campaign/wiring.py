@@ -1,4 +1,4 @@
-"""What a process runs to serve projects, datasets, issues and campaigns."""
+"""The servicers of projects, datasets, issues and campaigns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.server.keys import KeyStore
 
 
 def servicers(stores: Stores, keys: KeyStore, draining: Draining, reviews: Reviews) -> list[object]:
-    """The servicers of ProjectService, DatasetService, IssueService and CampaignService."""
+    """Servicers of ProjectService, DatasetService, IssueService and CampaignService."""
     return [
         ProjectServicer(stores, keys),
         DatasetServicer(stores),

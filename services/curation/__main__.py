@@ -9,15 +9,15 @@ from services.server.command import run_server
 
 
 def _serve(settings: CurationSettings) -> int:
-    from services.curation.process import running
+    from services.curation.process import serve
     from services.server.run import run
 
-    return run("curation", settings, running(settings))
+    return run("curation", settings, serve(settings))
 
 
 if __name__ == "__main__":
     sys.exit(
         run_server(
-            "curation", "The frames of datasets, and rounds of labelling.", CurationSettings, _serve
+            "curation", "Frames of datasets, and labelling rounds.", CurationSettings, _serve
         )
     )

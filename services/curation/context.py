@@ -1,20 +1,20 @@
-"""What the functions of curation work on."""
+"""The stores and clients that the functions of curation work with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from services.peers.active import ActiveVersions
+from services.peers.curation_peers import CurationPeers
 from services.peers.models import Models
-from services.peers.neighbours import Neighbours
 from services.records.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """The stores, what is asked of other services, and what searches score with."""
+    """The stores, the clients of other services, and the models that searches score with."""
 
     stores: Stores
-    others: Neighbours
+    others: CurationPeers
     active: ActiveVersions
     models: Models

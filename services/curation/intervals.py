@@ -15,24 +15,24 @@ CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 2_000
 """Enough for the second digit of a 99 % bound."""
 
-_REACH = 10
-"""Sums farther from their mean, in standard deviations, come up less than once in 10⁷."""
+_DEVIATIONS_MAX = 10
+"""Standard deviations from the mean; sums beyond them occur less than once in 10⁷ draws."""
 
 _STEPS_MIN, _CELLS_MIN = 64, 2**15
 
 _DRAWS_AT_ONCE = 2_000_000
-"""Numbers drawn at a time, so that large sets take more time and not more memory."""
+"""Numbers drawn at a time, so that memory is bounded for large sets."""
 
 
 class Interval(Record, frozen=True, kw_only=True):
-    """Where a figure lies, with the confidence that its maker was asked for."""
+    """Bounds of a figure, at the confidence with which it was computed."""
 
     low: float
     high: float
 
 
 class Share(Record, frozen=True, kw_only=True):
-    """`count` of `total`, with Wilson's interval; of nothing, the interval is all of 0 to 1."""
+    """`count` of `total`, with Wilson's interval, which is 0 to 1 for a total of 0."""
 
     count: int
     total: int
@@ -45,7 +45,7 @@ class Share(Record, frozen=True, kw_only=True):
 
     @property
     def value(self) -> float | None:
-        """The share, 0 to 1; None of nothing."""
+        """The share, 0 to 1; None for a total of 0."""
         return self.count / self.total if self.total else None
 
 
@@ -71,7 +71,7 @@ def wilson(successes: float, total: int, confidence: float = CONFIDENCE) -> Inte
 
 
 def normal_quantile(confidence: float) -> float:
-    """How many standard deviations either side hold that share of a normal distribution."""
+    """Standard deviations to either side that contain a share of a normal distribution."""
     if not 0 < confidence < 1:
         raise InvalidArgument.of("confidence", f"{confidence} is not between 0 and 1")
     return float(ndtri((1 + confidence) / 2))
@@ -80,17 +80,17 @@ def normal_quantile(confidence: float) -> float:
 def bootstrap_mean(values: NDArray[np.float64], *, confidence: float = CONFIDENCE) -> Interval:
     """The percentile interval of the mean of `(samples,)` values, samples drawn again (Efron 1979).
 
-    Nothing is drawn: the sum of as many draws is distributed as one draw's distribution convolved
-    with itself, which the FFT does. Values are rounded to 64 or more steps to their standard
-    deviation; mean and variance are theirs all the same. Raises InvalidArgument without a value.
+    Nothing is drawn: the sum of n draws has the distribution of one draw, convolved n times with
+    itself by FFT. Values are rounded to 64 or more steps per standard deviation; mean and variance
+    are kept. Raises InvalidArgument without a value.
     """
     if not len(values):
-        raise InvalidArgument.of("values", "are none; an interval needs at least one")
+        raise InvalidArgument.of("values", "no values; an interval needs at least one")
     count, least, most = len(values), float(values.min()), float(values.max())
     if least == most:
         return Interval(low=least, high=most)
-    scaled = (values - least) / (most - least)  # values near 0 have squares that are 0
-    width = 2 * _REACH * count**0.5  # of the sums that can come up, in standard deviations
+    scaled = (values - least) / (most - least)  # squares of values near 0 would underflow
+    width = 2 * _DEVIATIONS_MAX * count**0.5  # of the possible sums, in standard deviations
     size = 2 ** int(np.ceil(np.log2(max(_CELLS_MIN, width * _STEPS_MIN))))
     cells = np.rint((scaled - scaled.mean()) / scaled.std() * (size / width)).astype(np.int64)
     means = _sum_quantiles(cells, size, confidence) / count - cells.mean()
@@ -100,7 +100,7 @@ def bootstrap_mean(values: NDArray[np.float64], *, confidence: float = CONFIDENC
 
 
 def _sum_quantiles(cells: NDArray[np.int64], size: int, confidence: float) -> NDArray[np.float64]:
-    """The two quantiles of the sum of as many draws of cells; it lies within `size` of cells."""
+    """Both quantiles of the sum of `len(cells)` draws; all sums span less than `size` cells."""
     spectrum = np.fft.rfft(np.bincount(cells % size, minlength=size) / len(cells))
     first = int(cells.sum()) - size // 2
     summed = np.roll(np.fft.irfft(spectrum ** len(cells), size), -first)
@@ -114,7 +114,7 @@ def percentile(draws: NDArray[np.float64], confidence: float = CONFIDENCE) -> In
     return Interval(low=float(low), high=float(high))
 
 
-def chunks(draws: int, numbers_per_draw: int) -> list[int]:
-    """`draws` in parts that each need a bounded count of numbers."""
+def split_draws(draws: int, numbers_per_draw: int) -> list[int]:
+    """Split `draws` into parts that each need a bounded amount of random numbers."""
     size = max(1, _DRAWS_AT_ONCE // max(1, numbers_per_draw))
     return [min(size, draws - start) for start in range(0, draws, size)]

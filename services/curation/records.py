@@ -1,26 +1,25 @@
-"""What the curation service keeps in the ledger, and where each record lies.
+"""The records that the curation service keeps in the ledger, and their keys.
 
-All lie in the partition of their project.
-
+Each is in the partition of its project.
 | key | holds |
 | --- | --- |
 | `dataset-frames/{dataset}` | how many frames there are, and their space |
 | `frame/{dataset}/{frame}` | a frame's group, tags, fields and failures |
 | `frame-document/{dataset}/{frame}` | the frame itself |
-| `frame-at/{dataset}/{number}` | which frame has that number |
-| `frame-label/{dataset}/{label}` | the frame whose label has that id |
+| `frame-at/{dataset}/{number}` | the frame with that number |
+| `frame-label/{dataset}/{label}` | the frame that owns that label id |
 | `group/{dataset}/{group}` | a group's frames, status and split |
 | `view/{dataset}/{view}` | a saved filter |
 | `search/{dataset}/{search}` | how a search cuts the dataset into batches |
 | `round/{dataset}/{round}` | a round |
-| `counters-mended/{dataset}` | when a doctor mended counters of the dataset |
-| `prediction/{dataset}/{round}/{frame}` | what the model of a round predicted in a frame |
+| `counters-mended/{dataset}` | when the doctor last repaired counters of the dataset |
+| `prediction/{dataset}/{round}/{frame}` | the predictions of a round's model for a frame |
 
-What lies below `batch`, `batch-plan` and `pick` is in `batches/records.py`.
+Keys below `batch`, `batch-plan` and `pick` are described in `batches/records.py`.
 
 The counters `groups/{dataset}/{status}` and `split/{dataset}/{split}` count groups,
-`held-out/{dataset}/{status}` those of them that are held out, and `predicted/{dataset}/{round}`
-frames. Times are microseconds since 1970, UTC.
+`held-out/{dataset}/{status}` counts held-out groups, and `predicted/{dataset}/{round}` counts
+frames with predictions. Times are microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ class Status(StrEnum):
     REVIEWED = "reviewed"
 
 
-ORDER = {status: place for place, status in enumerate(Status)}
-"""Statuses by how far they are."""
+STATUS_ORDER = {status: position for position, status in enumerate(Status)}
+"""The position of each status in the order in which groups move on."""
 
 
 class Split(StrEnum):
@@ -60,11 +59,11 @@ class Split(StrEnum):
 
 
 HELD_OUT: Final = frozenset({Split.VALIDATION, Split.TEST, Split.GOLDEN})
-"""What measures models is never labelled for their training."""
+"""Splits that measure models: their groups are never picked for training."""
 
 
 class FailureKind(StrEnum):
-    """What a model did wrong in a frame."""
+    """How a model failed in a frame."""
 
     MISSED = "missed"
     SPURIOUS = "spurious"
@@ -72,10 +71,10 @@ class FailureKind(StrEnum):
 
 
 class DatasetFrames(Record, frozen=True, kw_only=True):
-    """The frames of a dataset as a whole; numbers go from 1 to `count`.
+    """How many frames a dataset has, numbered from 1 to `count`, and the space of its embeddings.
 
-    The space is empty until the first embedding comes. No frame has more than `rows_per_frame_max`
-    of them.
+    The space is empty until the first embedding is appended. No frame has more embeddings than
+    `rows_per_frame_max`.
     """
 
     count: int = 0
@@ -85,16 +84,17 @@ class DatasetFrames(Record, frozen=True, kw_only=True):
 
 
 class StoredVector(Record, frozen=True, kw_only=True):
-    """An embedding of a frame, or of the crop with that label id, and the point that has it."""
+    """The vector store's point for the embedding of a frame, or of its crop `label_id`."""
 
     label_id: str = ""
     point: bytes
 
 
 class FrameRow(Record, frozen=True, kw_only=True):
-    """What is known of a frame beside its document; `failures` are by round.
+    """Everything about a frame except its document; `failures` are keyed by round.
 
-    The digests tell whether what is appended again has changed; that of no vectors is empty.
+    The digests show whether a frame that is appended again has changed; without vectors,
+    `vectors_digest` is empty.
     """
 
     id: str
@@ -116,8 +116,8 @@ class FrameDocument(Record, frozen=True, kw_only=True):
     frame: bytes
 
 
-class Named(Record, frozen=True, kw_only=True):
-    """The frame that a number or a label id is of."""
+class FrameReference(Record, frozen=True, kw_only=True):
+    """The frame that a number or a label id belongs to."""
 
     frame_id: str
 
@@ -133,67 +133,67 @@ class Group(Record, frozen=True, kw_only=True):
 
 
 def dataset_frames_key(dataset: str) -> str:
-    """Where the frames of a dataset are counted."""
+    """Key of a dataset's `DatasetFrames`."""
     return key("dataset-frames", dataset)
 
 
 def frame_prefix(dataset: str) -> str:
-    """What the keys of all rows of frames of a dataset start with."""
+    """Prefix of the keys of a dataset's frame rows."""
     return prefix("frame", dataset)
 
 
 def frame_key(dataset: str, frame_id: str) -> str:
-    """Where a frame's row lies."""
+    """Key of a frame's row."""
     return key("frame", dataset, frame_id)
 
 
 def document_key(dataset: str, frame_id: str) -> str:
-    """Where a frame's document lies."""
+    """Key of a frame's document."""
     return key("frame-document", dataset, frame_id)
 
 
 def number_prefix(dataset: str) -> str:
-    """What the keys of all numbers of a dataset start with."""
+    """Prefix of the keys of a dataset's frame numbers."""
     return prefix("frame-at", dataset)
 
 
 def number_key(dataset: str, number: int) -> str:
-    """Where it lies which frame has a number, in their order."""
+    """Key that records which frame has a number; keys sort by number."""
     return f"{number_prefix(dataset)}{number:0{_NUMBER_DIGITS}}"
 
 
 def label_key(dataset: str, label_id: str) -> str:
-    """Where it lies whose a label id is."""
+    """Key that records which frame owns a label id."""
     return key("frame-label", dataset, label_id)
 
 
 def group_prefix(dataset: str) -> str:
-    """What the keys of all groups of a dataset start with."""
+    """Prefix of the keys of a dataset's groups."""
     return prefix("group", dataset)
 
 
 def group_key(dataset: str, group: str) -> str:
-    """Where a group lies."""
+    """Key of a group."""
     return key("group", dataset, group)
 
 
 def status_counter(dataset: str, status: Status) -> str:
-    """What counts the groups of a status."""
+    """Counter of the groups with a status."""
     return key("groups", dataset, status)
 
 
 def split_counter(dataset: str, split: Split) -> str:
-    """What counts the groups of a split."""
+    """Counter of the groups in a split."""
     return key("split", dataset, split)
 
 
 def held_out_counter(dataset: str, status: Status) -> str:
-    """What counts the groups of a status that are held out."""
+    """Counter of the held-out groups with a status."""
     return key("held-out", dataset, status)
 
 
 def counters_of(dataset: str, group: Group) -> list[str]:
-    """All that counts a group; who changes its status or split moves it from these to those."""
+    """Every counter that counts a group; a change of its status or split must update them."""
     counters = [status_counter(dataset, group.status)]
     if group.split is not Split.NONE:
         counters.append(split_counter(dataset, group.split))

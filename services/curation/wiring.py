@@ -1,4 +1,4 @@
-"""What a process runs to serve what curation is for."""
+"""The servicers of curation."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from services.curation.servicer.golden_sets import GoldenSetServicer
 from services.curation.servicer.progress import ProgressServicer
 from services.curation.servicer.rounds import RoundServicer
 from services.peers.active import ActiveVersions
+from services.peers.curation_peers import CurationPeers
 from services.peers.models import Models
-from services.peers.neighbours import Neighbours
 from services.records.stores import Stores
 from services.server.draining import Draining
 
 
 def servicers(
     stores: Stores,
-    others: Neighbours,
+    peers: CurationPeers,
     active: ActiveVersions,
     models: Models,
     draining: Draining,
 ) -> list[object]:
-    """The servicers of all services of curation."""
-    curation = Curation(stores, others, active, models)
+    """The servicers of the frame, round, golden set, batch and progress services."""
+    curation = Curation(stores, peers, active, models)
     return [
         FrameServicer(curation, draining),
         RoundServicer(curation),

@@ -1,4 +1,4 @@
-"""What an examination of a project finds; the words are those of sluice/v1/finding.proto."""
+"""Findings of a doctor about a project; the terms are those of sluice/v1/finding.proto."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 
 class FindingKind(IntEnum):
-    """What differs; numbered as in the API."""
+    """The kind of difference; numbered as in the API."""
 
     COUNTER = 1
     FUNNEL_SUM = 2
@@ -51,7 +51,7 @@ class FindingKind(IntEnum):
 
 
 class FindingOutcome(IntEnum):
-    """What became of a finding; numbered as in the API."""
+    """The outcome of a finding; numbered as in the API."""
 
     REPAIRABLE = 1
     REPAIRED = 2
@@ -60,26 +60,26 @@ class FindingOutcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference: what it is about, what the source of truth says, and what was found."""
+    """One difference between what the source of truth implies and what is stored."""
 
     kind: FindingKind
     subject: str
     expected: str
-    found: str
+    actual: str
     outcome: FindingOutcome = FindingOutcome.REPAIRABLE
 
-    def mended(self, done: bool) -> Finding:
-        """The finding as it is after somebody tried to mend it."""
+    def mark_repaired(self, done: bool) -> Finding:
+        """A copy after an attempt to repair: REPAIRED if that was done, else unchanged."""
         return replace(self, outcome=FindingOutcome.REPAIRED if done else self.outcome)
 
-    def lost(self) -> Finding:
-        """The finding, of which it is clear that nothing can mend it."""
+    def mark_lost(self) -> Finding:
+        """A copy with the outcome LOST: nothing can repair it."""
         return replace(self, outcome=FindingOutcome.LOST)
 
 
 @dataclass(frozen=True, slots=True)
 class ExaminationProgress:
-    """How far an examination is."""
+    """How many items of a stage have been examined."""
 
     stage: str
     examined: int

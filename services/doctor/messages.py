@@ -7,7 +7,7 @@ from sluice.v1 import finding_pb2 as pb
 
 
 def response(event: ExaminationEvent) -> pb.DiagnoseProjectResponse:
-    """The message of one event of an examination."""
+    """The response of DiagnoseProject for one event of an examination."""
     if isinstance(event, ExaminationProgress):
         progress = pb.DiagnosisProgress(stage=event.stage, examined=event.examined)
         return pb.DiagnoseProjectResponse(progress=progress)
@@ -15,7 +15,7 @@ def response(event: ExaminationEvent) -> pb.DiagnoseProjectResponse:
         kind=pb.FindingKind.Name(event.kind),
         subject=event.subject,
         expected=event.expected,
-        found=event.found,
+        found=event.actual,
         outcome=pb.FindingOutcome.Name(event.outcome),
     )
     return pb.DiagnoseProjectResponse(finding=finding)

@@ -16,10 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    from services.embedded.process import running
+    from services.embedded.process import serve
     from services.server.run import run
 
-    return run("sluiced", settings, running(settings))
+    return run("sluiced", settings, serve(settings))
 
 
 if __name__ == "__main__":

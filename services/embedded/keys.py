@@ -1,4 +1,4 @@
-"""The keys of an embedded server: what is not set is made at the first start, and kept."""
+"""The keys of an embedded server, generated at the first start unless they are configured."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from services.embedded.secret_files import keep, kept
+from services.embedded.secret_files import read_secret, write_secret
 from services.ledger.interface import Ledger
-from services.server.keys import KeyStore, has_admin, new_token
+from services.server.keys import KeyStore, generate_token, has_admin
 from services.server.settings import Settings
 from sluice.errors import FailedPrecondition
 
@@ -19,49 +19,50 @@ _PEPPER_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """The key store, and the token that services of this server send each other."""
+class EmbeddedKeys:
+    """The key store, and the token that the services of this process send each other."""
 
     store: KeyStore
     internal_token: str
 
 
-async def open_keys(ledger: Ledger, settings: Settings) -> Keys:
+async def open_keys(ledger: Ledger, settings: Settings) -> EmbeddedKeys:
     """Open the key store.
 
-    Raises FailedPrecondition when the pepper that API keys were made with is gone.
+    Raises FailedPrecondition when there are API keys, but the file of their pepper is missing.
     """
-    internal_token = _value(settings.internal_key) or new_token()
-    pepper = _value(settings.pepper)
+    internal_token = _secret_value(settings.internal_key) or generate_token()
+    pepper = _secret_value(settings.pepper)
     if pepper is None:
-        pepper = _kept_pepper(settings.data_dir / "pepper", made=await has_admin(ledger))
+        pepper = _load_pepper(settings.data_dir / "pepper", has_keys=await has_admin(ledger))
     store = KeyStore(ledger, pepper=pepper.encode(), internal_token=internal_token)
-    return Keys(store, internal_token)
+    return EmbeddedKeys(store, internal_token)
 
 
-async def mint_admin(ledger: Ledger, store: KeyStore, path: Path) -> bool:
-    """At the first start, make the admin's key and keep it in that file; whether it was that."""
+async def ensure_admin_file(ledger: Ledger, store: KeyStore, path: Path) -> bool:
+    """Create the admin's key and its file at the first start; returns whether this is the first."""
     if await has_admin(ledger):
         return False
-    made = store.new_admin()
-    # The file first: a key that is known to nobody could not be made again.
-    keep(path, made.token)
-    await store.adopt_admin(made)
+    new_key = store.new_admin()
+    # The file first: a key that nobody knows could not be created again.
+    write_secret(path, new_key.token)
+    await store.adopt_admin(new_key)
     return True
 
 
-def _value(secret: SecretStr | None) -> str | None:
+def _secret_value(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
-def _kept_pepper(path: Path, *, made: bool) -> str:
-    pepper = kept(path)
+def _load_pepper(path: Path, *, has_keys: bool) -> str:
+    """The pepper in a file, generated at the first start."""
+    pepper = read_secret(path)
     if pepper is None:
-        if made:
+        if has_keys:
             raise FailedPrecondition(
-                f"{path} is missing: the API keys of this server were made with what was in it; "
-                "put it back, or set SLUICE_PEPPER"
+                f"{path} is missing: without it no API key of this server can be verified; "
+                "restore the file, or set SLUICE_PEPPER to its content"
             )
         pepper = secrets.token_hex(_PEPPER_BYTES)
-        keep(path, pepper)
+        write_secret(path, pepper)
     return pepper

@@ -1,4 +1,4 @@
-"""Every service in one process, on one port: what `sluiced`, tests and the demo run."""
+"""Every service in one process, on one port, as `sluiced`, tests and the demo run them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Final
 from services.blobs.folder import FolderBlobs
 from services.campaign import wiring as campaign
 from services.curation import wiring as curation
-from services.embedded.keys import mint_admin, open_keys
+from services.embedded.keys import ensure_admin_file, open_keys
 from services.ingest import wiring as ingest
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.campaign import follow_campaigns
+from services.peers.curation_peers import connect_curation_peers
 from services.peers.ingest import connect_reviews
 from services.peers.models import Models
-from services.peers.neighbours import connect_neighbours
 from services.records.stores import Stores
 from services.scorer import wiring as scorer
 from services.server.draining import Draining
@@ -26,12 +26,12 @@ from services.server.server import Server
 from services.server.settings import Settings
 from services.vectors.edge.vectors import EdgeVectors
 
-_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - what is set
+_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - a configured address
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A running server: where it listens, where its data and the admin's key lie."""
+class EmbeddedServer:
+    """A started server: its address, its data folder, and the file of the admin's key."""
 
     target: str
     data_dir: Path
@@ -40,22 +40,22 @@ class Running:
 
     @property
     def admin_key(self) -> str:
-        """The admin's key, for as long as nobody took its file away."""
+        """The admin's key, as long as its file exists."""
         return self.admin_file.read_text().strip()
 
     @property
     def greeting(self) -> str:
-        """Where it listens and, the first time, the admin's key."""
-        listens = f"sluiced listens on {self.target}; its data lies in {self.data_dir}"
+        """The announcement on stdout: the address and, at the first start, the admin's key."""
+        listens = f"sluiced listens on {self.target}; its data folder is {self.data_dir}"
         return "\n".join([*self._framed_key(), listens] if self.first_start else [listens])
 
     def _framed_key(self) -> list[str]:
         lines = [
-            "The admin's key, shown only now:",
+            "The admin's key, shown only once:",
             "",
             self.admin_key,
             "",
-            f"Scripts find it in {self.admin_file}, which only you can read;",
+            f"It is also in {self.admin_file}, readable only by you, for scripts;",
             "delete that file once the key is in a safe place.",
         ]
         width = max(map(len, lines))
@@ -64,10 +64,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """Serve until left; then drain streams, finish what has begun, and close the stores.
+async def serve(settings: Settings) -> AsyncIterator[EmbeddedServer]:
+    """Serve until left; then drain streams, finish calls under way, and close the stores.
 
-    Raises FailedPrecondition when the data is in use by another server, or the port is.
+    Raises FailedPrecondition when the data folder or the port is in use by another server.
     """
     async with AsyncExitStack() as stack:
         stores = await _open_stores(settings.data_dir, stack)
@@ -78,25 +78,27 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         own = f"{_ANY_ADDRESS.get(settings.host, settings.host)}:{port}"
         active = await stack.enter_async_context(follow_campaigns(own, keys.internal_token))
         reviews = await stack.enter_async_context(connect_reviews(own, keys.internal_token))
-        others = await stack.enter_async_context(connect_neighbours(own, own, keys.internal_token))
+        peers = await stack.enter_async_context(
+            connect_curation_peers(own, own, keys.internal_token)
+        )
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
             *campaign.servicers(stores, keys.store, draining, reviews),
             *await stack.enter_async_context(scorer.servicers(active, models, draining, settings)),
             *await stack.enter_async_context(
-                # The projector is the data's own: it goes on at once under the lease that it held.
+                # Named after the data folder: after a restart it resumes its own lease at once.
                 ingest.servicers(
                     stores, active, models, draining, settings, owner=str(settings.data_dir)
                 )
             ),
-            *curation.servicers(stores, others, active, models, draining),
+            *curation.servicers(stores, peers, active, models, draining),
         ]
-        # Only now can nothing go wrong any more, and the key is shown to who starts the server.
+        # Last, so that the key is shown only when the server really starts.
         admin_file = settings.data_dir / "admin.key"
-        first_start = await mint_admin(stores.ledger, keys.store, admin_file)
+        first_start = await ensure_admin_file(stores.ledger, keys.store, admin_file)
         stack.push_async_callback(server.stop)
         await server.start(servicers)
-        yield Running(f"{settings.host}:{port}", settings.data_dir, admin_file, first_start)
+        yield EmbeddedServer(f"{settings.host}:{port}", settings.data_dir, admin_file, first_start)
 
 
 async def _open_stores(data_dir: Path, stack: AsyncExitStack) -> Stores:

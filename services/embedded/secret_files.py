@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 
 
-def keep(path: Path, secret: str) -> None:
-    """Write a secret as one line, whole or not at all; durable when this returns."""
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+def write_secret(path: Path, secret: str) -> None:
+    """Write a secret as one line, atomically; durable when this returns."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secret + "\n")
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(path)
+    temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -22,8 +22,8 @@ def keep(path: Path, secret: str) -> None:
         os.close(folder)
 
 
-def kept(path: Path) -> str | None:
-    """The secret that is kept there, None when there is none."""
+def read_secret(path: Path) -> str | None:
+    """The secret in a file, None when the file is missing or empty."""
     try:
         return path.read_text().strip() or None
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Taking from a stream what has arrived, instead of one message at a time."""
+"""Grouping the messages of a stream that arrive while earlier ones are processed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 
 
-async def in_groups(
+async def group_arrivals(
     items: AsyncIterator[_Item],
     *,
     count_max: int,
     size_max: int,
     size_of: Callable[[_Item], int],
 ) -> AsyncGenerator[list[_Item]]:
-    """The same items in their order, each time all that came while the last ones were worked on.
+    """Yield the items in order, grouped: all that arrived while the last group was processed.
 
-    No more is read ahead than `count_max` items, and none once they sum up to `size_max`. What
-    `items` raises is raised once all that came before has been taken.
+    Reading ahead pauses at `count_max` items, or once their sizes sum up to `size_max`. An error
+    of `items` is raised after all items before it have been yielded.
     """
     arrived: deque[_Item] = deque()
     changed, taken = asyncio.Event(), asyncio.Event()
@@ -39,10 +39,10 @@ async def in_groups(
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
 
-    reading = asyncio.create_task(read())
-    reading.add_done_callback(lambda _: changed.set())
+    reader = asyncio.create_task(read())
+    reader.add_done_callback(lambda _: changed.set())
     try:
-        while arrived or not reading.done():
+        while arrived or not reader.done():
             if not arrived:
                 changed.clear()
                 await changed.wait()
@@ -51,7 +51,7 @@ async def in_groups(
             arrived.clear()
             taken.set()
             yield group
-        reading.result()
+        reader.result()
     finally:
-        reading.cancel()
-        await asyncio.wait({reading})
+        reader.cancel()
+        await asyncio.wait({reader})

@@ -1,4 +1,4 @@
-"""One batch of a session, as the domain sees it."""
+"""The domain types of a submitted batch."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What a logger saw, summed up, and the documents of its matches.
+class SubmittedBatch:
+    """The tallies of all frames that a logger has seen, and the documents of its matches.
 
-    `seen_hashes` is `(frames,) uint64`; `embeddings` holds the rows of the matches' vectors, None
-    when nothing matched.
+    `seen_hashes` is `(frames,) uint64`; `embeddings` holds the vectors of the matches, None if
+    there are none.
     """
 
     seen_hashes: NDArray[np.uint64]
@@ -49,17 +49,17 @@ class Batch:
 
     @property
     def score_count(self) -> int:
-        """How many pairs of a frame and a campaign it holds."""
+        """The number of pairs of a frame and a campaign."""
         return sum(len(match.scores) for match in self.matches)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A numbered batch as it arrived: `digest` tells a replay from other content.
+    """A numbered batch, not parsed yet; `digest` distinguishes a replay from other content.
 
-    `read` makes the batch, and raises what is wrong with it; a replay is answered without it.
+    `read` parses the batch and raises InvalidArgument if it is malformed; a replay is not parsed.
     """
 
     seq: int
     digest: bytes
-    read: Callable[[], Batch]
+    read: Callable[[], SubmittedBatch]

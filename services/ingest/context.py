@@ -1,4 +1,4 @@
-"""What the functions of ingest work with."""
+"""The dependencies of ingest's functions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _steady_us() -> int:
+def _monotonic_us() -> int:
     return time.monotonic_ns() // 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """The stores, the campaign versions, their models, the limits, and two clocks.
+    """The stores, the campaign versions and their models, the limits, and two clocks.
 
-    `now` is UTC, and may be set back; `steady_us` only goes on, from any moment.
+    `now` is the time in UTC, which may be set back; `steady_us` is monotonic.
     """
 
     stores: Stores
@@ -32,8 +32,8 @@ class Ingest:
     models: Models
     outbox_entries_max: int = 100_000
     now: Callable[[], datetime] = field(default=_now)
-    steady_us: Callable[[], int] = field(default=_steady_us)
+    steady_us: Callable[[], int] = field(default=_monotonic_us)
 
     def now_us(self) -> int:
-        """The time: microseconds since 1970, UTC."""
+        """The time in microseconds since 1970, UTC."""
         return round(self.now().timestamp() * 1e6)

@@ -1,4 +1,4 @@
-"""The counters of a campaign: their names, and sums of scores as whole numbers."""
+"""The names of the ledger's counters, and the unit of those that sum up scores."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from functools import lru_cache
 from services.records.records import key
 
 OUTBOX = "outbox"
-"""How many matches of the project wait for the projector."""
+"""The number of entries in the project's outbox."""
 
 SUM_SCALE = 10**9
-"""Sums of scores are kept in units of 1e-9: whole numbers add up the same in any order."""
+"""Sums of scores are stored in units of 1e-9: the sum of integers is the same in any order."""
 
+_CACHED_NAMES_MAX = 16_384
+"""Cached names: those of the counters that every batch of a recent campaign adds to."""
 
-_NAMES_KEPT = 16_384
-"""How many names are kept: those of the counters that every batch of recent campaigns adds to."""
-
-_name = lru_cache(_NAMES_KEPT)(key)
+_name = lru_cache(_CACHED_NAMES_MAX)(key)
 
 
 class Count(StrEnum):
-    """What is counted for each campaign; the verdicts sum up to the matches."""
+    """The counters of each campaign; the matches are the sum of the verdicts."""
 
     SEEN = "seen"
     MATCHES = "matches"
@@ -42,21 +41,21 @@ class Count(StrEnum):
     SCORE_SUM_SQUARES = "score-sum-squares"
 
     def of(self, campaign: str) -> str:
-        """The counter's name for a campaign."""
+        """The name of this counter for a campaign."""
         return _name(self.value, campaign)
 
 
 def score_bin(campaign: str, index: int) -> str:
-    """The counter of one bin of the score histogram."""
+    """The name of the counter of one bin of the score histogram."""
     return _name("score-bin", campaign, f"{index:02d}")
 
 
 def budget_used_on(campaign: str, received_us: int) -> str:
-    """The counter of the budget used on the UTC day of receipt."""
+    """The name of the counter of the budget used on the UTC day of receipt."""
     day = datetime.fromtimestamp(received_us / 1e6, tz=UTC).date().isoformat()
     return key("budget-used-on", campaign, day)
 
 
 def mismatches_of(campaign: str, logger: str) -> str:
-    """The counter of the wrong scores that a logger sent."""
+    """The name of the counter of score mismatches of a logger."""
     return key("mismatches", campaign, logger)

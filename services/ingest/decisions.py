@@ -1,4 +1,4 @@
-"""The decisions of one page of the outbox, as a transaction: pure."""
+"""Planning the transaction that commits the decisions of one outbox page; pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from services.ingest.counters import Count
 from services.ingest.lease import Fence
 from services.ingest.records import (
     DECIDED,
-    Decided,
+    DecidedEntries,
     Mark,
-    Pending,
+    PendingMatch,
     Row,
     RowState,
     order_keys,
@@ -27,38 +27,38 @@ from services.records.records import encode
 
 @dataclass(frozen=True, slots=True)
 class WaitingMatch:
-    """An entry of the outbox, at `place`, with the row that it is about."""
+    """An outbox entry under its key, with the row of its match."""
 
-    place: str
-    pending: Pending
+    entry_key: str
+    pending: PendingMatch
     row: Row
 
     def decide(self, duplicate_of: str) -> WaitingMatch:
-        """The match, collected, or near to the sample that is named."""
+        """The match as collected, or as a near duplicate of the sample named, if not ""."""
         state = RowState.NEAR_DUPLICATE if duplicate_of else RowState.COLLECTED
         row = msgspec.structs.replace(self.row, state=state, duplicate_of=duplicate_of)
         return replace(self, row=row)
 
 
-def one_basis_each(page: Sequence[WaitingMatch]) -> int:
-    """How many matches of the page come before a campaign's basis changes.
+def take_until_basis_changes(page: Sequence[WaitingMatch]) -> Sequence[WaitingMatch]:
+    """The matches of the page before the first whose campaign has changed its basis.
 
-    What was kept under one basis can be compared under another only once it has been written.
+    Samples kept under one basis can be compared in another only after they have been written.
     """
     basis_of: dict[str, str] = {}
     for index, match in enumerate(page):
         pending = match.pending
         if basis_of.setdefault(pending.campaign, pending.basis_digest) != pending.basis_digest:
-            return index
-    return len(page)
+            return page[:index]
+    return page
 
 
-def decisions(project: str, fence: Fence, page: Sequence[WaitingMatch]) -> Transaction:
-    """Make what was decided known, with the list of the places decided.
+def plan_decisions(project: str, fence: Fence, page: Sequence[WaitingMatch]) -> Transaction:
+    """The transaction that commits decisions, with the list of their outbox entries.
 
-    The fence is all that is checked: only its holder changes rows that are pending.
+    It checks nothing but the fence: only the holder of the lease changes pending rows.
     """
-    puts = {DECIDED: encode(Decided(entries=tuple(match.place for match in page)))}
+    puts = {DECIDED: encode(DecidedEntries(entries=tuple(match.entry_key for match in page)))}
     adds: defaultdict[str, int] = defaultdict(int)
     for match in page:
         campaign, frame_id, row = match.pending.campaign, match.pending.frame_id, match.row

@@ -1,4 +1,4 @@
-"""The funnel: what became of the frames that a campaign's loggers have seen."""
+"""The funnel: how many of the frames seen became matches, samples, and so on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """How the scores of the frames seen are spread; all 0 when there are none."""
+    """The distribution of the scores of all frames seen; all 0 if there are none."""
 
     mean: float
     standard_deviation: float
@@ -31,7 +31,7 @@ class ScoreSummary:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The counts of a campaign, read at one moment, and the loggers that sent wrong scores."""
+    """The counts of a campaign at one moment, and the score mismatches by logger."""
 
     counts: Mapping[Count, int]
     distinct_seen: int
@@ -40,12 +40,12 @@ class Funnel:
 
     @property
     def collection_rate(self) -> float:
-        """Collected of all frames seen, a frame seen twice counted twice."""
+        """Collected frames over frames seen; a frame seen twice counts twice."""
         return _rate(self.counts[Count.COLLECTED], self.counts[Count.SEEN])
 
     @property
     def collection_rate_distinct(self) -> float:
-        """Collected of the different frames seen."""
+        """Collected frames over distinct frames seen."""
         return _rate(self.counts[Count.COLLECTED], self.distinct_seen)
 
 
@@ -56,39 +56,41 @@ async def read_funnel(ingest: Ingest, project: str, campaign: str) -> Funnel:
     """
     await ingest.active.version(project, campaign, 1)
     ledger = ingest.stores.ledger
-    loggers = await _below(ledger, project, key("mismatch", campaign))
+    loggers = await _list_last_segments(ledger, project, key("mismatch", campaign))
     bins = [counters.score_bin(campaign, index) for index in range(BINS)]
-    of_logger = {logger: counters.mismatches_of(campaign, logger) for logger in loggers}
-    names = [*(count.of(campaign) for count in Count), *bins, *of_logger.values()]
+    mismatches = {logger: counters.mismatches_of(campaign, logger) for logger in loggers}
+    names = [*(count.of(campaign) for count in Count), *bins, *mismatches.values()]
     values = await ledger.counters(project, names)
     counts = {count: values[count.of(campaign)] for count in Count}
     histogram = tuple(values[name] for name in bins)
     return Funnel(
         counts=counts,
-        # It is an estimate; that more were different than seen, nobody would believe.
-        distinct_seen=min(await _distinct_seen(ledger, project, campaign), counts[Count.SEEN]),
-        scores=_summary(counts, histogram, await _extremes(ledger, project, campaign)),
-        mismatches={logger: values[name] for logger, name in of_logger.items()},
+        # An estimate, which must not exceed the exact count of frames seen.
+        distinct_seen=min(
+            await _count_distinct_seen(ledger, project, campaign), counts[Count.SEEN]
+        ),
+        scores=_summarise(counts, histogram, await _read_extremes(ledger, project, campaign)),
+        mismatches={logger: values[name] for logger, name in mismatches.items()},
     )
 
 
-async def _distinct_seen(ledger: Ledger, project: str, campaign: str) -> int:
-    sets = await _below(ledger, project, key("seen-set", campaign))
+async def _count_distinct_seen(ledger: Ledger, project: str, campaign: str) -> int:
+    sets = await _list_last_segments(ledger, project, key("seen-set", campaign))
     return await ledger.count_distinct(project, sets) if sets else 0
 
 
-async def _below(ledger: Ledger, project: str, parent: str) -> list[str]:
+async def _list_last_segments(ledger: Ledger, project: str, parent: str) -> list[str]:
     """The last segments of all keys directly below `parent`."""
-    below = scan_pages(ledger, project, parent + "/", _PAGE)
-    return [segments(entry.key)[-1] async for page in below for entry in page]
+    pages = scan_pages(ledger, project, parent + "/", _PAGE)
+    return [segments(entry.key)[-1] async for page in pages for entry in page]
 
 
-async def _extremes(ledger: Ledger, project: str, campaign: str) -> Extremes:
+async def _read_extremes(ledger: Ledger, project: str, campaign: str) -> Extremes:
     entry = (await ledger.get(project, [extremes_key(campaign)])).get(extremes_key(campaign))
     return decode(Extremes, entry) if entry else Extremes(minimum=0.0, maximum=0.0)
 
 
-def _summary(
+def _summarise(
     counts: Mapping[Count, int], histogram: tuple[int, ...], extremes: Extremes
 ) -> ScoreSummary:
     seen = max(counts[Count.SEEN], 1)

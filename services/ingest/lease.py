@@ -13,17 +13,17 @@ SEIZE_ATTEMPTS = 8
 
 
 class Lease(Record, frozen=True, kw_only=True):
-    """Who projects, until when: microseconds since 1970, UTC."""
+    """The owner and expiry (microseconds since 1970, UTC) of a project's projector lease."""
 
     owner: str
     expires_us: int
 
 
 class Fence:
-    """A lease that is held: `checks` must be part of every transaction made under it.
+    """A lease that is held; `checks` must be part of every transaction made under it.
 
-    A holder that was paused past its lease finds that the revision has moved on, and its
-    transaction is refused, whatever its clock says.
+    If a holder was paused past its lease, the lease's revision has changed and its transaction is
+    rejected, whatever its clock says.
     """
 
     def __init__(self, revision: int, expires_us: int) -> None:
@@ -31,9 +31,9 @@ class Fence:
         self._expires_us = expires_us
 
     def lasts(self, now_us: int) -> bool:
-        """Whether more than half of the lease is left, and no more than all of it.
+        """Whether more than half of the lease remains, and no more than its duration.
 
-        More is left only once the clock was set back: others must see the lease renewed meanwhile.
+        More can remain only if the clock was set back; then the lease must be renewed as well.
         """
         return DURATION_US // 2 < self._expires_us - now_us <= DURATION_US
 
@@ -41,14 +41,14 @@ class Fence:
 async def seize(
     ledger: Ledger, project: str, owner: str, now_us: Callable[[], int]
 ) -> Fence | None:
-    """Take the lease of a project from whoever has it; None when others take it all the time.
+    """Take the lease of a project from its holder; None if others keep taking it too.
 
-    That is safe because a holder's transactions name the lease's revision: the holder before is
-    fenced off from now on, and goes on once it has the lease again.
+    That is safe because a holder's transactions check the lease's revision: the previous holder is
+    fenced off from now on, and continues once it has acquired the lease again.
     """
     for _ in range(SEIZE_ATTEMPTS):
-        found = (await ledger.get(project, [LEASE])).get(LEASE)
-        fence = await _take(ledger, project, owner, found.revision if found else ABSENT, now_us())
+        entry = (await ledger.get(project, [LEASE])).get(LEASE)
+        fence = await _take(ledger, project, owner, entry.revision if entry else ABSENT, now_us())
         if fence is not None:
             return fence
     return None
@@ -57,12 +57,12 @@ async def seize(
 async def renew(
     ledger: Ledger, project: str, owner: str, held: Fence, now_us: Callable[[], int]
 ) -> Fence | None:
-    """The lease held, for another while; None once somebody else has it."""
+    """Extend a lease that is held; None if another owner has taken it."""
     return await _take(ledger, project, owner, held.checks[LEASE], now_us())
 
 
 async def release(ledger: Ledger, project: str, owner: str, fence: Fence) -> bool:
-    """Give the lease back for anybody to take; whether it was held until now."""
+    """Free a lease; whether it was still held."""
     free = encode(Lease(owner=owner, expires_us=0))
     try:
         await ledger.commit(Transaction(project, checks=fence.checks, puts={LEASE: free}))
@@ -74,23 +74,23 @@ async def release(ledger: Ledger, project: str, owner: str, fence: Fence) -> boo
 async def _take(
     ledger: Ledger, project: str, owner: str, revision: int, now_us: int
 ) -> Fence | None:
-    """Put the lease if it has that revision still."""
+    """Write the lease if its revision is unchanged."""
     expires_us = now_us + DURATION_US
     lease = encode(Lease(owner=owner, expires_us=expires_us))
     try:
         await ledger.commit(Transaction(project, checks={LEASE: revision}, puts={LEASE: lease}))
     except Conflict:
         return None
-    taken = (await ledger.get(project, [LEASE])).get(LEASE)
-    return Fence(taken.revision, expires_us) if taken and taken.value == lease else None
+    entry = (await ledger.get(project, [LEASE])).get(LEASE)
+    return Fence(entry.revision, expires_us) if entry and entry.value == lease else None
 
 
-class Leases:
-    """The leases of projects, as one owner takes and renews them.
+class LeaseKeeper:
+    """Takes and renews the leases of projects for one owner.
 
-    Somebody else's lease is over once it has expired by the owner's clock, or was not renewed for
-    its duration by a clock that nobody can set. Without the latter, a lease taken before the clock
-    was set back an hour, or by a process whose clock is an hour ahead, would outlive it by as much.
+    Another owner's lease has ended once it has expired by this process's clock, or was not
+    renewed for its duration by a monotonic clock. Without the latter, a lease taken before the
+    clock was set back an hour, or by a process with a clock an hour ahead, would last an hour more.
     """
 
     def __init__(
@@ -100,33 +100,33 @@ class Leases:
         self._owner = owner
         self._now_us = now_us
         self._steady_us = steady_us
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._observed: dict[str, tuple[int, int]] = {}
 
     async def acquire(self, project: str, held: Fence | None) -> Fence | None:
-        """Take the lease of a project, or renew the one held; None while somebody else has it.
+        """Take the lease of a project, or renew the one held; None while another owner has it.
 
-        Also None when the lease held was lost in between, even if it is free again: what its holder
-        remembers may be out of date.
+        Also None if the lease held was lost in between, even if it is free again: the state kept
+        under it may be out of date.
         """
-        found = (await self._ledger.get(project, [LEASE])).get(LEASE)
-        revision = found.revision if found else ABSENT
+        entry = (await self._ledger.get(project, [LEASE])).get(LEASE)
+        revision = entry.revision if entry else ABSENT
         if held is not None and held.checks[LEASE] != revision:
             return None
-        if held is None and found is not None and not self._free(project, found):
+        if held is None and entry is not None and not self._is_free(project, entry):
             return None
         return await _take(self._ledger, project, self._owner, revision, self._now_us())
 
-    def _free(self, project: str, found: Entry) -> bool:
-        lease = decode(Lease, found)
+    def _is_free(self, project: str, entry: Entry) -> bool:
+        lease = decode(Lease, entry)
         if lease.owner == self._owner or lease.expires_us <= self._now_us():
             return True
-        return self._abandoned(project, found.revision)
+        return self._is_abandoned(project, entry.revision)
 
-    def _abandoned(self, project: str, revision: int) -> bool:
-        """Whether this process has known that revision for the duration of a lease."""
+    def _is_abandoned(self, project: str, revision: int) -> bool:
+        """Whether the revision has been the same for the duration of a lease."""
         now_us = self._steady_us()
-        seen, since_us = self._seen.get(project, (ABSENT, now_us))
-        if seen != revision:
-            self._seen[project] = revision, now_us
+        known_revision, since_us = self._observed.get(project, (ABSENT, now_us))
+        if known_revision != revision:
+            self._observed[project] = revision, now_us
             return False
         return now_us - since_us >= DURATION_US

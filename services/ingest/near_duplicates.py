@@ -1,28 +1,26 @@
-"""Near duplicates: matches so like a sample of their campaign that labelling both is a waste.
+"""Near duplicates: matches so similar to a sample of their campaign that one label is enough.
 
-Compared exactly, in the basis space of the version that the match was judged under, with all
-samples that were kept, whether they have reached the vector store or not. The samples of a
-campaign are projected once and held in memory; see docs/adr for why the vector store is not
-asked.
+The comparison is exact, in the basis of the version that the match was judged under, with all
+samples kept so far, whether or not they are in the vector store yet. The samples of a campaign
+are projected once and held in memory; docs/adr says why the vector store is not searched.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
-SIMILARITY_MIN = 0.97
-"""Two frames with at least this cosine in the basis are near duplicates."""
+from sluice.limits import NEAR_DUPLICATE_COSINE_MIN
 
 _GROWTH = 1.5
 _FIRST_ROWS = 256
 
 
 class KeptSamples:
-    """The samples of one campaign under one basis: names and projected vectors, growing."""
+    """The samples kept for one campaign under one basis: frame ids and projected vectors."""
 
     def __init__(
         self, basis_digest: str, frame_ids: Sequence[str], vectors: NDArray[np.float32]
@@ -34,36 +32,38 @@ class KeptSamples:
 
     @property
     def nbytes(self) -> int:
-        """Memory held, in bytes, names not counted."""
+        """Memory of the vectors, in bytes."""
         return self._vectors.nbytes
 
     def keep(self, frame_ids: Sequence[str], vectors: NDArray[np.float32]) -> list[str]:
-        """Decide a page of matches in its order: for each "" if kept, else the sample it is like.
+        """Decide a page of matches in order; returns "" for each one kept, else its near duplicate.
 
         `vectors` is `(matches, components) float32`, L2-normalised. A match is compared with the
-        samples and with those of the page that were kept before it; the most similar is named.
+        samples, and with the earlier matches of the page that were kept; the most similar counts.
         """
         before = len(self._frame_ids)
-        similar, nearest = self._nearest(vectors)
-        among = vectors @ vectors.T
-        doubtful = similar >= SIMILARITY_MIN
-        doubtful |= np.tril(among >= SIMILARITY_MIN, -1).any(axis=1)
-        # Most are like nothing, whatever becomes of those before them.
-        kept = ~doubtful
+        similarities, nearest = self._find_nearest(vectors)
+        page_similarities = vectors @ vectors.T
+        is_similar = similarities >= NEAR_DUPLICATE_COSINE_MIN
+        is_similar |= np.tril(page_similarities >= NEAR_DUPLICATE_COSINE_MIN, -1).any(axis=1)
+        # Most matches are similar to nothing: they are kept, whatever happens to those before.
+        kept = ~is_similar
         duplicate_of = [""] * len(frame_ids)
-        for index in np.flatnonzero(doubtful).tolist():
-            best, best_id = similar[index], nearest[index]
+        for index in np.flatnonzero(is_similar).tolist():
+            best, best_id = similarities[index], nearest[index]
             if kept[:index].any():
-                rival = int(np.argmax(np.where(kept[:index], among[index, :index], -np.inf)))
-                if among[index, rival] > best:
-                    best, best_id = among[index, rival], frame_ids[rival]
-            kept[index] = best < SIMILARITY_MIN
+                earlier = page_similarities[index, :index]
+                rival = int(np.argmax(np.where(kept[:index], earlier, -np.inf)))
+                if earlier[rival] > best:
+                    best, best_id = earlier[rival], frame_ids[rival]
+            kept[index] = best < NEAR_DUPLICATE_COSINE_MIN
             duplicate_of[index] = "" if kept[index] else best_id
         self._frame_ids += [frame_ids[index] for index in np.flatnonzero(kept).tolist()]
         self._append(before, vectors[kept])
         return duplicate_of
 
-    def _nearest(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str]]:
+    def _find_nearest(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[str]]:
+        """The cosine `(vectors,)` of the most similar sample of each vector, and its frame id."""
         if not self._frame_ids:
             return np.full(len(vectors), -np.inf, np.float32), [""] * len(vectors)
         similarities = vectors @ self._vectors[: len(self._frame_ids)].T
@@ -82,27 +82,28 @@ class KeptSamples:
         self._vectors[before:rows] = vectors
 
 
-class KeptCache:
-    """The kept samples of the campaigns that were last decided on, within a bound of memory."""
+class KeptSamplesCache:
+    """The kept samples of recently decided campaigns, up to a total size; least recent go first.
+
+    The campaign put last always stays: it is in use, even if it alone exceeds the size.
+    """
 
     def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._kept: OrderedDict[tuple[str, str], KeptSamples] = OrderedDict()
+        self._cache: LRUCache[tuple[str, str], KeptSamples] = LRUCache(
+            bytes_max, getsizeof=lambda samples: min(samples.nbytes, bytes_max)
+        )
 
     def get(self, project: str, campaign: str, basis_digest: str) -> KeptSamples | None:
-        """The campaign's samples, if they are held in that basis."""
-        kept = self._kept.get((project, campaign))
-        return kept if kept is not None and kept.basis_digest == basis_digest else None
+        """The campaign's samples, if they are cached under that basis."""
+        samples = self._cache.get((project, campaign))
+        return samples if samples is not None and samples.basis_digest == basis_digest else None
 
     def put(self, project: str, campaign: str, samples: KeptSamples) -> None:
-        """Hold the samples; those used least recently make room."""
-        self._kept[project, campaign] = samples
-        self._kept.move_to_end((project, campaign))
-        held = sum(samples.nbytes for samples in self._kept.values())
-        while held > self._bytes_max and len(self._kept) > 1:
-            held -= self._kept.popitem(last=False)[1].nbytes
+        """Cache the samples, with the size that they have now."""
+        self._cache.pop((project, campaign), None)
+        self._cache[project, campaign] = samples
 
     def forget(self, project: str) -> None:
-        """Drop what is held of a project: another projector may have kept more since."""
-        for key in [key for key in self._kept if key[0] == project]:
-            del self._kept[key]
+        """Drop a project's samples: another projector may have kept more since."""
+        for key in [key for key in self._cache if key[0] == project]:
+            del self._cache[key]

@@ -1,4 +1,4 @@
-"""Planning a batch's transaction: pure, from what was judged and what the ledger holds."""
+"""Planning the transaction of judged batches, given what the ledger holds; pure."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 from services.ingest import counters
 from services.ingest.batch import Delivery, Verdict
+from services.ingest.check_batch import JudgedCampaign
 from services.ingest.counters import Count
-from services.ingest.judge import JudgedCampaign, JudgedMatch, Judgement
+from services.ingest.judge import JudgedMatch, Judgement
 from services.ingest.records import (
-    Answer,
+    BatchOutcome,
     Document,
     Extremes,
     Mark,
-    Pending,
+    PendingMatch,
     Row,
     RowState,
     Session,
-    answer_key,
     document_key,
     extremes_key,
     mismatch_key,
     outbox_key,
+    outcome_key,
     row_key,
     seen_set_key,
     session_key,
@@ -36,7 +37,7 @@ from services.ledger.interface import ABSENT, Add, Entry, Transaction
 from services.records.records import decode, encode, key
 from sluice.tally import Tally
 
-_COUNTED_AS = {
+_COUNT_OF_VERDICT = {
     Verdict.PENDING: Count.PENDING,
     Verdict.DUPLICATE: Count.DUPLICATE,
     Verdict.OVER_BUDGET: Count.OVER_BUDGET,
@@ -47,7 +48,7 @@ _COUNTED_AS = {
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who submits, and when it arrived: microseconds since 1970, UTC."""
+    """The session that submits, and the time of receipt: microseconds since 1970, UTC."""
 
     project: str
     session: str
@@ -56,7 +57,7 @@ class Sender:
 
 
 def keys_to_read(judgement: Judgement) -> list[str]:
-    """The keys whose entries `plan` needs, besides the session's own."""
+    """The keys whose entries a `Plan` needs, besides the session's own."""
     rows = [
         row_key(judgement.campaigns[match.campaign].campaign, match.frame.id)
         for match in judgement.matches
@@ -66,33 +67,34 @@ def keys_to_read(judgement: Judgement) -> list[str]:
 
 
 def counters_to_read(judgement: Judgement, received_us: int) -> list[str]:
-    """The counters whose values `plan` needs: the budgets used of campaigns that have one."""
+    """The counters whose values a `Plan` needs: the used budgets of campaigns that have one."""
     return [
         name
         for judged in judgement.campaigns
-        for name, bound in _budgets(judged, received_us)
-        if bound is not None
+        for name, ceiling in _budgets(judged, received_us)
+        if ceiling is not None
     ]
 
 
 class Plan:
-    """The transaction that gives batches of a session their outcomes, built up part by part.
+    """The transaction that records the outcomes of a session's batches, built batch by batch.
 
-    `known` holds the entries of `keys_to_read`, `used` the counters of `counters_to_read`; the
-    transaction checks that they still hold. What one batch takes, the next finds taken.
+    `entries` are those of `keys_to_read`, `used` the counters of `counters_to_read`; the
+    transaction checks that they are unchanged. A frame that one batch takes is a duplicate in the
+    next.
     """
 
     def __init__(
         self,
         sender: Sender,
-        known: Mapping[str, Entry],
+        entries: Mapping[str, Entry],
         used: Mapping[str, int],
         outbox_entries_max: int,
     ) -> None:
         self._sender = sender
-        self._known = known
+        self._entries = entries
         self._used = used
-        session = known.get(session_key(sender.session))
+        session = entries.get(session_key(sender.session))
         self._checks = {session_key(sender.session): session.revision if session else ABSENT}
         self._puts: dict[str, bytes] = {}
         self._adds: Counter[str] = Counter()
@@ -101,18 +103,18 @@ class Plan:
         self._rows: dict[str, Row] = {}
         self._extremes: dict[str, Extremes] = {}
 
-    def refuse(self, delivery: Delivery, error: bytes) -> Answer:
-        """Record that a batch was refused; nothing is counted."""
-        return self._answered(Answer(seq=delivery.seq, digest=delivery.digest, error=error))
+    def reject(self, delivery: Delivery, error: bytes) -> BatchOutcome:
+        """Record the error that rejects a batch; nothing is counted."""
+        return self._record(BatchOutcome(seq=delivery.seq, digest=delivery.digest, error=error))
 
-    def accept(self, delivery: Delivery, judgement: Judgement) -> Answer:
-        """Count a batch and take what is new of its matches."""
+    def accept(self, delivery: Delivery, judgement: Judgement) -> BatchOutcome:
+        """Count a batch, and take its new matches."""
         for judged, tally in zip(judgement.campaigns, judgement.batch.tallies, strict=True):
             self._count_tally(judged.campaign, tally)
         self._count_distinct(judgement)
         verdicts, conflicts = self._take_matches(delivery.seq, judgement)
-        return self._answered(
-            Answer(
+        return self._record(
+            BatchOutcome(
                 seq=delivery.seq,
                 digest=delivery.digest,
                 verdicts=bytes(verdicts),
@@ -121,7 +123,7 @@ class Plan:
         )
 
     def transaction(self) -> Transaction:
-        """All of it."""
+        """The transaction of all batches so far."""
         return Transaction(
             partition=self._sender.project,
             checks=self._checks,
@@ -134,12 +136,13 @@ class Plan:
             distinct={name: np.concatenate(hashes) for name, hashes in self._distinct.items()},
         )
 
-    def _answered(self, answer: Answer) -> Answer:
+    def _record(self, outcome: BatchOutcome) -> BatchOutcome:
+        """Record an outcome, and move the session's watermark."""
         sender = self._sender
-        session = Session(watermark=answer.seq, updated_us=sender.received_us)
+        session = Session(watermark=outcome.seq, updated_us=sender.received_us)
         self._puts[session_key(sender.session)] = encode(session)
-        self._puts[answer_key(sender.session, answer.seq)] = encode(answer)
-        return answer
+        self._puts[outcome_key(sender.session, outcome.seq)] = encode(outcome)
+        return outcome
 
     def _count_tally(self, campaign: str, tally: Tally) -> None:
         self._adds[Count.SEEN.of(campaign)] += tally.count
@@ -152,28 +155,28 @@ class Plan:
             if frames:
                 self._adds[counters.score_bin(campaign, index)] += frames
         if tally.count:
-            self._widen(extremes_key(campaign), tally.minimum, tally.maximum)
+            self._widen_extremes(extremes_key(campaign), tally.minimum, tally.maximum)
 
-    def _widen(self, where: str, minimum: float, maximum: float) -> None:
-        """Put the extremes only when they change: rarely, so that sessions seldom collide here."""
-        entry = self._known.get(where)
-        so_far = self._extremes.get(where)
-        if so_far is None and entry is not None:
-            so_far = decode(Extremes, entry)
-        if so_far is not None:
-            if so_far.minimum <= minimum and maximum <= so_far.maximum:
+    def _widen_extremes(self, key: str, minimum: float, maximum: float) -> None:
+        """Write the extremes only when they change, so that sessions rarely conflict on them."""
+        entry = self._entries.get(key)
+        extremes = self._extremes.get(key)
+        if extremes is None and entry is not None:
+            extremes = decode(Extremes, entry)
+        if extremes is not None:
+            if extremes.minimum <= minimum and maximum <= extremes.maximum:
                 return
-            minimum, maximum = min(minimum, so_far.minimum), max(maximum, so_far.maximum)
-        self._extremes[where] = Extremes(minimum=minimum, maximum=maximum)
-        self._checks[where] = entry.revision if entry else ABSENT
-        self._puts[where] = encode(self._extremes[where])
+            minimum, maximum = min(minimum, extremes.minimum), max(maximum, extremes.maximum)
+        self._extremes[key] = Extremes(minimum=minimum, maximum=maximum)
+        self._checks[key] = entry.revision if entry else ABSENT
+        self._puts[key] = encode(self._extremes[key])
 
     def _count_distinct(self, judgement: Judgement) -> None:
-        """Put the ids seen once for all versions judged together, and say whose they are."""
+        """Add the ids seen to the distinct count that the batch's campaign versions share."""
         hashes = judgement.batch.seen_hashes
         if not len(hashes) or not judgement.campaigns:
             return
-        seen_set = _seen_set(judgement.campaigns)
+        seen_set = _seen_set_name(judgement.campaigns)
         self._distinct[seen_set].append(hashes)
         for judged in judgement.campaigns:
             self._puts[seen_set_key(judged.campaign, seen_set)] = encode(Mark())
@@ -182,20 +185,20 @@ class Plan:
         self, seq: int, judgement: Judgement
     ) -> tuple[list[Verdict], dict[str, None]]:
         budgets = [_budgets(judged, self._sender.received_us) for judged in judgement.campaigns]
-        self._ceilings |= {name: bound for budget in budgets for name, bound in budget}
+        self._ceilings |= {name: ceiling for budget in budgets for name, ceiling in budget}
         verdicts: list[Verdict] = []
         conflicts: dict[str, None] = {}
         for match in judgement.matches:
             judged, budget = judgement.campaigns[match.campaign], budgets[match.campaign]
             verdict = match.verdict
             if verdict is Verdict.PENDING:
-                row = self._row(row_key(judged.campaign, match.frame.id))
+                row = self._find_row(row_key(judged.campaign, match.frame.id))
                 if row is not None:
                     verdict = Verdict.DUPLICATE
-                    if _differs(row, match):
+                    if _is_id_conflict(row, match):
                         conflicts[match.frame.id] = None
                         self._adds[Count.ID_CONFLICTS.of(judged.campaign)] += 1
-                elif self._has_room(budget):
+                elif self._is_within(budget):
                     self._adds.update(name for name, _ in budget)
                     self._take(judged, match, seq, len(verdicts))
                 else:
@@ -204,34 +207,35 @@ class Plan:
             verdicts.append(verdict)
         return verdicts, conflicts
 
-    def _row(self, where: str) -> Row | None:
-        """The row of a frame that is known, or was taken by a batch of this plan."""
-        entry = self._known.get(where)
-        return decode(Row, entry) if entry is not None else self._rows.get(where)
+    def _find_row(self, key: str) -> Row | None:
+        """The row under a key, in the ledger or taken by an earlier batch of this plan."""
+        entry = self._entries.get(key)
+        return decode(Row, entry) if entry is not None else self._rows.get(key)
 
-    def _has_room(self, budget: Budgets) -> bool:
+    def _is_within(self, budget: Budgets) -> bool:
         return all(
-            bound is None or self._used[name] + self._adds[name] < bound for name, bound in budget
+            ceiling is None or self._used[name] + self._adds[name] < ceiling
+            for name, ceiling in budget
         )
 
     def _count_verdict(self, campaign: str, verdict: Verdict) -> None:
         if verdict is Verdict.BELOW_THRESHOLD:
             return
         self._adds[Count.MATCHES.of(campaign)] += 1
-        self._adds[_COUNTED_AS[verdict].of(campaign)] += 1
+        self._adds[_COUNT_OF_VERDICT[verdict].of(campaign)] += 1
         if verdict is Verdict.SCORE_MISMATCH:
             logger = self._sender.logger
             self._puts[mismatch_key(campaign, logger)] = encode(Mark())
             self._adds[counters.mismatches_of(campaign, logger)] += 1
 
     def _take(self, judged: JudgedCampaign, match: JudgedMatch, seq: int, index: int) -> None:
-        """Give a new match its row, its document and its place in the outbox."""
-        assert match.vector is not None  # it is PENDING
+        """Write the row, document and outbox entry of a new match."""
+        assert match.vector is not None  # since it is PENDING
         assert match.explanation is not None
         sender, frame, campaign = self._sender, match.frame, judged.campaign
-        row = row_key(campaign, frame.id)
-        self._checks[row] = ABSENT
-        self._rows[row] = Row(
+        key = row_key(campaign, frame.id)
+        self._checks[key] = ABSENT
+        self._rows[key] = Row(
             state=RowState.PENDING,
             version=judged.version.number,
             score=match.score,
@@ -241,13 +245,12 @@ class Plan:
             session=sender.session,
             logger=sender.logger,
         )
-        self._puts[row] = encode(self._rows[row])
+        self._puts[key] = encode(self._rows[key])
         self._puts[document_key(campaign, frame.id)] = encode(
             Document(frame=frame.to_bytes(), explanation=match.explanation)
         )
-        place = outbox_key(sender.received_us, sender.session, seq, index)
-        self._puts[place] = encode(
-            Pending(
+        self._puts[outbox_key(sender.received_us, sender.session, seq, index)] = encode(
+            PendingMatch(
                 campaign=campaign,
                 frame_id=frame.id,
                 model_id=judged.version.model_id,
@@ -259,7 +262,7 @@ class Plan:
 
 
 Budgets = Sequence[tuple[str, int | None]]
-"""Counters that a taken match raises, each with the bound that its campaign sets."""
+"""The counters that a taken match increments, each with the ceiling set by its campaign."""
 
 
 def _budgets(judged: JudgedCampaign, received_us: int) -> Budgets:
@@ -269,12 +272,12 @@ def _budgets(judged: JudgedCampaign, received_us: int) -> Budgets:
     ]
 
 
-def _seen_set(campaigns: Iterable[JudgedCampaign]) -> str:
-    """The name of the distinct count of one set of campaign versions."""
+def _seen_set_name(campaigns: Iterable[JudgedCampaign]) -> str:
+    """The name of the distinct count that a set of campaign versions shares."""
     versions = sorted(key(judged.campaign, str(judged.version.number)) for judged in campaigns)
     return "seen-" + hashlib.sha256("\n".join(versions).encode()).hexdigest()
 
 
-def _differs(row: Row, match: JudgedMatch) -> bool:
-    """Whether a known id came with another time or device."""
+def _is_id_conflict(row: Row, match: JudgedMatch) -> bool:
+    """Whether a match has the id of another frame: its time or device differs from the row's."""
     return (row.captured_us, row.device) != (match.frame.capture_time_us, match.frame.device)

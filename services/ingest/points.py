@@ -1,4 +1,4 @@
-"""Where the samples of a campaign lie in the vector store, and what is kept of each."""
+"""The collection, tenant, point and payload of a sample in the vector store."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def collection_of(project: str, model_id: str, dimension: int) -> Collection:
 
 
 def tenant_of(project: str, campaign: str) -> str:
-    """Whose points the samples of a campaign are."""
-    return tenants_of(project) + campaign
+    """The tenant of a campaign's samples."""
+    return tenant_prefix(project) + campaign
 
 
-def tenants_of(project: str) -> str:
-    """What the tenants of all campaigns of a project start with."""
+def tenant_prefix(project: str) -> str:
+    """The prefix of the tenants of all campaigns of a project."""
     return f"{project}/campaigns/"
 
 
 def sample_point(project: str, campaign: str, frame_id: str) -> UUID:
-    """The point of a sample."""
+    """The id of a sample's point."""
     return point_id("sample", project, campaign, frame_id)
 
 
 def payload_of(frame_id: str, row: Row) -> Payload:
-    """What is kept of a sample beside its vector."""
+    """The payload stored with a sample's vector."""
     return {"frame_id": frame_id, "version": row.version, "score": row.score}

@@ -12,27 +12,28 @@ from services.peers.campaign import follow_campaigns
 from services.peers.models import Models
 from services.records.stores import Stores
 from services.server.cluster_settings import IngestSettings
-from services.server.process import ServingProcess, open_foundation
+from services.server.process import ClusterServer, open_service_host
 from services.server.qdrant import open_qdrant
 
 
 @asynccontextmanager
-async def running(settings: IngestSettings) -> AsyncIterator[ServingProcess]:
+async def serve(settings: IngestSettings) -> AsyncIterator[ClusterServer]:
     """Serve until left.
 
-    Qdrant is not among its needs: batches are acknowledged without it, up to the outbox's bound.
+    Health does not depend on Qdrant: batches are acknowledged without it, up to the limit of the
+    outbox.
     """
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(open_foundation(settings))
+        host = await stack.enter_async_context(open_service_host(settings))
         vectors = await stack.enter_async_context(open_qdrant(settings))
-        stores = Stores(base.ledger, vectors, base.blobs)
+        stores = Stores(host.ledger, vectors, host.blobs)
         active = await stack.enter_async_context(
-            follow_campaigns(settings.campaign_target, base.internal_key)
+            follow_campaigns(settings.campaign_target, host.internal_key)
         )
-        models = Models(base.blobs, bytes_max=settings.models_bytes_max)
+        models = Models(host.blobs, bytes_max=settings.models_bytes_max)
         owner = f"{socket.gethostname()}/{uuid4()}"
         servicers = await stack.enter_async_context(
-            wiring.servicers(stores, active, models, base.draining, settings, owner=owner)
+            wiring.servicers(stores, active, models, host.draining, settings, owner=owner)
         )
-        needs = {"campaign service": active.check}
-        yield await stack.enter_async_context(base.serving("ingest", servicers, needs))
+        checks = {"campaign service": active.check}
+        yield await stack.enter_async_context(host.serve("ingest", servicers, checks))

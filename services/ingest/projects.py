@@ -1,4 +1,4 @@
-"""Which projects have ever had a session: where the projector looks for work after a restart."""
+"""The projects that have had a session: those the projector looks for work in."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from services.ledger.interface import Ledger, Transaction
 from services.records.records import encode, key, prefix, segments
 
 PARTITION = "_ingest"
-"""The ledger's partition for what belongs to no project; no project can have this id."""
+"""The ledger's partition for records of no single project; no project can have this id."""
 
 _PAGE = 1_000
 
 
-async def note_session(ledger: Ledger, project: str) -> None:
-    """Make the project known, durably, before anything of it can wait."""
+async def register_project(ledger: Ledger, project: str) -> None:
+    """Register a project durably; must precede its first outbox entry."""
     mark = {key("project", project): encode(Mark())}
     await ledger.commit(Transaction(PARTITION, puts=mark))
 
 
-async def is_known(ledger: Ledger, project: str) -> bool:
-    """Whether the project was made known."""
+async def is_registered(ledger: Ledger, project: str) -> bool:
+    """Whether the project is registered."""
     return bool(await ledger.get(PARTITION, [key("project", project)]))
 
 
-async def projects_with_sessions(ledger: Ledger) -> list[str]:
-    """All projects that were made known."""
+async def list_projects(ledger: Ledger) -> list[str]:
+    """All registered projects."""
     projects: list[str] = []
     after = ""
     while page := await ledger.scan(PARTITION, prefix("project"), after=after, limit=_PAGE):

@@ -1,17 +1,17 @@
-"""What ingest keeps in the ledger: its records, and where each lies in a project's partition.
+"""The records of ingest in a project's partition of the ledger, and their keys.
 
-| key | holds |
+| key | content |
 | --- | --- |
-| `session/{session}` | the watermark: the last batch that has an outcome |
+| `session/{session}` | the watermark: the number of the last batch with an outcome |
 | `answer/{session}/{seq mod 8}` | the outcome of a recent batch, for replays |
-| `row/{campaign}/{frame}` | one match, from pending to reviewed; it alone makes a duplicate |
+| `row/{campaign}/{frame}` | one match, from pending to reviewed; it makes later ones duplicates |
 | `document/{campaign}/{frame}` | the frame of a row and its explanation; written once |
 | `outbox/{received}/{session}/{seq}/{index}` | a pending match for the projector, with its vector |
-| `decided` | the outbox entries that are decided, but perhaps not yet in the vector store |
-| `by-score/…`, `by-version/…` | a campaign's collected rows in the orders that people ask for |
-| `extremes/{campaign}` | the least and the greatest score seen |
-| `seen-set/{campaign}/{set}` | the distinct counts that hold frames seen by the campaign |
-| `mismatch/{campaign}/{logger}` | the loggers that sent wrong scores |
+| `decided` | the outbox entries that are decided, but may not be in the vector store yet |
+| `by-score/…`, `by-version/…` | a campaign's collected rows in the two listing orders |
+| `extremes/{campaign}` | the minimum and maximum score seen |
+| `seen-set/{campaign}/{set}` | the distinct counts that include frames of the campaign |
+| `mismatch/{campaign}/{logger}` | the loggers with score mismatches |
 
 Counters are named in `counters.py`.
 """
@@ -24,14 +24,14 @@ from enum import IntEnum
 from services.records.records import Record, key, prefix
 from sluice.explanations import Explanation
 
-ANSWERS_KEPT = 8
-"""How many outcomes of a session are kept for replays: as many batches as may be in flight."""
+OUTCOMES_KEPT = 8
+"""Outcomes of a session that are kept for replays: as many batches as may be in flight."""
 
 DECIDED = "decided"
 
 
 class RowState(IntEnum):
-    """How far a match has come."""
+    """The state of a match."""
 
     PENDING = 1
     NEAR_DUPLICATE = 2
@@ -39,7 +39,7 @@ class RowState(IntEnum):
 
 
 class Review(IntEnum):
-    """What a person has said of a sample."""
+    """The review state of a sample; numbered as in the API."""
 
     UNSORTED = 1
     ACCEPTED = 2
@@ -47,14 +47,14 @@ class Review(IntEnum):
 
 
 class Session(Record, frozen=True, kw_only=True):
-    """How far one run of a logger has come; times are microseconds since 1970, UTC."""
+    """The progress of one run of a logger; times are microseconds since 1970, UTC."""
 
     watermark: int
     updated_us: int
 
 
-class Answer(Record, frozen=True, kw_only=True):
-    """The outcome of one batch: verdicts, one byte each, or the error it was refused with."""
+class BatchOutcome(Record, frozen=True, kw_only=True):
+    """The outcome of one batch: its verdicts, one byte each, or the error that rejected it."""
 
     seq: int
     digest: bytes
@@ -64,7 +64,7 @@ class Answer(Record, frozen=True, kw_only=True):
 
 
 class Row(Record, frozen=True, kw_only=True):
-    """One match of one campaign: what is decided and counted of it."""
+    """One match of one campaign: its state and the fields that are counted."""
 
     state: RowState
     version: int
@@ -79,14 +79,14 @@ class Row(Record, frozen=True, kw_only=True):
 
 
 class Document(Record, frozen=True, kw_only=True):
-    """The frame of a match, as `Frame.to_bytes` wrote it, and why it matched."""
+    """The frame of a match, as encoded by `Frame.to_bytes`, and the explanation of its score."""
 
     frame: bytes
     explanation: Explanation
 
 
-class Pending(Record, frozen=True, kw_only=True):
-    """A match that waits for the projector; `vector` is `(dimension,) float32`, normalised."""
+class PendingMatch(Record, frozen=True, kw_only=True):
+    """An undecided match in the outbox; `vector` is `(dimension,) float32`, normalised."""
 
     campaign: str
     frame_id: str
@@ -95,65 +95,65 @@ class Pending(Record, frozen=True, kw_only=True):
     vector: bytes
 
 
-class Decided(Record, frozen=True, kw_only=True):
-    """The outbox entries whose decision is committed and whose samples must reach the vectors."""
+class DecidedEntries(Record, frozen=True, kw_only=True):
+    """Keys of outbox entries that are decided, and still to be written to the vector store."""
 
     entries: tuple[str, ...] = ()
 
 
 class Extremes(Record, frozen=True, kw_only=True):
-    """The least and the greatest score that a campaign has seen."""
+    """The minimum and maximum score that a campaign has seen."""
 
     minimum: float
     maximum: float
 
 
 class Mark(Record, frozen=True, kw_only=True):
-    """A record whose key says it all."""
+    """A record without fields; its key is the information."""
 
 
 def session_key(session: str) -> str:
-    """Where a session's watermark lies."""
+    """Key of a session's watermark."""
     return key("session", session)
 
 
-def answer_key(session: str, seq: int) -> str:
-    """Where the outcome of a batch lies, until the batch eight later takes its place."""
-    return key("answer", session, str(seq % ANSWERS_KEPT))
+def outcome_key(session: str, seq: int) -> str:
+    """Key of a batch's outcome, which the batch eight numbers later overwrites."""
+    return key("answer", session, str(seq % OUTCOMES_KEPT))
 
 
 def row_key(campaign: str, frame_id: str) -> str:
-    """Where a match lies."""
+    """Key of a match."""
     return key("row", campaign, frame_id)
 
 
 def document_key(campaign: str, frame_id: str) -> str:
-    """Where the frame of a match lies."""
+    """Key of the frame of a match."""
     return key("document", campaign, frame_id)
 
 
 def outbox_key(received_us: int, session: str, seq: int, index: int) -> str:
-    """Where a pending match waits; oldest first."""
+    """Key of a pending match in the outbox; sorts by time of receipt."""
     return key("outbox", f"{received_us:020d}", session, str(seq), f"{index:05d}")
 
 
 def extremes_key(campaign: str) -> str:
-    """Where a campaign's least and greatest score lie."""
+    """Key of a campaign's minimum and maximum score."""
     return key("extremes", campaign)
 
 
 def seen_set_key(campaign: str, seen_set: str) -> str:
-    """Says that a distinct count holds frames seen by the campaign."""
+    """Key that marks a distinct count as including frames of the campaign."""
     return key("seen-set", campaign, seen_set)
 
 
 def mismatch_key(campaign: str, logger: str) -> str:
-    """Says that a logger sent the campaign wrong scores."""
+    """Key that marks a logger as having score mismatches in the campaign."""
     return key("mismatch", campaign, logger)
 
 
 def order_keys(campaign: str, version: int, score: float, frame_id: str) -> tuple[str, str]:
-    """Where a collected row lies in the orders by score and by version, the greatest first."""
+    """Keys of a collected row in the orders by score and by version, both descending."""
     by_score, by_version = _descending(_bits(score)), _descending(version)
     return (
         key("by-score", campaign, by_score, frame_id),
@@ -162,17 +162,17 @@ def order_keys(campaign: str, version: int, score: float, frame_id: str) -> tupl
 
 
 def order_prefix(campaign: str, *, by_version: bool, version: int = 0) -> str:
-    """What the keys of one order start with; of one version only, when it is given."""
+    """Prefix of the keys of one order; of a single version, if it is not 0."""
     if version:
         return prefix("by-version", campaign, _descending(version))
     return prefix("by-version" if by_version else "by-score", campaign)
 
 
 def _bits(score: float) -> int:
-    """The bits of a positive float64, which order as the numbers do."""
+    """The bits of a positive float64, which sort like the numbers."""
     return int(struct.unpack(">Q", struct.pack(">d", score))[0])
 
 
 def _descending(number: int) -> str:
-    """Hexadecimal that sorts the greatest number first."""
+    """Hexadecimal digits that sort the greatest number first."""
     return f"{2**64 - 1 - number:016x}"

@@ -1,11 +1,11 @@
-"""What a process runs to take batches and to keep samples."""
+"""The servicer of ingest, with its projector."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.ingest.background import Background
+from services.ingest.background import BackgroundProjector
 from services.ingest.context import Ingest
 from services.ingest.projector import Projector
 from services.ingest.servicer import IngestServicer
@@ -28,10 +28,10 @@ async def servicers(
 ) -> AsyncIterator[list[object]]:
     """The servicer of IngestService, with the projector at work for as long as this is entered.
 
-    `owner` names the projector in leases: who has the same name need not wait for a lease that
-    ended with the process before.
+    `owner` names the projector in leases: a restarted process with the same name resumes its lease
+    without waiting.
     """
     ingest = Ingest(stores, active, models, settings.outbox_entries_max)
-    background = Background(stores.ledger, Projector(ingest, owner))
+    background = BackgroundProjector(stores.ledger, Projector(ingest, owner))
     async with background.running():
         yield [IngestServicer(ingest, draining, background.wake, settings.in_flight_max)]

@@ -1,4 +1,4 @@
-"""Distinct counts: a dense HyperLogLog in numpy.
+"""Distinct counts: dense HyperLogLog registers in numpy.
 
 A count is 2^14 registers, `(16384,) uint8`. The first 14 bits of a hash choose its register; the
 register keeps the highest rank (leading zeros + 1) seen in the other 50 bits. Registers of two
@@ -26,8 +26,8 @@ _RANK_BITS = 64 - INDEX_BITS
 _RANK_MAX = _RANK_BITS + 1
 
 
-def empty() -> Registers:
-    """The registers of a count that nothing went into."""
+def empty_registers() -> Registers:
+    """The registers of an empty count."""
     return np.zeros(REGISTERS, dtype=np.uint8)
 
 
@@ -42,15 +42,15 @@ def insert(registers: Registers, hashes: NDArray[np.uint64]) -> None:
 
 
 def union(counts: Iterable[Registers]) -> Registers:
-    """The registers of everything that went into any of `counts`."""
-    merged = empty()
+    """The registers of the union of `counts`."""
+    merged = empty_registers()
     for registers in counts:
         np.maximum(merged, registers, out=merged)
     return merged
 
 
 def estimate(registers: Registers) -> int:
-    """About how many different hashes went in; nearly exact while they are few."""
+    """Estimated number of different hashes; nearly exact for small counts."""
     with_rank = np.bincount(registers, minlength=_RANK_MAX + 1).tolist()
     z = REGISTERS * _tau(1 - with_rank[_RANK_MAX] / REGISTERS)
     for count in reversed(with_rank[1:_RANK_MAX]):

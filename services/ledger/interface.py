@@ -30,7 +30,7 @@ class Entry:
     """A key with its value and the revision at which it was last put.
 
     Each transaction that puts has a revision above all earlier ones of its partition. So a key
-    that was put again has another revision, also when it was deleted in between.
+    that was put again has another revision, also if it was deleted in between.
     """
 
     key: str
@@ -40,10 +40,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """A change of a counter, signed 64-bit; with a ceiling, it may not raise the sum above it.
+    """A change of a counter, signed 64-bit; it may not raise the counter above the ceiling.
 
-    The ceiling binds only a positive delta: a sum that is already above it (the ceiling was
-    lowered) may still fall or stay. A sum beyond 64 bits is refused like one above a ceiling.
+    The ceiling limits only a positive delta: a counter that is already above it (the ceiling was
+    lowered) may still fall or stay. A sum beyond 64 bits is a Conflict like one above a ceiling.
     """
 
     delta: int
@@ -52,14 +52,14 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What `Ledger.commit` applies all or nothing to one partition.
+    """Changes of one partition that `Ledger.commit` applies all or nothing.
 
     `checks` maps a key to the revision it must have (ABSENT: it must not exist); `puts` maps a
     key to its new value; `adds` maps a counter's name to its change; `distinct` maps the name of
     a distinct count to the unsigned 64-bit hashes to put into it.
 
-    A check may name a key that is not written; deleting a key that does not exist is nothing.
-    A key both put and deleted, and a number beyond its 64 bits, are a ValueError of `commit`.
+    A check may name a key that is not written; deleting a key that does not exist has no effect.
+    `commit` raises ValueError for a key both put and deleted, and for a number beyond 64 bits.
     """
 
     partition: str
@@ -71,9 +71,9 @@ class Transaction:
 
 
 class Conflict(Exception):
-    """A transaction was refused and nothing of it applied.
+    """A transaction was rejected, and nothing of it applied.
 
-    `subject` is the key whose check failed, or the counter whose ceiling would have been passed.
+    `subject` is the key with another revision, or the counter that would pass its ceiling.
     """
 
     def __init__(self, subject: str, problem: str) -> None:
@@ -89,7 +89,7 @@ class Ledger(Protocol):
     """
 
     async def get(self, partition: str, keys: Sequence[str]) -> dict[str, Entry]:
-        """The entries of those keys that exist, all read at one moment."""
+        """The entries of those keys that exist, in one consistent read."""
 
     async def scan(
         self, partition: str, prefix: str, *, after: str = "", limit: int
@@ -97,14 +97,14 @@ class Ledger(Protocol):
         """Up to `limit` entries whose key starts with `prefix` and is greater than `after`.
 
         Ordered by the key's UTF-8 bytes. `after` is a whole key, usually the last of a page.
-        An empty prefix is every key's. `limit` is at least 1, else ValueError.
+        An empty prefix matches every key. `limit` is at least 1, else ValueError.
         """
 
     async def counters(self, partition: str, names: Sequence[str]) -> dict[str, int]:
-        """The value of each counter, 0 for one never added to; all read at one moment."""
+        """The value of each counter, 0 for one never added to, in one consistent read."""
 
     async def count_distinct(self, partition: str, names: Sequence[str]) -> int:
-        """About how many different hashes went into the union of those distinct counts.
+        """Estimated number of different hashes in the union of those distinct counts.
 
         HyperLogLog with 2^14 registers: standard error 0.81 %.
         """
@@ -113,10 +113,10 @@ class Ledger(Protocol):
         """Apply the transaction; when this returns, it is durable.
 
         Raises Conflict when a check or a ceiling does not hold. Raises errors.Unavailable when
-        the store cannot be written; then it may or may not have been applied, and so it is for a
-        caller that is cancelled. Raises errors.ResourceExhausted, with nothing applied, when the
-        store has no memory left. Transactions of one partition apply one after the other.
+        the store cannot be written; the transaction may or may not have been applied then, and
+        also when the caller is cancelled. Raises errors.ResourceExhausted, with nothing applied,
+        when the store has no memory left. Transactions of one partition apply one after the other.
         """
 
     async def close(self) -> None:
-        """Finish the commits under way and release the store; a second time, do nothing."""
+        """Finish the running commits and release the store; a second call has no effect."""

@@ -1,4 +1,4 @@
-"""What scorer and ingest need to know of a campaign version, as domain types."""
+"""Active campaigns and their versions, as scorer, ingest and curation use them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many samples a campaign may collect; None: no bound. Days are UTC days of receipt."""
+    """Limits on the samples of a campaign, None: unlimited. A day is a UTC day of receipt."""
 
     total: int | None = None
     per_day: int | None = None
@@ -27,7 +27,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class ActiveCampaign:
-    """An active campaign and the version that is scored for it. `campaign` is its id."""
+    """An active campaign with its current version; `campaign` is its id."""
 
     campaign: str
     version: Version
@@ -44,17 +44,17 @@ class ActiveSet:
 
 
 class ActiveVersions(Protocol):
-    """Which versions are to be scored, and which have ever been."""
+    """Reads which campaign versions are active, and those committed earlier."""
 
     async def current(self, project: str) -> ActiveSet:
         """The active campaigns of a project, at most a second old.
 
-        Raises errors.NotFound for a project that does not exist, errors.Unavailable when the
-        campaign service has not been reached yet.
+        Raises errors.NotFound for a project that does not exist, errors.Unavailable until the
+        campaign service has been reached once.
         """
 
     async def version(self, project: str, campaign: str, number: int) -> Version:
-        """A version that was committed at any time, of an active campaign or not.
+        """A committed version, current or earlier, of an active or inactive campaign.
 
         Raises errors.NotFound naming the campaign or the version.
         """

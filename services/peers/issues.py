@@ -1,4 +1,4 @@
-"""Putting elements into issues, which the campaign service keeps."""
+"""Elements of issues, added through the campaign service."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import grpc
 import numpy as np
 from numpy.typing import NDArray
 
-from services.peers.datasets import translated
+from services.peers.channel import PeerChannel
 from sluice.frames import Frame
 from sluice.names import DatasetName, IssueName
 from sluice.tensors import pack
 from sluice.v1 import issue_pb2 as pb
 from sluice.v1.issue_pb2_grpc import IssueServiceStub
 
-PATIENCE_S: Final = 60.0
-"""How long a call may take: it writes vectors, and waits for them to be durable."""
+ADD_TIMEOUT_S: Final = 60.0
+"""Deadline of one request: it writes vectors, and waits until they are durable."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewElements:
-    """Frames, or their crops of those label ids, and one vector each, `(frames, dimension)`."""
+    """Frames or crops to add, with one vector each, `(frames, dimension) float32`.
+
+    `label_ids` names the crop of each frame, "" for the whole frame.
+    """
 
     dataset: DatasetName
     model_id: str
@@ -34,7 +36,7 @@ class NewElements:
 
 @dataclass(frozen=True, slots=True)
 class ElementCounts:
-    """What became of the elements, and how many the issue has now."""
+    """Elements added, replaced and unchanged by a request, and the issue's total afterwards."""
 
     added_count: int
     replaced_count: int
@@ -43,22 +45,22 @@ class ElementCounts:
 
 
 class IssueElements(Protocol):
-    """Where elements are put into issues."""
+    """Adds elements to issues."""
 
     async def add(self, issue: IssueName, elements: NewElements) -> ElementCounts:
         """Add elements to an issue, all or none.
 
-        Raises what the campaign service refuses them with, and errors.Unavailable while it is
-        away.
+        Raises the errors of IssueService.AddElements, and errors.Unavailable while the campaign
+        service is away.
         """
 
 
 class CampaignIssueElements:
     """`IssueElements` over gRPC."""
 
-    def __init__(self, channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...]) -> None:
-        self._stub = IssueServiceStub(channel)
-        self._metadata = metadata
+    def __init__(self, peer: PeerChannel) -> None:
+        self._peer = peer
+        self._stub = IssueServiceStub(peer.channel)
 
     async def add(self, issue: IssueName, elements: NewElements) -> ElementCounts:
         """See `IssueElements.add`."""
@@ -71,12 +73,12 @@ class CampaignIssueElements:
                 for frame, id in zip(elements.frames, elements.label_ids, strict=True)
             ],
         )
-        try:
-            made = await self._stub.AddElements(
-                request, metadata=self._metadata, timeout=PATIENCE_S
-            )
-        except grpc.aio.AioRpcError as error:
-            raise translated(error) from error
+        response = await self._peer.call(
+            self._stub.AddElements, request, timeout_s=ADD_TIMEOUT_S, wait_for_ready=False
+        )
         return ElementCounts(
-            made.added_count, made.replaced_count, made.unchanged_count, made.issue.element_count
+            response.added_count,
+            response.replaced_count,
+            response.unchanged_count,
+            response.issue.element_count,
         )

@@ -1,4 +1,4 @@
-"""Scoring models and bases by digest, and the scorers made of them."""
+"""Scoring models and bases by digest, and scorers built from them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from services.records.blobs import read_blob
 from sluice.scoring import Basis, Scorer, ScoringModel
 
 BYTES_MAX: Final = 512 * 2**20
-"""How much memory is used, where the settings do not say."""
+"""Default memory for cached models, bases and scorers."""
 
 _File = TypeVar("_File")
 
 
 class Models:
-    """What scoring needs, from the blob store: immutable, verified, the last used kept in memory.
+    """Reads models and bases from the blob store, verified, and caches the last used ones.
 
-    Files are read and scorers made in threads. Every method raises errors.DataLoss naming the
-    digest of a file that is damaged or missing: a version named it, so it must be there.
+    Files are parsed and scorers built in threads. Every method raises errors.DataLoss naming the
+    digest of a damaged or missing file: a version references it, so it must exist.
     """
 
     def __init__(self, blobs: Blobs, *, bytes_max: int = BYTES_MAX) -> None:
@@ -30,9 +30,9 @@ class Models:
         self._cache = Cache(bytes_max)
 
     async def scorer(self, versions: Sequence[Version]) -> Scorer:
-        """The scorer of those versions, which are of one space; its columns are in their order."""
+        """A scorer for versions of one space, with a column for each, in their order."""
         digests = tuple(version.model_digest for version in versions)
-        return await self._cache.get(("scorer", digests), lambda: self._make(versions))
+        return await self._cache.get(("scorer", digests), lambda: self._build(versions))
 
     async def model(self, digest: str) -> ScoringModel:
         """The scoring model of that digest."""
@@ -46,7 +46,7 @@ class Models:
             ("basis", digest), lambda: self._load(digest, Basis.from_bytes)
         )
 
-    async def _make(self, versions: Sequence[Version]) -> SizedItem[Scorer]:
+    async def _build(self, versions: Sequence[Version]) -> SizedItem[Scorer]:
         digests = sorted({version.basis_digest for version in versions} - {""})
         bases = await asyncio.gather(*map(self.basis, digests))
         models = await asyncio.gather(*(self.model(version.model_digest) for version in versions))

@@ -1,4 +1,4 @@
-"""What people have said of samples, as campaign and ingest tell each other."""
+"""Reviews of samples, the feedback that campaign reads from ingest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sluice.names import CampaignName
 
 @dataclass(frozen=True, slots=True)
 class ReviewedSample:
-    """A sample that is accepted, or else discarded; `label_id` is its crop, "" for the frame."""
+    """An accepted or discarded sample; `label_id` is its crop, "" for the whole frame."""
 
     frame_id: str
     label_id: str
@@ -23,19 +23,19 @@ class ReviewedSample:
 
 @dataclass(frozen=True, slots=True)
 class ReviewsPage:
-    """Some of them, and their unit vectors, one row each: `(samples, dimension) float32`."""
+    """Reviewed samples and their unit vectors, one row each: `(samples, dimension) float32`."""
 
     samples: Sequence[ReviewedSample]
     vectors: NDArray[np.float32]
 
 
 class Reviews(Protocol):
-    """Where the reviewed samples of campaigns are read."""
+    """Reads the reviewed samples of campaigns."""
 
     def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
-        """All of a campaign, each once, in pages that may be empty.
+        """All reviewed samples of a campaign, each once, in pages that may be empty.
 
-        Who wants no more of them closes it. Raises errors.NotFound naming a campaign that does
-        not exist, errors.DataLoss naming a sample whose vector is lost, and errors.Unavailable
-        while they cannot be read.
+        A caller that stops early closes the generator. Raises errors.NotFound naming a campaign
+        that does not exist, errors.DataLoss naming a sample with a lost vector, and
+        errors.Unavailable while ingest is away.
         """

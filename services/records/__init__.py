@@ -1,1 +1,1 @@
-"""What is stored, and how it is read and written."""
+"""Records in the ledger: their encoding, reading, changing and listing."""

@@ -1,4 +1,4 @@
-"""Blobs that a record names: they were written first, so what is missing was lost."""
+"""Blobs that a record names. They are written before the record, so a missing one was lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sluice.errors import DataLoss, NotFound
 
 
 async def read_blob(blobs: Blobs, digest: str) -> bytes:
-    """The content of a digest that a record names, verified.
+    """The verified content of a digest that a record names.
 
     Raises errors.DataLoss naming the digest of a blob that is damaged or missing.
     """
@@ -15,5 +15,5 @@ async def read_blob(blobs: Blobs, digest: str) -> bytes:
         return await blobs.get(digest)
     except NotFound as cause:
         raise DataLoss(
-            f"blob {digest} is missing, and something stored names it", metadata={"digest": digest}
+            f"blob {digest} is missing, but a record names it", metadata={"digest": digest}
         ) from cause

@@ -1,4 +1,4 @@
-"""Records in the ledger: read with their revision, changed only while that is the same."""
+"""Records in the ledger: reading with the revision, etags, and retries of conflicting changes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ RecordT = TypeVar("RecordT", bound=Record)
 _Result = TypeVar("_Result")
 
 ATTEMPTS: Final = 16
-"""How often a change is tried anew on what others have changed, before the caller must."""
+"""Attempts of a change that conflicts with others, before the caller must retry."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord(Generic[RecordT]):
-    """A record as it was read; a transaction that rests on it checks the revision."""
+    """A record with the revision that it was read at, which a dependent transaction checks."""
 
     record: RecordT
     revision: int
@@ -37,36 +37,36 @@ async def find_record(
 async def read_record(
     ledger: Ledger, partition: str, key: str, kind: type[RecordT], name: object
 ) -> StoredRecord[RecordT]:
-    """The record of that key; NotFound naming `name` if there is none."""
-    found = await find_record(ledger, partition, key, kind)
-    if found is None:
+    """The record of that key; raises NotFound naming `name` if there is none."""
+    stored = await find_record(ledger, partition, key, kind)
+    if stored is None:
         raise NotFound(f"{name} does not exist")
-    return found
+    return stored
 
 
 async def read_records(
     ledger: Ledger, partition: str, prefix: str, kind: type[RecordT], page: Page
 ) -> tuple[list[RecordT], str]:
-    """A page of the records below a prefix, in the order of their keys, and the next token."""
+    """A page of the records below a prefix, in the order of their keys, and the next page token."""
     entries = await ledger.scan(partition, prefix, after=page.after, limit=page.size + 1)
-    kept, token = page.cut(entries, lambda entry: entry.key)
-    return [decode(kind, entry) for entry in kept], token
+    page_entries, token = page.cut(entries, lambda entry: entry.key)
+    return [decode(kind, entry) for entry in page_entries], token
 
 
 def check_etag(etag: str, current: int, name: object) -> None:
-    """Aborted naming what has changed, unless the etag is the current one or empty."""
+    """Raise Aborted naming `name` unless the etag is empty or the current one."""
     if etag not in ("", str(current)):
-        raise Aborted(f"etag: {etag!r} is not {current}, that of {name} now: read it again")
+        raise Aborted(f"etag: {etag!r} is not the current etag {current} of {name}; read it again")
 
 
 async def retry(attempt: Callable[[], Awaitable[_Result]], name: object) -> _Result:
-    """The result of the first attempt that meets no Conflict; each of them reads anew.
+    """The result of the first attempt without a Conflict; each attempt must read again.
 
-    Raises Aborted naming what others kept changing.
+    Raises Aborted naming `name` after too many conflicts.
     """
     for _ in range(ATTEMPTS):
         try:
             return await attempt()
         except Conflict:
             continue
-    raise Aborted(f"{name} was changed by others {ATTEMPTS} times over: try again")
+    raise Aborted(f"{name}: {ATTEMPTS} conflicts with other changes in a row; try again")

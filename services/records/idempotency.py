@@ -1,7 +1,7 @@
-"""Requests that a client may send again: the first response is kept, and returned again.
+"""Idempotent requests: the first response is stored, and returned when the request is repeated.
 
-A response is remembered in the transaction that makes it true, so there is never an effect without
-it, and for as long as the project: such requests come from people, and a response is small.
+The response is stored in the same transaction as the effect, and for as long as the project: such
+requests come from people, and a response is small.
 """
 
 from __future__ import annotations
@@ -11,85 +11,84 @@ from hashlib import sha256
 from typing import Self
 from uuid import UUID
 
+import msgspec
+
 from services.ledger.interface import ABSENT, Conflict, Ledger, Transaction
 from services.records.records import Record, RecordT, decode, encode, key
 from sluice.errors import InvalidArgument
 
 
 class _RecordedResponse(Record, frozen=True):
-    """What was asked under a request id, as a digest, and the encoded response."""
+    """The digest of the request that used an id, and its encoded response."""
 
-    asked: bytes
+    request_digest: bytes = msgspec.field(name="asked")
     response: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request under an id that its client chose; `asked` is the digest of what it asks.
-
-    Without an id (""), it is answered anew each time that it comes.
-    """
+    """A request with an id that its client chose; without one (""), it is never deduplicated."""
 
     method: str
     id: str
-    asked: bytes
+    digest: bytes
 
     @classmethod
-    def of(cls, method: str, request_id: str, asked: bytes) -> Self:
-        """The request of that method with that `request_id` field; `asked` is the message's bytes.
+    def of(cls, method: str, request_id: str, message: bytes) -> Self:
+        """A request of that method with its `request_id` field and its encoded message.
 
         Raises errors.InvalidArgument when the id is neither empty nor a UUID.
         """
-        return cls(method, _uuid(request_id), sha256(asked).digest())
+        return cls(method, _parse_uuid(request_id), sha256(message).digest())
 
     @property
     def key(self) -> str:
-        """Where the ledger has its response."""
+        """The ledger key of its response."""
         return key("request", self.method, self.id)
 
 
 async def find_response(
     ledger: Ledger, partition: str, request: IdempotentRequest, kind: type[RecordT]
 ) -> RecordT | None:
-    """The response that the request got when it came first, None when this is the first time.
+    """The stored response of a repeated request; None when the request is new.
 
-    Raises errors.InvalidArgument when its id was used to ask for something else.
+    Raises errors.InvalidArgument when its id was used for another request.
     """
     if not request.id:
         return None
-    found = await ledger.get(partition, [request.key])
-    if not found:
+    entry = (await ledger.get(partition, [request.key])).get(request.key)
+    if entry is None:
         return None
-    answered = decode(_RecordedResponse, found[request.key])
-    if answered.asked != request.asked:
+    recorded = decode(_RecordedResponse, entry)
+    if recorded.request_digest != request.digest:
         raise InvalidArgument.of(
             "request_id", f"{request.id!r} was used for another {request.method}; choose a new one"
         )
-    return decode(kind, replace(found[request.key], value=answered.response))
+    return decode(kind, replace(entry, value=recorded.response))
 
 
 async def commit_once(
     ledger: Ledger, transaction: Transaction, request: IdempotentRequest, response: RecordT
 ) -> RecordT:
-    """Commit what the request asks for, and remember the response; return it.
+    """Commit the transaction of a request together with its response; returns the response.
 
-    When the same request was faster, nothing is committed and its response is returned. Raises
-    Conflict for everything else, as `Ledger.commit` does.
+    If the same request was committed before, returns its response and commits nothing. Raises
+    Conflict as `Ledger.commit` does.
     """
     if not request.id:
         await ledger.commit(transaction)
         return response
-    answered = _RecordedResponse(asked=request.asked, response=encode(response))
+    recorded = _RecordedResponse(request_digest=request.digest, response=encode(response))
     try:
         await ledger.commit(
             replace(
                 transaction,
                 checks={request.key: ABSENT, **transaction.checks},
-                puts={**transaction.puts, request.key: encode(answered)},
+                puts={**transaction.puts, request.key: encode(recorded)},
             )
         )
     except Conflict:
-        # Whichever check failed: the same request may have been what made it fail.
+        # Whichever check failed, the same request may have caused it.
         first = await find_response(ledger, transaction.partition, request, type(response))
         if first is None:
             raise
@@ -97,10 +96,10 @@ async def commit_once(
     return response
 
 
-def _uuid(request_id: str) -> str:
+def _parse_uuid(request_id: str) -> str:
     if not request_id:
         return ""
     try:
         return str(UUID(request_id))
     except ValueError as cause:
-        raise InvalidArgument.of("request_id", f"{request_id!r} is not a UUID") from cause
+        raise InvalidArgument.of("request_id", f"{request_id!r}, expected a UUID") from cause

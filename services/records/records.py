@@ -1,4 +1,4 @@
-"""How domain records are stored in the ledger: msgspec structs as MessagePack."""
+"""Encoding of records (msgspec structs as MessagePack) and of their ledger keys."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ RecordT = TypeVar("RecordT", bound="Record")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all that is stored: immutable; fields may be added with a default, not removed."""
+    """Base of all stored records; immutable. Fields may be added with a default, never removed."""
 
 
 _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(record: Record) -> bytes:
-    """The record's bytes."""
+    """The record as MessagePack."""
     return _encoder.encode(record)
 
 
 def decode(kind: type[RecordT], entry: Entry) -> RecordT:
-    """The record that an entry of the ledger holds."""
+    """The record in an entry of the ledger."""
     return msgspec.msgpack.decode(entry.value, type=kind)
 
 
 def now_us() -> int:
-    """The time: microseconds since 1970, UTC."""
+    """The current time, in microseconds since 1970 UTC."""
     return time.time_ns() // 1000
 
 
@@ -40,19 +40,19 @@ _UNSAFE = re.compile(r"[^\w.~:@+,/-]", re.ASCII)
 
 
 def key(*segments: str) -> str:
-    """A ledger key: its segments, percent-encoded, joined by `/`, so that ids cannot collide."""
+    """A ledger key: the segments, percent-encoded so that ids cannot collide, joined by `/`."""
     joined = "/".join(segments)
-    # Most ids are safe as they are, and keys are made by the thousand.
+    # A fast path: most ids need no encoding, and keys are built by the thousand.
     if joined.count("/") == len(segments) - 1 and not _UNSAFE.search(joined):
         return joined
     return "/".join(quote(segment, safe=":@+,") for segment in segments)
 
 
 def prefix(*segments: str) -> str:
-    """What every key below those segments starts with."""
+    """The prefix of all keys below those segments."""
     return key(*segments) + "/"
 
 
 def segments(stored: str) -> list[str]:
-    """The segments that `key` was given."""
+    """The segments of a key from `key`."""
     return [unquote(segment) for segment in stored.split("/")]

@@ -1,4 +1,4 @@
-"""Reading all that lies below a key of the ledger."""
+"""Scans of all entries below a key of the ledger."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from services.ledger.interface import Entry, Ledger
 from services.records.records import prefix, segments
 
 PAGE: Final = 256
-"""Records read at a time; with their frames, of 64 KiB at most, that is 16 MiB."""
+"""Entries read at a time; frame records of at most 64 KiB make that 16 MiB."""
 
 LAST: Final = "\U0010ffff"
-"""Sorts after all that a key may go on with."""
+"""Sorts after every character that may follow in a key."""
 
 
 async def scan_pages(
@@ -26,11 +26,11 @@ async def scan_pages(
 
 
 async def list_children(ledger: Ledger, partition: str, parent: str) -> list[str]:
-    """The second segments of all keys below `parent`, without reading what lies below each."""
-    found: list[str] = []
+    """The second segments of all keys below `parent`, without reading the entries of each."""
+    children: list[str] = []
     after = ""
     while page := await ledger.scan(partition, prefix(parent), after=after, limit=1):
         child = segments(page[0].key)[1]
-        found.append(child)
+        children.append(child)
         after = prefix(parent, child) + LAST
-    return found
+    return children

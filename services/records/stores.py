@@ -11,7 +11,7 @@ from services.vectors.interface import Vectors
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a service keeps its state in; it has none of its own."""
+    """The stores that hold all state of a service."""
 
     ledger: Ledger
     vectors: Vectors

@@ -9,10 +9,10 @@ from services.server.command import run_server
 
 
 def _serve(settings: ScorerSettings) -> int:
-    from services.scorer.process import running
+    from services.scorer.process import serve
     from services.server.run import run
 
-    return run("scorer", settings, running(settings))
+    return run("scorer", settings, serve(settings))
 
 
 if __name__ == "__main__":

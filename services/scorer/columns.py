@@ -1,4 +1,4 @@
-"""What a batch is scored against: chosen once, and kept for as long as nothing changes."""
+"""The campaigns that a batch is scored against: the columns of its score matrix."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from services.peers.active import ActiveCampaign, ActiveSet, ActiveVersions, Version
 from sluice.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
-from sluice.limits import THRESHOLD_DEFAULT
 from sluice.names import CampaignName
+from sluice.thresholds import effective_threshold
 
-KEPT_MAX: Final = 64
-"""For how many spaces and lists of campaigns of a project columns are kept."""
+CACHED_REQUESTS_MAX: Final = 64
+"""Requests of one project (space and list of campaigns) for which columns are cached."""
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
-    """The campaigns of one space that stand for the columns of scores; the same object while kept.
+class CampaignColumns:
+    """The campaigns of one space that are the columns of a score matrix.
 
-    Batches with the same columns can be scored together.
+    Batches with the same `CampaignColumns` object can be scored together.
     """
 
     project: str
@@ -30,101 +30,110 @@ class Columns:
 
     @cached_property
     def names(self) -> list[str]:
-        """The resource names."""
-        return [str(CampaignName(self.project, each.campaign)) for each in self.campaigns]
+        """The campaigns' resource names."""
+        return [str(CampaignName(self.project, campaign.campaign)) for campaign in self.campaigns]
 
     @cached_property
     def thresholds(self) -> NDArray[np.float64]:
-        """What makes a match of each, where the call does not say: the campaign's, else 0.5."""
-        own = (each.threshold for each in self.campaigns)
-        return np.array([THRESHOLD_DEFAULT if t is None else t for t in own], np.float64)
+        """The campaigns' thresholds, `(columns,) float64`: their own, else the default."""
+        thresholds = [effective_threshold(None, campaign.threshold) for campaign in self.campaigns]
+        return np.array(thresholds, np.float64)
 
     @cached_property
     def versions(self) -> list[Version]:
-        """The versions."""
-        return [each.version for each in self.campaigns]
+        """The campaigns' active versions."""
+        return [campaign.version for campaign in self.campaigns]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Columns that are asked for: campaigns (none: all that can) of vectors of a space."""
+class ColumnRequest:
+    """A request for columns: a space, and campaigns by name (none: all of that space)."""
 
     project: str
     model_id: str
     dimension: int
     campaigns: tuple[CampaignName, ...]
 
+    @property
+    def space(self) -> tuple[str, int]:
+        """Model id and dimension of the vectors to be scored."""
+        return self.model_id, self.dimension
 
-class Choice:
-    """Chooses columns by what is active now."""
+
+class ColumnSelector:
+    """Selects columns among the active campaigns."""
 
     def __init__(self, active: ActiveVersions) -> None:
         self._active = active
-        self._kept: dict[str, tuple[ActiveSet, dict[Wanted, Columns]]] = {}
+        self._cache: dict[str, tuple[ActiveSet, dict[ColumnRequest, CampaignColumns]]] = {}
 
-    async def columns(self, wanted: Wanted) -> Columns:
-        """The columns, which are the same object until what is active has changed.
+    async def select(self, request: ColumnRequest) -> CampaignColumns:
+        """The requested columns; the same object until the active campaigns change.
 
-        Raises NotFound or FailedPrecondition naming a campaign asked for that does not exist or
-        is inactive, InvalidArgument for one of another space or one that stands twice.
+        Raises NotFound or FailedPrecondition naming a campaign that does not exist or is inactive,
+        InvalidArgument for a duplicate campaign or one of another space, and PermissionDenied for
+        one of another project.
         """
-        current = await self._active.current(wanted.project)
-        kept_for, kept = self._kept.get(wanted.project, (None, {}))
-        if kept_for is not current:
-            kept = {}
-            self._kept[wanted.project] = current, kept
-        found = kept.get(wanted)
-        if found is None:
-            found = Columns(wanted.project, await self._campaigns(wanted, current))
-            if len(kept) >= KEPT_MAX:
-                kept.clear()
-            kept[wanted] = found
-        return found
+        active_set = await self._active.current(request.project)
+        cached_for, cached = self._cache.get(request.project, (None, {}))
+        if cached_for is not active_set:
+            cached = {}
+            self._cache[request.project] = active_set, cached
+        columns = cached.get(request)
+        if columns is None:
+            campaigns = await self._select_campaigns(request, active_set)
+            columns = CampaignColumns(request.project, campaigns)
+            if len(cached) >= CACHED_REQUESTS_MAX:
+                cached.clear()
+            cached[request] = columns
+        return columns
 
-    async def _campaigns(self, wanted: Wanted, current: ActiveSet) -> tuple[ActiveCampaign, ...]:
-        if not wanted.campaigns:
-            everything = (column for _, column in sorted(current.campaigns.items()))
-            return tuple(column for column in everything if _space(column) == _space_of(wanted))
-        columns: dict[str, ActiveCampaign] = {}
-        for index, name in enumerate(wanted.campaigns):
+    async def _select_campaigns(
+        self, request: ColumnRequest, active_set: ActiveSet
+    ) -> tuple[ActiveCampaign, ...]:
+        if not request.campaigns:
+            by_id = (campaign for _, campaign in sorted(active_set.campaigns.items()))
+            return tuple(campaign for campaign in by_id if _space_of(campaign) == request.space)
+        selected: dict[str, ActiveCampaign] = {}
+        for index, name in enumerate(request.campaigns):
             field = f"campaigns[{index}]"
-            if name.campaign in columns:
-                raise InvalidArgument.of(field, f"{str(name)!r} stands twice")
-            found = current.campaigns.get(name.campaign) if name.project == wanted.project else None
-            if found is None:
-                raise await self._why_not(wanted.project, name, field)
-            _check_space(found, wanted, name, field)
-            columns[name.campaign] = found
-        return tuple(columns.values())
+            if name.project != request.project:
+                raise PermissionDenied(
+                    f"{field}: {str(name)!r} is not in project {request.project!r}",
+                    reason="FOREIGN_PROJECT",
+                )
+            if name.campaign in selected:
+                raise InvalidArgument.of(field, f"duplicate campaign {str(name)!r}")
+            campaign = active_set.campaigns.get(name.campaign)
+            if campaign is None:
+                raise await self._explain_absence(name, field)
+            _check_space(campaign, request, name, field)
+            selected[name.campaign] = campaign
+        return tuple(selected.values())
 
-    async def _why_not(
-        self, project: str, name: CampaignName, field: str
-    ) -> PermissionDenied | NotFound | FailedPrecondition:
-        if name.project != project:
-            return PermissionDenied(
-                f"{field}: {str(name)!r} is not of project {project!r}", reason="FOREIGN_PROJECT"
-            )
+    async def _explain_absence(
+        self, name: CampaignName, field: str
+    ) -> NotFound | FailedPrecondition:
+        """The error for a campaign that is not active."""
         try:
-            await self._active.version(project, name.campaign, 1)
+            await self._active.version(name.project, name.campaign, 1)
         except NotFound:
-            return NotFound(f"{field}: there is no campaign {str(name)!r}")
+            return NotFound(f"{field}: campaign {str(name)!r} does not exist")
         return FailedPrecondition(f"{field}: campaign {str(name)!r} is not active")
 
 
-def _space(column: ActiveCampaign) -> tuple[str, int]:
-    return column.version.model_id, column.version.dimension
+def _space_of(campaign: ActiveCampaign) -> tuple[str, int]:
+    return campaign.version.model_id, campaign.version.dimension
 
 
-def _space_of(wanted: Wanted) -> tuple[str, int]:
-    return wanted.model_id, wanted.dimension
-
-
-def _check_space(column: ActiveCampaign, wanted: Wanted, name: CampaignName, field: str) -> None:
-    if _space(column) != _space_of(wanted):
-        model_id, dimension = _space(column)
+def _check_space(
+    campaign: ActiveCampaign, request: ColumnRequest, name: CampaignName, field: str
+) -> None:
+    if _space_of(campaign) != request.space:
+        model_id, dimension = _space_of(campaign)
         raise InvalidArgument.of(
             field,
             f"{str(name)!r} scores vectors of {model_id!r} with {dimension} dimensions, "
-            f"not of {wanted.model_id!r} with {wanted.dimension}",
+            f"not of {request.model_id!r} with {request.dimension}",
             reason="SPACE_MISMATCH",
         )

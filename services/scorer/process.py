@@ -1,4 +1,4 @@
-"""The scorer in a process of its own: stateless, and as many of them as wanted."""
+"""The scorer in a process of its own: stateless, in any number."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from services.peers.campaign import follow_campaigns
 from services.peers.models import Models
 from services.scorer import wiring
 from services.server.cluster_settings import ScorerSettings
-from services.server.process import ServingProcess, open_foundation
+from services.server.process import ClusterServer, open_service_host
 
 
 @asynccontextmanager
-async def running(settings: ScorerSettings) -> AsyncIterator[ServingProcess]:
+async def serve(settings: ScorerSettings) -> AsyncIterator[ClusterServer]:
     """Serve until left."""
     async with AsyncExitStack() as stack:
-        base = await stack.enter_async_context(open_foundation(settings))
+        host = await stack.enter_async_context(open_service_host(settings))
         active = await stack.enter_async_context(
-            follow_campaigns(settings.campaign_target, base.internal_key)
+            follow_campaigns(settings.campaign_target, host.internal_key)
         )
-        models = Models(base.blobs, bytes_max=settings.models_bytes_max)
+        models = Models(host.blobs, bytes_max=settings.models_bytes_max)
         servicers = await stack.enter_async_context(
-            wiring.servicers(active, models, base.draining, settings)
+            wiring.servicers(active, models, host.draining, settings)
         )
-        needs = {"campaign service": active.check}
-        yield await stack.enter_async_context(base.serving("scorer", servicers, needs))
+        checks = {"campaign service": active.check}
+        yield await stack.enter_async_context(host.serve("scorer", servicers, checks))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final, TypeVar
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.peers.active import ActiveVersions
 from services.peers.models import Models
-from services.scorer.columns import Choice, Columns, Wanted
-from services.scorer.groups import Groups
+from services.scorer.columns import CampaignColumns, ColumnRequest, ColumnSelector
+from services.scorer.group_executor import GroupExecutor
 from sluice.checks import too_large
 from sluice.errors import InvalidArgument
 from sluice.explanations import Explanation, explain_matches, explain_scores
@@ -23,13 +23,13 @@ from sluice.scoring import Matches, Scorer, Scores, normalise
 from sluice.tensors import Embeddings
 
 EXPLANATIONS_MAX: Final = BATCH_MATCHES_MAX
-"""How many scores of a batch are explained: as many matches as a batch may be submitted with."""
+"""Explanations of one batch: as many as the matches that may be submitted in one."""
 
-_Answer = TypeVar("_Answer")
+_Rows: TypeAlias = NDArray[np.float32]
 
 
-class Explain(Enum):
-    """Which frames are explained."""
+class ExplainMode(Enum):
+    """Which scores are explained."""
 
     MATCHES = auto()
     NONE = auto()
@@ -37,22 +37,22 @@ class Explain(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Frames to be scored, by which campaigns (none: all that can), and what to explain.
+class ScoringRequest:
+    """Frames to score, the campaigns to score them against (none: all), and what to explain.
 
-    With `matches_only` no scores below the threshold are wanted.
+    With `matches_only`, scores below the threshold are left out.
     """
 
     project: str
     embeddings: Embeddings
     campaigns: Sequence[CampaignName] = ()
-    explain: Explain = Explain.MATCHES
+    explain: ExplainMode = ExplainMode.MATCHES
     matches_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
-    """The explanation of one score: the indices of its frame and of its column."""
+class ScoreExplanation:
+    """The explanation of one score, at the indices of its frame and column."""
 
     frame: int
     column: int
@@ -61,175 +61,192 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """The scores of a batch, `(frames, columns)`, or only its matches; and why they are so."""
+    """The scores of a batch, `(frames, columns)`, or only its matches; and their explanations."""
 
-    columns: Columns
+    columns: CampaignColumns
     scores: Scores | Matches
-    explained: tuple[Explained, ...] = ()
+    explanations: tuple[ScoreExplanation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """A batch with all that is needed to score it, and what then makes the answer of it."""
+class _ScoringJob:
+    """A request, with the columns and the scorer that answer it."""
 
+    request: ScoringRequest
+    columns: CampaignColumns
     scorer: Scorer
-    columns: Columns
-    batch: Batch
-    answer: Callable[[Batch, ScoredBatch], Any]
 
 
-class Scoring:
-    """Scores batches, so many groups of them at a time, in threads of its own.
+class BatchScorer:
+    """Scores batches in threads of its own.
 
-    While all threads are busy, batches of the same columns wait to be scored together, up to
+    While all threads are busy, batches with the same columns wait to be scored together, up to
     `group_rows_max` rows.
     """
 
     def __init__(
         self, active: ActiveVersions, models: Models, *, threads: int, group_rows_max: int
     ) -> None:
-        self._choice = Choice(active)
+        self._selector = ColumnSelector(active)
         self._models = models
-        self._groups = Groups[_Job, Any](_score, threads=threads, size_max=group_rows_max)
+        self._executor = GroupExecutor[_ScoringJob, ScoredBatch](
+            _score_group, threads=threads, size_max=group_rows_max
+        )
 
-    async def score(self, batch: Batch, answer: Callable[[Batch, ScoredBatch], _Answer]) -> _Answer:
-        """Score a batch against what is active now; its answer is made in the thread that scored.
+    async def score(self, request: ScoringRequest) -> ScoredBatch:
+        """Score a batch against the campaigns that are active now.
 
-        Raises NotFound or FailedPrecondition naming a campaign asked for that does not exist or
-        is inactive, InvalidArgument for one of another space, for vectors without direction and
-        for explanations of scores that are not wanted, and what `answer` raises.
+        Raises NotFound or FailedPrecondition naming a requested campaign that does not exist or
+        is inactive; InvalidArgument for a campaign of another space, for zero or non-finite
+        vectors, and for too many explanations or some of scores that are left out.
         """
-        if batch.matches_only and batch.explain is Explain.ALL:
-            problem = "ALL, but with matches_only only MATCHES or NONE can be explained"
-            raise InvalidArgument.of("explain", problem)
-        embeddings = batch.embeddings
-        dimension = embeddings.vectors.shape[1]
-        columns = await self._choice.columns(
-            Wanted(batch.project, embeddings.model_id, dimension, tuple(batch.campaigns))
+        if request.matches_only and request.explain is ExplainMode.ALL:
+            raise InvalidArgument.of(
+                "explain", "ALL is not supported with matches_only; use MATCHES or NONE"
+            )
+        embeddings = request.embeddings
+        rows, dimension = embeddings.vectors.shape
+        columns = await self._selector.select(
+            ColumnRequest(request.project, embeddings.model_id, dimension, tuple(request.campaigns))
         )
         scorer = await self._models.scorer(columns.versions)
-        job = _Job(scorer, columns, batch, answer)
-        key = columns, batch.matches_only
-        answered: _Answer = await self._groups.done(key, job, len(embeddings.vectors))
-        return answered
+        key = columns, request.matches_only
+        return await self._executor.run(key, _ScoringJob(request, columns, scorer), rows)
 
     def close(self) -> None:
-        """Let the threads go."""
-        self._groups.close()
+        """Let the threads end."""
+        self._executor.close()
 
 
-def _score(jobs: Sequence[_Job]) -> Iterator[Any]:
-    """The answer to each, or what is wrong with it; all that are right are scored as one."""
-    units: list[Any] = [_attempt(_unit_of, job) for job in jobs]
-    right = [index for index, unit in enumerate(units) if not isinstance(unit, Exception)]
-    found = iter(_score_as_one([jobs[i] for i in right], [units[i] for i in right]))
-    for job, unit in zip(jobs, units, strict=True):
-        is_right = not isinstance(unit, Exception)
-        yield _attempt(_answer, job, unit, next(found)) if is_right else unit
+def _score_group(jobs: Sequence[_ScoringJob]) -> Iterator[ScoredBatch | Exception]:
+    """Score jobs with the same columns together; yield each one's scores, or its own error."""
+    normalised = [_normalise(job.request.embeddings) for job in jobs]
+    valid = [
+        (job, rows)
+        for job, rows in zip(jobs, normalised, strict=True)
+        if not isinstance(rows, Exception)
+    ]
+    scores = iter(_score_together(valid))
+    for job, rows in zip(jobs, normalised, strict=True):
+        if isinstance(rows, Exception):
+            yield rows
+        else:
+            yield _explain(job, rows, next(scores))
 
 
-def _attempt(make: Callable[..., Any], *arguments: Any) -> Any:
-    """What is made, or what it failed with: one batch's trouble is not that of the others."""
+def _normalise(embeddings: Embeddings) -> _Rows | Exception:
     try:
-        return make(*arguments)
-    except Exception as error:  # noqa: BLE001 - whoever waits for this batch will raise it
+        return normalise(embeddings.vectors)
+    except Exception as error:  # noqa: BLE001 - raised to this job's caller alone
         return error
 
 
-def _unit_of(job: _Job) -> NDArray[np.float32]:
-    return normalise(job.batch.embeddings.vectors)
-
-
-def _score_as_one(
-    jobs: Sequence[_Job], units: Sequence[NDArray[np.float32]]
-) -> list[Scores | Matches]:
-    """What each batch scores; columns, what scores them, and what is wanted are the same."""
+def _score_together(jobs: Sequence[tuple[_ScoringJob, _Rows]]) -> list[Scores | Matches]:
+    """The scores of each job's normalised rows, from one call of the shared scorer."""
     if not jobs:
         return []
-    each = [job.batch.embeddings for job in jobs]
+    first, first_rows = jobs[0]
+    embeddings = [job.request.embeddings for job, _ in jobs]
     if len(jobs) == 1:
-        return [_found(jobs[0], units[0], each[0].frame_of_row, each[0].frame_count)]
-    rows = np.cumsum([0, *map(len, units)])
-    frames = np.cumsum([0, *(embeddings.frame_count for embeddings in each)])
-    frame_of_row = np.concatenate([e.frame_of_row + first for e, first in zip(each, frames)])
-    found = _found(jobs[0], np.concatenate(units), frame_of_row, int(frames[-1]))
-    part: Callable[..., Any] = _matches_of if isinstance(found, Matches) else _scores_of
-    return [part(found, *bounds) for bounds in zip(frames[:-1], frames[1:], rows[:-1])]
+        frame_of_row, frame_count = embeddings[0].frame_of_row, embeddings[0].frame_count
+        return [_score_rows(first, first_rows, frame_of_row, frame_count)]
+    row_starts = np.cumsum([0, *(len(rows) for _, rows in jobs)])
+    frame_starts = np.cumsum([0, *(batch.frame_count for batch in embeddings)])
+    scores = _score_rows(
+        first,
+        np.concatenate([rows for _, rows in jobs]),
+        np.concatenate(
+            [batch.frame_of_row + start for batch, start in zip(embeddings, frame_starts)]
+        ),
+        int(frame_starts[-1]),
+    )
+    return [
+        _slice(scores, start, end, first_row)
+        for start, end, first_row in zip(frame_starts[:-1], frame_starts[1:], row_starts[:-1])
+    ]
 
 
-def _found(
-    job: _Job, unit: NDArray[np.float32], frame_of_row: NDArray[np.intp], frames: int
+def _score_rows(
+    job: _ScoringJob, rows: _Rows, frame_of_row: NDArray[np.intp], frame_count: int
 ) -> Scores | Matches:
-    if job.batch.matches_only:
-        return job.scorer.matches(unit, job.columns.thresholds, frame_of_row, frames)
-    return job.scorer.score(unit, frame_of_row, frames)
+    if job.request.matches_only:
+        return job.scorer.matches(rows, job.columns.thresholds, frame_of_row, frame_count)
+    return job.scorer.score(rows, frame_of_row, frame_count)
 
 
-def _scores_of(scores: Scores, start: int, end: int, first_row: int) -> Scores:
-    """The scores of the frames from `start` to `end`, whose rows begin at that one."""
-    rows = scores.rows[start:end] - first_row
-    return Scores(scores.scores[start:end], scores.contrasts[start:end], rows)
-
-
-def _matches_of(matches: Matches, start: int, end: int, first_row: int) -> Matches:
-    """The matches of these frames."""
-    at = slice(*np.searchsorted(matches.frames, [start, end]))
+def _slice(scores: Scores | Matches, start: int, end: int, first_row: int) -> Scores | Matches:
+    """The scores of frames `start` to `end`, the first of which begins at row `first_row`."""
+    if isinstance(scores, Scores):
+        return Scores(
+            scores.scores[start:end],
+            scores.contrasts[start:end],
+            scores.rows[start:end] - first_row,
+        )
+    part = slice(*np.searchsorted(scores.frames, [start, end]))
     return Matches(
-        matches.frames[at] - start,
-        matches.columns[at],
-        matches.scores[at],
-        matches.contrasts[at],
-        matches.rows[at] - first_row,
+        scores.frames[part] - start,
+        scores.columns[part],
+        scores.scores[part],
+        scores.contrasts[part],
+        scores.rows[part] - first_row,
     )
 
 
-def _answer(job: _Job, unit: NDArray[np.float32], scores: Scores | Matches) -> Any:
-    explained = tuple(_explained(job, unit, scores))
-    return job.answer(job.batch, ScoredBatch(job.columns, scores, explained))
+def _explain(job: _ScoringJob, rows: _Rows, scores: Scores | Matches) -> ScoredBatch | Exception:
+    try:
+        return ScoredBatch(job.columns, scores, _explanations(job, rows, scores))
+    except Exception as error:  # noqa: BLE001 - raised to this job's caller alone
+        return error
 
 
-def _explained(
-    job: _Job, unit: NDArray[np.float32], scores: Scores | Matches
-) -> Iterable[Explained]:
-    batch, columns = job.batch, job.columns
-    said: dict[str, Any] = {
-        "campaigns": columns.names,
-        "thresholds": columns.thresholds.tolist(),
-        "label_ids": batch.embeddings.label_ids,
-    }
-    if isinstance(scores, Scores):
-        frames, at = _to_explain(batch.explain, scores.scores, columns.thresholds)
-        _check_explained(len(frames))
-        found = explain_scores(job.scorer, unit, scores, frames=frames, columns=at, **said)
-    elif batch.explain is Explain.NONE:
+def _explanations(
+    job: _ScoringJob, rows: _Rows, scores: Scores | Matches
+) -> tuple[ScoreExplanation, ...]:
+    mode = job.request.explain
+    if mode is ExplainMode.NONE:
         return ()
-    else:
-        frames, at = scores.frames, scores.columns
-        _check_explained(len(frames))
-        found = explain_matches(job.scorer, unit, scores, **said)
-    return map(Explained, frames.tolist(), at.tolist(), found)
-
-
-def _to_explain(
-    explain: Explain, scores: NDArray[np.float64], thresholds: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The indices `(frames,)` and `(columns,)` of the scores to be explained, by frame."""
-    match explain:
-        case Explain.MATCHES:
-            wanted = scores >= thresholds
-        case Explain.NONE:
-            wanted = np.zeros(scores.shape, bool)
-        case Explain.ALL:
-            wanted = np.ones(scores.shape, bool)
-    frames, columns = np.nonzero(wanted)
-    return frames, columns
-
-
-def _check_explained(count: int) -> None:
-    if count > EXPLANATIONS_MAX:
+    frames, columns = _explained_pairs(mode, scores, job.columns.thresholds)
+    if len(frames) > EXPLANATIONS_MAX:
         raise too_large(
             "explain",
-            f"{count:,} scores are to be explained, at most {EXPLANATIONS_MAX:,} are; "
-            "send fewer frames at a time, or explain none",
+            f"{len(frames):,} scores would be explained; at most {EXPLANATIONS_MAX:,} are "
+            "supported; send fewer frames at a time, or set explain to NONE",
             EXPLANATIONS_MAX,
         )
+    names, label_ids = job.columns.names, job.request.embeddings.label_ids
+    thresholds = job.columns.thresholds.tolist()
+    if isinstance(scores, Scores):
+        explanations = explain_scores(
+            job.scorer,
+            rows,
+            scores,
+            frames=frames,
+            columns=columns,
+            campaigns=names,
+            thresholds=thresholds,
+            label_ids=label_ids,
+        )
+    else:
+        explanations = explain_matches(
+            job.scorer,
+            rows,
+            scores,
+            campaigns=names,
+            thresholds=thresholds,
+            label_ids=label_ids,
+        )
+    return tuple(map(ScoreExplanation, frames.tolist(), columns.tolist(), explanations))
+
+
+def _explained_pairs(
+    mode: ExplainMode, scores: Scores | Matches, thresholds: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The indices `(pairs,)` of the frames and columns whose scores are explained, by frame."""
+    if isinstance(scores, Matches):
+        return scores.frames, scores.columns
+    if mode is ExplainMode.ALL:
+        selected = np.ones(scores.scores.shape, bool)
+    else:
+        selected = scores.scores >= thresholds
+    frames, columns = np.nonzero(selected)
+    return frames, columns

@@ -1,4 +1,4 @@
-"""What a process runs to serve scores."""
+"""The servicer of scores, with its threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from services.peers.active import ActiveVersions
 from services.peers.models import Models
-from services.scorer.score import Scoring
+from services.scorer.score import BatchScorer
 from services.scorer.servicer import ScorerServicer
 from services.server.draining import Draining
 from services.server.settings import ScoringSettings
@@ -18,7 +18,7 @@ async def servicers(
     active: ActiveVersions, models: Models, draining: Draining, settings: ScoringSettings
 ) -> AsyncIterator[list[object]]:
     """The servicer of ScorerService, with its threads for as long as this is entered."""
-    scoring = Scoring(
+    scoring = BatchScorer(
         active,
         models,
         threads=settings.scoring_threads,

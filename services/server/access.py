@@ -1,4 +1,4 @@
-"""Who may call what: every method of the API, or the call is refused."""
+"""Access rules: every method of the API has one, and a call without a rule is refused."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ from sluice.errors import InvalidArgument, PermissionDenied
 from sluice.names import ProjectName
 
 
-class Reach(Enum):
-    """Calls that are not about one project."""
+class CrossProjectAccess(Enum):
+    """Access to a method without a project in its request."""
 
-    OWN_PROJECTS = "answered with what the caller's key may see"
-    ALL_PROJECTS = "only for the admin's key"
+    FILTERED = "any key; the response holds only projects that the key may see"
+    ADMIN_ONLY = "only the admin's key"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Which scopes may call a method, and where its requests name their project.
+class AccessRule:
+    """The scopes that may call a method, and the request field that names the project.
 
-    `project` is the path of the field that holds a resource name. In a stream the first message
-    must have it; later ones are held against the key when they have one.
+    `project_field` is the path of a field that holds a resource name. The first message of a stream
+    must have it; later messages are checked when they have one.
     """
 
     scopes: frozenset[Scope]
-    project: str | Reach
+    project_field: str | CrossProjectAccess
 
     def check_scope(self, caller: Caller) -> None:
         """Raise PermissionDenied when the caller's key has none of the scopes."""
-        if self.project is Reach.ALL_PROJECTS and caller.project:
+        if self.project_field is CrossProjectAccess.ADMIN_ONLY and caller.project:
             raise PermissionDenied(
-                f"API key {caller.key_id} is of project {caller.project!r}; "
-                "only the admin's key may do this",
+                f"API key {caller.key_id} is limited to project {caller.project!r}; "
+                "only the admin's key may call this method",
                 metadata={"scope": "admin"},
             )
         if not self.scopes & caller.scopes:
-            wanted = ", ".join(scope for scope in Scope if scope in self.scopes)
+            accepted = ", ".join(scope for scope in Scope if scope in self.scopes)
             raise PermissionDenied(
-                f"API key {caller.key_id} has not the scope for this, one of {wanted}",
-                metadata={"scope": wanted},
+                f"API key {caller.key_id} lacks the required scope (one of {accepted})",
+                metadata={"scope": accepted},
             )
 
-    def check_project(self, caller: Caller, request: Any, *, needed: bool = True) -> None:
-        """Raise PermissionDenied when the request is about a project that the key does not open.
+    def check_project(self, caller: Caller, request: Any, *, required: bool = True) -> None:
+        """Raise PermissionDenied when the request names a project other than the key's.
 
-        Raises InvalidArgument when it names none. With `needed` false it then passes: a stream
-        has its project, and whether the message is right without one is for the handler to say.
+        Raises InvalidArgument when it names none. With `required` false such a request passes: a
+        later message of a stream belongs to the project of the first, and the handler checks it.
         """
-        if isinstance(self.project, Reach):
+        if isinstance(self.project_field, CrossProjectAccess):
             return
-        name = _field(request, self.project)
+        name = _read_field(request, self.project_field)
         try:
-            project = _project_of(name, self.project)
+            project = _parse_project(name, self.project_field)
         except InvalidArgument:
-            if needed:
+            if required:
                 raise
             return
         if caller.project not in ("", project):
             raise PermissionDenied(
-                f"{self.project}: {name!r} is not of project {caller.project!r}, "
-                f"which is all that API key {caller.key_id} opens",
+                f"{self.project_field}: {name!r} is not in project {caller.project!r}; "
+                f"API key {caller.key_id} is limited to that project",
                 reason="FOREIGN_PROJECT",
             )
 
 
-def _field(request: Any, path: str) -> str:
+def _read_field(request: Any, path: str) -> str:
     for part in path.split("."):
         request = getattr(request, part)
     return str(request)
 
 
-def _project_of(name: str, field: str) -> str:
-    """The project of a resource name; only its first two segments are read here."""
+def _parse_project(name: str, field: str) -> str:
+    """The project of a resource name; only its first two segments are read."""
     project = "/".join(name.split("/")[:2])
     try:
         return ProjectName.parse(project, field).project
     except InvalidArgument as cause:
-        problem = f"{name!r} is no resource name, projects/{{project}} or what is in one"
+        problem = f"expected projects/{{project}} or a name below it, got {name!r}"
         raise InvalidArgument.of(field, problem) from cause
 
 
@@ -89,27 +89,29 @@ _READ = frozenset(Scope)
 _ADMIN = frozenset({Scope.ADMIN})
 
 
-def _service(name: str, **rules: tuple[frozenset[Scope], str | Reach]) -> dict[str, Rule]:
-    return {f"/sluice.v1.{name}/{method}": Rule(*rule) for method, rule in rules.items()}
+def _rules_of_service(
+    name: str, **rules: tuple[frozenset[Scope], str | CrossProjectAccess]
+) -> dict[str, AccessRule]:
+    return {f"/sluice.v1.{name}/{method}": AccessRule(*rule) for method, rule in rules.items()}
 
 
-RULES: Final[dict[str, Rule]] = {
-    **_service(
+ACCESS_RULES: Final[dict[str, AccessRule]] = {
+    **_rules_of_service(
         "ProjectService",
-        CreateProject=(_ADMIN, Reach.ALL_PROJECTS),
+        CreateProject=(_ADMIN, CrossProjectAccess.ADMIN_ONLY),
         GetProject=(_READ, "name"),
-        ListProjects=(_READ, Reach.OWN_PROJECTS),
+        ListProjects=(_READ, CrossProjectAccess.FILTERED),
         CreateApiKey=(_ADMIN, "parent"),
         ListApiKeys=(_ADMIN, "parent"),
         DeleteApiKey=(_ADMIN, "name"),
     ),
-    **_service(
+    **_rules_of_service(
         "DatasetService",
         CreateDataset=(_ADMIN, "parent"),
         GetDataset=(_REVIEW, "name"),
         ListDatasets=(_REVIEW, "parent"),
     ),
-    **_service(
+    **_rules_of_service(
         "IssueService",
         CreateIssue=(_REVIEW, "parent"),
         GetIssue=(_REVIEW, "name"),
@@ -120,7 +122,7 @@ RULES: Final[dict[str, Rule]] = {
         RemoveElements=(_REVIEW, "issue"),
         ListElements=(_REVIEW, "parent"),
     ),
-    **_service(
+    **_rules_of_service(
         "CampaignService",
         CreateCampaign=(_ADMIN, "parent"),
         GetCampaign=(_READ, "name"),
@@ -137,12 +139,12 @@ RULES: Final[dict[str, Rule]] = {
         ListSpaces=(_READ, "parent"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
-    **_service(
+    **_rules_of_service(
         "ScorerService",
         ScoreFrames=(_READ, "parent"),
         StreamScores=(_READ, "batch.parent"),
     ),
-    **_service(
+    **_rules_of_service(
         "IngestService",
         Submit=(_LOG, "start.parent"),
         GetFunnel=(_REVIEW, "campaign"),
@@ -154,7 +156,7 @@ RULES: Final[dict[str, Rule]] = {
         ReadReviews=(_REVIEW, "parent"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
-    **_service(
+    **_rules_of_service(
         "FrameService",
         AppendFrames=(_REVIEW, "dataset"),
         GetFrame=(_REVIEW, "name"),
@@ -176,7 +178,7 @@ RULES: Final[dict[str, Rule]] = {
         DeleteView=(_REVIEW, "name"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
-    **_service(
+    **_rules_of_service(
         "RoundService",
         CreateRound=(_REVIEW, "parent"),
         GetRound=(_REVIEW, "name"),
@@ -184,7 +186,7 @@ RULES: Final[dict[str, Rule]] = {
         ImportPredictions=(_REVIEW, "round"),
         MineFailures=(_REVIEW, "round"),
     ),
-    **_service(
+    **_rules_of_service(
         "GoldenSetService",
         CreateGoldenSet=(_ADMIN, "parent"),
         GetGoldenSet=(_REVIEW, "name"),
@@ -195,13 +197,13 @@ RULES: Final[dict[str, Rule]] = {
         OverrideCheck=(_ADMIN, "name"),
         GetGate=(_REVIEW, "dataset"),
     ),
-    **_service(
+    **_rules_of_service(
         "ProgressService",
         RecordRound=(_REVIEW, "dataset"),
         ListRecordedRounds=(_REVIEW, "parent"),
         GetProgress=(_REVIEW, "dataset"),
     ),
-    **_service(
+    **_rules_of_service(
         "BatchService",
         CreateBatch=(_ADMIN, "parent"),
         GetBatch=(_REVIEW, "name"),
@@ -209,7 +211,7 @@ RULES: Final[dict[str, Rule]] = {
         ListPicks=(_REVIEW, "parent"),
     ),
 }
-"""Every method of the API by its full name. What is not here is refused, to the admin's key too."""
+"""Every method of the API by its full name. Others are refused, to the admin's key too."""
 
-OPEN: Final = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
-"""Services that need no key: they tell nothing of any project."""
+KEYLESS_SERVICES: Final = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
+"""Services that need no key: they disclose nothing about any project."""

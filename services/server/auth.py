@@ -1,4 +1,4 @@
-"""The interceptor that lets a call pass only with a key that may make it."""
+"""Authorisation: a call passes only with an API key that its access rule accepts."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import Any, Final
 
 import structlog
 
-from services.server.access import OPEN, RULES, Rule
+from services.server.access import ACCESS_RULES, KEYLESS_SERVICES, AccessRule
 from services.server.interceptors import Call, Context, Interceptor
-from services.server.keys import EXPECTED, Caller, KeyStore
+from services.server.keys import EXPECTED_METADATA, Caller, KeyStore
 from sluice.errors import PermissionDenied, ResourceExhausted, Unauthenticated
 
 REVERIFY_AFTER_S: Final = 1.0
-"""How long a stream of requests may go on with a key that was revoked."""
+"""Longest time that an open stream of requests is served after its key was revoked."""
 
 _caller: ContextVar[Caller] = ContextVar("caller")
 
 
 def current_caller() -> Caller:
-    """Who makes the call that is being served."""
+    """The caller of the request that is being handled."""
     return _caller.get()
 
 
-class Authorise(Interceptor):
-    """Holds every call against the table of `access.py`; what is not in it is refused."""
+class AuthorisationInterceptor(Interceptor):
+    """Checks every call against the access rules; a method without a rule is refused."""
 
     def __init__(self, keys: KeyStore, *, streams_per_key_max: int) -> None:
         self._keys = keys
@@ -38,38 +38,43 @@ class Authorise(Interceptor):
     @asynccontextmanager
     async def around(self, call: Call, request: Any) -> AsyncIterator[Any]:
         """Check key, scope and project, in this order, before the handler runs."""
-        if call.method.startswith(OPEN):
+        if call.method.startswith(KEYLESS_SERVICES):
             yield request
             return
-        token = _token(call.context)
+        token = _read_token(call.context)
         caller = await self._keys.verify(token)
         _caller.set(caller)
         structlog.contextvars.bind_contextvars(key_id=caller.key_id)
-        rule = _rule(call.method)
+        rule = _find_rule(call.method)
         rule.check_scope(caller)
         if not (call.requests_stream or call.responses_stream):
             rule.check_project(caller, request)
             yield request
             return
-        with self._counted(caller):
+        with self._count_stream(caller):
             if call.requests_stream:
-                yield await self._checked(rule, caller, token, request)
+                yield await self._check_stream(rule, caller, token, request)
             else:
                 rule.check_project(caller, request)
                 yield request
 
-    async def _checked(
-        self, rule: Rule, caller: Caller, token: str, requests: AsyncIterator[Any]
+    async def _check_stream(
+        self, rule: AccessRule, caller: Caller, token: str, requests: AsyncIterator[Any]
     ) -> AsyncIterator[Any]:
-        """The same requests, the first one checked already: no handler runs before that."""
+        """The same requests; the first one is checked before the handler runs."""
         messages = aiter(requests)
         first = await anext(messages, None)
         if first is not None:
             rule.check_project(caller, first)
-        return self._rest(rule, caller, token, first, messages)
+        return self._check_later_requests(rule, caller, token, first, messages)
 
-    async def _rest(
-        self, rule: Rule, caller: Caller, token: str, first: Any, requests: AsyncIterator[Any]
+    async def _check_later_requests(
+        self,
+        rule: AccessRule,
+        caller: Caller,
+        token: str,
+        first: Any,
+        requests: AsyncIterator[Any],
     ) -> AsyncIterator[Any]:
         if first is None:
             return
@@ -79,18 +84,18 @@ class Authorise(Interceptor):
             if time.monotonic() - verified_at > REVERIFY_AFTER_S:
                 await self._keys.verify(token)
                 verified_at = time.monotonic()
-            rule.check_project(caller, request, needed=False)
+            rule.check_project(caller, request, required=False)
             yield request
 
     @contextmanager
-    def _counted(self, caller: Caller) -> Iterator[None]:
-        """Count a stream of the caller; the services' own key has one for each project."""
+    def _count_stream(self, caller: Caller) -> Iterator[None]:
+        """Count an open stream of the caller; the services' own key has no limit."""
         if caller is not self._keys.internal and (
             self._streams[caller.key_id] >= self._streams_per_key_max
         ):
             raise ResourceExhausted(
-                f"API key {caller.key_id} has {self._streams_per_key_max} streams open, "
-                "which is the most",
+                f"API key {caller.key_id} has {self._streams_per_key_max} streams open, the "
+                "maximum; close one first",
                 metadata={"limit": str(self._streams_per_key_max)},
             )
         self._streams[caller.key_id] += 1
@@ -100,23 +105,24 @@ class Authorise(Interceptor):
             self._streams[caller.key_id] -= 1
 
 
-def _rule(method: str) -> Rule:
-    rule = RULES.get(method)
+def _find_rule(method: str) -> AccessRule:
+    rule = ACCESS_RULES.get(method)
     if rule is None:
-        raise PermissionDenied(f"{method}: no key may call this")
+        raise PermissionDenied(f"{method}: no access rule allows this method")
     return rule
 
 
-def _token(context: Context) -> str:
-    """The token of a call's metadata.
+def _read_token(context: Context) -> str:
+    """The token in a call's metadata.
 
-    Raises Unauthenticated naming what was expected; the message never holds what was sent.
+    Raises Unauthenticated naming what is accepted; the message never holds what was sent.
     """
-    sent = [value for name, value in context.invocation_metadata() or () if name == "authorization"]
-    match [str(value).partition(" ") for value in sent]:
+    metadata = context.invocation_metadata() or ()
+    values = [value for name, value in metadata if name == "authorization"]
+    match [str(value).partition(" ") for value in values]:
         case [(scheme, " ", token)] if scheme.lower() == "bearer":
             return token.strip()
         case []:
-            raise Unauthenticated(f"authorization: there is none; expected {EXPECTED}")
+            raise Unauthenticated(f"authorization: missing; expected {EXPECTED_METADATA}")
         case _:
-            raise Unauthenticated(f"authorization: is not of that form; expected {EXPECTED}")
+            raise Unauthenticated(f"authorization: malformed; expected {EXPECTED_METADATA}")

@@ -1,4 +1,4 @@
-"""What can be set of a process of its own, which shares its stores with others."""
+"""Settings of the processes of a cluster, which share their stores."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ from services.server.settings import (
 
 
 class ClusterSettings(ServerSettings):
-    """What all processes of a cluster have.
+    """Settings of all processes of a cluster.
 
-    It comes before other bases: pydantic takes a field from the first that has it.
+    It precedes other bases: pydantic takes a field from the first class that has it.
     """
 
     pepper: Secret
-    """The servers' part of the hash of API keys: the same for all, and never another."""
+    """The servers' part of the hash of API keys: the same for all processes, never changed."""
 
     internal_key: Secret
-    """What services send each other: the same for all."""
+    """The key that services send each other: the same for all processes."""
 
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379")
-    """The ledger's server; may hold a user and password, `rediss://` is TLS."""
+    """Redis server of the ledger; may contain a user and password, `rediss://` is TLS."""
 
     blobs: str = "sluice-blobs"
-    """Where models lie: a folder that all processes share, or an fsspec URL, `s3://bucket/path`."""
+    """Store of models: a folder that all processes share, or an fsspec URL, `s3://bucket/path`."""
 
     start_patience_s: Annotated[float, Field(ge=0)] = 60
-    """How long to wait at the start for a store that cannot be reached, seconds."""
+    """Seconds to retry at the start while a store cannot be reached; 0: no retry."""
 
 
 class FollowerSettings(ClusterSettings):
-    """What follows the campaign service."""
+    """Settings of processes that follow the campaign service."""
 
     campaign_target: str = "127.0.0.1:50051"
-    """Where the campaign service listens, as gRPC names targets."""
+    """gRPC target of the campaign service."""
 
 
 class VectorSettings(ClusterSettings):
-    """What reads and writes vectors."""
+    """Settings of processes that use the vector store."""
 
     qdrant_url: str = "http://127.0.0.1:6334"
     """Qdrant's gRPC port; `https://` is TLS."""
 
     qdrant_api_key: SecretStr | None = None
-    """The key that Qdrant asks for, if it does."""
+    """API key of Qdrant, if it requires one."""
 
     qdrant_shards: Annotated[int, Field(ge=1)] = 2
-    """Shards of a collection that is made from now on; it cannot be changed afterwards."""
+    """Shards of new collections; an existing collection keeps its number."""
 
     qdrant_replicas: Annotated[int, Field(ge=1)] = 1
-    """Copies of each shard of a collection that is made from now on."""
+    """Replicas of each shard of new collections."""
 
     qdrant_write_consistency: Annotated[int, Field(ge=1)] = 1
-    """Copies that must have a write before it is acknowledged."""
+    """Replicas that must confirm a write before it is acknowledged."""
 
     qdrant_timeout_s: Annotated[float, Field(gt=0)] = 10
-    """How long one call may take."""
+    """Deadline of one call to Qdrant."""
 
 
 class CampaignSettings(VectorSettings):
@@ -71,10 +71,10 @@ class CampaignSettings(VectorSettings):
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_051
     admin_key: SecretStr | None = None
-    """The key that opens every project. Another one replaces it at the next start."""
+    """The admin's key, valid for every project. A new value replaces it at the next start."""
 
     ingest_target: str = "127.0.0.1:50053"
-    """Where ingest listens, as gRPC names targets: commits with feedback read reviews there."""
+    """gRPC target of ingest: commits with feedback read reviews there."""
 
 
 class ScorerSettings(FollowerSettings, ScoringSettings):
@@ -94,4 +94,4 @@ class CurationSettings(VectorSettings, FollowerSettings, ModelSettings):
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_054
     ingest_target: str = "127.0.0.1:50053"
-    """Where ingest listens, as gRPC names targets: searches of datasets submit there."""
+    """gRPC target of ingest: dataset searches submit there."""

@@ -1,8 +1,7 @@
-"""The command line of every server process: settings first, then everything else.
+"""The command line of every server process: settings first, then imports that need numpy.
 
-numpy reads how many threads it may use when it is imported, and most of Sluice imports it: so
-nothing of that may be imported here, or by the modules that call this, before the settings are
-known.
+numpy reads its number of threads when it is imported, so neither this module nor its callers may
+import it, or anything that does, before the settings are loaded.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ def run_server(
     serve: Callable[[SettingsT], int],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Read the settings and serve until a signal; the exit status, 2 for wrong settings."""
-    given = vars(_parser(program, description, kind).parse_args(arguments))
-    file, secrets_dir = given.pop("settings"), given.pop("secrets_dir")
-    overrides = {name: value for name, value in given.items() if value is not None}
+    """Load the settings and serve until a signal; returns the exit status, 2 for bad settings."""
+    options = vars(_parser(program, description, kind).parse_args(arguments))
+    file, secrets_dir = options.pop("settings"), options.pop("secrets_dir")
+    overrides = {name: value for name, value in options.items() if value is not None}
     try:
         settings = kind.load(file, secrets_dir, **overrides)
     except (ValidationError, OSError, ValueError) as error:
@@ -49,17 +48,20 @@ def _parser(program: str, description: str, kind: type[ServerSettings]) -> argpa
     parser = argparse.ArgumentParser(
         prog=program,
         description=description,
-        epilog="Every setting can be given as an environment variable, SLUICE_<NAME>: "
+        epilog="Every setting is also an environment variable, SLUICE_<NAME>: "
         + ", ".join(sorted(fields)),
     )
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings, as TOML")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings as TOML")
     parser.add_argument(
-        "--secrets-dir", type=Path, metavar="DIR", help="a file for each secret: sluice_<name>"
+        "--secrets-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder with a file per secret, sluice_<name>",
     )
     host, port = fields["host"].default, fields["port"].default
-    parser.add_argument("--host", help=f"the address to listen on; default {host}")
+    parser.add_argument("--host", help=f"address to listen on; default {host}")
     parser.add_argument(
-        "--port", type=int, help=f"the port to listen on; default {port}, 0: any that is free"
+        "--port", type=int, help=f"port to listen on, 0: any free one; default {port}"
     )
     if "data_dir" in fields:
         default = f"./{fields['data_dir'].default}"

@@ -1,4 +1,4 @@
-"""How streams learn that the server is about to stop."""
+"""Ends open streams when the server stops."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _Item = TypeVar("_Item")
 
 
 class Draining:
-    """Set once, when the server begins to stop: streams end where nothing is lost."""
+    """A signal, set once when the server begins to stop; streams end between two items."""
 
     def __init__(self) -> None:
         self._started = asyncio.Event()
 
     def start(self) -> None:
-        """Tell all streams to end."""
+        """End all streams."""
         self._started.set()
 
     async def until(self, items: AsyncIterator[_Item]) -> AsyncGenerator[_Item]:
-        """The same items, until the server is to stop; then errors.Unavailable.
+        """The same items, until the server stops; then errors.Unavailable.
 
-        A handler that iterates its requests through this finishes what it has read. What waits
-        for the next item is cancelled, so `items` may be a generator that sleeps; like this one,
-        it is closed at the end.
+        A handler that iterates its requests through this finishes those that it has read. A wait
+        for the next item is cancelled, so `items` may be a generator that sleeps; it is closed at
+        the end.
         """
         stop = asyncio.ensure_future(self._started.wait())
         iterator = aiter(items)
@@ -44,13 +44,13 @@ class Draining:
                 finally:
                     item.cancel()
                     await asyncio.wait([item])
-            raise stopping()
+            raise stopping_error()
         finally:
             stop.cancel()
             if isinstance(iterator, AsyncGenerator):
                 await iterator.aclose()
 
 
-def stopping() -> Unavailable:
-    """The error that ends a stream: another server, or this one later, goes on with it."""
+def stopping_error() -> Unavailable:
+    """The error that ends a stream; the client continues it on another server, or later."""
     return Unavailable("the server is stopping; connect again", retry_after_s=RETRY_AFTER_S)

@@ -1,6 +1,6 @@
-"""What stands around every call: the base of all interceptors, and the two that need no key.
+"""Interceptors of every call: their base class, logging, and errors as statuses.
 
-gRPC knows four shapes of handlers, and two ways to write those that answer with a stream. Here they
+gRPC has four shapes of handlers, and two ways to write those that respond with a stream. Here they
 become one: an interceptor is an async context manager around the call.
 """
 
@@ -19,20 +19,24 @@ from uuid import uuid4
 import grpc
 import structlog
 
-from sluice.errors import DETAILS_KEY, FieldViolation, Internal, SluiceError, to_status
+from sluice.errors import FieldViolation, Internal, SluiceError
+from sluice.rpc_errors import DETAILS_KEY, to_status
 from sluice.v1 import errors_pb2
 
 DETAILS_BYTES_MAX: Final = 3_072
-"""How large a status may be: gRPC refuses to read trailers over 8 KiB, base64 included."""
+"""Limit of a status in the trailers: gRPC reads at most 8 KiB of them, base64 included."""
 
 MESSAGE_BYTES_MAX: Final = 1_024
-"""How long the bare message may be; gRPC percent-encodes it, so it may travel as thrice that."""
+"""Limit of the bare message; gRPC percent-encodes it, which may triple its size."""
 
 LINGER_S: Final = 2.0
-PAUSE_S: Final = 0.05
+"""Longest time to read on after an error, for a client that is still sending."""
+
+LINGER_PAUSE_S: Final = 0.05
+"""A client that sends nothing for so long has paused."""
 
 _QUIET: Final = ("/grpc.health.v1.", "/grpc.reflection.")
-_OURS: Final = {"INTERNAL", "UNKNOWN", "DATA_LOSS"}
+_SERVER_ERRORS: Final = {"INTERNAL", "UNKNOWN", "DATA_LOSS"}
 
 log = structlog.get_logger()
 
@@ -51,14 +55,14 @@ class Call:
 
 
 class Interceptor(grpc.aio.ServerInterceptor, ABC):
-    """An interceptor that is a context manager around each call, whatever its shape."""
+    """An interceptor as a context manager around each call of any shape."""
 
     @abstractmethod
     def around(self, call: Call, request: Any) -> AbstractAsyncContextManager[Any]:
         """Enter before the handler runs, leave after its last response.
 
-        `request` is a message, or the iterator of messages where they stream. What the context
-        manager yields is handed on in its place.
+        `request` is a message, or an iterator of messages if they stream. The handler gets what
+        the context manager yields in its place.
         """
 
     async def intercept_service(
@@ -68,7 +72,7 @@ class Interceptor(grpc.aio.ServerInterceptor, ABC):
     ) -> Handler | None:
         """Wrap the handler of a call; see grpc.aio.ServerInterceptor."""
         handler = await continuation(handler_call_details)
-        # Without a handler there is no such method, and gRPC says so.
+        # Without a handler the method does not exist, and gRPC answers UNIMPLEMENTED.
         return handler and self._wrap(handler, handler_call_details.method)
 
     def _wrap(self, handler: Handler, method: str) -> Handler:
@@ -78,8 +82,8 @@ class Interceptor(grpc.aio.ServerInterceptor, ABC):
 
         async def around(request: Any, context: Context) -> Any:
             call = Call(method, context, bool(stream_in), bool(stream_out))
-            async with self.around(call, request) as handed_on:
-                return await _run(behaviour, handed_on, context)
+            async with self.around(call, request) as passed_on:
+                return await _run(behaviour, passed_on, context)
 
         make: Callable[..., Handler] = getattr(grpc, f"{shape}_rpc_method_handler")
         return make(around, handler.request_deserializer, handler.response_serializer)
@@ -102,12 +106,12 @@ async def _run(behaviour: Callable[[Any, Context], Any], request: Any, context: 
     return None
 
 
-class LogCalls(Interceptor):
-    """One record per call: method, code, duration; never what was sent."""
+class LoggingInterceptor(Interceptor):
+    """Logs one record per call: method, code, duration; never its content."""
 
     @asynccontextmanager
     async def around(self, call: Call, request: Any) -> AsyncIterator[Any]:
-        """Name the call with an id that stands in all records made under it."""
+        """Give the call an id, which all records logged during it carry."""
         structlog.contextvars.bind_contextvars(rpc_id=uuid4().hex)
         start = time.perf_counter()
         outcome = "CANCELLED"
@@ -127,16 +131,16 @@ class LogCalls(Interceptor):
 
 
 def _level_of(method: str, code: str) -> Callable[..., None]:
-    level = "error" if code in _OURS else "debug" if method.startswith(_QUIET) else "info"
+    level = "error" if code in _SERVER_ERRORS else "debug" if method.startswith(_QUIET) else "info"
     return getattr(log, level)  # type: ignore[no-any-return]
 
 
-class RaiseStatus(Interceptor):
-    """Turns a SluiceError into the status of the call; the only place that does."""
+class ErrorInterceptor(Interceptor):
+    """Turns a SluiceError into the status of the call; nothing else does."""
 
     @asynccontextmanager
     async def around(self, call: Call, request: Any) -> AsyncIterator[Any]:
-        """Abort the call with the status of the error that its handler raises."""
+        """Abort the call with the status of the error that its handler raised."""
         try:
             yield request
         except grpc.aio.AbortError:  # health and reflection have a status of their own
@@ -145,20 +149,20 @@ class RaiseStatus(Interceptor):
             await _abort(call, error)
         except Exception:
             log.exception("rpc.failed", method=call.method)
-            await _abort(call, _internal())
+            await _abort(call, _internal_error())
 
 
-def _internal() -> Internal:
+def _internal_error() -> Internal:
     rpc_id = structlog.contextvars.get_contextvars().get("rpc_id", "")
     return Internal(
-        f"a bug of ours; the server's log has it under rpc_id {rpc_id}", metadata={"rpc_id": rpc_id}
+        f"internal error; see the server log, rpc_id {rpc_id}", metadata={"rpc_id": rpc_id}
     )
 
 
 async def _abort(call: Call, error: SluiceError) -> None:
     if call.requests_stream:
         await _linger(call.context)
-    status = fitted_status(error)
+    status = fit_status(error)
     trailers = ((DETAILS_KEY, status.SerializeToString()),)
     await call.context.abort(error.code, _cut(status.message, MESSAGE_BYTES_MAX), trailers)
 
@@ -166,26 +170,26 @@ async def _abort(call: Call, error: SluiceError) -> None:
 async def _linger(context: Context) -> None:
     """Read on until the client ends or pauses, as web servers do before they close a connection.
 
-    A client of grpc.aio that is cut off amid a message reports an internal error of its own
-    instead of the status.
+    A grpc.aio client that is cut off within a message reports an internal error instead of the
+    status.
     """
     with suppress(TimeoutError, grpc.aio.BaseError):
         async with asyncio.timeout(LINGER_S):
-            while await asyncio.wait_for(context.read(), PAUSE_S) is not grpc.aio.EOF:
+            while await asyncio.wait_for(context.read(), LINGER_PAUSE_S) is not grpc.aio.EOF:
                 pass
 
 
-def fitted_status(error: SluiceError) -> errors_pb2.Status:
-    """The status of an error, its texts cut where it would not fit into trailers."""
+def fit_status(error: SluiceError) -> errors_pb2.Status:
+    """The status of an error, with its texts cut if it would not fit into the trailers."""
     status, text_bytes = to_status(error), DETAILS_BYTES_MAX
     while status.ByteSize() > DETAILS_BYTES_MAX:
         text_bytes //= 2
-        status = to_status(_shortened(error, text_bytes))
+        status = to_status(_shorten(error, text_bytes))
     return status
 
 
-def _shortened(error: SluiceError, text_bytes: int) -> SluiceError:
-    """The same error, each text at most that long; of fields and metadata the first eight."""
+def _shorten(error: SluiceError, text_bytes: int) -> SluiceError:
+    """A copy of an error with texts up to that size, and up to eight fields and metadata."""
     return type(error)(
         _cut(error.message, text_bytes),
         reason=error.reason,

@@ -1,4 +1,4 @@
-"""API keys: `slc_<id>_<secret>`, kept as a keyed hash, each with its scopes in one project."""
+"""API keys: `slc_<id>_<secret>`, stored as a keyed hash, each with its scopes in one project."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from services.records.records import Record, decode, encode, key, prefix
 from sluice.errors import AlreadyExists, InvalidArgument, NotFound, Unauthenticated
 
 PARTITION: Final = "_system"
-"""Where keys lie in the ledger; no project can have this id."""
+"""The ledger partition of API keys; no project can have this id."""
 
 DISPLAY_NAME_BYTES_MAX: Final = 256
 
-EXPECTED: Final = "metadata `authorization: Bearer slc_<id>_<secret>`"
-"""What a caller must send."""
+EXPECTED_METADATA: Final = "metadata `authorization: Bearer slc_<id>_<secret>`"
+"""The metadata that a caller must send, for error messages."""
 
 _ADMIN = "admin-key"
 _TOKEN = re.compile("slc_([0-9a-f]{16})_[0-9a-f]{64}")
 
 
 class Scope(StrEnum):
-    """What a key may do in its project; `ADMIN` may do all that the others may."""
+    """What a key may do in its project; `ADMIN` includes the others."""
 
     LOG = "log"
     REVIEW = "review"
@@ -37,7 +37,7 @@ class Scope(StrEnum):
 
 
 class ApiKey(Record, frozen=True):
-    """A key as it is stored; `mac` is the keyed hash of its token. Project "": every project."""
+    """A stored key; `mac` is the keyed hash of its token. Project "": every project."""
 
     id: str
     project: str
@@ -49,7 +49,7 @@ class ApiKey(Record, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: the key's id, its project ("": every project) and its scopes."""
+    """The key behind a call: its id, its project ("": every project) and its scopes."""
 
     key_id: str
     project: str
@@ -58,27 +58,27 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key just made; its token is what callers send, and is known only now."""
+    """A new key with the token that callers send, which is not stored."""
 
     record: ApiKey
     token: str
 
 
-def new_token() -> str:
-    """A token that nobody has: 64 random bits name it, 256 open the door."""
+def generate_token() -> str:
+    """A random token: 64 bits of id, 256 bits of secret."""
     return f"slc_{secrets.token_hex(8)}_{secrets.token_hex(32)}"
 
 
 async def has_admin(ledger: Ledger) -> bool:
-    """Whether the admin's key has been made."""
+    """Whether there is an admin's key."""
     return bool(await ledger.get(PARTITION, [_ADMIN]))
 
 
 class KeyStore:
     """The keys of all projects, in the ledger.
 
-    `pepper` is the server's part of the hash: who copies the ledger without it can check no key.
-    `internal_token` is what services of this server send each other; it lies in no store.
+    `pepper` is the server's part of the hash: a copy of the ledger without it verifies no key.
+    `internal_token` is what services send each other; it is not stored.
     """
 
     def __init__(self, ledger: Ledger, *, pepper: bytes, internal_token: str) -> None:
@@ -90,25 +90,25 @@ class KeyStore:
         self.internal = Caller("internal", "", frozenset(Scope))
 
     async def create(self, project: str, display_name: str, scopes: Collection[Scope]) -> NewKey:
-        """Make a key of a project, which must exist.
+        """Create a key of a project, which must exist.
 
         Raises errors.InvalidArgument for no scope, or a display name over 256 bytes.
         """
         if not scopes:
             raise InvalidArgument.of(
-                "api_key.scopes", "none given; at least one of log, review, admin"
+                "api_key.scopes", "required: at least one of log, review, admin"
             )
         size = len(display_name.encode())
         if size > DISPLAY_NAME_BYTES_MAX:
-            problem = f"{size} bytes, at most {DISPLAY_NAME_BYTES_MAX} are accepted"
+            problem = f"{size} bytes, over the limit of {DISPLAY_NAME_BYTES_MAX}"
             raise InvalidArgument.of("api_key.display_name", problem)
-        made = self._make(project, display_name, scopes)
-        await self._ledger.commit(self._put(made.record))
-        return made
+        new_key = self._generate(project, display_name, scopes)
+        await self._ledger.commit(self._transaction(new_key.record))
+        return new_key
 
     async def list(self, project: str, *, after: str = "", limit: int) -> list[ApiKey]:
-        """Up to `limit` keys of a project, by id, from the one after `after` on."""
-        start = _listed(project, after) if after else ""
+        """Up to `limit` keys of a project, by id, after the id `after`."""
+        start = _listing_key(project, after) if after else ""
         page = await self._ledger.scan(
             PARTITION, prefix("project-key", project), after=start, limit=limit
         )
@@ -119,72 +119,73 @@ class KeyStore:
 
         Raises errors.NotFound when the project has no such key.
         """
-        listed, stored = _listed(project, key_id), _stored(key_id)
-        if not await self._ledger.get(PARTITION, [listed]):
+        listing_key, record_key = _listing_key(project, key_id), _record_key(key_id)
+        if not await self._ledger.get(PARTITION, [listing_key]):
             raise NotFound(f"name: project {project!r} has no API key {key_id!r}")
-        await self._ledger.commit(Transaction(PARTITION, deletes=[listed, stored]))
+        await self._ledger.commit(Transaction(PARTITION, deletes=[listing_key, record_key]))
 
     async def verify(self, token: str) -> Caller:
-        """Whose key this is.
+        """The caller that a token identifies.
 
-        Raises errors.Unauthenticated when it is none of ours; the message never holds the token.
+        Raises errors.Unauthenticated for an unknown token; the message never holds the token.
         """
         if hmac.compare_digest(token.encode(), self._internal_token.encode()):
             return self.internal
         match = _TOKEN.fullmatch(token)
         if match is None:
             raise Unauthenticated(
-                "authorization: that is no API key; expected Bearer slc_<id>_<secret>"
+                "authorization: malformed API key; expected Bearer slc_<id>_<secret>"
             )
-        stored = _stored(match[1])
-        found = await self._ledger.get(PARTITION, [stored])
-        if stored in found:
-            record = decode(ApiKey, found[stored])
+        record_key = _record_key(match[1])
+        entry = (await self._ledger.get(PARTITION, [record_key])).get(record_key)
+        if entry is not None:
+            record = decode(ApiKey, entry)
             if hmac.compare_digest(record.mac, self._mac(token)):
                 return Caller(record.id, record.project, frozenset(record.scopes))
-        raise Unauthenticated("authorization: this API key is not known here, or was revoked")
+        raise Unauthenticated("authorization: unknown or revoked API key")
 
     def new_admin(self) -> NewKey:
-        """A key for every project; it opens nothing before `adopt_admin`."""
-        return self._make("", "admin", [Scope.ADMIN])
+        """A key for every project; it is not valid before `adopt_admin`."""
+        return self._generate("", "admin", [Scope.ADMIN])
 
-    async def adopt_admin(self, made: NewKey) -> None:
+    async def adopt_admin(self, new_key: NewKey) -> None:
         """Make that key the admin's.
 
-        Raises errors.AlreadyExists when there is one.
+        Raises errors.AlreadyExists when there is one already.
         """
-        record = made.record
-        puts = {_ADMIN: record.id.encode(), _stored(record.id): encode(record)}
+        record = new_key.record
+        puts = {_ADMIN: record.id.encode(), _record_key(record.id): encode(record)}
         try:
             await self._ledger.commit(Transaction(PARTITION, checks={_ADMIN: ABSENT}, puts=puts))
         except Conflict as conflict:
-            raise AlreadyExists("the admin's key has been made already") from conflict
+            raise AlreadyExists("there is an admin's key already") from conflict
 
     async def set_admin(self, token: str) -> None:
-        """Make that token the admin's key; what was the admin's before opens nothing any more.
+        """Make that token the admin's key, and revoke the one before.
 
-        Raises errors.InvalidArgument for what has not the form of a token, and Conflict when
-        another process sets it at this moment.
+        Raises errors.InvalidArgument for a malformed token, and Conflict when another process
+        sets it at this moment.
         """
         if not _TOKEN.fullmatch(token):
-            raise InvalidArgument.of("admin_key", f"is not of the form {_TOKEN.pattern}")
+            raise InvalidArgument.of("admin_key", f"malformed; expected {_TOKEN.pattern}")
         record = self._record(token, "", "admin", [Scope.ADMIN])
-        found = await self._ledger.get(PARTITION, [_ADMIN, _stored(record.id)])
-        known = found.get(_stored(record.id))
-        if known and decode(ApiKey, known).mac == record.mac:
+        record_key = _record_key(record.id)
+        entries = await self._ledger.get(PARTITION, [_ADMIN, record_key])
+        existing = entries.get(record_key)
+        if existing and decode(ApiKey, existing).mac == record.mac:
             return
-        before = found.get(_ADMIN)
+        previous = entries.get(_ADMIN)
         await self._ledger.commit(
             Transaction(
                 PARTITION,
-                checks={_ADMIN: before.revision if before else ABSENT},
-                puts={_ADMIN: record.id.encode(), _stored(record.id): encode(record)},
-                deletes={_stored(before.value.decode())} - {_stored(record.id)} if before else (),
+                checks={_ADMIN: previous.revision if previous else ABSENT},
+                puts={_ADMIN: record.id.encode(), record_key: encode(record)},
+                deletes={_record_key(previous.value.decode())} - {record_key} if previous else (),
             )
         )
 
-    def _make(self, project: str, display_name: str, scopes: Collection[Scope]) -> NewKey:
-        token = new_token()
+    def _generate(self, project: str, display_name: str, scopes: Collection[Scope]) -> NewKey:
+        token = generate_token()
         return NewKey(self._record(token, project, display_name, scopes), token)
 
     def _record(
@@ -199,19 +200,20 @@ class KeyStore:
             mac=self._mac(token),
         )
 
-    def _put(self, record: ApiKey) -> Transaction:
-        stored = _stored(record.id)
-        # Twice, since callers send its id and a listing asks for its project; it never changes.
-        puts = dict.fromkeys([stored, _listed(record.project, record.id)], encode(record))
-        return Transaction(PARTITION, checks={stored: ABSENT}, puts=puts)
+    def _transaction(self, record: ApiKey) -> Transaction:
+        record_key = _record_key(record.id)
+        # Stored twice, for lookups by id and for listings by project; it never changes.
+        keys = [record_key, _listing_key(record.project, record.id)]
+        puts = dict.fromkeys(keys, encode(record))
+        return Transaction(PARTITION, checks={record_key: ABSENT}, puts=puts)
 
     def _mac(self, token: str) -> bytes:
         return hmac.digest(self._pepper, token.encode(), hashlib.sha256)
 
 
-def _stored(key_id: str) -> str:
+def _record_key(key_id: str) -> str:
     return key("key", key_id)
 
 
-def _listed(project: str, key_id: str) -> str:
+def _listing_key(project: str, key_id: str) -> str:
     return key("project-key", project, key_id)

@@ -1,4 +1,4 @@
-"""Records of what the server does: one for each call and each background step.
+"""Logging: one record per call and per background step.
 
 They hold ids, codes and durations; never vectors, keys or the values of variables.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import stamina
 import structlog
 from structlog.typing import Processor
 
@@ -15,7 +16,9 @@ from services.server.settings import ServerSettings
 
 
 def configure(settings: ServerSettings) -> None:
-    """Write records to stderr, as the settings say."""
+    """Log to stderr in the format and from the level of the settings."""
+    # Callers log their own retries, with the name of what they wait for.
+    stamina.instrumentation.set_on_retry_hooks(())
     console = settings.log_format == "console" or (
         settings.log_format == "auto" and sys.stderr.isatty()
     )

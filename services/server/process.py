@@ -1,4 +1,4 @@
-"""What every process of a cluster stands on: the ledger, blobs, keys, and a server."""
+"""The stores and the server that every process of a cluster needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+import stamina
 import structlog
 
 from services.blobs.interface import Blobs
@@ -21,30 +22,31 @@ from services.server.readiness import Check
 from services.server.server import Server
 from sluice.errors import Unavailable
 
-PAUSE_S: Final = 1.0
-"""How long between two attempts to reach a store at the start."""
+RETRY_INITIAL_S: Final = 0.1
+RETRY_MAX_S: Final = 1.0
+"""Longest pause between two attempts to reach a store at the start."""
 
-_Opened = TypeVar("_Opened")
+_Store = TypeVar("_Store")
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class ServingProcess:
-    """A process that serves."""
+class ClusterServer:
+    """A started server of a cluster."""
 
     program: str
     target: str
 
     @property
     def greeting(self) -> str:
-        """Where it listens."""
+        """The announcement printed to stdout."""
         return f"{self.program} listens on {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
-class Foundation:
-    """The shared stores that every service needs, and the server that it will be served on."""
+class ServiceHost:
+    """The shared stores of a process, and the server for its servicers."""
 
     ledger: Ledger
     blobs: Blobs
@@ -55,31 +57,31 @@ class Foundation:
     target: str
 
     @asynccontextmanager
-    async def serving(
-        self, program: str, servicers: Iterable[Any], needs: Mapping[str, Check]
-    ) -> AsyncIterator[ServingProcess]:
-        """Serve these until left, healthy while the ledger and all of `needs` answer."""
+    async def serve(
+        self, program: str, servicers: Iterable[Any], checks: Mapping[str, Check]
+    ) -> AsyncIterator[ClusterServer]:
+        """Serve until left, healthy while the ledger answers and all `checks` pass."""
         try:
-            await self.server.start(servicers, {"ledger": self._ledger_answers, **needs})
-            yield ServingProcess(program, self.target)
+            await self.server.start(servicers, {"ledger": self._check_ledger, **checks})
+            yield ClusterServer(program, self.target)
         finally:
             await self.server.stop()
 
-    async def _ledger_answers(self) -> None:
+    async def _check_ledger(self) -> None:
         await self.ledger.get(PARTITION, ["ready"])
 
 
 @asynccontextmanager
-async def open_foundation(settings: ClusterSettings) -> AsyncIterator[Foundation]:
-    """Open the stores and take the port.
+async def open_service_host(settings: ClusterSettings) -> AsyncIterator[ServiceHost]:
+    """Open the stores and bind the port.
 
-    Raises Unavailable when a store stays away for too long, FailedPrecondition when it is not set
-    up as it must be, or the port is taken.
+    Raises Unavailable when a store stays away for too long, FailedPrecondition when it is
+    misconfigured or the port is taken.
     """
     async with AsyncExitStack() as stack:
         url = settings.redis_url.get_secret_value()
-        ledger = await open_patiently(
-            settings.start_patience_s, lambda: RedisLedger.open(url, start_patience_s=0)
+        ledger = await open_with_retries(
+            lambda: RedisLedger.open(url, start_patience_s=0), settings.start_patience_s
         )
         stack.push_async_callback(ledger.close)
         blobs = await asyncio.to_thread(open_blobs, settings.blobs)
@@ -90,23 +92,31 @@ async def open_foundation(settings: ClusterSettings) -> AsyncIterator[Foundation
         server = Server(keys, draining, settings)
         port = server.bind(settings.host, settings.port)
         target = f"{settings.host}:{port}"
-        yield Foundation(ledger, blobs, keys, internal_key, draining, server, target)
+        yield ServiceHost(ledger, blobs, keys, internal_key, draining, server, target)
 
 
-async def open_patiently(
-    patience_s: float, open_store: Callable[[], Awaitable[_Opened]]
-) -> _Opened:
-    """Open a store; one that cannot be reached is tried again, so that any may start first.
+async def open_with_retries(
+    open_store: Callable[[], Awaitable[_Store]], patience_s: float
+) -> _Store:
+    """Open a store, with retries while it cannot be reached: processes may start in any order.
 
-    Raises the last Unavailable once patience is over.
+    Raises the last Unavailable after `patience_s`.
     """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + patience_s
-    while True:
+    if not patience_s:
+        return await open_store()
+
+    async def open_once() -> _Store:
         try:
             return await open_store()
         except Unavailable as error:
-            if loop.time() + PAUSE_S > until:
-                raise
             log.warning("start.waiting", error=str(error))
-        await asyncio.sleep(PAUSE_S)
+            raise
+
+    open_again = stamina.AsyncRetryingCaller(
+        attempts=None,
+        timeout=patience_s,
+        wait_initial=RETRY_INITIAL_S,
+        wait_max=RETRY_MAX_S,
+        wait_jitter=RETRY_INITIAL_S,
+    )
+    return await open_again(Unavailable, open_once)

@@ -1,4 +1,4 @@
-"""The vector store of a process that needs one; the others need not load its client."""
+"""Opens the vector store; apart, so that processes without one do not load its client."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.server.cluster_settings import VectorSettings
-from services.vectors.qdrant.calls import Patience
-from services.vectors.qdrant.collections import Layout
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.collections import CollectionLayout
+from services.vectors.qdrant.server import RetryPolicy
+from services.vectors.qdrant.vectors import QdrantVectors
 
 
 @asynccontextmanager
-async def open_qdrant(settings: VectorSettings) -> AsyncIterator[ServerVectors]:
-    """The vector store, which need not be there yet."""
+async def open_qdrant(settings: VectorSettings) -> AsyncIterator[QdrantVectors]:
+    """Open the vector store, which need not be up yet."""
     api_key = settings.qdrant_api_key
-    vectors = await ServerVectors.open(
+    vectors = await QdrantVectors.open(
         settings.qdrant_url,
         api_key=api_key.get_secret_value() if api_key else None,
-        layout=Layout(
+        layout=CollectionLayout(
             shard_number=settings.qdrant_shards,
             replication_factor=settings.qdrant_replicas,
             write_consistency_factor=settings.qdrant_write_consistency,
         ),
-        patience=Patience(timeout_s=settings.qdrant_timeout_s),
+        retry_policy=RetryPolicy(timeout_s=settings.qdrant_timeout_s),
     )
     try:
         yield vectors

@@ -1,4 +1,4 @@
-"""The services of the API: how a servicer is bound to a server, and by which name it is known."""
+"""The services of the API: their descriptors, and how a servicer is bound to a server."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from sluice.v1 import (
     scorer_pb2_grpc,
 )
 
-Add = Callable[[Any, grpc.aio.Server], None]
+AddToServer = Callable[[Any, grpc.aio.Server], None]
 
-FILES: Final = (
+PROTO_FILES: Final = (
     project_pb2,
     dataset_pb2,
     issue_pb2,
@@ -48,9 +48,9 @@ FILES: Final = (
     progress_pb2,
     batch_pb2,
 )
-"""The proto files that have services."""
+"""The proto files that define services."""
 
-_ADD: Final[dict[type, Add]] = {
+_ADD: Final[dict[type, AddToServer]] = {
     project_pb2_grpc.ProjectServiceServicer: project_pb2_grpc.add_ProjectServiceServicer_to_server,
     dataset_pb2_grpc.DatasetServiceServicer: dataset_pb2_grpc.add_DatasetServiceServicer_to_server,
     issue_pb2_grpc.IssueServiceServicer: issue_pb2_grpc.add_IssueServiceServicer_to_server,
@@ -73,11 +73,11 @@ _ADD: Final[dict[type, Add]] = {
 }
 
 
-def services() -> dict[str, ServiceDescriptor]:
+def list_services() -> dict[str, ServiceDescriptor]:
     """Every service of the API by its full name."""
     return {
         service.full_name: service
-        for file in FILES
+        for file in PROTO_FILES
         for service in file.DESCRIPTOR.services_by_name.values()
     }
 
@@ -85,10 +85,10 @@ def services() -> dict[str, ServiceDescriptor]:
 def register(servicer: object, server: grpc.aio.Server) -> str:
     """Bind a servicer to a server; returns the full name of its service.
 
-    Raises TypeError for what is no servicer of the API.
+    Raises TypeError for an object that is not a servicer of the API.
     """
     for kind, add in _ADD.items():
         if isinstance(servicer, kind):
             add(servicer, server)
             return f"sluice.v1.{kind.__name__.removesuffix('Servicer')}"
-    raise TypeError(f"{type(servicer).__name__} is no servicer of sluice.v1")
+    raise TypeError(f"{type(servicer).__name__} is not a servicer of sluice.v1")

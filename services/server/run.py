@@ -1,4 +1,4 @@
-"""What a server process does between its start and the signal that ends it."""
+"""Runs a server until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ log = structlog.get_logger()
 
 
 class RunningServer(Protocol):
-    """A server that listens."""
+    """A started server, as `run` announces it."""
 
     @property
     def target(self) -> str:
-        """Where."""
+        """The address that it listens on."""
 
     @property
     def greeting(self) -> str:
-        """What a person who started it is told, on stdout."""
+        """The announcement printed to stdout."""
 
 
 def run(
     program: str, settings: ServerSettings, server: AbstractAsyncContextManager[RunningServer]
 ) -> int:
-    """Serve; the exit status of the process, and on stderr what went wrong."""
+    """Serve until a signal; returns the exit status, after an error on stderr."""
     logs.configure(settings)
     _tune_collector()
     try:
@@ -48,9 +48,9 @@ def run(
 
 
 def _tune_collector() -> None:
-    """Look for cycles seldom: what batches are made of has none, and there is much of it.
+    """Collect cycles rarely: batches create many objects and no cycles.
 
-    Ingest took a tenth less time a batch.
+    Ingest took a tenth less time per batch.
     """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -65,12 +65,12 @@ async def _serve(
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        serving = await _unless(stop, stack.enter_async_context(server))
-        if serving is None:
+        started = await _start_unless(stop, stack.enter_async_context(server))
+        if started is None:
             return
-        sys.stdout.write(serving.greeting + "\n")
+        sys.stdout.write(started.greeting + "\n")
         sys.stdout.flush()
-        log.info("server.started", program=program, target=serving.target)
+        log.info("server.started", program=program, target=started.target)
         await stop.wait()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
@@ -78,10 +78,10 @@ async def _serve(
     log.info("server.stopped")
 
 
-async def _unless(
+async def _start_unless(
     stop: asyncio.Event, start: Coroutine[Any, Any, RunningServer]
 ) -> RunningServer | None:
-    """What has started, None when it is to stop before: a start may wait for a store for long."""
+    """Start, and return None when stopped before: a start may wait long for a store."""
     starting, stopping = asyncio.ensure_future(start), asyncio.ensure_future(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

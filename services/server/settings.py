@@ -1,6 +1,6 @@
-"""What can be set: defaults, a file, secrets, and the environment over all of them.
+"""Settings of the processes: from the environment, secrets, a TOML file, or defaults.
 
-Each process has a class of its own, put together from what its parts need.
+Each process has a class of its own, composed from the settings of its parts.
 """
 
 from __future__ import annotations
@@ -18,57 +18,55 @@ from pydantic_settings import (
 )
 
 SECRET_CHARS_MIN: Final = 32
-"""How long a secret must be that somebody chose."""
-
+"""Minimum length of a configured secret."""
 
 Secret = Annotated[SecretStr, Field(min_length=SECRET_CHARS_MIN)]
 
 
 class ServerSettings(BaseSettings):
-    """What every process has: environment variables `SLUICE_<NAME>`, and keys of a TOML file."""
+    """Settings of every process: environment variables `SLUICE_<NAME>`, or keys of a TOML file."""
 
     model_config = SettingsConfigDict(env_prefix="SLUICE_", extra="forbid", frozen=True)
 
     host: str = "127.0.0.1"
-    """Where to listen: an address of this machine, 0.0.0.0 for all."""
+    """Address to listen on, 0.0.0.0 for all."""
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 50_050
-    """The port to listen on; 0: any that is free."""
+    """Port to listen on; 0: any free one."""
 
     log_format: Literal["auto", "console", "json"] = "auto"
-    """How records are written to stderr; auto: console on a terminal, else JSON."""
+    """Format of log records on stderr; auto: console on a terminal, else JSON."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least level of records that are written."""
+    """Minimum level of log records."""
 
     grace_s: Annotated[float, Field(ge=0)] = 10
-    """How long calls may go on once the server is told to stop, seconds."""
+    """Seconds that calls under way may take after the signal to stop."""
 
     blas_threads: Annotated[int, Field(ge=0)] = 1
-    """Threads of one matrix product; 0: as many as the linear algebra library likes.
+    """Threads per matrix product; 0: chosen by the linear algebra library.
 
-    Batches are scored side by side and their products are small: threads within one get in each
-    other's way. On two busy cores, one thread scored 1.1 to 6 times as many frames as the
-    library's own choice.
+    Batches are scored in parallel and their products are small, so threads within one compete. On
+    two busy cores, one thread scored 1.1 to 6 times as many frames as the library's own choice.
     """
 
     streams_per_key_max: Annotated[int, Field(ge=1)] = 64
-    """Streams that one API key may have open."""
+    """Maximum number of open streams per API key."""
 
     pepper: Secret | None = None
-    """The server's part of the hash of API keys; without one, it is made and kept in data_dir."""
+    """The server's part of the hash of API keys; by default generated and kept in data_dir."""
 
     internal_key: Secret | None = None
-    """What services send each other; without one, it is made at each start."""
+    """The key that services send each other; by default generated at each start."""
 
     @classmethod
     def load(
         cls, file: Path | None = None, secrets_dir: Path | None = None, **overrides: Any
     ) -> Self:
-        """The overrides, else the environment, the secrets, the file, the defaults.
+        """Load from the overrides, environment, secrets, file and defaults, in this order.
 
-        Raises FileNotFoundError when the file is not there, pydantic.ValidationError naming each
-        setting with a value that is not accepted.
+        Raises FileNotFoundError when the file is missing, pydantic.ValidationError naming each
+        setting that is unknown or has an invalid value.
         """
         if file is not None and not file.is_file():
             raise FileNotFoundError(file)
@@ -86,40 +84,40 @@ class ServerSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Where values come from, the first that has one; no `.env` file is read."""
+        """Sources by precedence; no `.env` file is read."""
         file = TomlConfigSettingsSource(settings_cls)
         return init_settings, env_settings, file_secret_settings, file
 
 
 class ModelSettings(ServerSettings):
-    """Where frames are scored: in scorer and ingest, and in curation when it searches a dataset."""
+    """Settings of processes that score: scorer, ingest, and curation for dataset searches."""
 
     models_bytes_max: Annotated[int, Field(ge=0)] = 512 * 2**20
-    """Memory for scoring models and bases that were used last, bytes."""
+    """Memory for cached scoring models and bases, bytes."""
 
 
 class ScoringSettings(ModelSettings):
-    """The scorer."""
+    """Settings of the scorer."""
 
     scoring_threads: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
-    """Batches, or groups of them, that are scored at a time."""
+    """Batches, or groups of batches, scored in parallel."""
 
     group_rows_max: Annotated[int, Field(ge=0)] = 256
-    """Rows of small batches that are scored together when they wait; 0: each by itself."""
+    """Maximum rows of waiting small batches scored together; 0: each batch by itself."""
 
 
 class IntakeSettings(ModelSettings):
-    """Ingest."""
+    """Settings of ingest."""
 
     outbox_entries_max: Annotated[int, Field(ge=1)] = 100_000
-    """Matches of a project that may wait for the vector store, before loggers are told to wait."""
+    """Matches per project that may wait for the vector store before loggers must wait."""
 
     in_flight_max: Annotated[int, Field(ge=1, le=8)] = 8
-    """Batches that a logger may send ahead of their answers, which are kept for as many."""
+    """Batches that a logger may send before their answers; as many answers are kept."""
 
 
 class Settings(ScoringSettings, IntakeSettings):
-    """The embedded process, which has everything in it."""
+    """Settings of the embedded process, which runs all services."""
 
     data_dir: Path = Path("sluice-data")
-    """Where everything lies that must outlast a restart."""
+    """Folder of all persistent data."""

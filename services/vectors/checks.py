@@ -1,4 +1,4 @@
-"""What every vector store refuses, before anything of it is written."""
+"""Checks of arguments that every vector store makes before it writes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from sluice.errors import InvalidArgument
 
 
 def check_points(collection: Collection, points: Points) -> None:
-    """Refuse points that differ in number from their payloads, or whose vectors are not right.
+    """Raise InvalidArgument for malformed points.
 
-    Raises InvalidArgument naming the row unless the vectors are finite float32 of shape
-    `(points, dimension)`.
+    Vectors must be finite float32 of shape `(points, dimension)`, else the error names the row;
+    each id must have a payload.
     """
     _check_vectors(collection, points.vectors, "points.vectors", (len(points),))
     if len(points.payloads) != len(points):
-        problem = f"{len(points.payloads)} for {len(points)} ids; each id has one"
+        problem = f"{len(points.payloads)} for {len(points)} ids, expected one per id"
         raise InvalidArgument.of("points.payloads", problem)
 
 
 def check_search(collection: Collection, query: NDArray[np.float32], limit: int) -> None:
-    """Refuse a query that is not one finite float32 vector of the dimension, or a limit below 1."""
+    """Raise InvalidArgument for a malformed query vector or a limit below 1."""
     _check_vectors(collection, query, "query", ())
     if limit < 1:
-        raise InvalidArgument.of("limit", f"{limit}; it must be at least 1")
+        raise InvalidArgument.of("limit", f"{limit}, expected at least 1")
 
 
 def _check_vectors(
@@ -33,9 +33,9 @@ def _check_vectors(
 ) -> None:
     expected = (*leading, collection.space.dimension)
     if vectors.shape != expected or vectors.dtype != np.float32:
-        problem = f"{vectors.dtype} of shape {vectors.shape}; float32 of shape {expected} is needed"
+        problem = f"{vectors.dtype} of shape {vectors.shape}, expected float32 of shape {expected}"
         raise InvalidArgument.of(field, problem, reason="SPACE_MISMATCH")
-    bad = np.flatnonzero(~np.isfinite(np.atleast_2d(vectors)).all(axis=1))
-    if bad.size:
-        problem = f"NaN or infinity in row {bad[0]}"
+    bad_rows = np.flatnonzero(~np.isfinite(np.atleast_2d(vectors)).all(axis=1))
+    if bad_rows.size:
+        problem = f"NaN or infinity in row {bad_rows[0]}"
         raise InvalidArgument.of(field, problem, reason="INVALID_EMBEDDING")

@@ -21,7 +21,7 @@ Payload = dict[str, Any]
 
 
 class Kind(StrEnum):
-    """What the points of a collection are."""
+    """The kind of points that a collection holds."""
 
     ELEMENTS = "elements"
     FRAMES = "frames"
@@ -59,7 +59,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A point found by a search; `similarity` is the inner product with the query."""
+    """A result of a search; `similarity` is the inner product with the query."""
 
     id: UUID
     similarity: float
@@ -67,11 +67,11 @@ class Hit:
 
 
 class Vectors(Protocol):
-    """A durable store of vectors under tenants; all comes back as written, to the last bit.
+    """A durable store of vectors under tenants; points are read back bit for bit as written.
 
-    An id is one point of its collection: writing it under another tenant moves it there, so ids
-    are made from all that tells points apart (`naming.point_id`). A collection comes to be with
-    its first write; before that, it reads as empty.
+    An id is unique in its collection: writing it under another tenant moves the point there, so
+    ids are derived from everything that distinguishes points (`naming.point_id`). The first write
+    creates a collection; until then it reads as empty.
 
     Raises errors.InvalidArgument for vectors that are not finite float32 of the collection's
     dimension and payloads that are not plain JSON, errors.ResourceExhausted when the disk is
@@ -87,7 +87,7 @@ class Vectors(Protocol):
     async def read_page(
         self, collection: Collection, tenant: str, *, after: UUID | None, limit: int
     ) -> Points:
-        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
+        """Up to `limit` points of the tenant with an id greater than `after`, ordered by id."""
 
     async def collections(self, project: str) -> list[Collection]:
         """All collections of the project's spaces that were ever written to, in a fixed order."""
@@ -96,10 +96,10 @@ class Vectors(Protocol):
         """The tenants that have points in the collection, sorted."""
 
     async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
-        """Those of the points that the tenant has, in the order of `ids`, which are different."""
+        """The tenant's points among `ids`, in that order; `ids` has no duplicates."""
 
     async def count(self, collection: Collection, tenant: str) -> int:
-        """How many points the tenant has."""
+        """The number of points of the tenant."""
 
     async def search(
         self,
@@ -119,4 +119,4 @@ class Vectors(Protocol):
         """Remove all points of the tenant; durable when this returns."""
 
     async def close(self) -> None:
-        """Finish what is under way and release the store."""
+        """Finish running calls and release the store."""

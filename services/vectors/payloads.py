@@ -1,12 +1,13 @@
-"""How a point's payload is stored: as one JSON text, beside the tenant.
+"""Storage of payloads: one JSON text per point, beside the tenant.
 
-Qdrant would take the payload as it is, but reads one in ten float64 back with another last bit;
-then a digest over what was written and what was read would differ. A field that Qdrant shall
-filter by one day is to be stored beside the text.
+Qdrant accepts payloads as they are, but returns one in ten float64 with another last bit, so that
+the digests of written and read payloads would differ. A field that Qdrant shall filter by must
+be stored beside the text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import msgspec
@@ -18,22 +19,30 @@ TENANT_KEY: Final = "tenant"
 TEXT_KEY: Final = "payload"
 
 
-def encode_payload(payload: Payload, field: str) -> str:
-    """The payload as JSON text.
+def encode_payloads(payloads: Sequence[Payload]) -> list[str]:
+    """The JSON text of each payload, `points.payloads` of a write.
 
-    Raises InvalidArgument naming the field when it would not come back as it is: it may hold str,
-    bool, None, finite float and int, and lists and dictionaries of these with str keys.
+    Raises InvalidArgument naming the row when a payload would be read back differently: it may
+    hold str, bool, None, finite float and int, and lists and dictionaries of these with str keys.
     """
-    try:
-        text = msgspec.json.encode(payload)
-        comes_back = msgspec.json.decode(text) == payload
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        comes_back = False
-    if not comes_back:
-        raise InvalidArgument.of(field, "not plain JSON; it would not come back as it is")
-    return text.decode()
+    return [
+        _encode_payload(payload, f"points.payloads[{row}]") for row, payload in enumerate(payloads)
+    ]
 
 
 def decode_payload(stored: dict[str, Any]) -> Payload:
-    """The payload that `encode_payload` was given, from what the engine keeps of the point."""
+    """The payload from the fields that the engine stores of a point."""
     return cast(Payload, msgspec.json.decode(stored[TEXT_KEY]))
+
+
+def _encode_payload(payload: Payload, field: str) -> str:
+    try:
+        text = msgspec.json.encode(payload)
+        unchanged = msgspec.json.decode(text) == payload
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        unchanged = False
+    if not unchanged:
+        raise InvalidArgument.of(
+            field, "not plain JSON, expected str, bool, None, int, finite float, list and dict"
+        )
+    return text.decode()

@@ -46,7 +46,7 @@ def test_wheels_are_built_from_what_is_copied(given: Path) -> None:
     pip, *arguments = command.replace("/wheels", str(given / "wheels")).split()
     subprocess.run([sys.executable, "-m", pip, *arguments], cwd=given, check=True)
 
-    for name, package in (("sluice", "client/sluice"), ("sluice_server", "services")):
+    for name, package in (("sluice_client", "client/sluice"), ("sluice_server", "services")):
         [wheel] = (given / "wheels").glob(f"{name}-*.whl")
         held = set(zipfile.ZipFile(wheel).namelist())
         root = (ROOT / package).parent

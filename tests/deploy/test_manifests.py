@@ -11,7 +11,7 @@ import pytest
 
 import sluice
 from services.ledger.redis.checks import VERSION_MIN
-from services.server.access import RULES
+from services.server.access import ACCESS_RULES
 from sluice.targets import process_of
 from tests.deploy.rendered import (
     TOOLS,
@@ -178,7 +178,7 @@ def test_a_gateway_sends_calls_where_clients_would() -> None:
     """With one address for all, every method gets to the process that a client would name."""
     [route] = objects("gateway", "GRPCRoute")
 
-    for method in RULES:
+    for method in ACCESS_RULES:
         found = backend(route, method.split("/")[1])
         [port] = named("Service", found["name"])["spec"]["ports"]
         assert (process_of(method), port["port"]) == (found["name"], found["port"])

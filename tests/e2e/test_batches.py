@@ -38,7 +38,7 @@ def test_a_batch_through_the_client(team: Team, dataset: str) -> None:
     assert 6 == team.datasets.counts(dataset).selected
     # By default a fifth of what remains, and at least ten.
     assert 10 == team.batches.create(dataset, "second").size
-    with pytest.raises(errors.AlreadyExists, match="was asked for otherwise"):
+    with pytest.raises(errors.AlreadyExists, match="with other settings"):
         team.batches.create(dataset, "first", BatchSettings(count=7, seed=3))
 
 

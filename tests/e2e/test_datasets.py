@@ -92,7 +92,7 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
     assert {*VANS} - {train[0]} == {hit.frame.frame.id for hit in hits}
     issue = team.issues.create(team.project, "missed vans", dataset).name
     assert 6 == team.datasets.pick(dataset, issue, VANS).element_count
-    with pytest.raises(errors.FailedPrecondition, match="'validation' is the one whose metric"):
+    with pytest.raises(errors.FailedPrecondition, match="'validation' is the metric split"):
         team.rounds.mine_failures(round_, "validation")
 
 
@@ -157,7 +157,7 @@ def test_scores_are_stored_and_a_batch_takes_them(
     picked = [pick.group for pick in team.batches.picks(batch.name)]
 
     assert "26 frames have a score; 26 scores changed" in output
-    assert "none of these frames has an embedding" in stderr
+    assert "none of the selected frames has an embedding" in stderr
     assert (26, 26) == (last.scored_count, last.changed_count)
     assert by_command == by_client
     assert (0.0, 1.0) == (min(by_client.values()), max(by_client.values()))

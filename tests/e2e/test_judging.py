@@ -195,7 +195,7 @@ def test_progress_is_shown_for_people(cli: Cli) -> None:
     )
     assert cli.json(*results, "--round", "2", "--groups", "200")["round"]["mean"] == 0.75
     stderr = cli.run(*results, "--round", "2", "--groups", "300", code=ExitCode.REFUSED)
-    assert "is recorded already, with other content" in " ".join(stderr.split())
+    assert "is already recorded, with different content" in " ".join(stderr.split())
     shown = cli.run("progress", "show", dataset, "--target", "0.9")
     assert "0.750" in shown
     assert "+0.000" in shown
@@ -238,7 +238,7 @@ def test_a_round_is_measured_where_it_is(cli: Cli) -> None:
     )
     assert f"{STREET}/rounds/r1" == recorded["measured_from"]["round"]
     stderr = cli.run(*arguments, "--score-min", "0.95", code=ExitCode.REFUSED)
-    assert "is recorded already, with other content" in " ".join(stderr.split())
+    assert "is already recorded, with different content" in " ".join(stderr.split())
 
 
 def test_progress_is_drawn(cli: Cli) -> None:

@@ -74,11 +74,11 @@ def install(file: Path) -> None:
 
 def serve(settings: CampaignSettings) -> int:
     """Serve until a signal, or until the file says so."""
-    from services.campaign.process import running
+    from services.campaign.process import serve
     from services.server.run import run
 
     install(FILE)
-    return run("campaign", settings, running(settings))
+    return run("campaign", settings, serve(settings))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.backoff import Backoff
 from sluice.v1 import scorer_pb2
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
@@ -36,7 +36,7 @@ class ScoringStream:
             try:
                 self._run_stream(done, unanswered)
             except grpc.RpcError as error:
-                problem = errors.from_rpc_error(error)
+                problem = rpc_errors.from_rpc_error(error)
                 if not isinstance(problem, errors.Unavailable):
                     raise problem from error
                 backoff.wait(problem)

@@ -24,12 +24,12 @@ def serve(settings: IngestSettings) -> int:
     """Serve until a signal."""
     from services.ingest import wiring
     from services.ingest.context import Ingest
-    from services.ingest.process import running
+    from services.ingest.process import serve
     from services.server.run import run
 
     shifted = partial(Ingest, now=clock_by(FILE))
     setattr(wiring, "Ingest", shifted)  # noqa: B010 - a module does not export what it imports
-    return run("ingest", settings, running(settings))
+    return run("ingest", settings, serve(settings))
 
 
 if __name__ == "__main__":

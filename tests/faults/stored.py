@@ -13,12 +13,12 @@ import numpy as np
 from deploy.local.cluster import Cluster
 from services.ingest import counters
 from services.ingest.counters import Count
-from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, Session
+from services.ingest.records import DECIDED, DecidedEntries, PendingMatch, Row, RowState, Session
 from services.ledger.interface import Entry, Ledger
 from services.ledger.redis.ledger import RedisLedger
 from services.records.records import decode, prefix, segments
 from services.vectors.interface import Collection, Kind, Points, Space, Vectors
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.vectors import QdrantVectors
 from sluice.names import CampaignName
 from tests.e2e.team import DIMENSION, MODEL
 
@@ -81,8 +81,8 @@ class Stored:
         """The frames that a projector has decided, with its page not yet finished."""
         if DECIDED not in self.entries:
             return []
-        places = decode(Decided, self.entries[DECIDED]).entries
-        return [decode(Pending, self.entries[place]).frame_id for place in places]
+        places = decode(DecidedEntries, self.entries[DECIDED]).entries
+        return [decode(PendingMatch, self.entries[place]).frame_id for place in places]
 
     @property
     def settled(self) -> bool:
@@ -100,7 +100,7 @@ class Stored:
 async def stores_of(cluster: Cluster) -> AsyncIterator[tuple[Ledger, Vectors]]:
     """The ledger and the vectors of a cluster."""
     ledger = await RedisLedger.open(f"redis://{cluster.address('redis')}")
-    vectors = await ServerVectors.open(f"http://{cluster.address('qdrant')}")
+    vectors = await QdrantVectors.open(f"http://{cluster.address('qdrant')}")
     try:
         yield ledger, vectors
     finally:

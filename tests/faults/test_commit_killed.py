@@ -15,7 +15,7 @@ import pytest
 
 from deploy.local import cluster as local
 from deploy.local.cluster import Cluster
-from sluice import Frame, errors
+from sluice import Frame, errors, rpc_errors
 from sluice.channel import connect_sync
 from sluice.v1 import campaign_pb2 as pb
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
@@ -159,7 +159,7 @@ def commit(stub: CampaignServiceStub, request: pb.CommitVersionRequest, ready: B
     try:
         return stub.CommitVersion(request).number
     except grpc.RpcError as error:
-        if isinstance(errors.from_rpc_error(error), errors.Aborted):
+        if isinstance(rpc_errors.from_rpc_error(error), errors.Aborted):
             return 0
         raise
 

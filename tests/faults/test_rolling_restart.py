@@ -18,7 +18,7 @@ from tests.e2e.team import MODEL, vector
 from tests.faults.fleet import Fleet, Logger, Scored
 from tests.faults.scoring_streams import ScoringStream
 from tests.faults.waiting import wait_until
-from tests.scored_alike import assert_scored_alike
+from tests.score_comparison import assert_equal_scores
 
 STREAMS_EACH = 25
 PROCESSES = ("scorer-0", "ingest-0", "scorer-1", "ingest-1")
@@ -109,7 +109,7 @@ def test_a_rolling_restart_loses_nothing(fleet: Fleet) -> None:
     for stream in load.scoring:
         assert list(range(len(stream.answers))) == list(stream.answers)
         for answer in stream.answers.values():
-            assert_scored_alike(expected, answer)
+            assert_equal_scores(expected, answer)
         assert stream.streams > 1
     stored = fleet.check_accounts()
     assert sum(2 * len(logger.batches) for logger in load.loggers) == len(stored.rows)

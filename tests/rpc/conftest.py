@@ -10,7 +10,7 @@ from typing import Protocol
 import grpc
 import pytest
 
-from services.embedded.process import Running, running
+from services.embedded.process import EmbeddedServer, serve
 from services.server.settings import Settings
 from sluice.channel import connect as channel_to
 from sluice.v1 import project_pb2 as pb
@@ -40,14 +40,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def sluiced(settings: Settings) -> AsyncIterator[Running]:
+async def sluiced(settings: Settings) -> AsyncIterator[EmbeddedServer]:
     """A running server."""
-    async with running(settings) as server:
+    async with serve(settings) as server:
         yield server
 
 
 @pytest.fixture
-async def connect(sluiced: Running) -> AsyncIterator[Connect]:
+async def connect(sluiced: EmbeddedServer) -> AsyncIterator[Connect]:
     """Opens channels to the server."""
     async with AsyncExitStack() as opened:
 
@@ -60,7 +60,7 @@ async def connect(sluiced: Running) -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
-def admin(sluiced: Running, connect: Connect) -> grpc.aio.Channel:
+def admin(sluiced: EmbeddedServer, connect: Connect) -> grpc.aio.Channel:
     """A channel with the admin's key."""
     return connect(sluiced.admin_key)
 

@@ -1,4 +1,4 @@
-"""The doctor over gRPC: every service that keeps something, right keys only, quiet at work."""
+"""The doctor over gRPC: it finds nothing on a healthy server, and requires an admin's key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from services.doctor.findings import FindingKind, FindingOutcome
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import finding_pb2 as pb
 from sluice.v1 import project_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
@@ -24,35 +23,37 @@ SERVICES = [CampaignServiceStub, IngestServiceStub, FrameServiceStub]
 
 @pytest.fixture
 async def logger(admin: grpc.aio.Channel, project: str) -> Logger:
-    """A logger whose campaign runs."""
-    found = Logger(admin)
-    await found.start_campaign()
-    return found
+    """A logger with an active campaign."""
+    logger = Logger(admin)
+    await logger.start_campaign()
+    return logger
 
 
-async def events(stub: Any, name: str, *, repair: bool = False) -> list[pb.DiagnoseProjectResponse]:
-    """All that an examination says."""
+async def diagnose(
+    stub: Any, name: str, *, repair: bool = False
+) -> list[pb.DiagnoseProjectResponse]:
+    """All events of an examination."""
     call = stub.DiagnoseProject(pb.DiagnoseProjectRequest(name=name, repair=repair))
     return [event async for event in call]
 
 
-async def refusal(stub: Any, name: str) -> errors.SluiceError:
-    """What an examination is refused with."""
+async def diagnose_error(stub: Any, name: str) -> errors.SluiceError:
+    """The error of an examination that is refused."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await events(stub, name)
-    return errors.from_rpc_error(raised.value)
+        await diagnose(stub, name)
+    return rpc_errors.from_rpc_error(raised.value)
 
 
 @pytest.mark.parametrize("stub", SERVICES)
 async def test_a_server_at_work_is_healthy(
     logger: Logger, admin: grpc.aio.Channel, stub: Any
 ) -> None:
-    """Progress and no finding, while matches and frames of a dataset are on their way."""
+    """An examination reports progress and no finding while frames are being processed."""
     for number in range(5):
         await logger.submit(f"h{number}", f"x{number}")
         await Api(admin).append(f"d{number}")
-        found = await events(stub(admin), "projects/p", repair=number % 2 == 1)
-        assert {"progress"} == {event.WhichOneof("event") for event in found}
+        events = await diagnose(stub(admin), "projects/p", repair=number % 2 == 1)
+        assert {"progress"} == {event.WhichOneof("event") for event in events}
     assert 5 == (await logger.settled()).matches
 
 
@@ -65,30 +66,22 @@ async def test_a_server_at_work_is_healthy(
         ("projects/p/campaigns/c", errors.InvalidArgument),
     ],
 )
-async def test_a_name_that_is_wrong(
+async def test_a_wrong_name_is_refused(
     admin: grpc.aio.Channel, project: str, stub: Any, name: str, error: type[errors.SluiceError]
 ) -> None:
-    """What is no project is refused, naming it."""
-    refused = await refusal(stub(admin), name)
-    assert error is type(refused)
-    assert name.rpartition("/")[2] in refused.message
+    """A malformed or unknown project name is refused, and named in the message."""
+    raised = await diagnose_error(stub(admin), name)
+    assert error is type(raised)
+    assert name.rpartition("/")[2] in raised.message
 
 
 @pytest.mark.parametrize("stub", SERVICES)
-async def test_a_key_of_another_project(
+async def test_a_key_of_another_project_is_refused(
     admin: grpc.aio.Channel, with_scopes: WithScopes, stub: Any
 ) -> None:
-    """A key opens its own project only, an admin's of it too."""
+    """A key is limited to its own project, also one with the scope admin."""
     request = project_pb2.CreateProjectRequest(project_id="other")
     await ProjectServiceStub(admin).CreateProject(request)
-    stranger = await with_scopes(project_pb2.SCOPE_ADMIN, project="projects/other")
-    assert "FOREIGN_PROJECT" == (await refusal(stub(stranger), "projects/p")).reason
-    assert all(e.HasField("progress") for e in await events(stub(stranger), "projects/other"))
-
-
-def test_the_words_are_those_of_the_api() -> None:
-    """Kinds and outcomes have the numbers and names of the proto."""
-    kinds = {f"FINDING_KIND_{kind.name}": kind.value for kind in FindingKind}
-    outcomes = {f"FINDING_OUTCOME_{outcome.name}": outcome.value for outcome in FindingOutcome}
-    assert {"FINDING_KIND_UNSPECIFIED": 0, **kinds} == dict(pb.FindingKind.items())
-    assert {"FINDING_OUTCOME_UNSPECIFIED": 0, **outcomes} == dict(pb.FindingOutcome.items())
+    other_admin = await with_scopes(project_pb2.SCOPE_ADMIN, project="projects/other")
+    assert "FOREIGN_PROJECT" == (await diagnose_error(stub(other_admin), "projects/p")).reason
+    assert all(e.HasField("progress") for e in await diagnose(stub(other_admin), "projects/other"))

@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from services.embedded.process import Running
+from services.embedded.process import EmbeddedServer
 
 
-async def test_the_protos_are_enough(sluiced: Running) -> None:
+async def test_the_protos_are_enough(sluiced: EmbeddedServer) -> None:
     """A client with grpcio alone creates an issue, starts a campaign, scores, and submits."""
     program = Path(__file__).with_name("plain_client.py")
     child = await asyncio.create_subprocess_exec(

@@ -26,13 +26,13 @@ def benchmark(folder: Path, name: str, *lines: str) -> None:
 
 
 def results(folder: Path) -> dict[str, float]:
-    """What the runner has written."""
-    found: dict[str, float] = json.loads((folder / "results.json").read_text())
-    return found
+    """The figures that the runner has written."""
+    figures: dict[str, float] = json.loads((folder / "results.json").read_text())
+    return figures
 
 
 def test_figures_of_all_modules_are_merged(folder: Path) -> None:
-    """One flat object holds what every module printed last, and nothing of an earlier run."""
+    """One flat object has the last line of every module, and nothing of an earlier run."""
     (folder / "results.json").write_text('{"gone": 1}')
     benchmark(folder, "speed", "warming up", '{"speedup": 3.5}')
     benchmark(folder, "quality", '{"precision": 1, "recall": 0.5}')
@@ -69,7 +69,7 @@ def test_two_modules_cannot_share_a_figure(folder: Path) -> None:
     assert 0 != main([], folder)
 
 
-def test_helpers_are_no_benchmarks(folder: Path) -> None:
+def test_helpers_are_not_benchmarks(folder: Path) -> None:
     """A module whose name begins with an underscore is not run."""
     benchmark(folder, "speed", '{"speedup": 3.5}')
 
@@ -80,22 +80,22 @@ def test_helpers_are_no_benchmarks(folder: Path) -> None:
     "output",
     ["", "done", "[1]", "{}", '{"a": "1"}', '{"a": true}', '{"a": NaN}', '{"a": {"b": 1}}'],
 )
-def test_only_an_object_of_numbers_is_taken(output: str) -> None:
-    """Anything but finite numbers under names is refused."""
+def test_only_an_object_of_numbers_is_accepted(output: str) -> None:
+    """Anything but an object of finite numbers is rejected."""
     with pytest.raises(ValueError, match=r"expected|Expecting"):
         figures(output)
 
 
 @pytest.mark.parametrize("document", _tables.DOCUMENTS, ids=lambda path: path.name)
-def test_tables_of_documents_are_those_of_the_figures(document: Path) -> None:
-    """What README and docs say was measured is what results.json holds, and nothing else."""
+def test_tables_of_documents_match_the_figures(document: Path) -> None:
+    """The tables of README and docs contain the figures of results.json, and nothing else."""
     text = document.read_text()
     assert "<!-- table: " in text
     assert _tables.fill(text, json.loads(_tables.RESULTS.read_text())) == text
 
 
-def test_tables_are_made_between_their_marks() -> None:
-    """All between the marks is replaced, what stands around stays."""
+def test_tables_are_generated_between_their_marks() -> None:
+    """Everything between the marks is replaced, the text around them is kept."""
     figures = {f"scoring.kernel_over_products.{n}": 1.5 for n in (1, 10, 100, 1_000)}
     figures |= {
         f"scoring.kernel_over_products.{key}.{n}": 2.25

@@ -1,4 +1,4 @@
-"""The rules of the house that no linter knows."""
+"""Rules of the house that no linter checks."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def pyproject(path: str) -> dict[str, Any]:
 
 
 def test_no_package_index_is_named() -> None:
-    """No tracked configuration says where packages come from: that is each machine's business."""
+    """No tracked configuration names a package index: each machine has its own."""
     settings = tracked("*.lock", "*.toml", "*.json", "*.in", "*.cfg", ".npmrc", ".ci", "tools/*.sh")
 
-    named = [str(path) for path in settings if INDEX_OPTION.search(path.read_text())]
+    violations = [str(path) for path in settings if INDEX_OPTION.search(path.read_text())]
 
     assert ROOT / "requirements.lock" in settings
-    assert [] == named
+    assert [] == violations
 
 
 def test_locks_hold_no_address() -> None:
@@ -72,7 +72,7 @@ def test_locks_hold_no_address() -> None:
 
 def test_an_index_would_be_noticed() -> None:
     """The patterns of the two tests above match what pip and npm would write."""
-    # Put together here, so that this file does not hold what it forbids.
+    # Concatenated, so that this file does not contain what it forbids.
     option, address = "--extra-index" + "-url", "https" + "://packages.example"
 
     assert INDEX_OPTION.search(f"{option} {address}")
@@ -100,7 +100,7 @@ def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_client_needs_four_packages(client_wheel: Path) -> None:
-    """What runs on an edge device asks for grpcio, numpy, protobuf and safetensors, and no more."""
+    """The client depends on grpcio, numpy, protobuf and safetensors, and no other package."""
     [metadata] = client_wheel.glob("*.dist-info/METADATA")
     needs = map(Requirement, Parser().parsestr(metadata.read_text()).get_all("Requires-Dist", []))
 
@@ -111,7 +111,7 @@ def test_the_client_needs_four_packages(client_wheel: Path) -> None:
 
 
 def test_the_client_is_published_whole(client_wheel: Path) -> None:
-    """The wheel holds every file of the package, its types and stubs too, and the licence."""
+    """The wheel contains every file of the package, with types and stubs, and the licence."""
     source = ROOT / "client"
     files = {path.relative_to(source) for path in tracked("client/sluice/")}
 
@@ -131,8 +131,8 @@ for module in pkgutil.walk_packages(sluice.__path__, "sluice."):
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    loaded = set(output.split())
 
     assert {"sluice", "grpc"} <= loaded
     assert set() == loaded & SERVER_PACKAGES
@@ -187,10 +187,10 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 def test_functions_are_short() -> None:
     """No function is longer than 60 lines."""
-    found = [(path, *function) for path in written_code() for function in functions(path)]
+    lengths = [(path, *function) for path in written_code() for function in functions(path)]
 
-    assert "test_functions_are_short" in {name for _, name, _ in found}
-    assert [] == [function for function in found if function[2] > FUNCTION_LINES_MAX]
+    assert "test_functions_are_short" in {name for _, name, _ in lengths}
+    assert [] == [function for function in lengths if function[2] > FUNCTION_LINES_MAX]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_functions_are_short() -> None:
     ],
     ids=["in the test", "by mark", "of the file", "in a fixture"],
 )
-def test_ci_refuses_a_skip(
+def test_ci_rejects_a_skip(
     test_file: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With SLUICE_NO_SKIP set a skipped test fails, and says why it was skipped."""
@@ -214,7 +214,7 @@ def test_ci_refuses_a_skip(
     assert 0 == pytester.runpytest_subprocess().parseoutcomes().get("failed", 0)
 
     monkeypatch.setenv("SLUICE_NO_SKIP", "1")
-    refused = pytester.runpytest_subprocess()
+    result = pytester.runpytest_subprocess()
 
-    assert refused.ret in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
-    refused.stdout.fnmatch_lines(["*a skipped test counts as failed*no db*"])
+    assert result.ret in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    result.stdout.fnmatch_lines(["*a skipped test counts as failed*no db*"])

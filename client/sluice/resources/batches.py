@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from sluice.errors import InvalidArgument, translate
+from sluice.errors import InvalidArgument
 from sluice.resources.enums import by_word
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.v1 import batch_pb2 as pb
 from sluice.v1.batch_pb2_grpc import BatchServiceStub
 

@@ -9,8 +9,8 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from numpy.typing import NDArray
 
-from sluice.errors import translate
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub

@@ -11,10 +11,10 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from numpy.typing import ArrayLike
 
-from sluice.errors import from_rpc_error, translate
 from sluice.frames import Frame, MetadataValue, metadata_to_proto
 from sluice.resources.filters import read_split, read_status
 from sluice.resources.pages import items
+from sluice.rpc_errors import from_rpc_error, translate
 from sluice.tensors import Embeddings, pack
 from sluice.v1 import dataset_frame_pb2 as pb
 from sluice.v1 import frame_pb2, issue_pb2

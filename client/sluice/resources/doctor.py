@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import grpc
 
-from sluice.errors import from_rpc_error
+from sluice.rpc_errors import from_rpc_error
 from sluice.v1 import finding_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub

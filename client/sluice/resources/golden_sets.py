@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import grpc
 
-from sluice.errors import InvalidArgument, translate
+from sluice.errors import InvalidArgument
 from sluice.frames import Frame
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.v1 import golden_set_pb2
 from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceStub
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import grpc
 from numpy.typing import ArrayLike
 
-from sluice.errors import translate
 from sluice.frames import Frame
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.tensors import pack
 from sluice.v1 import issue_pb2
 from sluice.v1.issue_pb2_grpc import IssueServiceStub

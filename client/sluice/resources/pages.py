@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from sluice.errors import translate
+from sluice.rpc_errors import translate
 
 PAGE_SIZE: Final = 1_000
 

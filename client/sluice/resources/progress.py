@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import grpc
 
-from sluice.errors import translate
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.v1 import progress_pb2
 from sluice.v1.progress_pb2_grpc import ProgressServiceStub
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import grpc
 
-from sluice.errors import InvalidArgument, translate
+from sluice.errors import InvalidArgument
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.v1 import dataset_pb2, project_pb2
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import grpc
 
-from sluice.errors import translate
 from sluice.labels import Label
 from sluice.resources.filters import read_split
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.v1 import round_pb2 as pb
 from sluice.v1.round_pb2_grpc import RoundServiceStub
 

@@ -7,8 +7,9 @@ from typing import Final
 
 import grpc
 
-from sluice.errors import InvalidArgument, translate
+from sluice.errors import InvalidArgument
 from sluice.resources.pages import items
+from sluice.rpc_errors import translate
 from sluice.v1 import ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 

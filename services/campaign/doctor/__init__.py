@@ -1,1 +1,1 @@
-"""Examining what the campaign service keeps: issues, versions, snapshots, files; see docs/adr."""
+"""The doctor of issues, versions, snapshots and files; see docs/adr."""

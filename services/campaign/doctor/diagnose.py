@@ -1,11 +1,18 @@
-"""Everything of a project that the campaign service keeps, compared and, if wanted, mended."""
+"""Everything of a project that the campaign service keeps, compared and, if asked, repaired."""
 
 from __future__ import annotations
 
-from services.campaign.doctor import blobs, elements, leftovers, snapshots, unbound, versions
-from services.campaign.doctor.files import Files
-from services.campaign.doctor.reading import Examination
+from services.campaign.doctor import (
+    blobs,
+    elements,
+    leftovers,
+    snapshots,
+    unbound_snapshots,
+    versions,
+)
+from services.campaign.doctor.files import FileExaminer
 from services.campaign.projects import get_project
+from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
 from services.records.records import now_us
 from services.records.stores import Stores
@@ -21,16 +28,16 @@ async def diagnose(
     names before files that nothing names. Raises NotFound for a project that does not exist.
     """
     await get_project(stores, name)
-    this = Examination(stores, name.project, repair, now_us() if started_us is None else started_us)
-    files = Files(this)
-    for events in (
-        versions.examine(this),
-        elements.examine(this),
-        leftovers.examine(this),
+    at = now_us() if started_us is None else started_us
+    examination = Examination(stores, name.project, repair, at)
+    files = FileExaminer(examination)
+    async for event in run_examiners(
+        versions.examine(examination),
+        elements.examine(examination),
+        leftovers.examine(examination),
         files.examine_spaces(),
-        snapshots.examine(this, files),
-        unbound.examine(this),
-        blobs.examine(this),
+        snapshots.examine(examination, files),
+        unbound_snapshots.examine(examination),
+        blobs.examine(examination),
     ):
-        async for event in events:
-            yield event
+        yield event

@@ -1,218 +1,244 @@
-"""The elements of each issue against their number, their vectors, and the points of nobody."""
+"""Checks of each issue's elements: their count, their vectors, and points without an element."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.campaign import points
+from services.campaign import element_points
 from services.campaign.candidates import content_digest
-from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
+from services.campaign.doctor.reading import read_campaigns, read_versions
 from services.campaign.records import (
-    Element,
-    Issue,
-    Space,
-    changed,
+    ElementRecord,
+    IssueRecord,
+    SpaceRecord,
     element_key,
     element_prefix,
     issue_key,
+    revise,
     space_key,
 )
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
-from services.ledger.interface import ABSENT, Conflict, Entry, Transaction
-from services.records.documents import find_record
+from services.ledger.interface import ABSENT, Entry
+from services.records.documents import StoredRecord, find_record
 from services.records.points import made_us, read_points
 from services.records.records import decode, encode, prefix
 from services.records.scanning import PAGE, scan_pages
-from services.vectors.interface import Collection
 from sluice.names import CampaignName, IssueName
 
-ATTEMPTS = 3
-"""How often elements are counted while they change."""
+ATTEMPTS: Final = 3
+"""How often elements are counted again because they changed meanwhile."""
 
 
-async def examine(this: Examination) -> ExaminationEvents:
+async def examine(examination: Examination) -> ExaminationEvents:
     """Examine every issue of the project."""
-    seen = 0
-    async for page in scan_pages(this.ledger, this.project, prefix("issue")):
+    ledger, project = examination.ledger, examination.project
+    examined = 0
+    async for page in scan_pages(ledger, project, prefix("issue")):
         for entry in page:
-            issue = decode(Issue, entry)
-            async for event in _examine_issue(this, IssueName(this.project, issue.id), issue):
+            issue = decode(IssueRecord, entry)
+            async for event in _examine_issue(examination, IssueName(project, issue.id), issue):
                 if isinstance(event, ExaminationProgress):
-                    seen += event.examined
-                    yield ExaminationProgress(event.stage, seen)
+                    examined += event.examined
+                    yield ExaminationProgress(event.stage, examined)
                 else:
                     yield event
 
 
-async def _examine_issue(this: Examination, name: IssueName, issue: Issue) -> ExaminationEvents:
-    async for page in scan_pages(this.ledger, this.project, element_prefix(name.issue)):
+async def _examine_issue(
+    examination: Examination, name: IssueName, issue: IssueRecord
+) -> ExaminationEvents:
+    elements = element_prefix(name.issue)
+    async for page in scan_pages(examination.ledger, examination.project, elements):
         yield ExaminationProgress("elements", len(page))
-        for element in await _without_vector(this, name, issue, page):
-            crop = f", label {element.label_id!r}" if element.label_id else ""
-            subject = f"{name}, frame {element.frame_id!r}{crop}"
-            kind, found = FindingKind.ELEMENT_VECTOR, "none, or another"
-            finding = Finding(kind, subject, "the vector of its digest", found)
-            vector = await recover(this, name, element, issue)
-            if vector is None:
-                yield finding.lost()
-                continue
-            if this.repair:
-                await points.write(this.stores, name, issue, [element], vector[None])
-            yield finding.mended(this.repair)
-    for check in (_count, _space):
-        if finding_ := await check(this, name):
-            yield finding_
-    async for event in _orphans(this, name):
+        for element in await _find_wrong_vectors(examination, name, issue, page):
+            yield await _restore_vector(examination, name, issue, element)
+    for check in (_check_count, _check_space):
+        if finding := await check(examination, name):
+            yield finding
+    async for event in _examine_orphans(examination, name):
         yield event
 
 
-async def _without_vector(
-    this: Examination, name: IssueName, issue: Issue, page: Sequence[Entry]
-) -> list[Element]:
-    """The elements of a page whose vector is not there, or not theirs.
+async def _find_wrong_vectors(
+    examination: Examination, name: IssueName, issue: IssueRecord, page: Sequence[Entry]
+) -> list[ElementRecord]:
+    """The elements of a page whose vector is missing or differs.
 
-    A point is there from before its element names it until after: one that names it before and
-    after the look must have it.
+    A point exists for longer than the element that references it: an element that is the same
+    before and after the vectors are read must have one.
     """
     if not issue.dimension:
-        # The first elements came between the reading of the issue and theirs.
+        # The first elements were added between the reading of the issue and of its elements.
         return []
-    elements = [decode(Element, entry) for entry in page]
-    collection = points.elements_of(name.project, issue.model_id, issue.dimension)
+    elements = [decode(ElementRecord, entry) for entry in page]
+    collection = element_points.collection_for(name.project, issue)
     ids = [UUID(bytes=element.point) for element in elements]
-    tenant = points.issue_tenant(name)
-    vectors = await read_points(this.stores.vectors, collection, tenant, ids)
-    good = await asyncio.to_thread(_have_digests, elements, vectors)
-    suspects = [i for i, is_good in enumerate(good) if not is_good]
-    again = await this.ledger.get(this.project, [page[i].key for i in suspects])
+    tenant = element_points.issue_tenant(name)
+    vectors = await read_points(examination.stores.vectors, collection, tenant, ids)
+    matches = await asyncio.to_thread(_match_vectors, elements, vectors)
+    suspects = [row for row, is_match in enumerate(matches) if not is_match]
+    entries = await examination.ledger.get(examination.project, [page[row].key for row in suspects])
     return [
-        elements[i]
-        for i in suspects
-        if page[i].key in again and again[page[i].key].revision == page[i].revision
+        elements[row]
+        for row in suspects
+        if (entry := entries.get(page[row].key)) and entry.revision == page[row].revision
     ]
 
 
-def _have_digests(elements: Sequence[Element], vectors: NDArray[np.float32]) -> list[bool]:
-    return [has_digest(element, vector) for element, vector in zip(elements, vectors, strict=True)]
+def _match_vectors(elements: Sequence[ElementRecord], vectors: NDArray[np.float32]) -> list[bool]:
+    pairs = zip(elements, vectors, strict=True)
+    return [matches_digest(element, vector) for element, vector in pairs]
 
 
-def has_digest(element: Element, vector: NDArray[np.float32]) -> bool:
-    """Whether a vector is the one that an element was added with."""
+def matches_digest(element: ElementRecord, vector: NDArray[np.float32]) -> bool:
+    """Whether a vector is the one that the element was added with."""
     return content_digest(element.frame, element.label_id, vector) == element.digest
 
 
-async def recover(
-    this: Examination, name: IssueName, element: Element, issue: Issue
+async def _restore_vector(
+    examination: Examination, name: IssueName, issue: IssueRecord, element: ElementRecord
+) -> Finding:
+    """The finding for a wrong vector; with `repair` it is copied from a snapshot."""
+    crop = f", label {element.label_id!r}" if element.label_id else ""
+    finding = Finding(
+        FindingKind.ELEMENT_VECTOR,
+        f"{name}, frame {element.frame_id!r}{crop}",
+        "the vector of its digest",
+        "none, or another",
+    )
+    vector = await find_vector(examination, name, element, issue)
+    if vector is None:
+        return finding.mark_lost()
+    if examination.repair:
+        await element_points.write(examination.stores, name, issue, [element], vector[None])
+    return finding.mark_repaired(examination.repair)
+
+
+async def find_vector(
+    examination: Examination, name: IssueName, element: ElementRecord, issue: IssueRecord
 ) -> NDArray[np.float32] | None:
-    """The vector of an element from a snapshot that has it, if there is one."""
-    collection = points.elements_of(this.project, issue.model_id, issue.dimension)
-    for campaign in await campaigns_of(this.ledger, this.project):
+    """The vector of an element from a snapshot of its issue, `(dimension,) float32`, if any."""
+    ledger, project = examination.ledger, examination.project
+    collection = element_points.collection_for(project, issue)
+    for campaign in await read_campaigns(ledger, project):
         if campaign.issue != name.issue:
             continue
-        campaign_name = CampaignName(this.project, campaign.id)
-        for version in await versions_of(this.ledger, this.project, campaign.id):
+        campaign_name = CampaignName(project, campaign.id)
+        for version in await read_versions(ledger, project, campaign.id):
             digest = version.snapshot_digest
-            found = await this.stores.vectors.retrieve(
+            points = await examination.stores.vectors.retrieve(
                 collection,
-                points.snapshot_tenant(campaign_name, digest),
-                [points.snapshot_point(campaign_name, digest, element)],
+                element_points.snapshot_tenant(campaign_name, digest),
+                [element_points.snapshot_point(campaign_name, digest, element)],
             )
-            if len(found) and has_digest(element, found.vectors[0]):
-                vector: NDArray[np.float32] = found.vectors[0]
+            if len(points) and matches_digest(element, points.vectors[0]):
+                vector: NDArray[np.float32] = points.vectors[0]
                 return vector
     return None
 
 
-async def _count(this: Examination, name: IssueName) -> Finding | None:
-    """What is wrong with the number of elements; each change of them changes the issue."""
-    where = issue_key(name.issue)
+async def _read_issue(
+    examination: Examination, name: IssueName
+) -> StoredRecord[IssueRecord] | None:
+    key = issue_key(name.issue)
+    return await find_record(examination.ledger, examination.project, key, IssueRecord)
+
+
+async def _count_elements(
+    examination: Examination, name: IssueName
+) -> tuple[StoredRecord[IssueRecord], int] | None:
+    """An issue and the number of its elements at one moment; None if it changes or is deleted.
+
+    Each change of the elements changes the issue.
+    """
     for _ in range(ATTEMPTS):
-        issue = await find_record(this.ledger, this.project, where, Issue)
+        before = await _read_issue(examination, name)
         count = 0
-        async for page in scan_pages(this.ledger, this.project, element_prefix(name.issue)):
+        elements = element_prefix(name.issue)
+        async for page in scan_pages(examination.ledger, examination.project, elements):
             count += len(page)
-        after = await find_record(this.ledger, this.project, where, Issue)
-        if issue is None or after is None or issue.revision == after.revision:
-            break
-    else:
-        return None
-    if issue is None or after is None or issue.record.element_count == count:
-        return None
-    kind, said = FindingKind.ELEMENT_COUNT, issue.record.element_count
-    finding = Finding(kind, str(name), f"{count} elements", f"{said} elements")
-    if not this.repair:
-        return finding
-    put = {where: encode(changed(issue.record, element_count=count))}
-    return finding.mended(await _commit(this, {where: issue.revision}, put))
+        after = await _read_issue(examination, name)
+        if before is None or after is None:
+            return None
+        if before.revision == after.revision:
+            return before, count
+    return None
 
 
-async def _space(this: Examination, name: IssueName) -> Finding | None:
-    """What is missing for the space of an issue; an issue gets both in one transaction."""
-    issue = await find_record(this.ledger, this.project, issue_key(name.issue), Issue)
+async def _check_count(examination: Examination, name: IssueName) -> Finding | None:
+    """The finding for a wrong `element_count`, if it is wrong."""
+    counted = await _count_elements(examination, name)
+    if counted is None:
+        return None
+    issue, count = counted
+    if issue.record.element_count == count:
+        return None
+    finding = Finding(
+        FindingKind.ELEMENT_COUNT,
+        str(name),
+        f"{count} elements",
+        f"{issue.record.element_count} elements",
+    )
+    key = issue_key(name.issue)
+    puts = {key: encode(revise(issue.record, element_count=count))}
+    return finding.mark_repaired(await examination.commit_repair({key: issue.revision}, puts))
+
+
+async def _check_space(examination: Examination, name: IssueName) -> Finding | None:
+    """The finding for a missing space record; the first element creates it with the issue's."""
+    issue = await _read_issue(examination, name)
     if issue is None or not issue.record.dimension:
         return None
     model_id, dimension = issue.record.model_id, issue.record.dimension
-    where = space_key(model_id, dimension)
-    if await find_record(this.ledger, this.project, where, Space):
+    key = space_key(model_id, dimension)
+    if await find_record(examination.ledger, examination.project, key, SpaceRecord):
         return None
     subject = f"{name}, space of {model_id!r} with {dimension} dimensions"
     finding = Finding(FindingKind.SPACE_MISSING, subject, "a record", "none")
-    put = {where: encode(Space(model_id=model_id, dimension=dimension))}
-    return finding.mended(this.repair and await _commit(this, {where: ABSENT}, put))
+    puts = {key: encode(SpaceRecord(model_id=model_id, dimension=dimension))}
+    return finding.mark_repaired(await examination.commit_repair({key: ABSENT}, puts))
 
 
-async def _commit(this: Examination, checks: dict[str, int], puts: dict[str, bytes]) -> bool:
-    try:
-        await this.ledger.commit(Transaction(this.project, checks=checks, puts=puts))
-    except Conflict:
-        return False
-    return True
+async def _examine_orphans(examination: Examination, name: IssueName) -> ExaminationEvents:
+    """Report the points of an issue that no element references.
 
-
-async def _orphans(this: Examination, name: IssueName) -> ExaminationEvents:
-    """The points of an issue that no element names, unless one of them may yet, or just did.
-
-    A point is young when it was made within the hour, and an issue that has changed within the
-    hour may be about to delete the points of elements that it has no more.
+    Skips points that were created within the hour, which an element may reference soon, and issues
+    that were changed within the hour, whose removed points may still be about to be deleted.
     """
-    issue = await find_record(this.ledger, this.project, issue_key(name.issue), Issue)
-    if issue is None or not issue.record.dimension or this.is_young(issue.record.updated_us):
+    issue = await _read_issue(examination, name)
+    if issue is None or not issue.record.dimension or examination.is_young(issue.record.updated_us):
         return
-    collection = points.elements_of(this.project, issue.record.model_id, issue.record.dimension)
-    tenant, after = points.issue_tenant(name), None
-    while page := await this.stores.vectors.read_page(collection, tenant, after=after, limit=PAGE):
+    vectors = examination.stores.vectors
+    collection = element_points.collection_for(examination.project, issue.record)
+    tenant, after = element_points.issue_tenant(name), None
+    while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
         after = page.ids[-1]
-        old = [
-            (point, payload)
-            for point, payload in zip(page.ids, page.payloads, strict=True)
-            if not this.is_young(made_us(point))
-        ]
         keys = {
-            point: element_key(name.issue, str(p.get("frame_id")), str(p.get("label_id")))
-            for point, p in old
+            point: element_key(
+                name.issue, str(payload.get("frame_id")), str(payload.get("label_id"))
+            )
+            for point, payload in zip(page.ids, page.payloads, strict=True)
+            if not examination.is_young(made_us(point))
         }
-        named = await this.ledger.get(this.project, list(keys.values()))
-        unnamed = [point for point in keys if not _names(named.get(keys[point]), point)]
-        now = await find_record(this.ledger, this.project, issue_key(name.issue), Issue)
-        if now is None or now.revision != issue.revision:
+        entries = await examination.ledger.get(examination.project, list(keys.values()))
+        orphans = [point for point, key in keys.items() if not _references(entries.get(key), point)]
+        current = await _read_issue(examination, name)
+        if current is None or current.revision != issue.revision:
             return
-        gone = this.repair and await _delete(this, collection, tenant, unnamed)
-        for point in unnamed:
+        if examination.repair:
+            await vectors.delete(collection, tenant, orphans)
+        for point in orphans:
             kind, subject = FindingKind.ELEMENT_ORPHAN, f"{name}, point {point}"
-            yield Finding(kind, subject, "an element", "a point alone").mended(gone)
+            finding = Finding(kind, subject, "an element", "a point alone")
+            yield finding.mark_repaired(examination.repair)
 
 
-def _names(entry: Entry | None, point: UUID) -> bool:
-    return entry is not None and decode(Element, entry).point == point.bytes
-
-
-async def _delete(
-    this: Examination, collection: Collection, tenant: str, ids: Sequence[UUID]
-) -> bool:
-    await this.stores.vectors.delete(collection, tenant, ids)
-    return True
+def _references(entry: Entry | None, point: UUID) -> bool:
+    return entry is not None and decode(ElementRecord, entry).point == point.bytes

@@ -1,4 +1,4 @@
-"""The files that versions and spaces name: manifests, bases, scoring models."""
+"""Checks of the files that versions and spaces reference: manifests, bases, scoring models."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hashlib import sha256
 import msgspec
 import numpy as np
 
-from services.campaign import points
+from services.campaign import element_points
 from services.campaign.candidates import sample_digest
-from services.campaign.doctor.reading import Examination
-from services.campaign.manifest import Line, Manifest, entry_of, lines_of
-from services.campaign.records import ElementEntry, Space, Version, element_prefix
+from services.campaign.manifest import Manifest, ManifestLine, to_entry, to_lines
+from services.campaign.records import ElementEntry, SpaceRecord, VersionRecord, element_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.records.points import read_points
 from services.records.records import decode, prefix
@@ -22,145 +22,162 @@ from sluice.names import CampaignName, IssueName
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model
 
 
-class Files:
-    """The files of a project as they are examined: each is read, and named, once."""
+class FileExaminer:
+    """Reads the files of a project; each damaged one is reported once."""
 
-    def __init__(self, this: Examination) -> None:
-        self._this = this
-        self._damaged: set[str] = set()
+    def __init__(self, examination: Examination) -> None:
+        self._examination = examination
+        self._reported: set[str] = set()
         self._basis: tuple[str, Basis | None] = ("", None)
 
     async def read(self, digest: str) -> bytes | None:
-        """A file, None if it is missing or damaged; it was written before anything named it."""
+        """A file, None if it is missing or damaged: it was written before it was referenced."""
         try:
-            return await self._this.stores.blobs.get(digest)
+            return await self._examination.stores.blobs.get(digest)
         except (NotFound, DataLoss):
             return None
 
-    def report(self, digest: str, what: str) -> Finding | None:
-        """The finding of a file that cannot be read, the first time that it is met."""
-        if digest in self._damaged:
+    def report(self, digest: str, kind: str) -> Finding | None:
+        """The finding for a file that cannot be read; None if it was reported before."""
+        if digest in self._reported:
             return None
-        self._damaged.add(digest)
-        kind = FindingKind.BLOB_DAMAGED
-        return Finding(kind, f"{what}, blob {digest}", "its content", "missing or damaged")
+        self._reported.add(digest)
+        subject = f"{kind}, blob {digest}"
+        return Finding(FindingKind.BLOB_DAMAGED, subject, "its content", "missing or damaged")
 
-    async def basis(self, digest: str) -> Basis | None:
-        """A basis, the last one held in memory; None if there is none, or it is damaged."""
+    async def read_basis(self, digest: str) -> Basis | None:
+        """A basis, None if it is missing or damaged; the last one is kept in memory."""
         if not digest:
             return None
         if self._basis[0] != digest:
             content = await self.read(digest)
-            made = await asyncio.to_thread(Basis.from_bytes, content) if content else None
-            self._basis = digest, made
+            basis = await asyncio.to_thread(Basis.from_bytes, content) if content else None
+            self._basis = digest, basis
         return self._basis[1]
 
-    async def model(self, digest: str) -> ScoringModel | None:
-        """A scoring model; None if it is missing or damaged."""
+    async def read_model(self, digest: str) -> ScoringModel | None:
+        """A scoring model, None if it is missing or damaged."""
         content = await self.read(digest)
         return await asyncio.to_thread(ScoringModel.from_bytes, content) if content else None
 
     async def examine_spaces(self) -> ExaminationEvents:
-        """Look for bases that spaces name: of one that is lost, only its background is left to set.
+        """Report lost bases of spaces: only a new background helps.
 
-        Those of versions are met with these.
+        The bases of versions are examined with the versions.
         """
-        this = self._this
-        async for page in scan_pages(this.ledger, this.project, prefix("space")):
+        ledger, project = self._examination.ledger, self._examination.project
+        async for page in scan_pages(ledger, project, prefix("space")):
             for entry in page:
-                space = decode(Space, entry)
-                if space.basis_digest and await self.basis(space.basis_digest) is None:
-                    what = f"the background of {space.model_id!r}, {space.dimension} dimensions"
-                    if finding := self.report(space.basis_digest, what):
-                        yield finding.lost()
+                space = decode(SpaceRecord, entry)
+                if space.basis_digest and await self.read_basis(space.basis_digest) is None:
+                    kind = f"the background of {space.model_id!r}, {space.dimension} dimensions"
+                    if finding := self.report(space.basis_digest, kind):
+                        yield finding.mark_lost()
 
 
 async def find_manifest(
-    this: Examination, files: Files, name: CampaignName, issue: IssueName, version: Version
+    examination: Examination,
+    files: FileExaminer,
+    name: CampaignName,
+    issue: IssueName,
+    version: VersionRecord,
 ) -> tuple[Manifest | None, Finding | None]:
-    """The manifest of a version, from its issue where the file is gone; and what is wrong.
+    """The manifest of a version, rebuilt if its file is lost, and the finding for a lost file.
 
-    What was taken in from samples is told by the points of the snapshot itself.
+    It is rebuilt from the elements of the issue and the samples among the snapshot's points.
     """
     digest = version.snapshot_digest
     content = await files.read(digest)
     if content is not None:
         return Manifest.from_bytes(content), None
     finding = files.report(digest, "a manifest")
+    prefix_of_elements = element_prefix(issue.issue)
     entries = [
         decode(ElementEntry, entry)
-        async for page in scan_pages(this.ledger, this.project, element_prefix(issue.issue))
+        async for page in scan_pages(examination.ledger, examination.project, prefix_of_elements)
         for entry in page
     ]
-    samples = await _samples_of(this, name, version)
+    samples = await _read_sample_lines(examination, name, version)
     manifest = Manifest(
-        elements=lines_of(entries),
-        accepted=samples[points.ACCEPTED],
-        negatives=samples[points.DISCARDED],
+        elements=to_lines(entries),
+        accepted=samples[element_points.ACCEPTED],
+        negatives=samples[element_points.DISCARDED],
     )
     content = manifest.to_bytes()
     if sha256(content).hexdigest() != digest:
-        return None, finding and finding.lost()
-    if this.repair:
-        await this.stores.blobs.put(content)
-    return manifest, finding and finding.mended(this.repair)
+        return None, finding and finding.mark_lost()
+    if examination.repair:
+        await examination.stores.blobs.put(content)
+    return manifest, finding and finding.mark_repaired(examination.repair)
 
 
-async def _samples_of(
-    this: Examination, name: CampaignName, version: Version
-) -> dict[str, list[Line]]:
-    """The lines of the samples that a snapshot has points of, by review, sorted."""
-    lines: dict[str, list[Line]] = {points.ACCEPTED: [], points.DISCARDED: []}
-    collection = points.elements_of(this.project, version.model_id, version.dimension)
-    tenant, after = points.snapshot_tenant(name, version.snapshot_digest), None
-    while page := await this.stores.vectors.read_page(collection, tenant, after=after, limit=PAGE):
+async def _read_sample_lines(
+    examination: Examination, name: CampaignName, version: VersionRecord
+) -> dict[str, list[ManifestLine]]:
+    """The sorted manifest lines of the samples among a snapshot's points, by review."""
+    lines: dict[str, list[ManifestLine]] = {
+        element_points.ACCEPTED: [],
+        element_points.DISCARDED: [],
+    }
+    vectors = examination.stores.vectors
+    collection = element_points.collection_for(examination.project, version)
+    tenant, after = element_points.snapshot_tenant(name, version.snapshot_digest), None
+    while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
         after = page.ids[-1]
         for payload, vector in zip(page.payloads, page.vectors, strict=True):
             if (review := payload.get("review")) in lines:
                 frame_id, label_id = str(payload["frame_id"]), str(payload["label_id"])
                 digest = sample_digest(label_id, vector).hex()
                 lines[review].append((frame_id, label_id, digest))
-    return {review: sorted(found) for review, found in lines.items()}
+    return {review: sorted(lines_of_review) for review, lines_of_review in lines.items()}
 
 
 async def rebuild_model(
-    this: Examination, files: Files, name: CampaignName, version: Version, manifest: Manifest
+    examination: Examination,
+    files: FileExaminer,
+    name: CampaignName,
+    version: VersionRecord,
+    manifest: Manifest,
 ) -> bool:
-    """Make a version's model once more; whether it is the same, to the last bit.
+    """Build a version's model again; returns whether it is the same to the last bit.
 
-    With `repair` it is put where the version looks for it.
+    With `repair` it is put into the blob store.
     """
-    basis = await files.basis(version.basis_digest)
+    basis = await files.read_basis(version.basis_digest)
     if version.basis_digest and basis is None:
         return False
-    known_as = [ElementId(frame_id, label_id) for (frame_id, label_id, _), _ in manifest.positives]
-    collection = points.elements_of(this.project, version.model_id, version.dimension)
-    tenant = points.snapshot_tenant(name, version.snapshot_digest)
-    entries = [entry_of(line) for line, _ in manifest.members]
-    ids = [points.snapshot_point(name, version.snapshot_digest, entry) for entry in entries]
-    vectors = await read_points(this.stores.vectors, collection, tenant, ids)
+    element_ids = [
+        ElementId(frame_id, label_id) for (frame_id, label_id, _), _ in manifest.positives
+    ]
+    collection = element_points.collection_for(examination.project, version)
+    digest = version.snapshot_digest
+    entries = [to_entry(line) for line, _ in manifest.members]
+    point_ids = [element_points.snapshot_point(name, digest, entry) for entry in entries]
+    tenant = element_points.snapshot_tenant(name, digest)
+    vectors = await read_points(examination.stores.vectors, collection, tenant, point_ids)
     if not np.linalg.norm(vectors, axis=1).all():
         return False
-    positives, negatives = np.split(vectors, [len(known_as)])
-    given = negatives if len(negatives) else None
-    model = await asyncio.to_thread(build_model, positives, known_as, basis, given)
+    positives, negatives = np.split(vectors, [len(element_ids)])
+    model = await asyncio.to_thread(
+        build_model, positives, element_ids, basis, negatives if len(negatives) else None
+    )
     if model.digest != version.model_digest:
         return False
-    if this.repair:
-        await this.stores.blobs.put(model.to_bytes())
+    if examination.repair:
+        await examination.stores.blobs.put(model.to_bytes())
     return True
 
 
 def kind_of(content: bytes) -> str:
-    """What a file is of those that the campaign service writes, "" for any other."""
-    for what, read in (
+    """The kind of a file that the campaign service writes, "" for any other."""
+    for kind, parse in (
         ("a scoring model", ScoringModel.from_bytes),
         ("a basis", Basis.from_bytes),
         ("a manifest", Manifest.from_bytes),
     ):
         try:
-            read(content)
+            parse(content)
         except (DataLoss, msgspec.MsgspecError):
             continue
-        return what
+        return kind
     return ""

@@ -1,11 +1,17 @@
-"""What is left of issues that were deleted: element records, and points."""
+"""Checks for leftovers of deleted issues: element records and points."""
 
 from __future__ import annotations
 
-from services.campaign import points
-from services.campaign.doctor.reading import Examination
+from services.campaign import element_points
 from services.campaign.issue_deletion import delete_element_records
-from services.campaign.records import Deleting, Issue, deleting_key, element_prefix, issue_key
+from services.campaign.records import (
+    IssueDeletionRecord,
+    IssueRecord,
+    element_prefix,
+    issue_deletion_key,
+    issue_key,
+)
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.ledger.interface import Transaction
 from services.records.documents import find_record
@@ -15,63 +21,66 @@ from services.vectors.interface import Collection, Kind
 from sluice.names import IssueName
 
 
-async def examine(this: Examination) -> ExaminationEvents:
-    """Look for what issues have left that are gone; an issue's id never comes back."""
-    for issue in await list_children(this.ledger, this.project, "element"):
-        name = IssueName(this.project, issue)
-        if await _is_gone(this, name) and await _has_records(this, name):
+async def examine(examination: Examination) -> ExaminationEvents:
+    """Report what deleted issues have left; an issue id is never used again."""
+    for issue in await list_children(examination.ledger, examination.project, "element"):
+        name = IssueName(examination.project, issue)
+        if await _is_deleted(examination, name) and await _has_records(examination, name):
             finding = Finding(FindingKind.ISSUE_LEFTOVER, str(name), "nothing", "element records")
-            if this.repair:
-                await delete_element_records(this.stores, name)
-            yield finding.mended(this.repair)
-    start = points.issues_of(this.project)
-    for collection in await this.stores.vectors.collections(this.project):
+            if examination.repair:
+                await delete_element_records(examination.stores, name)
+            yield finding.mark_repaired(examination.repair)
+    start = element_points.issue_tenant_prefix(examination.project)
+    for collection in await examination.stores.vectors.collections(examination.project):
         if collection.kind is not Kind.ELEMENTS:
             continue
-        for tenant in await this.stores.vectors.tenants(collection):
+        for tenant in await examination.stores.vectors.tenants(collection):
             if tenant.startswith(start):
-                name = IssueName(this.project, tenant.removeprefix(start))
-                async for event in _examine_points(this, name, collection):
+                name = IssueName(examination.project, tenant.removeprefix(start))
+                async for event in _examine_points(examination, name, collection):
                     yield event
-    if this.repair:
-        await _forget_deletions(this)
+    if examination.repair:
+        await _delete_deletion_records(examination)
 
 
 async def _examine_points(
-    this: Examination, name: IssueName, collection: Collection
+    examination: Examination, name: IssueName, collection: Collection
 ) -> ExaminationEvents:
-    if not await _is_gone(this, name):
+    if not await _is_deleted(examination, name):
         return
-    tenant, after, old = points.issue_tenant(name), None, 0
-    vectors = this.stores.vectors
+    tenant, after, count = element_points.issue_tenant(name), None, 0
+    vectors = examination.stores.vectors
     while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
         after = page.ids[-1]
-        # A call may write points just now, to find out next that the issue is gone.
-        ids = [point for point in page.ids if not this.is_young(made_us(point))]
-        old += len(ids)
-        if this.repair:
+        # A running call may write points before it learns that the issue is deleted.
+        ids = [point for point in page.ids if not examination.is_young(made_us(point))]
+        count += len(ids)
+        if examination.repair:
             await vectors.delete(collection, tenant, ids)
-    if old:
-        finding = Finding(FindingKind.ISSUE_LEFTOVER, str(name), "nothing", f"{old} points")
-        yield finding.mended(this.repair)
+    if count:
+        finding = Finding(FindingKind.ISSUE_LEFTOVER, str(name), "nothing", f"{count} points")
+        yield finding.mark_repaired(examination.repair)
 
 
-async def _is_gone(this: Examination, name: IssueName) -> bool:
-    """Whether an issue is deleted, and nobody is deleting its elements just now."""
-    if await find_record(this.ledger, this.project, issue_key(name.issue), Issue):
+async def _is_deleted(examination: Examination, name: IssueName) -> bool:
+    """Whether an issue is deleted, and no call is still deleting its elements."""
+    ledger, project = examination.ledger, examination.project
+    if await find_record(ledger, project, issue_key(name.issue), IssueRecord):
         return False
-    deleting = await find_record(this.ledger, this.project, deleting_key(name.issue), Deleting)
-    return deleting is None or not this.is_young(deleting.record.started_us)
+    key = issue_deletion_key(name.issue)
+    deletion = await find_record(ledger, project, key, IssueDeletionRecord)
+    return deletion is None or not examination.is_young(deletion.record.started_us)
 
 
-async def _has_records(this: Examination, name: IssueName) -> bool:
-    """Whether there are any, now that nobody is deleting them."""
-    return bool(await this.ledger.scan(this.project, element_prefix(name.issue), limit=1))
+async def _has_records(examination: Examination, name: IssueName) -> bool:
+    """Whether element records are left, after `_is_deleted` found that nobody deletes them."""
+    elements = element_prefix(name.issue)
+    return bool(await examination.ledger.scan(examination.project, elements, limit=1))
 
 
-async def _forget_deletions(this: Examination) -> None:
-    """What deletions that died have left is gone by now, and so may be their own records."""
-    for issue in await list_children(this.ledger, this.project, "deleting"):
-        if await _is_gone(this, IssueName(this.project, issue)):
-            deletes = [deleting_key(issue)]
-            await this.ledger.commit(Transaction(this.project, deletes=deletes))
+async def _delete_deletion_records(examination: Examination) -> None:
+    """Delete the records of crashed deletions, now that their leftovers are removed."""
+    for issue in await list_children(examination.ledger, examination.project, "deleting"):
+        if await _is_deleted(examination, IssueName(examination.project, issue)):
+            deletes = [issue_deletion_key(issue)]
+            await examination.ledger.commit(Transaction(examination.project, deletes=deletes))

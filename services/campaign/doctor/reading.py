@@ -1,67 +1,37 @@
-"""Reading the ledger for an examination, and what is too young to be judged."""
+"""Campaigns and versions of a project, read for an examination."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from services.campaign.records import (
-    LEFTOVER_AFTER_US,
-    Campaign,
-    Version,
-    campaign_key,
-    version_prefix,
-)
+from services.campaign.records import CampaignRecord, VersionRecord, campaign_key, version_prefix
 from services.ledger.interface import Ledger
 from services.records.records import decode, prefix
 from services.records.scanning import scan_pages
-from services.records.stores import Stores
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """What is examined, whether it is mended, and when: microseconds since 1970, UTC."""
-
-    stores: Stores
-    project: str
-    repair: bool
-    started_us: int
-
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger."""
-        return self.stores.ledger
-
-    def is_young(self, made_us: int) -> bool:
-        """Whether something was made so recently that it may yet be named."""
-        return self.started_us - made_us < LEFTOVER_AFTER_US
-
-
-async def campaigns_of(ledger: Ledger, project: str) -> list[Campaign]:
+async def read_campaigns(ledger: Ledger, project: str) -> list[CampaignRecord]:
     """All campaigns of a project, without their earlier versions."""
-    found: list[Campaign] = []
-    async for page in scan_pages(ledger, project, prefix("campaign")):
-        found += [decode(Campaign, entry) for entry in page]
-    return found
+    pages = scan_pages(ledger, project, prefix("campaign"))
+    return [decode(CampaignRecord, entry) async for page in pages for entry in page]
 
 
-async def bound_versions(ledger: Ledger, project: str, campaign: str) -> list[Version] | None:
-    """All versions of a campaign; None when records are missing: then nobody knows what they name.
+async def read_versions(ledger: Ledger, project: str, campaign: str) -> list[VersionRecord]:
+    """All versions of a campaign that have a record, the newest first."""
+    pages = scan_pages(ledger, project, version_prefix(campaign))
+    return [decode(VersionRecord, entry) async for page in pages for entry in page]
 
-    The campaign is read first: it never knows of a version whose record is not there yet.
+
+async def read_bound_versions(
+    ledger: Ledger, project: str, campaign: str
+) -> list[VersionRecord] | None:
+    """All versions of a campaign; None if records are lost, and with them their references.
+
+    The campaign is read first: it never references a version whose record is not stored yet.
     """
-    where = campaign_key(campaign)
-    record = (await ledger.get(project, [where])).get(where)
-    versions = await versions_of(ledger, project, campaign)
-    if record is None:
+    key = campaign_key(campaign)
+    entry = (await ledger.get(project, [key])).get(key)
+    versions = await read_versions(ledger, project, campaign)
+    if entry is None:
         return versions
-    own = decode(Campaign, record).version
-    numbers = {version.number for version in versions} | {own.number}
-    return [own, *versions] if len(numbers) == max(numbers) else None
-
-
-async def versions_of(ledger: Ledger, project: str, campaign: str) -> list[Version]:
-    """All versions of a campaign, the newest first."""
-    found: list[Version] = []
-    async for page in scan_pages(ledger, project, version_prefix(campaign)):
-        found += [decode(Version, entry) for entry in page]
-    return found
+    current = decode(CampaignRecord, entry).version
+    numbers = {version.number for version in versions} | {current.number}
+    return [current, *versions] if len(numbers) == max(numbers) else None

@@ -1,140 +1,161 @@
-"""Campaigns against their version records, their issues, and the generation."""
+"""Checks of campaigns against their version records and issues, and of the generation."""
 
 from __future__ import annotations
 
-from services.campaign.doctor.reading import Examination, campaigns_of, versions_of
+from typing import Final
+
+from services.campaign.doctor.reading import read_campaigns, read_versions
 from services.campaign.records import (
     GENERATION,
-    Campaign,
-    Issue,
-    IssueCampaigns,
-    Version,
+    CampaignRecord,
+    IssueCampaignsRecord,
+    IssueRecord,
+    VersionRecord,
     campaign_key,
-    changed,
     issue_campaigns_key,
     issue_key,
+    revise,
     version_key,
 )
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
-from services.ledger.interface import ABSENT, Add, Conflict, Transaction
-from services.records.documents import find_record
+from services.ledger.interface import ABSENT
+from services.records.documents import StoredRecord, find_record
 from services.records.records import decode, encode, prefix
 from services.records.scanning import scan_pages
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
 
-ATTEMPTS = 3
-"""How often a campaign is read anew when somebody changes it meanwhile."""
+ATTEMPTS: Final = 3
+"""How often a campaign is read again because it changed meanwhile."""
 
 
-async def examine(this: Examination) -> ExaminationEvents:
+async def examine(examination: Examination) -> ExaminationEvents:
     """Examine every campaign of the project."""
-    campaigns = await campaigns_of(this.ledger, this.project)
+    campaigns = await read_campaigns(examination.ledger, examination.project)
     for number, campaign in enumerate(campaigns, 1):
         yield ExaminationProgress("campaigns", number)
-        for finding in await _examine_campaign(this, CampaignName(this.project, campaign.id)):
+        name = CampaignName(examination.project, campaign.id)
+        for finding in await _examine_campaign(examination, name):
             yield finding
-    async for event in _issues(this, campaigns):
+    async for event in _examine_issues(examination, campaigns):
         yield event
-    if finding_ := await _generation(this, len(campaigns)):
-        yield finding_
+    if generation_finding := await _check_generation(examination, len(campaigns)):
+        yield generation_finding
 
 
-async def _examine_campaign(this: Examination, name: CampaignName) -> list[Finding]:
-    where = campaign_key(name.campaign)
+async def _examine_campaign(examination: Examination, name: CampaignName) -> list[Finding]:
+    ledger, project, key = examination.ledger, examination.project, campaign_key(name.campaign)
     for _ in range(ATTEMPTS):
-        before = await find_record(this.ledger, this.project, where, Campaign)
-        records = await versions_of(this.ledger, this.project, name.campaign)
-        after = await find_record(this.ledger, this.project, where, Campaign)
-        # Campaign and version are bound by one transaction: read as of one moment, they agree.
+        before = await find_record(ledger, project, key, CampaignRecord)
+        versions = await read_versions(ledger, project, name.campaign)
+        after = await find_record(ledger, project, key, CampaignRecord)
+        # One transaction binds campaign and version: read as of one moment, they agree.
         if before is not None and after is not None and before.revision == after.revision:
-            return await _compare(this, name, before.record, before.revision, records)
+            missing = await _check_missing(examination, name, before.record.version, versions)
+            newest = await _check_newest(examination, name, before, versions)
+            return [*missing, *newest]
     return []
 
 
-async def _compare(
-    this: Examination, name: CampaignName, campaign: Campaign, revision: int, records: list[Version]
+async def _check_missing(
+    examination: Examination,
+    name: CampaignName,
+    current: VersionRecord,
+    versions: list[VersionRecord],
 ) -> list[Finding]:
-    numbers = {record.number: record for record in records}
-    newest = records[0] if records else campaign.version
+    """Findings for missing version records; only the campaign's current one can be restored."""
+    numbers = {version.number for version in versions}
     findings = []
-    own = campaign.version
-    for number in range(1, max(own.number, newest.number) + 1):
-        if number not in numbers:
-            subject = str(VersionName(name.project, name.campaign, str(number)))
-            finding = Finding(FindingKind.VERSION_MISSING, subject, "a record", "none")
-            if number == own.number:
-                put = {version_key(name.campaign, number): encode(own)}
-                checks = {version_key(name.campaign, number): ABSENT}
-                done = this.repair and await _commit(this, checks, put, {})
-                findings.append(finding.mended(done))
-            else:
-                findings.append(finding.lost())
-    if own.number in numbers and own != newest:
-        # What was committed is never changed: the version records are right.
-        found = f"version {own.number}" if own.number != newest.number else "another of its number"
-        finding = Finding(
-            FindingKind.ACTIVE_VERSION, str(name), f"version {newest.number} as committed", found
-        )
-        where = campaign_key(name.campaign)
-        puts = {where: encode(changed(campaign, version=newest))}
-        done = this.repair and await _commit(this, {where: revision}, puts, {GENERATION: 1})
-        findings.append(finding.mended(done))
+    for number in range(1, max({current.number, *numbers}) + 1):
+        if number in numbers:
+            continue
+        subject = str(VersionName(name.project, name.campaign, str(number)))
+        finding = Finding(FindingKind.VERSION_MISSING, subject, "a record", "none")
+        if number == current.number:
+            key = version_key(name.campaign, number)
+            restored = await examination.commit_repair({key: ABSENT}, {key: encode(current)})
+            findings.append(finding.mark_repaired(restored))
+        else:
+            findings.append(finding.mark_lost())
     return findings
 
 
-async def _issues(this: Examination, campaigns: list[Campaign]) -> ExaminationEvents:
-    """Each issue's list of campaigns: what keeps it from being deleted under an active one."""
-    of_issue: dict[str, set[str]] = {}
+async def _check_newest(
+    examination: Examination,
+    name: CampaignName,
+    campaign: StoredRecord[CampaignRecord],
+    versions: list[VersionRecord],
+) -> list[Finding]:
+    """The finding for a campaign whose current version is not its newest record.
+
+    Version records never change: they are right.
+    """
+    current = campaign.record.version
+    newest = versions[0] if versions else current
+    if current == newest or current.number not in {version.number for version in versions}:
+        return []
+    finding = Finding(
+        FindingKind.ACTIVE_VERSION,
+        str(name),
+        f"version {newest.number} as committed",
+        f"version {current.number}" if current.number != newest.number else "another of its number",
+    )
+    key = campaign_key(name.campaign)
+    restored = await examination.commit_repair(
+        checks={key: campaign.revision},
+        puts={key: encode(revise(campaign.record, version=newest))},
+        adds={GENERATION: 1},
+    )
+    return [finding.mark_repaired(restored)]
+
+
+async def _examine_issues(
+    examination: Examination, campaigns: list[CampaignRecord]
+) -> ExaminationEvents:
+    """Examine each issue's list of campaigns, which protects an issue with active ones."""
+    campaign_ids: dict[str, set[str]] = {}
     for campaign in campaigns:
-        of_issue.setdefault(campaign.issue, set()).add(campaign.id)
-    async for page in scan_pages(this.ledger, this.project, prefix("issue")):
+        campaign_ids.setdefault(campaign.issue, set()).add(campaign.id)
+    async for page in scan_pages(examination.ledger, examination.project, prefix("issue")):
         for entry in page:
-            issue = decode(Issue, entry).id
-            if finding := await _examine_list(this, issue, of_issue.get(issue, set())):
+            issue = decode(IssueRecord, entry).id
+            if finding := await _check_list(examination, issue, campaign_ids.get(issue, set())):
                 yield finding
 
 
-async def _examine_list(this: Examination, issue: str, expected: set[str]) -> Finding | None:
-    where = issue_campaigns_key(issue)
-    listed = await find_record(this.ledger, this.project, where, IssueCampaigns)
-    said = set(listed.record.campaigns) if listed else set()
-    # Campaigns that have come since they were read are listed rightly, and never go.
-    later = await this.ledger.get(this.project, [campaign_key(c) for c in said - expected])
-    expected = expected | {decode(Campaign, entry).id for entry in later.values()}
-    if listed is not None and said == expected:
+async def _check_list(examination: Examination, issue: str, expected: set[str]) -> Finding | None:
+    ledger, project, key = examination.ledger, examination.project, issue_campaigns_key(issue)
+    stored = await find_record(ledger, project, key, IssueCampaignsRecord)
+    listed = set(stored.record.campaigns) if stored else set()
+    # Campaigns created since the campaigns were read are listed correctly, and never deleted.
+    created = await ledger.get(project, [campaign_key(id) for id in listed - expected])
+    expected = expected | {decode(CampaignRecord, entry).id for entry in created.values()}
+    if stored is not None and listed == expected:
         return None
-    if not await this.ledger.get(this.project, [issue_key(issue)]):
-        return None  # deleted meanwhile, and its list with it
-    found = f"{len(said)} listed" if listed else "no list"
-    subject = f"{IssueName(this.project, issue)} campaigns"
-    kind = FindingKind.ISSUE_CAMPAIGNS
-    finding = Finding(kind, subject, f"{len(expected)}: {', '.join(sorted(expected))}", found)
-    revision = listed.revision if listed else ABSENT
-    puts = {where: encode(IssueCampaigns(campaigns=tuple(sorted(expected))))}
-    return finding.mended(this.repair and await _commit(this, {where: revision}, puts, {}))
+    if not await ledger.get(project, [issue_key(issue)]):
+        return None  # deleted meanwhile, together with its list
+    finding = Finding(
+        FindingKind.ISSUE_CAMPAIGNS,
+        f"{IssueName(project, issue)} campaigns",
+        f"{len(expected)}: {', '.join(sorted(expected))}",
+        f"{len(listed)} listed" if stored else "no list",
+    )
+    checks = {key: stored.revision if stored else ABSENT}
+    puts = {key: encode(IssueCampaignsRecord(campaigns=tuple(sorted(expected))))}
+    return finding.mark_repaired(await examination.commit_repair(checks, puts))
 
 
-async def _generation(this: Examination, campaigns: int) -> Finding | None:
-    """Every campaign raised the generation when it was started."""
-    generation = (await this.ledger.counters(this.project, [GENERATION]))[GENERATION]
+async def _check_generation(examination: Examination, campaigns: int) -> Finding | None:
+    """The finding for a generation below the number of campaigns: each start has raised it."""
+    counters = await examination.ledger.counters(examination.project, [GENERATION])
+    generation = counters[GENERATION]
     if generation >= campaigns:
         return None
     finding = Finding(
         FindingKind.GENERATION,
-        f"{ProjectName(this.project)} generation",
+        f"{ProjectName(examination.project)} generation",
         f"at least {campaigns}",
         str(generation),
     )
     adds = {GENERATION: campaigns - generation}
-    return finding.mended(this.repair and await _commit(this, {}, {}, adds))
-
-
-async def _commit(
-    this: Examination, checks: dict[str, int], puts: dict[str, bytes], adds: dict[str, int]
-) -> bool:
-    changes = {name: Add(delta) for name, delta in adds.items()}
-    try:
-        await this.ledger.commit(Transaction(this.project, checks, puts, adds=changes))
-    except Conflict:
-        return False
-    return True
+    return finding.mark_repaired(await examination.commit_repair({}, {}, adds))

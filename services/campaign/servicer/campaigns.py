@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.campaign.active_campaigns import ActiveCampaignWatcher
 from services.campaign.campaigns import (
-    Terms,
+    CampaignTerms,
     get_campaign,
     list_campaigns,
     set_active,
@@ -17,12 +18,11 @@ from services.campaign.campaigns import (
 )
 from services.campaign.commit import commit_version, create_campaign
 from services.campaign.doctor.diagnose import diagnose
-from services.campaign.downloads import File, chunks, read_file
-from services.campaign.records import Budget
+from services.campaign.records import BudgetRecord
 from services.campaign.servicer import messages
 from services.campaign.spaces import list_spaces, set_background
-from services.campaign.versions import drift_of, get_version, list_versions
-from services.campaign.watch import Watches
+from services.campaign.version_files import VersionFile, read_version_file, split_chunks
+from services.campaign.versions import find_pending_changes, get_version, list_versions
 from services.doctor import messages as finding_messages
 from services.peers.reviews import Reviews
 from services.records.idempotency import IdempotentRequest
@@ -38,9 +38,9 @@ from sluice.v1 import finding_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceServicer
 
 _FILES = {
-    pb.GetScoringModelRequest.FILE_UNSPECIFIED: File.MODEL,
-    pb.GetScoringModelRequest.FILE_MODEL: File.MODEL,
-    pb.GetScoringModelRequest.FILE_BASIS: File.BASIS,
+    pb.GetScoringModelRequest.FILE_UNSPECIFIED: VersionFile.MODEL,
+    pb.GetScoringModelRequest.FILE_MODEL: VersionFile.MODEL,
+    pb.GetScoringModelRequest.FILE_BASIS: VersionFile.BASIS,
 }
 
 
@@ -51,26 +51,26 @@ class CampaignServicer(CampaignServiceServicer):
         self._stores = stores
         self._reviews = reviews
         self._draining = draining
-        self._watches = Watches(stores)
+        self._watcher = ActiveCampaignWatcher(stores)
 
     async def CreateCampaign(self, request: pb.CreateCampaignRequest, context: Any) -> pb.Campaign:
         """Start a campaign of an issue."""
         parent = ProjectName.parse(request.parent, "parent")
-        made = await create_campaign(
+        campaign = await create_campaign(
             self._stores,
-            IdempotentRequest.of("CreateCampaign", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateCampaign", request.request_id, messages.serialise(request)),
             parent,
             IssueName.parse(request.campaign.issue, "campaign.issue"),
             _terms(request.campaign),
         )
-        return messages.campaign(parent.project, made)
+        return messages.campaign(parent.project, campaign)
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, context: Any) -> pb.Campaign:
-        """Read one campaign, with what has changed in its issue."""
+        """Read one campaign, with the changes of its issue since the newest version."""
         name = CampaignName.parse(request.name)
-        found = await get_campaign(self._stores, name)
-        drift = await drift_of(self._stores, name.project, found)
-        return messages.campaign(name.project, found, drift)
+        campaign = await get_campaign(self._stores, name)
+        changes = await find_pending_changes(self._stores, name.project, campaign)
+        return messages.campaign(name.project, campaign, changes)
 
     async def ListCampaigns(
         self, request: pb.ListCampaignsRequest, context: Any
@@ -78,9 +78,9 @@ class CampaignServicer(CampaignServiceServicer):
         """List the campaigns of a project."""
         parent = ProjectName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListCampaigns", request.parent)
-        found, token = await list_campaigns(self._stores, parent, page)
+        campaigns, token = await list_campaigns(self._stores, parent, page)
         return pb.ListCampaignsResponse(
-            campaigns=[messages.campaign(parent.project, record) for record in found],
+            campaigns=[messages.campaign(parent.project, record) for record in campaigns],
             next_page_token=token,
         )
 
@@ -94,32 +94,36 @@ class CampaignServicer(CampaignServiceServicer):
     async def ActivateCampaign(
         self, request: pb.ActivateCampaignRequest, context: Any
     ) -> pb.Campaign:
-        """Make a campaign collect again."""
+        """Activate a campaign."""
         name = CampaignName.parse(request.name)
         return messages.campaign(name.project, await set_active(self._stores, name, active=True))
 
     async def DeactivateCampaign(
         self, request: pb.DeactivateCampaignRequest, context: Any
     ) -> pb.Campaign:
-        """Make a campaign collect no more."""
+        """Deactivate a campaign."""
         name = CampaignName.parse(request.name)
         return messages.campaign(name.project, await set_active(self._stores, name, active=False))
 
     async def CommitVersion(
         self, request: pb.CommitVersionRequest, context: Any
     ) -> pb.CampaignVersion:
-        """Snapshot the issue as the next version, with feedback if wanted."""
+        """Commit the issue as the next version, with feedback if requested."""
         name = CampaignName.parse(request.parent, "parent")
-        once = IdempotentRequest.of("CommitVersion", request.request_id, messages.asked(request))
+        idempotent_request = IdempotentRequest.of(
+            "CommitVersion", request.request_id, messages.serialise(request)
+        )
         reviews = self._reviews if request.with_feedback else None
-        made = await commit_version(self._stores, once, name, request.etag, reviews)
-        return messages.version(name, made)
+        version = await commit_version(
+            self._stores, idempotent_request, name, request.etag, reviews
+        )
+        return messages.version(name, version)
 
     async def GetVersion(self, request: pb.GetVersionRequest, context: Any) -> pb.CampaignVersion:
         """Read one version."""
         name = VersionName.parse(request.name)
-        found = await get_version(self._stores, name)
-        return messages.version(CampaignName(name.project, name.campaign), found)
+        version = await get_version(self._stores, name)
+        return messages.version(CampaignName(name.project, name.campaign), version)
 
     async def ListVersions(
         self, request: pb.ListVersionsRequest, context: Any
@@ -127,9 +131,9 @@ class CampaignServicer(CampaignServiceServicer):
         """List the versions of a campaign, newest first."""
         parent = CampaignName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListVersions", request.parent)
-        found, token = await list_versions(self._stores, parent, page)
+        versions, token = await list_versions(self._stores, parent, page)
         return pb.ListVersionsResponse(
-            versions=[messages.version(parent, record) for record in found],
+            versions=[messages.version(parent, record) for record in versions],
             next_page_token=token,
         )
 
@@ -140,22 +144,22 @@ class CampaignServicer(CampaignServiceServicer):
         name = VersionName.parse(request.name)
         if request.file not in _FILES:
             raise InvalidArgument.of("file", f"{request.file} is neither FILE_MODEL nor FILE_BASIS")
-        content = await read_file(self._stores, name, _FILES[request.file])
-        for chunk in chunks(content):
+        content = await read_version_file(self._stores, name, _FILES[request.file])
+        for chunk in split_chunks(content):
             yield pb.GetScoringModelResponse(data=chunk, total_bytes=len(content))
 
     async def WatchActiveVersions(
         self, request: pb.WatchActiveVersionsRequest, context: Any
     ) -> AsyncIterator[pb.WatchActiveVersionsResponse]:
-        """Send what is to be scored, now and with every change, until the server stops."""
+        """Send the active versions, now and after each change, until the server stops."""
         parent = ProjectName.parse(request.parent, "parent")
-        async for active in self._draining.until(self._watches.watch(parent)):
-            yield messages.active(parent.project, active)
+        async for active in self._draining.until(self._watcher.watch(parent)):
+            yield messages.active_versions(parent.project, active)
 
     async def SetBackground(
         self, requests: AsyncIterator[pb.SetBackgroundRequest], context: Any
     ) -> pb.Space:
-        """Give a space its background."""
+        """Set the background of a space."""
         first = await anext(requests, pb.SetBackgroundRequest())
         parent = ProjectName.parse(first.parent, "parent")
         rows = _background(first, requests)
@@ -167,25 +171,25 @@ class CampaignServicer(CampaignServiceServicer):
         """List the spaces of a project."""
         parent = ProjectName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListSpaces", request.parent)
-        found, token = await list_spaces(self._stores, parent, page)
-        return pb.ListSpacesResponse(spaces=map(messages.space, found), next_page_token=token)
+        spaces, token = await list_spaces(self._stores, parent, page)
+        return pb.ListSpacesResponse(spaces=map(messages.space, spaces), next_page_token=token)
 
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any
     ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
-        """Compare issues, versions, snapshots and files of a project, and mend them."""
+        """Compare issues, versions, snapshots and files of a project; repair if requested."""
         name = ProjectName.parse(request.name)
         events = diagnose(self._stores, name, repair=request.repair)
         async for event in self._draining.until(events):
             yield finding_messages.response(event)
 
 
-def _terms(message: pb.Campaign) -> Terms:
+def _terms(message: pb.Campaign) -> CampaignTerms:
     budget = message.budget
-    return Terms(
+    return CampaignTerms(
         display_name=message.display_name,
         threshold=message.threshold if message.HasField("threshold") else None,
-        budget=Budget(
+        budget=BudgetRecord(
             total=budget.total if budget.HasField("total") else None,
             per_day=budget.per_day if budget.HasField("per_day") else None,
         ),
@@ -200,11 +204,11 @@ async def _background(
     async for message in others:
         for field in ("parent", "model_id"):
             if getattr(message, field) not in ("", getattr(first, field)):
-                problem = f"{getattr(message, field)!r} is not that of the first message"
+                problem = f"{getattr(message, field)!r} differs from the first message's"
                 raise InvalidArgument.of(field, problem)
         yield _rows(message)
 
 
 def _rows(message: pb.SetBackgroundRequest) -> NDArray[np.float32]:
-    # Vectors alone, with nothing beside them: only their bytes are bounded.
+    # Messages of vectors alone: only their size in bytes is limited.
     return unpack(message.embeddings, "embeddings", rows_max=BATCH_BYTES_MAX)

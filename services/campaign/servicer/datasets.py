@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.campaign.datasets import create_dataset, get_dataset, list_datasets
-from services.campaign.records import LabelClass
+from services.campaign.records import LabelClassRecord
 from services.campaign.servicer import messages
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
@@ -26,15 +26,18 @@ class DatasetServicer(DatasetServiceServicer):
     async def CreateDataset(self, request: pb.CreateDatasetRequest, context: Any) -> pb.Dataset:
         """Create a dataset."""
         parent = ProjectName.parse(request.parent, "parent")
-        made = await create_dataset(
+        dataset = await create_dataset(
             self._stores,
-            IdempotentRequest.of("CreateDataset", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateDataset", request.request_id, messages.serialise(request)),
             DatasetName(parent.project, request.dataset_id),
             request.dataset.display_name,
             _task_type(request.dataset.task_type),
-            [LabelClass(id=c.id, name=c.name, colour=c.colour) for c in request.dataset.classes],
+            [
+                LabelClassRecord(id=c.id, name=c.name, colour=c.colour)
+                for c in request.dataset.classes
+            ],
         )
-        return messages.dataset(parent.project, made)
+        return messages.dataset(parent.project, dataset)
 
     async def GetDataset(self, request: pb.GetDatasetRequest, context: Any) -> pb.Dataset:
         """Read one dataset."""
@@ -47,9 +50,9 @@ class DatasetServicer(DatasetServiceServicer):
         """List the datasets of a project."""
         parent = ProjectName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListDatasets", request.parent)
-        found, token = await list_datasets(self._stores, parent, page)
+        datasets, token = await list_datasets(self._stores, parent, page)
         return pb.ListDatasetsResponse(
-            datasets=[messages.dataset(parent.project, record) for record in found],
+            datasets=[messages.dataset(parent.project, record) for record in datasets],
             next_page_token=token,
         )
 
@@ -58,6 +61,6 @@ def _task_type(number: int) -> TaskType:
     try:
         return TaskType(number)
     except ValueError as cause:
-        accepted = ", ".join(f"TASK_TYPE_{known.name}" for known in TaskType)
-        problem = f"{number} is none of {accepted}"
+        accepted = ", ".join(f"TASK_TYPE_{task_type.name}" for task_type in TaskType)
+        problem = f"{number} is not one of {accepted}"
         raise InvalidArgument.of("dataset.task_type", problem) from cause

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from services.campaign.candidates import Candidate, Candidates
+from services.campaign.candidates import Candidate, CandidateSet
 from services.campaign.elements import add_elements, list_elements, remove_elements
 from services.campaign.issue_deletion import delete_issue
 from services.campaign.issues import create_issue, get_issue, list_issues, rename_issue
@@ -30,14 +30,14 @@ class IssueServicer(IssueServiceServicer):
 
     async def CreateIssue(self, request: pb.CreateIssueRequest, context: Any) -> pb.Issue:
         """Create an issue without elements."""
-        made = await create_issue(
+        issue = await create_issue(
             self._stores,
-            IdempotentRequest.of("CreateIssue", request.request_id, messages.asked(request)),
+            IdempotentRequest.of("CreateIssue", request.request_id, messages.serialise(request)),
             parent := ProjectName.parse(request.parent, "parent"),
             request.issue.display_name,
             DatasetName.parse(request.issue.dataset, "issue.dataset"),
         )
-        return messages.issue(parent.project, made)
+        return messages.issue(parent.project, issue)
 
     async def GetIssue(self, request: pb.GetIssueRequest, context: Any) -> pb.Issue:
         """Read one issue."""
@@ -50,9 +50,9 @@ class IssueServicer(IssueServiceServicer):
         """List the issues of a project."""
         parent = ProjectName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListIssues", request.parent)
-        found, token = await list_issues(self._stores, parent, page)
+        issues, token = await list_issues(self._stores, parent, page)
         return pb.ListIssuesResponse(
-            issues=[messages.issue(parent.project, record) for record in found],
+            issues=[messages.issue(parent.project, record) for record in issues],
             next_page_token=token,
         )
 
@@ -77,12 +77,12 @@ class IssueServicer(IssueServiceServicer):
     ) -> pb.AddElementsResponse:
         """Add elements to an issue."""
         name = IssueName.parse(request.issue, "issue")
-        added = await add_elements(self._stores, name, _candidates(request))
+        result = await add_elements(self._stores, name, _candidates(request))
         return pb.AddElementsResponse(
-            added_count=added.added_count,
-            replaced_count=added.replaced_count,
-            unchanged_count=added.unchanged_count,
-            issue=messages.issue(name.project, added.issue),
+            added_count=result.added_count,
+            replaced_count=result.replaced_count,
+            unchanged_count=result.unchanged_count,
+            issue=messages.issue(name.project, result.issue),
         )
 
     async def RemoveElements(
@@ -90,11 +90,11 @@ class IssueServicer(IssueServiceServicer):
     ) -> pb.RemoveElementsResponse:
         """Remove elements from an issue."""
         name = IssueName.parse(request.issue, "issue")
-        known_as = [(element.frame_id, element.label_id) for element in request.elements]
-        removed = await remove_elements(self._stores, name, known_as)
+        ids = [(element.frame_id, element.label_id) for element in request.elements]
+        result = await remove_elements(self._stores, name, ids)
         return pb.RemoveElementsResponse(
-            removed_count=removed.removed_count,
-            issue=messages.issue(name.project, removed.issue),
+            removed_count=result.removed_count,
+            issue=messages.issue(name.project, result.issue),
         )
 
     async def ListElements(
@@ -103,16 +103,16 @@ class IssueServicer(IssueServiceServicer):
         """List the elements of an issue."""
         parent = IssueName.parse(request.parent, "parent")
         page = read_page(request.page_size, request.page_token, "ListElements", request.parent)
-        issue, found, token = await list_elements(self._stores, parent, page)
+        issue, elements, token = await list_elements(self._stores, parent, page)
         dataset = DatasetName(parent.project, issue.dataset)
         return pb.ListElementsResponse(
-            elements=[messages.element(dataset, record) for record in found],
+            elements=[messages.element(dataset, record) for record in elements],
             next_page_token=token,
         )
 
 
-def _candidates(request: pb.AddElementsRequest) -> Candidates:
-    return Candidates(
+def _candidates(request: pb.AddElementsRequest) -> CandidateSet:
+    return CandidateSet(
         request.model_id,
         [
             Candidate(

@@ -1,23 +1,23 @@
-"""Domain records as messages; what is read from requests stands beside its method."""
+"""Domain records as protobuf messages; each servicer parses its own requests."""
 
 from __future__ import annotations
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.campaign.active_campaigns import ActiveCampaignList
 from services.campaign.records import (
     NO_BUDGET,
-    Budget,
-    Campaign,
-    Dataset,
-    Element,
-    Issue,
-    Project,
-    Space,
-    Version,
+    BudgetRecord,
+    CampaignRecord,
+    DatasetRecord,
+    ElementRecord,
+    IssueRecord,
+    ProjectRecord,
+    SpaceRecord,
+    VersionRecord,
 )
-from services.campaign.versions import Drift
-from services.campaign.watch import Active
+from services.campaign.versions import PendingChanges
 from services.server.keys import ApiKey, Scope
 from sluice.frames import Frame
 from sluice.names import (
@@ -38,8 +38,8 @@ SCOPES = {
 _SCOPE_NUMBERS = {scope: number for number, scope in SCOPES.items()}
 
 
-def asked(request: Message) -> bytes:
-    """What a request asks for, so that it is known when it comes again."""
+def serialise(request: Message) -> bytes:
+    """The request's bytes, equal for equal requests, so that a repeated one is recognised."""
     return request.SerializeToString(deterministic=True)
 
 
@@ -50,7 +50,7 @@ def timestamp(time_us: int) -> Timestamp:
     return message
 
 
-def project(record: Project) -> project_pb2.Project:
+def project(record: ProjectRecord) -> project_pb2.Project:
     """A project."""
     return project_pb2.Project(
         name=str(ProjectName(record.id)),
@@ -60,7 +60,7 @@ def project(record: Project) -> project_pb2.Project:
 
 
 def api_key(record: ApiKey) -> project_pb2.ApiKey:
-    """An API key, without what opens doors."""
+    """An API key without its secret."""
     return project_pb2.ApiKey(
         name=str(ApiKeyName(record.project, record.id)),
         display_name=record.display_name,
@@ -69,21 +69,23 @@ def api_key(record: ApiKey) -> project_pb2.ApiKey:
     )
 
 
-def dataset(project: str, record: Dataset) -> dataset_pb2.Dataset:
+def dataset(project: str, record: DatasetRecord) -> dataset_pb2.Dataset:
     """A dataset with its class map."""
     return dataset_pb2.Dataset(
         name=str(DatasetName(project, record.id)),
         display_name=record.display_name,
         task_type=f"TASK_TYPE_{record.task_type.name}",
         classes=[
-            dataset_pb2.LabelClass(id=known.id, name=known.name, colour=known.colour)
-            for known in record.classes
+            dataset_pb2.LabelClass(
+                id=label_class.id, name=label_class.name, colour=label_class.colour
+            )
+            for label_class in record.classes
         ],
         create_time=timestamp(record.created_us),
     )
 
 
-def issue(project: str, record: Issue) -> issue_pb2.Issue:
+def issue(project: str, record: IssueRecord) -> issue_pb2.Issue:
     """An issue without its elements."""
     return issue_pb2.Issue(
         name=str(IssueName(project, record.id)),
@@ -98,8 +100,8 @@ def issue(project: str, record: Issue) -> issue_pb2.Issue:
     )
 
 
-def element(dataset: DatasetName, record: Element) -> issue_pb2.Element:
-    """An element of an issue of that dataset."""
+def element(dataset: DatasetName, record: ElementRecord) -> issue_pb2.Element:
+    """An element of an issue of a dataset."""
     return issue_pb2.Element(
         frame=Frame.from_bytes(record.frame).to_proto(),
         label_id=record.label_id,
@@ -107,15 +109,15 @@ def element(dataset: DatasetName, record: Element) -> issue_pb2.Element:
     )
 
 
-def budget(record: Budget) -> campaign_pb2.Budget | None:
-    """A budget, None when it bounds nothing."""
+def budget(record: BudgetRecord) -> campaign_pb2.Budget | None:
+    """A budget, None if it has no limit."""
     if record == NO_BUDGET:
         return None
     return campaign_pb2.Budget(total=record.total, per_day=record.per_day)
 
 
-def version(name: CampaignName, record: Version) -> campaign_pb2.CampaignVersion:
-    """A version of that campaign."""
+def version(name: CampaignName, record: VersionRecord) -> campaign_pb2.CampaignVersion:
+    """A version of a campaign."""
     return campaign_pb2.CampaignVersion(
         name=str(VersionName(name.project, name.campaign, str(record.number))),
         number=record.number,
@@ -133,8 +135,10 @@ def version(name: CampaignName, record: Version) -> campaign_pb2.CampaignVersion
     )
 
 
-def campaign(project: str, record: Campaign, drift: Drift | None = None) -> campaign_pb2.Campaign:
-    """A campaign, with what has changed since its version where that is asked."""
+def campaign(
+    project: str, record: CampaignRecord, changes: PendingChanges | None = None
+) -> campaign_pb2.Campaign:
+    """A campaign, with the changes since its version if given."""
     name = CampaignName(project, record.id)
     state = campaign_pb2.Campaign.State
     message = campaign_pb2.Campaign(
@@ -149,17 +153,19 @@ def campaign(project: str, record: Campaign, drift: Drift | None = None) -> camp
         update_time=timestamp(record.updated_us),
         etag=str(record.etag),
     )
-    if drift is not None:
-        message.elements_added = drift.elements_added
-        message.elements_removed = drift.elements_removed
-        message.commit_adds_background = drift.commit_adds_background
+    if changes is not None:
+        message.elements_added = changes.elements_added
+        message.elements_removed = changes.elements_removed
+        message.commit_adds_background = changes.commit_adds_background
     return message
 
 
-def active(project: str, known: Active) -> campaign_pb2.WatchActiveVersionsResponse:
-    """All that is to be scored in a project."""
+def active_versions(
+    project: str, active: ActiveCampaignList
+) -> campaign_pb2.WatchActiveVersionsResponse:
+    """The active versions of a project."""
     return campaign_pb2.WatchActiveVersionsResponse(
-        generation=known.generation,
+        generation=active.generation,
         active_versions=[
             campaign_pb2.ActiveVersion(
                 campaign=str(CampaignName(project, record.id)),
@@ -168,12 +174,12 @@ def active(project: str, known: Active) -> campaign_pb2.WatchActiveVersionsRespo
                 budget=budget(record.budget),
                 version=version(CampaignName(project, record.id), record.version),
             )
-            for record in known.campaigns
+            for record in active.campaigns
         ],
     )
 
 
-def space(record: Space) -> campaign_pb2.Space:
+def space(record: SpaceRecord) -> campaign_pb2.Space:
     """A space and its background."""
     return campaign_pb2.Space(
         model_id=record.model_id,

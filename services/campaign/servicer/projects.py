@@ -28,10 +28,14 @@ class ProjectServicer(ProjectServiceServicer):
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
         """Create a project."""
-        once = IdempotentRequest.of("CreateProject", request.request_id, messages.asked(request))
+        idempotent_request = IdempotentRequest.of(
+            "CreateProject", request.request_id, messages.serialise(request)
+        )
         display_name = request.project.display_name
-        made = await create_project(self._stores, once, request.project_id, display_name)
-        return messages.project(made)
+        project = await create_project(
+            self._stores, idempotent_request, request.project_id, display_name
+        )
+        return messages.project(project)
 
     async def GetProject(self, request: pb.GetProjectRequest, context: Any) -> pb.Project:
         """Read one project."""
@@ -42,8 +46,10 @@ class ProjectServicer(ProjectServiceServicer):
     ) -> pb.ListProjectsResponse:
         """List the projects that the key may see."""
         page = read_page(request.page_size, request.page_token, "ListProjects")
-        found, token = await list_projects(self._stores, current_caller(), page)
-        return pb.ListProjectsResponse(projects=map(messages.project, found), next_page_token=token)
+        projects, token = await list_projects(self._stores, current_caller(), page)
+        return pb.ListProjectsResponse(
+            projects=map(messages.project, projects), next_page_token=token
+        )
 
     async def CreateApiKey(
         self, request: pb.CreateApiKeyRequest, context: Any
@@ -52,8 +58,10 @@ class ProjectServicer(ProjectServiceServicer):
         parent = ProjectName.parse(request.parent, "parent")
         await get_project(self._stores, parent)
         scopes = _scopes(request.api_key)
-        made = await self._keys.create(parent.project, request.api_key.display_name, scopes)
-        return pb.CreateApiKeyResponse(api_key=messages.api_key(made.record), secret=made.token)
+        created = await self._keys.create(parent.project, request.api_key.display_name, scopes)
+        return pb.CreateApiKeyResponse(
+            api_key=messages.api_key(created.record), secret=created.token
+        )
 
     async def ListApiKeys(
         self, request: pb.ListApiKeysRequest, context: Any
@@ -62,9 +70,11 @@ class ProjectServicer(ProjectServiceServicer):
         parent = ProjectName.parse(request.parent, "parent")
         await get_project(self._stores, parent)
         page = read_page(request.page_size, request.page_token, "ListApiKeys", request.parent)
-        found = await self._keys.list(parent.project, after=page.after, limit=page.size + 1)
-        kept, token = page.cut(found, lambda known: known.id)
-        return pb.ListApiKeysResponse(api_keys=map(messages.api_key, kept), next_page_token=token)
+        keys = await self._keys.list(parent.project, after=page.after, limit=page.size + 1)
+        page_of_keys, token = page.cut(keys, lambda key: key.id)
+        return pb.ListApiKeysResponse(
+            api_keys=map(messages.api_key, page_of_keys), next_page_token=token
+        )
 
     async def DeleteApiKey(self, request: pb.DeleteApiKeyRequest, context: Any) -> Empty:
         """Revoke a key."""
@@ -76,6 +86,6 @@ class ProjectServicer(ProjectServiceServicer):
 def _scopes(message: pb.ApiKey) -> list[Scope]:
     for index, number in enumerate(message.scopes):
         if number not in messages.SCOPES:
-            problem = f"{number} is none of SCOPE_LOG, SCOPE_REVIEW, SCOPE_ADMIN"
+            problem = f"{number} is not one of SCOPE_LOG, SCOPE_REVIEW, SCOPE_ADMIN"
             raise InvalidArgument.of(f"api_key.scopes[{index}]", problem)
     return [messages.SCOPES[number] for number in message.scopes]

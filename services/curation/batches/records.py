@@ -1,13 +1,13 @@
-"""What is kept of batches in the ledger, and where each record lies.
+"""The records of batches in the ledger, and their keys.
 
 | key | holds |
 | --- | --- |
-| `batch/{dataset}/{batch}` | a batch: what was asked for, and how far it is |
-| `batch-plan/{dataset}/{batch}/{part}/{number}` | a pick whose group is not marked yet |
-| `pick/{dataset}/{batch}/{rank}` | a pick whose group is marked |
+| `batch/{dataset}/{batch}` | a batch: its spec and its state |
+| `batch-plan/{dataset}/{batch}/{part}/{number}` | a planned pick: its group is not marked yet |
+| `pick/{dataset}/{batch}/{rank}` | a stored pick: its group is marked |
 
-A plan counts only once the batch names it as its part; one that no batch names was left by a
-process that died, or was slower than another.
+A plan takes effect once the batch names it as its part. Plans that no batch names are left over
+from a process that died, or from the slower of two concurrent calls.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from msgspec import field
+
 from services.curation.records import HELD_OUT, Group, Status
 from services.curation.selection.budget import BUDGET, TARGETED_SHARE
-from services.curation.selection.pool import CoverageMethod, Source, TargetedMethod
+from services.curation.selection.pool import CoverageMethod, PickSource, TargetedMethod
 from services.curation.selection.zcore import DRAWS
-from services.curation.zcore.stored import FIELD
+from services.curation.zcore.stored_scores import FIELD
 from services.records.records import Record, key, prefix
 from sluice.names import BatchName, DatasetName
 
@@ -27,8 +29,8 @@ COVERAGE_SHARE: Final = 1 - TARGETED_SHARE
 _NUMBER_DIGITS: Final = 9
 
 
-class State(StrEnum):
-    """How far a batch is."""
+class BatchState(StrEnum):
+    """Whether the groups of a batch are still being marked."""
 
     SELECTING = "selecting"
     READY = "ready"
@@ -41,8 +43,8 @@ class RoundFailures(Record, frozen=True, kw_only=True):
     weight: float = 1.0
 
 
-class Wanted(Record, frozen=True, kw_only=True):
-    """What is asked for; the budget is a count, else a fraction of what remains."""
+class CreateBatchSpec(Record, frozen=True, kw_only=True):
+    """The settings of a new batch; the budget is `count`, else a fraction of what remains."""
 
     model_id: str = ""
     count: int | None = None
@@ -59,25 +61,25 @@ class Wanted(Record, frozen=True, kw_only=True):
 
     @property
     def budget(self) -> int | float:
-        """The budget as selection takes it: an int is a count, a float a fraction."""
+        """The budget for selection: an int is a count, a float a fraction."""
         return self.fraction if self.count is None else self.count
 
 
 class Batch(Record, frozen=True, kw_only=True):
-    """A batch; `part` is the plan that its groups are taken from now.
+    """A batch; `part` is the id of the plan whose groups are being marked.
 
-    `targeted_size` of its `size` groups are to be targeted. `golden_problem` is what was
-    overridden.
+    `targeted_size` of its `size` groups should be targeted. `golden_problem` is the problem that
+    the spec's `golden_override` overrides.
     """
 
     id: str
-    wanted: Wanted
+    spec: CreateBatchSpec = field(name="wanted")
     model_id: str
     remaining: int
     size: int
     targeted_size: int
     part: str
-    state: State = State.SELECTING
+    state: BatchState = BatchState.SELECTING
     coverage_count: int = 0
     targeted_count: int = 0
     notes: tuple[str, ...] = ()
@@ -86,26 +88,26 @@ class Batch(Record, frozen=True, kw_only=True):
 
     @property
     def picked(self) -> int:
-        """How many groups are marked."""
+        """The number of marked groups."""
         return self.coverage_count + self.targeted_count
 
 
-class Planned(Record, frozen=True, kw_only=True):
-    """A pick: a group and why; `failure` is the failing frame that it answers to."""
+class PlannedPick(Record, frozen=True, kw_only=True):
+    """A group to mark, and why; `failure` is the failing frame that it targets."""
 
     group: str
-    source: Source
+    source: PickSource
     gain: float
     failure: str = ""
 
 
 class StoredPick(Record, frozen=True, kw_only=True):
-    """A pick whose group is marked, with its slices as they were then."""
+    """A pick whose group is marked, with the group's slices at that time."""
 
     rank: int
     group: str
     frames: tuple[str, ...]
-    source: Source
+    source: PickSource
     gain: float
     failure: str = ""
 
@@ -121,35 +123,35 @@ def dataset_of(name: BatchName) -> DatasetName:
 
 
 def batch_key(name: BatchName) -> str:
-    """Where a batch lies."""
+    """Key of a batch."""
     return key("batch", name.dataset, name.batch)
 
 
 def batch_prefix(dataset: str) -> str:
-    """What the keys of all batches of a dataset start with."""
+    """Prefix of the keys of a dataset's batches."""
     return prefix("batch", dataset)
 
 
 def plans_prefix(name: BatchName) -> str:
-    """What the keys of all plans of a batch start with."""
+    """Prefix of the keys of all plans of a batch."""
     return prefix("batch-plan", name.dataset, name.batch)
 
 
 def plan_prefix(name: BatchName, part: str) -> str:
-    """What the keys of one plan start with."""
+    """Prefix of the keys of one plan."""
     return prefix("batch-plan", name.dataset, name.batch, part)
 
 
 def plan_key(name: BatchName, part: str, number: int) -> str:
-    """Where a pick of a plan lies, in their order."""
+    """Key of a pick of a plan; keys sort by number."""
     return f"{plan_prefix(name, part)}{number:0{_NUMBER_DIGITS}}"
 
 
 def pick_prefix(name: BatchName) -> str:
-    """What the keys of all picks of a batch start with."""
+    """Prefix of the keys of a batch's picks."""
     return prefix("pick", name.dataset, name.batch)
 
 
 def pick_key(name: BatchName, rank: int) -> str:
-    """Where the pick of a rank lies, in their order."""
+    """Key of the pick with a rank; keys sort by rank."""
     return f"{pick_prefix(name)}{rank:0{_NUMBER_DIGITS}}"

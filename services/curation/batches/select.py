@@ -1,4 +1,4 @@
-"""Marking the groups of a batch: each transaction takes a page of its plan, all or nothing."""
+"""Marking the planned groups of a batch as selected, one page of the plan per transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import structs
 
 from services.curation.batches.records import (
     Batch,
-    Planned,
+    PlannedPick,
     StoredPick,
     batch_key,
     pick_key,
@@ -26,50 +26,50 @@ from services.curation.records import (
     group_key,
     status_counter,
 )
-from services.curation.selection.pool import Source
+from services.curation.selection.pool import PickSource
 from services.ledger.interface import Add, Entry, Ledger, Transaction
 from services.records.documents import StoredRecord, read_record, retry
 from services.records.records import decode, encode
 from sluice.names import BatchName
 
 GROUPS_PER_COMMIT: Final = 200
-"""Groups of one transaction: others wait for it."""
+"""Groups of one transaction; other commits wait for it."""
 
 BATCH_TAG: Final = "batch:"
-"""What the tag of a batch's frames starts with; its id follows."""
+"""Prefix of the tag of a batch's frames; the batch's id follows."""
 
 TO_ANNOTATE: Final = "to_annotate"
 SOURCE_TAG: Final = "source:"
-_SOURCE_TAGS: Final = frozenset(SOURCE_TAG + source.value for source in Source)
+_SOURCE_TAGS: Final = frozenset(SOURCE_TAG + source.value for source in PickSource)
 
 
 async def select_planned(ledger: Ledger, name: BatchName) -> StoredRecord[Batch]:
-    """Mark the groups of the part that the batch has now, up to its end.
+    """Mark the groups of the batch's current part; returns the batch once all are.
 
-    A group that remains no more, since others have selected, labelled or held it out meanwhile,
-    is left as it is. Whoever else does the same at the same time: each group is marked once.
+    A group that has been selected, labelled or held out meanwhile is skipped. Concurrent calls
+    mark each group once.
     """
     while True:
-        found, left = await retry(lambda: _select_page(ledger, name), name)
-        if not left:
-            return found
+        stored, has_page = await retry(lambda: _select_page(ledger, name), name)
+        if not has_page:
+            return stored
 
 
 async def _select_page(ledger: Ledger, name: BatchName) -> tuple[StoredRecord[Batch], bool]:
-    """Mark a page; whether there was one. Raises Conflict where others were faster."""
-    found = await read_record(ledger, name.project, batch_key(name), Batch, name)
-    below = plan_prefix(name, found.record.part)
-    planned = await ledger.scan(name.project, below, limit=GROUPS_PER_COMMIT)
+    """Mark a page, and whether there was one; Conflict if a concurrent call changed a group."""
+    stored = await read_record(ledger, name.project, batch_key(name), Batch, name)
+    prefix = plan_prefix(name, stored.record.part)
+    planned = await ledger.scan(name.project, prefix, limit=GROUPS_PER_COMMIT)
     if not planned:
-        return found, False
-    page = _Page(name, found)
-    picks = [decode(Planned, entry) for entry in planned]
+        return stored, False
+    page = _Page(name, stored)
+    picks = [decode(PlannedPick, entry) for entry in planned]
     groups = await _read(ledger, name, [group_key(name.dataset, pick.group) for pick in picks])
     page.take_groups(picks, groups)
     rows = await _read(ledger, name, [frame_key(name.dataset, id) for id in page.frame_ids])
     page.tag_frames(rows)
     await ledger.commit(page.transaction(planned))
-    return found, True
+    return stored, True
 
 
 async def _read(ledger: Ledger, name: BatchName, keys: Sequence[str]) -> dict[str, Entry]:
@@ -78,25 +78,25 @@ async def _read(ledger: Ledger, name: BatchName, keys: Sequence[str]) -> dict[st
 
 @dataclass(slots=True)
 class _Page:
-    """One transaction, as far as it is made."""
+    """The checks and puts of one transaction while it is built."""
 
     name: BatchName
-    found: StoredRecord[Batch]
+    stored: StoredRecord[Batch]
     checks: dict[str, int] = field(default_factory=dict)
     puts: dict[str, bytes] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)
-    """By the id of each frame that is to be tagged."""
-    taken: int = 0
+    sources: dict[str, PickSource] = field(default_factory=dict)
+    """The source of each frame to tag, by frame id."""
+    groups_taken: int = 0
 
     @property
     def frame_ids(self) -> list[str]:
-        """All slices of the groups that are taken."""
+        """All slices of the groups taken so far."""
         return list(self.sources)
 
-    def take_groups(self, picks: Sequence[Planned], entries: dict[str, Entry]) -> None:
-        """Take the groups that still remain, in the order of their picks."""
-        counts: Counter[Source] = Counter()
-        before = self.found.record
+    def take_groups(self, picks: Sequence[PlannedPick], entries: dict[str, Entry]) -> None:
+        """Select the groups that still remain, in the order of their picks."""
+        counts: Counter[PickSource] = Counter()
+        before = self.stored.record
         for pick in picks:
             entry = entries[group_key(self.name.dataset, pick.group)]
             group = decode(Group, entry)
@@ -110,28 +110,28 @@ class _Page:
             self.sources |= dict.fromkeys(group.frames, pick.source)
         changed = structs.replace(
             before,
-            coverage_count=before.coverage_count + counts[Source.COVERAGE],
-            targeted_count=before.targeted_count + counts[Source.TARGETED],
+            coverage_count=before.coverage_count + counts[PickSource.COVERAGE],
+            targeted_count=before.targeted_count + counts[PickSource.TARGETED],
         )
-        self.checks[batch_key(self.name)] = self.found.revision
+        self.checks[batch_key(self.name)] = self.stored.revision
         self.puts[batch_key(self.name)] = encode(changed)
-        self.taken = counts.total()
+        self.groups_taken = counts.total()
 
     def tag_frames(self, entries: dict[str, Entry]) -> None:
-        """Tag all slices of the groups that are taken."""
+        """Tag all slices of the groups taken."""
         for frame_id, source in self.sources.items():
             entry = entries[frame_key(self.name.dataset, frame_id)]
             row = decode(FrameRow, entry)
-            # A group that was let go has the source of its batch before: it is of this one now.
+            # A group that an earlier batch had picked still has that batch's source.
             tags = {*row.tags} - _SOURCE_TAGS
             tags |= {BATCH_TAG + self.name.batch, TO_ANNOTATE, SOURCE_TAG + source.value}
             self.checks[entry.key] = entry.revision
             self.puts[entry.key] = encode(structs.replace(row, tags=tuple(sorted(tags))))
 
     def transaction(self, planned: Sequence[Entry]) -> Transaction:
-        """What marks the groups and takes their picks off the plan."""
+        """The transaction that marks the groups and deletes their picks from the plan."""
         dataset = self.name.dataset
-        moved = {Status.UNLABELLED: -self.taken, Status.SELECTED: self.taken}
+        moved = {Status.UNLABELLED: -self.groups_taken, Status.SELECTED: self.groups_taken}
         return Transaction(
             self.name.project,
             checks=self.checks,
@@ -141,7 +141,7 @@ class _Page:
         )
 
 
-def _stored(pick: Planned, group: Group, rank: int) -> StoredPick:
+def _stored(pick: PlannedPick, group: Group, rank: int) -> StoredPick:
     return StoredPick(
         rank=rank,
         group=group.id,

@@ -13,20 +13,21 @@ from msgspec import structs
 
 from services.curation.context import Curation
 from services.curation.datasets import points
-from services.curation.datasets.appending import (
-    Candidate,
-    NewFrames,
-    check_frames,
-    make_candidates,
-    refused,
-)
+from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.labels import claim_labels
+from services.curation.datasets.new_frames import (
+    AppendRequest,
+    PreparedFrame,
+    check_frames,
+    frame_error,
+    prepare_frames,
+)
 from services.curation.records import (
     DatasetFrames,
     FrameDocument,
+    FrameReference,
     FrameRow,
     Group,
-    Named,
     counters_of,
     dataset_frames_key,
     document_key,
@@ -35,7 +36,7 @@ from services.curation.records import (
     number_key,
 )
 from services.ledger.interface import ABSENT, Add, Transaction
-from services.records.documents import StoredRecord, find_record, retry
+from services.records.documents import StoredRecord, retry
 from services.records.records import decode, encode
 from services.records.stores import Stores
 from sluice.errors import InvalidArgument
@@ -46,36 +47,31 @@ SLICES_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of the frames of one call."""
+class AppendCounts:
+    """How many frames of one call were added, replaced and left unchanged."""
 
     added_count: int
     replaced_count: int
     unchanged_count: int
 
 
-async def append_frames(curation: Curation, name: DatasetName, new: NewFrames) -> Appended:
-    """Append frames to a dataset, all or none; one with the same content stays as it is.
+async def append_frames(
+    curation: Curation, name: DatasetName, request: AppendRequest
+) -> AppendCounts:
+    """Append frames to a dataset, all or none; a frame whose content is unchanged is not written.
 
     Raises NotFound for a dataset that does not exist, and InvalidArgument naming the first frame
-    that may not be one of its.
+    that does not fit the dataset.
     """
     dataset = await curation.others.datasets.get(name)
-    check_frames(new, dataset)
-    candidates = await asyncio.to_thread(make_candidates, new)
-    return await retry(_Append(curation.stores, name, new, candidates).attempt, name)
-
-
-async def read_dataset_frames(stores: Stores, name: DatasetName) -> StoredRecord[DatasetFrames]:
-    """What is known of all frames of a dataset; nothing before the first one."""
-    where = dataset_frames_key(name.dataset)
-    found = await find_record(stores.ledger, name.project, where, DatasetFrames)
-    return found or StoredRecord(DatasetFrames(), ABSENT)
+    check_frames(request, dataset)
+    frames = await asyncio.to_thread(prepare_frames, request)
+    return await retry(_AppendOperation(curation.stores, name, request, frames).attempt, name)
 
 
 @dataclass(slots=True)
 class _Plan:
-    """One transaction, as far as it is made."""
+    """The checks, puts and counter changes of one transaction while it is built."""
 
     checks: dict[str, int] = field(default_factory=dict)
     puts: dict[str, bytes] = field(default_factory=dict)
@@ -83,53 +79,55 @@ class _Plan:
 
 
 @dataclass(slots=True)
-class _Append:
-    """One call that appends frames; what of it is new is found out in each attempt."""
+class _AppendOperation:
+    """One call that appends frames; each attempt compares them with the stored rows anew."""
 
     stores: Stores
     name: DatasetName
-    new: NewFrames
-    candidates: list[Candidate]
+    request: AppendRequest
+    frames: list[PreparedFrame]
     written: set[int] = field(default_factory=set)
-    """The places of candidates whose points are in the vector store by now."""
+    """Indexes of the frames whose points are in the vector store already."""
 
-    async def attempt(self) -> Appended:
-        """Append what is new or has other content; raises Conflict when others were faster."""
-        frames = await read_dataset_frames(self.stores, self.name)
-        known = await self._known()
-        moved = {place for place, old in enumerate(known) if self._moves(place, old)}
+    async def attempt(self) -> AppendCounts:
+        """Append new and changed frames; raises Conflict if another call changed one of them."""
+        dataset_frames = await read_dataset_frames(self.stores, self.name)
+        stored_rows = await self._read_rows()
+        reembedded = {
+            index for index, old in enumerate(stored_rows) if self._has_new_vectors(index, old)
+        }
         changed = [
-            place
-            for place, old in enumerate(known)
-            if place in moved or self._says_more(place, old)
+            index
+            for index, old in enumerate(stored_rows)
+            if index in reembedded or self._has_new_document(index, old)
         ]
-        added = sum(known[place] is None for place in changed)
-        space = frames.record
+        added = sum(stored_rows[index] is None for index in changed)
+        space = dataset_frames.record
         if changed:
-            space = self._grown(frames.record, added)
-            plan = await self._plan(frames, space, known, changed)
-            # Vectors go first: a point that no row names is harmless, the reverse is not.
-            await self._write_points(space, moved)
+            space = self._extend_space(dataset_frames.record, added)
+            plan = await self._plan(dataset_frames, space, stored_rows, changed)
+            # Points are written first: one that no row names is harmless, the reverse is not.
+            await self._write_points(space, reembedded)
             adds = {counter: Add(delta) for counter, delta in plan.adds.items()}
             await self.stores.ledger.commit(
                 Transaction(self.name.project, plan.checks, plan.puts, adds=adds)
             )
-        unnamed = [self.candidates[place].row for place in self.written.difference(moved)]
-        left = [old.record for place in moved if (old := known[place])]
-        await points.forget(self.stores, self.name, space, [*left, *unnamed])
-        return Appended(added, len(changed) - added, len(known) - len(changed))
+        unnamed = [self.frames[index].row for index in self.written.difference(reembedded)]
+        replaced = [old.record for index in reembedded if (old := stored_rows[index])]
+        await points.delete(self.stores, self.name, space, [*replaced, *unnamed])
+        return AppendCounts(added, len(changed) - added, len(stored_rows) - len(changed))
 
-    def _moves(self, place: int, old: StoredRecord[FrameRow] | None) -> bool:
-        """Whether a frame has embeddings that it had not; without any, it keeps those it has."""
-        digest = self.candidates[place].row.vectors_digest
+    def _has_new_vectors(self, index: int, old: StoredRecord[FrameRow] | None) -> bool:
+        """Whether the request replaces a frame's embeddings; without any, it keeps the stored."""
+        digest = self.frames[index].row.vectors_digest
         return bool(digest) and (old is None or old.record.vectors_digest != digest)
 
-    def _says_more(self, place: int, old: StoredRecord[FrameRow] | None) -> bool:
-        digest = self.candidates[place].row.document_digest
+    def _has_new_document(self, index: int, old: StoredRecord[FrameRow] | None) -> bool:
+        digest = self.frames[index].row.document_digest
         return old is None or old.record.document_digest != digest
 
-    async def _known(self) -> list[StoredRecord[FrameRow] | None]:
-        keys = [self._key(candidate) for candidate in self.candidates]
+    async def _read_rows(self) -> list[StoredRecord[FrameRow] | None]:
+        keys = [self._key(frame) for frame in self.frames]
         entries = await self.stores.ledger.get(self.name.project, keys)
         return [
             StoredRecord(decode(FrameRow, entry), entry.revision)
@@ -138,118 +136,123 @@ class _Append:
             for key in keys
         ]
 
-    def _key(self, candidate: Candidate) -> str:
-        return frame_key(self.name.dataset, candidate.row.id)
+    def _key(self, frame: PreparedFrame) -> str:
+        return frame_key(self.name.dataset, frame.row.id)
 
-    def _grown(self, frames: DatasetFrames, added: int) -> DatasetFrames:
-        grown = structs.replace(frames, count=frames.count + added)
-        embeddings = self.new.embeddings
+    def _extend_space(self, before: DatasetFrames, added: int) -> DatasetFrames:
+        """The dataset's frames after the call; InvalidArgument for embeddings of another space."""
+        after = structs.replace(before, count=before.count + added)
+        embeddings = self.request.embeddings
         if embeddings is None:
-            return grown
-        space = embeddings.model_id, embeddings.vectors.shape[1]
-        if frames.model_id and space != (frames.model_id, frames.dimension):
+            return after
+        model_id, dimension = embeddings.model_id, embeddings.vectors.shape[1]
+        if before.model_id and (model_id, dimension) != (before.model_id, before.dimension):
             problem = (
-                f"are of model {space[0]!r} and dimension {space[1]}, those of {self.name} are of "
-                f"{frames.model_id!r} and {frames.dimension}"
+                f"model {model_id!r} and dimension {dimension}; {self.name} has model "
+                f"{before.model_id!r} and dimension {before.dimension}"
             )
             raise InvalidArgument.of("embeddings", problem, reason="SPACE_MISMATCH")
-        most = max(len(candidate.vectors) for candidate in self.candidates)
+        rows_max = max(len(frame.vectors) for frame in self.frames)
         return structs.replace(
-            grown,
-            model_id=space[0],
-            dimension=space[1],
-            rows_per_frame_max=max(frames.rows_per_frame_max, most),
+            after,
+            model_id=model_id,
+            dimension=dimension,
+            rows_per_frame_max=max(before.rows_per_frame_max, rows_max),
         )
 
     async def _plan(
         self,
         before: StoredRecord[DatasetFrames],
-        now: DatasetFrames,
-        known: Sequence[StoredRecord[FrameRow] | None],
+        after: DatasetFrames,
+        stored_rows: Sequence[StoredRecord[FrameRow] | None],
         changed: Sequence[int],
     ) -> _Plan:
-        where = dataset_frames_key(self.name.dataset)
-        plan = _Plan({where: before.revision}, {where: encode(now)})
+        key = dataset_frames_key(self.name.dataset)
+        plan = _Plan({key: before.revision}, {key: encode(after)})
         number = before.record.count
-        added = [place for place in changed if known[place] is None]
-        for place in changed:
-            number += known[place] is None
-            self._put(plan, place, known[place], number)
+        added = [index for index in changed if stored_rows[index] is None]
+        for index in changed:
+            number += stored_rows[index] is None
+            self._put(plan, index, stored_rows[index], number)
         await self._put_groups(plan, added)
         labels = await claim_labels(
             self.stores.ledger,
             self.name,
-            [(place, self.candidates[place]) for place in changed],
+            [(index, self.frames[index]) for index in changed],
         )
         plan.checks.update(dict.fromkeys(labels, ABSENT))
         plan.puts.update(labels)
         return plan
 
     def _put(
-        self, plan: _Plan, place: int, old: StoredRecord[FrameRow] | None, number: int
+        self, plan: _Plan, index: int, old: StoredRecord[FrameRow] | None, number: int
     ) -> None:
-        candidate, where = self.candidates[place], self._key(self.candidates[place])
-        row = candidate.row
+        frame, key = self.frames[index], self._key(self.frames[index])
+        row = frame.row
         if old is None:
-            plan.checks[where] = ABSENT
-            plan.puts[where] = encode(structs.replace(row, number=number))
-            plan.puts[number_key(self.name.dataset, number)] = encode(Named(frame_id=row.id))
+            plan.checks[key] = ABSENT
+            plan.puts[key] = encode(structs.replace(row, number=number))
+            plan.puts[number_key(self.name.dataset, number)] = encode(
+                FrameReference(frame_id=row.id)
+            )
         else:
-            _check_place(place, old.record, row)
-            plan.checks[where] = old.revision
-            now = structs.replace(old.record, document_digest=row.document_digest)
-            if self._moves(place, old):
-                now = structs.replace(now, vectors=row.vectors, vectors_digest=row.vectors_digest)
-            plan.puts[where] = encode(now)
-        document = FrameDocument(frame=candidate.document)
+            _check_same_slice(index, old.record, row)
+            plan.checks[key] = old.revision
+            new = structs.replace(old.record, document_digest=row.document_digest)
+            if self._has_new_vectors(index, old):
+                new = structs.replace(new, vectors=row.vectors, vectors_digest=row.vectors_digest)
+            plan.puts[key] = encode(new)
+        document = FrameDocument(frame=frame.document)
         plan.puts[document_key(self.name.dataset, row.id)] = encode(document)
 
     async def _put_groups(self, plan: _Plan, added: Sequence[int]) -> None:
         """Put the added frames into their groups, in their order."""
-        ids = dict.fromkeys(self.candidates[place].row.group for place in added)
+        ids = dict.fromkeys(self.frames[index].row.group for index in added)
         keys = {group_key(self.name.dataset, group): group for group in ids}
         entries = await self.stores.ledger.get(self.name.project, list(keys))
         plan.checks.update((key, e.revision if (e := entries.get(key)) else ABSENT) for key in keys)
         groups = {keys[key]: decode(Group, entry) for key, entry in entries.items()}
-        for place in added:
-            row = self.candidates[place].row
-            known = groups.get(row.group)
-            groups[row.group] = self._joined(place, row, known)
-            if known is None:
+        for index in added:
+            row = self.frames[index].row
+            group = groups.get(row.group)
+            groups[row.group] = self._add_slice(index, row, group)
+            if group is None:
                 plan.adds.update(counters_of(self.name.dataset, groups[row.group]))
         plan.puts.update((key, encode(groups[group])) for key, group in keys.items())
 
-    def _joined(self, place: int, row: FrameRow, group: Group | None) -> Group:
+    def _add_slice(self, index: int, row: FrameRow, group: Group | None) -> Group:
         if group is None:
             return Group(
                 id=row.group,
                 frames=(row.id,),
                 slices=(row.slice,),
-                status=self.new.status,
-                split=self.new.split,
+                status=self.request.status,
+                split=self.request.split,
             )
         if row.slice in group.slices:
             taken = group.frames[group.slices.index(row.slice)]
-            problem = f"{row.slice!r} of group {row.group!r} is frame {taken!r}"
-            raise refused(place, row.id, ".slice", problem)
+            problem = f"{row.slice!r} of group {row.group!r} is frame {taken!r} already"
+            raise frame_error(index, row.id, ".slice", problem)
         if len(group.frames) >= SLICES_MAX:
-            problem = f"{row.group!r} has {SLICES_MAX} slices, which is the most"
-            raise refused(place, row.id, ".group", problem, "TOO_LARGE", limit=str(SLICES_MAX))
+            problem = f"{row.group!r} has {SLICES_MAX} slices already; more are not accepted"
+            raise frame_error(index, row.id, ".group", problem, "TOO_LARGE", limit=str(SLICES_MAX))
         frames, slices = (*group.frames, row.id), (*group.slices, row.slice)
         return structs.replace(group, frames=frames, slices=slices)
 
-    async def _write_points(self, space: DatasetFrames, moved: Collection[int]) -> None:
-        missing = [self.candidates[place] for place in moved if place not in self.written]
+    async def _write_points(self, space: DatasetFrames, reembedded: Collection[int]) -> None:
+        missing = [self.frames[index] for index in reembedded if index not in self.written]
         if not missing:
             return
-        vectors = np.concatenate([candidate.vectors for candidate in missing])
-        rows = [candidate.row for candidate in missing]
+        vectors = np.concatenate([frame.vectors for frame in missing])
+        rows = [frame.row for frame in missing]
         await points.write(self.stores, self.name, space, rows, vectors)
-        self.written.update(moved)
+        self.written.update(reembedded)
 
 
-def _check_place(place: int, old: FrameRow, new: FrameRow) -> None:
-    for field_, was, is_ in (("group", old.group, new.group), ("slice", old.slice, new.slice)):
-        if was != is_:
-            problem = f"{is_!r}; it is {was!r}, which never changes"
-            raise refused(place, new.id, f".{field_}", problem)
+def _check_same_slice(index: int, old: FrameRow, new: FrameRow) -> None:
+    """Refuse a frame that would move to another group or slice."""
+    slices = (("group", old.group, new.group), ("slice", old.slice, new.slice))
+    for path, stored, given in slices:
+        if stored != given:
+            problem = f"{given!r}; it is {stored!r}, which cannot be changed"
+            raise frame_error(index, new.id, f".{path}", problem)

@@ -1,4 +1,4 @@
-"""How much of a dataset is where."""
+"""Counts of a dataset's frames and groups, and the space of its embeddings."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.curation.context import Curation
-from services.curation.datasets.append import read_dataset_frames
 from services.curation.records import (
     DatasetFrames,
     Split,
     Status,
+    dataset_frames_key,
     held_out_counter,
     split_counter,
     status_counter,
 )
+from services.ledger.interface import ABSENT
+from services.records.documents import StoredRecord, find_record
+from services.records.stores import Stores
 from sluice.names import DatasetName
 
 
@@ -22,7 +25,7 @@ from sluice.names import DatasetName
 class Counts:
     """The frames of a dataset, and its groups by status and by split.
 
-    `held_out` are by status those of the splits that batches never pick from.
+    `held_out` counts, by status, the groups of splits that batches never pick from.
     """
 
     frames: DatasetFrames
@@ -32,12 +35,12 @@ class Counts:
 
     @property
     def groups(self) -> int:
-        """All groups: each has one status."""
+        """All groups: each has exactly one status."""
         return sum(self.by_status.values())
 
     def pool(self, *statuses: Status) -> int:
-        """The groups of those statuses that are not held out; of all of them without any."""
-        return sum(self.by_status[each] - self.held_out[each] for each in statuses or Status)
+        """The groups of those statuses, by default all, that are not held out."""
+        return sum(self.by_status[status] - self.held_out[status] for status in statuses or Status)
 
 
 async def count_frames(curation: Curation, name: DatasetName) -> Counts:
@@ -46,13 +49,20 @@ async def count_frames(curation: Curation, name: DatasetName) -> Counts:
     statuses = {status: status_counter(name.dataset, status) for status in Status}
     splits = {split: split_counter(name.dataset, split) for split in Split if split}
     held_out = {status: held_out_counter(name.dataset, status) for status in Status}
-    found = await curation.stores.ledger.counters(
+    counters = await curation.stores.ledger.counters(
         name.project, [*statuses.values(), *splits.values(), *held_out.values()]
     )
     frames = await read_dataset_frames(curation.stores, name)
     return Counts(
         frames.record,
-        {status: found[counter] for status, counter in statuses.items()},
-        {split: found[counter] for split, counter in splits.items()},
-        {status: found[counter] for status, counter in held_out.items()},
+        {status: counters[counter] for status, counter in statuses.items()},
+        {split: counters[counter] for split, counter in splits.items()},
+        {status: counters[counter] for status, counter in held_out.items()},
     )
+
+
+async def read_dataset_frames(stores: Stores, name: DatasetName) -> StoredRecord[DatasetFrames]:
+    """The frame count and the space of a dataset; the defaults before its first frame."""
+    key = dataset_frames_key(name.dataset)
+    stored = await find_record(stores.ledger, name.project, key, DatasetFrames)
+    return stored or StoredRecord(DatasetFrames(), ABSENT)

@@ -1,4 +1,4 @@
-"""Which frames: the filters of lists, searches and saved views."""
+"""The filters of lists, searches and saved views."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sluice.errors import InvalidArgument
 from sluice.frames import MetadataValue
 
 CONDITIONS_MAX: Final = 64
-"""Tags, and conditions on fields, of one filter."""
+"""Maximum number of tags, and of conditions on fields, in one filter."""
 
 
 class Condition(Record, frozen=True, kw_only=True):
-    """A condition on a field: its value, or its bounds; without either, that it is there."""
+    """A condition on a field: its value or its bounds; without either, that the field exists."""
 
     field: str
     equals: MetadataValue | None = None
@@ -24,7 +24,7 @@ class Condition(Record, frozen=True, kw_only=True):
     at_most: float | None = None
 
     def holds(self, fields: dict[str, MetadataValue]) -> bool:
-        """Whether the fields of a frame meet it."""
+        """Whether the fields of a frame meet the condition."""
         if self.field not in fields:
             return False
         value = fields[self.field]
@@ -39,7 +39,7 @@ class Condition(Record, frozen=True, kw_only=True):
 
 
 class Filter(Record, frozen=True, kw_only=True):
-    """Which frames: all conditions that are there must hold."""
+    """Frames pass if they meet all conditions that are set."""
 
     statuses: tuple[Status, ...] = ()
     splits: tuple[Split, ...] = ()
@@ -49,7 +49,7 @@ class Filter(Record, frozen=True, kw_only=True):
     failure_kinds: tuple[FailureKind, ...] = ()
 
     def passes(self, row: FrameRow, group: Group) -> bool:
-        """Whether a frame is one of these."""
+        """Whether a frame passes."""
         return (
             (not self.statuses or group.status in self.statuses)
             and (not self.splits or group.split in self.splits)
@@ -68,20 +68,20 @@ class Filter(Record, frozen=True, kw_only=True):
 EVERYTHING: Final = Filter()
 
 
-def check_filter(wanted: Filter, path: str) -> None:
-    """Refuse a filter that is not right, naming the field below `path`."""
-    for name, values in (("tags", wanted.tags), ("fields", wanted.fields)):
+def check_filter(frame_filter: Filter, path: str) -> None:
+    """Raise InvalidArgument naming the invalid field, below `path`."""
+    for name, values in (("tags", frame_filter.tags), ("fields", frame_filter.fields)):
         _check_count(f"{path}.{name}", values)
-    for index, tag in enumerate(wanted.tags):
+    for index, tag in enumerate(frame_filter.tags):
         check_text(f"{path}.tags[{index}]", tag)
-    for index, condition in enumerate(wanted.fields):
+    for index, condition in enumerate(frame_filter.fields):
         _check_condition(f"{path}.fields[{index}]", condition)
-    check_text(f"{path}.round", wanted.round, empty=not wanted.failure_kinds)
+    check_text(f"{path}.round", frame_filter.round, empty=not frame_filter.failure_kinds)
 
 
 def _check_count(field: str, values: Sequence[object]) -> None:
     if len(values) > CONDITIONS_MAX:
-        problem = f"{len(values)} of them; at most {CONDITIONS_MAX} are accepted"
+        problem = f"{len(values)} entries; at most {CONDITIONS_MAX} are accepted"
         raise too_large(field, problem, CONDITIONS_MAX)
 
 
@@ -95,6 +95,6 @@ def _check_condition(path: str, condition: Condition) -> None:
         raise InvalidArgument.of(f"{path}.at_most", f"{high} is less than at_least, {low}")
 
 
-def _same(value: MetadataValue, wanted: MetadataValue) -> bool:
-    """Equal, and not only so since Python counts True as 1."""
-    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
+def _same(value: MetadataValue, expected: MetadataValue) -> bool:
+    """Whether two values are equal; other than in Python, True is not 1."""
+    return value == expected and isinstance(value, bool) == isinstance(expected, bool)

@@ -1,46 +1,46 @@
-"""Whose label ids are: in one dataset, a label id is one frame's for good."""
+"""Owners of label ids: within a dataset, a label id belongs to one frame for good."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.curation.datasets.appending import Candidate, refused
-from services.curation.records import Named, label_key
+from services.curation.datasets.new_frames import PreparedFrame, frame_error
+from services.curation.records import FrameReference, label_key
 from services.ledger.interface import Ledger
 from services.records.records import decode, encode
 from sluice.names import DatasetName
 
 
 async def claim_labels(
-    ledger: Ledger, name: DatasetName, candidates: Sequence[tuple[int, Candidate]]
+    ledger: Ledger, name: DatasetName, frames: Sequence[tuple[int, PreparedFrame]]
 ) -> dict[str, bytes]:
-    """What the transaction that appends these frames puts, under keys that must not exist yet.
+    """The puts that record which frame owns each label id; their keys must not exist yet.
 
-    Each candidate comes with its place in the call. Raises InvalidArgument naming the first label
-    whose id is another frame's.
+    Each frame is given with its index in the call. Raises InvalidArgument naming the first label
+    id that another frame owns.
     """
     keys = {
         label_id: label_key(name.dataset, label_id)
-        for _, candidate in candidates
-        for label_id in candidate.label_ids
+        for _, frame in frames
+        for label_id in frame.label_ids
     }
     if not keys:
         return {}
-    known = await ledger.get(name.project, list(keys.values()))
+    entries = await ledger.get(name.project, list(keys.values()))
     owners = {
-        label_id: decode(Named, known[key]).frame_id
+        label_id: decode(FrameReference, entries[key]).frame_id
         for label_id, key in keys.items()
-        if key in known
+        if key in entries
     }
-    for place, candidate in candidates:
-        for number, label_id in enumerate(candidate.label_ids):
-            owner = owners.setdefault(label_id, candidate.row.id)
-            if owner != candidate.row.id:
-                problem = f"{label_id!r} is the id of a label of frame {owner!r} in {name}"
-                where = f".frame.labels[{number}].id"
-                raise refused(place, candidate.row.id, where, problem, label_id=label_id)
+    for index, frame in frames:
+        for number, label_id in enumerate(frame.label_ids):
+            owner = owners.setdefault(label_id, frame.row.id)
+            if owner != frame.row.id:
+                problem = f"{label_id!r} is a label of frame {owner!r} in {name}"
+                path = f".frame.labels[{number}].id"
+                raise frame_error(index, frame.row.id, path, problem, label_id=label_id)
     return {
-        key: encode(Named(frame_id=owners[label_id]))
+        key: encode(FrameReference(frame_id=owners[label_id]))
         for label_id, key in keys.items()
-        if key not in known
+        if key not in entries
     }

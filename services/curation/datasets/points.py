@@ -1,4 +1,4 @@
-"""Where the vectors of frames lie."""
+"""The points of frames in the vector store."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from sluice.names import DatasetName
 log = structlog.get_logger()
 
 
-def frames_of(project: str, model_id: str, dimension: int) -> Collection:
+def frames_collection(project: str, model_id: str, dimension: int) -> Collection:
     """The collection of all frames of a space."""
     return Collection(Kind.FRAMES, Space(project, model_id, dimension))
 
 
 def tenant_of(dataset: DatasetName) -> str:
-    """Whose points the frames of a dataset are."""
+    """The tenant key of a dataset's points."""
     return f"{tenants_of(dataset.project)}{dataset.dataset}"
 
 
 def tenants_of(project: str) -> str:
-    """What the tenants of all datasets of a project start with."""
+    """Prefix of the tenant keys of a project's datasets."""
     return f"{project}/datasets/"
 
 
 def payload_of(frame_id: str, vector: StoredVector) -> Payload:
-    """What the point of an embedding says."""
+    """The payload of an embedding's point."""
     return {"frame_id": frame_id, "label_id": vector.label_id}
 
 
@@ -46,38 +46,40 @@ async def write(
     rows: Sequence[FrameRow],
     vectors: NDArray[np.float32],
 ) -> None:
-    """Write the points of frames, one row of `vectors` for each of theirs, in their order."""
-    named = [(row.id, vector) for row in rows for vector in row.vectors]
+    """Write the points of frames; `vectors` has a row for each, in the order of the frames."""
     points = Points(
-        [UUID(bytes=vector.point) for _, vector in named],
+        _ids(rows),
         vectors,
-        [payload_of(frame_id, vector) for frame_id, vector in named],
+        [payload_of(row.id, vector) for row in rows for vector in row.vectors],
     )
-    collection = frames_of(name.project, space.model_id, space.dimension)
+    collection = frames_collection(name.project, space.model_id, space.dimension)
     await stores.vectors.write(collection, tenant_of(name), points)
 
 
 async def read(
     stores: Stores, name: DatasetName, space: DatasetFrames, rows: Sequence[FrameRow]
 ) -> NDArray[np.float32]:
-    """The unit vectors of frames, as many rows for each as it has; zeros for one that is lost."""
-    ids = [UUID(bytes=vector.point) for row in rows for vector in row.vectors]
-    collection = frames_of(name.project, space.model_id, space.dimension)
-    return await read_points(stores.vectors, collection, tenant_of(name), ids)
+    """The unit vectors of frames, a row for each point in their order; zeros for a lost one."""
+    collection = frames_collection(name.project, space.model_id, space.dimension)
+    return await read_points(stores.vectors, collection, tenant_of(name), _ids(rows))
 
 
-async def forget(
+async def delete(
     stores: Stores, name: DatasetName, space: DatasetFrames, rows: Sequence[FrameRow]
 ) -> None:
-    """Delete the points that these rows name, and no other row any more.
+    """Delete the points of replaced rows.
 
-    They only take up space and are found by nobody, so a store that fails here fails nobody.
+    A failing store is logged, not raised: such points only take space, no search returns them.
     """
-    ids = [UUID(bytes=vector.point) for row in rows for vector in row.vectors]
+    ids = _ids(rows)
     if not ids:
         return
-    collection = frames_of(name.project, space.model_id, space.dimension)
+    collection = frames_collection(name.project, space.model_id, space.dimension)
     try:
         await stores.vectors.delete(collection, tenant_of(name), ids)
     except SluiceError as error:
         log.warning("points.left_behind", dataset=str(name), points=len(ids), error=str(error))
+
+
+def _ids(rows: Sequence[FrameRow]) -> list[UUID]:
+    return [UUID(bytes=vector.point) for row in rows for vector in row.vectors]

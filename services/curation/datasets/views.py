@@ -19,7 +19,7 @@ from sluice.errors import AlreadyExists, InvalidArgument
 from sluice.names import DatasetName, ViewName, check_resource_id
 
 PATHS: Final = ("display_name", "filter")
-"""What of a view can be changed."""
+"""Fields of a view that can be changed."""
 
 
 class View(Record, frozen=True, kw_only=True):
@@ -38,20 +38,25 @@ async def create_view(
     request: IdempotentRequest,
     name: ViewName,
     display_name: str,
-    wanted: Filter,
+    frame_filter: Filter,
 ) -> View:
-    """Save a filter; its display name defaults to its id. AlreadyExists naming it."""
+    """Save a filter; its display name defaults to its id. AlreadyExists if the name is taken."""
     check_resource_id(name.view, "view_id")
-    _check(display_name, wanted)
+    _check(display_name, frame_filter)
     await curation.others.datasets.get(DatasetName(name.project, name.dataset))
     ledger = curation.stores.ledger
     if first := await find_response(ledger, name.project, request, View):
         return first
     now = now_us()
-    title = display_name or name.view
-    view = View(id=name.view, display_name=title, filter=wanted, created_us=now, updated_us=now)
-    where = view_key(name)
-    creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(view)})
+    view = View(
+        id=name.view,
+        display_name=display_name or name.view,
+        filter=frame_filter,
+        created_us=now,
+        updated_us=now,
+    )
+    checks, puts = {view_key(name): ABSENT}, {view_key(name): encode(view)}
+    creation = Transaction(name.project, checks=checks, puts=puts)
     try:
         return await commit_once(ledger, creation, request, view)
     except Conflict as conflict:
@@ -66,35 +71,35 @@ async def get_view(curation: Curation, name: ViewName) -> View:
 
 
 async def list_views(curation: Curation, name: DatasetName, page: Page) -> tuple[list[View], str]:
-    """A page of the views of a dataset, by name, and the next one's token."""
+    """A page of the views of a dataset, sorted by id, and the token of the next page."""
     await curation.others.datasets.get(name)
-    below = prefix("view", name.dataset)
-    return await read_records(curation.stores.ledger, name.project, below, View, page)
+    views = prefix("view", name.dataset)
+    return await read_records(curation.stores.ledger, name.project, views, View, page)
 
 
 async def update_view(
-    curation: Curation, name: ViewName, wanted: View, paths: Sequence[str], etag: str
+    curation: Curation, name: ViewName, new: View, paths: Sequence[str], etag: str
 ) -> View:
-    """Change a view at those paths, all where there are none.
+    """Replace the fields of a view in `paths`, by default all.
 
-    Raises Aborted when it has not that etag any more.
+    Raises Aborted if the view's etag is another one.
     """
     for path in paths:
         if path not in PATHS:
             accepted = " and ".join(PATHS)
             problem = f"{path!r} cannot be changed; accepted are {accepted}"
             raise InvalidArgument.of("update_mask", problem)
-    _check(wanted.display_name, wanted.filter)
+    _check(new.display_name, new.filter)
     ledger = curation.stores.ledger
 
     async def attempt() -> View:
-        found = await read_record(ledger, name.project, view_key(name), View, name)
-        check_etag(etag, found.record.etag, name)
-        changes = {path: getattr(wanted, path) for path in paths or PATHS}
+        stored = await read_record(ledger, name.project, view_key(name), View, name)
+        check_etag(etag, stored.record.etag, name)
+        changes = {path: getattr(new, path) for path in paths or PATHS}
         changed = structs.replace(
-            found.record, **changes, updated_us=now_us(), etag=found.record.etag + 1
+            stored.record, **changes, updated_us=now_us(), etag=stored.record.etag + 1
         )
-        checks, puts = {view_key(name): found.revision}, {view_key(name): encode(changed)}
+        checks, puts = {view_key(name): stored.revision}, {view_key(name): encode(changed)}
         await ledger.commit(Transaction(name.project, checks=checks, puts=puts))
         return changed
 
@@ -102,23 +107,23 @@ async def update_view(
 
 
 async def delete_view(curation: Curation, name: ViewName, etag: str) -> None:
-    """Delete a view; Aborted when it has not that etag any more."""
+    """Delete a view; Aborted if its etag is another one."""
     ledger = curation.stores.ledger
 
     async def attempt() -> None:
-        found = await read_record(ledger, name.project, view_key(name), View, name)
-        check_etag(etag, found.record.etag, name)
-        checks = {view_key(name): found.revision}
+        stored = await read_record(ledger, name.project, view_key(name), View, name)
+        check_etag(etag, stored.record.etag, name)
+        checks = {view_key(name): stored.revision}
         await ledger.commit(Transaction(name.project, checks=checks, deletes=[view_key(name)]))
 
     await retry(attempt, name)
 
 
-def _check(display_name: str, wanted: Filter) -> None:
+def _check(display_name: str, frame_filter: Filter) -> None:
     check_text("view.display_name", display_name, empty=True)
-    check_filter(wanted, "view.filter")
+    check_filter(frame_filter, "view.filter")
 
 
 def view_key(name: ViewName) -> str:
-    """Where a view lies."""
+    """Key of a view."""
     return key("view", name.dataset, name.view)

@@ -1,4 +1,4 @@
-"""Batches: those that were left half way, their plans, picks and views."""
+"""Batches: unfinished ones, and their plans, picks and views."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from uuid import UUID
 from services.curation.batches.create import view_name, view_of
 from services.curation.batches.records import (
     Batch,
-    State,
+    BatchState,
     batch_key,
     batch_prefix,
     pick_prefix,
     plan_prefix,
 )
 from services.curation.datasets.views import View, view_key
-from services.curation.doctor.reading import ATTEMPTS, Examination
+from services.curation.doctor.reading import ATTEMPTS
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Transaction
 from services.records.documents import find_record
@@ -24,87 +25,99 @@ from services.records.scanning import LAST, scan_pages
 from sluice.names import BatchName, DatasetName
 
 
-async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
-    """Examine every batch of a dataset, and look for plans of none."""
-    seen, left = 0, []
-    async for page in scan_pages(this.ledger, this.project, batch_prefix(name.dataset)):
+async def examine(examination: Examination, name: DatasetName) -> ExaminationEvents:
+    """Examine every batch of a dataset, and look for plans that no batch names."""
+    seen, unfinished = 0, []
+    async for page in scan_pages(
+        examination.ledger, examination.project, batch_prefix(name.dataset)
+    ):
         for entry in page:
             seen += 1
             yield ExaminationProgress("batches", seen)
             batch = decode(Batch, entry)
             full_name = BatchName(name.project, name.dataset, batch.id)
-            for look in (_view, _picks):
-                if finding := await look(this, full_name, batch):
+            for check in (_check_view, _check_picks):
+                if finding := await check(examination, full_name, batch):
                     yield finding
-            if batch.state is State.SELECTING and not this.is_young(batch.created_us):
-                left.append((full_name, batch))
-    for full_name, part in await _plans(this, name):
-        if finding := await _of_no_batch(this, full_name, part):
+            if batch.state is BatchState.SELECTING and not examination.is_young(batch.created_us):
+                unfinished.append((full_name, batch))
+    for full_name, part in await _list_plans(examination, name):
+        if finding := await _check_plan(examination, full_name, part):
             yield finding
-    for full_name, batch in left:
-        if finding := await _unfinished(this, full_name, batch):
+    for full_name, batch in unfinished:
+        if finding := await _check_unfinished(examination, full_name, batch):
             yield finding
 
 
-async def _view(this: Examination, name: BatchName, batch: Batch) -> Finding | None:
-    """A batch and its view come in one transaction."""
+async def _check_view(examination: Examination, name: BatchName, batch: Batch) -> Finding | None:
+    """A batch and its view are created in one transaction: a missing view is created again."""
     view = view_name(name)
-    where = view_key(view)
-    if await find_record(this.ledger, this.project, where, View):
+    key = view_key(view)
+    if await find_record(examination.ledger, examination.project, key, View):
         return None
-    done = await this.mend({where: ABSENT}, {where: encode(view_of(batch))})
-    return Finding(FindingKind.BATCH_VIEW, str(name), f"the view {view}", "none").mended(done)
+    repaired = await examination.commit_repair({key: ABSENT}, {key: encode(view_of(batch))})
+    finding = Finding(FindingKind.BATCH_VIEW, str(name), f"the view {view}", "none")
+    return finding.mark_repaired(repaired)
 
 
-async def _picks(this: Examination, name: BatchName, batch: Batch) -> Finding | None:
-    """Each pick comes with the batch that counts it: read at one revision, they agree."""
-    where = batch_key(name)
+async def _check_picks(examination: Examination, name: BatchName, batch: Batch) -> Finding | None:
+    """A transaction that adds a pick also counts it in its batch: at one revision, they agree."""
+    key = batch_key(name)
     for _ in range(ATTEMPTS):
-        before = await find_record(this.ledger, this.project, where, Batch)
+        before = await find_record(examination.ledger, examination.project, key, Batch)
         picks = 0
-        async for page in scan_pages(this.ledger, this.project, pick_prefix(name)):
+        async for page in scan_pages(examination.ledger, examination.project, pick_prefix(name)):
             picks += len(page)
-        after = await find_record(this.ledger, this.project, where, Batch)
+        after = await find_record(examination.ledger, examination.project, key, Batch)
         if before is None or after is None:
             return None
         if before.revision == after.revision:
-            said = before.record.picked
-            kind, expected = FindingKind.BATCH_PICKS, f"{said} picks"
-            return Finding(kind, str(name), expected, f"{picks}").lost() if said != picks else None
+            expected = before.record.picked
+            if picks == expected:
+                return None
+            kind = FindingKind.BATCH_PICKS
+            return Finding(kind, str(name), f"{expected} picks", f"{picks}").mark_lost()
     return None
 
 
-async def _unfinished(this: Examination, name: BatchName, batch: Batch) -> Finding | None:
-    """An old batch that nobody goes on with: it is as it was when it was read."""
-    now = await find_record(this.ledger, this.project, batch_key(name), Batch)
+async def _check_unfinished(
+    examination: Examination, name: BatchName, batch: Batch
+) -> Finding | None:
+    """An old batch is unfinished if no call has continued it since it was read."""
+    now = await find_record(examination.ledger, examination.project, batch_key(name), Batch)
     if now is None or now.record != batch:
         return None
-    found = f"{batch.picked}: the same CreateBatch goes on with it"
-    return Finding(FindingKind.BATCH_UNFINISHED, str(name), f"{batch.size} groups marked", found)
+    expected = f"{batch.size} groups marked"
+    actual = f"{batch.picked}: send the same CreateBatch again to continue it"
+    return Finding(FindingKind.BATCH_UNFINISHED, str(name), expected, actual)
 
 
-async def _plans(this: Examination, name: DatasetName) -> list[tuple[BatchName, str]]:
-    """All plans of a dataset, without reading what lies below each."""
-    found: list[tuple[BatchName, str]] = []
+async def _list_plans(examination: Examination, name: DatasetName) -> list[tuple[BatchName, str]]:
+    """All plans of a dataset as (batch, part), without reading their picks."""
+    plans: list[tuple[BatchName, str]] = []
     below, after = prefix("batch-plan", name.dataset), ""
-    while page := await this.ledger.scan(this.project, below, after=after, limit=1):
+    while page := await examination.ledger.scan(examination.project, below, after=after, limit=1):
         _, _, batch, part, _ = segments(page[0].key)
         full_name = BatchName(name.project, name.dataset, batch)
-        found.append((full_name, part))
+        plans.append((full_name, part))
         after = plan_prefix(full_name, part) + LAST
-    return found
+    return plans
 
 
-async def _of_no_batch(this: Examination, name: BatchName, part: str) -> Finding | None:
-    """A plan that is old and that its batch does not name, nor ever will."""
-    batch = await find_record(this.ledger, this.project, batch_key(name), Batch)
-    if (batch is not None and batch.record.part == part) or this.is_young(made_us(UUID(part))):
+async def _check_plan(examination: Examination, name: BatchName, part: str) -> Finding | None:
+    """An old plan that its batch does not name will never be used, and is deleted."""
+    batch = await find_record(examination.ledger, examination.project, batch_key(name), Batch)
+    if (batch is not None and batch.record.part == part) or examination.is_young(
+        made_us(UUID(part))
+    ):
         return None
-    if this.repair:
-        async for page in scan_pages(this.ledger, this.project, plan_prefix(name, part)):
-            left = [entry.key for entry in page]
-            await this.ledger.commit(Transaction(this.project, deletes=left))
+    if examination.repair:
+        async for page in scan_pages(
+            examination.ledger, examination.project, plan_prefix(name, part)
+        ):
+            deletes = [entry.key for entry in page]
+            await examination.ledger.commit(Transaction(examination.project, deletes=deletes))
     finding = Finding(
         FindingKind.BATCH_PLAN, f"{name}, plan {part}", "a batch that names it", "a plan alone"
     )
-    return finding.mended(this.repair)
+    return finding.mark_repaired(examination.repair)

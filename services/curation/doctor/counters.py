@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.curation.doctor.census import Bounds, Counted, mend, take
-from services.curation.doctor.reading import Examination
+from services.curation.doctor.counter_drift import (
+    Bounds,
+    CounterRule,
+    measure_counter_drift,
+    repair_counters,
+)
 from services.curation.progress.records import rounds_counter, rounds_prefix
 from services.curation.records import (
     Group,
@@ -18,63 +22,70 @@ from services.curation.records import (
     status_counter,
 )
 from services.curation.rounds.rounds import Round, predicted_counter
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.records import decode, prefix
 from services.records.scanning import scan_pages
 from sluice.names import DatasetName, RoundName
 
 
-async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
+async def examine(examination: Examination, name: DatasetName) -> ExaminationEvents:
     """Compare the counters of a dataset with the records that they count."""
     dataset = name.dataset
     yield ExaminationProgress("counters", 1)
     counts = {status_counter(dataset, status): f"{status} groups" for status in Status}
     counts |= {split_counter(dataset, split): f"{split} groups" for split in Split if split}
     counts |= {held_out_counter(dataset, status): f"{status} groups held out" for status in Status}
-    groups = Counted(
+    groups = CounterRule(
         group_prefix(dataset),
         list(counts),
         lambda entry: counters_of(dataset, decode(Group, entry)),
     )
-    for finding in await _examine(this, name, groups, lambda counter: f"{name} {counts[counter]}"):
+    for finding in await _compare(examination, name, groups, lambda key: f"{name} {counts[key]}"):
         yield finding
-    rounds = Counted(rounds_prefix(name), [rounds_counter(name)], lambda _: [rounds_counter(name)])
-    for finding in await _examine(this, name, rounds, lambda _: f"{name} recorded rounds"):
+    rounds = CounterRule(
+        rounds_prefix(name), [rounds_counter(name)], lambda _: [rounds_counter(name)]
+    )
+    for finding in await _compare(examination, name, rounds, lambda _: f"{name} recorded rounds"):
         yield finding
     seen = 1
-    async for page in scan_pages(this.ledger, this.project, prefix("round", dataset)):
+    async for page in scan_pages(examination.ledger, examination.project, prefix("round", dataset)):
         for entry in page:
             seen += 1
             yield ExaminationProgress("counters", seen)
-            for finding in await _predictions(this, name, decode(Round, entry).id):
+            for finding in await _compare_predictions(examination, name, decode(Round, entry).id):
                 yield finding
 
 
-async def _predictions(this: Examination, name: DatasetName, round_id: str) -> list[Finding]:
+async def _compare_predictions(
+    examination: Examination, name: DatasetName, round_id: str
+) -> list[Finding]:
     counter = predicted_counter(name.dataset, round_id)
     below = prefix("prediction", name.dataset, round_id)
     subject = f"{RoundName(name.project, name.dataset, round_id)} predicted frames"
-    what = Counted(below, [counter], lambda _: [counter])
-    return await _examine(this, name, what, lambda _: subject)
+    rule = CounterRule(below, [counter], lambda _: [counter])
+    return await _compare(examination, name, rule, lambda _: subject)
 
 
-async def _examine(
-    this: Examination, name: DatasetName, what: Counted, subject: Callable[[str], str]
+async def _compare(
+    examination: Examination, name: DatasetName, rule: CounterRule, subject: Callable[[str], str]
 ) -> list[Finding]:
-    census = await take(this, what)
-    wrong = census.wrong
-    mended = await mend(this, name.dataset, what) if wrong and this.repair else set()
+    """The counters that differ from their records; `subject` describes a counter by its key."""
+    drift = await measure_counter_drift(examination, rule)
+    repaired = set()
+    if drift.certain and examination.repair:
+        repaired = await repair_counters(examination, name.dataset, rule)
     return [
         Finding(
             FindingKind.COUNTER,
             subject(counter),
-            _expected(census.values[counter], bounds),
-            str(census.values[counter]),
-        ).mended(counter in mended)
-        for counter, bounds in wrong.items()
+            _format_expected(drift.values[counter], bounds),
+            str(drift.values[counter]),
+        ).mark_repaired(counter in repaired)
+        for counter, bounds in drift.certain.items()
     ]
 
 
-def _expected(found: int, off: Bounds) -> str:
-    low, high = off
-    return str(found - low) if low == high else f"{found - high} to {found - low}"
+def _format_expected(stored: int, drift: Bounds) -> str:
+    low, high = drift
+    return str(stored - low) if low == high else f"{stored - high} to {stored - low}"

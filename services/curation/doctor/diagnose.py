@@ -1,23 +1,22 @@
-"""Everything of a project that curation keeps, compared and, if wanted, mended."""
+"""Everything of a project that curation keeps, compared and, if asked, repaired."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
 
 from services.curation.context import Curation
 from services.curation.doctor import (
     batches,
-    counted,
     counters,
+    dataset_frames,
     frames,
     golden,
     groups,
     orphans,
     vectors,
 )
-from services.curation.doctor.orphans import Spared
-from services.curation.doctor.reading import Examination, datasets_of
-from services.doctor.findings import ExaminationEvent, ExaminationEvents
+from services.curation.doctor.orphans import OrphanExemptions
+from services.curation.doctor.reading import datasets_of
+from services.doctor.examination import Examination, run_examiners
+from services.doctor.findings import ExaminationEvents
 from services.records.records import now_us
 from sluice.names import DatasetName, ProjectName
 
@@ -33,30 +32,30 @@ async def diagnose(
     """
     await curation.active.current(name.project)
     at = now_us() if started_us is None else started_us
-    this = Examination(curation.stores, name.project, repair, at)
-    spared = Spared()
-    for dataset in await datasets_of(this):
-        async for event in _examine(this, dataset, spared):
+    examination = Examination(curation.stores, name.project, repair, at)
+    spared = OrphanExemptions()
+    for dataset in await datasets_of(examination):
+        async for event in _examine_dataset(examination, dataset, spared):
             yield event
-    async for event in orphans.examine(this, spared):
+    async for event in orphans.examine(examination, spared):
         yield event
 
 
-async def _examine(
-    this: Examination, name: DatasetName, spared: Spared
-) -> AsyncIterator[ExaminationEvent]:
-    rows = frames.Rows()
-    for events in (frames.examine(this, name, rows), groups.examine(this, name, rows)):
-        async for event in events:
-            yield event
-    spared.frames.update((name, frame_id) for frame_id in rows.missing)
-    if finding := await counted.examine(this, name, rows):
-        yield finding
-    for events in (
-        vectors.examine(this, name, spared.points),
-        counters.examine(this, name),
-        batches.examine(this, name),
-        golden.examine(this, name),
+async def _examine_dataset(
+    examination: Examination, name: DatasetName, spared: OrphanExemptions
+) -> ExaminationEvents:
+    rows = frames.RowSummary()
+    async for event in run_examiners(
+        frames.examine(examination, name, rows), groups.examine(examination, name, rows)
     ):
-        async for event in events:
-            yield event
+        yield event
+    spared.frames.update((name, frame_id) for frame_id in rows.missing)
+    if finding := await dataset_frames.examine(examination, name, rows):
+        yield finding
+    async for event in run_examiners(
+        vectors.examine(examination, name, spared.points),
+        counters.examine(examination, name),
+        batches.examine(examination, name),
+        golden.examine(examination, name),
+    ):
+        yield event

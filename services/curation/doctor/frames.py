@@ -1,4 +1,4 @@
-"""The rows of frames against what was stored with them: document, number, label ids, group."""
+"""The rows of frames, compared with the document, number, label ids and group of each frame."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from services.curation.datasets.append import SLICES_MAX
-from services.curation.datasets.appending import document_digest
-from services.curation.doctor.reading import ATTEMPTS, LOST_DIGEST, Examination
+from services.curation.datasets.new_frames import document_digest
+from services.curation.doctor.reading import ATTEMPTS, LOST_DIGEST, describe_recovery
 from services.curation.records import (
     FrameDocument,
+    FrameReference,
     FrameRow,
     Group,
-    Named,
     document_key,
     frame_key,
     frame_prefix,
@@ -24,6 +24,7 @@ from services.curation.records import (
     number_key,
     number_prefix,
 )
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT, Entry
 from services.records.documents import find_record
@@ -34,76 +35,81 @@ from sluice.names import DatasetFrameName, DatasetName
 
 
 @dataclass(slots=True)
-class Rows:
-    """What the rows of a dataset say: their highest number, the most embeddings that one has.
-
-    `missing` are frames that something names and that have no row, `misnumbered` the keys of
-    numbers that are of another frame than they name.
-    """
+class RowSummary:
+    """What the rows of a dataset imply for its other records; filled while rows are examined."""
 
     last: int = 0
+    """The highest frame number."""
     vectors_max: int = 0
+    """The most embeddings of one frame."""
     missing: set[str] = field(default_factory=set)
+    """Frames that other records name and that have no row."""
     misnumbered: set[str] = field(default_factory=set)
+    """Keys of numbers that name another frame than the one that has the number."""
 
     def add(self, row: FrameRow) -> None:
-        """Take a row in."""
+        """Add a row."""
         self.last = max(self.last, row.number)
         self.vectors_max = max(self.vectors_max, len(row.vectors))
 
 
-async def examine(this: Examination, name: DatasetName, rows: Rows) -> ExaminationEvents:
-    """Examine every frame of a dataset, and take its rows in.
+async def examine(
+    examination: Examination, name: DatasetName, summary: RowSummary
+) -> ExaminationEvents:
+    """Examine every frame of a dataset, and add its row to the summary.
 
-    All that goes with a row comes with it in one transaction and stays: it is read after it.
+    A row and its other records are written in one transaction and never deleted: they are read
+    after the row.
     """
+    ledger, project = examination.ledger, examination.project
     seen = 0
-    async for page in scan_pages(this.ledger, this.project, frame_prefix(name.dataset)):
+    async for page in scan_pages(ledger, project, frame_prefix(name.dataset)):
         seen += len(page)
         yield ExaminationProgress("frames", seen)
-        found = [decode(FrameRow, entry) for entry in page]
-        for row in found:
-            rows.add(row)
-        for look in (_documents, _groups):
-            for finding in await look(this, name, found):
+        rows = [decode(FrameRow, entry) for entry in page]
+        for row in rows:
+            summary.add(row)
+        for check in (_check_documents, _check_groups):
+            for finding in await check(examination, name, rows):
                 yield finding
-        for finding in await _numbers(this, name, found, rows):
+        for finding in await _check_row_numbers(examination, name, rows, summary):
             yield finding
-    async for page in scan_pages(this.ledger, this.project, number_prefix(name.dataset)):
-        for finding in await _of_no_frame(this, name, page, rows):
+    async for page in scan_pages(ledger, project, number_prefix(name.dataset)):
+        for finding in await _check_number_entries(examination, name, page, summary):
             yield finding
 
 
-def subject_of(name: DatasetName, frame_id: str) -> str:
-    """How people know a frame."""
+def frame_subject(name: DatasetName, frame_id: str) -> str:
+    """A frame's resource name, as findings name it."""
     return str(DatasetFrameName(name.project, name.dataset, frame_id))
 
 
-async def _documents(
-    this: Examination, name: DatasetName, rows: Sequence[FrameRow]
+async def _check_documents(
+    examination: Examination, name: DatasetName, rows: Sequence[FrameRow]
 ) -> list[Finding]:
-    """What is wrong with the documents of frames, and with whose their label ids are."""
+    """The frames with a missing or different document, or with label ids that are not theirs."""
     keys = {document_key(name.dataset, row.id): row for row in rows}
-    entries = await this.ledger.get(this.project, list(keys))
-    there = [(row, entries.get(key)) for key, row in keys.items()]
-    suspects, labels = await asyncio.to_thread(_read, there)
-    lost = [each for row in suspects if (each := await _lost_document(this, name, row.id))]
-    return lost + await _label_ids(this, name, labels)
+    entries = await examination.ledger.get(examination.project, list(keys))
+    documents = [(row, entries.get(key)) for key, row in keys.items()]
+    suspects, owners = await asyncio.to_thread(_read_documents, documents)
+    findings = [await _check_document(examination, name, row.id) for row in suspects]
+    lost = [finding for finding in findings if finding]
+    return lost + await _check_label_ids(examination, name, owners)
 
 
-def _read(
+def _read_documents(
     documents: Sequence[tuple[FrameRow, Entry | None]],
 ) -> tuple[list[FrameRow], dict[str, str]]:
-    """The frames without their own document, and the owner of each label id of all others."""
+    """The rows without their own document, and the owner of each label id of all others."""
     suspects: list[FrameRow] = []
-    labels: dict[str, str] = {}
+    owners: dict[str, str] = {}
     for row, entry in documents:
         if entry is None or not _has_document(row, entry):
             suspects.append(row)
             continue
         frame = Frame.from_bytes(decode(FrameDocument, entry).frame)
-        labels |= {label.id: row.id for label in frame.labels}
-    return suspects, labels
+        owners |= {label.id: row.id for label in frame.labels}
+    return suspects, owners
 
 
 def _has_document(row: FrameRow, entry: Entry) -> bool:
@@ -111,130 +117,142 @@ def _has_document(row: FrameRow, entry: Entry) -> bool:
     return document_digest(content, row.group, row.slice) == row.document_digest
 
 
-async def _lost_document(this: Examination, name: DatasetName, frame_id: str) -> Finding | None:
-    """The finding of a frame whose document is lost, as row and document are at one moment.
+async def _check_document(
+    examination: Examination, name: DatasetName, frame_id: str
+) -> Finding | None:
+    """A finding if a frame has lost its document, by row and document read at one moment.
 
-    A repair notes it in the row, so that the document is stored when it is appended again.
+    A repair notes the loss in the row, so that the document is stored when it is appended again.
     """
-    where, document = frame_key(name.dataset, frame_id), document_key(name.dataset, frame_id)
-    entries = await this.ledger.get(this.project, [where, document])
-    if where not in entries:
+    row_key, document = frame_key(name.dataset, frame_id), document_key(name.dataset, frame_id)
+    entries = await examination.ledger.get(examination.project, [row_key, document])
+    if row_key not in entries:
         return None
-    row = decode(FrameRow, entries[where])
+    row = decode(FrameRow, entries[row_key])
     if document in entries and _has_document(row, entries[document]):
         return None
     if row.document_digest != LOST_DIGEST:
         marked = structs.replace(row, document_digest=LOST_DIGEST)
-        await this.mend({where: entries[where].revision}, {where: encode(marked)})
-    found = "another" if document in entries else "none"
-    found = f"{found}: {this.come_back(row.document_digest)}"
+        checks, puts = {row_key: entries[row_key].revision}, {row_key: encode(marked)}
+        await examination.commit_repair(checks, puts)
+    actual = "another" if document in entries else "none"
+    actual = f"{actual}: {describe_recovery(examination, row.document_digest)}"
     kind = FindingKind.FRAME_RECORDS
-    return Finding(kind, subject_of(name, frame_id), "its document", found).lost()
+    return Finding(kind, frame_subject(name, frame_id), "its document", actual).mark_lost()
 
 
-async def _label_ids(this: Examination, name: DatasetName, labels: dict[str, str]) -> list[Finding]:
-    """What is wrong with the claims of label ids: once claimed, an id is a frame's for good."""
-    keys = {label_key(name.dataset, label_id): label_id for label_id in labels}
-    entries = await this.ledger.get(this.project, list(keys)) if keys else {}
+async def _check_label_ids(
+    examination: Examination, name: DatasetName, owners: dict[str, str]
+) -> list[Finding]:
+    """The label ids without an owner or with another one; an id never changes its owner."""
+    keys = {label_key(name.dataset, label_id): label_id for label_id in owners}
+    entries = await examination.ledger.get(examination.project, list(keys)) if keys else {}
     findings = []
-    for where, label_id in keys.items():
-        owner = labels[label_id]
-        subject, expected = subject_of(name, owner), f"label id {label_id!r} for itself"
-        kind, entry = FindingKind.FRAME_RECORDS, entries.get(where)
+    for ledger_key, label_id in keys.items():
+        owner = owners[label_id]
+        subject, expected = frame_subject(name, owner), f"owner of label id {label_id!r}"
+        kind, entry = FindingKind.FRAME_RECORDS, entries.get(ledger_key)
         if entry is None:
-            done = await this.mend({where: ABSENT}, {where: encode(Named(frame_id=owner))})
-            findings.append(Finding(kind, subject, expected, "not claimed").mended(done))
-        elif (other := decode(Named, entry).frame_id) != owner:
-            found = f"claimed by frame {other!r}"
-            findings.append(Finding(kind, subject, expected, found).lost())
+            repaired = await examination.commit_repair(
+                {ledger_key: ABSENT}, {ledger_key: encode(FrameReference(frame_id=owner))}
+            )
+            findings.append(Finding(kind, subject, expected, "no owner").mark_repaired(repaired))
+        elif (other := decode(FrameReference, entry).frame_id) != owner:
+            actual = f"owned by frame {other!r}"
+            findings.append(Finding(kind, subject, expected, actual).mark_lost())
     return findings
 
 
-async def _numbers(
-    this: Examination, name: DatasetName, page: Sequence[FrameRow], rows: Rows
+async def _check_row_numbers(
+    examination: Examination, name: DatasetName, rows: Sequence[FrameRow], summary: RowSummary
 ) -> list[Finding]:
-    """The frames that are not found under their number, and so in no listing."""
-    keys = {number_key(name.dataset, row.number): row for row in page}
-    entries = await this.ledger.get(this.project, list(keys))
+    """The frames that their number does not name, so that listings lack them."""
+    keys = {number_key(name.dataset, row.number): row for row in rows}
+    entries = await examination.ledger.get(examination.project, list(keys))
     findings = []
-    for where, row in keys.items():
-        entry = entries.get(where)
-        listed = decode(Named, entry).frame_id if entry else ""
+    for ledger_key, row in keys.items():
+        entry = entries.get(ledger_key)
+        listed = decode(FrameReference, entry).frame_id if entry else ""
         if listed == row.id:
             continue
-        rows.misnumbered.add(where)
-        checks = {where: entry.revision if entry else ABSENT}
-        done = await this.mend(checks, {where: encode(Named(frame_id=row.id))})
+        summary.misnumbered.add(ledger_key)
+        checks = {ledger_key: entry.revision if entry else ABSENT}
+        puts = {ledger_key: encode(FrameReference(frame_id=row.id))}
+        repaired = await examination.commit_repair(checks, puts)
         expected = f"listed under number {row.number}"
-        found = f"frame {listed!r} listed there" if listed else "not listed"
-        kind, subject = FindingKind.FRAME_RECORDS, subject_of(name, row.id)
-        findings.append(Finding(kind, subject, expected, found).mended(done))
+        actual = f"frame {listed!r} listed there" if listed else "not listed"
+        kind, subject = FindingKind.FRAME_RECORDS, frame_subject(name, row.id)
+        findings.append(Finding(kind, subject, expected, actual).mark_repaired(repaired))
     return findings
 
 
-async def _of_no_frame(
-    this: Examination, name: DatasetName, page: Sequence[Entry], rows: Rows
+async def _check_number_entries(
+    examination: Examination, name: DatasetName, page: Sequence[Entry], summary: RowSummary
 ) -> list[Finding]:
-    """The numbers that name a frame which has no row, or another number."""
-    named = {
-        entry.key: decode(Named, entry).frame_id
+    """The numbers that name a frame without a row, or with another number."""
+    frame_ids = {
+        entry.key: decode(FrameReference, entry).frame_id
         for entry in page
-        if entry.key not in rows.misnumbered
+        if entry.key not in summary.misnumbered
     }
-    keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in named.values()}
-    entries = await this.ledger.get(this.project, list(keys)) if keys else {}
-    numbers = {keys[where]: decode(FrameRow, entry).number for where, entry in entries.items()}
+    keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in frame_ids.values()}
+    entries = await examination.ledger.get(examination.project, list(keys)) if keys else {}
+    numbers = {keys[row_key]: decode(FrameRow, row).number for row_key, row in entries.items()}
     findings = []
-    for where, frame_id in named.items():
+    for ledger_key, frame_id in frame_ids.items():
         number = numbers.get(frame_id)
-        if number is not None and number_key(name.dataset, number) == where:
+        if number is not None and number_key(name.dataset, number) == ledger_key:
             continue
-        listed = f"listed under number {int(where.rpartition('/')[2])}"
-        subject, kind = subject_of(name, frame_id), FindingKind.FRAME_RECORDS
+        listed = f"listed under number {int(ledger_key.rpartition('/')[2])}"
+        subject, kind = frame_subject(name, frame_id), FindingKind.FRAME_RECORDS
         if number is None:
-            rows.missing.add(frame_id)
-            findings.append(Finding(kind, subject, "its row", f"none, and {listed}").lost())
+            summary.missing.add(frame_id)
+            findings.append(Finding(kind, subject, "its row", f"none, and {listed}").mark_lost())
         else:
-            findings.append(Finding(kind, subject, f"number {number} alone", listed).lost())
+            findings.append(Finding(kind, subject, f"number {number} alone", listed).mark_lost())
     return findings
 
 
-async def _groups(this: Examination, name: DatasetName, rows: Sequence[FrameRow]) -> list[Finding]:
+async def _check_groups(
+    examination: Examination, name: DatasetName, rows: Sequence[FrameRow]
+) -> list[Finding]:
     """The frames that their group does not list."""
     keys = {group_key(name.dataset, row.group): row.group for row in rows}
-    entries = await this.ledger.get(this.project, list(keys))
-    groups = {keys[where]: decode(Group, entry) for where, entry in entries.items()}
+    entries = await examination.ledger.get(examination.project, list(keys))
+    groups = {keys[ledger_key]: decode(Group, entry) for ledger_key, entry in entries.items()}
     return [
-        await _join(this, name, row)
+        await _add_to_group(examination, name, row)
         for row in rows
-        if (group := groups.get(row.group)) is None or not lists(group, row)
+        if (group := groups.get(row.group)) is None or not _lists(group, row)
     ]
 
 
-def lists(group: Group, row: FrameRow) -> bool:
-    """Whether a group has a frame as the slice that it says it is."""
+def _lists(group: Group, row: FrameRow) -> bool:
+    """Whether a group lists a frame under the slice of its row."""
     return (row.id, row.slice) in zip(group.frames, group.slices, strict=True)
 
 
-async def _join(this: Examination, name: DatasetName, row: FrameRow) -> Finding:
-    """Put a frame into its group, made anew where it is gone: then it is unlabelled."""
-    where = group_key(name.dataset, row.group)
+async def _add_to_group(examination: Examination, name: DatasetName, row: FrameRow) -> Finding:
+    """Add a frame to its group; a missing group is created again, as unlabelled."""
+    ledger_key = group_key(name.dataset, row.group)
     finding = Finding(
         FindingKind.FRAME_GROUP,
-        subject_of(name, row.id),
+        frame_subject(name, row.id),
         f"slice {row.slice!r} of group {row.group!r}",
         "not listed there",
     )
-    for _ in range(ATTEMPTS if this.repair else 1):
-        found = await find_record(this.ledger, this.project, where, Group)
-        group = found.record if found else Group(id=row.group, frames=(), slices=())
-        if lists(group, row):  # by another doctor, meanwhile
-            return finding.mended(True)
+    for _ in range(ATTEMPTS if examination.repair else 1):
+        stored = await find_record(examination.ledger, examination.project, ledger_key, Group)
+        group = stored.record if stored else Group(id=row.group, frames=(), slices=())
+        if _lists(group, row):  # by another doctor, meanwhile
+            return finding.mark_repaired(True)
         if row.slice in group.slices or len(group.frames) >= SLICES_MAX:
-            return finding.lost()
-        joined = structs.replace(
+            return finding.mark_lost()
+        changed = structs.replace(
             group, frames=(*group.frames, row.id), slices=(*group.slices, row.slice)
         )
-        if await this.mend({where: found.revision if found else ABSENT}, {where: encode(joined)}):
-            return finding.mended(True)
+        if await examination.commit_repair(
+            {ledger_key: stored.revision if stored else ABSENT}, {ledger_key: encode(changed)}
+        ):
+            return finding.mark_repaired(True)
     return finding

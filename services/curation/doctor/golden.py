@@ -1,4 +1,4 @@
-"""Golden sets and recorded rounds: their files, and which check is the newest."""
+"""Golden sets and recorded rounds: their files, and the newest check of a golden set."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from hashlib import sha256
 
 import msgspec
 
-from services.curation.doctor.reading import Examination
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.records import (
     GoldenSet,
-    Newest,
+    NewestCheck,
     RoundCheck,
     check_name,
     checks_prefix,
     golden_sets_prefix,
     newest_key,
 )
-from services.curation.golden.verdict import check_round
+from services.curation.golden.round_check import check_round
 from services.curation.progress.records import RecordedRound, rounds_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import ABSENT
 from services.records.documents import find_record
@@ -30,103 +30,117 @@ from sluice.errors import DataLoss, NotFound
 from sluice.names import DatasetName, GoldenSetName
 
 
-async def examine(this: Examination, name: DatasetName) -> ExaminationEvents:
+async def examine(examination: Examination, name: DatasetName) -> ExaminationEvents:
     """Examine every golden set and every recorded round of a dataset."""
+    ledger, project = examination.ledger, examination.project
     seen = 0
-    async for page in scan_pages(this.ledger, this.project, golden_sets_prefix(name)):
+    async for page in scan_pages(ledger, project, golden_sets_prefix(name)):
         for entry in page:
             seen += 1
             yield ExaminationProgress("golden sets", seen)
             golden_set = decode(GoldenSet, entry)
             full_name = GoldenSetName(name.project, name.dataset, golden_set.id)
-            for finding in await _examine_set(this, full_name, golden_set):
+            for finding in await _examine_set(examination, full_name, golden_set):
                 yield finding
-    async for page in scan_pages(this.ledger, this.project, rounds_prefix(name)):
+    async for page in scan_pages(ledger, project, rounds_prefix(name)):
         for entry in page:
             record = decode(RecordedRound, entry)
-            if await _read(this, record.samples) is None:
-                yield _damaged(f"recorded round {record.round} of {name}", record.samples).lost()
+            if await _read(examination, record.samples) is None:
+                yield _damaged_file(
+                    f"recorded round {record.round} of {name}", record.samples
+                ).mark_lost()
 
 
 async def _examine_set(
-    this: Examination, name: GoldenSetName, golden_set: GoldenSet
+    examination: Examination, name: GoldenSetName, golden_set: GoldenSet
 ) -> list[Finding]:
+    ledger, project = examination.ledger, examination.project
     findings = []
-    before = await find_record(this.ledger, this.project, newest_key(name), Newest)
-    if await _read(this, golden_set.annotations) is None:
-        findings.append(_damaged(f"the images of {name}", golden_set.annotations).lost())
+    stored = await find_record(ledger, project, newest_key(name), NewestCheck)
+    if await _read(examination, golden_set.annotations) is None:
+        findings.append(_damaged_file(f"the images of {name}", golden_set.annotations).mark_lost())
     checks: list[RoundCheck] = []
-    async for page in scan_pages(this.ledger, this.project, checks_prefix(name)):
-        found = [decode(RoundCheck, entry) for entry in page]
-        checks += found
-        for check in found:
-            findings += await _examine_check(this, name, golden_set, check)
-    if finding := await _newest(this, name, checks, before.record if before else None):
+    async for page in scan_pages(ledger, project, checks_prefix(name)):
+        page_checks = [decode(RoundCheck, entry) for entry in page]
+        checks += page_checks
+        for check in page_checks:
+            findings += await _examine_check(examination, name, golden_set, check)
+    newest = stored.record if stored else None
+    if finding := await _examine_newest(examination, name, checks, newest):
         findings.append(finding)
     return findings
 
 
 async def _examine_check(
-    this: Examination, name: GoldenSetName, golden_set: GoldenSet, check: RoundCheck
+    examination: Examination, name: GoldenSetName, golden_set: GoldenSet, check: RoundCheck
 ) -> list[Finding]:
-    """The files of a check that are damaged; its verdict is made anew if that gives the same."""
-    findings, of = [], str(check_name(name, check.key))
-    if await _read(this, check.annotations) is None:
-        findings.append(_damaged(f"the images of {of}", check.annotations).lost())
-    if await _read(this, check.check) is None:
-        again = await _made_again(this, golden_set, check)
-        if again is not None and this.repair:
-            await this.stores.blobs.put(again)
-        damaged = _damaged(of, check.check)
-        findings.append(damaged.lost() if again is None else damaged.mended(this.repair))
+    """The damaged files of a check; its details are computed again where that gives the same."""
+    findings, subject = [], str(check_name(name, check.key))
+    if await _read(examination, check.annotations) is None:
+        findings.append(_damaged_file(f"the images of {subject}", check.annotations).mark_lost())
+    if await _read(examination, check.check) is None:
+        content = await _compute_details(examination, golden_set, check)
+        if content is not None and examination.repair:
+            await examination.stores.blobs.put(content)
+        damaged = _damaged_file(subject, check.check)
+        findings.append(
+            damaged.mark_lost() if content is None else damaged.mark_repaired(examination.repair)
+        )
     return findings
 
 
-async def _made_again(this: Examination, golden_set: GoldenSet, check: RoundCheck) -> bytes | None:
-    """The content of a check's file, from the images of both rounds; None if it is another."""
-    reference = await _read(this, check.reference)
-    annotations = await _read(this, check.annotations)
+async def _compute_details(
+    examination: Examination, golden_set: GoldenSet, check: RoundCheck
+) -> bytes | None:
+    """The details of a check from the images of both rounds; None if they have another digest."""
+    reference = await _read(examination, check.reference)
+    annotations = await _read(examination, check.annotations)
     if reference is None or annotations is None:
         return None
-    made = await asyncio.to_thread(
+    details = await asyncio.to_thread(
         check_round,
         Annotations.from_bytes(reference),
         Annotations.from_bytes(annotations),
         golden_set.classes,
         limits=golden_set.limits,
     )
-    content = msgspec.msgpack.encode(made)
+    content = msgspec.msgpack.encode(details)
     return content if sha256(content).hexdigest() == check.check else None
 
 
-async def _newest(
-    this: Examination, name: GoldenSetName, checks: Sequence[RoundCheck], said: Newest | None
+async def _examine_newest(
+    examination: Examination,
+    name: GoldenSetName,
+    checks: Sequence[RoundCheck],
+    newest: NewestCheck | None,
 ) -> Finding | None:
-    """What is wrong with the check that was said to be the newest before the checks were read.
+    """Compare the newest check, which was read before the checks, with the checks.
 
-    One is named in the transaction that adds it, and none is ever deleted.
+    A check is named as the newest in the transaction that adds it, and never deleted.
     """
-    kind, names = FindingKind.GOLDEN_NEWEST, {check_name(name, each.key).check for each in checks}
-    if said is not None:
-        finding = Finding(kind, str(name), f"check {said.check}", "no such check")
-        return finding.lost() if said.check not in names else None
-    where = newest_key(name)
-    if not checks or await find_record(this.ledger, this.project, where, Newest):
+    kind, names = FindingKind.GOLDEN_NEWEST, {check_name(name, check.key).check for check in checks}
+    if newest is not None:
+        finding = Finding(kind, str(name), f"check {newest.check}", "no such check")
+        return finding.mark_lost() if newest.check not in names else None
+    ledger_key = newest_key(name)
+    ledger, project = examination.ledger, examination.project
+    if not checks or await find_record(ledger, project, ledger_key, NewestCheck):
         return None
-    # Which was added last is nowhere any more, but the times tell it within seconds.
-    last = check_name(name, max(checks, key=lambda each: each.created_us).key).check
-    done = await this.mend({where: ABSENT}, {where: encode(Newest(check=last))})
-    return Finding(kind, str(name), f"check {last}", "none").mended(done)
+    # The order of additions is lost, but creation times are right within seconds.
+    last = check_name(name, max(checks, key=lambda check: check.created_us).key).check
+    puts = {ledger_key: encode(NewestCheck(check=last))}
+    repaired = await examination.commit_repair({ledger_key: ABSENT}, puts)
+    return Finding(kind, str(name), f"check {last}", "none").mark_repaired(repaired)
 
 
-async def _read(this: Examination, digest: str) -> bytes | None:
-    """A file, None if it is missing or damaged; it was written before anything named it."""
+async def _read(examination: Examination, digest: str) -> bytes | None:
+    """A file; None if it is missing or damaged. Files are written before records name them."""
     try:
-        return await this.stores.blobs.get(digest)
+        return await examination.stores.blobs.get(digest)
     except (NotFound, DataLoss):
         return None
 
 
-def _damaged(what: str, digest: str) -> Finding:
+def _damaged_file(subject: str, digest: str) -> Finding:
     kind = FindingKind.BLOB_DAMAGED
-    return Finding(kind, f"{what}, blob {digest}", "its content", "missing or damaged")
+    return Finding(kind, f"{subject}, blob {digest}", "its content", "missing or damaged")

@@ -1,4 +1,4 @@
-"""Groups against the frames that they list."""
+"""Groups, compared with the frames that they list."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from services.curation.doctor.frames import Rows, subject_of
-from services.curation.doctor.reading import Examination
+from services.curation.doctor.frames import RowSummary, frame_subject
 from services.curation.records import FrameRow, Group, frame_key, group_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ledger.interface import Entry
 from services.records.records import decode, encode
@@ -16,45 +16,50 @@ from services.records.scanning import scan_pages
 from sluice.names import DatasetName
 
 
-async def examine(this: Examination, name: DatasetName, rows: Rows) -> ExaminationEvents:
-    """Look for frames that a group lists and that are not its; `rows` as they were read before.
+async def examine(
+    examination: Examination, name: DatasetName, summary: RowSummary
+) -> ExaminationEvents:
+    """Look for groups that list frames of other groups; rows were summarised before.
 
-    A frame comes with its place in a group in one transaction, and leaves it never.
+    A frame is added together with its place in a group in one transaction, and never leaves it.
     """
     seen = 0
-    async for page in scan_pages(this.ledger, this.project, group_prefix(name.dataset)):
+    async for page in scan_pages(
+        examination.ledger, examination.project, group_prefix(name.dataset)
+    ):
         seen += len(page)
         yield ExaminationProgress("groups", seen)
         groups = {entry.key: decode(Group, entry) for entry in page}
-        listed = await _rows(this, name, list(groups.values()))
+        rows_by_id = await _read_rows(examination, name, list(groups.values()))
         for entry in page:
             group = groups[entry.key]
             for frame_id in group.frames:
-                if frame_id in rows.missing:
+                if frame_id in summary.missing:
                     continue
-                row = listed.get(frame_id)
+                row = rows_by_id.get(frame_id)
                 if row is None:
-                    rows.missing.add(frame_id)
-                    kind, found = FindingKind.FRAME_RECORDS, f"none, and in group {group.id!r}"
-                    yield Finding(kind, subject_of(name, frame_id), "its row", found).lost()
-            for finding in await _strangers(this, name, entry, listed):
+                    summary.missing.add(frame_id)
+                    kind, actual = FindingKind.FRAME_RECORDS, f"none, and in group {group.id!r}"
+                    subject = frame_subject(name, frame_id)
+                    yield Finding(kind, subject, "its row", actual).mark_lost()
+            for finding in await _remove_strangers(examination, name, entry, rows_by_id):
                 yield finding
 
 
-async def _rows(
-    this: Examination, name: DatasetName, groups: Sequence[Group]
+async def _read_rows(
+    examination: Examination, name: DatasetName, groups: Sequence[Group]
 ) -> dict[str, FrameRow]:
     """The rows of all frames that groups list, by id."""
     keys = [frame_key(name.dataset, frame_id) for group in groups for frame_id in group.frames]
-    entries = await this.ledger.get(this.project, keys) if keys else {}
+    entries = await examination.ledger.get(examination.project, keys) if keys else {}
     rows = [decode(FrameRow, entry) for entry in entries.values()]
     return {row.id: row for row in rows}
 
 
-async def _strangers(
-    this: Examination, name: DatasetName, entry: Entry, rows: dict[str, FrameRow]
+async def _remove_strangers(
+    examination: Examination, name: DatasetName, entry: Entry, rows: dict[str, FrameRow]
 ) -> list[Finding]:
-    """The frames that a group lists and that say they are of another, or another slice of it."""
+    """Remove frames from a group whose row names another group or slice."""
     group = decode(Group, entry)
     slices = zip(group.frames, group.slices, strict=True)
     kept = [
@@ -65,16 +70,18 @@ async def _strangers(
     strangers = [f for f in group.frames if f not in {frame_id for frame_id, _ in kept}]
     if not strangers:
         return []
-    mended = structs.replace(
+    changed = structs.replace(
         group, frames=tuple(f for f, _ in kept), slices=tuple(s for _, s in kept)
     )
-    done = await this.mend({entry.key: entry.revision}, {entry.key: encode(mended)})
+    repaired = await examination.commit_repair(
+        {entry.key: entry.revision}, {entry.key: encode(changed)}
+    )
     return [
         Finding(
             FindingKind.FRAME_GROUP,
-            subject_of(name, frame_id),
+            frame_subject(name, frame_id),
             f"slice {rows[frame_id].slice!r} of group {rows[frame_id].group!r} alone",
             f"listed in group {group.id!r}",
-        ).mended(done)
+        ).mark_repaired(repaired)
         for frame_id in strangers
     ]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.curation.datasets.points import tenants_of
-from services.curation.doctor.frames import subject_of
-from services.curation.doctor.reading import Examination
+from services.curation.doctor.frames import frame_subject
 from services.curation.records import FrameRow, frame_key
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.points import made_us
 from services.records.records import decode
@@ -19,63 +19,65 @@ from sluice.names import DatasetName
 
 
 @dataclass(slots=True)
-class Spared:
-    """What is left alone: points that only say another frame's name, and frames without a row.
-
-    Nobody knows what a row named that is lost.
-    """
+class OrphanExemptions:
+    """Points and frames that are exempt from the search for orphans."""
 
     points: set[UUID] = field(default_factory=set)
+    """Points whose payload names another frame than the one they belong to."""
     frames: set[tuple[DatasetName, str]] = field(default_factory=set)
+    """Frames without a row: the points that the row named are unknown."""
 
 
-async def examine(this: Examination, spared: Spared) -> ExaminationEvents:
+async def examine(examination: Examination, exemptions: OrphanExemptions) -> ExaminationEvents:
     """Look for points that no frame names."""
-    vectors, start, seen = this.stores.vectors, tenants_of(this.project), 0
-    for collection in await vectors.collections(this.project):
+    vectors, tenants_prefix, seen = examination.stores.vectors, tenants_of(examination.project), 0
+    for collection in await vectors.collections(examination.project):
         if collection.kind is not Kind.FRAMES:
             continue
         for tenant in await vectors.tenants(collection):
-            if not tenant.startswith(start):
+            if not tenant.startswith(tenants_prefix):
                 continue
-            name, after = DatasetName(this.project, tenant.removeprefix(start)), None
+            name, after = (
+                DatasetName(examination.project, tenant.removeprefix(tenants_prefix)),
+                None,
+            )
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
                 after, seen = page.ids[-1], seen + len(page)
                 yield ExaminationProgress("points", seen)
-                orphans = await _of_no_frame(this, name, page, spared)
-                if orphans and this.repair:
+                orphans = await _find_orphans(examination, name, page, exemptions)
+                if orphans and examination.repair:
                     await vectors.delete(collection, tenant, list(orphans))
                 for point, frame_id in orphans.items():
-                    subject = f"{subject_of(name, frame_id)}, point {point}"
+                    subject = f"{frame_subject(name, frame_id)}, point {point}"
                     kind = FindingKind.FRAME_ORPHAN
                     finding = Finding(kind, subject, "a frame that names it", "a point alone")
-                    yield finding.mended(this.repair)
+                    yield finding.mark_repaired(examination.repair)
 
 
-async def _of_no_frame(
-    this: Examination, name: DatasetName, page: Points, spared: Spared
+async def _find_orphans(
+    examination: Examination, name: DatasetName, page: Points, exemptions: OrphanExemptions
 ) -> dict[UUID, str]:
-    """The old points of a page, each with its frame's id, that the frame does not name.
+    """The frame id of each old point of a page that its frame does not name.
 
-    A young one may yet be named. And a frame whose own points are young may just have got them:
-    who gave them to it is about to delete those that it had.
+    A young point may be named yet. And a frame with young points may have just got them: the call
+    that wrote them is about to delete the earlier ones.
     """
     old = {
         point: str(payload.get("frame_id", ""))
         for point, payload in zip(page.ids, page.payloads, strict=True)
-        if not this.is_young(made_us(point)) and point not in spared.points
+        if not examination.is_young(made_us(point)) and point not in exemptions.points
     }
     keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in old.values()}
-    entries = await this.ledger.get(this.project, list(keys)) if keys else {}
-    named = {keys[where]: _points(decode(FrameRow, entry)) for where, entry in entries.items()}
+    entries = await examination.ledger.get(examination.project, list(keys)) if keys else {}
+    points = {keys[key]: _points_of(decode(FrameRow, entry)) for key, entry in entries.items()}
     return {
         point: frame_id
         for point, frame_id in old.items()
-        if point not in (own := named.get(frame_id, ()))
-        and not any(this.is_young(made_us(other)) for other in own)
-        and (name, frame_id) not in spared.frames
+        if point not in (own := points.get(frame_id, ()))
+        and not any(examination.is_young(made_us(other)) for other in own)
+        and (name, frame_id) not in exemptions.frames
     }
 
 
-def _points(row: FrameRow) -> Sequence[UUID]:
+def _points_of(row: FrameRow) -> Sequence[UUID]:
     return [UUID(bytes=vector.point) for vector in row.vectors]

@@ -1,4 +1,4 @@
-"""The embeddings of frames against their points in the vector store."""
+"""The embeddings of frames, compared with their points in the vector store."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from services.curation.datasets.append import read_dataset_frames
-from services.curation.datasets.appending import vectors_digest
-from services.curation.datasets.points import frames_of, payload_of, tenant_of
-from services.curation.datasets.reading import stream_size
-from services.curation.doctor.frames import subject_of
-from services.curation.doctor.reading import LOST_DIGEST, Examination
+from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.frames import stream_size
+from services.curation.datasets.new_frames import vectors_digest
+from services.curation.datasets.points import frames_collection, payload_of, tenant_of
+from services.curation.doctor.frames import frame_subject
+from services.curation.doctor.reading import LOST_DIGEST, describe_recovery
 from services.curation.records import FrameRow, frame_key, frame_prefix
+from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.documents import StoredRecord, find_record
 from services.records.points import PAGE
@@ -26,13 +27,13 @@ from services.records.scanning import scan_pages
 from services.vectors.interface import Collection, Payload, Points
 from sluice.names import DatasetName
 
-_Found = Mapping[UUID, tuple[NDArray[np.float32], Payload]]
-"""Vectors and payloads of the points that are there."""
+_StoredPoints = Mapping[UUID, tuple[NDArray[np.float32], Payload]]
+"""Vector and payload of each stored point."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Misnamed:
-    """A point with the right vector that says it is another frame's."""
+class _MisnamedPoint:
+    """A point with the right vector whose payload names another frame, and the right payload."""
 
     point: UUID
     vector: NDArray[np.float32]
@@ -40,103 +41,109 @@ class _Misnamed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Suspect:
-    """A frame whose points are not what they should be: what is wrong, and what is mended."""
+class _SuspectFrame:
+    """A frame whose points differ from its row: what is lost, and the points to name again."""
 
     row: FrameRow
     lost: str
-    misnamed: Sequence[_Misnamed]
+    misnamed: Sequence[_MisnamedPoint]
 
 
-async def examine(this: Examination, name: DatasetName, misnamed: set[UUID]) -> ExaminationEvents:
-    """Compare the embeddings of all frames with their points; `misnamed` are those left so.
+async def examine(
+    examination: Examination, name: DatasetName, misnamed: set[UUID]
+) -> ExaminationEvents:
+    """Compare the embeddings of all frames with their points; adds misnamed ones to `misnamed`.
 
-    A point is there from before its row names it until after: one that is named before and after
-    the look must have it.
+    A point exists before its row names it and until after: a row that is the same before and after
+    the points are read must have them.
     """
-    seen, size = 0, stream_size((await read_dataset_frames(this.stores, name)).record)
-    async for page in scan_pages(this.ledger, this.project, frame_prefix(name.dataset), size):
+    seen, size = 0, stream_size((await read_dataset_frames(examination.stores, name)).record)
+    async for page in scan_pages(
+        examination.ledger, examination.project, frame_prefix(name.dataset), size
+    ):
         rows = [row for entry in page if (row := decode(FrameRow, entry)).vectors]
-        # The space comes with the first embedding: read later, it is known.
-        space = (await read_dataset_frames(this.stores, name)).record
+        # The space is set with the first embedding, so it is read after the rows.
+        space = (await read_dataset_frames(examination.stores, name)).record
         if not rows or not space.dimension:
             continue
         seen += len(rows)
         yield ExaminationProgress("embeddings", seen)
-        collection = frames_of(name.project, space.model_id, space.dimension)
-        found = await _points(this, name, collection, rows)
-        for suspect in await asyncio.to_thread(_suspects, rows, found):
-            finding = await _confirmed(this, name, collection, suspect)
+        collection = frames_collection(name.project, space.model_id, space.dimension)
+        points = await _read_points(examination, name, collection, rows)
+        for suspect in await asyncio.to_thread(_find_suspects, rows, points):
+            finding = await _confirm_finding(examination, name, collection, suspect)
             if finding is not None:
-                misnamed.update(each.point for each in suspect.misnamed)
+                misnamed.update(point.point for point in suspect.misnamed)
                 yield finding
 
 
-async def _points(
-    this: Examination, name: DatasetName, collection: Collection, rows: Sequence[FrameRow]
-) -> _Found:
+async def _read_points(
+    examination: Examination, name: DatasetName, collection: Collection, rows: Sequence[FrameRow]
+) -> _StoredPoints:
     ids = [UUID(bytes=vector.point) for row in rows for vector in row.vectors]
-    found: dict[UUID, tuple[NDArray[np.float32], Payload]] = {}
+    stored: dict[UUID, tuple[NDArray[np.float32], Payload]] = {}
     for start in range(0, len(ids), PAGE):
         page = ids[start : start + PAGE]
-        points = await this.stores.vectors.retrieve(collection, tenant_of(name), page)
-        found |= zip(points.ids, zip(points.vectors, points.payloads, strict=True), strict=True)
-    return found
+        points = await examination.stores.vectors.retrieve(collection, tenant_of(name), page)
+        stored |= zip(points.ids, zip(points.vectors, points.payloads, strict=True), strict=True)
+    return stored
 
 
-def _suspects(rows: Sequence[FrameRow], found: _Found) -> list[_Suspect]:
-    suspects = (_suspect(row, found) for row in rows)
+def _find_suspects(rows: Sequence[FrameRow], points: _StoredPoints) -> list[_SuspectFrame]:
+    suspects = (_compare(row, points) for row in rows)
     return [suspect for suspect in suspects if suspect.lost or suspect.misnamed]
 
 
-def _suspect(row: FrameRow, found: _Found) -> _Suspect:
-    there = [found.get(UUID(bytes=vector.point)) for vector in row.vectors]
-    known = [point for point in there if point is not None]
-    if missing := len(there) - len(known):
-        return _Suspect(row, f"{missing} missing", ())
+def _compare(row: FrameRow, points: _StoredPoints) -> _SuspectFrame:
+    lookups = [points.get(UUID(bytes=vector.point)) for vector in row.vectors]
+    present = [point for point in lookups if point is not None]
+    if missing := len(lookups) - len(present):
+        return _SuspectFrame(row, f"{missing} missing", ())
     labels = [vector.label_id for vector in row.vectors]
-    if vectors_digest(labels, np.stack([vector for vector, _ in known])) != row.vectors_digest:
-        return _Suspect(row, "others", ())
+    if vectors_digest(labels, np.stack([vector for vector, _ in present])) != row.vectors_digest:
+        return _SuspectFrame(row, "different", ())
     misnamed = [
-        _Misnamed(UUID(bytes=stored.point), vector, expected)
-        for stored, (vector, payload) in zip(row.vectors, known, strict=True)
+        _MisnamedPoint(UUID(bytes=stored.point), vector, expected)
+        for stored, (vector, payload) in zip(row.vectors, present, strict=True)
         if payload != (expected := payload_of(row.id, stored))
     ]
-    return _Suspect(row, "", misnamed)
+    return _SuspectFrame(row, "", misnamed)
 
 
-async def _confirmed(
-    this: Examination, name: DatasetName, collection: Collection, suspect: _Suspect
+async def _confirm_finding(
+    examination: Examination, name: DatasetName, collection: Collection, suspect: _SuspectFrame
 ) -> Finding | None:
-    """The finding of a frame that still names these points."""
+    """The finding of a suspect frame, if its row still names the same points."""
     now = await find_record(
-        this.ledger, this.project, frame_key(name.dataset, suspect.row.id), FrameRow
+        examination.ledger, examination.project, frame_key(name.dataset, suspect.row.id), FrameRow
     )
     if now is None or now.record.vectors != suspect.row.vectors:
         return None
-    subject, kind = subject_of(name, suspect.row.id), FindingKind.FRAME_VECTOR
+    subject, kind = frame_subject(name, suspect.row.id), FindingKind.FRAME_VECTOR
     expected = f"{len(suspect.row.vectors)} embeddings"
     if suspect.lost:
-        await _note(this, name, now)
-        found = f"{suspect.lost}: {this.come_back(now.record.vectors_digest)}"
-        return Finding(kind, subject, expected, found).lost()
-    finding = Finding(kind, subject, expected, f"{len(suspect.misnamed)} said to be another's")
-    if this.repair:
+        await _note_loss(examination, name, now)
+        actual = f"{suspect.lost}: {describe_recovery(examination, now.record.vectors_digest)}"
+        return Finding(kind, subject, expected, actual).mark_lost()
+    finding = Finding(kind, subject, expected, f"{len(suspect.misnamed)} name another frame")
+    if examination.repair:
         points = Points(
-            [each.point for each in suspect.misnamed],
-            np.stack([each.vector for each in suspect.misnamed]),
-            [each.payload for each in suspect.misnamed],
+            [point.point for point in suspect.misnamed],
+            np.stack([point.vector for point in suspect.misnamed]),
+            [point.payload for point in suspect.misnamed],
         )
-        await this.stores.vectors.write(collection, tenant_of(name), points)
-    return finding.mended(this.repair)
+        await examination.stores.vectors.write(collection, tenant_of(name), points)
+    return finding.mark_repaired(examination.repair)
 
 
-async def _note(this: Examination, name: DatasetName, found: StoredRecord[FrameRow]) -> None:
-    """Note in a row that its embeddings are lost, so that they are written when appended again.
+async def _note_loss(
+    examination: Examination, name: DatasetName, stored: StoredRecord[FrameRow]
+) -> None:
+    """Note in a row that its embeddings are lost, so that appending them again writes them.
 
-    Without that, what is appended again with the same content changes nothing.
+    Without the note, a frame appended again with the same content counts as unchanged.
     """
-    if found.record.vectors_digest != LOST_DIGEST:
-        where = frame_key(name.dataset, found.record.id)
-        marked = structs.replace(found.record, vectors_digest=LOST_DIGEST)
-        await this.mend({where: found.revision}, {where: encode(marked)})
+    if stored.record.vectors_digest != LOST_DIGEST:
+        ledger_key = frame_key(name.dataset, stored.record.id)
+        marked = structs.replace(stored.record, vectors_digest=LOST_DIGEST)
+        await examination.commit_repair({ledger_key: stored.revision}, {ledger_key: encode(marked)})

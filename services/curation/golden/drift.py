@@ -1,7 +1,7 @@
-"""Whether two rounds of the same images differ by more than chance, and by how much.
+"""Drift: whether two rounds of the same images differ by more than chance, and by how much.
 
-All tests are paired: an image is compared with itself, so that what makes images differ from each
-other costs no power. What is random is drawn from a seed, and is the same for the same rounds.
+All tests are paired: an image is compared with itself, so differences between images cost no power.
+Random numbers are drawn from a seed, so equal rounds give equal results.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from services.curation.golden.annotations import check_classes
-from services.curation.intervals import Interval, Share, bootstrap_mean, chunks
+from services.curation.intervals import Interval, Share, bootstrap_mean, split_draws
 from services.records.records import Record
 from sluice.errors import InvalidArgument
 
@@ -26,8 +26,8 @@ SMOOTHING: Final = 0.5
 """What is added to each class's count for the two divergences, so that none is infinite."""
 
 _P_STEPS = 10
-"""So many steps of the smallest p-value must fit below the level of one class, or no class of a
-large map could ever be found out: more classes, more permutations."""
+"""Steps of the smallest p-value below the level of one class, at least. More classes need more
+permutations, or no class of a large map could ever be significant."""
 
 _LEVEL_FINEST = 0.01
 
@@ -50,7 +50,7 @@ class ClassDrift(Record, frozen=True, kw_only=True):
 class EmptyDrift(Record, frozen=True, kw_only=True):
     """Images without a label: shares in both rounds, and McNemar's exact p-value.
 
-    `emptied` are the images that lost all labels, `filled` those that got their first.
+    `emptied` counts images that lost all labels, `filled` those that got their first.
     """
 
     reference: Share
@@ -75,7 +75,7 @@ class DetectionsDrift(Record, frozen=True, kw_only=True):
 
 
 class Drift(Record, frozen=True, kw_only=True):
-    """All of a comparison. The divergences are for display: they know no chance and no pairs."""
+    """All comparisons of two rounds. The divergences are for display: they test nothing."""
 
     classes: tuple[ClassDrift, ...]
     empty: EmptyDrift
@@ -93,13 +93,12 @@ def measure_drift(
 ) -> Drift:
     """Compare class counts of the same images, both `(images, classes)`.
 
-    Raises InvalidArgument for shapes that are not those of one another and of the classes, or
-    without an image.
+    Raises InvalidArgument for shapes that differ or do not fit the classes, and for no image.
     """
     _check_counts(reference, current, classes)
     p_values = sign_flip(current - reference, seed=seed)
     totals = reference.sum(axis=0), current.sum(axis=0)
-    # Where a class never changed no p-value below 1 was possible: it takes no part in Holm's.
+    # A class that never changed cannot have a p-value below 1, so Holm's correction skips it.
     tested = (current != reference).any(axis=0)
     adjusted = np.ones(len(classes))
     adjusted[tested] = holm(p_values[tested])
@@ -114,8 +113,8 @@ def measure_drift(
             )
             for column, name in enumerate(classes)
         ),
-        empty=_empty(reference.sum(axis=1) == 0, current.sum(axis=1) == 0),
-        detections=_detections(reference.sum(axis=1), current.sum(axis=1), seed),
+        empty=_compare_empty(reference.sum(axis=1) == 0, current.sum(axis=1) == 0),
+        detections=_compare_detections(reference.sum(axis=1), current.sum(axis=1), seed),
         jensen_shannon=jensen_shannon(*totals),
         psi=psi(*totals),
     )
@@ -125,22 +124,22 @@ def sign_flip(differences: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.fl
     """Two-sided p-values of the sums of paired differences `(images, columns)`: `(columns,)`.
 
     Without drift each image's difference is as likely as its negative (Fisher 1935), so the sum
-    is compared with sums under random signs. The sum itself counts as one of the draws, hence no
-    p-value is 0 and the test is valid at any number of draws (Phipson and Smyth 2010).
+    is compared with sums under random signs. The sum itself counts as one of the draws, so no
+    p-value is 0, and the test is valid for any number of draws (Phipson and Smyth 2010).
     """
     rng = np.random.default_rng(seed)
     changed = differences[differences.any(axis=1)].astype(np.float32)  # exact below 2²⁴
     observed = np.abs(changed.sum(axis=0))
     draws = _permutations(int(differences.any(axis=0).sum()))
     extreme = np.zeros(differences.shape[1], np.int64)
-    for count in chunks(draws, sum(changed.shape)):
+    for count in split_draws(draws, sum(changed.shape)):
         signs = _signs(rng, count, len(changed))
         extreme += (np.abs(signs @ changed) >= observed).sum(axis=0)
     return np.asarray((extreme + 1) / (draws + 1), np.float64)
 
 
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P-values that hold for all hypotheses together (Holm 1979), `(hypotheses,)`."""
+    """P-values corrected for several hypotheses (Holm 1979), `(hypotheses,)`."""
     order = np.argsort(p_values, kind="stable")
     factors = np.arange(len(p_values), 0, -1)
     adjusted = np.empty(len(p_values))
@@ -158,7 +157,7 @@ def mcnemar(first: int, second: int) -> float:
 
 def jensen_shannon(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
     """The Jensen–Shannon divergence of two class mixes, in bits, 0 to 1; counts are smoothed."""
-    p, q = _mix(first), _mix(second)
+    p, q = _smooth(first), _smooth(second)
     middle = (p + q) / 2
     bits = (p * np.log2(p / middle) + q * np.log2(q / middle)).sum() / 2
     return max(0.0, float(bits))
@@ -166,11 +165,11 @@ def jensen_shannon(first: NDArray[np.int64], second: NDArray[np.int64]) -> float
 
 def psi(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
     """The population stability index of two class mixes, in nats; counts are smoothed."""
-    p, q = _mix(first), _mix(second)
+    p, q = _smooth(first), _smooth(second)
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def _mix(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _smooth(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     smoothed = counts + SMOOTHING
     return np.asarray(smoothed / smoothed.sum(), np.float64)
 
@@ -185,7 +184,7 @@ def _signs(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.floa
     return np.unpackbits(random, axis=1, count=columns).astype(np.float32) * 2 - 1
 
 
-def _empty(reference: NDArray[np.bool_], current: NDArray[np.bool_]) -> EmptyDrift:
+def _compare_empty(reference: NDArray[np.bool_], current: NDArray[np.bool_]) -> EmptyDrift:
     emptied, filled = int((current & ~reference).sum()), int((reference & ~current).sum())
     return EmptyDrift(
         reference=Share.of(int(reference.sum()), len(reference)),
@@ -196,7 +195,7 @@ def _empty(reference: NDArray[np.bool_], current: NDArray[np.bool_]) -> EmptyDri
     )
 
 
-def _detections(
+def _compare_detections(
     reference: NDArray[np.int64], current: NDArray[np.int64], seed: int
 ) -> DetectionsDrift:
     difference = current - reference
@@ -215,7 +214,7 @@ def _check_counts(
 ) -> None:
     check_classes(classes)
     if reference.shape != current.shape or reference.shape[1:] != (len(classes),):
-        problem = f"{current.shape} beside {reference.shape}; both must be (images, {len(classes)})"
+        problem = f"{current.shape} and {reference.shape}; both must be (images, {len(classes)})"
         raise InvalidArgument.of("current", problem)
     if not len(reference):
-        raise InvalidArgument.of("reference", "has no image; a comparison needs one at least")
+        raise InvalidArgument.of("reference", "no images; a comparison needs at least one")

@@ -1,24 +1,25 @@
-"""Whether the next batch of a dataset may be chosen: not after a failed golden check."""
+"""The gate of a dataset: a failed golden check blocks its next batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.curation.golden.records import Newest, RoundCheck, check_key, newest_prefix
-from services.curation.golden.verdict import Verdict
+from services.curation.golden.records import NewestCheck, RoundCheck, check_key, newest_prefix
+from services.curation.golden.verdict import GoldenVerdict
 from services.records.records import decode, segments
 from services.records.scanning import scan_pages
 from services.records.stores import Stores
+from sluice.errors import FailedPrecondition
 from sluice.names import DatasetName, GoldenCheckName
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class GoldenGate:
     """The newest check of each golden set of a dataset that has one, the newest of all first.
 
-    One golden set that passes does not speak for another one that fails: they are of different
-    images.
+    Every golden set counts: one that passes does not outweigh one that fails, since their images
+    differ.
     """
 
     checks: Sequence[tuple[GoldenCheckName, RoundCheck]]
@@ -30,7 +31,7 @@ class Gate:
 
     @property
     def reason(self) -> str:
-        """Why the next batch is blocked, or is not, in a sentence."""
+        """Why the next batch is blocked, or is not, as a sentence."""
         if not self.checks:
             return "no golden check was made"
         if blocking := self.blocking:
@@ -41,28 +42,53 @@ class Gate:
         return "no newest golden check failed"
 
     @property
-    def verdict(self) -> Verdict | None:
-        """The worst verdict of all; a failure that is overridden is a warning, None is no check."""
-        found = {Verdict.WARN if check.override else check.verdict for _, check in self.checks}
-        worst_first = (Verdict.FAIL, Verdict.INSUFFICIENT, Verdict.WARN, Verdict.PASS)
-        return next((verdict for verdict in worst_first if verdict in found), None)
+    def verdict(self) -> GoldenVerdict | None:
+        """The worst verdict, where an overridden failure is a warning; None without a check."""
+        verdicts = {
+            GoldenVerdict.WARN if check.override else check.verdict for _, check in self.checks
+        }
+        worst_first = (
+            GoldenVerdict.FAIL,
+            GoldenVerdict.INSUFFICIENT,
+            GoldenVerdict.WARN,
+            GoldenVerdict.PASS,
+        )
+        return next((verdict for verdict in worst_first if verdict in verdicts), None)
 
 
-async def read_gate(stores: Stores, name: DatasetName) -> Gate:
+async def read_gate(stores: Stores, name: DatasetName) -> GoldenGate:
     """The gate of a dataset; open where no check was made."""
-    found: list[tuple[GoldenCheckName, RoundCheck]] = []
+    checks: list[tuple[GoldenCheckName, RoundCheck]] = []
     async for page in scan_pages(stores.ledger, name.project, newest_prefix(name)):
         names = [
             GoldenCheckName(
-                name.project, name.dataset, segments(entry.key)[-1], decode(Newest, entry).check
+                name.project,
+                name.dataset,
+                segments(entry.key)[-1],
+                decode(NewestCheck, entry).check,
             )
             for entry in page
         ]
-        # A check is never deleted: what was named is there.
+        # Checks are never deleted, so a named check exists.
         keys = [check_key(check) for check in names]
         entries = await stores.ledger.get(name.project, keys)
-        found += [
-            (check, decode(RoundCheck, entries[where]))
-            for check, where in zip(names, keys, strict=True)
+        checks += [
+            (check, decode(RoundCheck, entries[key]))
+            for check, key in zip(names, keys, strict=True)
         ]
-    return Gate(sorted(found, key=lambda item: item[1].created_us, reverse=True))
+    return GoldenGate(sorted(checks, key=lambda item: item[1].created_us, reverse=True))
+
+
+async def check_gate(stores: Stores, name: DatasetName, override: str) -> str:
+    """Refuse the next batch of a dataset while a golden check blocks it.
+
+    Returns the problem that `override`, the caller's reason, overrides; "" if nothing blocks.
+    Raises FailedPrecondition naming the failed check if there is no reason.
+    """
+    gate = await read_gate(stores, name)
+    if not gate.blocking:
+        return ""
+    if not override:
+        problem = f"{name}: {gate.reason}; to create the batch anyway, give a reason in "
+        raise FailedPrecondition(problem + "golden_override")
+    return gate.reason

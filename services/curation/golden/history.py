@@ -1,21 +1,16 @@
-"""The history of a golden set: one entry for each round, added once and never changed."""
+"""The history of a golden set: one check for each key, which never changes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
-from services.curation.golden.verdict import Check
 from services.records.records import Record
 from sluice.checks import check_count, check_text
 from sluice.errors import AlreadyExists
 
-_CONTENT = ("annotations", "reference")
-"""What must not change under a key. The check follows from it, and may be another after an update
-of Sluice: the one that was made first stays."""
-
 
 class HistoryKey(Record, frozen=True, kw_only=True, order=True):
-    """What tells entries apart: the same round by another annotator is another entry."""
+    """The key of a check: the same round by another annotator is another check."""
 
     round: int
     schema_version: str
@@ -23,7 +18,7 @@ class HistoryKey(Record, frozen=True, kw_only=True, order=True):
     guideline_version: str
 
     def check(self, field: str = "key") -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming the first invalid value, below `field`."""
         check_count(f"{field}.round", self.round)
         for name in ("schema_version", "annotator", "guideline_version"):
             check_text(f"{field}.{name}", getattr(self, name))
@@ -35,39 +30,21 @@ class HistoryKey(Record, frozen=True, kw_only=True, order=True):
         )
 
 
-class HistoryEntry(Record, frozen=True, kw_only=True):
-    """A checked round: the digests of its annotations and of its reference's, and the check."""
+@dataclass(frozen=True, slots=True)
+class CheckContent:
+    """SHA-256 digests of what a check compares.
 
-    key: HistoryKey
-    annotations: bytes
-    reference: bytes
-    check: Check
-
-
-def admit(existing: HistoryEntry | None, entry: HistoryEntry) -> HistoryEntry:
-    """The entry to keep under a key: the one that is there, or else the new one.
-
-    Raises InvalidArgument for a bad key, and AlreadyExists naming the key and what is different
-    where the content changed.
+    The verdict follows from the content, but may change with an update of Sluice: then the stored
+    check stays.
     """
-    entry.key.check()
-    if existing is None:
-        return entry
-    if changed := ", ".join(_differences(existing, entry)):
-        problem = f"key: {entry.key} is in the history already, with other {changed}"
+
+    annotations: str
+    reference: str
+
+
+def check_unchanged(key: HistoryKey, stored: CheckContent, content: CheckContent) -> None:
+    """Raise AlreadyExists naming the key and each difference if its stored content differs."""
+    before, now = asdict(stored), asdict(content)
+    if changed := ", ".join(name for name in before if before[name] != now[name]):
+        problem = f"key: {key} is already in the history, with different {changed}"
         raise AlreadyExists(problem, metadata={"changed": changed})
-    return existing
-
-
-def add(history: Sequence[HistoryEntry], entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
-    """The history with an entry, in the order of keys; the same one where it is there already.
-
-    Raises what `admit` raises.
-    """
-    by_key = {known.key: known for known in history}
-    by_key[entry.key] = admit(by_key.get(entry.key), entry)
-    return tuple(by_key[key] for key in sorted(by_key))
-
-
-def _differences(first: HistoryEntry, second: HistoryEntry) -> list[str]:
-    return [name for name in _CONTENT if getattr(first, name) != getattr(second, name)]

@@ -1,4 +1,4 @@
-"""Which object of one round is which of another, in one image."""
+"""Matching the objects of two rounds in one image."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from scipy.optimize import linear_sum_assignment
 from sluice.errors import InvalidArgument
 
 IOU_MIN: Final = 0.5
-"""Boxes that overlap less are two objects; what COCO and Pascal VOC call a loose match."""
+"""Minimum IoU for a match; COCO and Pascal VOC call it a loose match."""
 
 SAME_CLASS_BONUS: Final = 0.1
-"""How much IoU a pair of one class may lack against a pair of two.
+"""IoU that a pair of one class may lack compared with a pair of two classes.
 
-Two objects may share nearly one place, a rider and a bicycle; a pixel's difference must not then
-look like two confusions.
+Two objects can be almost in one place, such as a rider and a bicycle; a difference of one pixel
+must not look like two confusions.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matches:
+class BoxMatches:
     """Pairs of rows of two sets of objects, `(pairs,)`, and the IoU of each, `(pairs,)`."""
 
     reference: NDArray[np.intp]
@@ -45,20 +45,20 @@ def iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.f
     return overlap
 
 
-def match(
+def match_boxes(
     ious: NDArray[np.float64], same_class: NDArray[np.bool_], iou_min: float = IOU_MIN
-) -> Matches:
+) -> BoxMatches:
     """The best one-to-one match of objects that overlap by `iou_min`, both `(n, m)` (Kuhn 1955).
 
-    As many pairs as there can be; of those, the largest sum of IoU and bonuses. Raises
-    InvalidArgument for an `iou_min` that is not over 0 and at most 1.
+    It has as many pairs as possible, and of such matches the largest sum of IoU and bonuses.
+    Raises InvalidArgument for an `iou_min` that is not in (0, 1].
     """
     if not 0 < iou_min <= 1:
-        raise InvalidArgument.of("iou_min", f"{iou_min} is not over 0 and at most 1")
+        raise InvalidArgument.of("iou_min", f"{iou_min} is not in (0, 1]")
     allowed = ious >= iou_min
-    # One pair more outweighs whatever all other pairs could gain.
+    # One more pair outweighs anything that all other pairs could gain.
     gains = np.where(allowed, 2 * min(ious.shape) + ious + SAME_CLASS_BONUS * same_class, 0)
     reference, current = linear_sum_assignment(gains, maximize=True)
-    kept = allowed[reference, current]
-    reference, current = reference[kept], current[kept]
-    return Matches(reference, current, ious[reference, current])
+    accepted = allowed[reference, current]
+    reference, current = reference[accepted], current[accepted]
+    return BoxMatches(reference, current, ious[reference, current])

@@ -1,12 +1,12 @@
-"""What golden QA keeps in the ledger, and where each record lies.
+"""The ledger records of golden QA, and their keys.
 
-All lie in the partition of their project; annotations and whole checks are blobs that they name.
+They are in the partition of their project; they name the blobs of annotations and check details.
 
 | key | holds |
 | --- | --- |
 | `golden-set/{dataset}/{set}` | a golden set; it never changes |
-| `golden-check/{dataset}/{set}/{check}` | a check; only its override may come later |
-| `golden-newest/{dataset}/{set}` | which check of a golden set was added last |
+|| `golden-check/{dataset}/{set}/{check}` | a check; only its override may be added later |
+| `golden-newest/{dataset}/{set}` | the check of a golden set that was added last ||
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Final
 import msgspec
 
 from services.curation.golden.history import HistoryKey
+from services.curation.golden.limits import GoldenLimits
 from services.curation.golden.summary import Summary
-from services.curation.golden.verdict import Limits, Verdict
+from services.curation.golden.verdict import GoldenVerdict
 from services.records.records import Record, key, prefix
 from sluice.errors import NotFound
 from sluice.labels import TaskType
@@ -36,93 +37,93 @@ class GoldenSet(Record, frozen=True, kw_only=True):
     display_name: str
     task_type: TaskType
     classes: tuple[str, ...]
-    limits: Limits
+    limits: GoldenLimits
     annotations: str
     images: int
     labels: int
     created_us: int
 
 
-class Override(Record, frozen=True, kw_only=True):
-    """Who lets work go on in spite of a failed check, and why."""
+class CheckOverride(Record, frozen=True, kw_only=True):
+    """The decision to continue despite a failed check."""
 
     reason: str
     decided_by: str = ""
     key_id: str
     created_us: int
 
-    def says_the_same(self, other: Override) -> bool:
+    def is_same_decision(self, other: CheckOverride) -> bool:
         """Whether both are the same decision."""
-        mine = (self.reason, self.decided_by, self.key_id)
-        return mine == (other.reason, other.decided_by, other.key_id)
+        decision = (self.reason, self.decided_by, self.key_id)
+        return decision == (other.reason, other.decided_by, other.key_id)
 
 
 class RoundCheck(Record, frozen=True, kw_only=True):
-    """A check as listings need it; `check` is the digest of the blob that has all of it.
+    """A check without its details; `check` is the digest of the blob that has them.
 
     `annotations` and `reference` are the digests of the round and of the golden set. `summary`
-    has no other classes: nothing bounds their number.
+    lists no other classes, since their number has no limit.
     """
 
     key: HistoryKey
     annotations: str
     reference: str
     check: str
-    verdict: Verdict
+    verdict: GoldenVerdict
     reason: str
     summary: Summary
     missing: int
     created_us: int
-    override: Override | None = None
+    override: CheckOverride | None = None
 
     @property
     def blocks(self) -> bool:
         """Whether it failed and is not overridden."""
-        return self.verdict is Verdict.FAIL and self.override is None
+        return self.verdict is GoldenVerdict.FAIL and self.override is None
 
 
-class Newest(Record, frozen=True, kw_only=True):
+class NewestCheck(Record, frozen=True, kw_only=True):
     """The check of a golden set that was added last."""
 
     check: str
 
 
 def golden_set_key(name: GoldenSetName) -> str:
-    """Where a golden set lies."""
+    """Key of a golden set."""
     return key("golden-set", name.dataset, name.golden_set)
 
 
 def golden_sets_prefix(name: DatasetName) -> str:
-    """What the keys of all golden sets of a dataset start with."""
+    """Prefix of the golden sets of a dataset."""
     return prefix("golden-set", name.dataset)
 
 
 def newest_key(name: GoldenSetName) -> str:
-    """Where it lies which check was added last."""
+    """Key of the newest check of a golden set."""
     return key("golden-newest", name.dataset, name.golden_set)
 
 
 def newest_prefix(name: DatasetName) -> str:
-    """What the keys of the newest checks of a dataset start with."""
+    """Prefix of the newest checks of a dataset."""
     return prefix("golden-newest", name.dataset)
 
 
 def checks_prefix(name: GoldenSetName) -> str:
-    """What the keys of all checks of a golden set start with."""
+    """Prefix of the checks of a golden set."""
     return prefix("golden-check", name.dataset, name.golden_set)
 
 
 def check_key(name: GoldenCheckName) -> str:
-    """Where a check lies: ordered by round. NotFound for what can be no check's id."""
-    found = _ID.fullmatch(name.check)
-    if found is None:
+    """Key of a check, ordered by round; NotFound for a malformed check id."""
+    match = _ID.fullmatch(name.check)
+    if match is None:
         raise NotFound(f"{name} does not exist")
     golden_set = GoldenSetName(name.project, name.dataset, name.golden_set)
-    return f"{checks_prefix(golden_set)}{int(found[1]):010}/{name.check}"
+    return f"{checks_prefix(golden_set)}{int(match[1]):010}/{name.check}"
 
 
 def check_name(golden_set: GoldenSetName, history_key: HistoryKey) -> GoldenCheckName:
-    """The name of the check that has that key: its round, and a digest of all of it."""
+    """The name of the check with a history key: its id is the round and a digest of the key."""
     digest = sha256(msgspec.msgpack.encode(history_key)).hexdigest()[:_ID_DIGITS]
-    where = (golden_set.project, golden_set.dataset, golden_set.golden_set)
-    return GoldenCheckName(*where, f"{history_key.round}-{digest}")
+    parent = (golden_set.project, golden_set.dataset, golden_set.golden_set)
+    return GoldenCheckName(*parent, f"{history_key.round}-{digest}")

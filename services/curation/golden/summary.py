@@ -1,4 +1,4 @@
-"""What is recorded of a round at a glance, iteration by iteration."""
+"""The summary of a round: counts that listings show."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from services.records.records import Record
 
 
 class Summary(Record, frozen=True, kw_only=True):
-    """Counts of one round; only classes of the class map count, `other_classes` lists the rest.
+    """Counts of one round; only classes of the class map count, `other_classes` has the rest.
 
-    `images` is all that were looked at, `images_with_labels` those in which something was found.
+    `images` counts all annotated images, `images_with_labels` those with at least one label.
     """
 
     images: int
@@ -26,31 +26,22 @@ class Summary(Record, frozen=True, kw_only=True):
         """Detections over all images; 0 without images."""
         return self.detections / max(1, self.images)
 
-    @property
-    def detections_per_labelled_image(self) -> float:
-        """Detections over the images that have any; 0 where none has."""
-        return self.detections / max(1, self.images_with_labels)
-
-    def top_classes(self, count: int = 5) -> list[tuple[str, int]]:
-        """The classes with the most detections, most first; equal ones in the map's order."""
-        return Counter(self.class_counts).most_common(count)
-
 
 def summarise(annotations: Annotations, classes: Sequence[str]) -> Summary:
     """The summary of a round; `classes` are the names of the dataset's class map."""
     check_classes(classes)
-    known, others = Counter(dict.fromkeys(classes, 0)), Counter[str]()
+    counts, other_counts = Counter(dict.fromkeys(classes, 0)), Counter[str]()
     with_labels = 0
     for image in annotations.images:
         names = Counter(label.class_name for label in image.labels)
-        inside = Counter({name: count for name, count in names.items() if name in known})
-        with_labels += bool(inside)
-        known.update(inside)
-        others.update(names - inside)
+        counted = Counter({name: count for name, count in names.items() if name in counts})
+        with_labels += bool(counted)
+        counts.update(counted)
+        other_counts.update(names - counted)
     return Summary(
         images=len(annotations.images),
         images_with_labels=with_labels,
-        detections=known.total(),
-        class_counts=dict(known),
-        other_classes=dict(sorted(others.items())),
+        detections=counts.total(),
+        class_counts=dict(counts),
+        other_classes=dict(sorted(other_counts.items())),
     )

@@ -1,8 +1,8 @@
-"""The verdict on a round: whether what is annotated like this may be trusted.
+"""The verdict on a round: whether annotations like it can be trusted.
 
-Without drift a round is called into question in at most one of twenty: the three tests that can
-do so share that twentieth. What they find fails the round only where it is also large enough to
-matter, since a large golden set makes any difference certain.
+Without drift at most one round of twenty gets a reason against it: the three tests that can give
+one share that twentieth. A reason from a test fails the round only if the change is also large
+enough to matter, since a large golden set makes any change significant.
 """
 
 from __future__ import annotations
@@ -11,56 +11,27 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
-from msgspec import structs
-
-from services.curation.golden.agreement import Agreement, measure_agreement
-from services.curation.golden.annotations import (
-    AnnotatedImage,
-    Annotations,
-    check_classes,
-    class_counts,
-    common,
-)
-from services.curation.golden.drift import ClassDrift, Drift, measure_drift
-from services.curation.golden.summary import Summary, summarise
+from services.curation.golden.agreement import Agreement
+from services.curation.golden.drift import ClassDrift, Drift
+from services.curation.golden.limits import GoldenLimits
 from services.curation.intervals import Share
 from services.records.records import Record
-from sluice.errors import InvalidArgument
 
 IMAGES_MIN: Final = 30
 """With fewer images a class would have to lose most of its objects to be noticed."""
 
 CLASS_LEVEL: Final = 0.03
-"""Of the 0.05 for all tests, what class counts may spend: drift shows there first."""
+"""Significance level of class counts, of 0.05 for all tests: drift shows there first."""
 
 EMPTY_LEVEL: Final = 0.01
-"""What the share of empty images may spend of it."""
+"""Significance level of the share of empty images."""
 
 DETECTIONS_LEVEL: Final = 0.01
-"""What the number of detections may spend of it."""
-
-CLASS_CHANGE_FAIL: Final = 0.10
-"""A class that gained or lost a tenth of its objects trains another model; less is a warning."""
-
-EMPTY_CHANGE_FAIL: Final = 0.05
-"""As is one image in twenty that became empty or stopped being so."""
-
-AGREEMENT_WARN: Final = 0.90
-"""Two careful annotators agree on nine objects of ten; a round that surely does not is odd."""
-
-AGREEMENT_FAIL: Final = 0.75
-"""Where one object of four differs, labels are worth less than the model that is to learn them."""
-
-CLASS_AGREEMENT_FAIL: Final = 0.50
-"""Of one class, at least half. Not more: two labels of a hundred put at random can be a fifth of a
-rare class, so only the rounds as a whole are held to the limits above."""
-
-IOU_WARN: Final = 0.75
-"""COCO's strict match: boxes looser than this make every later figure at that IoU meaningless."""
+"""Significance level of the number of detections."""
 
 
-class Verdict(StrEnum):
-    """What a round is worth, from best to worst; `insufficient` says that nobody can know."""
+class GoldenVerdict(StrEnum):
+    """The quality of a round, from best to worst; `insufficient` if it has too few images."""
 
     PASS = "pass"  # noqa: S105  # no password
     WARN = "warn"
@@ -68,145 +39,66 @@ class Verdict(StrEnum):
     INSUFFICIENT = "insufficient"
 
 
-class Finding(Record, frozen=True, kw_only=True):
-    """One thing that speaks against a round, in a sentence."""
+class VerdictReason(Record, frozen=True, kw_only=True):
+    """One reason against a round, as a sentence."""
 
-    verdict: Verdict
+    verdict: GoldenVerdict
     reason: str
 
 
-class Limits(Record, frozen=True, kw_only=True):
-    """Where warnings and failures begin; a team whose objects are harder sets its own."""
-
-    class_change_fail: float = CLASS_CHANGE_FAIL
-    empty_change_fail: float = EMPTY_CHANGE_FAIL
-    agreement_warn: float = AGREEMENT_WARN
-    agreement_fail: float = AGREEMENT_FAIL
-    class_agreement_fail: float = CLASS_AGREEMENT_FAIL
-    iou_warn: float = IOU_WARN
-
-    def check(self, field: str = "limits") -> None:
-        """Raise InvalidArgument naming the limit, below `field`, that is not in 0…1."""
-        for name, limit in structs.asdict(self).items():
-            if not 0 <= limit <= 1:
-                raise InvalidArgument.of(f"{field}.{name}", f"{limit} is not in 0…1")
-
-
-class Check(Record, frozen=True, kw_only=True):
-    """The verdict on a round with its reason, and all that it rests on.
-
-    `missing` are the golden images that the round lacks. Drift and agreement are of the images
-    of both, and None where there is none.
-    """
-
-    verdict: Verdict
-    reason: str
-    findings: tuple[Finding, ...]
-    reference: Summary
-    current: Summary
-    missing: tuple[str, ...]
-    drift: Drift | None
-    agreement: Agreement | None
-
-
-def check_round(
-    reference: Annotations,
-    current: Annotations,
-    classes: Sequence[str],
-    *,
-    limits: Limits | None = None,
-    seed: int = 0,
-) -> Check:
-    """Compare a round with the reference round of the same golden set.
-
-    `classes` are the names of the dataset's class map; other labels are listed in the summaries
-    and play no part. Raises InvalidArgument for a map that is empty or has a name twice, a bad
-    limit, and rounds of different kinds of labels.
-    """
-    limits = limits or Limits()
-    limits.check()
-    check_classes(classes)
-    pairs, missing = common(reference, current)
-    images = Annotations(tuple(image for _, image in pairs))
-    drift = agreement = None
-    if pairs:
-        drift = _drift(pairs, classes, seed)
-        agreement = measure_agreement(pairs, classes)
-    findings = _findings(pairs, missing, drift, agreement, limits)
-    verdict, reason = _conclude(findings, len(pairs))
-    return Check(
-        verdict=verdict,
-        reason=reason,
-        findings=findings,
-        reference=summarise(reference, classes),
-        current=summarise(images, classes),
-        missing=missing,
-        drift=drift,
-        agreement=agreement,
-    )
-
-
-def _drift(
-    pairs: Sequence[tuple[AnnotatedImage, AnnotatedImage]], classes: Sequence[str], seed: int
-) -> Drift:
-    return measure_drift(
-        class_counts([first for first, _ in pairs], classes),
-        class_counts([second for _, second in pairs], classes),
-        classes,
-        seed=seed,
-    )
-
-
-def _findings(
-    pairs: Sequence[tuple[AnnotatedImage, AnnotatedImage]],
+def list_reasons(
+    images: int,
     missing: Sequence[str],
     drift: Drift | None,
     agreement: Agreement | None,
-    limits: Limits,
-) -> tuple[Finding, ...]:
-    """All findings, the worst first."""
-    if len(pairs) < IMAGES_MIN or drift is None or agreement is None:
-        reason = f"only {len(pairs)} golden images were annotated; {IMAGES_MIN} are needed"
-        return (Finding(verdict=Verdict.INSUFFICIENT, reason=reason),)
-    found = [
-        *_of_classes(drift, limits),
-        *_of_empty(drift, limits),
-        *_of_agreement(agreement, limits),
-        *_of_detections(drift),
-        *_of_boxes(agreement, limits),
-        *_of_missing(missing, len(pairs)),
+    limits: GoldenLimits,
+) -> tuple[VerdictReason, ...]:
+    """All reasons against a round of so many golden images, the worst first."""
+    if images < IMAGES_MIN or drift is None or agreement is None:
+        reason = f"only {images} golden images were annotated; {IMAGES_MIN} are needed"
+        return (VerdictReason(verdict=GoldenVerdict.INSUFFICIENT, reason=reason),)
+    reasons = [
+        *_check_classes(drift, limits),
+        *_check_empty(drift, limits),
+        *_check_agreement(agreement, limits),
+        *_check_detections(drift),
+        *_check_boxes(agreement, limits),
+        *_check_missing(missing, images),
     ]
-    return tuple(sorted(found, key=lambda finding: finding.verdict is not Verdict.FAIL))
+    return tuple(sorted(reasons, key=lambda reason: reason.verdict is not GoldenVerdict.FAIL))
 
 
-def _conclude(findings: Sequence[Finding], images: int) -> tuple[Verdict, str]:
-    if not findings:
-        return Verdict.PASS, f"no drift was found in {images} images"
-    worst, others = findings[0], len(findings) - 1
+def conclude(reasons: Sequence[VerdictReason], images: int) -> tuple[GoldenVerdict, str]:
+    """The verdict of the worst reason, and its sentence with the number of further reasons."""
+    if not reasons:
+        return GoldenVerdict.PASS, f"no drift was found in {images} images"
+    worst, others = reasons[0], len(reasons) - 1
     more = f" (and {others} more finding{'s' if others > 1 else ''})" if others else ""
     return worst.verdict, worst.reason + more
 
 
-def _worse(fails: bool, reason: str) -> Finding:
-    return Finding(verdict=Verdict.FAIL if fails else Verdict.WARN, reason=reason)
+def _reason(fails: bool, reason: str) -> VerdictReason:
+    verdict = GoldenVerdict.FAIL if fails else GoldenVerdict.WARN
+    return VerdictReason(verdict=verdict, reason=reason)
 
 
-def _of_classes(drift: Drift, limits: Limits) -> Iterator[Finding]:
-    for found in sorted(drift.classes, key=lambda found: found.p_adjusted):
-        if found.p_adjusted <= CLASS_LEVEL:
-            large = found.change is None or abs(found.change) >= limits.class_change_fail
-            yield _worse(large, _class_reason(found))
+def _check_classes(drift: Drift, limits: GoldenLimits) -> Iterator[VerdictReason]:
+    for class_drift in sorted(drift.classes, key=lambda class_drift: class_drift.p_adjusted):
+        if class_drift.p_adjusted <= CLASS_LEVEL:
+            change = class_drift.change
+            large = change is None or abs(change) >= limits.class_change_fail
+            yield _reason(large, _describe_class(class_drift))
 
 
-def _class_reason(found: ClassDrift) -> str:
-    change = "" if found.change is None else f"{found.change:+.0%}, "
+def _describe_class(drift: ClassDrift) -> str:
+    change = "" if drift.change is None else f"{drift.change:+.0%}, "
     return (
-        f"class {found.name!r} has {found.current} objects where the reference has "
-        f"{found.reference} ({change}p = {found.p_adjusted:.2g})"
+        f"class {drift.name!r} has {drift.current} objects where the reference has "
+        f"{drift.reference} ({change}p = {drift.p_adjusted:.2g})"
     )
 
 
-def _of_empty(drift: Drift, limits: Limits) -> Iterator[Finding]:
+def _check_empty(drift: Drift, limits: GoldenLimits) -> Iterator[VerdictReason]:
     empty = drift.empty
     if empty.p_value <= EMPTY_LEVEL:
         change = abs(empty.emptied - empty.filled) / empty.current.total
@@ -214,52 +106,52 @@ def _of_empty(drift: Drift, limits: Limits) -> Iterator[Finding]:
             f"{empty.current.count} of {empty.current.total} images are empty where "
             f"{empty.reference.count} were (p = {empty.p_value:.2g})"
         )
-        yield _worse(change >= limits.empty_change_fail, reason)
+        yield _reason(change >= limits.empty_change_fail, reason)
 
 
-def _of_agreement(agreement: Agreement, limits: Limits) -> Iterator[Finding]:
-    """Findings only where a whole interval lies below a limit: few objects prove little."""
+def _check_agreement(agreement: Agreement, limits: GoldenLimits) -> Iterator[VerdictReason]:
+    """Reasons only where the whole interval is below a limit: few objects prove little."""
     floors = (limits.agreement_fail, limits.agreement_warn)
-    yield from _of_share("of the reference's objects", agreement.recall, *floors)
-    yield from _of_share("of the round's objects", agreement.precision, *floors)
+    yield from _check_share("of the reference's objects", agreement.recall, *floors)
+    yield from _check_share("of the round's objects", agreement.precision, *floors)
     floor = limits.class_agreement_fail
-    for found in agreement.classes:
-        name = repr(found.name)
-        yield from _of_share(f"of the reference's {name} objects", found.recall, floor, floor)
-        yield from _of_share(f"of the round's {name} objects", found.precision, floor, floor)
+    for of_class in agreement.classes:
+        name = repr(of_class.name)
+        yield from _check_share(f"of the reference's {name} objects", of_class.recall, floor, floor)
+        yield from _check_share(f"of the round's {name} objects", of_class.precision, floor, floor)
 
 
-def _of_share(what: str, share: Share, fail: float, warn: float) -> Iterator[Finding]:
+def _check_share(objects: str, share: Share, fail: float, warn: float) -> Iterator[VerdictReason]:
     best = share.interval.high
     if best < max(fail, warn):
         limit = fail if best < fail else warn
-        reason = f"{share.count} of {share.total} {what} agree, surely under {limit:.0%}"
-        yield _worse(best < fail, reason)
+        reason = f"{share.count} of {share.total} {objects} agree, surely under {limit:.0%}"
+        yield _reason(best < fail, reason)
 
 
-def _of_detections(drift: Drift) -> Iterator[Finding]:
-    found = drift.detections
-    if found.p_value <= DETECTIONS_LEVEL:
+def _check_detections(drift: Drift) -> Iterator[VerdictReason]:
+    detections = drift.detections
+    if detections.p_value <= DETECTIONS_LEVEL:
         reason = (
-            f"images have {found.current:.2f} detections where they had {found.reference:.2f} "
-            f"(p = {found.p_value:.2g})"
+            f"images have {detections.current:.2f} detections where they had "
+            f"{detections.reference:.2f} (p = {detections.p_value:.2g})"
         )
-        yield _worse(False, reason)
+        yield _reason(False, reason)
 
 
-def _of_boxes(agreement: Agreement, limits: Limits) -> Iterator[Finding]:
+def _check_boxes(agreement: Agreement, limits: GoldenLimits) -> Iterator[VerdictReason]:
     interval = agreement.mean_iou_interval
     if interval is not None and interval.high < limits.iou_warn:
         reason = (
             f"matched boxes overlap by {agreement.mean_iou:.2f}, surely under {limits.iou_warn}"
         )
-        yield _worse(False, reason)
+        yield _reason(False, reason)
 
 
-def _of_missing(missing: Sequence[str], annotated: int) -> Iterator[Finding]:
+def _check_missing(missing: Sequence[str], annotated: int) -> Iterator[VerdictReason]:
     if missing:
         reason = (
             f"{len(missing)} of {len(missing) + annotated} golden images were not annotated, "
             f"{missing[0]!r} first; those left out may be the hard ones"
         )
-        yield _worse(False, reason)
+        yield _reason(False, reason)

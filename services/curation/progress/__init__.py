@@ -1,1 +1,1 @@
-"""Progress: what each round of labelling brought, and whether another one is worth it."""
+"""Progress: the gain of each round of labelling, and whether another one is worth it."""

@@ -1,4 +1,4 @@
-"""Whose fault the remaining failures are: the model's, or the labels'."""
+"""The causes of the remaining failures: the model, or the labels."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sluice.errors import InvalidArgument
 
 
 class FailureCauses(Record, frozen=True, kw_only=True):
-    """Sampled failures by what two annotators, each alone, say they are.
+    """Shares of sampled failures, from the independent answers of two annotators.
 
-    `ambiguous`: the two say different things. `mislabelled`: they agree, and the label that the
-    model was held against says another. `doubtful` is both: failures that more frames cannot mend.
+    `ambiguous`: the two answers differ. `mislabelled`: they agree with each other, and not with the
+    label. `doubtful` is the sum of both: failures that more frames cannot fix.
     """
 
     ambiguous: Share
@@ -24,20 +24,19 @@ class FailureCauses(Record, frozen=True, kw_only=True):
 def find_causes(
     labels: Sequence[str], first: Sequence[str], second: Sequence[str]
 ) -> FailureCauses:
-    """The causes of a random sample of failures, from their labels and what annotators say.
+    """The causes of a random sample of failures, from their labels and annotators' answers.
 
-    Raises InvalidArgument where these are not equally many, or none.
+    Raises InvalidArgument for lengths that differ, and for no failure.
     """
-    for field, said in (("first", first), ("second", second)):
-        if len(said) != len(labels):
-            raise InvalidArgument.of(field, f"has {len(said)} answers for {len(labels)} failures")
+    for field, given in (("first", first), ("second", second)):
+        if len(given) != len(labels):
+            raise InvalidArgument.of(field, f"{len(given)} answers for {len(labels)} failures")
     if not len(labels):
-        raise InvalidArgument.of("labels", "are none; at least one failure must be sampled")
+        raise InvalidArgument.of("labels", "no failures; at least one is required")
     total = len(labels)
-    ambiguous = sum(one != other for one, other in zip(first, second, strict=True))
-    mislabelled = sum(
-        one == other != label for label, one, other in zip(labels, first, second, strict=True)
-    )
+    answers = list(zip(labels, first, second, strict=True))
+    ambiguous = sum(a != b for _, a, b in answers)
+    mislabelled = sum(a == b != label for label, a, b in answers)
     return FailureCauses(
         ambiguous=Share.of(ambiguous, total),
         mislabelled=Share.of(mislabelled, total),

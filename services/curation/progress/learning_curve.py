@@ -1,8 +1,8 @@
-"""How the error falls with the number of labelled groups, and what more of them would bring.
+"""The learning curve: the error by the number of labelled groups, and the gain of more groups.
 
-error(n) = a · n^−b + c, the power law that learning curves follow (Hestness et al. 2017). For a
-given exponent b, a and c are a bounded linear fit in closed form; so b alone is searched, and a
-thousand resampled curves take a moment.
+error(n) = a · n^−b + c, the power law of learning curves (Hestness et al. 2017). For a given
+exponent b, a and c are a bounded linear fit in closed form. So only b is searched, and a thousand
+resampled curves take a moment.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from services.records.records import Record
 from sluice.errors import InvalidArgument
 
 SIZES_MIN: Final = 4
-"""Three parameters fit three points whatever they are; only a fourth says anything."""
+"""Three parameters fit any three points exactly; a fourth one tests the fit."""
 
 EXPONENT_MIN, EXPONENT_MAX = 0.05, 2.0
-"""Measured exponents lie between 0.07 and 1; flatter is no fall, steeper is a single step."""
+"""Measured exponents are between 0.07 and 1; flatter is constant, steeper is a single step."""
 
 NOT_FALLING_MAX: Final = 0.05
-"""If more of the resampled curves than this do not fall at all, noise explains the points too."""
+"""If a larger share of resampled curves does not fall, noise explains the points as well."""
 
-_ROUNDING = 1e-12  # what falls less does not fall
+_ROUNDING = 1e-12  # a smaller fall is a rounding error
 _DRAWS = 1_000
-_EXPONENTS = 48  # tried at a time: first over the whole range, then twice around the best
+_EXPONENTS = 48  # tried at a time: first over the whole range, then twice around the best one
 
 _Array = NDArray[np.float64]
 
 
-class Estimate(Record, frozen=True, kw_only=True):
-    """A figure read off the curve, with its 95 % interval."""
+class CurveEstimate(Record, frozen=True, kw_only=True):
+    """A value of the curve, with its 95 % interval."""
 
     value: float
     interval: Interval
 
 
-class NotFitted(Record, frozen=True, kw_only=True):
-    """Why there is no curve, in a sentence."""
+class NoCurve(Record, frozen=True, kw_only=True):
+    """Why no curve can be fitted, as a sentence."""
 
     reason: str
 
@@ -81,16 +81,16 @@ class LearningCurve:
 
     @property
     def floor(self) -> float:
-        """`c`, the error that no number of groups would undercut."""
+        """`c`, the error that remains with any number of groups."""
         return float(self.fitted.floor[0])
 
-    def error(self, size: int) -> Estimate:
+    def error(self, size: int) -> CurveEstimate:
         """The error expected at a number of labelled groups; InvalidArgument under 1."""
         _check_size("size", size)
         return _estimate(self.fitted.error(size), self.resampled.error(size))
 
-    def gain(self, size: int, more: int) -> Estimate:
-        """How much the error would fall with so many more groups; InvalidArgument under 1."""
+    def gain(self, size: int, more: int) -> CurveEstimate:
+        """The fall of the error with `more` groups than `size`; InvalidArgument under 1."""
         _check_size("size", size)
         _check_size("more", more)
         fitted, resampled = self.fitted, self.resampled
@@ -106,30 +106,29 @@ def fit_curve(
     *,
     standard_errors: Sequence[float] | None = None,
     seed: int = 0,
-) -> LearningCurve | NotFitted:
-    """Fit errors in 0…1 after so many labelled groups; NotFitted says why where it cannot be.
+) -> LearningCurve | NoCurve:
+    """Fit errors in 0…1 by number of labelled groups; NoCurve if that cannot be done.
 
     Points are resampled around the curve by its residuals' deviation, or by `standard_errors`
-    where these are larger. Raises InvalidArgument for unequal lengths and impossible values.
+    where these are larger. Raises InvalidArgument for lengths that differ and values out of range.
     """
-    points = _checked(sizes, errors, standard_errors)
-    distinct = len(np.unique(points[0]))
+    size_array, error_array, noise_floor = _check_points(sizes, errors, standard_errors)
+    distinct = len(np.unique(size_array))
     if distinct < SIZES_MIN:
         reason = f"{distinct} numbers of labelled groups were measured; a curve needs {SIZES_MIN}"
-        return NotFitted(reason=reason)
-    where, measured, least = points
-    fitted = _fit(where, measured[None, :])
+        return NoCurve(reason=reason)
+    fitted = _fit(size_array, error_array[None, :])
     if not fitted.fall[0]:
-        return NotFitted(reason="the error does not fall with more labelled groups")
-    expected = np.array([fitted.error(size)[0] for size in where])
-    residual = ((measured - expected) ** 2).sum() / (len(where) - (SIZES_MIN - 1))
-    noise = np.maximum(residual**0.5, least)
-    drawn = np.random.default_rng(seed).normal(expected, noise, (_DRAWS, len(where)))
-    resampled = _fit(where, drawn.clip(0, 1))
-    still = float((resampled.fall == 0).mean())
-    if still > NOT_FALLING_MAX:
-        reason = f"the fall may be noise: {still:.0%} of resampled curves do not fall at all"
-        return NotFitted(reason=reason)
+        return NoCurve(reason="the error does not fall with more labelled groups")
+    expected = np.array([fitted.error(size)[0] for size in size_array])
+    residual = ((error_array - expected) ** 2).sum() / (len(size_array) - (SIZES_MIN - 1))
+    noise = np.maximum(residual**0.5, noise_floor)
+    drawn = np.random.default_rng(seed).normal(expected, noise, (_DRAWS, len(size_array)))
+    resampled = _fit(size_array, drawn.clip(0, 1))
+    constant = float((resampled.fall == 0).mean())
+    if constant > NOT_FALLING_MAX:
+        reason = f"the fall may be noise: {constant:.0%} of resampled curves do not fall at all"
+        return NoCurve(reason=reason)
     return LearningCurve(fitted, resampled)
 
 
@@ -173,8 +172,8 @@ def _linear(powers: _Array, errors: _Array) -> tuple[_Array, _Array, _Array]:
     return fall, floor, (residuals**2).sum(axis=2)
 
 
-def _estimate(value: _Array, draws: _Array) -> Estimate:
-    return Estimate(value=float(value[0]), interval=percentile(draws))
+def _estimate(value: _Array, draws: _Array) -> CurveEstimate:
+    return CurveEstimate(value=float(value[0]), interval=percentile(draws))
 
 
 def _check_size(field: str, size: int) -> None:
@@ -182,17 +181,19 @@ def _check_size(field: str, size: int) -> None:
         raise InvalidArgument.of(field, f"{size} is not over 0")
 
 
-def _checked(
+def _check_points(
     sizes: Sequence[int], errors: Sequence[float], standard_errors: Sequence[float] | None
 ) -> tuple[_Array, _Array, _Array]:
-    """Sizes, errors and the least standard error of each, `(points,)`."""
-    where, measured = np.asarray(sizes, np.float64), np.asarray(errors, np.float64)
-    least = np.zeros(len(where)) if standard_errors is None else np.asarray(standard_errors)
-    for field, values in (("errors", measured), ("standard_errors", least)):
-        if values.shape != where.shape:
-            problem = f"{len(values)} beside {len(where)} sizes"
+    """Sizes, errors and standard errors (0 if not given) as arrays, `(points,)` each."""
+    size_array, error_array = np.asarray(sizes, np.float64), np.asarray(errors, np.float64)
+    noise_floor = (
+        np.zeros(len(size_array)) if standard_errors is None else np.asarray(standard_errors)
+    )
+    for field, values in (("errors", error_array), ("standard_errors", noise_floor)):
+        if values.shape != size_array.shape:
+            problem = f"{len(values)} values for {len(size_array)} sizes"
             raise InvalidArgument.of(field, problem)
         check_shares(field, values)
     for index, size in enumerate(sizes):
         _check_size(f"sizes[{index}]", size)
-    return where, measured, least
+    return size_array, error_array, noise_floor

@@ -1,10 +1,9 @@
-"""The metric of each round, and what changed between rounds, on the same validation samples."""
+"""The metric of a round, and its change between rounds, on the same validation samples."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,15 +21,15 @@ from sluice.checks import check_count, check_unique
 from sluice.errors import InvalidArgument
 
 POWER: Final = 0.8
-"""How often a difference of the detectable size is found; the custom in planning experiments."""
+"""Probability of finding a difference of the detectable size; usual in planning experiments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RoundMetric:
     """One round's metric of each validation sample: `(samples,)` in 0…1, higher is better.
 
-    Zeros and ones for what is right or wrong, or a share such as an image's own F1; the mean over
-    samples is the round's metric.
+    Values are ones and zeros for correct and wrong, or shares such as an image's F1; their mean is
+    the round's metric.
     """
 
     round: int
@@ -38,11 +37,11 @@ class RoundMetric:
     values: NDArray[np.float64]
 
     def check(self, field: str = "metric") -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming the first invalid value, below `field`."""
         check_count(f"{field}.round", self.round)
         check_unique(f"{field}.sample_ids", "sample", self.sample_ids)
         if self.values.shape != (len(self.sample_ids),):
-            problem = f"{self.values.shape} beside {len(self.sample_ids)} sample_ids"
+            problem = f"{self.values.shape} values for {len(self.sample_ids)} sample_ids"
             raise InvalidArgument.of(f"{field}.values", problem)
         check_shares(f"{field}.values", self.values)
 
@@ -56,11 +55,11 @@ class RoundPoint(Record, frozen=True, kw_only=True):
     interval: Interval
 
 
-class Change(Record, frozen=True, kw_only=True):
-    """What changed between two rounds, on the samples of both.
+class MetricChange(Record, frozen=True, kw_only=True):
+    """The change between two rounds, on the samples of both, with a paired bootstrap interval.
 
-    The interval is the paired bootstrap's. `detectable` is the difference that this validation
-    size finds four times of five; smaller ones may be there unseen.
+    `detectable` is the difference that this validation size finds four times of five; a smaller
+    one may stay undetected.
     """
 
     earlier: int
@@ -71,36 +70,26 @@ class Change(Record, frozen=True, kw_only=True):
     detectable: float
 
 
-class MetricHistory(Record, frozen=True, kw_only=True):
-    """All rounds in their order, and the changes from each to the next."""
-
-    points: tuple[RoundPoint, ...]
-    changes: tuple[Change, ...]
-
-
-def metric_history(metrics: Sequence[RoundMetric]) -> MetricHistory:
-    """The history of rounds given in any order.
-
-    Raises InvalidArgument for values that are no shares, and a round that stands twice.
-    """
-    for index, metric in enumerate(metrics):
-        metric.check(f"metrics[{index}]")
-    check_unique("metrics", "round", [str(metric.round) for metric in metrics])
-    ordered = sorted(metrics, key=lambda metric: metric.round)
-    return MetricHistory(
-        points=tuple(_point(metric) for metric in ordered),
-        changes=tuple(measure_change(earlier, later) for earlier, later in pairwise(ordered)),
+def measure_point(metric: RoundMetric) -> RoundPoint:
+    """The mean of a round's metric with its interval; InvalidArgument for an invalid metric."""
+    metric.check()
+    samples = len(metric.values)
+    return RoundPoint(
+        round=metric.round,
+        samples=samples,
+        mean=float(metric.values.mean()),
+        interval=wilson(min(samples, float(metric.values.sum())), samples),
     )
 
 
-def measure_change(earlier: RoundMetric, later: RoundMetric) -> Change:
-    """The change from one round to another; InvalidArgument where they share no sample."""
-    # Sums of floats depend on their order, which is nobody's choice.
+def measure_change(earlier: RoundMetric, later: RoundMetric) -> MetricChange:
+    """The change from one round to another; InvalidArgument if they share no sample."""
+    # Sums of floats depend on their order, so samples in any order must give the same sum.
     differences = np.sort(_differences(earlier, later))
     if not len(differences):
-        problem = f"rounds {earlier.round} and {later.round} have no sample in common"
+        problem = f"rounds {earlier.round} and {later.round} have no common sample"
         raise InvalidArgument.of("sample_ids", problem)
-    return Change(
+    return MetricChange(
         earlier=earlier.round,
         later=later.round,
         samples=len(differences),
@@ -121,10 +110,10 @@ def _differences(earlier: RoundMetric, later: RoundMetric) -> NDArray[np.float64
 
 
 def detectable_difference(deviation: float, samples: int) -> float:
-    """The smallest mean difference that is found with `POWER`, from paired differences.
+    """The smallest mean of paired differences that is found with probability `POWER`, at most 1.
 
-    (z of the level + z of the power) · deviation / √samples. One changed sample is assumed at
-    least: none in a hundred does not promise none in a thousand. Never over 1.
+    (z of the level + z of the power) · deviation / √samples. At least one changed sample is
+    assumed: none in a hundred does not mean none in a thousand.
     """
     if samples < 1:
         raise InvalidArgument.of("samples", f"{samples} is not over 0")
@@ -134,19 +123,9 @@ def detectable_difference(deviation: float, samples: int) -> float:
 
 
 def check_shares(field: str, values: NDArray[np.float64]) -> None:
-    """Refuse values that are not in 0…1, naming the first; and none at all."""
+    """Refuse values out of 0…1, naming the first one, and no values."""
     if not len(values):
-        raise InvalidArgument.of(field, "are none; at least one is needed")
-    wrong = np.flatnonzero(~((values >= 0) & (values <= 1)))
-    if len(wrong):
-        raise InvalidArgument.of(f"{field}[{wrong[0]}]", f"{values[wrong[0]]} is not in 0…1")
-
-
-def _point(metric: RoundMetric) -> RoundPoint:
-    samples = len(metric.values)
-    return RoundPoint(
-        round=metric.round,
-        samples=samples,
-        mean=float(metric.values.mean()),
-        interval=wilson(min(samples, float(metric.values.sum())), samples),
-    )
+        raise InvalidArgument.of(field, "no values; at least one is required")
+    invalid = np.flatnonzero(~((values >= 0) & (values <= 1)))
+    if len(invalid):
+        raise InvalidArgument.of(f"{field}[{invalid[0]}]", f"{values[invalid[0]]} is not in 0…1")

@@ -1,4 +1,4 @@
-"""What all recorded rounds of a dataset say together."""
+"""The progress of a dataset, from all of its recorded rounds."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from services.curation.golden.gate import read_gate
 from services.curation.progress.advice import GAIN_MIN, Advice, Evidence, advise
 from services.curation.progress.failures import FailureCauses, find_causes
 from services.curation.progress.learning_curve import (
-    Estimate,
+    CurveEstimate,
     LearningCurve,
-    NotFitted,
+    NoCurve,
     fit_curve,
 )
-from services.curation.progress.metric import Change, RoundPoint, measure_change, metric_history
-from services.curation.progress.recording import read_samples
-from services.curation.progress.records import RecordedRound, Samples, rounds_prefix
+from services.curation.progress.metric import (
+    MetricChange,
+    RoundPoint,
+    measure_change,
+    measure_point,
+)
+from services.curation.progress.recorded_rounds import read_samples
+from services.curation.progress.records import RecordedRound, RoundSamples, rounds_prefix
 from services.curation.progress.stability import Stability, measure_stability
 from services.curation.progress.target import TargetCheck, check_target
 from services.records.records import decode
@@ -34,10 +39,11 @@ _STANDARD_ERRORS = 2 * 1.96  # in the width of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is asked: a target or None, what a batch must bring, and how large the next one is.
+class ProgressQuery:
+    """The parameters of a progress overview.
 
-    With 0 groups the next batch is as large as the last one was.
+    `gain_min` is the least gain that is worth a batch. With 0 `next_groups`, the next batch is as
+    large as the last one.
     """
 
     target: float | None = None
@@ -45,24 +51,24 @@ class Wanted:
     next_groups: int = 0
 
     def check(self) -> None:
-        """Raise InvalidArgument naming what is no share."""
+        """Raise InvalidArgument naming the value that is not in (0, 1)."""
         for field, value in (("target", self.target), ("gain_min", self.gain_min)):
             if value is not None and not 0 < value < 1:
                 raise InvalidArgument.of(field, f"{value} is not between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NextBatch:
-    """What the learning curve expects with so many groups more than now."""
+class NextBatchForecast:
+    """The learning curve's error and gain with so many more groups."""
 
     groups: int
-    error: Estimate
-    gain: Estimate
+    error: CurveEstimate
+    gain: CurveEstimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """The stability of two rounds."""
+class RoundStability:
+    """The stability of predictions between two rounds."""
 
     earlier: int
     later: int
@@ -70,93 +76,95 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """All that is known of a dataset's progress; `causes` comes with the round it is of."""
+class ProgressOverview:
+    """All measures of a dataset's progress; `causes` has the number of its round."""
 
     counts: Counts
     rounds: Sequence[RecordedRound]
     points: Sequence[RoundPoint]
-    changes: Sequence[Change]
-    curve: LearningCurve | NotFitted
-    next_batch: NextBatch | None
-    compared: Compared | None
+    changes: Sequence[MetricChange]
+    curve: LearningCurve | NoCurve
+    next_batch: NextBatchForecast | None
+    stability: RoundStability | None
     causes: tuple[int, FailureCauses] | None
     target: TargetCheck | None
     advice: Advice
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
-    """The metric of each round, and the changes between neighbours with samples in common."""
+class _MetricSeries:
+    """The metric of each round, and the changes between successive rounds with common samples."""
 
     points: list[RoundPoint]
-    changes: list[Change]
-    newest: Samples | None = None
+    changes: list[MetricChange]
+    newest: RoundSamples | None = None
 
 
-async def read_progress(curation: Curation, name: DatasetName, wanted: Wanted) -> Overview:
-    """The progress of a dataset; InvalidArgument for a wish that is no share."""
-    wanted.check()
+async def read_progress(
+    curation: Curation, name: DatasetName, query: ProgressQuery
+) -> ProgressOverview:
+    """The progress of a dataset; InvalidArgument for a parameter out of range."""
+    query.check()
     counts, stores = await count_frames(curation, name), curation.stores
     rounds: list[RecordedRound] = []
     async for page in scan_pages(stores.ledger, name.project, rounds_prefix(name)):
         rounds += [decode(RecordedRound, entry) for entry in page]
-    measured = await _measure(stores, rounds)
-    curve = await asyncio.to_thread(_curve, rounds, measured.points)
-    next_batch = _next_batch(curve, rounds, wanted.next_groups)
-    compared = await _compare(stores, rounds)
-    causes = await _causes(stores, rounds)
-    target = _target(measured.newest, wanted.target)
+    measured = await _measure_rounds(stores, rounds)
+    curve = await asyncio.to_thread(_fit_curve, rounds, measured.points)
+    next_batch = _forecast(curve, rounds, query.next_groups)
+    stability = await _measure_stability(stores, rounds)
+    causes = await _find_causes(stores, rounds)
+    target = _check_target(measured.newest, query.target)
     evidence = Evidence(
         golden=(await read_gate(stores, name)).verdict,
         target=target,
         failures=causes[1] if causes else None,
         change=_last_change(measured),
-        next_gain=_gain(curve, next_batch),
-        stability=compared.stability if compared else None,
+        next_gain=_next_gain(curve, next_batch),
+        stability=stability.stability if stability else None,
     )
-    return Overview(
+    return ProgressOverview(
         counts=counts,
         rounds=rounds,
         points=measured.points,
         changes=measured.changes,
         curve=curve,
         next_batch=next_batch,
-        compared=compared,
+        stability=stability,
         causes=causes,
         target=target,
-        advice=advise(evidence, gain_min=wanted.gain_min),
+        advice=advise(evidence, gain_min=query.gain_min),
     )
 
 
-async def _measure(stores: Stores, rounds: Sequence[RecordedRound]) -> _Measured:
-    """Two rounds are held at a time, however many there are."""
+async def _measure_rounds(stores: Stores, rounds: Sequence[RecordedRound]) -> _MetricSeries:
+    """Measure all rounds, holding the samples of two rounds at a time."""
     points: list[RoundPoint] = []
-    changes: list[Change] = []
+    changes: list[MetricChange] = []
     before = None
     for record in rounds:
         samples = await read_samples(stores, record)
-        points += metric_history([samples.metric()]).points
+        points.append(measure_point(samples.metric()))
         if before is not None and not set(before.sample_ids).isdisjoint(samples.sample_ids):
             changes.append(
                 await asyncio.to_thread(measure_change, before.metric(), samples.metric())
             )
         before = samples
-    return _Measured(points, changes, before)
+    return _MetricSeries(points, changes, before)
 
 
-def _last_change(measured: _Measured) -> Change | None:
-    """The change to the newest round, if it can be told."""
+def _last_change(measured: _MetricSeries) -> MetricChange | None:
+    """The change to the newest round, if it has common samples with the one before."""
     if measured.changes and measured.changes[-1].later == measured.points[-1].round:
         return measured.changes[-1]
     return None
 
 
-def _curve(
+def _fit_curve(
     rounds: Sequence[RecordedRound], points: Sequence[RoundPoint]
-) -> LearningCurve | NotFitted:
+) -> LearningCurve | NoCurve:
     if not rounds:
-        return NotFitted(reason="no round was recorded")
+        return NoCurve(reason="no round was recorded")
     widths = [point.interval.high - point.interval.low for point in points]
     return fit_curve(
         [record.labelled_groups for record in rounds],
@@ -165,28 +173,32 @@ def _curve(
     )
 
 
-def _next_batch(
-    curve: LearningCurve | NotFitted, rounds: Sequence[RecordedRound], groups: int
-) -> NextBatch | None:
-    if isinstance(curve, NotFitted):
+def _forecast(
+    curve: LearningCurve | NoCurve, rounds: Sequence[RecordedRound], groups: int
+) -> NextBatchForecast | None:
+    if isinstance(curve, NoCurve):
         return None
-    now = rounds[-1].labelled_groups
-    more = groups or now - rounds[-2].labelled_groups
+    labelled = rounds[-1].labelled_groups
+    more = groups or labelled - rounds[-2].labelled_groups
     if more < 1:
         return None
-    return NextBatch(groups=more, error=curve.error(now + more), gain=curve.gain(now, more))
+    return NextBatchForecast(
+        groups=more, error=curve.error(labelled + more), gain=curve.gain(labelled, more)
+    )
 
 
-def _gain(
-    curve: LearningCurve | NotFitted, next_batch: NextBatch | None
-) -> Estimate | NotFitted | None:
-    if isinstance(curve, NotFitted):
+def _next_gain(
+    curve: LearningCurve | NoCurve, next_batch: NextBatchForecast | None
+) -> CurveEstimate | NoCurve | None:
+    if isinstance(curve, NoCurve):
         return curve
     return next_batch.gain if next_batch else None
 
 
-async def _compare(stores: Stores, rounds: Sequence[RecordedRound]) -> Compared | None:
-    """The last two rounds that have predictions, on the samples of both."""
+async def _measure_stability(
+    stores: Stores, rounds: Sequence[RecordedRound]
+) -> RoundStability | None:
+    """The stability of the last two rounds that have predictions, on the samples of both."""
     last_two = [record for record in rounds if record.with_predictions][-2:]
     if len(last_two) < 2:
         return None
@@ -198,32 +210,32 @@ async def _compare(stores: Stores, rounds: Sequence[RecordedRound]) -> Compared 
     stability = await asyncio.to_thread(
         measure_stability, [earlier[s] for s in shared], [later[s] for s in shared]
     )
-    return Compared(earlier=first.round, later=second.round, stability=stability)
+    return RoundStability(earlier=first.round, later=second.round, stability=stability)
 
 
-def _by_sample(samples: Samples) -> Mapping[str, str]:
+def _by_sample(samples: RoundSamples) -> Mapping[str, str]:
     return dict(zip(samples.sample_ids, samples.predictions, strict=True))
 
 
-async def _causes(
+async def _find_causes(
     stores: Stores, rounds: Sequence[RecordedRound]
 ) -> tuple[int, FailureCauses] | None:
-    """Those of the newest round that has judged failures."""
+    """The causes of failures in the newest round that has judged failures, with its number."""
     judged = [record for record in rounds if record.judged]
     if not judged:
         return None
     samples = await read_samples(stores, judged[-1])
-    said = [(failure.label, failure.first, failure.second) for failure in samples.failures]
-    labels, first, second = zip(*said, strict=True)
+    answers = [(failure.label, failure.first, failure.second) for failure in samples.failures]
+    labels, first, second = zip(*answers, strict=True)
     return samples.round, find_causes(labels, first, second)
 
 
-def _target(newest: Samples | None, target: float | None) -> TargetCheck | None:
+def _check_target(newest: RoundSamples | None, target: float | None) -> TargetCheck | None:
     if newest is None or target is None:
         return None
     masks = {}
-    for found in newest.slices:
+    for sample_slice in newest.slices:
         mask = np.zeros(len(newest.sample_ids), np.bool_)
-        mask[list(found.samples)] = True
-        masks[found.name] = mask
+        mask[list(sample_slice.samples)] = True
+        masks[sample_slice.name] = mask
     return check_target(newest.metric().values, target, masks)

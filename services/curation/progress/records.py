@@ -1,6 +1,6 @@
-"""What progress keeps in the ledger: `recorded-round/{dataset}/{round}`, a round.
+"""The ledger records of progress: `recorded-round/{dataset}/{round}` is a recorded round.
 
-It lies in the partition of its project; its samples are a blob that it names.
+It is in the partition of its project, and names the blob of its samples.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from sluice.errors import InvalidArgument
 from sluice.names import DatasetName
 
 SAMPLES_MAX: Final = 50_000
-"""All samples of all rounds are read for each look at the progress."""
+"""The samples of all rounds are read for every progress overview."""
 
 SLICES_MAX: Final = 64
 JUDGED_MAX: Final = 10_000
 
 
-class Slice(Record, frozen=True, kw_only=True):
-    """A part of the samples, by their indices."""
+class SampleSlice(Record, frozen=True, kw_only=True):
+    """A named part of the samples, by index."""
 
     name: str
     samples: tuple[int, ...]
 
 
-class Judged(Record, frozen=True, kw_only=True):
-    """A failure: its label, and what two annotators say it is."""
+class JudgedFailure(Record, frozen=True, kw_only=True):
+    """A failure: its label, and the answers of two annotators."""
 
     label: str
     first: str
     second: str
 
 
-class Samples(Record, frozen=True, kw_only=True):
-    """A round sample by sample; values in 0…1, predictions none or one for each sample."""
+class RoundSamples(Record, frozen=True, kw_only=True):
+    """The samples of a round; values in 0…1, and no prediction or one for each sample."""
 
     round: int
     labelled_groups: int
     sample_ids: tuple[str, ...]
     values: tuple[float, ...]
     predictions: tuple[str, ...] = ()
-    slices: tuple[Slice, ...] = ()
-    failures: tuple[Judged, ...] = ()
+    slices: tuple[SampleSlice, ...] = ()
+    failures: tuple[JudgedFailure, ...] = ()
 
     def metric(self) -> RoundMetric:
         """The metric of each sample."""
@@ -60,7 +60,7 @@ class Samples(Record, frozen=True, kw_only=True):
         return msgspec.msgpack.encode(self)
 
     def check(self) -> None:
-        """Raise InvalidArgument naming what is wrong."""
+        """Raise InvalidArgument naming the first invalid value."""
         check_count("round", self.round)
         if self.labelled_groups < 1:
             raise InvalidArgument.of("labelled_groups", f"{self.labelled_groups} is not over 0")
@@ -77,28 +77,28 @@ class Samples(Record, frozen=True, kw_only=True):
         check_shares("values", np.array(self.values, np.float64))
         if self.predictions:
             _check_length("predictions", len(self.predictions), len(self.sample_ids))
-        for index, predicted in enumerate(self.predictions):
-            check_text(f"predictions[{index}]", predicted, empty=True)
+        for index, prediction in enumerate(self.predictions):
+            check_text(f"predictions[{index}]", prediction, empty=True)
 
     def _check_slices(self) -> None:
         check_size("slices", len(self.slices), SLICES_MAX)
-        check_unique("slices", "slice", (found.name for found in self.slices))
-        for index, found in enumerate(self.slices):
+        check_unique("slices", "slice", (sample_slice.name for sample_slice in self.slices))
+        for index, sample_slice in enumerate(self.slices):
             field = f"slices[{index}]"
-            check_text(f"{field}.name", found.name)
-            if not found.samples:
-                raise InvalidArgument.of(f"{field}.samples", "are none; at least one is needed")
-            check_unique(f"{field}.samples", "index", map(str, found.samples))
-            last = max(found.samples)
+            check_text(f"{field}.name", sample_slice.name)
+            if not sample_slice.samples:
+                raise InvalidArgument.of(f"{field}.samples", "no samples; at least one is required")
+            check_unique(f"{field}.samples", "index", map(str, sample_slice.samples))
+            last = max(sample_slice.samples)
             if last >= len(self.sample_ids):
-                problem = f"{last} is no index of {len(self.sample_ids)} sample_ids"
+                problem = f"index {last} is out of range for {len(self.sample_ids)} sample_ids"
                 raise InvalidArgument.of(f"{field}.samples", problem)
 
 
 class MeasuredFrom(Record, frozen=True, kw_only=True):
-    """The round whose predictions were measured, by what rule; `asked` digests all of the request.
+    """The measured round and the matching rule; `asked` is the digest of the whole request.
 
-    The same request is known by it however much predictions, labels and views have changed since.
+    It identifies a repeated request, however predictions, labels and views have changed since.
     """
 
     round: str
@@ -126,22 +126,22 @@ class RecordedRound(Record, frozen=True, kw_only=True):
 
 
 def rounds_prefix(name: DatasetName) -> str:
-    """What the keys of all recorded rounds of a dataset start with."""
+    """Prefix of the recorded rounds of a dataset."""
     return prefix("recorded-round", name.dataset)
 
 
 def rounds_counter(name: DatasetName) -> str:
-    """What counts the recorded rounds of a dataset."""
+    """Counter of the recorded rounds of a dataset."""
     return key("recorded-rounds", name.dataset)
 
 
 def round_key(name: DatasetName, number: int) -> str:
-    """Where a round lies, ordered by number."""
+    """Key of a recorded round, ordered by number."""
     return f"{rounds_prefix(name)}{number:010}"
 
 
-def check_failures(failures: Sequence[Judged]) -> None:
-    """Raise InvalidArgument naming what of judged failures is wrong."""
+def check_failures(failures: Sequence[JudgedFailure]) -> None:
+    """Raise InvalidArgument naming the first invalid value of judged failures."""
     check_size("failures", len(failures), JUDGED_MAX)
     for index, failure in enumerate(failures):
         for field in ("label", "first", "second"):
@@ -149,11 +149,11 @@ def check_failures(failures: Sequence[Judged]) -> None:
 
 
 def check_size(field: str, count: int, limit: int) -> None:
-    """Refuse more than the limit of something."""
+    """Refuse a count over its limit."""
     if count > limit:
         raise too_large(field, f"{count:,}; at most {limit:,} are accepted", limit)
 
 
 def _check_length(field: str, count: int, samples: int) -> None:
     if count != samples:
-        raise InvalidArgument.of(field, f"{count} beside {samples} sample_ids")
+        raise InvalidArgument.of(field, f"{count} values for {samples} sample_ids")

@@ -1,4 +1,4 @@
-"""Whether the metric has reached its target, overall and in every slice."""
+"""The target of the metric: whether it is reached, overall and in every slice."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 
 OVERALL: Final = ""
-"""The name of the slice that is everything."""
+"""The name of the slice with all samples."""
 
 
-class Reach(StrEnum):
-    """How a slice stands to the target.
+class TargetReach(StrEnum):
+    """The interval of a slice, compared with the target.
 
-    The interval lies over it, under it, or around it; `undetectable` is around it where even
-    flawless results of so few samples could not lie over it.
+    It is over, under or around the target. `undetectable` is around it with so few samples that
+    not even perfect results would be over it.
     """
 
     REACHED = "reached"
@@ -34,20 +34,20 @@ class Reach(StrEnum):
 
 
 class SliceTarget(Record, frozen=True, kw_only=True):
-    """A slice's metric with Wilson's interval, and how it stands to the target."""
+    """A slice's metric with Wilson's interval, compared with the target."""
 
     name: str
     samples: int
     mean: float
     interval: Interval
-    reach: Reach
+    reach: TargetReach
 
 
 class TargetCheck(Record, frozen=True, kw_only=True):
-    """The target, and how everything and each slice stand to it.
+    """The target, compared with the metric overall and in each slice.
 
     All slices must reach it, each at its own confidence: a claim that needs all of them needs no
-    correction. With fewer than `samples_needed` even a flawless slice could not surely do so.
+    correction. With fewer samples than `samples_needed` not even a perfect slice surely reaches it.
     """
 
     target: float
@@ -57,12 +57,13 @@ class TargetCheck(Record, frozen=True, kw_only=True):
 
     @property
     def reached(self) -> bool:
-        """Whether everything, and every slice, surely reached the target."""
-        return all(found.reach is Reach.REACHED for found in (self.overall, *self.slices))
+        """Whether the metric surely reached the target overall and in every slice."""
+        checked = (self.overall, *self.slices)
+        return all(slice_target.reach is TargetReach.REACHED for slice_target in checked)
 
-    def slices_at(self, reach: Reach) -> list[str]:
-        """The names of the slices that stand so."""
-        return [found.name for found in self.slices if found.reach is reach]
+    def slices_with(self, reach: TargetReach) -> list[str]:
+        """The names of the slices with that result."""
+        return [slice_target.name for slice_target in self.slices if slice_target.reach is reach]
 
 
 def check_target(
@@ -70,48 +71,48 @@ def check_target(
     target: float,
     slices: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> TargetCheck:
-    """Hold `(samples,)` values in 0…1 against a target; slices are masks over the samples.
+    """Compare `(samples,)` values in 0…1 with a target; slices are masks over the samples.
 
-    Raises InvalidArgument for values or a target that are no shares, and for a slice that has
-    another length or no sample.
+    Raises InvalidArgument for values or a target out of range, and for a slice of another length or
+    without samples.
     """
     check_shares("values", values)
     if not 0 < target < 1:
         raise InvalidArgument.of("target", f"{target} is not between 0 and 1")
-    found = []
+    slice_targets = []
     for name, mask in (slices or {}).items():
         check_text("slices", name)
         if mask.shape != values.shape or mask.dtype != np.bool_:
-            problem = f"is {mask.dtype} {mask.shape}; a mask is bool {values.shape}"
+            problem = f"{mask.dtype} {mask.shape}; a mask is bool {values.shape}"
             raise InvalidArgument.of(f"slices[{name!r}]", problem)
         if not mask.any():
-            raise InvalidArgument.of(f"slices[{name!r}]", "has no sample; at least one is needed")
-        found.append(_stand(name, values[mask], target))
+            raise InvalidArgument.of(f"slices[{name!r}]", "no samples; at least one is required")
+        slice_targets.append(_measure_slice(name, values[mask], target))
     return TargetCheck(
         target=target,
         samples_needed=_samples_needed(target),
-        overall=_stand(OVERALL, values, target),
-        slices=tuple(found),
+        overall=_measure_slice(OVERALL, values, target),
+        slices=tuple(slice_targets),
     )
 
 
-def _stand(name: str, values: NDArray[np.float64], target: float) -> SliceTarget:
+def _measure_slice(name: str, values: NDArray[np.float64], target: float) -> SliceTarget:
     samples = len(values)
     interval = wilson(min(samples, float(values.sum())), samples)
     if interval.low >= target:
-        reach = Reach.REACHED
+        reach = TargetReach.REACHED
     elif interval.high < target:
-        reach = Reach.MISSED
+        reach = TargetReach.MISSED
     else:
-        reach = Reach.UNDETECTABLE if samples < _samples_needed(target) else Reach.OPEN
+        reach = TargetReach.UNDETECTABLE if samples < _samples_needed(target) else TargetReach.OPEN
     return SliceTarget(
         name=name, samples=samples, mean=float(values.mean()), interval=interval, reach=reach
     )
 
 
 def _samples_needed(target: float) -> int:
-    """The fewest samples of which all right have their lower bound at the target.
+    """The fewest samples that reach the target if all are correct.
 
-    Of n of n Wilson's lower bound is n / (n + z²).
+    Wilson's lower bound of n of n is n / (n + z²).
     """
     return math.ceil(normal_quantile(CONFIDENCE) ** 2 * target / (1 - target))

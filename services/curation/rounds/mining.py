@@ -14,16 +14,16 @@ from services.curation.records import (
     Split,
     frame_key,
 )
-from services.curation.rounds.comparing import Compared, compare_frames
-from services.curation.rounds.outcomes import Outcome, Rule, check_comparable
+from services.curation.rounds.comparison import FrameComparison, compare_frames
+from services.curation.rounds.outcomes import FrameOutcome, MatchRule, check_comparable
 from services.curation.rounds.rounds import (
-    CountedRound,
     Evaluation,
     Round,
-    counted,
+    RoundSummary,
     dataset_of,
     read_round,
     round_key,
+    summarise_round,
 )
 from services.ledger.interface import Conflict, Transaction
 from services.records.documents import StoredRecord, retry
@@ -32,47 +32,47 @@ from sluice.errors import Aborted, FailedPrecondition, InvalidArgument
 from sluice.names import RoundName
 
 TAG: Final = "failure:"
-"""What the tag of a round's failures starts with; its id follows."""
+"""Prefix of the tag of a round's failures; the round's id follows."""
 
 
 async def mine_failures(
-    curation: Curation, name: RoundName, split: Split, rule: Rule
-) -> CountedRound:
-    """Measure the split whose metric is reported, and tag the failures of another one.
+    curation: Curation, name: RoundName, split: Split, rule: MatchRule
+) -> RoundSummary:
+    """Measure the round's metric split, and tag the failures of `split`.
 
-    Frames count that are annotated and have predictions. Raises FailedPrecondition naming the
-    split when it is the one that is reported: who selects by failures of it has no metric left;
-    and Aborted when predictions come meanwhile.
+    Frames count if they are annotated and have predictions. Raises FailedPrecondition if `split`
+    is the metric split: its metric would be biased by training on its failures; and Aborted if
+    predictions are imported meanwhile.
     """
     rule.check()
     if not split:
-        accepted = ", ".join(each for each in Split if each)
-        raise InvalidArgument.of("split", f"is not given; one of {accepted} is needed")
+        accepted = ", ".join(value for value in Split if value)
+        raise InvalidArgument.of("split", f"required; expected one of {accepted}")
     dataset = await curation.others.datasets.get(dataset_of(name))
     check_comparable(dataset.task_type)
-    found = await read_round(curation, name)
-    if split is found.record.metric_split:
+    stored = await read_round(curation, name)
+    if split is stored.record.metric_split:
         raise FailedPrecondition(
-            f"split: {split.value!r} is the one whose metric {name} reports; mine its failures "
-            "from another split"
+            f"split: {split.value!r} is the metric split of {name}; mine failures of another split"
         )
-    evaluations = {each: Evaluation(split=each) for each in (split, found.record.metric_split)}
-    async for page in compare_frames(curation, name, dataset, (evaluations, rule)):
-        for each in page:
-            if each.outcome is not None:
-                where = each.known.group.split
-                evaluations[where] = _with(evaluations[where], each.outcome)
+    splits = (split, stored.record.metric_split)
+    evaluations = {measured: Evaluation(split=measured) for measured in splits}
+    async for page in compare_frames(curation, name, dataset, splits, rule):
+        for frame in page:
+            if frame.outcome is not None:
+                measured = frame.summary.group.split
+                evaluations[measured] = _add_outcome(evaluations[measured], frame.outcome)
         await _tag(curation, name, split, page)
     mined = structs.replace(
-        found.record,
-        metric=evaluations[found.record.metric_split],
+        stored.record,
+        metric=evaluations[stored.record.metric_split],
         mined=evaluations[split],
     )
-    await _store(curation, name, found, mined)
-    return await counted(curation, dataset_of(name), mined)
+    await _store(curation, name, stored, mined)
+    return await summarise_round(curation, dataset_of(name), mined)
 
 
-def _with(evaluation: Evaluation, outcome: Outcome) -> Evaluation:
+def _add_outcome(evaluation: Evaluation, outcome: FrameOutcome) -> Evaluation:
     return structs.replace(
         evaluation,
         frames=evaluation.frames + 1,
@@ -84,14 +84,16 @@ def _with(evaluation: Evaluation, outcome: Outcome) -> Evaluation:
     )
 
 
-async def _tag(curation: Curation, name: RoundName, split: Split, page: list[Compared]) -> None:
-    """Give frames of the mined split their failures of this round, and take those of others."""
+async def _tag(
+    curation: Curation, name: RoundName, split: Split, page: list[FrameComparison]
+) -> None:
+    """Set the round's failures on frames of the mined split, and remove them from others."""
     kinds = {
-        each.known.row.id: each.outcome.kinds
-        if each.outcome and each.known.group.split is split
+        frame.summary.row.id: frame.outcome.kinds
+        if frame.outcome and frame.summary.group.split is split
         else ()
-        for each in page
-        if each.outcome is not None or name.round in each.known.row.failures
+        for frame in page
+        if frame.outcome is not None or name.round in frame.summary.row.failures
     }
     if kinds:
         await retry(lambda: _commit(curation, name, kinds), name)
@@ -103,17 +105,18 @@ async def _commit(
     ledger = curation.stores.ledger
     keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in kinds}
     entries = await ledger.get(name.project, list(keys))
-    rows = {where: decode(FrameRow, entry) for where, entry in entries.items()}
-    tagged = {where: _tagged(row, name.round, kinds[row.id]) for where, row in rows.items()}
-    puts = {where: encode(row) for where, row in tagged.items() if row != rows[where]}
+    rows = {key: decode(FrameRow, entry) for key, entry in entries.items()}
+    changed = {key: _with_failures(row, name.round, kinds[row.id]) for key, row in rows.items()}
+    puts = {key: encode(row) for key, row in changed.items() if row != rows[key]}
     if puts:
-        checks = {where: entries[where].revision for where in puts}
+        checks = {key: entries[key].revision for key in puts}
         await ledger.commit(Transaction(name.project, checks=checks, puts=puts))
 
 
-def _tagged(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> FrameRow:
+def _with_failures(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> FrameRow:
     tag = TAG + round_id
-    failures = {other: known for other, known in row.failures.items() if other != round_id}
+    failures = dict(row.failures)
+    failures.pop(round_id, None)
     tags = set(row.tags) - {tag}
     if kinds:
         failures[round_id] = kinds
@@ -122,11 +125,11 @@ def _tagged(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> Fra
 
 
 async def _store(
-    curation: Curation, name: RoundName, found: StoredRecord[Round], mined: Round
+    curation: Curation, name: RoundName, stored: StoredRecord[Round], mined: Round
 ) -> None:
-    checks, puts = {round_key(name): found.revision}, {round_key(name): encode(mined)}
+    checks, puts = {round_key(name): stored.revision}, {round_key(name): encode(mined)}
     try:
         await curation.stores.ledger.commit(Transaction(name.project, checks=checks, puts=puts))
     except Conflict as conflict:
-        problem = f"{name}: predictions came, or it was mined, meanwhile; mine it again"
+        problem = f"{name}: predictions were imported, or mined, meanwhile; mine it again"
         raise Aborted(problem) from conflict

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.golden.matching import IOU_MIN, iou, match
+from services.curation.golden.matching import IOU_MIN, iou, match_boxes
 from services.curation.records import FailureKind
-from services.curation.rounds.predictions import Prediction
+from services.curation.rounds.predictions import ScoredLabel
 from sluice.checks import check_finite
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.labels import Box2D, Label, TaskType
@@ -20,26 +20,27 @@ _CLASSIFICATION: Final = (TaskType.CLASSIFICATION_2D, TaskType.CLASSIFICATION_3D
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """When a prediction is that of a label: how much boxes overlap, how sure the model is."""
+class MatchRule:
+    """When a predicted box matches a label: minimum IoU, and minimum score of predictions."""
 
     iou_min: float = IOU_MIN
     score_min: float = 0.0
 
     def check(self) -> None:
-        """Raise InvalidArgument naming what is out of bounds."""
+        """Raise InvalidArgument naming a value out of range."""
         check_finite("iou_min", self.iou_min)
         if not 0 < self.iou_min <= 1:
-            raise InvalidArgument.of("iou_min", f"{self.iou_min} is not over 0 and at most 1")
+            problem = f"{self.iou_min}; expected more than 0 and at most 1"
+            raise InvalidArgument.of("iou_min", problem)
         if not 0 <= self.score_min <= 1:
             raise InvalidArgument.of("score_min", f"{self.score_min} is not in 0…1")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How many labels and predictions of a frame came out how.
+class FrameOutcome:
+    """How many labels and predictions of a frame are right, confused, missed or spurious.
 
-    `predicted` is the class that a classification was given; "" without one, and for boxes.
+    `predicted` is the predicted class of a classification; "" without one, and for boxes.
     """
 
     right: int = 0
@@ -50,16 +51,16 @@ class Outcome:
 
     @property
     def f1(self) -> float:
-        """The frame's own F1, where what is confused is missed and spurious as well; 1 of nothing.
+        """The frame's F1, where confused counts as missed and as spurious; 1 if all counts are 0.
 
-        Of a classification it is 1 where that is right, else 0.
+        For a classification it is 1 if the class is right, else 0.
         """
         wrong = 2 * self.confused + self.missed + self.spurious
         return 2 * self.right / (2 * self.right + wrong) if self.right or wrong else 1.0
 
     @property
     def kinds(self) -> tuple[FailureKind, ...]:
-        """What went wrong, each once."""
+        """The kinds of failure that occurred."""
         counts = {
             FailureKind.MISSED: self.missed,
             FailureKind.SPURIOUS: self.spurious,
@@ -74,30 +75,36 @@ def is_classification(task_type: TaskType) -> bool:
 
 
 def check_comparable(task_type: TaskType) -> None:
-    """Refuse what cannot be matched; FailedPrecondition naming it."""
+    """Raise FailedPrecondition for a task type whose predictions cannot be matched."""
     if task_type is not TaskType.BOX_2D and not is_classification(task_type):
         raise FailedPrecondition(
-            f"predictions of {task_type.name} cannot be matched; those of box_2d, "
-            "classification_2d and classification_3d can"
+            f"predictions of {task_type.name} cannot be matched; expected box_2d, "
+            "classification_2d or classification_3d"
         )
 
 
 def compare(
-    task_type: TaskType, labels: Sequence[Label], predictions: Sequence[Prediction], rule: Rule
-) -> Outcome:
-    """Match the predictions that are sure enough with the labels of the same sensor.
+    task_type: TaskType,
+    labels: Sequence[Label],
+    predictions: Sequence[ScoredLabel],
+    rule: MatchRule,
+) -> FrameOutcome:
+    """Match predictions with at least the rule's score with labels of the same sensor.
 
-    Boxes by the best one-to-one match of those that overlap; a classification has one class, and
-    of several predictions the surest one counts.
+    Boxes are matched one to one, by the best match of those that overlap. A classification has
+    one class: of several predictions, the one with the highest score counts.
     """
-    sure = [each for each in predictions if each.score >= rule.score_min]
+    counting = [prediction for prediction in predictions if prediction.score >= rule.score_min]
     if is_classification(task_type):
-        sure = sorted(sure, key=lambda each: (-each.score, each.label.id))[:1]
-        return _classes(labels, [each.label for each in sure])
-    found = [each.label for each in sure]
-    sensors = sorted({label.sensor_id for label in (*labels, *found)})
-    parts = [_boxes(_of(labels, sensor), _of(found, sensor), rule.iou_min) for sensor in sensors]
-    return Outcome(
+        best = sorted(counting, key=lambda prediction: (-prediction.score, prediction.label.id))
+        return _compare_classes(labels, [prediction.label for prediction in best[:1]])
+    predicted = [prediction.label for prediction in counting]
+    sensors = sorted({label.sensor_id for label in (*labels, *predicted)})
+    parts = [
+        _compare_boxes(_of_sensor(labels, sensor), _of_sensor(predicted, sensor), rule.iou_min)
+        for sensor in sensors
+    ]
+    return FrameOutcome(
         right=sum(part.right for part in parts),
         confused=sum(part.confused for part in parts),
         missed=sum(part.missed for part in parts),
@@ -105,27 +112,29 @@ def compare(
     )
 
 
-def _of(labels: Sequence[Label], sensor_id: str) -> list[Label]:
+def _of_sensor(labels: Sequence[Label], sensor_id: str) -> list[Label]:
     return [label for label in labels if label.sensor_id == sensor_id]
 
 
-def _classes(labels: Sequence[Label], found: Sequence[Label]) -> Outcome:
-    predicted = found[0].class_name if found else ""
-    if not labels or not found:
-        return Outcome(missed=len(labels), spurious=len(found), predicted=predicted)
+def _compare_classes(labels: Sequence[Label], predictions: Sequence[Label]) -> FrameOutcome:
+    predicted = predictions[0].class_name if predictions else ""
+    if not labels or not predictions:
+        return FrameOutcome(missed=len(labels), spurious=len(predictions), predicted=predicted)
     right = predicted in {label.class_name for label in labels}
-    return Outcome(right=int(right), confused=int(not right), predicted=predicted)
+    return FrameOutcome(right=int(right), confused=int(not right), predicted=predicted)
 
 
-def _boxes(labels: Sequence[Label], found: Sequence[Label], iou_min: float) -> Outcome:
-    names = [[label.class_name for label in side] for side in (labels, found)]
+def _compare_boxes(
+    labels: Sequence[Label], predictions: Sequence[Label], iou_min: float
+) -> FrameOutcome:
+    names = [[label.class_name for label in side] for side in (labels, predictions)]
     same = np.array([[name == other for other in names[1]] for name in names[0]], np.bool_).reshape(
-        len(labels), len(found)
+        len(labels), len(predictions)
     )
-    matches = match(iou(_corners(labels), _corners(found)), same, iou_min)
+    matches = match_boxes(iou(_corners(labels), _corners(predictions)), same, iou_min)
     right = int(same[matches.reference, matches.current].sum())
     pairs = len(matches.reference)
-    return Outcome(right, pairs - right, len(labels) - pairs, len(found) - pairs)
+    return FrameOutcome(right, pairs - right, len(labels) - pairs, len(predictions) - pairs)
 
 
 def _corners(labels: Sequence[Label]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What the model of a round predicted, frame by frame."""
+"""The predictions of a round's model, by frame."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.curation.context import Curation
-from services.curation.datasets.marks import check_ids
-from services.curation.datasets.reading import read_known, require
+from services.curation.datasets.frames import check_frames_exist, read_summaries
+from services.curation.datasets.updates import check_ids
 from services.curation.rounds.rounds import (
     Round,
     dataset_of,
@@ -26,19 +26,19 @@ from sluice.names import RoundName
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model predicted, as a label, and how sure it is, 0…1."""
+class ScoredLabel:
+    """A predicted label and its score, 0…1."""
 
     label: Label
     score: float
 
 
 @dataclass(frozen=True, slots=True)
-class PredictedFrame:
+class FramePredictions:
     """All predictions of one frame."""
 
     frame_id: str
-    predictions: tuple[Prediction, ...] = ()
+    predictions: tuple[ScoredLabel, ...] = ()
 
 
 class StoredPredictions(Record, frozen=True, kw_only=True):
@@ -47,16 +47,18 @@ class StoredPredictions(Record, frozen=True, kw_only=True):
     frame: bytes
     scores: tuple[float, ...] = ()
 
-    def read(self) -> PredictedFrame:
+    def read(self) -> FramePredictions:
         """The predictions."""
         frame = Frame.from_bytes(self.frame)
         pairs = zip(frame.labels, self.scores, strict=True)
-        return PredictedFrame(frame.id, tuple(Prediction(label, score) for label, score in pairs))
+        return FramePredictions(
+            frame.id, tuple(ScoredLabel(label, score) for label, score in pairs)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What became of the frames of one call."""
+class ImportCounts:
+    """How many frames of one call were added, replaced and left unchanged."""
 
     added_count: int
     replaced_count: int
@@ -64,35 +66,37 @@ class Imported:
 
 
 async def import_predictions(
-    curation: Curation, name: RoundName, frames: Sequence[PredictedFrame]
-) -> Imported:
-    """Store predictions, all or none; those that a frame has already are replaced.
+    curation: Curation, name: RoundName, frames: Sequence[FramePredictions]
+) -> ImportCounts:
+    """Store predictions, all or none; existing predictions of a frame are replaced.
 
-    Raises NotFound naming a frame that the dataset has not, and InvalidArgument naming a
-    prediction that its labels could not be.
+    Raises NotFound naming a frame that is not in the dataset, and InvalidArgument naming a
+    prediction that does not fit the dataset.
     """
     check_ids("frames", [frame.frame_id for frame in frames])
     dataset = await curation.others.datasets.get(dataset_of(name))
-    stored = {frame.frame_id: _stored(index, frame, dataset) for index, frame in enumerate(frames)}
+    stored = {
+        frame.frame_id: _to_record(index, frame, dataset) for index, frame in enumerate(frames)
+    }
     ids = list(stored)
-    known = await read_known(curation.stores.ledger, dataset_of(name), ids)
-    require(dataset_of(name), ids, known)
+    summaries = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
+    check_frames_exist(dataset_of(name), ids, summaries)
 
-    async def attempt() -> Imported:
+    async def attempt() -> ImportCounts:
         return await _commit(curation, name, await read_round(curation, name), stored)
 
     return await retry(attempt, name)
 
 
 def prediction_key(name: RoundName, frame_id: str) -> str:
-    """Where the predictions of a frame lie."""
+    """Key of the predictions of a frame."""
     return key("prediction", name.dataset, name.round, frame_id)
 
 
 async def read_predictions(
     curation: Curation, name: RoundName, frame_ids: Sequence[str]
-) -> dict[str, PredictedFrame]:
-    """The predictions of those of the frames that have any, by frame id."""
+) -> dict[str, FramePredictions]:
+    """The predictions of frames, by frame id; frames without any are left out."""
     keys = [prediction_key(name, frame_id) for frame_id in frame_ids]
     entries = await curation.stores.ledger.get(name.project, keys)
     read = [decode(StoredPredictions, entry).read() for entry in entries.values()]
@@ -102,36 +106,35 @@ async def read_predictions(
 async def _commit(
     curation: Curation,
     name: RoundName,
-    found: StoredRecord[Round],
+    stored_round: StoredRecord[Round],
     stored: dict[str, StoredPredictions],
-) -> Imported:
+) -> ImportCounts:
     keys = {prediction_key(name, frame_id): frame_id for frame_id in stored}
     entries = await curation.stores.ledger.get(name.project, list(keys))
     same = {
-        where
-        for where, entry in entries.items()
-        if decode(StoredPredictions, entry) == stored[keys[where]]
+        key
+        for key, entry in entries.items()
+        if decode(StoredPredictions, entry) == stored[keys[key]]
     }
-    changed = [where for where in keys if where not in same]
-    added = sum(where not in entries for where in changed)
+    changed = [key for key in keys if key not in same]
+    added = sum(key not in entries for key in changed)
     if changed:
         checks = {w: e.revision if (e := entries.get(w)) else ABSENT for w in changed}
-        puts = {where: encode(stored[keys[where]]) for where in changed}
+        puts = {key: encode(stored[keys[key]]) for key in changed}
         adds = {predicted_counter(name.dataset, name.round): Add(added)} if added else {}
-        # Put as it is: who measures the round meanwhile learns that it is of other predictions.
-        checks[round_key(name)] = found.revision
-        puts[round_key(name)] = encode(found.record)
+        # The round is stored unchanged: its new revision tells concurrent measurements about it.
+        checks[round_key(name)] = stored_round.revision
+        puts[round_key(name)] = encode(stored_round.record)
         await curation.stores.ledger.commit(Transaction(name.project, checks, puts, adds=adds))
-    return Imported(added, len(changed) - added, len(same))
+    return ImportCounts(added, len(changed) - added, len(same))
 
 
-def _stored(index: int, frame: PredictedFrame, dataset: Dataset) -> StoredPredictions:
-    where = f"frames[{index}]"
+def _to_record(index: int, frame: FramePredictions, dataset: Dataset) -> StoredPredictions:
     for number, prediction in enumerate(frame.predictions):
-        path = f"{where}.predictions[{number}]"
+        path = f"frames[{index}].predictions[{number}]"
         if not 0 <= prediction.score <= 1:
             raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
-        if problem := dataset.problem(prediction.label):
+        if problem := dataset.describe_mismatch(prediction.label):
             raise InvalidArgument(
                 f"{path}.label (frame {frame.frame_id!r}): {problem}",
                 reason="LABEL_MISMATCH",
@@ -139,7 +142,7 @@ def _stored(index: int, frame: PredictedFrame, dataset: Dataset) -> StoredPredic
                 metadata={"frame_id": frame.frame_id, "label_id": prediction.label.id},
             )
     labels = tuple(prediction.label for prediction in frame.predictions)
-    message = Frame(id=frame.frame_id, labels=labels)
-    message.check(where)
+    predicted = Frame(id=frame.frame_id, labels=labels)
+    predicted.check(f"frames[{index}]")
     scores = tuple(prediction.score for prediction in frame.predictions)
-    return StoredPredictions(frame=message.to_bytes(), scores=scores)
+    return StoredPredictions(frame=predicted.to_bytes(), scores=scores)

@@ -17,7 +17,7 @@ from sluice.names import DatasetName, RoundName, check_resource_id
 
 
 class Evaluation(Record, frozen=True, kw_only=True):
-    """What the predictions of a split are worth, compared with its labels."""
+    """How the predictions of a split compare with its labels."""
 
     split: Split
     frames: int = 0
@@ -29,7 +29,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
 
 
 class Round(Record, frozen=True, kw_only=True):
-    """A round; `metric` is of the split that is reported, `mined` of the one mined from last."""
+    """A round; `metric` evaluates its metric split, `mined` the split that was mined last."""
 
     id: str
     display_name: str
@@ -40,8 +40,8 @@ class Round(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class CountedRound:
-    """A round, and how many frames have predictions in it."""
+class RoundSummary:
+    """A round, and the number of frames with predictions in it."""
 
     round: Round
     predicted_count: int
@@ -53,36 +53,36 @@ async def create_round(
     name: RoundName,
     display_name: str,
     metric_split: Split,
-) -> CountedRound:
-    """Create a round; its display name defaults to its id. AlreadyExists naming it."""
+) -> RoundSummary:
+    """Create a round; its display name defaults to its id. AlreadyExists if the name is taken."""
     check_resource_id(name.round, "round_id")
     check_text("round.display_name", display_name, empty=True)
     if not metric_split:
         accepted = ", ".join(split for split in Split if split)
-        raise InvalidArgument.of("round.metric_split", f"is not given; one of {accepted} is needed")
+        raise InvalidArgument.of("round.metric_split", f"required; expected one of {accepted}")
     await curation.others.datasets.get(dataset_of(name))
     ledger = curation.stores.ledger
     first = await find_response(ledger, name.project, request, Round)
-    made = first or Round(
+    record = first or Round(
         id=name.round,
         display_name=display_name or name.round,
         metric_split=metric_split,
         created_us=now_us(),
     )
     if first is None:
-        where = round_key(name)
-        creation = Transaction(name.project, checks={where: ABSENT}, puts={where: encode(made)})
+        checks, puts = {round_key(name): ABSENT}, {round_key(name): encode(record)}
+        creation = Transaction(name.project, checks=checks, puts=puts)
         try:
-            made = await commit_once(ledger, creation, request, made)
+            record = await commit_once(ledger, creation, request, record)
         except Conflict as conflict:
             raise AlreadyExists(f"round_id: {name} exists already") from conflict
-    return CountedRound(made, 0)
+    return RoundSummary(record, 0)
 
 
-async def get_round(curation: Curation, name: RoundName) -> CountedRound:
+async def get_round(curation: Curation, name: RoundName) -> RoundSummary:
     """A round; NotFound naming it if there is none."""
-    found = await read_round(curation, name)
-    return await counted(curation, dataset_of(name), found.record)
+    stored = await read_round(curation, name)
+    return await summarise_round(curation, dataset_of(name), stored.record)
 
 
 async def read_round(curation: Curation, name: RoundName) -> StoredRecord[Round]:
@@ -92,19 +92,19 @@ async def read_round(curation: Curation, name: RoundName) -> StoredRecord[Round]
 
 async def list_rounds(
     curation: Curation, name: DatasetName, page: Page
-) -> tuple[list[CountedRound], str]:
-    """A page of the rounds of a dataset, by name, and the next one's token."""
+) -> tuple[list[RoundSummary], str]:
+    """A page of the rounds of a dataset, sorted by id, and the token of the next page."""
     await curation.others.datasets.get(name)
     below = prefix("round", name.dataset)
-    found, token = await read_records(curation.stores.ledger, name.project, below, Round, page)
-    return [await counted(curation, name, each) for each in found], token
+    records, token = await read_records(curation.stores.ledger, name.project, below, Round, page)
+    return [await summarise_round(curation, name, record) for record in records], token
 
 
-async def counted(curation: Curation, name: DatasetName, found: Round) -> CountedRound:
-    """A round with the number of its frames."""
-    counter = predicted_counter(name.dataset, found.id)
+async def summarise_round(curation: Curation, name: DatasetName, record: Round) -> RoundSummary:
+    """A round with the number of frames that have predictions in it."""
+    counter = predicted_counter(name.dataset, record.id)
     counts = await curation.stores.ledger.counters(name.project, [counter])
-    return CountedRound(found, counts[counter])
+    return RoundSummary(record, counts[counter])
 
 
 def dataset_of(name: RoundName) -> DatasetName:
@@ -113,10 +113,10 @@ def dataset_of(name: RoundName) -> DatasetName:
 
 
 def round_key(name: RoundName) -> str:
-    """Where a round lies."""
+    """Key of a round."""
     return key("round", name.dataset, name.round)
 
 
 def predicted_counter(dataset: str, round_id: str) -> str:
-    """What counts the frames with predictions in a round."""
+    """Counter of the frames with predictions in a round."""
     return key("predicted", dataset, round_id)

@@ -1,4 +1,4 @@
-"""Near duplicates: groups so like one that is labelled or picked that labelling both is a waste."""
+"""Keeping near duplicates of labelled or picked groups, and groups of one scene, out of a batch."""
 
 from __future__ import annotations
 
@@ -8,48 +8,46 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.curation.selection.kernel import Groups, Indices, cosines
-
-SIMILARITY_MIN: Final = 0.97
-"""Two groups with at least this cosine in the basis are near duplicates; as ingest has it."""
+from services.curation.selection.kernel import GroupVectors, Indices, cosines
+from sluice.limits import NEAR_DUPLICATE_COSINE_MIN
 
 NO_SCENE: Final = -1
 _GROWTH: Final = 2
 
 
 class Admission:
-    """Admits candidates to a batch: one of a scene, and none that is like one already there."""
+    """Admits candidates to a batch: one per scene, and no near duplicates."""
 
-    def __init__(self, candidates: Groups, scenes: Indices, labelled: Groups) -> None:
-        """`scenes` are `(candidates,)`: the scene of each, or −1.
+    def __init__(self, candidates: GroupVectors, scenes: Indices, labelled: GroupVectors) -> None:
+        """`scenes` `(candidates,)` holds the scene of each candidate, or −1.
 
-        Candidates that are like `labelled` groups are never admitted.
+        Near duplicates of `labelled` groups are never admitted.
         """
         self.pruned = 0
         self._candidates = candidates
         self._scenes = scenes
         self._scenes_taken: set[int] = set()
-        self._left = np.ones(len(candidates), bool)
+        self._open = np.ones(len(candidates), bool)
         self._like_labelled = like_any(candidates, labelled)
         self._rows = np.empty((1, candidates.vectors.shape[1]), np.float32)
         self._rows_taken = 0
 
     def take_scenes(self, scenes: Iterable[int]) -> None:
-        """Admit no candidate of those scenes from now on."""
+        """Admit no more candidates of those scenes."""
         self._scenes_taken |= set(scenes) - {NO_SCENE}
 
     def admit(self, candidate: int) -> bool:
-        """Take a candidate, unless it was taken or pruned before, or is pruned now."""
-        if not self._left[candidate]:
+        """Admit a candidate; False if it was decided before, or is pruned now."""
+        if not self._open[candidate]:
             return False
-        self._left[candidate] = False
+        self._open[candidate] = False
         group = self._candidates.take([candidate])
-        taken = Groups.of_single_rows(self._rows[: self._rows_taken])
+        taken = GroupVectors.of_single_rows(self._rows[: self._rows_taken])
         scene = int(self._scenes[candidate])
         if (
             scene in self._scenes_taken
             or self._like_labelled[candidate]
-            or (len(taken) and cosines(group, taken).max() >= SIMILARITY_MIN)
+            or (len(taken) and cosines(group, taken).max() >= NEAR_DUPLICATE_COSINE_MIN)
         ):
             self.pruned += 1
             return False
@@ -67,9 +65,9 @@ class Admission:
         self._rows_taken = after
 
 
-def like_any(groups: Groups, others: Groups) -> NDArray[np.bool_]:
+def like_any(groups: GroupVectors, others: GroupVectors) -> NDArray[np.bool_]:
     """Whether each group is a near duplicate of one of the others: `(groups,)`."""
-    alike = np.zeros(len(groups), bool)
-    for _, part in others.blocks(len(groups.vectors)):
-        alike |= (cosines(part, groups) >= SIMILARITY_MIN).any(axis=0)
-    return alike
+    is_like = np.zeros(len(groups), bool)
+    for _, part in others.split_into_blocks(len(groups.vectors)):
+        is_like |= (cosines(part, groups) >= NEAR_DUPLICATE_COSINE_MIN).any(axis=0)
+    return is_like

@@ -1,4 +1,4 @@
-"""How many groups a batch has, and how they are shared out."""
+"""The number of groups in a batch, and its apportionment."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TARGETED_SHARE: Final = 0.7
 
 
 def batch_size(budget: float, remaining: int, field: str = "budget") -> int:
-    """The number of groups that a budget means: an int is a count, a float a fraction.
+    """The number of groups for a budget: an int is a count, a float a fraction of `remaining`.
 
-    A fraction of the remaining groups is rounded, half up, and is at least 10; neither is more
-    than remain. Raises InvalidArgument naming the field for a count below 1, and for a fraction
+    A fraction is rounded half up and means at least 10 groups; no budget means more groups than
+    remain. Raises InvalidArgument naming the field for a count below 1, and for a fraction
     outside (0, 1].
     """
     if isinstance(budget, bool) or not math.isfinite(budget):
@@ -31,10 +31,10 @@ def batch_size(budget: float, remaining: int, field: str = "budget") -> int:
     return min(max(math.floor(budget * remaining + 0.5), BUDGET_MIN), remaining)
 
 
-def shared_out(total: int, shares: Sequence[float]) -> list[int]:
-    """`total` in whole parts in proportion to `shares`, by largest remainder; of equals the first.
+def apportion(total: int, shares: Sequence[float]) -> list[int]:
+    """Integer parts of `total` in proportion to `shares`, by largest remainder; ties to the first.
 
-    Shares are at least 0, and not all 0.
+    Shares must be at least 0, and not all 0.
     """
     exact = [total * share / math.fsum(shares) for share in shares]
     parts = [math.floor(part) for part in exact]

@@ -1,4 +1,4 @@
-"""What the functions of selection ask of their arguments, said the same way everywhere."""
+"""Checks of the arguments of selection."""
 
 from __future__ import annotations
 

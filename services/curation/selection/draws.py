@@ -1,7 +1,7 @@
 """Random numbers that follow from a seed and a position alone.
 
-The number at a position is the same whoever asks for it, in whatever order and blocks: results
-do not depend on how work is cut up. SplitMix64 (Steele, Lea and Flood, 2014): the state is a
+The number at a position does not depend on the order or block in which it is drawn, so results
+do not depend on how work is divided. SplitMix64 (Steele, Lea and Flood, 2014): the state is a
 counter, and its mix is the number.
 """
 
@@ -20,7 +20,7 @@ _SEED_MASK: Final = 2**64 - 1
 
 
 class Stream(IntEnum):
-    """What numbers are for; each purpose has a stream of its own."""
+    """The purpose of random numbers; each has a stream of its own."""
 
     SCORES = 1
     DRAWS = 2
@@ -31,7 +31,7 @@ class Stream(IntEnum):
 def uniforms(seed: int, stream: Stream, start: int, count: int) -> NDArray[np.float64]:
     """The numbers at positions `start` … `start + count − 1` of a stream, in [0, 1): `(count,)`."""
     positions = np.arange(start, start + count, dtype=np.uint64)
-    # Mixed twice, so that streams of one seed, and one stream of near seeds, lie far apart.
+    # Mixed twice: streams of one seed, and one stream of similar seeds, must be unrelated.
     origin = _mix(_mix(np.array([seed & _SEED_MASK], np.uint64)) + np.array([stream], np.uint64))
     mixed = _mix(origin + (positions + np.uint64(1)) * _STEP)
     return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53

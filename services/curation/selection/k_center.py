@@ -1,4 +1,4 @@
-"""Greedy k-center: always the group that is farthest from all that are chosen (Gonzalez, 1985)."""
+"""Greedy k-center: always the group farthest from all chosen groups (Gonzalez, 1985)."""
 
 from __future__ import annotations
 
@@ -6,44 +6,52 @@ from typing import Final
 
 import numpy as np
 
-from services.curation.selection.facility import Admit, Chosen
-from services.curation.selection.kernel import Floats, Groups, cosines
+from services.curation.selection.facility import Admit, CandidateGain
+from services.curation.selection.kernel import Floats, GroupVectors, cosines
 
 FIRST_GAIN: Final = 2.0
-"""The gain of the first of all: as far from the others as can be."""
+"""The gain of the first pick if nothing is covered: the largest possible distance."""
 
 
-def farthest(candidates: Groups, covered: Groups, count: int, admit: Admit) -> list[Chosen]:
-    """Choose up to `count` candidates, each the least alike to those covered or chosen before.
+def choose_farthest(
+    candidates: GroupVectors, covered: GroupVectors, count: int, admit: Admit
+) -> list[CandidateGain]:
+    """Choose up to `count` candidates, each the farthest from the groups covered and chosen.
 
-    The gain is 1 − cosine to the most alike. Where nothing is covered, the candidate that is
-    most like the mean comes first. Of equal distances the first candidate's counts.
+    The gain is the distance, 1 − cosine, to the nearest of those. If nothing is covered, the
+    candidate nearest to the mean is chosen first. Ties go to the first candidate.
     """
-    alone = not len(covered)
-    nearest = _alike_to_mean(candidates) if alone else _alike_to_any(candidates, covered)
-    left = np.ones(len(candidates), bool)
-    chosen: list[Chosen] = []
-    while len(chosen) < count and left.any():
-        candidate = int(np.where(left, nearest, np.inf).argmin())
-        left[candidate] = False
+    nothing_covered = not len(covered)
+    nearest = (
+        _similarity_to_mean(candidates)
+        if nothing_covered
+        else _similarity_to_any(candidates, covered)
+    )
+    open_candidates = np.ones(len(candidates), bool)
+    selected: list[CandidateGain] = []
+    while len(selected) < count and open_candidates.any():
+        candidate = int(np.where(open_candidates, nearest, np.inf).argmin())
+        open_candidates[candidate] = False
         if not admit(candidate):
             continue
-        first = alone and not chosen
-        chosen.append(Chosen(candidate, FIRST_GAIN if first else 1 - float(nearest[candidate])))
-        alike = cosines(candidates.take([candidate]), candidates)[0]
-        nearest = alike if first else np.maximum(nearest, alike)
-    return chosen
+        first = nothing_covered and not selected
+        selected.append(
+            CandidateGain(candidate, FIRST_GAIN if first else 1 - float(nearest[candidate]))
+        )
+        similarity = cosines(candidates.take([candidate]), candidates)[0]
+        nearest = similarity if first else np.maximum(nearest, similarity)
+    return selected
 
 
-def _alike_to_any(candidates: Groups, covered: Groups) -> Floats:
+def _similarity_to_any(candidates: GroupVectors, covered: GroupVectors) -> Floats:
     nearest = np.full(len(candidates), -np.inf, np.float32)
-    for _, part in covered.blocks(len(candidates.vectors)):
+    for _, part in covered.split_into_blocks(len(candidates.vectors)):
         np.maximum(nearest, cosines(part, candidates).max(axis=0), out=nearest)
     return nearest
 
 
-def _alike_to_mean(candidates: Groups) -> Floats:
-    """Negated: the candidate that is most like the mean shall be taken for the farthest."""
+def _similarity_to_mean(candidates: GroupVectors) -> Floats:
+    """Negated: the candidate nearest to the mean is treated as the farthest."""
     mean = candidates.vectors.mean(axis=0, keepdims=True)
-    alike: Floats = cosines(Groups.of_single_rows(mean), candidates)[0]
-    return -alike
+    similarity: Floats = cosines(GroupVectors.of_single_rows(mean), candidates)[0]
+    return -similarity

@@ -1,7 +1,7 @@
-"""The next batch: which groups to label, each with the reason that it was picked for.
+"""Planning the next batch: which groups to label, and why each of them was picked.
 
-A part of the budget goes to groups that are like failures, the rest to groups that cover what is
-not covered yet. Everything is decided from arrays and a seed; nothing is read or written.
+A part of the budget goes to groups similar to failures, the rest to groups that cover what is not
+covered yet. The plan is a pure function of arrays and a seed.
 """
 
 from __future__ import annotations
@@ -11,41 +11,41 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.curation.selection.admission import NO_SCENE, Admission
-from services.curation.selection.budget import batch_size, shared_out
+from services.curation.selection.budget import apportion, batch_size
 from services.curation.selection.draws import Stream, shuffled
-from services.curation.selection.facility import Chosen, Clients, choose
-from services.curation.selection.k_center import farthest
-from services.curation.selection.kernel import Groups, Indices
+from services.curation.selection.facility import CandidateGain, Clients, choose
+from services.curation.selection.k_center import choose_farthest
+from services.curation.selection.kernel import GroupVectors, Indices
 from services.curation.selection.pool import (
-    Batch,
+    BatchPlan,
     CoverageMethod,
     Pick,
+    PickSource,
     Pool,
-    Settings,
-    Source,
+    SelectionSettings,
     TargetedMethod,
 )
 from services.curation.selection.targeted import (
-    Answer,
     Failures,
+    TargetedCandidate,
     choose_jointly,
     choose_neighbours,
 )
 from sluice.errors import InvalidArgument
 
 
-def plan_batch(pool: Pool, failures: Failures | None, settings: Settings) -> Batch:
+def plan_batch(pool: Pool, failures: Failures | None, settings: SelectionSettings) -> BatchPlan:
     """Pick the next batch: exactly as many groups as the budget says, each once.
 
-    Targeted picks are made first, and coverage takes them as given. Where only near duplicates are
-    left, they are picked too, and a note says so. Raises InvalidArgument for what is out of range,
-    for failures of another dimension, and where ZCore is asked for without scores.
+    Targeted groups are picked first; coverage takes them as given. If only near duplicates
+    remain, they are picked too, and a note says so. Raises InvalidArgument for a value out of
+    range, for failures of another dimension, and for ZCore without scores.
     """
     return _Planner(pool, failures, settings).plan()
 
 
 class _Planner:
-    def __init__(self, pool: Pool, failures: Failures | None, settings: Settings) -> None:
+    def __init__(self, pool: Pool, failures: Failures | None, settings: SelectionSettings) -> None:
         embedded, numbers = pool.embedded()
         self._pool, self._settings = pool, settings
         self._free = pool.free
@@ -55,77 +55,79 @@ class _Planner:
         self._candidates = embedded.take(free)
         self._covered = embedded.take(np.flatnonzero(pool.covered[numbers]))
         self._labelled = embedded.take(np.flatnonzero(pool.not_repeated[numbers]))
-        self._failures = _checked(failures, embedded)
+        self._failures = _check_failures(failures, embedded)
         self._notes: list[str] = []
 
-    def plan(self) -> Batch:
+    def plan(self) -> BatchPlan:
         if not len(self._candidates):
             if self._size:
                 self._notes.append(
                     "No group that remains has an embedding: "
-                    f"the batch is random, of seed {self._settings.seed}."
+                    f"the batch is random, with seed {self._settings.seed}."
                 )
-            return Batch(self._random([], np.flatnonzero(self._free), self._size), self._notes)
+            return BatchPlan(self._random([], np.flatnonzero(self._free), self._size), self._notes)
         scenes = self._scenes()
         admission = Admission(self._candidates, scenes[self._numbers], self._labelled)
         admission.take_scenes(scenes[self._pool.not_repeated].tolist())
         targeted = self._targeted(admission)
-        coverage = self._coverage(admission, [answer.candidate for answer in targeted])
+        coverage = self._coverage(admission, [target.candidate for target in targeted])
         picks = self._ranked(coverage, targeted)
         if len(picks) < self._size:
             picks += self._backfill(picks)
-        return Batch(picks, self._notes)
+        return BatchPlan(picks, self._notes)
 
-    def _targeted(self, admission: Admission) -> list[Answer]:
+    def _targeted(self, admission: Admission) -> list[TargetedCandidate]:
         share = self._settings.targeted_share
-        _, wanted = shared_out(self._size, [1 - share, share])
+        _, count = apportion(self._size, [1 - share, share])
         if self._failures is None:
-            if wanted:
+            if count:
                 self._notes.append("There are no failures: the whole batch is for coverage.")
             return []
         if self._settings.targeted is TargetedMethod.NEIGHBOURS:
-            found = choose_neighbours(self._failures, self._candidates, wanted, admission.admit)
+            targeted = choose_neighbours(self._failures, self._candidates, count, admission.admit)
         else:
             clients = self._clients()
-            found = choose_jointly(
-                self._failures, clients, self._candidates, self._covered, wanted, admission.admit
+            targeted = choose_jointly(
+                self._failures, clients, self._candidates, self._covered, count, admission.admit
             )
-        if len(found) < wanted:
+        if len(targeted) < count:
             self._notes.append(
-                f"Only {len(found)} of {wanted} targeted groups were found: "
-                "coverage makes up for the others."
+                f"Only {len(targeted)} of {count} targeted groups were found: "
+                "coverage replaces the others."
             )
-        return found
+        return targeted
 
-    def _coverage(self, admission: Admission, targeted: list[int]) -> list[Chosen]:
-        wanted = self._size - len(targeted)
-        covered = self._covered.and_then(self._candidates.take(targeted))
+    def _coverage(self, admission: Admission, targeted: list[int]) -> list[CandidateGain]:
+        count = self._size - len(targeted)
+        covered = self._covered.concatenate(self._candidates.take(targeted))
         match self._settings.coverage:
             case CoverageMethod.ZCORE:
-                return self._by_zcore(admission, wanted)
+                return self._by_zcore(admission, count)
             case CoverageMethod.K_CENTER:
-                return farthest(self._candidates, covered, wanted, admission.admit)
+                return choose_farthest(self._candidates, covered, count, admission.admit)
             case CoverageMethod.FACILITY:
                 clients = self._clients()
-                return choose(clients, self._candidates, covered, wanted, admission.admit)
+                return choose(clients, self._candidates, covered, count, admission.admit)
 
-    def _by_zcore(self, admission: Admission, wanted: int) -> list[Chosen]:
+    def _by_zcore(self, admission: Admission, count: int) -> list[CandidateGain]:
         if self._pool.zcore is None:
-            raise InvalidArgument.of("pool.zcore", "none; expected scores for coverage by ZCore")
+            raise InvalidArgument.of("pool.zcore", "required for coverage by ZCore")
         scores = self._pool.zcore[self._numbers]
-        chosen: list[Chosen] = []
+        chosen: list[CandidateGain] = []
         for candidate in np.argsort(-scores, kind="stable").tolist():
-            if len(chosen) == wanted:
+            if len(chosen) == count:
                 break
             if admission.admit(candidate):
-                chosen.append(Chosen(candidate, float(scores[candidate])))
+                chosen.append(CandidateGain(candidate, float(scores[candidate])))
         return chosen
 
-    def _ranked(self, coverage: list[Chosen], targeted: list[Answer]) -> list[Pick]:
-        """Both parts merged evenly, so that who stops early has labelled some of both."""
-        merged: list[tuple[float, Source, Chosen | Answer]] = [
-            *_spread(Source.TARGETED, targeted),
-            *_spread(Source.COVERAGE, coverage),
+    def _ranked(
+        self, coverage: list[CandidateGain], targeted: list[TargetedCandidate]
+    ) -> list[Pick]:
+        """Both parts merged evenly, so that labelling in rank order covers both from the start."""
+        merged: list[tuple[float, PickSource, CandidateGain | TargetedCandidate]] = [
+            *_spread(PickSource.TARGETED, targeted),
+            *_spread(PickSource.COVERAGE, coverage),
         ]
         merged.sort(key=lambda entry: entry[0])
         return [
@@ -134,39 +136,39 @@ class _Planner:
                 source=source,
                 rank=rank,
                 gain=choice.gain,
-                failure=choice.failure if isinstance(choice, Answer) else None,
+                failure=choice.failure if isinstance(choice, TargetedCandidate) else None,
             )
             for rank, (_, source, choice) in enumerate(merged, 1)
         ]
 
     def _backfill(self, picks: list[Pick]) -> list[Pick]:
-        """Random picks for what is missing: of groups without embedding first."""
-        left = self._free.copy()
-        left[[pick.group for pick in picks]] = False
-        bare = left.copy()
-        bare[self._numbers] = False
+        """Random picks for the missing ones: first groups without embedding, then the others."""
+        open_groups = self._free.copy()
+        open_groups[[pick.group for pick in picks]] = False
+        without_embedding = open_groups.copy()
+        without_embedding[self._numbers] = False
         missing = self._size - len(picks)
-        added = self._random(picks, np.flatnonzero(bare), missing)
+        added = self._random(picks, np.flatnonzero(without_embedding), missing)
         if added:
             self._notes.append(
                 f"{len(added)} picks have no embedding: they are random, "
-                f"since all others left are near duplicates."
+                f"since all other remaining groups are near duplicates."
             )
         if len(added) < missing:
-            others = np.flatnonzero(left & ~bare)
+            others = np.flatnonzero(open_groups & ~without_embedding)
             more = self._random([*picks, *added], others, missing - len(added))
             self._notes.append(
                 f"{len(more)} picks are near duplicates, by embedding or scene, of groups that "
-                "are labelled or picked: nothing else was left."
+                "are labelled or picked: no other groups remain."
             )
             added += more
         return added
 
     def _random(self, picks: list[Pick], groups: Indices, count: int) -> list[Pick]:
-        """Up to `count` of the groups at random, behind those picked."""
+        """Up to `count` of the groups at random, ranked after `picks`."""
         order = shuffled(self._settings.seed, Stream.ORDER, len(groups))[:count]
         return [
-            Pick(group, Source.COVERAGE, rank, gain=0.0)
+            Pick(group, PickSource.COVERAGE, rank, gain=0.0)
             for rank, group in enumerate(groups[order].tolist(), len(picks) + 1)
         ]
 
@@ -179,18 +181,18 @@ class _Planner:
         return self._pool.scenes
 
 
-def _checked(failures: Failures | None, embedded: Groups) -> Failures | None:
-    """The failures, if there are any and they can be compared with the pool."""
+def _check_failures(failures: Failures | None, embedded: GroupVectors) -> Failures | None:
+    """The failures, None without any; InvalidArgument if their dimension is not the pool's."""
     if failures is None or not len(failures):
         return None
-    expected, given = embedded.vectors.shape[1], failures.groups.vectors.shape[1]
-    if len(embedded) and expected != given:
-        raise InvalidArgument.of("failures", f"{given} components; expected {expected}")
+    expected, components = embedded.vectors.shape[1], failures.groups.vectors.shape[1]
+    if len(embedded) and expected != components:
+        raise InvalidArgument.of("failures", f"{components} components; expected {expected}")
     return failures
 
 
 def _spread(
-    source: Source, choices: Sequence[Chosen | Answer]
-) -> list[tuple[float, Source, Chosen | Answer]]:
-    """Choices with places between 0 and 1, at equal distances."""
-    return [((at + 0.5) / len(choices), source, choice) for at, choice in enumerate(choices)]
+    source: PickSource, choices: Sequence[CandidateGain | TargetedCandidate]
+) -> list[tuple[float, PickSource, CandidateGain | TargetedCandidate]]:
+    """Choices with evenly spaced positions between 0 and 1."""
+    return [((index + 0.5) / len(choices), source, choice) for index, choice in enumerate(choices)]

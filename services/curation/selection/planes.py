@@ -1,10 +1,10 @@
-"""ZCore's draws in the plane of two columns, compiled: which row is nearest, and what others lose.
+"""ZCore's draws in the plane of two columns, compiled: the nearest row, and the losses of others.
 
-All distances are L1, in float32, and all rows are looked at each time, in vectorised passes.
+All distances are L1, in float32, and all rows are scanned each time, in vectorised passes.
 
-Numba compiles these functions when they are first called, in each process that does. That takes
-about two seconds, so that only who computes scores should import this module. A cache on disk
-would save them, but has to be written somewhere, and a container's files are read-only.
+Numba compiles these functions when a process first calls them, which takes about two seconds:
+import this module only to compute scores. A cache on disk would avoid that, but a container's
+files are read-only.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _compiled(function: _Function) -> _Function:
-    """The function as machine code that leaves other threads running.
+    """The function as machine code that releases the GIL.
 
-    It rounds as numpy does, but for the order in which it sums: that is what vectorises sums.
+    It rounds as numpy does, except that sums are reordered so that they can be vectorised.
     """
     compile_it = numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc"})
     return cast("_Function", compile_it(function))
 
 
 class Scratch(NamedTuple):
-    """Room for numbers of rows, `(rows,)` each; `bits` are those of `distances`.
+    """Reused arrays, `(rows,)` each; `bits` is a view of `distances`.
 
     Between planes `hits` and `losses` are 0.
     """
@@ -56,7 +56,7 @@ class Scratch(NamedTuple):
 
     @classmethod
     def of(cls, rows: int) -> Scratch:
-        """Room for so many rows."""
+        """Arrays for that number of rows."""
         distances, losses = np.empty(rows, np.float32), np.zeros(rows, np.float32)
         return cls(distances, distances.view(np.int32), np.zeros(rows, np.intp), losses)
 
@@ -65,17 +65,17 @@ class Scratch(NamedTuple):
 def _measure(
     first: Floats, second: Floats, x: np.float32, y: np.float32, distances: Floats
 ) -> None:
-    """Fill in how far all rows are from a point."""
+    """Set the distances of all rows from a point."""
     for row in range(len(distances)):
         distances[row] = abs(first[row] - x) + abs(second[row] - y)
 
 
 @_compiled
 def _nearest(bits: NDArray[np.int32]) -> int:
-    """The row at the least distance, of equals the lowest; distances are given as their bits.
+    """The row at the least distance, ties to the lowest row; distances are given as their bits.
 
-    Floats that are not negative are ordered as their bits are, and so are these with the row
-    behind them. A minimum of integers is vectorised, other than one of floats.
+    Non-negative floats are ordered as their bits are; the row's number is appended to them, so
+    that the minimum names the row. A minimum of integers is vectorised, one of floats is not.
     """
     least = np.int64(bits[0]) << _POSITION_BITS
     for row in range(len(bits)):
@@ -85,7 +85,7 @@ def _nearest(bits: NDArray[np.int32]) -> int:
 
 @_compiled
 def _count(distances: Floats, radius: np.float32) -> int:
-    """How many distances are no greater than a radius."""
+    """The number of distances up to a radius."""
     count = 0
     for row in range(len(distances)):
         count += int(distances[row] <= radius)
@@ -94,11 +94,11 @@ def _count(distances: Floats, radius: np.float32) -> int:
 
 @_compiled
 def _radius(distances: Floats, near: int, reach: np.float32) -> np.float32:
-    """A radius that holds `near` distances, and equals of the last; `reach` holds all but one.
+    """The radius of the `near` smallest distances, including ties; `reach` covers all but one.
 
-    Radii are tried between one that holds too few and one that holds enough: where the number
-    would be right if rows were spread evenly, and at each third try half way. That takes about
-    ten passes, and thirty where many distances are equal.
+    Searches between a radius that is too small and one that is large enough: where rows spread
+    evenly would give the exact number, and at every third try half way. That takes about ten
+    passes, or thirty if many distances are equal.
     """
     low, high = _NONE, reach
     few, enough = 0, len(distances) - 1
@@ -134,7 +134,7 @@ def _weigh(distances: Floats, least: np.float32, radius: np.float32) -> np.float
 
 @_compiled
 def _lose(gain: np.float32, near: int, reach: np.float32, scratch: Scratch) -> bool:
-    """Book what rows at distances from a row lose for its gain; False where it is not alone."""
+    """Add the losses of a row's neighbours for its gain; False if another row equals it."""
     distances, losses = scratch.distances, scratch.losses
     least = distances[_nearest(scratch.bits)]
     if least == 0:
@@ -155,18 +155,18 @@ def book(
     scratch: Scratch,
     change: NDArray[np.float64],
 ) -> None:
-    """Add what points `(points, 2)` in the plane of two columns change to the scores of rows.
+    """Add the changes of scores by points `(points, 2)` in the plane of two columns to `change`.
 
-    Columns and `change` are `(rows,)`; no two rows are farther apart than `reach`. Others lose
-    once for a row that is nearest to several points, so many times as much.
+    Columns and `change` are `(rows,)`; no two rows are farther apart than `reach`. For a row that
+    is nearest to several points, its neighbours' losses are computed once and multiplied.
     """
     distances, hits, losses = scratch.distances, scratch.hits, scratch.losses
-    found = np.empty(len(points), np.intp)
+    nearest = np.empty(len(points), np.intp)
     for point in range(len(points)):
         _measure(first, second, points[point, 0], points[point, 1], distances)
-        found[point] = _nearest(scratch.bits)
-        hits[found[point]] += 1
-    for source in found:
+        nearest[point] = _nearest(scratch.bits)
+        hits[nearest[point]] += 1
+    for source in nearest:
         gain = np.float32(hits[source])
         hits[source] = 0
         if gain > 0:

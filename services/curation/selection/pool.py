@@ -1,4 +1,4 @@
-"""What a batch is planned from, and what a plan is."""
+"""The input and the result of planning a batch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from services.curation.selection.budget import BUDGET, TARGETED_SHARE
 from services.curation.selection.checks import check_flags, check_per_group
 from services.curation.selection.facility import CLIENTS_MAX
-from services.curation.selection.kernel import Groups, Indices
+from services.curation.selection.kernel import GroupVectors, Indices
 from sluice.errors import InvalidArgument
 
 
-class Source(Enum):
-    """Which part of the budget a pick comes from."""
+class PickSource(Enum):
+    """The part of the budget that a pick belongs to."""
 
     COVERAGE = "coverage"
     TARGETED = "targeted"
 
 
 class CoverageMethod(Enum):
-    """How groups are chosen that cover the pool."""
+    """How groups that cover the pool are chosen."""
 
     FACILITY = "facility"
     K_CENTER = "k_center"
@@ -31,7 +31,7 @@ class CoverageMethod(Enum):
 
 
 class TargetedMethod(Enum):
-    """How groups are chosen that are like failures."""
+    """How groups similar to failures are chosen."""
 
     JOINT = "joint"
     NEIGHBOURS = "neighbours"
@@ -41,12 +41,12 @@ class TargetedMethod(Enum):
 class Pool:
     """All groups of a dataset, numbered from 0.
 
-    `vectors` `(rows, components) float32` are rows in the basis, `group_of` `(rows,)` says whose;
-    a group may have none. `excluded` `(groups,) bool` cannot be picked: annotated, selected, in
-    validation, test or golden. `covered` `(groups,) bool`, which cannot either, need no cover:
-    annotated and selected, less those that the model fails on all the same. `scenes` `(groups,)`
-    are numbers, −1 for none; `zcore` `(groups,)` scores. `labelled` `(groups,) bool`, which
-    cannot be picked either, are not to be repeated: the covered, if nothing else is given.
+    `vectors` `(rows, components) float32` are projected into the basis; `group_of` `(rows,)` are
+    the groups of rows, and a group may have none. Three flags `(groups,) bool` each exclude groups
+    from being picked: `excluded` are annotated, selected or held out; `covered` also count as
+    served: annotated and selected groups that the model does not fail on; `labelled` must not be
+    repeated by near duplicates, by default the covered ones. `scenes` `(groups,)` are numbers,
+    −1 for none, and `zcore` `(groups,)` are scores.
     """
 
     size: int
@@ -73,7 +73,7 @@ class Pool:
 
     @property
     def not_repeated(self) -> NDArray[np.bool_]:
-        """The groups whose near duplicates bring nothing."""
+        """The groups whose near duplicates are not worth labelling."""
         return self.covered if self.labelled is None else self.labelled
 
     @property
@@ -81,20 +81,20 @@ class Pool:
         """The groups that may be picked."""
         return ~(self.excluded | self.covered | self.not_repeated)
 
-    def embedded(self) -> tuple[Groups, Indices]:
+    def embedded(self) -> tuple[GroupVectors, Indices]:
         """The groups that have rows, and their numbers, ascending."""
         if self.vectors is None or self.group_of is None:
-            return Groups.of_single_rows(np.empty((0, 1), np.float32)), np.empty(0, np.intp)
-        groups, numbers = Groups.gathered("pool.vectors", self.vectors, self.group_of)
+            return GroupVectors.of_single_rows(np.empty((0, 1), np.float32)), np.empty(0, np.intp)
+        groups, numbers = GroupVectors.from_rows("pool.vectors", self.vectors, self.group_of)
         if numbers.size and not 0 <= numbers[0] <= numbers[-1] < self.size:
-            wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
-            raise InvalidArgument.of("pool.group_of", f"{wrong}; expected 0 … {self.size - 1}")
+            invalid = numbers[0] if numbers[0] < 0 else numbers[-1]
+            raise InvalidArgument.of("pool.group_of", f"{invalid}; expected 0 … {self.size - 1}")
         return groups, numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What is asked for; the same pool, failures and settings give the same batch."""
+class SelectionSettings:
+    """The settings of a plan; the same pool, failures and settings give the same plan."""
 
     seed: int
     budget: float = BUDGET
@@ -112,22 +112,22 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A group to label, and why: its source, and the number of the failure that it answers to.
+    """A group to label, and why: its source, and the number of the failure that it targets.
 
-    Ranks begin at 1. The gain is in the unit of the method that picked it, and 0
-    for a random pick.
+    Ranks start at 1. The gain is in the unit of the method that picked the group, 0 for a random
+    pick.
     """
 
     group: int
-    source: Source
+    source: PickSource
     rank: int
     gain: float
     failure: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The picks in their order, and sentences for a person on what did not go as asked."""
+class BatchPlan:
+    """The picks by rank, and notes for a person on what could not be done as requested."""
 
     picks: list[Pick]
     notes: list[str]

@@ -1,9 +1,9 @@
-"""Groups that are like failures: chosen jointly, or by searching each failure's neighbours.
+"""Groups similar to failures: chosen jointly, or by searching each failure's neighbours.
 
 Jointly: 0.7 · (mean over failures, by weight, of max k(f, S)) + 0.3 · (mean over the pool of
-max k(i, S)). Means and not sums, so that the two parts weigh the same in a pool of a thousand
-groups and of a million. A failure that a chosen group answers to attracts no second one like it,
-and of two groups that answer alike the one that stands for more of the pool is chosen.
+max k(i, S)). Means, not sums: the weights of the two parts must not depend on the size of the
+pool. A failure that a chosen group serves attracts no second one like it, and of two groups that
+serve a failure equally, the one that covers more of the pool is chosen.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from services.curation.selection.facility import Admit, Chosen, Clients, choose
+from services.curation.selection.facility import Admit, CandidateGain, Clients, choose
 from services.curation.selection.kernel import (
     Floats,
-    Groups,
+    GroupVectors,
     Indices,
     best_kernel,
     cosines,
@@ -31,9 +31,9 @@ NEIGHBOURS_MIN: Final = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failures:
-    """Groups that the model fails on, and how much each weighs: `(failures,) float32`."""
+    """Groups that the model fails on, and their weights `(failures,) float32`."""
 
-    groups: Groups
+    groups: GroupVectors
     weights: Floats
 
     def __post_init__(self) -> None:
@@ -53,14 +53,14 @@ class Failures:
         return len(self.groups)
 
     @classmethod
-    def equal(cls, groups: Groups) -> Failures:
-        """Failures that all weigh the same."""
+    def equal(cls, groups: GroupVectors) -> Failures:
+        """Failures with equal weights."""
         return cls(groups, np.ones(len(groups), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A candidate that was chosen, its gain, and the failure it answers to."""
+class TargetedCandidate:
+    """A chosen candidate, its gain, and the failure that it targets."""
 
     candidate: int
     gain: float
@@ -70,73 +70,80 @@ class Answer:
 def choose_jointly(
     failures: Failures,
     pool: Clients,
-    candidates: Groups,
-    covered: Groups,
+    candidates: GroupVectors,
+    covered: GroupVectors,
     count: int,
     admit: Admit,
-) -> list[Answer]:
-    """Choose up to `count` candidates by greed for both parts of the objective."""
+) -> list[TargetedCandidate]:
+    """Choose up to `count` candidates greedily for both parts of the objective."""
     weights = failures.weights / failures.weights.sum()
     clients = Clients(
-        failures.groups.and_then(pool.groups),
+        failures.groups.concatenate(pool.groups),
         np.concatenate([FAILURES_PART * weights, (1 - FAILURES_PART) * pool.weights]).astype(
             np.float32
         ),
     )
-    chosen = choose(clients, candidates, covered, count, admit)
-    return _answers(failures, candidates, covered, chosen)
+    selected = choose(clients, candidates, covered, count, admit)
+    return _name_failures(failures, candidates, covered, selected)
 
 
-def _answers(
-    failures: Failures, candidates: Groups, covered: Groups, chosen: list[Chosen]
-) -> list[Answer]:
-    """Each choice with the failure that it served most anew, or if none, is most like."""
+def _name_failures(
+    failures: Failures,
+    candidates: GroupVectors,
+    covered: GroupVectors,
+    selected: list[CandidateGain],
+) -> list[TargetedCandidate]:
+    """Each choice with the failure that gains most by it, or else the most similar one."""
     served = best_kernel(failures.groups, covered)
-    answers = []
-    for choice in chosen:
-        alike = kernel(candidates.take([choice.candidate]), failures.groups)[0]
-        gains = failures.weights * np.maximum(alike - served, 0)
-        failure = int((gains if gains.any() else alike).argmax())
-        answers.append(Answer(choice.candidate, choice.gain, failure))
-        np.maximum(served, alike, out=served)
-    return answers
+    targeted = []
+    for choice in selected:
+        similarity = kernel(candidates.take([choice.candidate]), failures.groups)[0]
+        gains = failures.weights * np.maximum(similarity - served, 0)
+        failure = int((gains if gains.any() else similarity).argmax())
+        targeted.append(TargetedCandidate(choice.candidate, choice.gain, failure))
+        np.maximum(served, similarity, out=served)
+    return targeted
 
 
 def choose_neighbours(
     failures: Failures,
-    candidates: Groups,
+    candidates: GroupVectors,
     count: int,
     admit: Admit,
     per_failure: int | None = None,
-) -> list[Answer]:
+) -> list[TargetedCandidate]:
     """Choose up to `count` of the failures' nearest candidates, round robin; gains are cosines.
 
-    First the nearest of each failure, the weightiest failure's first, then the second nearest of
-    each, down to `per_failure` (if not given, twice a failure's share of `count`, and at least
-    10). Of equal cosines the first candidate's counts.
+    First the nearest of each failure, in descending order of weights, then the second nearest of
+    each, down to `per_failure` (by default twice a failure's share of `count`, and at least 10).
+    Ties go to the first candidate.
     """
     depth = per_failure or max(NEIGHBOURS_MIN, 2 * math.ceil(count / max(1, len(failures))))
-    found, alike = _nearest(failures.groups, candidates, min(depth, len(candidates)))
+    nearest, similarity = _nearest(failures.groups, candidates, min(depth, len(candidates)))
     order = np.argsort(-failures.weights, kind="stable").tolist()
-    answers: list[Answer] = []
+    targeted: list[TargetedCandidate] = []
     seen: set[int] = set()
-    for rank in range(found.shape[1]):
+    for rank in range(nearest.shape[1]):
         for failure in order:
-            candidate = int(found[failure, rank])
-            if len(answers) == count or candidate in seen:
+            candidate = int(nearest[failure, rank])
+            if len(targeted) == count or candidate in seen:
                 continue
             seen.add(candidate)
             if admit(candidate):
-                answers.append(Answer(candidate, float(alike[failure, rank]), failure))
-    return answers
+                targeted.append(
+                    TargetedCandidate(candidate, float(similarity[failure, rank]), failure)
+                )
+    return targeted
 
 
-def _nearest(failures: Groups, candidates: Groups, depth: int) -> tuple[Indices, Floats]:
+def _nearest(
+    failures: GroupVectors, candidates: GroupVectors, depth: int
+) -> tuple[Indices, Floats]:
     """The nearest candidates of each failure and their cosines, `(failures, depth)`."""
-    found = np.empty((len(failures), depth), np.intp)
+    nearest = np.empty((len(failures), depth), np.intp)
     values = np.empty((len(failures), depth), np.float32)
-    for part, some in failures.blocks(len(candidates.vectors)):
-        alike = cosines(some, candidates)
-        found[part] = np.argsort(-alike, axis=1, kind="stable")[:, :depth]
-        values[part] = np.take_along_axis(alike, found[part], axis=1)
-    return found, values
+    for part, block in failures.split_into_blocks(len(candidates.vectors)):
+        similarity = cosines(block, candidates)
+        nearest[part] = np.argsort(-similarity, axis=1, kind="stable")[:, :depth]
+        values[part] = np.take_along_axis(similarity, nearest[part], axis=1)
+    return nearest, values

@@ -1,19 +1,19 @@
 """ZCore: how much each row adds to the coverage of a pool, and how little it repeats.
 
-After Griffin, Marks and Corso, "Zero-Shot Coreset Selection" (arXiv 2411.15349). Scores begin at
-random in [0, 1). A draw takes two dimensions, and in their plane a point whose coordinates are
-triangular between minimum, median and maximum. The row nearest to it (L1 in this plane) gains 1
-for coverage; the rows nearest to that row lose weights ∝ distance⁻⁴ that sum to 1 for redundancy.
-At the end scores are scaled to [0, 1].
+After Griffin, Marks and Corso, "Zero-Shot Coreset Selection" (arXiv 2411.15349). Scores start at
+random in [0, 1). A draw takes two dimensions, and in their plane a point with coordinates from the
+triangular distribution between minimum, median and maximum. The row nearest to it (L1 in this
+plane) gains 1 for coverage; the rows nearest to that row lose weights ∝ distance⁻⁴ that sum to 1
+for redundancy. At the end scores are scaled to [0, 1].
 
-What the paper leaves open is decided so that no row is better off for its place in the pool:
+Cases that the paper leaves open are decided so that the order of rows gives none an advantage:
 
-- Dimensions without any spread are not drawn. With one other, planes are lines; with none, there
-  are no draws.
+- Constant dimensions are not drawn. With a single other dimension, planes are lines; without any,
+  nothing is drawn.
 - Rows as near as the last neighbour count as neighbours too.
-- Rows in one place share the gain. Each has the others at distance 0, and the weights tend to be
-  all theirs: together they lose what they gain, so such a draw changes nothing.
-- Of rows at equal distance in different places, the lowest row is the nearest.
+- Equal rows share the gain. The others are at distance 0, and in the limit take all the weights:
+  together they lose what they gain, so such a draw changes nothing.
+- Of different rows at equal distance, the lowest row is the nearest.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SHARDS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """Planes and points: `first < second` are dimensions, `points` `(draws, 2) float32`."""
+    """Planes, as dimensions `first < second`, and `points` `(draws, 2) float32` in them."""
 
     first: NDArray[np.intp]
     second: NDArray[np.intp]
@@ -68,7 +68,7 @@ def draw(columns: NDArray[np.float32], seed: int, start: int, count: int) -> Dra
 
 
 def varying_columns(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The columns that draws are taken from, contiguous: `(0, or 2 and more, rows)`."""
+    """The columns to draw from, contiguous: `(0, or at least 2, rows)`."""
     varies = embeddings.min(axis=0) < embeddings.max(axis=0) if len(embeddings) else []
     columns = np.ascontiguousarray(embeddings.T[np.flatnonzero(varies)])
     if len(columns) == 1:  # a line is a plane in which all rows have one coordinate
@@ -77,12 +77,12 @@ def varying_columns(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def initial_scores(seed: int, rows: int) -> NDArray[np.float64]:
-    """The random scores that rows begin with: `(rows,)`."""
+    """The random scores that rows start with: `(rows,)`."""
     return uniforms(seed, Stream.SCORES, 0, rows)
 
 
-def scaled(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores `(rows,)` on the range 0 … 1; all 0 where they are equal."""
+def scale_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores `(rows,)` scaled to 0 … 1; all 0 if they are equal."""
     if not len(scores):
         return scores
     spread = scores.max() - scores.min()
@@ -100,8 +100,9 @@ def zcore_scores(
 ) -> NDArray[np.float64]:
     """The ZCore scores of embeddings `(rows, dim) float32`: `(rows,) float64` in 0 … 1.
 
-    The same for any number of `workers`, to the last bit. Raises InvalidArgument for embeddings
-    that are not finite, and for numbers out of range; FailedPrecondition without numba.
+    The result is the same for any number of `workers`, to the last bit. Raises InvalidArgument
+    for embeddings that are not finite and for numbers out of range; FailedPrecondition without
+    numba.
     """
     check_vectors("embeddings", embeddings)
     check_at_least("draws", draws, 0)
@@ -110,21 +111,21 @@ def zcore_scores(
     scores = initial_scores(seed, len(embeddings))
     columns = varying_columns(embeddings)
     if not len(columns) or not draws:
-        return scaled(scores)
+        return scale_scores(scores)
     drawn = draw(columns, seed, 0, draws)
     order = np.lexsort((drawn.second, drawn.first))
     near = min(neighbours, len(embeddings) - 1)
-    # Shards are summed in their order, and are as many for any number of workers.
+    # The number of shards is fixed and they are summed in order: workers do not change the result.
     parts = [drawn[part] for part in np.array_split(order, _SHARDS)]
     with ThreadPoolExecutor(workers) as pool:
-        for change in pool.map(lambda part: changes(columns, part, near), parts):
+        for change in pool.map(lambda part: sum_changes(columns, part, near), parts):
             scores += change
-    return scaled(scores)
+    return scale_scores(scores)
 
 
-def changes(columns: NDArray[np.float32], drawn: Draws, near: int) -> NDArray[np.float64]:
-    """What draws, sorted by plane, add to the scores of the rows: `(rows,)`."""
-    from services.curation.selection import planes  # compiles: only who computes scores waits
+def sum_changes(columns: NDArray[np.float32], drawn: Draws, near: int) -> NDArray[np.float64]:
+    """The changes of the rows' scores by draws that are sorted by plane: `(rows,)`."""
+    from services.curation.selection import planes  # compiles when imported
 
     change = np.zeros(columns.shape[1])
     spans = columns.max(axis=1) - columns.min(axis=1)
@@ -137,7 +138,7 @@ def changes(columns: NDArray[np.float32], drawn: Draws, near: int) -> NDArray[np
 
 
 def _by_plane(drawn: Draws) -> Iterator[Draws]:
-    """The draws of each plane, where they are sorted by it."""
+    """The draws of each plane, if they are sorted by plane."""
     steps = (np.diff(drawn.first) != 0) | (np.diff(drawn.second) != 0)
     bounds = np.flatnonzero(np.concatenate([[True], steps, [True]])).tolist() if len(drawn) else []
     for start, stop in pairwise(bounds):

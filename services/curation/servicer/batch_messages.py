@@ -5,16 +5,16 @@ from __future__ import annotations
 from services.curation.batches.records import (
     COVERAGE_SHARE,
     Batch,
+    BatchState,
+    CreateBatchSpec,
     RoundFailures,
-    State,
     StoredPick,
-    Wanted,
 )
 from services.curation.selection.budget import BUDGET
-from services.curation.selection.pool import CoverageMethod, Source, TargetedMethod
+from services.curation.selection.pool import CoverageMethod, PickSource, TargetedMethod
 from services.curation.selection.zcore import DRAWS
 from services.curation.servicer.messages import timestamp
-from services.curation.zcore.stored import FIELD
+from services.curation.zcore.stored_scores import FIELD
 from sluice.errors import InvalidArgument
 from sluice.names import BatchName, DatasetName
 from sluice.v1 import batch_pb2 as pb
@@ -33,18 +33,18 @@ _TARGETED = {
 }
 _TARGETED_NUMBERS = {method: number for number, method in _TARGETED.items()}
 _STATES = {
-    State.SELECTING: pb.Batch.STATE_SELECTING,
-    State.READY: pb.Batch.STATE_READY,
+    BatchState.SELECTING: pb.Batch.STATE_SELECTING,
+    BatchState.READY: pb.Batch.STATE_READY,
 }
 _SOURCES = {
-    Source.COVERAGE: pb.Pick.SOURCE_COVERAGE,
-    Source.TARGETED: pb.Pick.SOURCE_TARGETED,
+    PickSource.COVERAGE: pb.Pick.SOURCE_COVERAGE,
+    PickSource.TARGETED: pb.Pick.SOURCE_TARGETED,
 }
 
 
-def read_wanted(message: pb.Batch) -> Wanted:
+def read_wanted(message: pb.Batch) -> CreateBatchSpec:
     """What a message asks for, not checked further than that its methods are some."""
-    return Wanted(
+    return CreateBatchSpec(
         model_id=message.model_id,
         count=message.count if message.HasField("count") else None,
         fraction=message.fraction if message.HasField("fraction") else BUDGET,
@@ -67,7 +67,7 @@ def read_wanted(message: pb.Batch) -> Wanted:
 
 def batch(name: DatasetName, record: Batch) -> pb.Batch:
     """A batch of that dataset."""
-    wanted = record.wanted
+    wanted = record.spec
     return pb.Batch(
         name=str(BatchName(name.project, name.dataset, record.id)),
         model_id=record.model_id,

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from services.curation.batches.create import Creation
-from services.curation.batches.reading import get_batch, list_batches, list_picks
+from services.curation.batches.read import get_batch, list_batches, list_picks
 from services.curation.batches.records import dataset_of
 from services.curation.context import Curation
 from services.curation.servicer import batch_messages as messages

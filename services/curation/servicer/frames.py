@@ -8,16 +8,22 @@ from typing import Any, Final
 
 from services.curation.context import Curation
 from services.curation.datasets.append import append_frames
-from services.curation.datasets.appending import NewFrame, NewFrames
 from services.curation.datasets.counts import count_frames
 from services.curation.datasets.filters import Filter, check_filter
-from services.curation.datasets.marks import FieldChange, Marks, mark_groups, set_fields, tag_frames
-from services.curation.datasets.picking import pick_elements
-from services.curation.datasets.reading import get_frame, list_frames, stream_frames
-from services.curation.datasets.search import Progress, Wanted, search_dataset
-from services.curation.datasets.similar import Question, find_similar
-from services.curation.datasets.splits import Shares
-from services.curation.datasets.splitting import split_groups
+from services.curation.datasets.frames import get_frame, list_frames, stream_frames
+from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
+from services.curation.datasets.pick_elements import pick_elements
+from services.curation.datasets.search import SearchProgress, SearchRequest, search_dataset
+from services.curation.datasets.similar import SimilarityQuery, find_similar
+from services.curation.datasets.split import split_groups
+from services.curation.datasets.stratification import Shares
+from services.curation.datasets.updates import (
+    FieldChange,
+    GroupUpdate,
+    set_fields,
+    tag_frames,
+    update_groups,
+)
 from services.curation.datasets.views import get_view
 from services.curation.doctor.diagnose import diagnose
 from services.curation.records import Split, Status
@@ -114,8 +120,8 @@ class FrameServicer(ViewMethods):
         """Move groups on to a status."""
         once = IdempotentRequest.of("SetStatus", request.request_id, messages.asked(request))
         name = DatasetName.parse(request.dataset, "dataset")
-        marks = Marks(messages.read_status(request.status, "status"), request.allow_backward)
-        changed = await mark_groups(self._curation, once, name, list(request.groups), marks)
+        marks = GroupUpdate(messages.read_status(request.status, "status"), request.allow_backward)
+        changed = await update_groups(self._curation, once, name, list(request.groups), marks)
         return pb.SetStatusResponse(changed_count=changed.count)
 
     async def TagFrames(self, request: pb.TagFramesRequest, context: Any) -> pb.TagFramesResponse:
@@ -160,7 +166,7 @@ class FrameServicer(ViewMethods):
         check_filter(wanted, "filter")
         other = DatasetName(name.project, request.query_dataset or name.dataset)
         limit = request.limit or SIMILAR_DEFAULT
-        asked = Question(list(dict.fromkeys(request.frame_ids)), other, limit, wanted)
+        asked = SimilarityQuery(list(dict.fromkeys(request.frame_ids)), other, limit, wanted)
         return pb.FindSimilarResponse(
             hits=[
                 pb.FindSimilarResponse.Hit(
@@ -195,7 +201,7 @@ class FrameServicer(ViewMethods):
         name = DatasetName.parse(request.dataset, "dataset")
         campaigns = [CampaignName.parse(each, "campaigns") for each in request.campaigns]
         threshold = request.threshold_override if request.HasField("threshold_override") else None
-        wanted = Wanted(request.search_id, campaigns, threshold)
+        wanted = SearchRequest(request.search_id, campaigns, threshold)
         progress = search_dataset(self._curation, name, wanted)
         async for each in self._draining.until(progress):
             yield _progress(each)
@@ -224,9 +230,9 @@ class FrameServicer(ViewMethods):
         return (await get_view(self._curation, view)).filter
 
 
-def _new_frames(request: pb.AppendFramesRequest) -> NewFrames:
+def _new_frames(request: pb.AppendFramesRequest) -> AppendRequest:
     frames = [
-        NewFrame(
+        FrameToAppend(
             Frame.from_proto(each.frame, f"frames[{index}].frame"),
             each.group,
             each.slice,
@@ -240,7 +246,7 @@ def _new_frames(request: pb.AppendFramesRequest) -> NewFrames:
     status = Status.UNLABELLED
     if request.status:
         status = messages.read_status(request.status, "status")
-    return NewFrames(frames, embeddings, status, messages.read_split(request.split, "split"))
+    return AppendRequest(frames, embeddings, status, messages.read_split(request.split, "split"))
 
 
 def _changes(request: pb.SetFieldsRequest) -> dict[str, FieldChange]:
@@ -270,7 +276,7 @@ def _shares(request: pb.AssignSplitsRequest) -> Shares:
     return shares
 
 
-def _progress(progress: Progress) -> pb.SearchDatasetResponse:
+def _progress(progress: SearchProgress) -> pb.SearchDatasetResponse:
     return pb.SearchDatasetResponse(
         frames=progress.frames,
         frames_total=progress.frames_total,

@@ -9,10 +9,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.curation.golden.agreement import Agreement
 from services.curation.golden.drift import Drift
-from services.curation.golden.gate import Gate
-from services.curation.golden.records import GoldenSet, Override, RoundCheck, check_name
+from services.curation.golden.gate import GoldenGate
+from services.curation.golden.limits import GoldenLimits
+from services.curation.golden.records import CheckOverride, GoldenSet, RoundCheck, check_name
+from services.curation.golden.round_check import CheckDetails
 from services.curation.golden.summary import Summary
-from services.curation.golden.verdict import Check, Limits, Verdict
+from services.curation.golden.verdict import GoldenVerdict
 from services.curation.intervals import Interval, Share
 from sluice.names import DatasetName, GoldenSetName
 from sluice.v1 import golden_set_pb2 as pb
@@ -21,10 +23,10 @@ LISTED_MAX: Final = 1_000
 """Items of what a round may have any number of."""
 
 _VERDICTS: Final = {
-    Verdict.PASS: pb.GOLDEN_VERDICT_PASS,
-    Verdict.WARN: pb.GOLDEN_VERDICT_WARN,
-    Verdict.FAIL: pb.GOLDEN_VERDICT_FAIL,
-    Verdict.INSUFFICIENT: pb.GOLDEN_VERDICT_INSUFFICIENT,
+    GoldenVerdict.PASS: pb.GOLDEN_VERDICT_PASS,
+    GoldenVerdict.WARN: pb.GOLDEN_VERDICT_WARN,
+    GoldenVerdict.FAIL: pb.GOLDEN_VERDICT_FAIL,
+    GoldenVerdict.INSUFFICIENT: pb.GOLDEN_VERDICT_INSUFFICIENT,
 }
 
 
@@ -35,9 +37,9 @@ def timestamp(time_us: int) -> Timestamp:
     return message
 
 
-def read_limits(message: pb.GoldenLimits) -> Limits:
+def read_limits(message: pb.GoldenLimits) -> GoldenLimits:
     """The limits of a message, not checked further."""
-    return Limits(**{field.name: value for field, value in message.ListFields()})
+    return GoldenLimits(**{field.name: value for field, value in message.ListFields()})
 
 
 def interval(record: Interval | None) -> pb.Interval | None:
@@ -59,7 +61,7 @@ def golden_set(dataset: DatasetName, record: GoldenSet) -> pb.GoldenSet:
         task_type=f"TASK_TYPE_{record.task_type.name}",
         classes=record.classes,
         limits=pb.GoldenLimits(
-            **{name: getattr(limits, name) for name in Limits.__struct_fields__}
+            **{name: getattr(limits, name) for name in GoldenLimits.__struct_fields__}
         ),
         image_count=record.images,
         label_count=record.labels,
@@ -68,7 +70,9 @@ def golden_set(dataset: DatasetName, record: GoldenSet) -> pb.GoldenSet:
     )
 
 
-def check(name: GoldenSetName, record: RoundCheck, whole: Check | None = None) -> pb.GoldenCheck:
+def check(
+    name: GoldenSetName, record: RoundCheck, whole: CheckDetails | None = None
+) -> pb.GoldenCheck:
     """A check of that golden set, with its details where they are given."""
     key = record.key
     return pb.GoldenCheck(
@@ -89,7 +93,7 @@ def check(name: GoldenSetName, record: RoundCheck, whole: Check | None = None) -
     )
 
 
-def gate(name: DatasetName, record: Gate) -> pb.GoldenGate:
+def gate(name: DatasetName, record: GoldenGate) -> pb.GoldenGate:
     """The gate of that dataset."""
     return pb.GoldenGate(
         dataset=str(name),
@@ -102,7 +106,7 @@ def gate(name: DatasetName, record: Gate) -> pb.GoldenGate:
     )
 
 
-def _override(record: Override | None) -> pb.CheckOverride | None:
+def _override(record: CheckOverride | None) -> pb.CheckOverride | None:
     if record is None:
         return None
     return pb.CheckOverride(
@@ -123,7 +127,7 @@ def _summary(record: Summary) -> pb.AnnotationSummary:
     )
 
 
-def _details(record: Check) -> pb.CheckDetails:
+def _details(record: CheckDetails) -> pb.CheckDetails:
     return pb.CheckDetails(
         findings=[
             pb.CheckDetails.Finding(verdict=_VERDICTS[found.verdict], reason=found.reason)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from services.curation.context import Curation
-from services.curation.golden.checks import add_check, get_check, list_checks, override_check
 from services.curation.golden.gate import read_gate
+from services.curation.golden.golden_checks import add_check, get_check, list_checks, override_check
+from services.curation.golden.golden_sets import create_golden_set, get_golden_set, list_golden_sets
 from services.curation.golden.history import HistoryKey
-from services.curation.golden.sets import create_golden_set, get_golden_set, list_golden_sets
 from services.curation.servicer import golden_messages as messages
 from services.curation.servicer.annotated_images import read_annotations
 from services.records.pages import read_page
@@ -69,7 +69,7 @@ class GoldenSetServicer(GoldenSetServiceServicer):
         annotations = await read_annotations(first, requests)
         done = await add_check(self._stores, name, _key(first.key), annotations)
         return pb.CheckRoundResponse(
-            check=messages.check(name, done.record, done.check), added=done.added
+            check=messages.check(name, done.record, done.details), added=done.added
         )
 
     async def GetCheck(self, request: pb.GetCheckRequest, context: Any) -> pb.GoldenCheck:

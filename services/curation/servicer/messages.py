@@ -7,10 +7,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.curation.datasets.counts import Counts
 from services.curation.datasets.filters import Condition, Filter
-from services.curation.datasets.reading import DatasetFrame
+from services.curation.datasets.frames import DatasetFrame
 from services.curation.datasets.views import View
 from services.curation.records import FailureKind, Split, Status
-from services.curation.rounds.rounds import CountedRound, Evaluation
+from services.curation.rounds.rounds import Evaluation, RoundSummary
 from sluice.errors import InvalidArgument
 from sluice.frames import metadata_to_proto, value_from_proto, value_to_proto
 from sluice.names import DatasetFrameName, DatasetName, RoundName, ViewName
@@ -156,7 +156,7 @@ def view(name: DatasetName, record: View) -> pb.View:
     )
 
 
-def round_(name: DatasetName, found: CountedRound) -> round_pb2.Round:
+def round_(name: DatasetName, found: RoundSummary) -> round_pb2.Round:
     """A round of that dataset."""
     record = found.round
     return round_pb2.Round(

@@ -6,8 +6,12 @@ from typing import Any
 
 from services.curation.context import Curation
 from services.curation.progress.advice import GAIN_MIN
-from services.curation.progress.overview import Wanted, read_progress
-from services.curation.progress.recording import list_rounds, record_measured, record_round
+from services.curation.progress.overview import ProgressQuery, read_progress
+from services.curation.progress.recorded_rounds import (
+    list_rounds,
+    record_measured_round,
+    record_round,
+)
 from services.curation.servicer import progress_messages as messages
 from services.records.pages import read_page
 from sluice.names import DatasetName
@@ -30,7 +34,7 @@ class ProgressServicer(ProgressServiceServicer):
         name = DatasetName.parse(request.dataset, "dataset")
         if request.measured_round:
             wanted = messages.read_measurement(name, request)
-            record, added = await record_measured(self._curation, name, wanted)
+            record, added = await record_measured_round(self._curation, name, wanted)
         else:
             samples = messages.read_samples(request)
             record, added = await record_round(self._stores, self._datasets, name, samples)
@@ -52,7 +56,7 @@ class ProgressServicer(ProgressServiceServicer):
     async def GetProgress(self, request: pb.GetProgressRequest, context: Any) -> pb.DatasetProgress:
         """Read what all rounds say together."""
         name = DatasetName.parse(request.dataset, "dataset")
-        wanted = Wanted(
+        wanted = ProgressQuery(
             target=request.target if request.HasField("target") else None,
             gain_min=request.gain_min if request.HasField("gain_min") else GAIN_MIN,
             next_groups=request.next_groups,

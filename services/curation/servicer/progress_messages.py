@@ -9,13 +9,19 @@ from services.curation.datasets.counts import Counts
 from services.curation.golden.matching import IOU_MIN
 from services.curation.progress.advice import Advice, Recommendation
 from services.curation.progress.failures import FailureCauses
-from services.curation.progress.learning_curve import Estimate, LearningCurve
-from services.curation.progress.measuring import Measurement
-from services.curation.progress.metric import Change, RoundPoint
-from services.curation.progress.overview import Compared, NextBatch, Overview
-from services.curation.progress.records import Judged, MeasuredFrom, RecordedRound, Samples, Slice
-from services.curation.progress.signals import State
-from services.curation.progress.target import Reach, SliceTarget, TargetCheck
+from services.curation.progress.learning_curve import CurveEstimate, LearningCurve
+from services.curation.progress.measurement import MeasureRoundSpec
+from services.curation.progress.metric import MetricChange, RoundPoint
+from services.curation.progress.overview import NextBatchForecast, ProgressOverview, RoundStability
+from services.curation.progress.records import (
+    JudgedFailure,
+    MeasuredFrom,
+    RecordedRound,
+    RoundSamples,
+    SampleSlice,
+)
+from services.curation.progress.signals import SignalState
+from services.curation.progress.target import SliceTarget, TargetCheck, TargetReach
 from services.curation.records import Status
 from services.curation.rounds.rounds import dataset_of
 from services.curation.servicer.golden_messages import interval, share, timestamp
@@ -30,38 +36,38 @@ _RECOMMENDATIONS: Final = {
     Recommendation.STOP: pb.RECOMMENDATION_STOP,
 }
 _STATES: Final = {
-    State.YES: pb.SIGNAL_STATE_YES,
-    State.NO: pb.SIGNAL_STATE_NO,
-    State.UNCLEAR: pb.SIGNAL_STATE_UNCLEAR,
-    State.UNDETECTABLE: pb.SIGNAL_STATE_UNDETECTABLE,
-    State.NOT_MEASURED: pb.SIGNAL_STATE_NOT_MEASURED,
+    SignalState.YES: pb.SIGNAL_STATE_YES,
+    SignalState.NO: pb.SIGNAL_STATE_NO,
+    SignalState.UNCLEAR: pb.SIGNAL_STATE_UNCLEAR,
+    SignalState.UNDETECTABLE: pb.SIGNAL_STATE_UNDETECTABLE,
+    SignalState.NOT_MEASURED: pb.SIGNAL_STATE_NOT_MEASURED,
 }
 _REACHES: Final = {
-    Reach.REACHED: pb.TARGET_REACH_REACHED,
-    Reach.OPEN: pb.TARGET_REACH_OPEN,
-    Reach.MISSED: pb.TARGET_REACH_MISSED,
-    Reach.UNDETECTABLE: pb.TARGET_REACH_UNDETECTABLE,
+    TargetReach.REACHED: pb.TARGET_REACH_REACHED,
+    TargetReach.OPEN: pb.TARGET_REACH_OPEN,
+    TargetReach.MISSED: pb.TARGET_REACH_MISSED,
+    TargetReach.UNDETECTABLE: pb.TARGET_REACH_UNDETECTABLE,
 }
 
 _SENT_ONLY: Final = frozenset({"sample_ids", "values", "predictions", "slices"})
 _MEASURED_ONLY: Final = frozenset({"iou_min", "score_min", "slice_views"})
 
 
-def read_samples(message: pb.RecordRoundRequest) -> Samples:
+def read_samples(message: pb.RecordRoundRequest) -> RoundSamples:
     """The round of a message that has its samples, not checked further."""
     _refuse(message, _MEASURED_ONLY, "is for a measured_round, and none is given")
-    return Samples(
+    return RoundSamples(
         round=message.round,
         labelled_groups=message.labelled_groups,
         sample_ids=tuple(message.sample_ids),
         values=tuple(message.values),
         predictions=tuple(message.predictions),
-        slices=tuple(Slice(name=s.name, samples=tuple(s.samples)) for s in message.slices),
+        slices=tuple(SampleSlice(name=s.name, samples=tuple(s.samples)) for s in message.slices),
         failures=_failures(message),
     )
 
 
-def read_measurement(name: DatasetName, message: pb.RecordRoundRequest) -> Measurement:
+def read_measurement(name: DatasetName, message: pb.RecordRoundRequest) -> MeasureRoundSpec:
     """What a message with a measured round asks for, not checked further."""
     _refuse(
         message, _SENT_ONLY, "is given, and measured_round as well: samples come from one of both"
@@ -69,7 +75,7 @@ def read_measurement(name: DatasetName, message: pb.RecordRoundRequest) -> Measu
     measured = RoundName.parse(message.measured_round, "measured_round")
     if dataset_of(measured) != name:
         raise InvalidArgument.of("measured_round", f"{measured} is no round of {name}")
-    return Measurement(
+    return MeasureRoundSpec(
         number=message.round,
         round=measured.round,
         iou_min=message.iou_min if message.HasField("iou_min") else IOU_MIN,
@@ -87,8 +93,10 @@ def _refuse(message: pb.RecordRoundRequest, fields: Collection[str], problem: st
             raise InvalidArgument.of(field.name, problem)
 
 
-def _failures(message: pb.RecordRoundRequest) -> tuple[Judged, ...]:
-    return tuple(Judged(label=f.label, first=f.first, second=f.second) for f in message.failures)
+def _failures(message: pb.RecordRoundRequest) -> tuple[JudgedFailure, ...]:
+    return tuple(
+        JudgedFailure(label=f.label, first=f.first, second=f.second) for f in message.failures
+    )
 
 
 def recorded(name: DatasetName, record: RecordedRound) -> pb.RecordedRound:
@@ -116,7 +124,7 @@ def _origin(name: DatasetName, origin: MeasuredFrom) -> pb.MeasuredFrom:
     )
 
 
-def progress(name: DatasetName, found: Overview) -> pb.DatasetProgress:
+def progress(name: DatasetName, found: ProgressOverview) -> pb.DatasetProgress:
     """The progress of that dataset."""
     message = pb.DatasetProgress(
         dataset=str(name),
@@ -124,7 +132,7 @@ def progress(name: DatasetName, found: Overview) -> pb.DatasetProgress:
             _point(record, point) for record, point in zip(found.rounds, found.points, strict=True)
         ],
         changes=map(_change, found.changes),
-        stability=None if found.compared is None else _stability(found.compared),
+        stability=None if found.stability is None else _stability(found.stability),
         failures=None if found.causes is None else _causes(*found.causes),
         target=None if found.target is None else _target(found.target),
         advice=_advice(found.advice),
@@ -157,7 +165,7 @@ def _point(record: RecordedRound, point: RoundPoint) -> pb.MetricPoint:
     )
 
 
-def _change(change: Change) -> pb.MetricChange:
+def _change(change: MetricChange) -> pb.MetricChange:
     return pb.MetricChange(
         earlier=change.earlier,
         later=change.later,
@@ -168,7 +176,7 @@ def _change(change: Change) -> pb.MetricChange:
     )
 
 
-def _curve(curve: LearningCurve, following: NextBatch | None) -> pb.LearningCurve:
+def _curve(curve: LearningCurve, following: NextBatchForecast | None) -> pb.LearningCurve:
     message = pb.LearningCurve(scale=curve.scale, exponent=curve.exponent, floor=curve.floor)
     if following is not None:
         message.next_groups = following.groups
@@ -177,11 +185,11 @@ def _curve(curve: LearningCurve, following: NextBatch | None) -> pb.LearningCurv
     return message
 
 
-def _estimate(estimate: Estimate) -> pb.CurveEstimate:
+def _estimate(estimate: CurveEstimate) -> pb.CurveEstimate:
     return pb.CurveEstimate(value=estimate.value, interval=interval(estimate.interval))
 
 
-def _stability(compared: Compared) -> pb.PredictionStability:
+def _stability(compared: RoundStability) -> pb.PredictionStability:
     found = compared.stability
     return pb.PredictionStability(
         earlier=compared.earlier,

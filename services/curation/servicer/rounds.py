@@ -7,8 +7,8 @@ from typing import Any
 from services.curation.context import Curation
 from services.curation.golden.matching import IOU_MIN
 from services.curation.rounds.mining import mine_failures
-from services.curation.rounds.outcomes import Rule
-from services.curation.rounds.predictions import PredictedFrame, Prediction, import_predictions
+from services.curation.rounds.outcomes import MatchRule
+from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
 from services.curation.rounds.rounds import create_round, dataset_of, get_round, list_rounds
 from services.curation.servicer import messages
 from services.records.idempotency import IdempotentRequest
@@ -70,17 +70,17 @@ class RoundServicer(RoundServiceServicer):
         name = RoundName.parse(request.round, "round")
         split = messages.read_split(request.split, "split")
         iou_min = request.iou_min if request.HasField("iou_min") else IOU_MIN
-        rule = Rule(iou_min, request.score_min)
+        rule = MatchRule(iou_min, request.score_min)
         mined = await mine_failures(self._curation, name, split, rule)
         return messages.round_(dataset_of(name), mined)
 
 
-def _predicted(index: int, message: pb.PredictedFrame) -> PredictedFrame:
+def _predicted(index: int, message: pb.PredictedFrame) -> FramePredictions:
     path = f"frames[{index}].predictions"
-    return PredictedFrame(
+    return FramePredictions(
         message.frame_id,
         tuple(
-            Prediction(Label.from_proto(each.label, f"{path}[{number}].label"), each.score)
+            ScoredLabel(Label.from_proto(each.label, f"{path}[{number}].label"), each.score)
             for number, each in enumerate(message.predictions)
         ),
     )

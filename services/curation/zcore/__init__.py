@@ -1,1 +1,1 @@
-"""ZCore scores: computed apart from the server, and stored in a field of the frames."""
+"""ZCore scores: computed in a child process, and stored in a field of frames."""

@@ -1,1 +1,1 @@
-"""Examining what ingest keeps: rows, counters, outbox, samples; see docs/adr/0011-doctor.md."""
+"""Examining ingest's rows, counters, outbox and samples; see docs/adr/0011-doctor.md."""

@@ -1,7 +1,8 @@
-"""Everything of a project that ingest keeps, compared and, if wanted, mended."""
+"""Everything of a project that ingest keeps, compared and, if asked, repaired."""
 
 from __future__ import annotations
 
+from services.doctor.examination import run_examiners
 from services.doctor.findings import ExaminationEvents
 from services.ingest.context import Ingest
 from services.ingest.doctor import census, orphans, outbox, rows
@@ -12,17 +13,16 @@ from sluice.names import ProjectName
 async def diagnose(ingest: Ingest, name: ProjectName, *, repair: bool) -> ExaminationEvents:
     """Every difference between rows, counters, outbox and samples, confirmed by a second look.
 
-    The counters come last: what is mended before them changes what they must be. Raises NotFound
+    The counters come last: repairs before them change what they must be. Raises NotFound
     for a project that does not exist.
     """
     project = name.project
     await ingest.active.current(project)
     waiting: set[Match] = set()
-    for events in (
+    async for event in run_examiners(
         outbox.examine(ingest, project, repair=repair, waiting=waiting),
         rows.examine(ingest, project, repair=repair, waiting=waiting),
         orphans.examine(ingest, project, repair=repair),
         census.examine(ingest, project, repair=repair),
     ):
-        async for event in events:
-            yield event
+        yield event

@@ -1,4 +1,4 @@
-"""What is of no sample: points in the vector store, documents, and places in the listings."""
+"""Points, documents and listing entries without a sample."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from uuid import UUID
 
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ingest.context import Ingest
+from services.ingest.doctor.projector_pause import pause_projector
 from services.ingest.doctor.reading import Match
-from services.ingest.doctor.standstill import standstill
-from services.ingest.points import sample_point, tenants_of
+from services.ingest.points import sample_point, tenant_prefix
 from services.ingest.records import Row, RowState, order_keys, row_key
 from services.ledger.interface import ABSENT, Conflict, Entry, Ledger, Transaction
 from services.records.records import decode, segments
@@ -19,48 +19,53 @@ from sluice.names import CampaignName, SampleName
 
 
 async def examine(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
-    """Look for all that is of no sample."""
-    async for event in _points(ingest, project, repair=repair):
+    """Find points, documents and listing entries without a sample."""
+    async for event in _examine_points(ingest, project, repair=repair):
         yield event
-    async for event in _documents(ingest, project, repair=repair):
+    async for event in _examine_documents(ingest, project, repair=repair):
         yield event
     for listing in ("by-score", "by-version"):
-        async for event in _listing(ingest, project, listing, repair=repair):
+        async for event in _examine_listing(ingest, project, listing, repair=repair):
             yield event
 
 
-async def _points(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
-    vectors, start, seen = ingest.stores.vectors, tenants_of(project), 0
+async def _examine_points(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
+    vectors, prefix, examined = ingest.stores.vectors, tenant_prefix(project), 0
     for collection in await vectors.collections(project):
         if collection.kind is not Kind.SAMPLES:
             continue
         for tenant in await vectors.tenants(collection):
-            if not tenant.startswith(start):
+            if not tenant.startswith(prefix):
                 continue
-            campaign, after = CampaignName(project, tenant.removeprefix(start)), None
+            campaign, after = CampaignName(project, tenant.removeprefix(prefix)), None
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
-                seen += len(page)
-                yield ExaminationProgress("samples", seen)
-                orphans = await _of_no_sample(ingest.stores.ledger, campaign, page)
-                gone = repair and await _delete(ingest, collection, tenant, campaign, orphans)
+                examined += len(page)
+                yield ExaminationProgress("samples", examined)
+                orphans = await _find_orphans(ingest.stores.ledger, campaign, page)
+                deleted = repair and await _delete_points(
+                    ingest, collection, tenant, campaign, orphans
+                )
                 for point, frame_id in orphans.items():
                     subject = f"{SampleName(project, campaign.campaign, frame_id)}, point {point}"
                     kind = FindingKind.SAMPLE_ORPHAN
-                    yield Finding(kind, subject, "a collected match", "a point alone").mended(gone)
+                    yield Finding(
+                        kind, subject, "a collected match", "a point without a match"
+                    ).mark_repaired(deleted)
                 after = page.ids[-1]
 
 
-async def _of_no_sample(ledger: Ledger, campaign: CampaignName, points: Points) -> dict[UUID, str]:
-    """The points, each with its frame id, that no collected row has.
+async def _find_orphans(ledger: Ledger, campaign: CampaignName, points: Points) -> dict[UUID, str]:
+    """The points without a collected row, with their frame ids.
 
-    A match is decided before its point is written: what is in the vector store was collected when
-    it was read there, and stays so.
+    A match is decided before its point is written, and a decision is final: a sample that is in
+    the vector store has a collected row.
     """
     frames = {
         point: str(payload.get("frame_id", ""))
         for point, payload in zip(points.ids, points.payloads, strict=True)
     }
-    rows = await _rows(ledger, campaign.project, [(campaign.campaign, f) for f in frames.values()])
+    matches = [(campaign.campaign, frame_id) for frame_id in frames.values()]
+    rows = await _read_rows(ledger, campaign.project, matches)
     return {
         point: frame_id
         for point, frame_id in frames.items()
@@ -69,70 +74,72 @@ async def _of_no_sample(ledger: Ledger, campaign: CampaignName, points: Points) 
     }
 
 
-async def _delete(
+async def _delete_points(
     ingest: Ingest,
     collection: Collection,
     tenant: str,
     campaign: CampaignName,
     orphans: Mapping[UUID, str],
 ) -> bool:
-    """Delete points of no sample, while nobody can make samples of them."""
+    """Delete points without a sample, while the projector cannot turn them into samples."""
     if not orphans:
         return True
-    async with standstill(ingest, campaign.project) as still:
-        if still is None:
+    async with pause_projector(ingest, campaign.project) as pause:
+        if pause is None:
             return False
         vectors = ingest.stores.vectors
-        again = await vectors.retrieve(collection, tenant, list(orphans))
-        ids = list(await _of_no_sample(ingest.stores.ledger, campaign, again))
+        points = await vectors.retrieve(collection, tenant, list(orphans))
+        ids = list(await _find_orphans(ingest.stores.ledger, campaign, points))
         await vectors.delete(collection, tenant, ids)
-        return await still.commit()
+        return await pause.commit()
 
 
-async def _documents(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
-    ledger, seen = ingest.stores.ledger, 0
+async def _examine_documents(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
+    ledger, examined = ingest.stores.ledger, 0
     async for page in scan_pages(ledger, project, "document/"):
-        seen += len(page)
-        yield ExaminationProgress("documents", seen)
-        matches = {entry.key: _match(entry.key) for entry in page}
-        rows = await _rows(ledger, project, list(matches.values()))
+        examined += len(page)
+        yield ExaminationProgress("documents", examined)
+        matches = {entry.key: _match_of(entry.key) for entry in page}
+        rows = await _read_rows(ledger, project, list(matches.values()))
         for key, match in matches.items():
             if match not in rows:
                 subject, kind = str(SampleName(project, *match)), FindingKind.DOCUMENT_ORPHAN
-                finding = Finding(kind, subject, "a match", "a document alone")
-                gone = repair and await _forget(ledger, project, key, row_key(*match), ABSENT)
-                yield finding.mended(gone)
+                finding = Finding(kind, subject, "a match", "a document without a match")
+                deleted = repair and await _delete_key(ledger, project, key, match, ABSENT)
+                yield finding.mark_repaired(deleted)
 
 
-async def _listing(
+async def _examine_listing(
     ingest: Ingest, project: str, listing: str, *, repair: bool
 ) -> ExaminationEvents:
-    ledger, seen = ingest.stores.ledger, 0
+    ledger, examined = ingest.stores.ledger, 0
     async for page in scan_pages(ledger, project, f"{listing}/"):
-        seen += len(page)
-        yield ExaminationProgress("listings", seen)
-        matches = {entry.key: _match(entry.key) for entry in page}
-        rows = await _rows(ledger, project, list(matches.values()))
+        examined += len(page)
+        yield ExaminationProgress("listings", examined)
+        matches = {entry.key: _match_of(entry.key) for entry in page}
+        rows = await _read_rows(ledger, project, list(matches.values()))
         for key, match in matches.items():
-            entry = rows.get(match)
-            if not _is_listed(entry, match, key):
+            row = rows.get(match)
+            if not _is_listed(row, match, key):
                 subject, kind = str(SampleName(project, *match)), FindingKind.LISTING_ORPHAN
-                finding = Finding(kind, subject, f"a sample, listed {listing}", "a place alone")
-                revision = entry.revision if entry else ABSENT
-                where = row_key(*match)
-                gone = repair and await _forget(ledger, project, key, where, revision)
-                yield finding.mended(gone)
+                finding = Finding(
+                    kind, subject, f"a sample, listed {listing}", "a listing entry without a sample"
+                )
+                revision = row.revision if row else ABSENT
+                deleted = repair and await _delete_key(ledger, project, key, match, revision)
+                yield finding.mark_repaired(deleted)
 
 
-def _match(key: str) -> Match:
+def _match_of(key: str) -> Match:
+    """The match that a document or a listing entry belongs to."""
     _, campaign, *_, frame_id = segments(key)
     return campaign, frame_id
 
 
-async def _rows(ledger: Ledger, project: str, matches: Sequence[Match]) -> dict[Match, Entry]:
+async def _read_rows(ledger: Ledger, project: str, matches: Sequence[Match]) -> dict[Match, Entry]:
     keys = {row_key(*match): match for match in matches}
-    found = await ledger.get(project, list(keys))
-    return {keys[key]: entry for key, entry in found.items()}
+    rows = await ledger.get(project, list(keys))
+    return {keys[key]: entry for key, entry in rows.items()}
 
 
 def _is_collected(entry: Entry | None) -> bool:
@@ -140,16 +147,20 @@ def _is_collected(entry: Entry | None) -> bool:
 
 
 def _is_listed(entry: Entry | None, match: Match, key: str) -> bool:
+    """Whether a match, given its row, is listed under a key."""
     if entry is None or not _is_collected(entry):
         return False
     row, (campaign, frame_id) = decode(Row, entry), match
     return key in order_keys(campaign, row.version, row.score, frame_id)
 
 
-async def _forget(ledger: Ledger, project: str, key: str, row: str, revision: int) -> bool:
-    """Delete a key, unless its row has come or changed since it was read."""
+async def _delete_key(
+    ledger: Ledger, project: str, key: str, match: Match, row_revision: int
+) -> bool:
+    """Delete a key unless the row of its match has changed since it was read."""
+    checks = {row_key(*match): row_revision}
     try:
-        await ledger.commit(Transaction(project, checks={row: revision}, deletes=[key]))
+        await ledger.commit(Transaction(project, checks=checks, deletes=[key]))
     except Conflict:
         return False
     return True

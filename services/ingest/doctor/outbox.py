@@ -1,4 +1,4 @@
-"""The outbox against the rows that wait in it."""
+"""The outbox against the rows of its entries."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from services.doctor.findings import (
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
+from services.ingest.doctor.projector_pause import ProjectorPause, pause_projector
 from services.ingest.doctor.reading import Match, campaigns
-from services.ingest.doctor.standstill import Standstill, standstill
-from services.ingest.projects import is_known, note_session
-from services.ingest.records import DECIDED, Decided, Pending, Row, RowState, row_key
+from services.ingest.projects import is_registered, register_project
+from services.ingest.records import DECIDED, DecidedEntries, PendingMatch, Row, RowState, row_key
 from services.ledger.interface import ABSENT, Entry, Ledger
 from services.records.records import decode, encode
 from services.records.scanning import PAGE, scan_pages
@@ -30,26 +30,26 @@ OUTBOX_PREFIX: Final = "outbox/"
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
-    """An entry that is in the outbox though its match is decided, or does not exist."""
+class StrayEntry:
+    """An outbox entry with a match that is decided already, or does not exist."""
 
     entry: Entry
-    pending: Pending
+    pending: PendingMatch
     row: Row | None
 
     @property
     def match(self) -> Match:
-        """The match that it is about."""
+        """The match of the entry."""
         return self.pending.campaign, self.pending.frame_id
 
     def finding(self, project: str) -> Finding:
-        """What is wrong with it."""
+        """The finding that names the entry."""
         name = str(SampleName(project, *self.match))
         if self.row is None:
-            return Finding(FindingKind.ENTRY_WITHOUT_ROW, name, "a match", "an outbox entry alone")
+            return Finding(FindingKind.ENTRY_WITHOUT_ROW, name, "a match", "an outbox entry only")
         state = self.row.state.name.lower().replace("_", " ")
-        found = f"{state}, and in the outbox as if it were not"
-        return Finding(FindingKind.ENTRY_OF_DECIDED, name, "pending, or no outbox entry", found)
+        actual = f"{state}, but still in the outbox"
+        return Finding(FindingKind.ENTRY_OF_DECIDED, name, "pending, or no outbox entry", actual)
 
 
 async def examine(
@@ -57,134 +57,143 @@ async def examine(
 ) -> ExaminationEvents:
     """Compare the entries of the outbox with their rows, and their number with its counter.
 
-    Puts into `waiting` the decided matches whose sample the outbox still has, out of turn.
+    Adds to `waiting` the decided matches that are still in the outbox, so not written yet.
     """
     ledger = ingest.stores.ledger
-    seen = 0
+    examined = 0
     async for page in scan_pages(ledger, project, OUTBOX_PREFIX):
-        seen += len(page)
-        yield ExaminationProgress(STAGE, seen)
-        for stray in await _strays(ledger, project, page):
+        examined += len(page)
+        yield ExaminationProgress(STAGE, examined)
+        for stray in await _find_strays(ledger, project, page):
             if stray.row is not None:
                 waiting.add(stray.match)
             finding = stray.finding(project)
-            yield finding.mended(repair and await _mend(ingest, project, stray))
-    if seen and not await is_known(ledger, project):
-        subject = str(ProjectName(project))
-        found = Finding(FindingKind.PROJECT_UNKNOWN, subject, "known to the projector", "unknown")
+            yield finding.mark_repaired(repair and await _repair(ingest, project, stray))
+    if examined and not await is_registered(ledger, project):
+        kind, subject = FindingKind.PROJECT_UNKNOWN, str(ProjectName(project))
         if repair:
-            await note_session(ledger, project)
-        yield found.mended(repair)
+            await register_project(ledger, project)
+        yield Finding(kind, subject, "registered with the projector", "missing").mark_repaired(
+            repair
+        )
     async for event in _examine_counter(ingest, project, repair=repair):
         yield event
 
 
-async def entries_of(ledger: Ledger, project: str) -> set[Match]:
-    """All matches that are in the outbox; as many as that may hold."""
-    found = set()
+async def _read_outbox(ledger: Ledger, project: str) -> set[Match]:
+    """All matches in the outbox, which has a limit of entries."""
+    matches = set()
     async for page in scan_pages(ledger, project, OUTBOX_PREFIX):
         for entry in page:
-            pending = decode(Pending, entry)
-            found.add((pending.campaign, pending.frame_id))
-    return found
+            pending = decode(PendingMatch, entry)
+            matches.add((pending.campaign, pending.frame_id))
+    return matches
 
 
-async def _strays(ledger: Ledger, project: str, page: Iterable[Entry]) -> list[Stray]:
-    """The entries of a page that should not be there.
+async def _find_strays(ledger: Ledger, project: str, page: Iterable[Entry]) -> list[StrayEntry]:
+    """The entries of a page that should not be in the outbox.
 
-    A row is there before its entry, and a decided one's entry goes in one transaction with the
-    list of decided ones: read in this order, an entry that is under way is never taken for stray.
+    A row is written no later than its entry, and a decided entry is deleted in one transaction
+    with the list of decided entries: read in this order, an entry in progress is never a stray.
     """
-    pending = {entry.key: decode(Pending, entry) for entry in page}
-    keys = {place: row_key(p.campaign, p.frame_id) for place, p in pending.items()}
+    pending = {entry.key: decode(PendingMatch, entry) for entry in page}
+    keys = {
+        entry_key: row_key(match.campaign, match.frame_id) for entry_key, match in pending.items()
+    }
     rows = await ledger.get(project, list(keys.values()))
     suspects = []
     for entry in page:
-        at = rows.get(keys[entry.key])
-        row = decode(Row, at) if at is not None else None
+        row_entry = rows.get(keys[entry.key])
+        row = decode(Row, row_entry) if row_entry is not None else None
         if row is None or row.state is not RowState.PENDING:
-            suspects.append(Stray(entry, pending[entry.key], row))
+            suspects.append(StrayEntry(entry, pending[entry.key], row))
     if not suspects:
         return []
     listed = (await ledger.get(project, [DECIDED])).get(DECIDED)
-    decided = set(decode(Decided, listed).entries) if listed else set()
-    still = await ledger.get(project, [stray.entry.key for stray in suspects])
-    return [s for s in suspects if s.entry.key in still and s.entry.key not in decided]
+    decided = set(decode(DecidedEntries, listed).entries) if listed else set()
+    remaining = await ledger.get(project, [stray.entry.key for stray in suspects])
+    return [
+        stray
+        for stray in suspects
+        if stray.entry.key in remaining and stray.entry.key not in decided
+    ]
 
 
-async def _mend(ingest: Ingest, project: str, stray: Stray) -> bool:
-    async with standstill(ingest, project) as still:
-        if still is None:
+async def _repair(ingest: Ingest, project: str, stray: StrayEntry) -> bool:
+    async with pause_projector(ingest, project) as pause:
+        if pause is None:
             return False
         checks = {stray.entry.key: stray.entry.revision}
         if stray.row is None:
             checks[row_key(*stray.match)] = ABSENT
             deletes, adds = [stray.entry.key], {counters.OUTBOX: -1}
-            return await still.commit(checks=checks, deletes=deletes, adds=adds)
-        return await _list_as_decided(ingest, project, still, stray)
+            return await pause.commit(checks=checks, deletes=deletes, adds=adds)
+        return await _list_as_decided(ingest, project, pause, stray)
 
 
-async def _list_as_decided(ingest: Ingest, project: str, still: Standstill, stray: Stray) -> bool:
-    """Put the entry on the list of those that the projector brings to their end first."""
+async def _list_as_decided(
+    ingest: Ingest, project: str, pause: ProjectorPause, stray: StrayEntry
+) -> bool:
+    """Add the entry to the list of decided entries, which the projector writes first."""
     listed = (await ingest.stores.ledger.get(project, [DECIDED])).get(DECIDED)
-    entries = decode(Decided, listed).entries if listed else ()
-    return await still.commit(
+    entries = decode(DecidedEntries, listed).entries if listed else ()
+    return await pause.commit(
         checks={
             stray.entry.key: stray.entry.revision,
             DECIDED: listed.revision if listed else ABSENT,
         },
-        puts={DECIDED: encode(Decided(entries=(*entries, stray.entry.key)))},
+        puts={DECIDED: encode(DecidedEntries(entries=(*entries, stray.entry.key)))},
     )
 
 
 async def _examine_counter(ingest: Ingest, project: str, *, repair: bool) -> ExaminationEvents:
     ledger = ingest.stores.ledger
-    measured = await _measure(ledger, project)
-    if measured is None or measured[0] == measured[1]:
+    counts = await _count_entries(ledger, project)
+    if counts is None or counts[0] == counts[1]:
         return
-    entries, counter = measured
+    entries, counter = counts
     subject = f"{ProjectName(project)} outbox"
     finding = Finding(FindingKind.COUNTER, subject, str(entries), str(counter))
-    yield finding.mended(repair and await _correct(ingest, project))
+    yield finding.mark_repaired(repair and await _repair_counter(ingest, project))
 
 
-async def _correct(ingest: Ingest, project: str) -> bool:
-    async with standstill(ingest, project) as still:
-        measured = await _measure(ingest.stores.ledger, project)
-        if still is None or measured is None:
+async def _repair_counter(ingest: Ingest, project: str) -> bool:
+    async with pause_projector(ingest, project) as pause:
+        counts = await _count_entries(ingest.stores.ledger, project)
+        if pause is None or counts is None:
             return False
-        entries, counter = measured
-        return await still.commit(adds={counters.OUTBOX: entries - counter})
+        entries, counter = counts
+        return await pause.commit(adds={counters.OUTBOX: entries - counter})
 
 
-async def _measure(ledger: Ledger, project: str) -> tuple[int, int] | None:
-    """How many entries there are and the counter says, if nothing came or went meanwhile."""
+async def _count_entries(ledger: Ledger, project: str) -> tuple[int, int] | None:
+    """The number of entries and its counter; None if entries come and go during the count."""
     for _ in range(3):
-        before = await _witnesses(ledger, project)
+        before = await _read_change_counters(ledger, project)
         entries = 0
         async for page in scan_pages(ledger, project, OUTBOX_PREFIX, PAGE):
             entries += len(page)
-        if await _witnesses(ledger, project) == before:
+        if await _read_change_counters(ledger, project) == before:
             return entries, before[counters.OUTBOX]
     return None
 
 
-async def _witnesses(ledger: Ledger, project: str) -> dict[str, int]:
-    """Counters that cannot all be the same after an entry came or went."""
+async def _read_change_counters(ledger: Ledger, project: str) -> dict[str, int]:
+    """Counters of which at least one changes whenever an entry is added or deleted."""
     rows = (Count.PENDING, Count.NEAR_DUPLICATE, Count.COLLECTED)
-    names = [count.of(c) for c in await campaigns(ledger, project) for count in rows]
+    names = [count.of(campaign) for campaign in await campaigns(ledger, project) for count in rows]
     return await ledger.counters(project, [counters.OUTBOX, *names])
 
 
-async def pending_without_entry(
+async def find_pending_without_entry(
     ledger: Ledger, project: str, pending: list[Match]
 ) -> list[Finding]:
-    """Those of the matches, read as pending before, that nobody will ever decide.
+    """Findings for the pending matches that have no outbox entry, and so will never be decided.
 
-    An entry stays from before its row can be read until after it is decided: one that is pending
-    before and after the outbox was read, and was not in it, has none.
+    `pending` were read before the outbox. A match has its entry for as long as it is pending: one
+    that is pending before and after the outbox was read, and was not in it, has lost its entry.
     """
-    entries = await entries_of(ledger, project)
+    entries = await _read_outbox(ledger, project)
     keys = {row_key(*match): match for match in pending if match not in entries}
     rows = await ledger.get(project, list(keys))
     return [
@@ -192,7 +201,7 @@ async def pending_without_entry(
             FindingKind.PENDING_WITHOUT_ENTRY,
             str(SampleName(project, *keys[key])),
             "an outbox entry with its vector",
-            "pending for good: the vector is lost",
+            "no outbox entry: the vector is lost",
             FindingOutcome.LOST,
         )
         for key, entry in rows.items()

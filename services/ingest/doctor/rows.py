@@ -1,9 +1,8 @@
-"""Each row against its document, its places in the listings, its outbox entry and its sample."""
+"""Each row against its document, its listing entries, its outbox entry and its sample."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from services.doctor.findings import (
@@ -14,9 +13,9 @@ from services.doctor.findings import (
     FindingOutcome,
 )
 from services.ingest.context import Ingest
-from services.ingest.doctor.outbox import pending_without_entry
+from services.ingest.doctor.outbox import find_pending_without_entry
 from services.ingest.doctor.reading import Match
-from services.ingest.doctor.samples import Collected, examine_samples
+from services.ingest.doctor.samples import MatchRow, examine_samples
 from services.ingest.records import (
     Mark,
     Row,
@@ -28,109 +27,99 @@ from services.ingest.records import (
 from services.ledger.interface import Conflict, Ledger, Transaction
 from services.records.records import decode, encode, segments
 from services.records.scanning import scan_pages
-from sluice.names import SampleName
 
 PENDING_HELD_MAX: Final = 10_000
-"""Pending rows that are looked for in the outbox at once: it is read once for each so many."""
+"""Pending rows that are compared with the outbox at once; it is read once for each group."""
 
-ATTEMPTS: Final = 3
-"""How often a mend is tried anew when somebody reviews the sample meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowAt:
-    """A row, and the match that it is of."""
-
-    match: Match
-    row: Row
-
-    def name(self, project: str) -> str:
-        """How people know it."""
-        return str(SampleName(project, *self.match))
+REPAIR_ATTEMPTS: Final = 3
+"""Attempts to repair a listing while the sample is being reviewed."""
 
 
 async def examine(
     ingest: Ingest, project: str, *, repair: bool, waiting: set[Match]
 ) -> ExaminationEvents:
-    """Compare every row with all that goes with it; `waiting` are samples known to come yet."""
+    """Compare every row with its other records; `waiting` are samples that are not written yet."""
     ledger = ingest.stores.ledger
     pending: list[Match] = []
-    seen = 0
+    examined = 0
     async for page in scan_pages(ledger, project, "row/"):
-        seen += len(page)
-        yield ExaminationProgress("rows", seen)
-        rows = [RowAt(_match(entry.key), decode(Row, entry)) for entry in page]
-        for finding in await _without_document(ledger, project, rows):
+        examined += len(page)
+        yield ExaminationProgress("rows", examined)
+        rows = [MatchRow(_match_of(entry.key), decode(Row, entry)) for entry in page]
+        for finding in await _find_missing_documents(ledger, project, rows):
             yield finding
-        collected = [at for at in rows if at.row.state is RowState.COLLECTED]
-        for finding in await _not_listed(ledger, project, collected, repair=repair):
+        collected = [row for row in rows if row.row.state is RowState.COLLECTED]
+        for finding in await _find_unlisted(ledger, project, collected, repair=repair):
             yield finding
-        samples = [Collected(at.match, at.row) for at in collected if at.match not in waiting]
+        samples = [row for row in collected if row.match not in waiting]
         async for event in examine_samples(ingest, project, samples, repair=repair):
             yield event
-        pending += [at.match for at in rows if at.row.state is RowState.PENDING]
+        pending += [row.match for row in rows if row.row.state is RowState.PENDING]
         if len(pending) >= PENDING_HELD_MAX:
-            for finding in await pending_without_entry(ledger, project, pending):
+            for finding in await find_pending_without_entry(ledger, project, pending):
                 yield finding
             pending.clear()
     if pending:
-        for finding in await pending_without_entry(ledger, project, pending):
+        for finding in await find_pending_without_entry(ledger, project, pending):
             yield finding
 
 
-def _match(key: str) -> Match:
+def _match_of(key: str) -> Match:
     _, campaign, frame_id = segments(key)
     return campaign, frame_id
 
 
-async def _without_document(ledger: Ledger, project: str, rows: Sequence[RowAt]) -> list[Finding]:
-    """The rows without a document; both are put by one transaction, so it must be there."""
-    keys = {document_key(*at.match): at for at in rows}
-    found = await ledger.get(project, list(keys))
+async def _find_missing_documents(
+    ledger: Ledger, project: str, rows: Sequence[MatchRow]
+) -> list[Finding]:
+    """Findings for rows without a document; one transaction writes both."""
+    keys = {document_key(*row.match): row for row in rows}
+    documents = await ledger.get(project, list(keys))
     return [
         Finding(
             FindingKind.DOCUMENT_MISSING,
-            at.name(project),
+            row.name(project),
             "the frame and its explanation",
             "nothing: the document is lost",
             FindingOutcome.LOST,
         )
-        for key, at in keys.items()
-        if key not in found
+        for key, row in keys.items()
+        if key not in documents
     ]
 
 
-async def _not_listed(
-    ledger: Ledger, project: str, rows: Sequence[RowAt], *, repair: bool
+async def _find_unlisted(
+    ledger: Ledger, project: str, rows: Sequence[MatchRow], *, repair: bool
 ) -> list[Finding]:
-    """The samples that are missing in a listing; a decision puts row and places at once."""
-    places = {at.match: _places(at.match, at.row) for at in rows}
-    found = await ledger.get(project, [key for keys in places.values() for key in keys])
+    """Findings for samples that a listing lacks; one transaction writes row and listings."""
+    listing_keys = {row.match: _listing_keys(row.match, row.row) for row in rows}
+    entries = await ledger.get(project, [key for keys in listing_keys.values() for key in keys])
     findings = []
-    for at in rows:
-        missing = [key for key in places[at.match] if key not in found]
+    for row in rows:
+        missing = [key for key in listing_keys[row.match] if key not in entries]
         if missing:
             listings = " and ".join(key.partition("/")[0] for key in missing)
             kind = FindingKind.LISTING_MISSING
-            finding = Finding(kind, at.name(project), f"listed {listings}", "not listed there")
-            findings.append(finding.mended(repair and await _list(ledger, project, at.match)))
+            finding = Finding(kind, row.name(project), f"listed {listings}", "not listed there")
+            repaired = repair and await _repair_listings(ledger, project, row.match)
+            findings.append(finding.mark_repaired(repaired))
     return findings
 
 
-def _places(match: Match, row: Row) -> tuple[str, str]:
+def _listing_keys(match: Match, row: Row) -> tuple[str, str]:
     campaign, frame_id = match
     return order_keys(campaign, row.version, row.score, frame_id)
 
 
-async def _list(ledger: Ledger, project: str, match: Match) -> bool:
-    where = row_key(*match)
-    for _ in range(ATTEMPTS):
-        entry = (await ledger.get(project, [where])).get(where)
+async def _repair_listings(ledger: Ledger, project: str, match: Match) -> bool:
+    key = row_key(*match)
+    for _ in range(REPAIR_ATTEMPTS):
+        entry = (await ledger.get(project, [key])).get(key)
         if entry is None or (row := decode(Row, entry)).state is not RowState.COLLECTED:
             return False
-        puts = dict.fromkeys(_places(match, row), encode(Mark()))
+        puts = dict.fromkeys(_listing_keys(match, row), encode(Mark()))
         try:
-            await ledger.commit(Transaction(project, checks={where: entry.revision}, puts=puts))
+            await ledger.commit(Transaction(project, checks={key: entry.revision}, puts=puts))
         except Conflict:
             continue
         return True

@@ -1,4 +1,4 @@
-"""Collected rows against their points in the vector store."""
+"""MatchRow rows against their points in the vector store."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind, FindingOutcome
-from services.ingest.being_written import being_written
 from services.ingest.context import Ingest
 from services.ingest.doctor.reading import Match
 from services.ingest.judge import SCORE_TOLERANCE
 from services.ingest.points import collection_of, payload_of, sample_point, tenant_of
 from services.ingest.records import Row
+from services.ingest.unwritten_samples import read_unwritten
 from services.peers.active import Version
 from services.vectors.interface import Points
 from sluice.errors import DataLoss, NotFound
@@ -24,59 +24,64 @@ from sluice.names import SampleName
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
-    """A row that is collected, and the match that it is of."""
+class MatchRow:
+    """A row with the ids of its match."""
 
     match: Match
     row: Row
 
+    def name(self, project: str) -> str:
+        """The resource name of the match as a sample."""
+        return str(SampleName(project, *self.match))
+
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """Samples of one campaign version: one space, one model."""
+class _VersionSamples:
+    """Samples of one campaign version, so of one space and one model."""
 
     project: str
     campaign: str
     version: Version
-    samples: Sequence[Collected]
-
-    def name(self, sample: Collected) -> str:
-        return str(SampleName(self.project, *sample.match))
+    samples: Sequence[MatchRow]
 
 
 async def examine_samples(
-    ingest: Ingest, project: str, samples: Sequence[Collected], *, repair: bool
+    ingest: Ingest, project: str, samples: Sequence[MatchRow], *, repair: bool
 ) -> ExaminationEvents:
-    """Compare samples, read as collected before, with their points."""
-    for group in await _groups(ingest, project, samples):
+    """Compare collected rows with their points."""
+    for group in await _group_by_version(ingest, project, samples):
         points = await _retrieve(ingest, group, group.samples)
-        there = {point: row for row, point in enumerate(points.ids)}
-        missing = [s for s in group.samples if sample_point(project, *s.match) not in there]
-        for sample in await _lost(ingest, group, missing):
+        index_of = {point: index for index, point in enumerate(points.ids)}
+        missing = [s for s in group.samples if sample_point(project, *s.match) not in index_of]
+        for sample in await _find_lost(ingest, group, missing):
             yield Finding(
                 FindingKind.SAMPLE_MISSING,
-                group.name(sample),
+                sample.name(group.project),
                 "a vector in the vector store",
-                "nothing: the vector is lost, the frame and its explanation are not",
+                "nothing: the vector is lost; the frame and its explanation are kept",
                 FindingOutcome.LOST,
             )
-        known = [s for s in group.samples if sample_point(project, *s.match) in there]
-        at = [there[sample_point(project, *s.match)] for s in known]
-        for sample, row in zip(known, at, strict=True):
-            payload, expected = points.payloads[row], payload_of(sample.match[1], sample.row)
+        present = [s for s in group.samples if sample_point(project, *s.match) in index_of]
+        indices = [index_of[sample_point(project, *s.match)] for s in present]
+        for sample, index in zip(present, indices, strict=True):
+            payload, expected = points.payloads[index], payload_of(sample.match[1], sample.row)
             if payload != expected:
                 kind = FindingKind.SAMPLE_PAYLOAD
-                finding = Finding(kind, group.name(sample), _text(expected), _text(payload))
+                finding = Finding(
+                    kind, sample.name(group.project), _describe(expected), _describe(payload)
+                )
                 if repair:
-                    await _rewrite(ingest, group, sample, points.vectors[[row]])
-                yield finding.mended(repair)
-        for finding in await _unlike(ingest, group, known, points.vectors[at]):
+                    await _rewrite(ingest, group, sample, points.vectors[[index]])
+                yield finding.mark_repaired(repair)
+        for finding in await _find_wrong_vectors(ingest, group, present, points.vectors[indices]):
             yield finding
 
 
-async def _groups(ingest: Ingest, project: str, samples: Iterable[Collected]) -> list[_Group]:
-    """The samples by version; those of a version that is gone are for the campaign service."""
-    by_version: dict[tuple[str, int], list[Collected]] = defaultdict(list)
+async def _group_by_version(
+    ingest: Ingest, project: str, samples: Iterable[MatchRow]
+) -> list[_VersionSamples]:
+    """The samples by version; a missing version is a finding of the campaign service."""
+    by_version: dict[tuple[str, int], list[MatchRow]] = defaultdict(list)
     for sample in samples:
         by_version[sample.match[0], sample.row.version].append(sample)
     groups = []
@@ -85,11 +90,11 @@ async def _groups(ingest: Ingest, project: str, samples: Iterable[Collected]) ->
             version = await ingest.active.version(project, campaign, number)
         except NotFound:
             continue
-        groups.append(_Group(project, campaign, version, members))
+        groups.append(_VersionSamples(project, campaign, version, members))
     return groups
 
 
-async def _retrieve(ingest: Ingest, group: _Group, samples: Sequence[Collected]) -> Points:
+async def _retrieve(ingest: Ingest, group: _VersionSamples, samples: Sequence[MatchRow]) -> Points:
     version = group.version
     return await ingest.stores.vectors.retrieve(
         collection_of(group.project, version.model_id, version.dimension),
@@ -98,28 +103,30 @@ async def _retrieve(ingest: Ingest, group: _Group, samples: Sequence[Collected])
     )
 
 
-async def _lost(ingest: Ingest, group: _Group, missing: Sequence[Collected]) -> list[Collected]:
-    """Of samples that had no point, those that get none.
+async def _find_lost(
+    ingest: Ingest, group: _VersionSamples, missing: Sequence[MatchRow]
+) -> list[MatchRow]:
+    """Those samples, of ones without a point, that will not get a point.
 
-    A decision stays on the projector's list until its sample is written. What is not on the list
-    has been written by now, if it ever was.
+    A decision stays on the projector's list until its sample is written: a sample that is not on
+    the list should have a point by now.
     """
     if not missing:
         return []
-    under_way = await being_written(ingest.stores.ledger, group.project)
+    unwritten = await read_unwritten(ingest.stores.ledger, group.project)
     written = set((await _retrieve(ingest, group, missing)).ids)
     return [
         sample
         for sample in missing
-        if sample.match not in under_way
+        if sample.match not in unwritten
         and sample_point(group.project, *sample.match) not in written
     ]
 
 
 async def _rewrite(
-    ingest: Ingest, group: _Group, sample: Collected, vector: NDArray[np.float32]
+    ingest: Ingest, group: _VersionSamples, sample: MatchRow, vector: NDArray[np.float32]
 ) -> None:
-    """Write the point again as the projector would: whoever does so meanwhile writes the same."""
+    """Write the point as the projector would; if both write it, they write the same."""
     version = group.version
     point = sample_point(group.project, *sample.match)
     await ingest.stores.vectors.write(
@@ -129,12 +136,15 @@ async def _rewrite(
     )
 
 
-async def _unlike(
-    ingest: Ingest, group: _Group, samples: Sequence[Collected], vectors: NDArray[np.float32]
+async def _find_wrong_vectors(
+    ingest: Ingest,
+    group: _VersionSamples,
+    samples: Sequence[MatchRow],
+    vectors: NDArray[np.float32],
 ) -> list[Finding]:
-    """The samples whose vector has another score than the one they were collected with.
+    """Findings for samples with a vector that has another score than the row.
 
-    None where the version's files are damaged: then nothing can be told, and that is named there.
+    Empty if the version's files are damaged, which is a finding of the campaign service.
     """
     if not samples:
         return []
@@ -146,16 +156,16 @@ async def _unlike(
     return [
         Finding(
             FindingKind.SAMPLE_VECTOR,
-            group.name(sample),
+            sample.name(group.project),
             f"a vector of score {sample.row.score:.6f}",
-            f"one of score {score:.6f}: the right one is lost",
+            f"a vector of score {score:.6f}: the original is lost",
             FindingOutcome.LOST,
         )
         for sample, score in zip(samples, scores.tolist(), strict=True)
-        # Not "greater than": a vector of nonsense has a score that is no number.
+        # Not "greater than": the score of a damaged vector may be NaN.
         if not abs(score - sample.row.score) <= SCORE_TOLERANCE
     ]
 
 
-def _text(payload: dict[str, object]) -> str:
+def _describe(payload: dict[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(payload.items()))

@@ -1,4 +1,4 @@
-"""The ingest service over gRPC: protobuf to domain and back, nothing else."""
+"""IngestService over gRPC: converts between protobuf and domain types, nothing else."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from contextlib import suppress
 from typing import Any, Final
 
 from services.doctor import messages as finding_messages
-from services.ingest.arrivals import in_groups
+from services.ingest.arrivals import group_arrivals
 from services.ingest.batch import Delivery
 from services.ingest.context import Ingest
 from services.ingest.doctor.diagnose import diagnose
 from services.ingest.funnel import read_funnel
+from services.ingest.read_reviews import read_reviews
 from services.ingest.records import Review
-from services.ingest.reviews import read_reviews
-from services.ingest.samples import get_sample, list_samples, review
+from services.ingest.review_samples import review_samples
+from services.ingest.samples import get_sample, list_samples
 from services.ingest.servicer import messages
-from services.ingest.submit import SessionId, start, submit, submit_next
+from services.ingest.submit import SessionId, start, submit, submit_group
 from services.records.pages import read_page
 from services.server.draining import Draining
 from sluice import errors
@@ -26,11 +27,11 @@ from sluice.v1 import ingest_pb2 as pb
 from sluice.v1 import ingest_pb2_grpc as grpc_pb
 
 GROUP_BYTES_MAX: Final = 2**20
-"""How much of a stream is read ahead, beside one batch: small batches share a transaction."""
+"""Total size of batches read ahead, besides the first: small batches share a transaction."""
 
 
 class IngestServicer(grpc_pb.IngestServiceServicer):
-    """Submit, the funnel and the samples. `wake` tells the projector that there is work."""
+    """Submit, the funnel and the samples; `wake` starts the projector's next round."""
 
     def __init__(
         self,
@@ -47,43 +48,44 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
     async def Submit(
         self, request_iterator: AsyncIterator[pb.SubmitRequest], context: Any
     ) -> AsyncIterator[pb.SubmitResponse]:
-        """Start the session, then answer each batch in turn."""
+        """Start the session, then return the outcome of each batch in turn."""
         requests = self._draining.until(request_iterator)
         session = messages.session(await anext(requests, pb.SubmitRequest()))
         next_seq = await start(self._ingest, session)
         started = pb.SubmitStarted(max_in_flight=self._max_in_flight, next_seq=next_seq)
         yield pb.SubmitResponse(started=started)
-        arrived = in_groups(
+        groups = group_arrivals(
             requests,
             count_max=self._max_in_flight,
             size_max=GROUP_BYTES_MAX,
             size_of=pb.SubmitRequest.ByteSize,
         )
-        async for group in arrived:
-            for result in await self._answer(session, next_seq, group):
+        async for group in groups:
+            for result in await self._submit_group(session, next_seq, group):
                 if result.HasField("verdicts"):
                     next_seq = result.seq + 1
                 yield pb.SubmitResponse(result=result)
 
-    async def _answer(
+    async def _submit_group(
         self, session: SessionId, next_seq: int, requests: Sequence[pb.SubmitRequest]
     ) -> list[pb.BatchResult]:
-        """Answer what has arrived: at once what follows each other, as the rule is, else singly."""
+        """Submit batches together if their numbers are consecutive, as usual; else one by one."""
         deliveries = list(map(messages.delivery, requests))
-        if [each.seq for each in deliveries] == list(range(next_seq, next_seq + len(deliveries))):
+        seqs = [delivery.seq for delivery in deliveries]
+        if seqs == list(range(next_seq, next_seq + len(deliveries))):
             with suppress(errors.SluiceError):
-                answers = await submit_next(self._ingest, session, deliveries)
+                outcomes = await submit_group(self._ingest, session, deliveries)
                 self._wake()
-                return list(map(messages.batch_result, answers))
-        return [await self._answer_one(session, delivery) for delivery in deliveries]
+                return list(map(messages.batch_result, outcomes))
+        return [await self._submit_one(session, delivery) for delivery in deliveries]
 
-    async def _answer_one(self, session: SessionId, delivery: Delivery) -> pb.BatchResult:
+    async def _submit_one(self, session: SessionId, delivery: Delivery) -> pb.BatchResult:
         try:
-            answer = await submit(self._ingest, session, delivery)
+            outcome = await submit(self._ingest, session, delivery)
         except errors.SluiceError as error:
-            return messages.refused(delivery.seq, error)
+            return messages.error_result(delivery.seq, error)
         self._wake()
-        return messages.batch_result(answer)
+        return messages.batch_result(outcome)
 
     async def GetFunnel(self, request: pb.GetFunnelRequest, context: Any) -> pb.Funnel:
         """Read the funnel of a campaign."""
@@ -100,13 +102,13 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         self, request: pb.ListSamplesRequest, context: Any
     ) -> pb.ListSamplesResponse:
         """List a page of samples."""
-        selection = messages.selection(request)
+        sample_filter = messages.sample_filter(request)
         page = read_page(
-            request.page_size, request.page_token, "samples", request.parent, str(selection)
+            request.page_size, request.page_token, "samples", request.parent, str(sample_filter)
         )
         campaign = CampaignName.parse(request.parent, "parent")
         samples, after = await list_samples(
-            self._ingest, campaign, selection, after=page.after, limit=page.size
+            self._ingest, campaign, sample_filter, after=page.after, limit=page.size
         )
         return pb.ListSamplesResponse(
             samples=map(messages.sample, samples),
@@ -116,28 +118,28 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
     async def AcceptSamples(
         self, request: pb.AcceptSamplesRequest, context: Any
     ) -> pb.AcceptSamplesResponse:
-        """Mark samples as what the campaign looks for."""
-        order = messages.review_order(request, Review.ACCEPTED)
-        return pb.AcceptSamplesResponse(changed_count=await review(self._ingest, order))
+        """Mark samples as accepted."""
+        review = messages.review_request(request, Review.ACCEPTED)
+        return pb.AcceptSamplesResponse(changed_count=await review_samples(self._ingest, review))
 
     async def DiscardSamples(
         self, request: pb.DiscardSamplesRequest, context: Any
     ) -> pb.DiscardSamplesResponse:
-        """Mark samples as not what the campaign looks for."""
-        order = messages.review_order(request, Review.DISCARDED)
-        return pb.DiscardSamplesResponse(changed_count=await review(self._ingest, order))
+        """Mark samples as discarded."""
+        review = messages.review_request(request, Review.DISCARDED)
+        return pb.DiscardSamplesResponse(changed_count=await review_samples(self._ingest, review))
 
     async def RestoreSamples(
         self, request: pb.RestoreSamplesRequest, context: Any
     ) -> pb.RestoreSamplesResponse:
-        """Take back what was said of samples."""
-        order = messages.review_order(request, Review.UNSORTED)
-        return pb.RestoreSamplesResponse(changed_count=await review(self._ingest, order))
+        """Mark samples as unsorted again."""
+        review = messages.review_request(request, Review.UNSORTED)
+        return pb.RestoreSamplesResponse(changed_count=await review_samples(self._ingest, review))
 
     async def ReadReviews(
         self, request: pb.ReadReviewsRequest, context: Any
     ) -> AsyncIterator[pb.ReadReviewsResponse]:
-        """Send all samples that are accepted or discarded, page by page."""
+        """Send all accepted and discarded samples, page by page."""
         campaign = CampaignName.parse(request.parent, "parent")
         async for page in self._draining.until(read_reviews(self._ingest, campaign)):
             yield messages.reviews(page)
@@ -145,7 +147,7 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any
     ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
-        """Compare rows, counters, outbox and samples of a project, and mend them."""
+        """Compare rows, counters, outbox and samples of a project, and repair them on request."""
         events = diagnose(self._ingest, ProjectName.parse(request.name), repair=request.repair)
         async for event in self._draining.until(events):
             yield finding_messages.response(event)

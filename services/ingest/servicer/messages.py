@@ -1,4 +1,4 @@
-"""Protobuf to domain and back, for the ingest service."""
+"""Conversions between protobuf and domain types, for the ingest service."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from uuid import UUID
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.ingest.batch import Batch, Delivery, Match
+from services.ingest.batch import Delivery, Match, SubmittedBatch
 from services.ingest.funnel import Funnel
-from services.ingest.records import Answer, Review
-from services.ingest.samples import ReviewOrder, Sample, Selection
+from services.ingest.records import BatchOutcome, Review
+from services.ingest.review_samples import ReviewRequest
+from services.ingest.samples import Sample, SampleFilter
 from services.ingest.submit import SessionId
 from services.peers.reviews import ReviewsPage
 from services.records.idempotency import IdempotentRequest
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.checks import check_text, too_large
 from sluice.frames import Frame
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
@@ -45,36 +46,36 @@ def session(request: pb.SubmitRequest) -> SessionId:
 
 
 def delivery(request: pb.SubmitRequest) -> Delivery:
-    """A numbered batch, which is read only when it has no outcome yet."""
+    """A numbered batch, which is parsed only if it has no outcome yet."""
     if request.WhichOneof("message") != "batch":
         raise errors.InvalidArgument.of("batch", "every message after the start must be a batch")
     message = request.batch
-    # Deterministic, so that a sender that builds the same batch again is known again.
+    # Deterministic, so that an equal batch that is built again has the same digest.
     content = message.SerializeToString(deterministic=True)
     digest, size_bytes = hashlib.sha256(content).digest(), len(content)
-    return Delivery(message.seq, digest, lambda: _batch(message, size_bytes))
+    return Delivery(message.seq, digest, lambda: _read_batch(message, size_bytes))
 
 
-def _batch(message: pb.SubmitBatch, size_bytes: int) -> Batch:
+def _read_batch(message: pb.SubmitBatch, size_bytes: int) -> SubmittedBatch:
     if size_bytes > BATCH_BYTES_MAX:
         problem = f"{size_bytes:,} bytes are more than {BATCH_BYTES_MAX:,}"
         raise too_large("batch", problem, BATCH_BYTES_MAX)
     override = message.threshold_override if message.HasField("threshold_override") else None
     if override is not None and not 0 <= override <= 1:
         raise errors.InvalidArgument.of("batch.threshold_override", f"{override} is not in 0…1")
-    return Batch(
-        seen_hashes=_seen_hashes(message.seen_hashes),
+    return SubmittedBatch(
+        seen_hashes=_read_hashes(message.seen_hashes),
         tallies=tuple(
             Tally.from_proto(tally, f"batch.tallies[{index}]")
             for index, tally in enumerate(message.tallies)
         ),
         threshold_override=override,
-        matches=tuple(_matches(message)),
-        embeddings=_embeddings(message),
+        matches=tuple(_read_matches(message)),
+        embeddings=_read_embeddings(message),
     )
 
 
-def _seen_hashes(packed: bytes) -> np.ndarray:
+def _read_hashes(packed: bytes) -> np.ndarray:
     if len(packed) % _HASH_BYTES:
         raise errors.InvalidArgument.of(
             "batch.seen_hashes", f"{len(packed)} bytes are not a multiple of {_HASH_BYTES}"
@@ -85,7 +86,7 @@ def _seen_hashes(packed: bytes) -> np.ndarray:
     return np.frombuffer(packed, "<u8")
 
 
-def _matches(message: pb.SubmitBatch) -> Iterator[Match]:
+def _read_matches(message: pb.SubmitBatch) -> Iterator[Match]:
     pairs = sum(len(match.scores) for match in message.matches)
     if pairs > BATCH_MATCHES_MAX:
         problem = f"{pairs} scores are more than {BATCH_MATCHES_MAX}"
@@ -97,65 +98,65 @@ def _matches(message: pb.SubmitBatch) -> Iterator[Match]:
         )
 
 
-def _embeddings(message: pb.SubmitBatch) -> Embeddings | None:
+def _read_embeddings(message: pb.SubmitBatch) -> Embeddings | None:
     if not message.HasField("embeddings"):
         return None
     return Embeddings.from_proto(message.embeddings, "batch.embeddings")
 
 
-def batch_result(answer: Answer) -> pb.BatchResult:
+def batch_result(outcome: BatchOutcome) -> pb.BatchResult:
     """The outcome of a batch."""
-    if answer.error:
-        return refused(answer.seq, errors.loads(answer.error))
+    if outcome.error:
+        return error_result(outcome.seq, rpc_errors.loads(outcome.error))
     verdicts = pb.BatchVerdicts(
-        verdicts=map(pb.Verdict.Name, answer.verdicts), id_conflicts=answer.id_conflicts
+        verdicts=map(pb.Verdict.Name, outcome.verdicts), id_conflicts=outcome.id_conflicts
     )
-    return pb.BatchResult(seq=answer.seq, verdicts=verdicts)
+    return pb.BatchResult(seq=outcome.seq, verdicts=verdicts)
 
 
-def refused(seq: int, error: errors.SluiceError) -> pb.BatchResult:
-    """The outcome of a batch that was refused, or whose number is left open."""
-    return pb.BatchResult(seq=seq, error=errors.to_status(error))
+def error_result(seq: int, error: errors.SluiceError) -> pb.BatchResult:
+    """The error that rejects a batch, or leaves its number open."""
+    return pb.BatchResult(seq=seq, error=rpc_errors.to_status(error))
 
 
-def funnel(name: str, read: Funnel) -> pb.Funnel:
+def funnel(campaign: str, figures: Funnel) -> pb.Funnel:
     """The funnel of a campaign."""
     counts = {
         count.value.replace("-", "_"): value
-        for count, value in read.counts.items()
+        for count, value in figures.counts.items()
         if count.value.replace("-", "_") in pb.Funnel.DESCRIPTOR.fields_by_name
     }
     return pb.Funnel(
-        campaign=name,
+        campaign=campaign,
         **counts,
-        distinct_seen=read.distinct_seen,
-        collection_rate=read.collection_rate,
-        collection_rate_distinct=read.collection_rate_distinct,
+        distinct_seen=figures.distinct_seen,
+        collection_rate=figures.collection_rate,
+        collection_rate_distinct=figures.collection_rate_distinct,
         scores=pb.ScoreSummary(
-            mean=read.scores.mean,
-            standard_deviation=read.scores.standard_deviation,
-            minimum=read.scores.minimum,
-            maximum=read.scores.maximum,
-            histogram=read.scores.histogram,
+            mean=figures.scores.mean,
+            standard_deviation=figures.scores.standard_deviation,
+            minimum=figures.scores.minimum,
+            maximum=figures.scores.maximum,
+            histogram=figures.scores.histogram,
         ),
         mismatches=[
             pb.Funnel.Mismatch(logger=logger, count=count)
-            for logger, count in sorted(read.mismatches.items())
+            for logger, count in sorted(figures.mismatches.items())
         ],
     )
 
 
-def sample(found: Sample) -> pb.Sample:
+def sample(collected: Sample) -> pb.Sample:
     """A collected match."""
-    name, row = found.campaign, found.row
+    name, row = collected.campaign, collected.row
     received = Timestamp()
     received.FromMicroseconds(row.received_us)
     return pb.Sample(
-        name=str(SampleName(name.project, name.campaign, found.frame.id)),
-        frame=found.frame.to_proto(),
+        name=str(SampleName(name.project, name.campaign, collected.frame.id)),
+        frame=collected.frame.to_proto(),
         version=row.version,
         score=row.score,
-        explanation=found.explanation.to_proto(),
+        explanation=collected.explanation.to_proto(),
         state=pb.Sample.State.Name(row.review),
         receive_time=received,
         session_id=row.session,
@@ -164,7 +165,7 @@ def sample(found: Sample) -> pb.Sample:
 
 
 def reviews(page: ReviewsPage) -> pb.ReadReviewsResponse:
-    """Samples of which a person has said what they are."""
+    """A page of reviewed samples with their vectors."""
     samples = [
         pb.ReviewedSample(
             frame_id=sample.frame_id,
@@ -178,28 +179,28 @@ def reviews(page: ReviewsPage) -> pb.ReadReviewsResponse:
     )
 
 
-def selection(request: pb.ListSamplesRequest) -> Selection:
-    """Which samples a request asks for."""
-    known = {state.value for state in Review}
+def sample_filter(request: pb.ListSamplesRequest) -> SampleFilter:
+    """The filter and order of a listing request."""
+    supported = {state.value for state in Review}
     for state in request.states:
-        if state not in known:
+        if state not in supported:
             raise errors.InvalidArgument.of("states", f"{state} is not a state of samples")
-    return Selection(
+    return SampleFilter(
         by_version=request.order == pb.SAMPLE_ORDER_VERSION,
         states=tuple(sorted(Review(state) for state in set(request.states))),
         version=request.version,
     )
 
 
-ReviewRequest = pb.AcceptSamplesRequest | pb.DiscardSamplesRequest | pb.RestoreSamplesRequest
-
-
-def review_order(request: ReviewRequest, verdict: Review) -> ReviewOrder:
-    """What a request says of which samples."""
-    return ReviewOrder(
+def review_request(
+    request: pb.AcceptSamplesRequest | pb.DiscardSamplesRequest | pb.RestoreSamplesRequest,
+    review: Review,
+) -> ReviewRequest:
+    """The request to give samples a review state."""
+    return ReviewRequest(
         CampaignName.parse(request.parent, "parent"),
         list(request.frame_ids),
-        verdict,
+        review,
         IdempotentRequest.of(
             request.DESCRIPTOR.name,
             request.request_id,

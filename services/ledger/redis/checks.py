@@ -1,4 +1,4 @@
-"""What a Redis server must be for a commit to be durable when it returns."""
+"""Checks of a Redis server: what makes a commit durable when it returns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMA_VERSION: Final = 1
 SETTINGS: Final = {
     "appendonly": "yes",
     "appendfsync": "always",
-    # Else `always` is suspended while the file is rewritten.
+    # With yes, `appendfsync always` is suspended during a rewrite of the file.
     "no-appendfsync-on-rewrite": "no",
     "maxmemory-policy": "noeviction",
 }
@@ -20,7 +20,7 @@ READ_SETTINGS: Final = ("CONFIG", "GET", *SETTINGS)
 
 
 def server_problems(info: Mapping[str, str]) -> list[str]:
-    """What is wrong with the server itself, by its INFO."""
+    """Problems of the server itself, from its INFO."""
     problems = []
     version = info.get("redis_version", "unknown")
     if _version(version) < VERSION_MIN:
@@ -35,14 +35,14 @@ def server_problems(info: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def has_rewritten_its_file(info: Mapping[str, str]) -> bool:
-    """Whether the append-only file was made anew since the server started.
+def has_rewritten_aof(info: Mapping[str, str]) -> bool:
+    """Whether the append-only file was rewritten since the server started.
 
-    A start with `aof-load-truncated yes` on a file that ends within a transaction drops the
-    transaction, yet leaves its MULTI and whole commands in the file. What is appended to that is
-    not loaded as it was written: the next EXEC applies the half transaction. Nor was all that a
-    killed server left in its file flushed, while the new file is. And after `CONFIG SET
-    appendonly yes` there is none before the first is whole.
+    A rewrite is required for three reasons. A start with `aof-load-truncated yes` on a file that
+    ends within a transaction drops that transaction, but leaves its MULTI and its complete
+    commands in the file; the EXEC of the next transaction would then apply them at a later start.
+    Not everything that a killed server left in its file was flushed; a rewritten file is. And
+    after `CONFIG SET appendonly yes` there is no file until the first rewrite is complete.
     """
     return (
         info.get("aof_last_rewrite_time_sec", "-1") != "-1"
@@ -51,7 +51,7 @@ def has_rewritten_its_file(info: Mapping[str, str]) -> bool:
 
 
 def setting_problems(settings: Mapping[str, str]) -> list[str]:
-    """What must be set differently, and how to."""
+    """Settings with an unsafe value, each with the command that corrects it."""
     return [
         f"{name} is {settings.get(name, 'unknown')}, expected {expected}: "
         f'run "CONFIG SET {name} {expected}" and write "{name} {expected}" into redis.conf'
@@ -60,32 +60,32 @@ def setting_problems(settings: Mapping[str, str]) -> list[str]:
     ]
 
 
-def settings_hidden(problem: str) -> str:
-    """Why a server that does not show its settings is refused."""
+def hidden_settings_problem(reply: str) -> str:
+    """The problem of a server that does not show its settings."""
     return (
-        f"its settings cannot be read ({problem}), expected that CONFIG GET is permitted "
-        "(ACL: +config|get): without them nobody knows whether commits are durable"
+        f"its settings cannot be read ({reply}), expected that CONFIG GET is permitted "
+        "(ACL: +config|get): without it Sluice cannot check that commits are durable"
     )
 
 
-def rewrite_not_permitted(problem: str) -> str:
-    """Why a server that may not be told to rewrite its file is refused."""
+def rewrite_problem(reply: str) -> str:
+    """The problem of a server that does not permit a rewrite of its file."""
     return (
-        f"its append-only file cannot be rewritten ({problem}), expected that BGREWRITEAOF is "
-        "permitted (ACL: +bgrewriteaof): a file that was cut would bring back half a transaction"
+        f"its append-only file cannot be rewritten ({reply}), expected that BGREWRITEAOF is "
+        "permitted (ACL: +bgrewriteaof): a truncated file could restore half a transaction"
     )
 
 
 def schema_problems(schema: bytes) -> list[str]:
-    """What is wrong with the version of what is stored."""
+    """The problem of data with another schema version than this Sluice supports."""
     if schema == b"%d" % SCHEMA_VERSION:
         return []
-    found = schema.decode(errors="replace")
-    return [f"has schema version {found}, this Sluice knows {SCHEMA_VERSION}"]
+    stored = schema.decode(errors="replace")
+    return [f"has schema version {stored}, this Sluice supports {SCHEMA_VERSION}"]
 
 
 def parse_info(text: bytes) -> dict[str, str]:
-    """The fields of INFO."""
+    """The fields of a reply to INFO."""
     lines = text.decode(errors="replace").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
 

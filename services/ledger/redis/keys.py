@@ -1,4 +1,4 @@
-"""Under which keys a partition lies in Redis."""
+"""The Redis keys of a partition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA: Final = PREFIX + b"schema"
 
 @dataclass(frozen=True, slots=True)
 class PartitionKeys:
-    """The keys of one partition: all carry its name as their hash tag, so they share a slot."""
+    """The keys of one partition, with its name as hash tag, so that all share one slot."""
 
     partition: bytes
 
@@ -32,18 +32,17 @@ class PartitionKeys:
         return self._key(b"c")
 
     def ring(self, writer: str) -> bytes:
-        """A hash: what became of the last transactions of one writer."""
+        """A hash: slot → outcome of one of the last transactions of that writer."""
         return self._key(b"w:" + writer.encode())
 
     def distinct(self, names: Iterable[bytes]) -> list[bytes]:
         """A HyperLogLog for each distinct count."""
         return [self._key(b"d:" + name) for name in names]
 
-    def _key(self, what: bytes) -> bytes:
-        """`sluice:{partition}:what`.
+    def _key(self, suffix: bytes) -> bytes:
+        """`sluice:{partition}:suffix`.
 
-        Redis takes what stands between the first `{` and the first `}` after it, unless that is
-        nothing, so that only `}` need not stand in it; `%` then stands for itself no more.
+        The hash tag ends at the first `}`, so `}` is percent-encoded, and therefore `%` too.
         """
         tag = self.partition.replace(b"%", b"%25").replace(b"}", b"%7D")
-        return PREFIX + b"{" + tag + b"}:" + what
+        return PREFIX + b"{" + tag + b"}:" + suffix

@@ -1,4 +1,4 @@
-"""The cluster's ledger: a Redis server that flushes every commit to its disk before it answers."""
+"""The ledger of a cluster: a Redis server that flushes each commit to disk before it replies."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from services.ledger.encoding import EncodedTransaction, encode, key_range
 from services.ledger.interface import Entry, Transaction
 from services.ledger.redis.keys import PartitionKeys
-from services.ledger.redis.request import Command, Request, scan_command
+from services.ledger.redis.request import Command, CommitRequest, scan_command
 from services.ledger.redis.server import RedisServer, Reply
-from services.ledger.redis.writer import GroupWriter
-from services.ledger.write import Write, encode, key_range
+from services.ledger.redis.writer import RedisWriter
 from sluice import errors
 
 CONNECTIONS_MAX: Final = 8
@@ -25,10 +25,10 @@ class RedisLedger:
 
     def __init__(self, reads: RedisServer, commits: RedisServer, patience_s: float) -> None:
         self._reads = reads
-        # With a connection of its own, a commit never waits for reads to give one back.
+        # Commits have their own connection, so they never wait for reads to release one.
         self._commits = commits
         self._patience_s = patience_s
-        self._writer = GroupWriter(commits, patience_s)
+        self._writer = RedisWriter(commits, patience_s)
         self._closed = False
 
     @classmethod
@@ -44,28 +44,28 @@ class RedisLedger:
     ) -> RedisLedger:
         """Open the ledger in the database that a `redis://`, `rediss://` or `unix://` URL names.
 
-        At most `connections_max` connections are used, 2 or more, one of them by all commits. A
-        server that cannot be reached is asked again for `patience_s`, now (unless another patience
-        is given for the start) and by later calls.
+        Uses at most `connections_max` connections (2 or more), one of them for all commits. Calls
+        to a server that cannot be reached are retried for `patience_s`; this first one for
+        `start_patience_s`, if given.
 
-        Raises errors.Unavailable when the server stays away for that long, and
-        errors.FailedPrecondition, naming each setting to change, when it would not keep what it
-        acknowledges; ValueError for another kind of URL.
+        Raises errors.Unavailable when the server stays unavailable for that long,
+        errors.FailedPrecondition, naming each setting to change, when the server could lose
+        acknowledged commits, and ValueError for another kind of URL.
         """
         connect = partial(
             RedisServer, url, connect_timeout_s=connect_timeout_s, reply_timeout_s=reply_timeout_s
         )
         reads, commits = connect(connections_max=connections_max - 1), connect(connections_max=1)
         at_start_s = patience_s if start_patience_s is None else start_patience_s
-        await reads.ask(("PING",), at_start_s)
+        await reads.query(("PING",), at_start_s)
         return cls(reads, commits, patience_s)
 
     async def get(self, partition: str, keys: Sequence[str]) -> dict[str, Entry]:
         """See `Ledger.get`."""
-        where, names = PartitionKeys(encode(partition)), [encode(key) for key in keys]
-        stored = await self._read_fields(where.entries, names)
+        redis_keys, names = PartitionKeys(encode(partition)), [encode(key) for key in keys]
+        stored = await self._read_fields(redis_keys.entries, names)
         return {
-            key: _entry(key, value)
+            key: _to_entry(key, value)
             for key, value in zip(keys, stored, strict=True)
             if value is not None
         }
@@ -78,34 +78,34 @@ class RedisLedger:
             raise ValueError(f"limit: is {limit}, expected at least 1")
         start, stop = key_range(prefix, after)
         keys, stored = await self._read(scan_command(encode(partition), start, stop, limit))
-        return [_entry(key.decode(), value) for key, value in zip(keys, stored, strict=True)]
+        return [_to_entry(key.decode(), value) for key, value in zip(keys, stored, strict=True)]
 
     async def counters(self, partition: str, names: Sequence[str]) -> dict[str, int]:
         """See `Ledger.counters`."""
-        where, encoded = PartitionKeys(encode(partition)), [encode(name) for name in names]
-        stored = await self._read_fields(where.counters, encoded)
+        redis_keys, encoded = PartitionKeys(encode(partition)), [encode(name) for name in names]
+        stored = await self._read_fields(redis_keys.counters, encoded)
         return {name: int(value or 0) for name, value in zip(names, stored, strict=True)}
 
     async def count_distinct(self, partition: str, names: Sequence[str]) -> int:
         """See `Ledger.count_distinct`."""
-        where, encoded = PartitionKeys(encode(partition)), [encode(name) for name in names]
-        self._refuse_when_closed()
+        redis_keys, encoded = PartitionKeys(encode(partition)), [encode(name) for name in names]
+        self._require_open()
         if not encoded:
             return 0
-        return int(await self._read(("PFCOUNT", *where.distinct(encoded))))
+        return int(await self._read(("PFCOUNT", *redis_keys.distinct(encoded))))
 
     async def commit(self, transaction: Transaction) -> None:
-        """See `Ledger.commit`. A caller that is cancelled does not learn whether it applied.
+        """See `Ledger.commit`. A cancelled caller does not learn whether it was applied.
 
-        A connection that breaks is no reason for Unavailable: the transaction is sent again,
-        which tells whether it had been applied. Raises errors.ResourceExhausted, with nothing
+        A broken connection alone does not raise Unavailable: the transaction is sent again, and
+        the reply tells whether it had been applied. Raises errors.ResourceExhausted, with nothing
         applied, when the server has no memory left.
         """
-        self._refuse_when_closed()
-        await self._writer.submit(Request.of(Write.of(transaction)))
+        self._require_open()
+        await self._writer.submit(CommitRequest.of(EncodedTransaction.of(transaction)))
 
     async def close(self) -> None:
-        """See `Ledger.close`; whoever comes later gets errors.Unavailable."""
+        """See `Ledger.close`; later calls raise errors.Unavailable."""
         if not self._closed:
             self._closed = True
             await self._writer.close()
@@ -113,25 +113,25 @@ class RedisLedger:
             await self._reads.close()
 
     async def _read_fields(self, key: bytes, fields: Sequence[bytes]) -> list[bytes | None]:
-        """The values of those fields of a hash, all read at one moment."""
-        self._refuse_when_closed()
+        """The values of those fields of a hash, all read in one consistent read."""
+        self._require_open()
         if not fields:
             return []
-        found: list[bytes | None] = await self._read(("HMGET", key, *fields))
-        return found
+        values: list[bytes | None] = await self._read(("HMGET", key, *fields))
+        return values
 
     async def _read(self, command: Command) -> Reply:
-        self._refuse_when_closed()
+        self._require_open()
         try:
-            return await self._reads.ask(command, self._patience_s)
-        except errors.FailedPrecondition as error:  # it was fit when it was opened
+            return await self._reads.query(command, self._patience_s)
+        except errors.FailedPrecondition as error:  # its settings were changed after `open`
             raise self._reads.unavailable(error.message) from error
 
-    def _refuse_when_closed(self) -> None:
+    def _require_open(self) -> None:
         if self._closed:
             raise errors.Unavailable("ledger: is closed")
 
 
-def _entry(key: str, stored: bytes) -> Entry:
+def _to_entry(key: str, stored: bytes) -> Entry:
     revision, _, value = stored.partition(b" ")
     return Entry(key, value, int(revision))

@@ -1,4 +1,4 @@
-"""A transaction as the script `commit.lua` takes it, and what its reply means."""
+"""The request that `commit.lua` takes for a transaction, and the meaning of its reply."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Final
 
+from services.ledger.encoding import INT64_MAX, INT64_MIN, EncodedTransaction
 from services.ledger.interface import Add, Conflict
 from services.ledger.redis.keys import PartitionKeys
-from services.ledger.write import INT64_MAX, INT64_MIN, Write
 from sluice import errors
 
 Command = tuple[bytes | str | int, ...]
@@ -24,8 +24,8 @@ _NEXT_REVISION: Final = Add(1)
 class Script:
     """A Lua script that connections load before they call it.
 
-    By digest, not as a Redis function: functions are one for all clients, so that two versions of
-    Sluice on one server would replace each other's.
+    Called by digest instead of as a Redis function: all clients share one set of functions, so two
+    versions of Sluice on one server would replace each other's.
     """
 
     source: bytes
@@ -37,7 +37,7 @@ class Script:
 
     @property
     def digest(self) -> str:
-        """What Redis calls the script."""
+        """The SHA-1 by which Redis names the script."""
         return sha1(self.source, usedforsecurity=False).hexdigest()
 
 
@@ -49,77 +49,81 @@ _SCAN_DIGEST: Final = SCAN.digest
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A transaction ready to be sent, as often as it takes."""
+class CommitRequest:
+    """A transaction ready to be sent, once or again."""
 
-    write: Write
+    transaction: EncodedTransaction
     arguments: Command
 
     @classmethod
-    def of(cls, write: Write) -> Request:
-        """Lay the transaction out as the script takes it: eight lists, their lengths before."""
-        adds = {**write.adds, REVISION: _NEXT_REVISION} if write.puts else write.adds
+    def of(cls, transaction: EncodedTransaction) -> CommitRequest:
+        """Lay out the script's arguments: the lengths of eight lists, then the lists."""
+        adds = (
+            {**transaction.adds, REVISION: _NEXT_REVISION} if transaction.puts else transaction.adds
+        )
         lists: tuple[Collection[bytes | int], ...] = (
-            write.checks,
-            write.checks.values(),
+            transaction.checks,
+            transaction.checks.values(),
             adds,
             [add.delta for add in adds.values()],
             [_bound(add) for add in adds.values()],
-            [part for item in write.puts.items() for part in item],
-            write.deletes,
-            # Everywhere the same bytes, whichever way the machine turns its own.
-            [hashes.astype("<u8").tobytes() for hashes in write.distinct.values()],
+            [part for item in transaction.puts.items() for part in item],
+            transaction.deletes,
+            # Little-endian on every machine, so that equal hashes are equal bytes.
+            [hashes.astype("<u8").tobytes() for hashes in transaction.distinct.values()],
         )
-        arguments: list[bytes | int] = [len(each) for each in lists]
-        for each in lists:
-            arguments += each
-        return cls(write, tuple(arguments))
+        arguments: list[bytes | int] = [len(items) for items in lists]
+        for items in lists:
+            arguments += items
+        return cls(transaction, tuple(arguments))
 
     @property
     def size_bytes(self) -> int:
-        """About how much is sent, for bounding what is sent at once."""
-        hashes = sum(each.nbytes for each in self.write.distinct.values())
-        return self.write.size_bytes + hashes
+        """About how many bytes are sent, for bounding a group."""
+        hashes = sum(hashes.nbytes for hashes in self.transaction.distinct.values())
+        return self.transaction.size_bytes + hashes
 
     def command(self, writer: str, number: int, slot: int, sending: int) -> Command:
-        """The call of the script; `sending` is greater each time one transaction is sent."""
-        keys = PartitionKeys(self.write.partition)
+        """The call of the script; `sending` counts how often the request was sent before."""
+        keys = PartitionKeys(self.transaction.partition)
         names = [keys.entries, keys.index, keys.counters, keys.ring(writer)]
-        names += keys.distinct(self.write.distinct)
+        names += keys.distinct(self.transaction.distinct)
         call: Command = ("EVALSHA", _COMMIT_DIGEST, len(names))
         return (*call, *names, number, slot, sending, *self.arguments)
 
-    def outcome(self, reply: object) -> Exception | None:
-        """None when the transaction was applied, else why not."""
+    def to_outcome(self, reply: object) -> Exception | None:
+        """None when the transaction was applied, else the error to raise."""
         match reply:
             case b"OK":
                 return None
             case [b"key", bytes(key), bytes(actual)]:
-                expected = self.write.checks[key]
+                expected = self.transaction.checks[key]
                 problem = f"has revision {actual.decode()}, expected {expected}"
                 return Conflict(key.decode(), problem)
             case [b"counter", bytes(name), bytes(value)]:
-                return Conflict(name.decode(), _over(self.write.adds[name], int(value)))
+                return Conflict(
+                    name.decode(), _ceiling_problem(self.transaction.adds[name], int(value))
+                )
             case _:
-                return errors.Internal(f"ledger: a commit was answered {reply!r}")
+                return errors.Internal(f"ledger: unexpected reply to a commit: {reply!r}")
 
 
 def scan_command(partition: bytes, start: bytes, stop: bytes, limit: int) -> Command:
-    """The call that reads a page: start ≤ key < stop."""
+    """The call that reads a page of the keys with start ≤ key < stop."""
     keys = PartitionKeys(partition)
     names = (keys.entries, keys.index)
     return ("EVALSHA_RO", _SCAN_DIGEST, 2, *names, b"[" + start, b"(" + stop, limit)
 
 
 def _bound(add: Add) -> int:
-    """How great the counter may be at most before it rises, or at least before it falls."""
+    """The largest value that the counter may rise from, or the smallest that it may fall from."""
     if add.delta <= 0:
         return INT64_MIN - add.delta
     ceiling = INT64_MAX if add.ceiling is None else add.ceiling
     return ceiling - add.delta
 
 
-def _over(add: Add, value: int) -> str:
+def _ceiling_problem(add: Add, value: int) -> str:
     total = value + add.delta
     if add.delta > 0 and add.ceiling is not None and total > add.ceiling:
         return f"would be {total}, over its ceiling {add.ceiling}"

@@ -19,19 +19,19 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from services.ledger.redis import checks
 from services.ledger.redis.keys import SCHEMA
 from services.ledger.redis.request import COMMIT, OPEN, SCAN, Command
+from services.ledger.redis.retries import retry_until
 from sluice import errors
 
 RETRY_AFTER_S: Final = 1.0
-PAUSE_S: Final = 0.05
-PAUSE_MAX_S: Final = 1.0
 
 Reply = Any
-"""What Redis answers, bytes for text; a ResponseError where it refused the command."""
+"""A reply of Redis, with bytes for text; a ResponseError where it rejected the command."""
 
-# Redis says so before it does anything; it may pass within seconds, or on another connection.
-_PASSING: Final = {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOSCRIPT", "TRYAGAIN"}
-_REFUSING: Final = {"MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "READONLY", "WRONGPASS"}
-_FULL: Final = "OOM"
+# Redis answers with these before it does anything; a retry seconds later, or on another connection,
+# may succeed.
+_TRANSIENT: Final = {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "NOSCRIPT", "TRYAGAIN"}
+_REJECTING: Final = {"MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "READONLY", "WRONGPASS"}
+_OUT_OF_MEMORY: Final = "OOM"
 
 
 class RedisServer:
@@ -48,7 +48,7 @@ class RedisServer:
             timeout=reply_timeout_s,
             socket_connect_timeout=connect_timeout_s,
             socket_timeout=reply_timeout_s,
-            # What may be sent again, and how, is decided where its meaning is known.
+            # Whether a command may be sent again is decided by the callers, who know its meaning.
             retry=Retry(NoBackoff(), 0),
             redis_connect_func=self._prepare,
             protocol=2,
@@ -57,9 +57,9 @@ class RedisServer:
     async def exchange(self, commands: Sequence[Command]) -> list[Reply]:
         """Send all commands in one piece, and read the reply to each.
 
-        Raises errors.Unavailable when the connection broke or stayed silent; any number of the
-        commands may then have been run. Raises errors.FailedPrecondition when the server is not
-        fit for a ledger; then none was.
+        Raises errors.Unavailable when the connection broke or timed out; any number of the
+        commands may have run. Raises errors.FailedPrecondition when the server's settings are
+        not safe for a ledger; then no command ran.
         """
         if self._closed.is_set():
             raise self.unavailable("is closed")
@@ -73,34 +73,22 @@ class RedisServer:
                 await self._pool.release(connection)
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
             if isinstance(error.__cause__ or error, AuthenticationError):
-                problem = f"{error}, expected a user and password that it knows"
+                problem = f"{error}, expected a valid user and password"
                 raise errors.FailedPrecondition(f"{self.name}: {problem}") from error
             raise self.unavailable(error) from error
         except RedisError as error:
-            raise self.refusal(error) from error
+            raise self.to_error(error) from error
 
-    async def ask(self, command: Command, patience_s: float) -> Reply:
-        """The reply to a command that only reads, asked until it is there or patience ends.
+    async def query(self, command: Command, patience_s: float) -> Reply:
+        """The reply to a command that only reads, retried for `patience_s`.
 
-        Raises errors.Unavailable, errors.FailedPrecondition where the server is not fit.
+        Raises errors.Unavailable when the server stays unavailable for that long, and
+        errors.FailedPrecondition when its settings are not safe for a ledger.
         """
-        clock = asyncio.get_running_loop().time
-        give_up_at, pause_s = clock() + patience_s, PAUSE_S
-        while True:
-            try:
-                with _cancellation_kept():
-                    [reply] = await self.exchange([command])
-                if not isinstance(reply, ResponseError):
-                    return reply
-                problem = self.refusal(reply)
-                if not may_pass(reply):
-                    raise problem
-            except errors.Unavailable as error:
-                problem = error
-            if self._closed.is_set() or clock() + pause_s > give_up_at:
-                raise problem
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+        async for attempt in retry_until(patience_s, on=self._is_worth_a_retry):
+            with attempt:
+                return await self._query_once(command)
+        raise AssertionError("the last attempt returns or raises")
 
     async def close(self) -> None:
         """Close the connections; what is under way on them ends in errors.Unavailable."""
@@ -108,27 +96,37 @@ class RedisServer:
         await self._pool.aclose()
 
     def unavailable(self, problem: object) -> errors.Unavailable:
-        """What callers are told when the server could not be asked."""
+        """The error for a server that could not be reached or cannot answer now."""
         return errors.Unavailable(f"{self.name}: {problem}", retry_after_s=RETRY_AFTER_S)
 
-    def refusal(self, error: RedisError) -> errors.SluiceError:
-        """What callers are told when the server refused a command, all of it."""
+    def to_error(self, error: RedisError) -> errors.SluiceError:
+        """The error for a command that the server rejected; nothing of it was applied."""
         code = error_code(error)
-        if code == _FULL:
+        if code == _OUT_OF_MEMORY:
             return errors.ResourceExhausted(
                 f"{self.name}: memory is exhausted, expected maxmemory to leave room: {error}",
                 retry_after_s=RETRY_AFTER_S,
             )
-        if code in _PASSING | _REFUSING:
+        if code in _TRANSIENT | _REJECTING:
             return self.unavailable(f"{code} {error}")
         return errors.Internal(f"{self.name}: {error}")
+
+    async def _query_once(self, command: Command) -> Reply:
+        with _keep_cancellation():
+            [reply] = await self.exchange([command])
+        if isinstance(reply, ResponseError):
+            raise self.to_error(reply)
+        return reply
+
+    def _is_worth_a_retry(self, error: Exception) -> bool:
+        return isinstance(error, errors.Unavailable) and not self._closed.is_set()
 
     async def _connection(self) -> AbstractConnection:
         try:
             connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         except RedisError:
-            # What failed to log in on a socket file goes back to the pool open, and would be taken
-            # for prepared the next time.
+            # redis-py returns a Unix socket that failed to log in to the pool still open, and would
+            # take it for a prepared connection the next time.
             await self._pool.disconnect(inuse_connections=False)
             raise
         return connection
@@ -144,12 +142,12 @@ class RedisServer:
 
     async def _check(self, connection: AbstractConnection) -> None:
         text, settings = await _exchange(connection, [("INFO",), checks.READ_SETTINGS])
-        info = checks.parse_info(_found(text))
-        self._refuse(checks.server_problems(info))
+        info = checks.parse_info(_raise_error(text))
+        self._require_none(checks.server_problems(info))
         if isinstance(settings, ResponseError):
-            self._refuse([checks.settings_hidden(str(settings))])
-        self._refuse(checks.setting_problems(_pairs(settings)))
-        if not checks.has_rewritten_its_file(info):
+            self._require_none([checks.hidden_settings_problem(str(settings))])
+        self._require_none(checks.setting_problems(_pairs(settings)))
+        if not checks.has_rewritten_aof(info):
             await self._rewrite_file(connection)
         replies = await _exchange(
             connection,
@@ -159,28 +157,28 @@ class RedisServer:
                 ("EVAL", OPEN.source, 1, SCHEMA, checks.SCHEMA_VERSION),
             ],
         )
-        *_, schema = [_found(reply) for reply in replies]
-        self._refuse(checks.schema_problems(schema))
+        *_, schema = [_raise_error(reply) for reply in replies]
+        self._require_none(checks.schema_problems(schema))
 
     async def _rewrite_file(self, connection: AbstractConnection) -> None:
-        """Have the append-only file made anew, and nothing written before: come back later."""
+        """Start a rewrite of the append-only file; raises errors.Unavailable until it is done."""
         [reply] = await _exchange(connection, [("BGREWRITEAOF",)])
         if isinstance(reply, NoPermissionError):
-            self._refuse([checks.rewrite_not_permitted(str(reply))])
-        # Any other refusal says that it is under way already, or about to be.
-        raise self.unavailable("rewrites its append-only file, as it was started a moment ago")
+            self._require_none([checks.rewrite_problem(str(reply))])
+        # Any other error reply means that a rewrite is running or scheduled already.
+        raise self.unavailable("is rewriting its append-only file after its start; try again")
 
-    def _refuse(self, problems: Sequence[str]) -> None:
+    def _require_none(self, problems: Sequence[str]) -> None:
         if problems:
             raise errors.FailedPrecondition(f"{self.name}: {'; '.join(problems)}")
 
 
 @contextmanager
-def _cancellation_kept() -> Iterator[None]:
-    """Raise CancelledError where the task was cancelled meanwhile and did not hear of it.
+def _keep_cancellation() -> Iterator[None]:
+    """Raise CancelledError if the task was cancelled inside the block and the block swallowed it.
 
-    Before Python 3.12 `asyncio.wait_for`, by which redis-py sends, loses a cancellation that
-    comes while what it waits for has just ended: a task that is cancelled once would go on.
+    Before Python 3.12 `asyncio.wait_for`, which redis-py sends with, loses a cancellation that
+    arrives just as the awaited call ends: a task that is cancelled once would go on.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -193,17 +191,17 @@ def _cancellation_kept() -> Iterator[None]:
 
 
 def error_code(error: RedisError) -> str:
-    """The first word of Redis's error, by which programs know it."""
+    """The error code of Redis: the first word of its message."""
     return getattr(error, "status_code", None) or str(error).partition(" ")[0]
 
 
-def may_pass(error: RedisError) -> bool:
-    """Whether the same command may be welcome in a moment; the server ran nothing of it."""
-    return error_code(error) in _PASSING
+def is_transient(error: RedisError) -> bool:
+    """Whether a retry of the command may succeed soon; the server ran nothing of it."""
+    return error_code(error) in _TRANSIENT
 
 
 async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Reply]:
-    """See `RedisServer.exchange`; afterwards, no reply is left to be read by somebody else."""
+    """See `RedisServer.exchange`; no reply stays unread on a connection that is used again."""
     try:
         packed = [pack_command(command) for command in commands]  # type: ignore[arg-type]
         await connection.send_packed_command(packed, check_health=False)
@@ -212,7 +210,7 @@ async def _exchange(connection: AbstractConnection, commands: Sequence[Command])
         await connection.disconnect(nowait=True)
         raise
     if any(isinstance(reply, ResponseError) for reply in replies):
-        # After a failover or a flush of its scripts, the server is to be checked anew.
+        # After a failover or SCRIPT FLUSH, the server must be checked and get its scripts again.
         await connection.disconnect(nowait=True)
     return replies
 
@@ -224,7 +222,7 @@ async def _read(connection: AbstractConnection) -> Reply:
         return error
 
 
-def _found(reply: Reply) -> Reply:
+def _raise_error(reply: Reply) -> Reply:
     if isinstance(reply, ResponseError):
         raise reply
     return reply

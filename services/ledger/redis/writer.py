@@ -1,4 +1,4 @@
-"""Group commit: one task that commits, and sends all that wait for it in one piece."""
+"""Group commit: one task sends all transactions that wait for it in one piece."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Final
 import structlog
 from redis.exceptions import ResponseError
 
-from services.ledger.redis.request import Request
-from services.ledger.redis.server import PAUSE_MAX_S, PAUSE_S, RedisServer, Reply, may_pass
+from services.ledger.redis.request import CommitRequest
+from services.ledger.redis.retries import retry_until
+from services.ledger.redis.server import RedisServer, Reply, is_transient
 from sluice import errors
 
 GROUP_COMMITS_MAX: Final = 128
-"""Also how many outcomes a partition remembers of a writer: all that may be asked for again.
+"""Also how many outcomes a partition remembers per writer: all that may be asked for again.
 
 Up to 128 fields, Redis keeps a hash in one compact piece.
 """
@@ -27,23 +28,23 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A commit that someone waits for; `number` is its own among all of this writer."""
+class _PendingRequest:
+    """A request whose caller is waiting; `number` is unique among this writer's requests."""
 
     number: int
-    request: Request
-    done: asyncio.Future[None]
+    request: CommitRequest
+    outcome: asyncio.Future[None]
 
 
-class GroupWriter:
+class RedisWriter:
     """Sends transactions in the order of their submission, one group at a time.
 
-    Redis flushes its file once for all that it ran since the last flush, so those that arrive
-    while a group is under way share the next flush.
+    Redis flushes its file once for all that it ran since the last flush, so transactions that
+    arrive while a group is being sent share the next flush.
 
-    When a connection breaks, what was not answered is sent again, under the same number: the
-    script finds what became of the first sending, and stops it should it arrive yet. So every
-    commit ends with its true outcome, unless the server stays away for `patience_s`.
+    When a connection breaks, unanswered requests are sent again under the same number: the script
+    looks up the outcome of the first sending, and stops that sending should it arrive late. So
+    every commit ends with its true outcome, unless the server is unavailable for `patience_s`.
     """
 
     def __init__(self, server: RedisServer, patience_s: float) -> None:
@@ -51,16 +52,16 @@ class GroupWriter:
         self._patience_s = patience_s
         self._id = secrets.token_hex(8)
         self._last_number = 0
-        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[_PendingRequest | None] = asyncio.Queue()
         self._closing = False
         self._task = asyncio.create_task(self._run(), name="ledger-writer")
 
-    def submit(self, request: Request) -> asyncio.Future[None]:
-        """Queue the transaction; the future ends when it is durable or refused."""
+    def submit(self, request: CommitRequest) -> asyncio.Future[None]:
+        """Queue the transaction; the future ends when it is durable or rejected."""
         self._last_number += 1
-        done = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Waiting(self._last_number, request, done))
-        return done
+        outcome = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_PendingRequest(self._last_number, request, outcome))
+        return outcome
 
     async def close(self) -> None:
         """Commit what was submitted and end the task."""
@@ -72,81 +73,82 @@ class GroupWriter:
             try:
                 await self._commit(group)
             except Exception as error:  # noqa: BLE001 - a bug: its callers learn of it
-                _finish(group, error)
+                _settle_all(group, error)
 
-    async def _next_group(self) -> list[_Waiting]:
-        """Wait for a commit, then take what else waits already; nothing once closed."""
-        group: list[_Waiting] = []
+    async def _next_group(self) -> list[_PendingRequest]:
+        """Wait for a request, then take all that are queued already; nothing once closed."""
+        group: list[_PendingRequest] = []
         size_bytes = 0
         while len(group) < GROUP_COMMITS_MAX and size_bytes < GROUP_BYTES_MAX and not self._closing:
             if group and self._queue.empty():
                 break
-            waiting = await self._queue.get()
-            if waiting is None:
+            pending = await self._queue.get()
+            if pending is None:
                 self._closing = True
-            elif not waiting.done.done():  # nobody gave up
-                group.append(waiting)
-                size_bytes += waiting.request.size_bytes
+            elif not pending.outcome.done():  # not cancelled by its caller
+                group.append(pending)
+                size_bytes += pending.request.size_bytes
         return group
 
-    async def _commit(self, group: Sequence[_Waiting]) -> None:
-        """Send the group until each has its outcome, or patience ends."""
-        clock = asyncio.get_running_loop().time
-        give_up_at, pause_s, sending = clock() + self._patience_s, PAUSE_S, 0
-        while True:
-            try:
-                replies = await self._send(group, sending)
-            except errors.SluiceError as error:
-                problem = self._server.unavailable(error.message)
-            else:
-                group, problem = self._settle(group, replies, sending)
-            if not group:
-                return
-            if clock() + pause_s > give_up_at:
-                break
-            _log.warning("ledger commits sent again", commits=len(group), error=problem.message)
-            await asyncio.sleep(pause_s)
-            pause_s, sending = min(2 * pause_s, PAUSE_MAX_S), sending + 1
-        _log.error("ledger commits given up", commits=len(group), error=problem.message)
-        _finish(group, problem)
+    async def _commit(self, group: Sequence[_PendingRequest]) -> None:
+        """Send the group until each request has its outcome, or the deadline is over."""
+        unsettled, problem = group, errors.Unavailable("")
+        try:
+            async for attempt in retry_until(self._patience_s, on=errors.Unavailable):
+                if attempt.num > 1:
+                    commits, error = len(unsettled), problem.message
+                    _log.warning("ledger commits sent again", commits=commits, error=error)
+                with attempt:
+                    unsettled, problem = await self._send(unsettled, sending=attempt.num - 1)
+                    if unsettled:
+                        raise problem
+        except errors.Unavailable:
+            _log.error("ledger commits given up", commits=len(unsettled), error=problem.message)
+            _settle_all(unsettled, problem)
 
-    async def _send(self, group: Sequence[_Waiting], sending: int) -> list[Reply]:
-        return await self._server.exchange(
-            [
-                waiting.request.command(
-                    self._id, waiting.number, waiting.number % GROUP_COMMITS_MAX, sending
-                )
-                for waiting in group
-            ]
-        )
+    async def _send(
+        self, group: Sequence[_PendingRequest], sending: int
+    ) -> tuple[Sequence[_PendingRequest], errors.Unavailable]:
+        """Send the group once; returns the requests to send again, and why."""
+        commands = [
+            pending.request.command(
+                self._id, pending.number, pending.number % GROUP_COMMITS_MAX, sending
+            )
+            for pending in group
+        ]
+        try:
+            replies = await self._server.exchange(commands)
+        except errors.SluiceError as error:
+            return group, self._server.unavailable(error.message)
+        return self._settle(group, replies, sending)
 
     def _settle(
-        self, group: Sequence[_Waiting], replies: Sequence[Reply], sending: int
-    ) -> tuple[list[_Waiting], errors.Unavailable]:
-        """Answer those whose outcome is known; returns the others, and what the server said."""
-        open_: list[_Waiting] = []
+        self, group: Sequence[_PendingRequest], replies: Sequence[Reply], sending: int
+    ) -> tuple[list[_PendingRequest], errors.Unavailable]:
+        """Settle requests with a known outcome; returns the others, and the server's error."""
+        unsettled: list[_PendingRequest] = []
         problem = errors.Unavailable("")
-        for waiting, reply in zip(group, replies, strict=True):
+        for pending, reply in zip(group, replies, strict=True):
             if not isinstance(reply, ResponseError):
-                _end(waiting, waiting.request.outcome(reply))
-            # That a later sending is refused says nothing about an earlier one.
-            elif sending or may_pass(reply):
-                open_.append(waiting)
+                _settle(pending, pending.request.to_outcome(reply))
+            # An error of a later sending says nothing about the earlier ones.
+            elif sending or is_transient(reply):
+                unsettled.append(pending)
                 problem = self._server.unavailable(reply)
             else:
-                _end(waiting, self._server.refusal(reply))
-        return open_, problem
+                _settle(pending, self._server.to_error(reply))
+        return unsettled, problem
 
 
-def _finish(group: Sequence[_Waiting], problem: Exception) -> None:
-    for waiting in group:
-        _end(waiting, problem)
+def _settle_all(group: Sequence[_PendingRequest], problem: Exception) -> None:
+    for pending in group:
+        _settle(pending, problem)
 
 
-def _end(waiting: _Waiting, problem: Exception | None) -> None:
-    if waiting.done.done():  # cancelled, or ended before a bug was met
+def _settle(pending: _PendingRequest, problem: Exception | None) -> None:
+    if pending.outcome.done():  # cancelled, or settled before a bug was met
         return
     if problem is None:
-        waiting.done.set_result(None)
+        pending.outcome.set_result(None)
     else:
-        waiting.done.set_exception(problem)
+        pending.outcome.set_exception(problem)

@@ -1,4 +1,4 @@
-"""The ledger's file: its lock, its schema, and the two connections to it."""
+"""The SQLite file of the ledger: its lock, its schema and the two connections to it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ _WAL_BYTES_KEPT = 64 * 2**20
 
 
 def lock(path: Path) -> int:
-    """Take the ledger's file for one owner; closing the returned descriptor gives it back.
+    """Lock the ledger's file for one owner; closing the returned descriptor releases it.
 
-    The lock lies beside the file, because SQLite's own locks on it are lost when any other
-    descriptor of it is closed. It is flock's, which two instances of one process contend for
-    too, and the system drops it with the process. Raises errors.FailedPrecondition when taken.
+    The lock is a file of its own, because SQLite's locks on the ledger's file are lost when any
+    other descriptor of that file is closed. It uses flock, which also excludes a second instance
+    in the same process, and which the system releases when the process ends. Raises
+    errors.FailedPrecondition when another owner has the lock.
     """
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -44,7 +45,7 @@ def lock(path: Path) -> int:
     except BlockingIOError as error:
         os.close(descriptor)
         raise errors.FailedPrecondition(
-            f"ledger {path}: is open elsewhere, expected no other process or instance to use it"
+            f"ledger {path}: is open elsewhere, expected that no other process or instance uses it"
         ) from error
     return descriptor
 
@@ -54,7 +55,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
 
     Raises errors.FailedPrecondition when the file is not a ledger that this version can write.
     """
-    # isolation_level None: Python never begins or ends a transaction of its own.
+    # isolation_level None: Python's sqlite3 never begins or ends a transaction by itself.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         _prepare(connection, path)
@@ -80,14 +81,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _pragma(connection, "user_version")
     if version not in (0, SCHEMA_VERSION):
         raise errors.FailedPrecondition(
-            f"ledger {path}: has schema version {version}, this Sluice knows {SCHEMA_VERSION}"
+            f"ledger {path}: has schema version {version}, this Sluice supports {SCHEMA_VERSION}"
         )
     if (mode := _pragma(connection, "journal_mode = WAL")) != "wal":
         raise errors.FailedPrecondition(
-            f"ledger {path}: journal mode is {mode}, expected a file system that can share memory"
+            f"ledger {path}: journal mode is {mode}, expected wal, "
+            "which needs a file system with shared memory"
         )
     connection.execute("PRAGMA synchronous = FULL")
-    # Elsewhere no-ops; on macOS a plain fsync leaves the data in the drive's cache.
+    # For macOS, where a plain fsync leaves data in the drive's cache; no-ops elsewhere.
     connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.ledger import hyperloglog
+from services.ledger.encoding import EncodedTransaction, encode, key_range
 from services.ledger.interface import Entry, Transaction
 from services.ledger.sqlite import file, tables
-from services.ledger.sqlite.writer import GroupWriter, unavailable
-from services.ledger.write import Write, encode, key_range
+from services.ledger.sqlite.writer import SqliteWriter, to_unavailable
 from sluice import errors
 
 _Result = TypeVar("_Result")
@@ -27,15 +27,15 @@ class SqliteLedger:
     def __init__(self, path: Path) -> None:
         """Open the file, blocking; see `open`."""
         path = path.resolve()
-        with ExitStack() as opened:
-            opened.callback(os.close, file.lock(path))
+        with ExitStack() as resources:
+            resources.callback(os.close, file.lock(path))
             writer = file.connect_writer(path)
-            opened.callback(writer.close)
+            resources.callback(writer.close)
             self._reader = file.connect_reader(path)
-            # Closed before the writer: the last connection to close runs a checkpoint.
-            opened.callback(self._reader.close)
-            self._opened = opened.pop_all()
-        self._writer = GroupWriter(writer)
+            # Closed before the writer, since the last connection to close runs a checkpoint.
+            resources.callback(self._reader.close)
+            self._resources = resources.pop_all()
+        self._writer = SqliteWriter(writer)
         self._reads = ThreadPoolExecutor(1, thread_name_prefix="ledger-reader")
         self._closed = False
 
@@ -44,14 +44,14 @@ class SqliteLedger:
         """Open the ledger in that file, which is created if missing; its folder must exist.
 
         Raises errors.FailedPrecondition when the file is open elsewhere, was written by a newer
-        Sluice, or is no ledger.
+        Sluice, or is not a ledger.
         """
         return await asyncio.to_thread(cls, path)
 
     async def get(self, partition: str, keys: Sequence[str]) -> dict[str, Entry]:
         """See `Ledger.get`."""
-        where, names = encode(partition), [encode(key) for key in keys]
-        entries = await self._read(lambda reader: tables.entries(reader, where, names))
+        encoded, names = encode(partition), [encode(key) for key in keys]
+        entries = await self._read(lambda reader: tables.read_entries(reader, encoded, names))
         return {entry.key: entry for entry in entries}
 
     async def scan(
@@ -60,45 +60,49 @@ class SqliteLedger:
         """See `Ledger.scan`."""
         if limit < 1:
             raise ValueError(f"limit: is {limit}, expected at least 1")
-        where = encode(partition)
+        encoded = encode(partition)
         start, stop = key_range(prefix, after)
-        return await self._read(lambda reader: tables.page(reader, where, start, stop, limit))
+        return await self._read(
+            lambda reader: tables.read_page(reader, encoded, start, stop, limit)
+        )
 
     async def counters(self, partition: str, names: Sequence[str]) -> dict[str, int]:
         """See `Ledger.counters`."""
-        where, encoded = encode(partition), {name: encode(name) for name in names}
-        found = await self._read(lambda reader: tables.counters(reader, where, encoded.values()))
-        return {name: found.get(key, 0) for name, key in encoded.items()}
+        encoded, keys = encode(partition), {name: encode(name) for name in names}
+        values = await self._read(
+            lambda reader: tables.read_counters(reader, encoded, keys.values())
+        )
+        return {name: values.get(key, 0) for name, key in keys.items()}
 
     async def count_distinct(self, partition: str, names: Sequence[str]) -> int:
         """See `Ledger.count_distinct`."""
-        where, encoded = encode(partition), [encode(name) for name in names]
+        encoded, keys = encode(partition), [encode(name) for name in names]
         merged = await self._read(
             lambda reader: hyperloglog.union(
-                registers for _, registers in tables.registers(reader, where, encoded)
+                registers for _, registers in tables.read_registers(reader, encoded, keys)
             )
         )
         return hyperloglog.estimate(merged)
 
     async def commit(self, transaction: Transaction) -> None:
-        """See `Ledger.commit`. A caller that is cancelled does not learn whether it applied."""
-        self._refuse_when_closed()
-        await asyncio.wrap_future(self._writer.submit(Write.of(transaction)))
+        """See `Ledger.commit`. A cancelled caller does not learn whether it was applied."""
+        self._require_open()
+        await asyncio.wrap_future(self._writer.submit(EncodedTransaction.of(transaction)))
 
     async def close(self) -> None:
-        """See `Ledger.close`; whoever comes later gets errors.Unavailable."""
+        """See `Ledger.close`; later calls raise errors.Unavailable."""
         if not self._closed:
             self._closed = True
             await asyncio.to_thread(self._drain)
 
     async def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        self._refuse_when_closed()
+        self._require_open()
         return await asyncio.get_running_loop().run_in_executor(
             self._reads, self._in_snapshot, query
         )
 
     def _in_snapshot(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Run `query` at one moment: in WAL mode, a transaction sees no later commit."""
+        """Run `query` in a transaction, which in WAL mode sees no later commit."""
         try:
             self._reader.execute("BEGIN")
             try:
@@ -106,13 +110,13 @@ class SqliteLedger:
             finally:
                 self._reader.rollback()
         except sqlite3.Error as error:
-            raise unavailable(error) from error
+            raise to_unavailable(error) from error
 
     def _drain(self) -> None:
         self._writer.close()
         self._reads.shutdown()
-        self._opened.close()
+        self._resources.close()
 
-    def _refuse_when_closed(self) -> None:
+    def _require_open(self) -> None:
         if self._closed:
             raise errors.Unavailable("ledger: is closed")

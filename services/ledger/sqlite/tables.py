@@ -1,12 +1,12 @@
-"""What the ledger reads from and writes into its tables, many rows in one step of SQLite.
+"""Reads and writes of the ledger's tables, many rows in one step of SQLite.
 
-Python's sqlite3 gives up the interpreter's lock for every row it steps to. While another thread
-is busy, each of these costs up to a switch interval (5 ms): 1,000 rows written by `executemany`
-then took 2.5 s, in one statement 0.03 s. So rows go in by statements of hundreds, and come
-out as one text that SQLite concatenated.
+Python's sqlite3 releases the interpreter's lock for every row it steps to. While another thread
+is busy, each release costs up to a switch interval (5 ms): 1,000 rows written by `executemany`
+then took 2.5 s, in one statement 0.03 s. So rows are written by statements of hundreds, and read
+as one text that SQLite concatenated.
 """
 
-# ruff: noqa: S608 - the text of a statement is all this module's own; values are always bound.
+# ruff: noqa: S608 - the text of statements comes from this module alone; values are always bound.
 
 from __future__ import annotations
 
@@ -24,104 +24,106 @@ _ROWS_PER_STATEMENT = 500
 _Item = TypeVar("_Item")
 
 
-def entries(connection: sqlite3.Connection, partition: bytes, keys: Iterable[bytes]) -> list[Entry]:
+def read_entries(
+    connection: sqlite3.Connection, partition: bytes, keys: Iterable[bytes]
+) -> list[Entry]:
     """The entries of those keys that exist."""
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for chunk in _chunks(list(keys)):
-        source = f"entries WHERE partition = ? AND key IN ({_marks(chunk)})"
-        found += _packed_entries(connection, source, (partition, *chunk))
-    return found
+        source = f"entries WHERE partition = ? AND key IN ({_placeholders(chunk)})"
+        entries += _select_entries(connection, source, (partition, *chunk))
+    return entries
 
 
-def page(
+def read_page(
     connection: sqlite3.Connection, partition: bytes, start: bytes, stop: bytes, limit: int
 ) -> list[Entry]:
     """The first `limit` entries with start ≤ key < stop, in the order of their bytes."""
     source = """(SELECT key, revision, value FROM entries
         WHERE partition = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?)"""
-    found: list[Entry] = []
-    while (wanted := min(limit - len(found), _ROWS_PER_STATEMENT)) > 0:
-        rows = _packed_entries(connection, source, (partition, start, stop, wanted))
-        # An aggregate promises no order. Code points sort like the bytes of their UTF-8.
-        found += sorted(rows, key=lambda entry: entry.key)
-        if len(rows) < wanted:
+    page: list[Entry] = []
+    while (row_count := min(limit - len(page), _ROWS_PER_STATEMENT)) > 0:
+        rows = _select_entries(connection, source, (partition, start, stop, row_count))
+        # An aggregate has no defined order. Code points sort like the bytes of their UTF-8.
+        page += sorted(rows, key=lambda entry: entry.key)
+        if len(rows) < row_count:
             break
-        start = found[-1].key.encode() + b"\0"
-    return found
+        start = page[-1].key.encode() + b"\0"
+    return page
 
 
-def revisions(
+def read_revisions(
     connection: sqlite3.Connection, partition: bytes, keys: Iterable[bytes]
 ) -> dict[bytes, int]:
     """The revision of each of those keys that exists."""
-    found: dict[bytes, int] = {}
+    revisions: dict[bytes, int] = {}
     for chunk in _chunks(list(keys)):
-        source = f"entries WHERE partition = ? AND key IN ({_marks(chunk)})"
-        rows = _packed(connection, ("hex(key)", "revision"), source, (partition, *chunk))
-        found |= {bytes.fromhex(key): int(revision) for key, revision in rows}
-    return found
+        source = f"entries WHERE partition = ? AND key IN ({_placeholders(chunk)})"
+        rows = _select(connection, ("hex(key)", "revision"), source, (partition, *chunk))
+        revisions |= {bytes.fromhex(key): int(revision) for key, revision in rows}
+    return revisions
 
 
-def counters(
+def read_counters(
     connection: sqlite3.Connection, partition: bytes, names: Iterable[bytes]
 ) -> dict[bytes, int]:
     """The value of each of those counters that was ever added to."""
-    found: dict[bytes, int] = {}
+    counters: dict[bytes, int] = {}
     for chunk in _chunks(list(names)):
-        source = f"counters WHERE partition = ? AND name IN ({_marks(chunk)})"
-        rows = _packed(connection, ("hex(name)", "value"), source, (partition, *chunk))
-        found |= {bytes.fromhex(name): int(value) for name, value in rows}
-    return found
+        source = f"counters WHERE partition = ? AND name IN ({_placeholders(chunk)})"
+        rows = _select(connection, ("hex(name)", "value"), source, (partition, *chunk))
+        counters |= {bytes.fromhex(name): int(value) for name, value in rows}
+    return counters
 
 
-def registers(
+def read_registers(
     connection: sqlite3.Connection, partition: bytes, names: Iterable[bytes]
 ) -> Iterator[tuple[bytes, Registers]]:
-    """Name and registers, writable copies, of each of those distinct counts that exists."""
+    """Name and registers (a writable copy) of each of those distinct counts that exists."""
     for chunk in _chunks(list(names)):
         query = f"""SELECT name, registers FROM distinct_counts
-            WHERE partition = ? AND name IN ({_marks(chunk)})"""
+            WHERE partition = ? AND name IN ({_placeholders(chunk)})"""
         for name, stored in connection.execute(query, (partition, *chunk)):
             yield name, np.frombuffer(stored, dtype=np.uint8).copy()
 
 
-def replace(
+def replace_rows(
     connection: sqlite3.Connection, table: str, rows: Sequence[tuple[bytes | int, ...]]
 ) -> None:
-    """Insert whole rows, in place of those with the same primary key."""
+    """Insert rows, replacing those with the same primary key."""
     for chunk in _chunks(rows):
-        marks = ", ".join(f"({_marks(row)})" for row in chunk)
+        marks = ", ".join(f"({_placeholders(row)})" for row in chunk)
         connection.execute(
             f"REPLACE INTO {table} VALUES {marks}", [value for row in chunk for value in row]
         )
 
 
-def delete(connection: sqlite3.Connection, partition: bytes, keys: Sequence[bytes]) -> None:
+def delete_entries(connection: sqlite3.Connection, partition: bytes, keys: Sequence[bytes]) -> None:
     """Remove those entries that exist."""
     for chunk in _chunks(keys):
         connection.execute(
-            f"DELETE FROM entries WHERE partition = ? AND key IN ({_marks(chunk)})",
+            f"DELETE FROM entries WHERE partition = ? AND key IN ({_placeholders(chunk)})",
             (partition, *chunk),
         )
 
 
-def _packed_entries(
+def _select_entries(
     connection: sqlite3.Connection, source: str, parameters: Sequence[bytes | int]
 ) -> list[Entry]:
-    rows = _packed(connection, ("hex(key)", "revision", "hex(value)"), source, parameters)
+    rows = _select(connection, ("hex(key)", "revision", "hex(value)"), source, parameters)
     return [
         Entry(bytes.fromhex(key).decode(), bytes.fromhex(value), int(revision))
         for key, revision, value in rows
     ]
 
 
-def _packed(
+def _select(
     connection: sqlite3.Connection,
     columns: Sequence[str],
     source: str,
     parameters: Sequence[bytes | int],
 ) -> list[list[str]]:
-    """The columns, none of which may contain a space or comma, of the rows of `source`."""
+    """The columns of the rows of `source`; no value may contain a space or a comma."""
     row = " || ' ' || ".join(columns)
     query = f"SELECT group_concat({row}, ',') FROM {source}"
     [(packed,)] = connection.execute(query, parameters).fetchall()
@@ -133,5 +135,5 @@ def _chunks(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
         yield items[start : start + _ROWS_PER_STATEMENT]
 
 
-def _marks(values: Sequence[object]) -> str:
+def _placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" * len(values))

@@ -1,4 +1,4 @@
-"""Group commit: one thread that commits, and shares each commit among all who wait for one."""
+"""Group commit: one thread applies all transactions that wait for it in one SQLite transaction."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from threading import Thread
 
 import structlog
 
+from services.ledger.encoding import EncodedTransaction
 from services.ledger.sqlite.apply import apply
-from services.ledger.write import Write
 from sluice import errors
 
 GROUP_COMMITS_MAX = 256
@@ -22,33 +22,33 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A commit that someone waits for."""
+class _PendingCommit:
+    """A transaction whose caller is waiting."""
 
-    write: Write
-    done: Future[None] = field(default_factory=Future)
+    transaction: EncodedTransaction
+    outcome: Future[None] = field(default_factory=Future)
 
 
-class GroupWriter:
-    """Applies writes in the order of their submission, as many in one SQLite transaction as wait.
+class SqliteWriter:
+    """Applies transactions in the order of their submission, grouped into SQLite transactions.
 
-    A disk takes about as long to sync one commit as a hundred, so those that arrive while it
-    syncs share the next one. Nobody is answered before the transaction they share is durable; a
-    conflict is not either, as it may rest on a write that the same transaction would lose.
+    A disk syncs a hundred commits about as fast as one, so those that arrive during a sync share
+    the next one. No caller is answered before the shared SQLite transaction is durable. That
+    holds for a Conflict too, since it may depend on a change that would be lost with the group.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[_PendingCommit | None] = SimpleQueue()
         self._closing = False
         self._thread = Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, write: Write) -> Future[None]:
-        """Queue `write`; the future ends when it is durable or refused."""
-        waiting = _Waiting(write)
-        self._queue.put(waiting)
-        return waiting.done
+    def submit(self, transaction: EncodedTransaction) -> Future[None]:
+        """Queue the transaction; the future ends when it is durable or rejected."""
+        pending = _PendingCommit(transaction)
+        self._queue.put(pending)
+        return pending.outcome
 
     def close(self) -> None:
         """Commit what was submitted and end the thread."""
@@ -57,62 +57,62 @@ class GroupWriter:
 
     def _run(self) -> None:
         while group := self._next_group():
-            for waiting, problem in zip(group, self._commit(group), strict=True):
+            for pending, problem in zip(group, self._commit(group), strict=True):
                 if problem is None:
-                    waiting.done.set_result(None)
+                    pending.outcome.set_result(None)
                 else:
-                    waiting.done.set_exception(problem)
+                    pending.outcome.set_exception(problem)
 
-    def _next_group(self) -> list[_Waiting]:
-        """Wait for a commit, then take what else waits already; nothing once closed."""
-        group: list[_Waiting] = []
+    def _next_group(self) -> list[_PendingCommit]:
+        """Wait for a commit, then take all that are queued already; nothing once closed."""
+        group: list[_PendingCommit] = []
         size_bytes = 0
         while len(group) < GROUP_COMMITS_MAX and size_bytes < GROUP_BYTES_MAX and not self._closing:
             try:
-                waiting = self._queue.get(block=not group)
+                pending = self._queue.get(block=not group)
             except Empty:
                 break
-            if waiting is None:
+            if pending is None:
                 self._closing = True
-            elif waiting.done.set_running_or_notify_cancel():
-                group.append(waiting)
-                size_bytes += waiting.write.size_bytes
+            elif pending.outcome.set_running_or_notify_cancel():
+                group.append(pending)
+                size_bytes += pending.transaction.size_bytes
         return group
 
-    def _commit(self, group: list[_Waiting]) -> list[Exception | None]:
-        """What came of each: None where it is durable."""
+    def _commit(self, group: list[_PendingCommit]) -> list[Exception | None]:
+        """The problem of each commit; None when it is durable."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            problems = [self._attempt(waiting.write) for waiting in group]
+            problems = [self._apply(pending.transaction) for pending in group]
             self._connection.execute("COMMIT")
             return problems
         except sqlite3.Error as error:
             _log.warning("ledger commit failed", commits=len(group), error=str(error))
             self._roll_back()
-            return [unavailable(error) for _ in group]
+            return [to_unavailable(error) for _ in group]
 
-    def _attempt(self, write: Write) -> Exception | None:
-        """Apply one write, or none of it: then the reason why."""
+    def _apply(self, transaction: EncodedTransaction) -> Exception | None:
+        """Apply one transaction, or nothing of it and return the problem."""
         self._connection.execute("SAVEPOINT one")
         problem = None
         try:
-            apply(self._connection, write)
+            apply(self._connection, transaction)
         except sqlite3.Error:
             raise
-        except Exception as error:  # noqa: BLE001 - a Conflict, or a bug: of this one alone
+        except Exception as error:  # noqa: BLE001 - a Conflict or a bug, in this transaction alone
             self._connection.execute("ROLLBACK TO one")
             problem = error
         self._connection.execute("RELEASE one")
         return problem
 
     def _roll_back(self) -> None:
-        """End the failed transaction, unless SQLite did; the next group tries again if it can't."""
+        """End the failed transaction, unless SQLite did; if this fails, the next group retries."""
         try:
             self._connection.rollback()
         except sqlite3.Error as error:
             _log.warning("ledger rollback failed", error=str(error))
 
 
-def unavailable(error: sqlite3.Error) -> errors.Unavailable:
-    """What callers are told when SQLite could not read or write the file."""
+def to_unavailable(error: sqlite3.Error) -> errors.Unavailable:
+    """The error for a file that SQLite could not read or write."""
     return errors.Unavailable(f"ledger: {error}", retry_after_s=RETRY_AFTER_S)

@@ -1,7 +1,7 @@
-"""One collection in the embedded Qdrant engine, with all its calls blocking.
+"""One collection in the embedded Qdrant engine; all calls block.
 
-Every call of the engine holds Python's interpreter lock while it runs, so work is cut into pages:
-between two of them, the event loop gets its turn.
+Every call of the engine holds Python's interpreter lock while it runs, so work is split into
+pages: between two of them, the event loop can run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, cast
 from uuid import UUID
@@ -22,25 +21,26 @@ from numpy.typing import NDArray
 from services.vectors.interface import Collection, Hit, Points
 from services.vectors.naming import collection_digest
 from services.vectors.payloads import TENANT_KEY, TEXT_KEY, decode_payload
+from services.vectors.points import join_points
 from sluice.errors import DataLoss
 
 PAGE: Final = 1_000
-"""Points per call of the engine: some milliseconds, above which larger pages gain nothing."""
+"""Points per call of the engine: a few milliseconds; larger pages gain nothing."""
 
 _DESCRIPTION = "collection.json"
 _ENGINE = "engine"
 _UNFINISHED = ".new"
 _UUID_MAX = 2**128 - 1
-_TENANTS_MAX = 2**31  # all of them: the engine wants a number
+_TENANTS_MAX = 2**31  # all: the engine requires a limit
 _VECTOR = ""  # the engine's name for the only vector of a point
 
-# A graph is built when the store opens, and blocks it: 14 s for 30,000 x 512. Below a gigabyte of
-# vectors an exact scan, at 10 to 20 GB/s, is not worth that.
+# Building a graph blocks the opening of the store: 14 s for 30,000 x 512. Below a gigabyte of
+# vectors, an exact scan at 10 to 20 GB/s is fast enough without one.
 _GRAPH_FROM_KB = 1_000_000
 
 
 class Shard:
-    """The points of one collection; made by `create` or `load`, used from one thread at a time."""
+    """The points of one collection; from `create` or `load`, used from one thread at a time."""
 
     def __init__(self, collection: Collection, engine: qdrant.EdgeShard) -> None:
         self.collection = collection
@@ -48,40 +48,40 @@ class Shard:
 
     @classmethod
     def create(cls, root: Path, collection: Collection) -> Self:
-        """A new, empty shard in a folder of its own under `root`, all there or not at all."""
+        """A new, empty shard in its own folder below `root`, created completely or not at all."""
         folder = root / collection_digest(collection)
         unfinished = folder.with_suffix(_UNFINISHED)
         shutil.rmtree(unfinished, ignore_errors=True)
         (unfinished / _ENGINE).mkdir(parents=True)
-        engine = qdrant.EdgeShard.create(str(unfinished / _ENGINE), _config(collection))
-        # Without an index on the tenant, every filter reads all payloads: 50 ms against 0.1.
+        engine = qdrant.EdgeShard.create(str(unfinished / _ENGINE), _engine_config(collection))
+        # Without an index on the tenant, every filter reads all payloads: 50 ms instead of 0.1.
         tenant_index = qdrant.KeywordIndexParams(is_tenant=True)
         engine.update(qdrant.UpdateOperation.create_field_index(TENANT_KEY, tenant_index))
         engine.flush()
         engine.close()
-        _write_synced(unfinished / _DESCRIPTION, _describe(collection))
+        _write_synced(unfinished / _DESCRIPTION, _encode_description(collection))
         unfinished.rename(folder)
         _sync_folder(root)
         return cls.load(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The shard that `create` left in that folder."""
+        """The shard that `create` made in that folder."""
         try:
             description = (folder / _DESCRIPTION).read_bytes()
             collection = msgspec.json.decode(description, type=Collection)
         except (FileNotFoundError, msgspec.DecodeError) as cause:
             raise DataLoss(f"vectors: {folder / _DESCRIPTION} cannot be read: {cause}") from cause
         if folder.name != collection_digest(collection):
-            raise DataLoss(f"vectors: {folder} is not named by the digest of its {_DESCRIPTION}")
+            raise DataLoss(f"vectors: {folder} is not named after the digest of its {_DESCRIPTION}")
         return cls(collection, qdrant.EdgeShard.load(str(folder / _ENGINE)))
 
     def optimize(self) -> None:
-        """Drop what was deleted and merge what is scattered; blocks for as long as that takes."""
+        """Remove deleted points from the files and merge segments; blocks until done."""
         self._engine.optimize()
 
     def write(self, tenant: str, points: Points, texts: Sequence[str]) -> None:
-        """Insert or replace points, each payload encoded as `texts` says; durable on return."""
+        """Insert or replace points, with `texts` as encoded payloads; durable on return."""
         self._apply(
             qdrant.UpdateOperation.upsert_points(
                 [
@@ -105,42 +105,48 @@ class Shard:
                 qdrant.ScrollRequest(
                     offset=offset,
                     limit=PAGE,
-                    filter=_of(tenant),
+                    filter=_tenant_filter(tenant),
                     with_payload=True,
                     with_vector=True,
                 )
             )
-            pages.append(self._points(records))
-        return _join(pages)
+            pages.append(self._to_points(records))
+        return join_points(pages)
 
     def read_page(self, tenant: str, after: UUID | None, limit: int) -> Points:
-        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
-        # The engine's offset is the first id of a page, so the last one's successor is the next.
+        """Up to `limit` points of the tenant with an id greater than `after`, ordered by id."""
+        # The engine's offset is the first id of a page, so the next page begins after `after`.
         offset = None if after is None else UUID(int=min(after.int + 1, _UUID_MAX))
         request = qdrant.ScrollRequest(
-            offset=offset, limit=limit, filter=_of(tenant), with_payload=True, with_vector=True
+            offset=offset,
+            limit=limit,
+            filter=_tenant_filter(tenant),
+            with_payload=True,
+            with_vector=True,
         )
         records, _ = self._engine.scroll(request)
-        return self._points(records)
+        return self._to_points(records)
 
     def tenants(self) -> list[str]:
-        """The tenants that have points here, sorted."""
+        """The tenants that have points in the shard, sorted."""
         request = qdrant.FacetRequest(key=TENANT_KEY, limit=_TENANTS_MAX, exact=True)
         hits = self._engine.facet(request).hits
         return sorted(str(hit.value) for hit in hits if hit.count)
 
     def retrieve(self, tenant: str, ids: Sequence[UUID]) -> Points:
-        """Those of the points that the tenant has, in the order asked for."""
-        pages = [self._points([])]
+        """The tenant's points among `ids`, in that order."""
+        pages = [self._to_points([])]
         for start in range(0, len(ids), PAGE):
-            wanted: list[qdrant.PointId] = list(ids[start : start + PAGE])
-            records = self._engine.retrieve(wanted, with_payload=True, with_vector=True)
-            pages.append(self._points([r for r in records if _stored(r)[TENANT_KEY] == tenant]))
-        return _join(pages)
+            page: list[qdrant.PointId] = list(ids[start : start + PAGE])
+            records = self._engine.retrieve(page, with_payload=True, with_vector=True)
+            pages.append(
+                self._to_points([r for r in records if _stored_fields(r)[TENANT_KEY] == tenant])
+            )
+        return join_points(pages)
 
     def count(self, tenant: str) -> int:
-        """How many points the tenant has."""
-        return self._engine.count(qdrant.CountRequest(exact=True, filter=_of(tenant)))
+        """The number of points of the tenant."""
+        return self._engine.count(qdrant.CountRequest(exact=True, filter=_tenant_filter(tenant)))
 
     def search(
         self, tenant: str, query: NDArray[np.float32], limit: int, *, exact: bool
@@ -149,12 +155,12 @@ class Shard:
         request = qdrant.QueryRequest(
             limit=limit,
             query=qdrant.Query.Nearest(query.tolist()),
-            filter=_of(tenant),
+            filter=_tenant_filter(tenant),
             with_payload=True,
             params=qdrant.SearchParams(exact=exact),
         )
         return [
-            Hit(_id(point), point.score, decode_payload(_stored(point)))
+            Hit(_to_uuid(point), point.score, decode_payload(_stored_fields(point)))
             for point in self._engine.query(request)
         ]
 
@@ -162,89 +168,76 @@ class Shard:
         """Remove those points of the tenant; durable when this returns."""
         self._apply(
             qdrant.UpdateOperation.delete_points_by_filter(
-                _of(tenant, qdrant.HasIdCondition(set(ids[start : start + PAGE])))
+                _tenant_filter(tenant, qdrant.HasIdCondition(set(ids[start : start + PAGE])))
             )
             for start in range(0, len(ids), PAGE)
         )
 
     def delete_tenant(self, tenant: str) -> None:
         """Remove all points of the tenant; durable when this returns."""
-        self._apply([qdrant.UpdateOperation.delete_points_by_filter(_of(tenant))])
+        self._apply([qdrant.UpdateOperation.delete_points_by_filter(_tenant_filter(tenant))])
 
     def close(self) -> None:
-        """Write everything down and release the folder."""
+        """Flush and release the folder."""
         self._engine.flush()
         self._engine.close()
 
     def _apply(self, operations: Iterable[qdrant.UpdateOperation]) -> None:
         for operation in operations:
             self._engine.update(operation)
-        # An update alone survives the death of the process, not that of the machine.
+        # An update alone survives a crash of the process, but not of the machine.
         self._engine.flush()
 
-    def _points(self, records: Sequence[qdrant.Record]) -> Points:
+    def _to_points(self, records: Sequence[qdrant.Record]) -> Points:
         vectors = np.array([record.vector for record in records], dtype=np.float32)
         return Points(
-            ids=[_id(record) for record in records],
+            ids=[_to_uuid(record) for record in records],
             vectors=vectors.reshape(len(records), self.collection.space.dimension),
-            payloads=[decode_payload(_stored(record)) for record in records],
+            payloads=[decode_payload(_stored_fields(record)) for record in records],
         )
 
 
-def shard_folders(root: Path) -> list[Path]:
-    """The folders of all shards under `root`, after removing what a cut-off `create` left."""
+def list_shard_folders(root: Path) -> list[Path]:
+    """The folders of all shards below `root`; removes those of interrupted `create` calls."""
     for unfinished in root.glob(f"*{_UNFINISHED}"):
         shutil.rmtree(unfinished)
     return sorted(path for path in root.iterdir() if path.is_dir())
 
 
-def no_points(collection: Collection) -> Points:
-    """No points at all, in the collection's dimension."""
-    return Points([], np.empty((0, collection.space.dimension), np.float32), [])
-
-
-def _config(collection: Collection) -> qdrant.EdgeConfig:
+def _engine_config(collection: Collection) -> qdrant.EdgeConfig:
     vectors = qdrant.EdgeVectorParams(
         size=collection.space.dimension,
-        # Cosine would normalise once more and give back other bits than were written.
+        # Cosine would normalise again and return other bits than were written.
         distance=qdrant.Distance.Dot,
     )
     return qdrant.EdgeConfig(
         vectors={_VECTOR: vectors},
-        # One graph per tenant and none over all of them, since every search has a tenant.
+        # One graph per tenant and none over all points, since every search has a tenant.
         hnsw_config=qdrant.HnswIndexConfig(
             m=0, payload_m=16, ef_construct=100, full_scan_threshold=10_000
         ),
         optimizers=qdrant.EdgeOptimizersConfig(indexing_threshold=_GRAPH_FROM_KB),
-        # All calls come from one thread, and each shard would start eight of its own.
+        # All calls come from one thread; by default each shard would start eight.
         max_search_threads=1,
-        # Without it, a process killed inside flush() leaves points half written.
+        # Without it, a process killed inside flush() leaves half-written points.
         wal_enabled=True,
     )
 
 
-def _of(tenant: str, *conditions: qdrant.HasIdCondition) -> qdrant.Filter:
+def _tenant_filter(tenant: str, *conditions: qdrant.HasIdCondition) -> qdrant.Filter:
     same_tenant = qdrant.FieldCondition(TENANT_KEY, match=qdrant.MatchValue(tenant))
     return qdrant.Filter(must=[same_tenant, *conditions])
 
 
-def _id(point: qdrant.Record | qdrant.ScoredPoint) -> UUID:
-    return cast(UUID, point.id)  # we write no other kind of id
+def _to_uuid(point: qdrant.Record | qdrant.ScoredPoint) -> UUID:
+    return cast(UUID, point.id)  # this store writes no numeric ids
 
 
-def _stored(point: qdrant.Record | qdrant.ScoredPoint) -> dict[str, Any]:
-    return cast(dict[str, Any], point.payload)  # we ask for it always
+def _stored_fields(point: qdrant.Record | qdrant.ScoredPoint) -> dict[str, Any]:
+    return cast(dict[str, Any], point.payload)  # every request includes the payload
 
 
-def _join(pages: Sequence[Points]) -> Points:
-    return Points(
-        ids=list(chain.from_iterable(page.ids for page in pages)),
-        vectors=np.concatenate([page.vectors for page in pages]),
-        payloads=list(chain.from_iterable(page.payloads for page in pages)),
-    )
-
-
-def _describe(collection: Collection) -> bytes:
+def _encode_description(collection: Collection) -> bytes:
     return msgspec.json.format(msgspec.json.encode(collection), indent=2) + b"\n"
 
 

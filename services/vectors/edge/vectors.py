@@ -1,4 +1,4 @@
-"""The embedded vector store: the Qdrant engine in this process, in a folder of its own."""
+"""The embedded vector store: the Qdrant engine in this process, on a folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vectors.checks import check_points, check_search
-from services.vectors.edge.shard import Shard, no_points, shard_folders
+from services.vectors.edge.shard import Shard, list_shard_folders
 from services.vectors.interface import Collection, Hit, Points
-from services.vectors.payloads import encode_payload
+from services.vectors.payloads import encode_payloads
+from services.vectors.points import empty_points
 from sluice.errors import FailedPrecondition, ResourceExhausted, SluiceError, Unavailable
 
 MIN_FREE_BYTES: Final = 256 * 2**20
-"""Free disk below which nothing is written: on a full disk the engine takes the process with it."""
+"""Free disk space below which writes are rejected: on a full disk the engine ends the process."""
 
 _RETRY_AFTER_S = 5.0
 
@@ -31,10 +32,10 @@ _Result = TypeVar("_Result")
 
 
 class EdgeVectors:
-    """`Vectors` on `qdrant_edge`: one shard per collection, all calls from one thread, in turn.
+    """`Vectors` on `qdrant_edge`: one shard per collection, all calls from one thread.
 
-    A failure of the engine is raised as errors.Unavailable with its cause; a disk almost full as
-    errors.ResourceExhausted.
+    Raises errors.Unavailable when the engine fails, with the cause, and errors.ResourceExhausted
+    when the disk is almost full.
     """
 
     def __init__(self, root: Path, *, min_free_bytes: int, lock: int) -> None:
@@ -47,9 +48,9 @@ class EdgeVectors:
 
     @classmethod
     async def open(cls, root: Path, *, min_free_bytes: int = MIN_FREE_BYTES) -> Self:
-        """The store in that folder, with every shard loaded and tidied up.
+        """The store in that folder, with every shard loaded and optimized.
 
-        Raises errors.FailedPrecondition when the folder is open already, here or elsewhere.
+        Raises errors.FailedPrecondition when this or another process has the folder open.
         """
         store = cls(root, min_free_bytes=min_free_bytes, lock=_lock(root))
         try:
@@ -65,35 +66,35 @@ class EdgeVectors:
 
     async def read(self, collection: Collection, tenant: str) -> Points:
         """All points of the tenant, ordered by id."""
-        nothing = no_points(collection)
-        return await self._ask(collection, lambda shard: shard.read(tenant), nothing)
+        empty = empty_points(collection)
+        return await self._query(collection, lambda shard: shard.read(tenant), empty)
 
     async def read_page(
         self, collection: Collection, tenant: str, *, after: UUID | None, limit: int
     ) -> Points:
-        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
-        nothing = no_points(collection)
-        return await self._ask(
-            collection, lambda shard: shard.read_page(tenant, after, limit), nothing
+        """Up to `limit` points of the tenant with an id greater than `after`, ordered by id."""
+        empty = empty_points(collection)
+        return await self._query(
+            collection, lambda shard: shard.read_page(tenant, after, limit), empty
         )
 
     async def collections(self, project: str) -> list[Collection]:
         """All collections of the project's spaces that were ever written to, in a fixed order."""
-        found = await self._run(lambda: list(self._shards))
-        return sorted((c for c in found if c.space.project == project), key=astuple)
+        collections = await self._run(lambda: list(self._shards))
+        return sorted((c for c in collections if c.space.project == project), key=astuple)
 
     async def tenants(self, collection: Collection) -> list[str]:
         """The tenants that have points in the collection, sorted."""
-        return await self._ask(collection, lambda shard: shard.tenants(), [])
+        return await self._query(collection, lambda shard: shard.tenants(), [])
 
     async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
-        """Those of the points that the tenant has, in the order asked for."""
-        nothing = no_points(collection)
-        return await self._ask(collection, lambda shard: shard.retrieve(tenant, ids), nothing)
+        """The tenant's points among `ids`, in that order."""
+        empty = empty_points(collection)
+        return await self._query(collection, lambda shard: shard.retrieve(tenant, ids), empty)
 
     async def count(self, collection: Collection, tenant: str) -> int:
-        """How many points the tenant has."""
-        return await self._ask(collection, lambda shard: shard.count(tenant), 0)
+        """The number of points of the tenant."""
+        return await self._query(collection, lambda shard: shard.count(tenant), 0)
 
     async def search(
         self,
@@ -106,20 +107,20 @@ class EdgeVectors:
     ) -> list[Hit]:
         """The tenant's points with the largest inner product to the query, best first."""
         check_search(collection, query, limit)
-        return await self._ask(
+        return await self._query(
             collection, lambda shard: shard.search(tenant, query, limit, exact=exact), []
         )
 
     async def delete(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> None:
         """Remove those points of the tenant; durable when this returns."""
-        await self._ask(collection, lambda shard: shard.delete(tenant, ids), None)
+        await self._query(collection, lambda shard: shard.delete(tenant, ids), None)
 
     async def delete_tenant(self, collection: Collection, tenant: str) -> None:
         """Remove all points of the tenant; durable when this returns."""
-        await self._ask(collection, lambda shard: shard.delete_tenant(tenant), None)
+        await self._query(collection, lambda shard: shard.delete_tenant(tenant), None)
 
     async def close(self) -> None:
-        """Finish what is under way and release the store; closing it twice changes nothing."""
+        """Finish running calls and release the store; a second call has no effect."""
         if self._closed:
             return
         self._closed = True
@@ -129,14 +130,14 @@ class EdgeVectors:
             self._thread.shutdown(wait=False)
             os.close(self._lock)
 
-    async def _ask(
-        self, collection: Collection, job: Callable[[Shard], _Result], nothing: _Result
+    async def _query(
+        self, collection: Collection, job: Callable[[Shard], _Result], empty: _Result
     ) -> _Result:
-        def ask() -> _Result:
+        def query() -> _Result:
             shard = self._shards.get(collection)
-            return nothing if shard is None else job(shard)
+            return empty if shard is None else job(shard)
 
-        return await self._run(ask)
+        return await self._run(query)
 
     async def _run(self, job: Callable[[], _Result]) -> _Result:
         if self._closed:
@@ -144,20 +145,17 @@ class EdgeVectors:
         return await self._submit(job)
 
     def _submit(self, job: Callable[[], _Result]) -> asyncio.Future[_Result]:
-        return asyncio.get_running_loop().run_in_executor(self._thread, _translated, job)
+        return asyncio.get_running_loop().run_in_executor(self._thread, _translate_errors, job)
 
     def _load(self) -> None:
-        for folder in shard_folders(self._root):
+        for folder in list_shard_folders(self._root):
             shard = Shard.load(folder)
             self._shards[shard.collection] = shard
             shard.optimize()
 
     def _write(self, collection: Collection, tenant: str, points: Points) -> None:
         check_points(collection, points)
-        texts = [
-            encode_payload(payload, f"points.payloads[{row}]")
-            for row, payload in enumerate(points.payloads)
-        ]
+        texts = encode_payloads(points.payloads)
         self._check_disk()
         if collection not in self._shards:
             self._shards[collection] = Shard.create(self._root, collection)
@@ -168,7 +166,7 @@ class EdgeVectors:
         if free < self._min_free_bytes:
             raise ResourceExhausted(
                 f"vectors: {free} bytes of disk are free at {self._root}, "
-                f"at least {self._min_free_bytes} are needed to write",
+                f"expected at least {self._min_free_bytes} for a write",
                 metadata={"limit": str(self._min_free_bytes)},
             )
 
@@ -177,12 +175,12 @@ class EdgeVectors:
             shard.close()
 
 
-def _translated(job: Callable[[], _Result]) -> _Result:
+def _translate_errors(job: Callable[[], _Result]) -> _Result:
     try:
         return job()
     except SluiceError:
         raise
-    except BaseException as cause:  # a panic of the engine is no Exception
+    except BaseException as cause:  # a panic of the engine is not an Exception
         message = f"vectors: the engine failed: {cause}"
         raise Unavailable(message, retry_after_s=_RETRY_AFTER_S) from cause
 
@@ -194,5 +192,7 @@ def _lock(root: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as cause:
         os.close(handle)
-        raise FailedPrecondition(f"vectors: {root} is already open in some process") from cause
+        raise FailedPrecondition(
+            f"vectors: {root} is already open in this or another process"
+        ) from cause
     return handle

@@ -16,44 +16,47 @@ from qdrant_client import grpc as q
 from services.vectors.checks import check_points, check_search
 from services.vectors.interface import Collection, Hit, Points
 from services.vectors.naming import collection_digest
-from services.vectors.payloads import TENANT_KEY, encode_payload
+from services.vectors.payloads import TENANT_KEY, encode_payloads
+from services.vectors.points import empty_points, join_points
 from services.vectors.qdrant import messages
-from services.vectors.qdrant.calls import VERSION_MIN, Calls, Patience, Tls
-from services.vectors.qdrant.collections import Collections, Layout
+from services.vectors.qdrant.collections import CollectionLayout, CollectionRegistry
+from services.vectors.qdrant.server import VERSION_MIN, QdrantServer, RetryPolicy, TlsCertificates
 from sluice.errors import NotFound, Unavailable
 
 Consistency = Literal["all", "majority", "quorum"]
-"""Which replicas have to agree on what is read, where a collection has several."""
+"""The replicas that must agree on a read."""
 
-_TENANTS_MAX: Final = 1_000_000  # more than there are: the server wants a number
-_LAYOUT: Final = Layout()
-_PATIENCE: Final = Patience()
+_TENANTS_MAX: Final = 1_000_000  # more than exist; the server requires a limit
+_LAYOUT: Final = CollectionLayout()
+_RETRY_POLICY: Final = RetryPolicy()
 _CONSISTENCY: Final = {
     "all": q.ReadConsistencyType.All,
     "majority": q.ReadConsistencyType.Majority,
     "quorum": q.ReadConsistencyType.Quorum,
 }
 
-# All writes of a point go through one replica and so reach all of them in one order; when it dies,
-# another takes over. Strong would refuse writes until the first one is back.
+# Medium: all writes of a point go through one replica, so all replicas apply them in one order;
+# when it dies, another takes over. Strong would reject writes until the first one is back.
 _ORDERING: Final = q.WriteOrdering(type=q.WriteOrderingType.Medium)
 
 _Result = TypeVar("_Result")
 
 
-class ServerVectors:
+class QdrantVectors:
     """`Vectors` on a Qdrant server; any number of processes may share it.
 
-    A write is in effect on the server when it returns. What fails in passing is tried again, since
-    every call may be repeated; once patience is over, it is errors.Unavailable.
+    A write is in effect on the server when it returns. Transient failures are retried, since every
+    call may be repeated; when the retries are used up, errors.Unavailable is raised.
     """
 
-    def __init__(self, calls: Calls, layout: Layout, consistency: Consistency) -> None:
-        self._calls = calls
-        self._collections = Collections(calls, layout)
+    def __init__(
+        self, server: QdrantServer, layout: CollectionLayout, consistency: Consistency
+    ) -> None:
+        self._server = server
+        self._registry = CollectionRegistry(server, layout)
         self._consistency = q.ReadConsistency(type=_CONSISTENCY[consistency])
         self._closed = False
-        self._under_way = 0
+        self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -63,19 +66,21 @@ class ServerVectors:
         url: str,
         *,
         api_key: str | None = None,
-        tls: Tls | None = None,
-        layout: Layout = _LAYOUT,
+        tls: TlsCertificates | None = None,
+        layout: CollectionLayout = _LAYOUT,
         read_consistency: Consistency = "majority",
-        patience: Patience = _PATIENCE,
+        retry_policy: RetryPolicy = _RETRY_POLICY,
         version_min: tuple[int, int] = VERSION_MIN,
     ) -> Self:
         """The store at `url`: `http://host:6334`, or `https://` for TLS.
 
-        A server that cannot be reached yet is no error; its version is checked by the first call
-        that reaches it. Raises errors.FailedPrecondition for a server older than `version_min`.
+        The server need not be reachable yet; the first call that reaches it checks its version.
+        Raises errors.FailedPrecondition for a server older than `version_min`.
         """
-        calls = Calls(url, api_key=api_key, tls=tls, patience=patience, version_min=version_min)
-        store = cls(calls, layout, read_consistency)
+        server = QdrantServer(
+            url, api_key=api_key, tls=tls, retry_policy=retry_policy, version_min=version_min
+        )
+        store = cls(server, layout, read_consistency)
         try:
             await store.check()
         except Unavailable:
@@ -86,53 +91,50 @@ class ServerVectors:
         return store
 
     async def check(self) -> None:
-        """Ask the server for its version, once and without patience.
+        """Check that the server answers and its version, in a single attempt.
 
         Raises errors.Unavailable when it does not answer, and errors.FailedPrecondition when it
         is too old.
         """
-        await self._run(self._calls.check)
+        await self._run(self._server.check_version)
 
     async def write(self, collection: Collection, tenant: str, points: Points) -> None:
         """Insert or replace points; durable when this returns, and harmless to repeat."""
         check_points(collection, points)
-        texts = [
-            encode_payload(payload, f"points.payloads[{row}]")
-            for row, payload in enumerate(points.payloads)
-        ]
+        texts = encode_payloads(points.payloads)
         await self._run(lambda: self._write(collection, tenant, points, texts))
 
     async def read(self, collection: Collection, tenant: str) -> Points:
         """All points of the tenant, ordered by id."""
-        nothing = messages.points(collection, [])
-        return await self._ask(collection, lambda: self._read(collection, tenant), nothing)
+        empty = empty_points(collection)
+        return await self._query(collection, lambda: self._read(collection, tenant), empty)
 
     async def read_page(
         self, collection: Collection, tenant: str, *, after: UUID | None, limit: int
     ) -> Points:
-        """Up to `limit` points of the tenant whose id is greater than `after`, ordered by id."""
-        nothing = messages.points(collection, [])
-        return await self._ask(
-            collection, lambda: self._read_page(collection, tenant, after, limit), nothing
+        """Up to `limit` points of the tenant with an id greater than `after`, ordered by id."""
+        empty = empty_points(collection)
+        return await self._query(
+            collection, lambda: self._read_page(collection, tenant, after, limit), empty
         )
 
     async def collections(self, project: str) -> list[Collection]:
         """All collections of the project's spaces that were ever written to, in a fixed order."""
-        found = await self._run(self._collections.all)
-        return sorted((c for c in found if c.space.project == project), key=astuple)
+        collections = await self._run(self._registry.list_collections)
+        return sorted((c for c in collections if c.space.project == project), key=astuple)
 
     async def tenants(self, collection: Collection) -> list[str]:
         """The tenants that have points in the collection, sorted."""
-        return await self._ask(collection, lambda: self._tenants(collection), [])
+        return await self._query(collection, lambda: self._tenants(collection), [])
 
     async def retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
-        """Those of the points that the tenant has, in the order asked for."""
-        nothing = messages.points(collection, [])
-        return await self._ask(collection, lambda: self._retrieve(collection, tenant, ids), nothing)
+        """The tenant's points among `ids`, in that order."""
+        empty = empty_points(collection)
+        return await self._query(collection, lambda: self._retrieve(collection, tenant, ids), empty)
 
     async def count(self, collection: Collection, tenant: str) -> int:
-        """How many points the tenant has."""
-        return await self._ask(collection, lambda: self._count(collection, tenant), 0)
+        """The number of points of the tenant."""
+        return await self._query(collection, lambda: self._count(collection, tenant), 0)
 
     async def search(
         self,
@@ -147,36 +149,39 @@ class ServerVectors:
         check_search(collection, query, limit)
         request = q.QueryPoints(
             collection_name=collection_digest(collection),
-            query=q.Query(nearest=q.VectorInput(dense=messages.dense(query))),
-            filter=messages.of(tenant),
+            query=q.Query(nearest=q.VectorInput(dense=messages.to_dense(query))),
+            filter=messages.tenant_filter(tenant),
             limit=limit,
             params=q.SearchParams(exact=exact),
             with_payload=messages.WITH_PAYLOAD,
             read_consistency=self._consistency,
         )
-        return await self._ask(collection, lambda: self._search(request), [])
+        return await self._query(collection, lambda: self._search(request), [])
 
     async def delete(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> None:
         """Remove those points of the tenant; durable when this returns."""
-        filters = [messages.of(tenant, messages.one_of(page)) for page in messages.paged(ids)]
-        await self._ask(collection, lambda: self._delete(collection, filters), None)
+        filters = [
+            messages.tenant_filter(tenant, messages.id_condition(page))
+            for page in messages.split_ids(ids)
+        ]
+        await self._query(collection, lambda: self._delete(collection, filters), None)
 
     async def delete_tenant(self, collection: Collection, tenant: str) -> None:
         """Remove all points of the tenant; durable when this returns."""
-        filters = [messages.of(tenant)]
-        await self._ask(collection, lambda: self._delete(collection, filters), None)
+        filters = [messages.tenant_filter(tenant)]
+        await self._query(collection, lambda: self._delete(collection, filters), None)
 
     async def close(self) -> None:
-        """Finish what is under way and end the connection; closing it twice changes nothing."""
+        """Finish running calls and close the connection; a second call has no effect."""
         self._closed = True
         await self._idle.wait()
-        await self._calls.close()
+        await self._server.close()
 
     async def _write(
         self, collection: Collection, tenant: str, points: Points, texts: Sequence[str]
     ) -> None:
-        await self._collections.ensure(collection)
-        for page in messages.structs(tenant, points, texts):
+        await self._registry.ensure(collection)
+        for page in messages.to_pages(tenant, points, texts):
             request = q.UpsertPoints(
                 collection_name=collection_digest(collection),
                 wait=True,
@@ -184,29 +189,32 @@ class ServerVectors:
                 ordering=_ORDERING,
             )
             try:
-                await self._calls.update("Points/Upsert", request)
+                await self._server.update(self._server.points.Upsert, request)
             except NotFound as error:
-                raise self._gone(collection) from error
+                raise self._lost(collection) from error
 
     async def _read(self, collection: Collection, tenant: str) -> Points:
         pages: list[Points] = []
         offset: q.PointId | None = None
         while not pages or offset is not None:
-            answer = await self._scroll(
-                collection, messages.of(tenant), messages.page_of(collection), offset
+            response = await self._scroll(
+                collection, messages.tenant_filter(tenant), messages.page_size(collection), offset
             )
-            pages.append(messages.points(collection, answer.result))
-            offset = answer.next_page_offset if answer.HasField("next_page_offset") else None
-        return messages.join(pages)
+            pages.append(messages.to_points(collection, response.result))
+            offset = response.next_page_offset if response.HasField("next_page_offset") else None
+        return join_points(pages)
 
     async def _read_page(
         self, collection: Collection, tenant: str, after: UUID | None, limit: int
     ) -> Points:
-        page = min(limit, messages.page_of(collection))
-        answer = await self._scroll(
-            collection, messages.of(tenant), page, messages.following(after) if after else None
+        page = min(limit, messages.page_size(collection))
+        response = await self._scroll(
+            collection,
+            messages.tenant_filter(tenant),
+            page,
+            messages.next_point_id(after) if after else None,
         )
-        return messages.points(collection, answer.result)
+        return messages.to_points(collection, response.result)
 
     async def _tenants(self, collection: Collection) -> list[str]:
         request = q.FacetCounts(
@@ -216,17 +224,17 @@ class ServerVectors:
             exact=True,
             read_consistency=self._consistency,
         )
-        answer = await self._calls.ask("Points/Facet", request, q.FacetResponse)
-        return sorted(hit.value.string_value for hit in answer.hits if hit.count)
+        response: q.FacetResponse = await self._server.query(self._server.points.Facet, request)
+        return sorted(hit.value.string_value for hit in response.hits if hit.count)
 
     async def _retrieve(self, collection: Collection, tenant: str, ids: Sequence[UUID]) -> Points:
-        pages = [messages.points(collection, [])]
-        for wanted in messages.paged(ids, messages.page_of(collection)):
-            # By a scroll and not by Get, which has no filter: no call of ours is without a tenant.
-            mine = messages.of(tenant, messages.one_of(wanted))
-            answer = await self._scroll(collection, mine, len(wanted))
-            pages.append(messages.points(collection, answer.result))
-        return messages.ordered(messages.join(pages), ids)
+        pages = [empty_points(collection)]
+        for page in messages.split_ids(ids, messages.page_size(collection)):
+            # Scroll instead of Get, since every call has a tenant and Get takes no filter.
+            condition = messages.tenant_filter(tenant, messages.id_condition(page))
+            response = await self._scroll(collection, condition, len(page))
+            pages.append(messages.to_points(collection, response.result))
+        return messages.sort_points(join_points(pages), ids)
 
     async def _scroll(
         self,
@@ -244,21 +252,22 @@ class ServerVectors:
             with_vectors=messages.WITH_VECTORS,
             read_consistency=self._consistency,
         )
-        return await self._calls.ask("Points/Scroll", request, q.ScrollResponse)
+        response: q.ScrollResponse = await self._server.query(self._server.points.Scroll, request)
+        return response
 
     async def _count(self, collection: Collection, tenant: str) -> int:
         request = q.CountPoints(
             collection_name=collection_digest(collection),
-            filter=messages.of(tenant),
+            filter=messages.tenant_filter(tenant),
             exact=True,
             read_consistency=self._consistency,
         )
-        answer = await self._calls.ask("Points/Count", request, q.CountResponse)
-        return answer.result.count
+        response: q.CountResponse = await self._server.query(self._server.points.Count, request)
+        return response.result.count
 
     async def _search(self, request: q.QueryPoints) -> list[Hit]:
-        answer = await self._calls.ask("Points/Query", request, q.QueryResponse)
-        return [messages.hit(point) for point in answer.result]
+        response: q.QueryResponse = await self._server.query(self._server.points.Query, request)
+        return [messages.to_hit(point) for point in response.result]
 
     async def _delete(self, collection: Collection, filters: Sequence[q.Filter]) -> None:
         for condition in filters:
@@ -268,37 +277,39 @@ class ServerVectors:
                 points=q.PointsSelector(filter=condition),
                 ordering=_ORDERING,
             )
-            await self._calls.update("Points/Delete", request)
+            await self._server.update(self._server.points.Delete, request)
 
-    async def _ask(
-        self, collection: Collection, job: Callable[[], Awaitable[_Result]], nothing: _Result
+    async def _query(
+        self, collection: Collection, job: Callable[[], Awaitable[_Result]], empty: _Result
     ) -> _Result:
         try:
             return await self._run(job)
         except NotFound as error:
-            if collection in self._collections:
-                raise self._gone(collection) from error
-            return nothing
+            if collection in self._registry:
+                raise self._lost(collection) from error
+            return empty
 
     async def _run(self, job: Callable[[], Awaitable[_Result]]) -> _Result:
-        with self._counted():
+        with self._count_running():
             return await job()
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _count_running(self) -> Iterator[None]:
         if self._closed:
             raise Unavailable("vectors: the store is closed")
-        self._under_way += 1
+        self._running += 1
         self._idle.clear()
         try:
             yield
         finally:
-            self._under_way -= 1
-            if not self._under_way:
+            self._running -= 1
+            if not self._running:
                 self._idle.set()
 
-    def _gone(self, collection: Collection) -> Unavailable:
-        """The error for a collection that was there: not empty, but lost or not yet everywhere."""
-        self._collections.forget(collection)
+    def _lost(self, collection: Collection) -> Unavailable:
+        """The error for a missing collection that existed: lost, or not on every replica yet."""
+        self._registry.forget(collection)
         name = collection_digest(collection)
-        return Unavailable(f"vectors: {self._calls.url} lacks {name}, which was there before")
+        return Unavailable(
+            f"vectors: {self._server.url} lacks collection {name}, which existed before"
+        )

@@ -86,7 +86,7 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     newer.close()
     before = path.read_bytes()
 
-    with pytest.raises(errors.FailedPrecondition, match=r"schema version 7.* knows 1"):
+    with pytest.raises(errors.FailedPrecondition, match=r"schema version 7.* supports 1"):
         SqliteLedger(path)
     assert before == path.read_bytes()
 

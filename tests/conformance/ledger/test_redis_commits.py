@@ -10,15 +10,15 @@ import pytest
 from redis.crc import key_slot
 from typing_extensions import override
 
+from services.ledger.encoding import EncodedTransaction
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.ledger.redis import writer
 from services.ledger.redis.keys import PartitionKeys
 from services.ledger.redis.ledger import RedisLedger
-from services.ledger.redis.request import Command, Request
+from services.ledger.redis.request import Command, CommitRequest
 from services.ledger.redis.server import RedisServer as Connections
 from services.ledger.redis.server import Reply
-from services.ledger.redis.writer import GroupWriter
-from services.ledger.write import Write
+from services.ledger.redis.writer import RedisWriter
 from sluice import errors
 from tests.redis_server import RedisServer, running
 
@@ -237,9 +237,10 @@ class Recorded(Connections):
 async def sizes_of_groups(server: RedisServer, commits: int) -> list[int]:
     """How many of so many commits, each of 100 bytes, were sent together while one was sent."""
     connections = Recorded(server)
-    writer = GroupWriter(connections, patience_s=30)
+    writer = RedisWriter(connections, patience_s=30)
     requests = [
-        Request.of(Write.of(Transaction("p", puts={f"{i:03}": b"x" * 97}))) for i in range(commits)
+        CommitRequest.of(EncodedTransaction.of(Transaction("p", puts={f"{i:03}": b"x" * 97})))
+        for i in range(commits)
     ]
     first = writer.submit(requests[0])
     await asyncio.sleep(0)
@@ -286,7 +287,7 @@ async def test_a_bug_ends_its_group_and_no_other(
         raise RuntimeError("a bug")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Request, "command", broken)
+        patched.setattr(CommitRequest, "command", broken)
         with pytest.raises(RuntimeError, match="a bug"):
             await ledger.commit(Transaction("p", puts={"a": b"1"}))
 

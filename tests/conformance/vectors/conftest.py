@@ -15,7 +15,7 @@ from qdrant_client import AsyncQdrantClient
 
 from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Collection, Kind, Space, Vectors
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.vectors import QdrantVectors
 from tests.conformance.vectors.points import NewCollection
 from tests.qdrant_server.server import QdrantServer
 
@@ -36,7 +36,7 @@ async def edge(path: Path) -> AsyncIterator[Open]:
 async def server(path: Path) -> AsyncIterator[Open]:
     """A store on a new stand-in for a Qdrant server."""
     stand_in = await QdrantServer(path).start()
-    yield partial(ServerVectors.open, stand_in.url)
+    yield partial(QdrantVectors.open, stand_in.url)
     await stand_in.stop()
 
 
@@ -54,7 +54,7 @@ async def qdrant(_: Path) -> AsyncIterator[Open]:
     )
     found = (await client.get_collections()).collections
     assert [] == found, "the tests would delete what is on this server: give them an empty one"
-    yield partial(ServerVectors.open, url)
+    yield partial(QdrantVectors.open, url)
     for collection in (await client.get_collections()).collections:
         await client.delete_collection(collection.name)
     await client.close()

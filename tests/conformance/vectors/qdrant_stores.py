@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from services.vectors.qdrant.calls import Patience
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.server import RetryPolicy
+from services.vectors.qdrant.vectors import QdrantVectors
 from tests.qdrant_server.server import VERSION, QdrantServer
 
 ATTEMPTS = 3
-QUICK = Patience(timeout_s=30, attempts=ATTEMPTS, backoff_s=0.001)
+QUICK = RetryPolicy(timeout_s=30, attempts=ATTEMPTS, backoff_s=0.001)
 
 
 @asynccontextmanager
@@ -26,9 +26,9 @@ async def stand_in(folder: Path, *, version: str = VERSION) -> AsyncIterator[Qdr
 
 
 @asynccontextmanager
-async def store_on(url: str, **options: Any) -> AsyncIterator[ServerVectors]:
+async def store_on(url: str, **options: Any) -> AsyncIterator[QdrantVectors]:
     """An impatient store, closed in the end."""
-    store = await ServerVectors.open(url, **{"patience": QUICK, **options})
+    store = await QdrantVectors.open(url, **{"retry_policy": QUICK, **options})
     try:
         yield store
     finally:

@@ -13,8 +13,8 @@ from qdrant_client import grpc as q
 from services.vectors.interface import Points
 from services.vectors.naming import collection_digest
 from services.vectors.qdrant import messages
-from services.vectors.qdrant.collections import Layout
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.collections import CollectionLayout
+from services.vectors.qdrant.vectors import QdrantVectors
 from sluice.errors import FailedPrecondition, InvalidArgument
 from tests.conformance.vectors.points import FRAMES, NewCollection, bits, pick, random_points
 from tests.conformance.vectors.qdrant_stores import QUICK, stand_in, store_on
@@ -30,7 +30,7 @@ async def server(tmp_path: Path) -> AsyncIterator[QdrantServer]:
         yield started
 
 
-async def every_call(store: ServerVectors, tenant: str) -> None:
+async def every_call(store: QdrantVectors, tenant: str) -> None:
     """Make each call of the interface, on a tenant with five points."""
     await store.write(FRAMES, tenant, POINTS)
     await store.read(FRAMES, tenant)
@@ -99,7 +99,7 @@ async def test_every_read_is_as_consistent_as_set(server: QdrantServer) -> None:
 
 async def test_a_collection_is_ready_before_its_first_point(server: QdrantServer) -> None:
     """The first write makes collection and index, then writes; the second only writes."""
-    layout = Layout(shard_number=6, replication_factor=3, write_consistency_factor=2)
+    layout = CollectionLayout(shard_number=6, replication_factor=3, write_consistency_factor=2)
     async with store_on(server.url, layout=layout) as store:
         await store.write(FRAMES, "t", pick(POINTS, [0]))
         await store.write(FRAMES, "t", pick(POINTS, [1]))
@@ -218,7 +218,7 @@ def test_vectors_are_read_from_either_field(filled: str) -> None:
     field = output.data if filled == "data" else output.dense.data
     field.extend(POINTS.vectors[0].tolist())
 
-    assert bits(pick(POINTS, [0])) == bits(messages.points(FRAMES, [record]))
+    assert bits(pick(POINTS, [0])) == bits(messages.to_points(FRAMES, [record]))
 
 
 @pytest.mark.parametrize("dimension", [2, 31, 32, 8_192])
@@ -226,11 +226,11 @@ def test_a_dense_vector_is_protobufs_own(dimension: int) -> None:
     """The bytes that are made without protobuf mean what its own would."""
     vector = np.random.default_rng(0).standard_normal(dimension).astype(np.float32)
 
-    assert q.DenseVector(data=vector.tolist()) == messages.dense(vector)
+    assert q.DenseVector(data=vector.tolist()) == messages.to_dense(vector)
 
 
 @pytest.mark.parametrize("url", ["localhost:6334", "ftp://host", "http://", "http://host/path"])
 async def test_an_address_without_sense_is_refused(url: str) -> None:
     """An address without http or https, or with more than host and port, is InvalidArgument."""
     with pytest.raises(InvalidArgument, match="url"):
-        await ServerVectors.open(url)
+        await QdrantVectors.open(url)

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import campaign_pb2, issue_pb2
 from tests.rpc.ingest.logger import Logger
 
@@ -43,7 +43,7 @@ async def refused(call: Awaitable[Any]) -> errors.SluiceError:
     """The error that a call fails with."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
-    return errors.from_rpc_error(raised.value)
+    return rpc_errors.from_rpc_error(raised.value)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, frame_pb2, ingest_pb2
 from tests.rpc.bad_input.cases import Case, nothing_moves
@@ -141,7 +141,7 @@ CASES = [
         lambda b: b.tallies.append(b.tallies[0]),
         "INVALID_FIELD",
         "batch.tallies",
-        "stands twice",
+        "duplicate campaign 'projects/p/campaigns/",
     ),
     Case(
         "a histogram of 63 bins",
@@ -162,14 +162,14 @@ CASES = [
         lambda b: setattr(b.matches[0].scores[0], "tally_index", 7),
         "INVALID_FIELD",
         f"{MATCH}.scores",
-        "tally_index 7 of 1",
+        "tally_index 7 is out of range; the batch has 1",
     ),
     Case(
         "a match of no campaign",
         lambda b: b.matches[0].ClearField("scores"),
         "INVALID_FIELD",
         f"{MATCH}.scores",
-        "'h1' matches no campaign",
+        "'h1' has no score",
     ),
     Case(
         "a frame without an id",
@@ -269,7 +269,7 @@ CASES = [
         lambda b: b.matches[1].frame.CopyFrom(b.matches[0].frame),
         "INVALID_FIELD",
         "batch.matches",
-        "'h1' stands twice",
+        "duplicate frame id 'h1'",
     ),
     Case(
         "a label id twice",
@@ -315,7 +315,7 @@ async def test_a_wrong_batch_costs_its_number_only(logger: Logger, case: Case) -
         async with logger.session(name, next_seq=2) as session:
             await session.send(wrong)
             again = await session.result()
-        case.check(errors.from_status(first.error))
+        case.check(rpc_errors.from_status(first.error))
         assert first == again
     async with logger.session(name, next_seq=2) as session:
         await session.send(await logger.batch(2, "h1", "h2", "x"))
@@ -354,7 +354,7 @@ async def test_a_start_that_is_wrong(logger: Logger) -> None:
         for request, reason, says in wrong:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await logger.ingest.Submit(iter([request])).read()
-            error = errors.from_rpc_error(raised.value)
+            error = rpc_errors.from_rpc_error(raised.value)
             assert reason == error.reason
             assert error.message.startswith(says)
 
@@ -399,7 +399,7 @@ async def test_a_number_that_is_wrong(
         await logger.settled()
         async with nothing_moves(logger):
             await session.send(await logger.batch(seq, content))
-            found = errors.from_status((await session.result()).error)
+            found = rpc_errors.from_status((await session.result()).error)
     assert (error, reason) == (type(found), found.reason)
     async with logger.session(name, next_seq=next_seq):
         pass

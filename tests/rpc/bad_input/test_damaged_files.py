@@ -10,9 +10,9 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from services.embedded.process import Running, running
+from services.embedded.process import EmbeddedServer, serve
 from services.server.settings import Settings
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.channel import connect as channel_to
 from sluice.v1 import campaign_pb2, ingest_pb2, project_pb2
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
@@ -26,9 +26,9 @@ Damage = Callable[[Path], None]
 
 
 @asynccontextmanager
-async def started(settings: Settings) -> AsyncIterator[tuple[Running, grpc.aio.Channel]]:
+async def started(settings: Settings) -> AsyncIterator[tuple[EmbeddedServer, grpc.aio.Channel]]:
     """A server that has no file in memory yet, and a channel with the admin's key."""
-    async with running(settings) as server:
+    async with serve(settings) as server:
         channel = channel_to(server.target, server.admin_key)
         try:
             yield server, channel
@@ -96,7 +96,7 @@ async def test_a_damaged_file_leaves_batches_open(
             for _ in range(2):
                 async with logger.session(session_id) as session:
                     await session.send(batch)
-                    submitted = errors.from_status((await session.result()).error)
+                    submitted = rpc_errors.from_status((await session.result()).error)
         assert (errors.DataLoss, "DIGEST_MISMATCH") == (type(scored), scored.reason)
         assert path.name == scored.metadata["digest"]
         assert (errors.DataLoss, "DIGEST_MISMATCH") == (type(downloaded), downloaded.reason)

@@ -83,7 +83,7 @@ CASES = [
         lambda r: r.elements[1].CopyFrom(r.elements[0]),
         "INVALID_FIELD",
         "elements[1]",
-        "the same as elements[0]",
+        "a duplicate of elements[0]",
     ),
     Case(
         "a label id twice",

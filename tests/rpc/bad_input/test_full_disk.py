@@ -17,11 +17,11 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from services.embedded.process import Running
+from services.embedded.process import EmbeddedServer
 from services.ingest import background
 from services.ledger.sqlite import file as sqlite_file
 from services.server.settings import Settings
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, ingest_pb2
 from tests.rpc.bad_input.cases import nothing_moves, refused
@@ -120,7 +120,7 @@ async def test_a_ledger_that_cannot_grow(logger: Logger, writers: Writers) -> No
             for _ in range(2):
                 async with logger.session(session_id, next_seq=2) as session:
                     await session.send(batch)
-                    error = errors.from_status((await session.result()).error)
+                    error = rpc_errors.from_status((await session.result()).error)
                 assert errors.Unavailable is type(error)
                 assert "ledger: database or disk is full" == error.message
                 assert error.retry_after_s
@@ -158,7 +158,7 @@ async def test_vectors_that_have_no_room(logger: Logger) -> None:
     assert 2 == (await logger.campaigns.CommitVersion(commit)).number
 
 
-async def test_blobs_that_have_no_room(logger: Logger, sluiced: Running) -> None:
+async def test_blobs_that_have_no_room(logger: Logger, sluiced: EmbeddedServer) -> None:
     """Backgrounds, campaigns and versions are not half made; batches need no blob and go on."""
     await logger.add("new")
     calls: dict[str, Callable[[], Awaitable[Any]]] = {

@@ -82,9 +82,9 @@ Key = Callable[[grpc.aio.Channel], Awaitable[str]]
 
 KEYS: dict[Key, tuple[type[errors.SluiceError], str, str]] = {
     none: (errors.Unauthenticated, "API_KEY_INVALID", "Bearer slc_<id>_<secret>"),
-    malformed: (errors.Unauthenticated, "API_KEY_INVALID", "that is no API key"),
-    wrong: (errors.Unauthenticated, "API_KEY_INVALID", "not known here, or was revoked"),
-    revoked: (errors.Unauthenticated, "API_KEY_INVALID", "not known here, or was revoked"),
+    malformed: (errors.Unauthenticated, "API_KEY_INVALID", "malformed API key"),
+    wrong: (errors.Unauthenticated, "API_KEY_INVALID", "unknown or revoked API key"),
+    revoked: (errors.Unauthenticated, "API_KEY_INVALID", "unknown or revoked API key"),
     foreign: (errors.PermissionDenied, "FOREIGN_PROJECT", PROJECT),
 }
 

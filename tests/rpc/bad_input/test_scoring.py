@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, scorer_pb2
 from tests.rpc.bad_input.cases import Case, nothing_moves, refused
@@ -91,14 +91,14 @@ CASES = [
         lambda r: r.campaigns.append(r.campaigns[0]),
         "INVALID_FIELD",
         "campaigns[1]",
-        "stands twice",
+        "duplicate campaign 'projects/p/campaigns/",
     ),
     Case(
         "explanations of what is not wanted",
         lambda r: r.MergeFrom(type(r)(matches_only=True, explain=scorer_pb2.EXPLAIN_MODE_ALL)),
         "INVALID_FIELD",
         "explain",
-        "only MATCHES or NONE",
+        "use MATCHES or NONE",
     ),
     Case(
         "a name that is none",
@@ -132,7 +132,7 @@ async def test_frames_that_cannot_be_scored(logger: Logger, case: Case) -> None:
             for number, batch in enumerate((wrong, right))
         ]
         answers = [answer async for answer in logger.scorer.StreamScores(iter(batches))]
-    case.check(errors.from_status(answers[0].error))
+    case.check(rpc_errors.from_status(answers[0].error))
     assert expected.tolist() == matrix(answers[1].scores).tolist()
     assert expected.tolist() == matrix(await logger.scorer.ScoreFrames(right)).tolist()
 

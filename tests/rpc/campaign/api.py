@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sluice.errors import SluiceError, from_rpc_error
+from sluice.errors import SluiceError
+from sluice.rpc_errors import from_rpc_error
 from sluice.tensors import pack
 from sluice.v1 import campaign_pb2, dataset_pb2, frame_pb2, issue_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from services.embedded.process import running
+from services.embedded.process import serve
 from services.server.settings import Settings
 from sluice import errors
 from sluice.channel import connect
@@ -407,7 +407,7 @@ async def test_a_watcher_that_leaves_is_not_read_for(api: Api) -> None:
 
 async def test_a_stopping_server_ends_its_watches(settings: Settings) -> None:
     """A server that stops tells its watchers to come again, and does not wait for them."""
-    async with running(settings) as server:
+    async with serve(settings) as server:
         channel = connect(server.target, server.admin_key)
         api = Api(channel)
         await api.projects.CreateProject(project_pb2.CreateProjectRequest(project_id="p"))

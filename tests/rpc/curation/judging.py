@@ -8,7 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
-from sluice.errors import SluiceError, from_rpc_error
+from sluice.errors import SluiceError
+from sluice.rpc_errors import from_rpc_error
 from sluice.v1 import dataset_pb2, frame_pb2, progress_pb2, project_pb2
 from sluice.v1 import golden_set_pb2 as pb
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub

@@ -138,7 +138,7 @@ async def test_what_is_held_out_or_labelled_is_never_picked(api: Api) -> None:
 
     assert {"a1", "b1", "c1", "d1"} == set(await groups(api))
     assert (4, 4) == (made.remaining_count, made.size)
-    assert "100 groups were asked for, and only 4 remain." in made.notes
+    assert "100 groups were requested; only 4 remain." in made.notes
 
 
 async def test_batches_never_repeat_a_group(api: Api) -> None:
@@ -177,10 +177,7 @@ async def test_the_same_request_is_one_batch(api: Api) -> None:
     assert [first] * 3 == [*again, later]
     assert (35, 5) == await api.counts("unlabelled", "selected")
     assert errors.AlreadyExists is type(error)
-    assert (
-        f"batch_id: {DATASET}/batches/b1 exists already, and was asked for otherwise"
-        == error.message
-    )
+    assert f"batch_id: {DATASET}/batches/b1 exists already, with other settings" == error.message
 
 
 async def test_the_same_seed_is_the_same_batch(api: Api) -> None:
@@ -251,7 +248,9 @@ async def test_without_embeddings_a_batch_is_random(api: Api) -> None:
     made = await create(api, seed=3)
 
     assert 10 == made.size == len(set(await groups(api)))
-    assert ["No group that remains has an embedding: the batch is random, of seed 3."] == made.notes
+    assert [
+        "No group that remains has an embedding: the batch is random, with seed 3."
+    ] == made.notes
 
 
 async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
@@ -259,7 +258,7 @@ async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
     await api.append("a1", "b1", "c1")
     made = await create(api, count=2)
 
-    assert "A basis takes 32 embeddings and there are 3: cosines are plain." == made.notes[0]
+    assert "A basis needs 32 embeddings and there are 3: cosines are plain." == made.notes[0]
     assert 2 == len(await groups(api))
 
 
@@ -274,14 +273,14 @@ async def test_few_embeddings_are_compared_plainly(api: Api) -> None:
         ({"coverage": 9}, "batch.coverage: 9 is none of COVERAGE_FACILITY"),
         ({"targeted": 9}, "batch.targeted: 9 is none of TARGETED_JOINT"),
         ({"zcore_draws": 2_000_000}, "batch.zcore_draws: 2000000 is not in 1…1,000,000"),
-        ({"model_id": "other"}, "batch.model_id: 'other' is not 'm'"),
+        ({"model_id": "other"}, "batch.model_id: 'other'; projects/p/datasets/d has"),
         (
             {"failures": [pb.Batch.Failures(round="r", weight=0)]},
             "batch.failures[0].weight: 0.0 is not in 0.000001…1,000,000",
         ),
         (
             {"failures": [pb.Batch.Failures(round="r"), pb.Batch.Failures(round="r")]},
-            "batch.failures[1].round: 'r' stands twice",
+            "batch.failures[1].round: duplicate 'r'",
         ),
         ({"failures": [pb.Batch.Failures()]}, "batch.failures[0].round: is empty"),
         ({"golden_override": "x" * 300}, "batch.golden_override: "),

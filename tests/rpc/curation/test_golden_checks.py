@@ -8,7 +8,7 @@ from itertools import islice
 import grpc
 import pytest
 
-from services.embedded.process import running
+from services.embedded.process import serve
 from services.server.settings import Settings
 from sluice import errors
 from sluice.channel import connect
@@ -271,12 +271,12 @@ async def test_reviewers_check_and_admins_override(
 
 async def test_checks_outlive_the_server(settings: Settings) -> None:
     """Golden sets, checks and the gate are read from disk again."""
-    async with running(settings) as server, connect(server.target, server.admin_key) as channel:
+    async with serve(settings) as server, connect(server.target, server.admin_key) as channel:
         judging = Judging(channel)
         await judging.new_project()
         await judging.golden_set(TRUE)
         made = (await judging.check(MISSED)).check
-    async with running(settings) as server, connect(server.target, server.admin_key) as channel:
+    async with serve(settings) as server, connect(server.target, server.admin_key) as channel:
         judging = Judging(channel)
         assert made == await judging.golden.GetCheck(pb.GetCheckRequest(name=made.name))
         assert (await judging.gate()).blocked

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from services.campaign.doctor.files import kind_of
-from services.embedded.process import Running
+from services.embedded.process import EmbeddedServer
 from sluice import errors
 from sluice.v1 import frame_pb2
 from sluice.v1 import golden_set_pb2 as pb
@@ -104,7 +104,7 @@ async def test_what_cannot_be_compared_is_refused(judging: Judging) -> None:
 
     error = await refusal(judging.golden_set([image("i")], parent=masks))
     assert errors.FailedPrecondition is type(error)
-    assert "SEMSEG_2D; BOX_2D and CLASSIFICATION_2D can be compared" in error.message
+    assert "SEMSEG_2D labels; BOX_2D and CLASSIFICATION_2D labels can be" in error.message
     error = await refusal(judging.golden_set([image("i")], parent=none))
     assert errors.NotFound is type(error)
     error = await refusal(judging.golden.GetGate(pb.GetGateRequest(dataset=none)))
@@ -131,7 +131,9 @@ async def test_a_stream_without_a_message_is_refused(judging: Judging) -> None:
         assert errors.InvalidArgument is type(await refusal(call(stream())))
 
 
-async def test_the_doctor_leaves_golden_files_alone(judging: Judging, sluiced: Running) -> None:
+async def test_the_doctor_leaves_golden_files_alone(
+    judging: Judging, sluiced: EmbeddedServer
+) -> None:
     """No file of a golden set or a check is of a kind that the campaign service writes."""
     await judging.golden_set(images("car", "tram"))
     await judging.check(images("car"))

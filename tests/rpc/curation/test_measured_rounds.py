@@ -255,7 +255,7 @@ async def test_a_round_without_predictions_is_refused(api: Api) -> None:
 async def test_too_many_frames_are_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of samples is that of a round whose samples are sent."""
     await labelled(api)
-    monkeypatch.setattr("services.curation.progress.measuring.SAMPLES_MAX", 3)
+    monkeypatch.setattr("services.curation.progress.measurement.SAMPLES_MAX", 3)
     error = await refusal(record(api))
 
     assert ("TOO_LARGE", {"limit": "3"}) == (error.reason, error.metadata)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services.curation.intervals import wilson
-from services.curation.progress import recording as limits
+from services.curation.progress import recorded_rounds as limits
 from sluice import errors
 from sluice.v1 import golden_set_pb2
 from sluice.v1 import progress_pb2 as pb
@@ -84,7 +84,7 @@ async def test_a_round_never_changes(judging: Judging, changed: dict[str, Any]) 
     error = await refusal(judging.record(1, right(0.5), **changed))
 
     assert errors.AlreadyExists is type(error)
-    assert f"1 of {DATASET} is recorded already" in error.message
+    assert f"1 of {DATASET} is already recorded" in error.message
     assert [made] == await listed(judging)
 
 

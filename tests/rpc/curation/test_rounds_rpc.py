@@ -76,8 +76,8 @@ async def test_the_reported_split_is_never_mined(api: Api) -> None:
 
     assert errors.FailedPrecondition is type(error)
     assert (
-        f"split: 'validation' is the one whose metric {round_} reports; "
-        "mine its failures from another split" == error.message
+        f"split: 'validation' is the metric split of {round_}; mine failures of another split"
+        == error.message
     )
 
 
@@ -161,7 +161,10 @@ async def test_classes_are_compared_as_they_are(api: Api) -> None:
     ("predicted", "said"),
     [
         ({"none": [prediction()]}, "frame 'none' is not one of projects/p/datasets/d"),
-        ({"a": [prediction("bus")]}, "label 'bus-0' is of class 'bus', which the dataset has not"),
+        (
+            {"a": [prediction("bus")]},
+            "label 'bus-0': class 'bus' is not in the dataset's class",
+        ),
         ({"a": [prediction(score=1.5)]}, "frames[0].predictions[0].score: 1.5 is not in 0…1"),
         ({}, "frames: 0 in one call"),
     ],
@@ -185,5 +188,5 @@ async def test_a_round_must_say_what_it_reports(api: Api) -> None:
     await api.round("r1", VALIDATION)
     twice = await refusal(api.round("r1", TRAIN))
 
-    assert "round.metric_split: is not given" in error.message
+    assert "round.metric_split: required" in error.message
     assert errors.AlreadyExists is type(twice)

@@ -162,7 +162,10 @@ async def test_frames_without_embeddings_are_passed_over(
         ({"search_id": "x"}, "search_id: 'x' is not a UUID"),
         ({"threshold_override": 1.5}, "threshold_override: 1.5 is not in 0…1"),
         ({"campaigns": ["projects/p/campaigns/none"]}, "projects/p/campaigns/none is not active"),
-        ({"campaigns": ["projects/q/campaigns/c"]}, "'projects/q/campaigns/c' is not of"),
+        (
+            {"campaigns": ["projects/q/campaigns/c"]},
+            "'projects/q/campaigns/c' is not in",
+        ),
     ],
 )
 async def test_a_search_that_cannot_be_is_refused(

@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 import pytest
 
-from services.curation.zcore import apart
+from services.curation.zcore import score_process
 from sluice import errors
-from sluice.errors import from_rpc_error
+from sluice.rpc_errors import from_rpc_error
 from sluice.v1 import dataset_frame_pb2 as pb
 from tests.rpc.curation.api import DATASET, Api, frame
 from tests.unit.curation.zcore.children import begun_since, children, ended
@@ -88,7 +88,7 @@ async def test_a_view_says_whose_scores(api: Api) -> None:
     await api.frames.CreateView(pb.CreateViewRequest(parent=DATASET, view_id="night", view=view))
     done = [each async for each in zcore(api, view="night")][-1]
 
-    assert (5, ["A basis takes 32 embeddings and there are 5: cosines are plain."]) == (
+    assert (5, ["A basis needs 32 embeddings and there are 5: cosines are plain."]) == (
         done.scored_count,
         list(done.notes),
     )
@@ -123,12 +123,12 @@ async def test_nothing_to_score_is_said(api: Api) -> None:
     error = await refused(api)
 
     assert errors.FailedPrecondition is type(error)
-    assert f"{DATASET}: none of these frames has an embedding" == error.message
+    assert f"{DATASET}: none of the selected frames has an embedding" == error.message
 
 
 async def test_a_caller_that_leaves_ends_it(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a caller leaves, no process computes on, and the next computation begins at once."""
-    monkeypatch.setattr(apart, "HERE_MAX", 0)
+    monkeypatch.setattr(score_process, "IN_PROCESS_MAX", 0)
     await api.append(*IDS)
     before = children()
     call = api.frames.ComputeZcore(pb.ComputeZcoreRequest(dataset=DATASET))

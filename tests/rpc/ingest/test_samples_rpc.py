@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.names import SampleName
 from sluice.scoring import Basis, Scorer, ScoringModel, normalise
 from sluice.v1 import campaign_pb2, ingest_pb2, scorer_pb2
@@ -59,7 +59,7 @@ async def refused(awaitable: Any) -> errors.SluiceError:
     """The error of a call."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await awaitable
-    return errors.from_rpc_error(raised.value)
+    return rpc_errors.from_rpc_error(raised.value)
 
 
 async def test_order_by_score_and_by_version(collected: Logger) -> None:

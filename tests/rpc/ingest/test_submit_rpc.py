@@ -10,9 +10,9 @@ import grpc
 import numpy as np
 import pytest
 
-from services.embedded.process import running
+from services.embedded.process import serve
 from services.server.settings import Settings
-from sluice import connect, errors
+from sluice import connect, errors, rpc_errors
 from sluice.v1 import ingest_pb2, project_pb2
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 from tests.rpc.conftest import WithScopes
@@ -25,7 +25,7 @@ async def refusal(call: Any) -> errors.SluiceError:
     """The error that a stream ends with, after it has answered what it was sent."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call.read()
-    return errors.from_rpc_error(raised.value)
+    return rpc_errors.from_rpc_error(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_a_key_for_loggers_submits_and_reads_nothing(
     assert [PENDING] == (await device.submit("h1")).verdicts.verdicts
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await device.samples()
-    assert isinstance(errors.from_rpc_error(raised.value), errors.PermissionDenied)
+    assert isinstance(rpc_errors.from_rpc_error(raised.value), errors.PermissionDenied)
 
 
 async def test_batches_sent_ahead_are_answered_in_order(logger: Logger) -> None:
@@ -104,7 +104,7 @@ async def test_a_bad_batch_is_an_outcome_and_the_stream_goes_on(logger: Logger) 
         refused, accepted = await session.result(), await session.result()
         await session.send(bad)
         again = await session.result()
-    error = errors.from_status(refused.error)
+    error = rpc_errors.from_status(refused.error)
     assert ("INVALID_EMBEDDING", "1") == (error.reason, error.metadata["rows"])
     assert [PENDING] == accepted.verdicts.verdicts
     assert refused == again
@@ -115,11 +115,11 @@ async def test_a_gap_and_other_content_are_refused_without_a_trace(logger: Logge
     """A skipped number and a number used twice are told apart, and count nothing."""
     async with logger.session() as session:
         await session.send(await logger.batch(2, "h1"))
-        gap = errors.from_status((await session.result()).error)
+        gap = rpc_errors.from_status((await session.result()).error)
         await session.send(await logger.batch(1, "h1"))
         await session.result()
         await session.send(await logger.batch(1, "h2"))
-        differs = errors.from_status((await session.result()).error)
+        differs = rpc_errors.from_status((await session.result()).error)
     assert isinstance(gap, errors.SequenceGap)
     assert 1 == gap.expected_seq
     assert (errors.Aborted, "REPLAY_DIFFERS") == (type(differs), differs.reason)
@@ -144,7 +144,7 @@ async def test_a_server_that_stops_keeps_what_it_acknowledged(settings: Settings
     """Streams are told to come back; after the restart every acknowledged frame is there."""
     name = str(uuid4())
     async with AsyncExitStack() as serving:
-        server = await serving.enter_async_context(running(settings))
+        server = await serving.enter_async_context(serve(settings))
         async with connect(server.target, server.admin_key) as channel:
             logger = Logger(channel)
             await create_project(channel)
@@ -156,7 +156,7 @@ async def test_a_server_that_stops_keeps_what_it_acknowledged(settings: Settings
                 error = await refusal(session.call)
     assert isinstance(error, errors.Unavailable)
     assert error.retry_after_s is not None
-    async with running(settings) as server, connect(server.target, server.admin_key) as channel:
+    async with serve(settings) as server, connect(server.target, server.admin_key) as channel:
         campaign, logger = logger.campaign, Logger(channel)
         logger.campaign = campaign
         async with logger.session(name, next_seq=2):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sluice.v1 import campaign_pb2
 from sluice.v1 import scorer_pb2 as pb
 from tests.rpc.scorer.conftest import World, anywhere, matrix, near
-from tests.scored_alike import assert_scored_alike
+from tests.score_comparison import assert_equal_scores
 
 
 class Stream:
@@ -70,7 +70,7 @@ async def test_batches_are_answered_in_turn(world: World, stream: Stream) -> Non
 
     assert numbers == [answer.batch_id for answer in answers]
     for frames, answer in zip(batches, answers, strict=True):
-        assert_scored_alike(await world.score(frames), answer.scores)
+        assert_equal_scores(await world.score(frames), answer.scores)
 
 
 async def test_a_bad_batch_does_not_end_the_stream(world: World, stream: Stream) -> None:
@@ -159,6 +159,6 @@ async def test_streams_do_not_disturb_each_other(world: World) -> None:
         async with streaming(world) as stream:
             for batch in frames:
                 expected = await world.score(batch)
-                assert_scored_alike(expected, await stream.score(batch))
+                assert_equal_scores(expected, await stream.score(batch))
 
     await asyncio.gather(*(run(100 * seed) for seed in range(5)))

@@ -1,4 +1,4 @@
-"""What the tests of the campaign service share."""
+"""Fixtures of the tests of the campaign service."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.campaign.world import World, world
+from tests.unit.campaign.campaign_service import CampaignService, open_service
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[World]:
-    """A world with a project and a dataset of boxes around cars and trams."""
-    async with world(tmp_path) as found:
-        yield found
+async def service(tmp_path: Path) -> AsyncIterator[CampaignService]:
+    """The service with a project and a dataset of boxes around cars and trams."""
+    async with open_service(tmp_path) as service:
+        yield service

@@ -1,4 +1,4 @@
-"""Stores that fail, wait or are overtaken where a test says so."""
+"""Stores that fail, wait or are overtaken at a given call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from sluice.errors import Unavailable
 
 
-class Around:
-    """A store with one of its methods replaced; the replacement is given the real method first."""
+class InterceptedStore:
+    """A store with one method replaced; the replacement gets the real method as first argument."""
 
     def __init__(self, store: Any, method: str, replacement: Callable[..., Awaitable[Any]]) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class Around:
 
 
 def failing(store: Any, method: str, *, at: int = 1) -> Any:
-    """The store, of which the method fails when it is called for the `at`-th time."""
+    """The store, whose method fails at its `at`-th call."""
     calls = 0
 
     async def fail(real: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
@@ -35,11 +35,11 @@ def failing(store: Any, method: str, *, at: int = 1) -> Any:
             raise Unavailable("the store failed, as the test wants")
         return await real(*args, **kwargs)
 
-    return Around(store, method, fail)
+    return InterceptedStore(store, method, fail)
 
 
 def overtaken(store: Any, method: str, meanwhile: Awaitable[Any]) -> Any:
-    """The store, of which the first call of the method lets something else happen before it."""
+    """The store; before the first call of the method, something else happens."""
     waiting = [meanwhile]
 
     async def wait(real: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
@@ -47,17 +47,17 @@ def overtaken(store: Any, method: str, meanwhile: Awaitable[Any]) -> Any:
             await waiting.pop()
         return await real(*args, **kwargs)
 
-    return Around(store, method, wait)
+    return InterceptedStore(store, method, wait)
 
 
 class Gate:
-    """Holds whoever comes to it until it is opened."""
+    """Blocks tasks until it is opened."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self.opened = asyncio.Event()
 
     async def pass_through(self) -> None:
-        """Say that somebody is here, and wait."""
+        """Set `reached`, and wait until the gate is opened."""
         self.reached.set()
         await self.opened.wait()

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.v1 import ingest_pb2 as pb
 from sluice.v1.ingest_pb2_grpc import IngestServiceServicer, add_IngestServiceServicer_to_server
 
@@ -47,7 +47,7 @@ class ScriptedIngest(IngestServiceServicer):
         if not leaves_open and batch.seq > len(self.counted):
             self.counted.append(batch)
         if error is not None:
-            return pb.BatchResult(seq=batch.seq, error=errors.to_status(error))
+            return pb.BatchResult(seq=batch.seq, error=rpc_errors.to_status(error))
         return pb.BatchResult(seq=batch.seq, verdicts=pb.BatchVerdicts())
 
     def _out_of_turn(self, batch: pb.SubmitBatch) -> errors.SluiceError | None:

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from sluice import errors
+from sluice import errors, rpc_errors
 from sluice.channel import connect, connect_sync
 from sluice.limits import MESSAGE_BYTES_MAX
 
@@ -29,7 +29,7 @@ def answer(context: grpc.ServicerContext) -> bytes:
 def fail_if_asked(context: grpc.ServicerContext) -> None:
     """Abort as servers of Sluice do, where the metadata of a call asks for it."""
     if "fail" in dict(context.invocation_metadata()):
-        context.set_trailing_metadata(((errors.DETAILS_KEY, errors.dumps(RAISED)),))
+        context.set_trailing_metadata(((rpc_errors.DETAILS_KEY, rpc_errors.dumps(RAISED)),))
         context.abort(RAISED.code, RAISED.message)
 
 
@@ -110,7 +110,7 @@ def test_what_a_server_raises_is_caught(ask: Any, shape: str, served: dict[str, 
     """The error behind a failed call or stream is the one that was raised, with its details."""
     with pytest.raises(grpc.RpcError) as failed:
         ask(served, shape, fail="yes")
-    error = errors.from_rpc_error(failed.value)
+    error = rpc_errors.from_rpc_error(failed.value)
     assert isinstance(error, errors.SequenceGap)
     assert (RAISED.message, 7) == (error.message, error.expected_seq)
 
@@ -118,7 +118,7 @@ def test_what_a_server_raises_is_caught(ask: Any, shape: str, served: dict[str, 
 def test_blocking_calls_raise_our_errors(served: dict[str, Any]) -> None:
     """`translate` raises the error itself, with the failed call as its cause."""
     with connect_sync(**served) as channel, pytest.raises(errors.SequenceGap) as failed:
-        errors.translate(call, channel, "unary_unary", {"fail": "yes"})
+        rpc_errors.translate(call, channel, "unary_unary", {"fail": "yes"})
     assert isinstance(failed.value.__cause__, grpc.RpcError)
 
 
@@ -134,4 +134,4 @@ def test_larger_messages_are_refused(ask: Any, served: dict[str, Any]) -> None:
     """What is larger than that never fills the memory of a device."""
     with pytest.raises(grpc.RpcError) as failed:
         ask(served, "unary_unary", size=str(MESSAGE_BYTES_MAX + 1))
-    assert errors.ResourceExhausted is type(errors.from_rpc_error(failed.value))
+    assert errors.ResourceExhausted is type(rpc_errors.from_rpc_error(failed.value))

@@ -1,13 +1,16 @@
-"""One session: what is sent again, how soon, and what is said of a batch that is refused."""
+"""One session: what is sent again, how soon, and the error of a batch that is refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import count
 
 import grpc
 import pytest
 
 from sluice import errors
+from sluice.backoff import Backoff
 from sluice.limits import BATCH_BYTES_MAX
 from sluice.session import SubmitSession
 from sluice.v1 import ingest_pb2
@@ -26,22 +29,23 @@ def ingest() -> ScriptedIngest:
 
 @pytest.fixture
 def channel(ingest: ScriptedIngest) -> Iterator[grpc.Channel]:
-    """The way to it."""
-    with serving(ingest) as found:
-        yield found
+    """A channel to the service."""
+    with serving(ingest) as channel:
+        yield channel
 
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were made, in seconds; none of them takes its time."""
-    made: list[float] = []
+    """The pauses of sessions, in seconds, each the longest that may be drawn; none takes time."""
+    pauses_s: list[float] = []
 
-    def pause(pause_s: float) -> None:
-        assert len(made) < PAUSES_MAX, "it tries again for ever"
-        made.append(pause_s)
+    def sleep(pause_s: float) -> None:
+        assert len(pauses_s) < PAUSES_MAX, "retries without end"
+        pauses_s.append(pause_s)
 
-    monkeypatch.setattr("sluice.backoff.time.sleep", pause)
-    return made
+    backoff = partial(Backoff, sleep=sleep, uniform=lambda low, high: high)
+    monkeypatch.setattr("sluice.session.Backoff", backoff)
+    return pauses_s
 
 
 def batch(number: int) -> ingest_pb2.SubmitBatch:
@@ -58,11 +62,10 @@ def refuse_times(
     ingest: ScriptedIngest, seq: int, error: errors.SluiceError, times: int | None = None
 ) -> None:
     """Refuse a number so many times; always, when None."""
-    left = iter(range(times)) if times is not None else None
+    refusals = count() if times is None else iter(range(times))
 
     def refuse(batch: ingest_pb2.SubmitBatch) -> errors.SluiceError | None:
-        wanted = batch.seq == seq and (left is None or next(left, None) is not None)
-        return error if wanted else None
+        return error if batch.seq == seq and next(refusals, None) is not None else None
 
     ingest.refuse = refuse
 
@@ -87,13 +90,13 @@ def test_a_batch_that_is_left_open_is_sent_again_when_the_server_says(
         for number in range(4):
             session.submit(batch(number))
     assert [0, 1, 2, 3] == submitted(ingest)
-    assert [3, 3, 3] == pauses
+    assert [3.1, 3.2, 3.4] == pytest.approx(pauses)
 
 
 def test_pauses_grow_and_begin_anew_after_a_success(
     ingest: ScriptedIngest, channel: grpc.Channel, pauses: list[float]
 ) -> None:
-    """Without a wish of the server's a pause is twice the one before, until a batch is counted."""
+    """Without `retry_after_s` a pause is twice the one before, until a batch is counted."""
     refuse_times(ingest, 1, errors.Unavailable("away"), times=3)
     with SubmitSession(channel, PROJECT) as session:
         session.submit(batch(0))

@@ -14,7 +14,7 @@ hash_lists = st.lists(st.integers(0, 2**64 - 1), max_size=50)
 
 def counted(hashes: list[int]) -> hyperloglog.Registers:
     """The registers of those hashes."""
-    registers = hyperloglog.empty()
+    registers = hyperloglog.empty_registers()
     hyperloglog.insert(registers, np.array(hashes, dtype=np.uint64))
     return registers
 
@@ -56,7 +56,7 @@ def test_the_estimate_is_unbiased(size: int) -> None:
     random = np.random.default_rng(7)
     errors = []
     for _ in range(40):
-        registers = hyperloglog.empty()
+        registers = hyperloglog.empty_registers()
         hyperloglog.insert(registers, random.integers(0, 2**64, size, dtype=np.uint64))
         errors.append(hyperloglog.estimate(registers) / size - 1)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.curation.batches.batches import scenes
-from tests.unit.curation.datasets.world import World, world
+from tests.unit.curation.batches.helpers import scenes
+from tests.unit.curation.datasets.harness import DatasetHarness, open_harness
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[World]:
+async def harness(tmp_path: Path) -> AsyncIterator[DatasetHarness]:
     """A world with forty groups of two slices each."""
-    async with world(tmp_path) as found:
+    async with open_harness(tmp_path) as found:
         await found.append(*scenes(40))
         yield found

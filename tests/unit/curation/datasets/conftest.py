@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.curation.datasets.world import World, world
+from tests.unit.curation.datasets.harness import DatasetHarness, open_harness
 
 
 @pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[World]:
+async def harness(tmp_path: Path) -> AsyncIterator[DatasetHarness]:
     """A world with a dataset of boxes around cars and trams."""
-    async with world(tmp_path) as found:
+    async with open_harness(tmp_path) as found:
         yield found

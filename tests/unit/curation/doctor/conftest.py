@@ -1,4 +1,4 @@
-"""The scene of the doctor's tests, on the stores of each form that the services run in."""
+"""The scene of the doctor's tests, on embedded and on cluster stores."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from services.ledger.redis.ledger import RedisLedger
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Vectors
-from services.vectors.qdrant.vectors import ServerVectors
+from services.vectors.qdrant.vectors import QdrantVectors
 from tests.qdrant_server.server import QdrantServer
 from tests.redis_server import RedisServer, running
-from tests.unit.curation.doctor.scene import Scene, scene
+from tests.unit.curation.doctor.scene import Scene, open_scene
 
 _databases = count()
 
@@ -46,15 +46,15 @@ async def cluster(
     redis: RedisServer = request.getfixturevalue("redis_server")
     qdrant = await QdrantServer(path / "qdrant").start()
     ledger = await RedisLedger.open(redis.url(next(_databases)))
-    yield ledger, await ServerVectors.open(qdrant.url)
+    yield ledger, await QdrantVectors.open(qdrant.url)
     await qdrant.stop()
 
 
 @pytest.fixture(params=[embedded, cluster], ids=lambda form: form.__name__)
-async def of(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
-    """A project with something of every kind."""
+async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    """A project with curation records of every kind."""
     async with (
         request.param(tmp_path, request) as (ledger, vectors),
-        scene(ledger, vectors, tmp_path) as found,
+        open_scene(ledger, vectors, tmp_path) as opened_scene,
     ):
-        yield found
+        yield opened_scene

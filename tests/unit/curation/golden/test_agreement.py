@@ -1,4 +1,4 @@
-"""How well two rounds agree."""
+"""The agreement of two rounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.curation.golden.annotations import AnnotatedImage
 from services.curation.intervals import Share
 from sluice.errors import InvalidArgument
 from sluice.labels import Box2D, Label
-from tests.unit.curation.golden.rounds import CLASSES, box, image, image_class
+from tests.unit.curation.golden.annotated_rounds import CLASSES, box, image, image_class
 
 # One car found, one taken for a van, one tram missed; two vans that are not there; buses besides.
 REFERENCE = image(
@@ -24,7 +24,7 @@ CURRENT = image(
 )
 
 
-def counts(share: Share) -> tuple[int, int]:
+def as_pair(share: Share) -> tuple[int, int]:
     """A share as count and total."""
     return share.count, share.total
 
@@ -36,25 +36,25 @@ def agreement() -> Agreement:
 
 
 def test_precision_and_recall_are_those_worked_by_hand(agreement: Agreement) -> None:
-    """One of four current objects is right, one of the reference's three is found, two located."""
-    assert (1, 4) == counts(agreement.precision)
-    assert (1, 3) == counts(agreement.recall)
-    assert (2, 3) == counts(agreement.located)
+    """One of four current objects agrees, of the reference's three one agrees and two match."""
+    assert (1, 4) == as_pair(agreement.precision)
+    assert (1, 3) == as_pair(agreement.recall)
+    assert (2, 3) == as_pair(agreement.located)
 
 
 def test_classes_have_their_own(agreement: Agreement) -> None:
-    """Precision looks at what is called the class now, recall at what the reference calls so."""
-    found = {x.name: (counts(x.precision), counts(x.recall)) for x in agreement.classes}
+    """Precision is over the class in the current round, recall over it in the reference."""
+    measured = {x.name: (as_pair(x.precision), as_pair(x.recall)) for x in agreement.classes}
 
     expected = {"car": ((1, 1), (1, 2)), "van": ((0, 3), (0, 0)), "tram": ((0, 0), (0, 1))}
-    assert expected == found
+    assert expected == measured
 
 
 def test_sizes_are_those_of_coco(agreement: Agreement) -> None:
     """Of areas 100, 2,500 and 10,000 one is small and found, the others medium and large."""
-    found = {name: counts(share) for name, share in agreement.recall_by_size.items()}
+    measured = {name: as_pair(share) for name, share in agreement.recall_by_size.items()}
 
-    assert {"small": (1, 1), "medium": (0, 1), "large": (0, 1)} == found
+    assert {"small": (1, 1), "medium": (0, 1), "large": (0, 1)} == measured
 
 
 @pytest.mark.parametrize(("side", "size"), [(31.9, "small"), (32, "medium"), (96, "large")])
@@ -62,13 +62,13 @@ def test_sizes_begin_where_cocos_do(side: float, size: str) -> None:
     """An area of 32² is medium already, and 96² large."""
     same = image("i", box("car", side=side))
 
-    found = measure_agreement([(same, same)], CLASSES).recall_by_size
+    measured = measure_agreement([(same, same)], CLASSES).recall_by_size
 
-    assert [size] == [name for name, share in found.items() if share.total]
+    assert [size] == [name for name, share in measured.items() if share.total]
 
 
-def test_confusion_says_what_became_what(agreement: Agreement) -> None:
-    """Nothing stands for what one round lacks; what agrees is left out."""
+def test_confusion_counts_pairs_of_classes(agreement: Agreement) -> None:
+    """An empty class stands for a missing object; objects that agree are left out."""
     expected = {("car", "van", 1), ("tram", "", 1), ("", "van", 2)}
 
     assert expected == {(x.reference, x.current, x.count) for x in agreement.confusion}
@@ -82,22 +82,24 @@ def test_the_most_frequent_confusion_is_first() -> None:
         (image("k", box("tram")), image("k", box("van"))),
     ]
 
-    found = measure_agreement(pairs, CLASSES).confusion
+    measured = measure_agreement(pairs, CLASSES).confusion
 
     first = Confusion(reference="tram", current="van", count=2)
-    assert (first, Confusion(reference="car", current="van", count=1)) == found
+    assert (first, Confusion(reference="car", current="van", count=1)) == measured
 
 
-def test_mean_iou_gives_each_image_one_voice() -> None:
+def test_mean_iou_weighs_images_equally() -> None:
     """The mean of 1 and of (1/1.5 + 1)/2 = 5/6; images without a pair have none."""
     two = image("i", box("car"), box("car", 100, side=15)), image("i", box("car"), wide())
     pairs = [two, (image("j", box("car")), image("j", box("car"))), (image("k"), image("k"))]
 
-    found = measure_agreement(pairs, CLASSES)
+    measured = measure_agreement(pairs, CLASSES)
 
-    assert (1 + 5 / 6) / 2 == pytest.approx(found.mean_iou)
-    assert found.mean_iou_interval is not None
-    assert (5 / 6, 1) == pytest.approx((found.mean_iou_interval.low, found.mean_iou_interval.high))
+    assert (1 + 5 / 6) / 2 == pytest.approx(measured.mean_iou)
+    assert measured.mean_iou_interval is not None
+    assert (5 / 6, 1) == pytest.approx(
+        (measured.mean_iou_interval.low, measured.mean_iou_interval.high)
+    )
 
 
 def wide() -> Label:
@@ -106,21 +108,25 @@ def wide() -> Label:
 
 
 def test_classes_of_images_are_compared_without_boxes() -> None:
-    """An image is right or confused, and has neither IoU nor size."""
+    """The class of an image agrees or is confused, and has neither IoU nor size."""
     pairs = [
         (image("i", image_class("car")), image("i", image_class("car"))),
         (image("j", image_class("car")), image("j", image_class("van"))),
     ]
 
-    found = measure_agreement(pairs, CLASSES)
+    measured = measure_agreement(pairs, CLASSES)
 
-    assert (1, 2) == counts(found.precision) == counts(found.recall)
-    assert (None, None, {}) == (found.mean_iou, found.mean_iou_interval, found.recall_by_size)
-    assert (Confusion(reference="car", current="van", count=1),) == found.confusion
+    assert (1, 2) == as_pair(measured.precision) == as_pair(measured.recall)
+    assert (None, None, {}) == (
+        measured.mean_iou,
+        measured.mean_iou_interval,
+        measured.recall_by_size,
+    )
+    assert (Confusion(reference="car", current="van", count=1),) == measured.confusion
 
 
-def test_turned_round_precision_is_recall(agreement: Agreement) -> None:
-    """Neither round is treated otherwise than the other."""
+def test_precision_is_recall_of_exchanged_rounds(agreement: Agreement) -> None:
+    """Both rounds are treated alike."""
     turned = measure_agreement([(CURRENT, REFERENCE)], CLASSES)
 
     assert (agreement.precision, agreement.recall) == (turned.recall, turned.precision)
@@ -130,10 +136,11 @@ def test_turned_round_precision_is_recall(agreement: Agreement) -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "said"), [((), "are none"), (("car", "van", "car"), "'car' stands twice")]
+    ("classes", "message"),
+    [((), "empty; the dataset"), (("car", "van", "car"), "duplicate class 'car'")],
 )
-def test_a_bad_class_map_is_refused(classes: tuple[str, ...], said: str) -> None:
-    """Without classes, or with one twice, nothing could be counted."""
+def test_a_bad_class_map_is_refused(classes: tuple[str, ...], message: str) -> None:
+    """An empty class map and a duplicate class are refused."""
     pairs: list[tuple[AnnotatedImage, AnnotatedImage]] = []
-    with pytest.raises(InvalidArgument, match=said):
+    with pytest.raises(InvalidArgument, match=message):
         measure_agreement(pairs, classes)

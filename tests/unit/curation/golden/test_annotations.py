@@ -12,18 +12,17 @@ from services.curation.golden.annotations import (
     LABELS_PER_IMAGE_MAX,
     AnnotatedImage,
     Annotations,
-    class_counts,
-    common,
+    check_classes,
+    count_classes,
+    pair_images,
 )
 from sluice.errors import DataLoss, InvalidArgument
-from sluice.frames import Frame
-from sluice.labels import Box2D, Label, Semseg2D
-from sluice.sensors import SensorData
-from tests.unit.curation.golden.rounds import CLASSES, box, image, image_class, round_of
+from sluice.labels import Label, Semseg2D
+from tests.unit.curation.golden.annotated_rounds import CLASSES, box, image, image_class, round_of
 
 
 @given(st.permutations(range(6)), st.permutations(["car", "van", "tram", "car"]))
-def test_order_and_label_ids_mean_nothing(order: list[int], names: list[str]) -> None:
+def test_order_and_label_ids_do_not_matter(order: list[int], names: list[str]) -> None:
     """The same labels in any order, under any ids, are the same round."""
     images = [
         image(f"i{index}", *(replace(box(name, left=ord(name[0])), id=f"{index}{name}"),))
@@ -48,18 +47,18 @@ def test_order_and_label_ids_mean_nothing(order: list[int], names: list[str]) ->
         AnnotatedImage(id="i", labels=(box("car"),)),
     ],
 )
-def test_another_content_has_another_digest(other: AnnotatedImage) -> None:
-    """A class, a pixel, an image's id or size, or a label more: each is another round."""
+def test_different_content_has_a_different_digest(other: AnnotatedImage) -> None:
+    """A different class, pixel, image id, image size or number of labels changes the digest."""
     plain = Annotations.of([image("i", box("car"))])
 
     assert plain.digest() != Annotations.of([other]).digest()
 
 
 @pytest.mark.parametrize(
-    ("images", "field", "said"),
+    ("images", "field", "message"),
     [
         ([image("")], "images[0].id", "is empty"),
-        ([image("i"), image("i")], "images[1].id", "'i' stands twice"),
+        ([image("i"), image("i")], "images[1].id", "duplicate image 'i'"),
         ([image("i", box(""))], "images[0].labels[0].class_name", "is empty"),
         ([image("i", box("car", side=-1))], "images[0].labels[0].box_2d.width", "-1 is not over 0"),
         ([image("i", box("car", left=1_000))], "images[0].labels[0].box_2d", "outside image 'i'"),
@@ -71,7 +70,7 @@ def test_another_content_has_another_digest(other: AnnotatedImage) -> None:
         (
             [image("i", image_class("car"), image_class("van"))],
             "images[0].labels[0].shape",
-            "'i' has 2 labels; a class can only be alone",
+            "'i' has 2 labels; a class must be alone",
         ),
         ([image("i", image_class("car")), image("j", box("car"))], "images", "'j' a box_2d"),
         (
@@ -91,59 +90,27 @@ def test_another_content_has_another_digest(other: AnnotatedImage) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named(images: list[AnnotatedImage], field: str, said: str) -> None:
-    """The error says where the value stands, and what it is."""
-    with pytest.raises(InvalidArgument) as refused:
+def test_an_invalid_value_is_named(images: list[AnnotatedImage], field: str, message: str) -> None:
+    """The error has the field and the value."""
+    with pytest.raises(InvalidArgument) as error:
         Annotations.of(images)
 
-    assert [field] == [violation.field for violation in refused.value.fields]
-    assert said in refused.value.message
+    assert [field] == [violation.field for violation in error.value.fields]
+    assert message in error.value.message
 
 
-def test_a_box_may_jut_out_of_its_image() -> None:
-    """Annotators draw over the edge, and many an image's size is not known."""
+def test_a_box_may_cross_the_edge_of_its_image() -> None:
+    """Annotators draw over the edge, and the size of an image may be unknown."""
     jutting = [image("i", box("car", left=995)), AnnotatedImage(id="j", labels=(box("car", 9e5),))]
 
     assert 2 == len(Annotations.of(jutting).images)
 
 
-def frame(*sensors: str) -> Frame:
-    """A frame with one sensor and one box for each name."""
-    return Frame(
-        id="f",
-        sensors=tuple(
-            SensorData(sensor_id=name, url="u", width=40 + index, height=30)
-            for index, name in enumerate(sensors)
-        ),
-        labels=tuple(
-            Label(id=name, class_name=name, shape=Box2D(1, 2, 3, 4), sensor_id=name)
-            for name in sensors
-        ),
-    )
-
-
-def test_a_frame_is_the_image_of_its_sensor() -> None:
-    """Its labels and its size are those of the sensor that is asked for, or the only one."""
-    right = AnnotatedImage.of_frame(frame("left", "right"), "right")
-    only = AnnotatedImage.of_frame(frame("left"))
-
-    assert ("f", 41, 30, ["right"]) == (
-        right.id, right.width, right.height, [x.class_name for x in right.labels]
-    )  # fmt: skip
-    assert (40, ["left"]) == (only.width, [x.class_name for x in only.labels])
-
-
-def test_a_frame_of_several_sensors_must_say_which() -> None:
-    """Boxes of two cameras are never thrown together."""
-    with pytest.raises(InvalidArgument, match="frame 'f' has labels of left, right"):
-        Annotations.of_frames([frame("left", "right")])
-
-
 def test_only_images_of_both_rounds_are_compared() -> None:
-    """What was not annotated again is named; what is no part of the golden set is passed over."""
+    """Missing golden images are listed; images outside the golden set are ignored."""
     reference = Annotations.of([image("a"), image("b")])
 
-    pairs, missing = common(reference, Annotations.of([image("b", box("car")), image("c")]))
+    pairs, missing = pair_images(reference, Annotations.of([image("b", box("car")), image("c")]))
 
     assert [("b", "b")] == [(first.id, second.id) for first, second in pairs]
     assert ("a",) == missing
@@ -153,29 +120,43 @@ def test_only_classes_of_the_map_are_counted() -> None:
     """A count for each image and class, and none for other classes."""
     annotations = round_of(("car", "bus", "car"), (), ("tram",))
 
-    assert [[2, 0, 0], [0, 0, 0], [0, 0, 1]] == class_counts(annotations.images, CLASSES).tolist()
+    assert [[2, 0, 0], [0, 0, 0], [0, 0, 1]] == count_classes(annotations.images, CLASSES).tolist()
 
 
 def test_rounds_of_different_kinds_are_not_compared() -> None:
-    """A class of an image is no box, and says nothing about one."""
+    """The class of an image cannot be compared with a box."""
     boxes = Annotations.of([image("i", box("car"))])
     classes = Annotations.of([image("j", image_class("car"))])
 
-    with pytest.raises(InvalidArgument, match="current: 'i' has a box_2d and 'j' a classif"):
-        common(boxes, classes)
+    with pytest.raises(InvalidArgument, match="current: image 'i' has a box_2d and 'j' a classif"):
+        pair_images(boxes, classes)
 
 
 @pytest.mark.parametrize("label", [box("car", left=2), image_class("car")], ids=["box", "class"])
-def test_what_was_stored_is_read_again(label: Label) -> None:
-    """All but label ids, so that the digest stays."""
-    said = Annotations.of([image("b", label), AnnotatedImage(id="a")])
-    stored = Annotations.from_bytes(said.to_bytes())
+def test_stored_annotations_are_read_again(label: Label) -> None:
+    """All but label ids is kept, so the digest stays the same."""
+    message = Annotations.of([image("b", label), AnnotatedImage(id="a")])
+    stored = Annotations.from_bytes(message.to_bytes())
 
-    assert said.digest() == stored.digest()
+    assert message.digest() == stored.digest()
     assert [(), (replace(label, id=""),)] == [image.labels for image in stored.images]
 
 
-def test_what_is_no_round_is_data_loss() -> None:
-    """A file of another kind is not taken for annotations."""
+def test_malformed_annotations_are_data_loss() -> None:
+    """A file of another kind is not read as annotations."""
     with pytest.raises(DataLoss):
         Annotations.from_bytes(b"[]")
+
+
+def test_masks_are_refused() -> None:
+    """Masks cannot be compared, and the error names what can."""
+    label = Label(id="l", class_name="road", shape=Semseg2D("u"))
+    with pytest.raises(InvalidArgument, match="box_2d and classification_2d can"):
+        Annotations.of([image("i", label)])
+
+
+@pytest.mark.parametrize("classes", [(), ("car", "car")])
+def test_a_class_map_without_unique_classes_is_refused(classes: tuple[str, ...]) -> None:
+    """Without classes nothing could be counted, and objects of duplicates would count twice."""
+    with pytest.raises(InvalidArgument, match="classes"):
+        check_classes(classes)

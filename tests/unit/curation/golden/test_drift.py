@@ -25,7 +25,7 @@ from services.curation.golden.drift import (
     sign_flip,
 )
 from sluice.errors import InvalidArgument
-from tests.unit.curation.golden.rounds import CLASSES
+from tests.unit.curation.golden.annotated_rounds import CLASSES
 
 counts = arrays(np.int64, 4, elements=st.integers(0, 50))
 # Five standard errors of a p-value of PERMUTATIONS draws, at its widest.
@@ -34,7 +34,7 @@ TOLERANCE = 5 * 0.5 / PERMUTATIONS**0.5
 
 @given(arrays(np.int64, st.tuples(st.integers(1, 9), st.just(2)), elements=st.integers(-2, 2)))
 def test_sign_flips_give_the_p_value_of_all_signs(differences: NDArray[np.int64]) -> None:
-    """Within sampling error, the share of all 2ⁿ signs whose sum is as far from 0."""
+    """Within sampling error, the share of all 2ⁿ signs that sum up to as much or more."""
     signs = np.array(list(product([-1, 1], repeat=len(differences))))
     sums = np.abs(signs @ differences)
     expected = (sums >= np.abs(differences.sum(axis=0))).mean(axis=0)
@@ -68,8 +68,8 @@ def test_no_difference_has_p_value_one() -> None:
     assert [1, 1 / (PERMUTATIONS + 1)] == p_values.tolist()
 
 
-def test_images_without_a_difference_change_nothing() -> None:
-    """A golden set of unchanged images more gives the same p-value, bit for bit."""
+def test_images_without_a_difference_do_not_matter() -> None:
+    """More unchanged images give the same p-value, bit for bit."""
     differences = np.array([[1], [-1], [-1], [-1], [0], [-1]])
 
     padded = np.concatenate([np.zeros((100, 1), np.int64), differences])
@@ -77,15 +77,15 @@ def test_images_without_a_difference_change_nothing() -> None:
     assert sign_flip(differences).tolist() == sign_flip(padded).tolist()
 
 
-def test_sign_flips_are_their_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal seeds give equal p-values; memory bounds do not change what a p-value means."""
+def test_sign_flips_are_deterministic_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal seeds give equal p-values; drawing in parts gives the same p-value within error."""
     differences = np.random.default_rng(0).integers(-1, 2, (40, 3))
-    found = sign_flip(differences, seed=1).tolist()
+    measured = sign_flip(differences, seed=1).tolist()
 
-    assert found == sign_flip(differences, seed=1).tolist()
-    assert found != sign_flip(differences, seed=2).tolist()
+    assert measured == sign_flip(differences, seed=1).tolist()
+    assert measured != sign_flip(differences, seed=2).tolist()
     monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 1_000)
-    np.testing.assert_allclose(found, sign_flip(differences, seed=1), atol=TOLERANCE)
+    np.testing.assert_allclose(measured, sign_flip(differences, seed=1), atol=TOLERANCE)
 
 
 def test_a_large_class_map_leaves_room_for_small_p_values() -> None:
@@ -137,21 +137,21 @@ def test_a_class_that_is_new_leaves_divergences_finite() -> None:
     assert 0 < jensen_shannon(np.array([10, 0]), np.array([0, 10])) < 1
 
 
-def test_all_of_a_comparison_is_worked_by_hand() -> None:
+def test_a_comparison_is_worked_by_hand() -> None:
     """Counts, empty images and detections of five images of three classes."""
     reference = np.array([[1, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]])
     current = np.array([[1, 0, 0], [0, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]])
 
-    found = measure_drift(reference, current, CLASSES)
+    measured = measure_drift(reference, current, CLASSES)
 
     assert [("car", 3, 1), ("van", 1, 1), ("tram", 0, 0)] == [
-        (x.name, x.reference, x.current) for x in found.classes
+        (x.name, x.reference, x.current) for x in measured.classes
     ]
-    assert [pytest.approx(-2 / 3), 0, None] == [x.change for x in found.classes]
-    empty = found.empty
+    assert [pytest.approx(-2 / 3), 0, None] == [x.change for x in measured.classes]
+    empty = measured.empty
     assert (2, 3, 5) == (empty.reference.count, empty.current.count, empty.current.total)
     assert (2, 1, 1.0) == (empty.emptied, empty.filled, empty.p_value)
-    detections = found.detections
+    detections = measured.detections
     assert (0.8, 0.4, -0.4) == (detections.reference, detections.current, detections.difference)
     assert detections.difference_interval.low < -0.4 < detections.difference_interval.high
 
@@ -164,21 +164,21 @@ def test_classes_that_never_change_do_not_weaken_the_test() -> None:
     current[:12, 0] = 0
     current[20, 1] = 2
 
-    found = measure_drift(reference, current, classes)
+    measured = measure_drift(reference, current, classes)
 
-    assert pytest.approx(2 * found.classes[0].p_value) == found.classes[0].p_adjusted
-    assert found.classes[0].p_adjusted < 0.01
+    assert pytest.approx(2 * measured.classes[0].p_value) == measured.classes[0].p_adjusted
+    assert measured.classes[0].p_adjusted < 0.01
 
 
 @pytest.mark.parametrize(
     ("reference", "current", "said"),
-    [((2, 3), (3, 3), "(3, 3) beside (2, 3)"), ((2, 2), (2, 2), "(images, 3)"),
-     ((0, 3), (0, 3), "has no image")],
+    [((2, 3), (3, 3), "(3, 3) and (2, 3)"), ((2, 2), (2, 2), "(images, 3)"),
+     ((0, 3), (0, 3), "no images")],
 )  # fmt: skip
-def test_counts_of_other_images_are_refused(
+def test_counts_of_different_shapes_are_refused(
     reference: tuple[int, int], current: tuple[int, int], said: str
 ) -> None:
-    """A comparison is of the same images and classes, and of some."""
+    """Both rounds need the same images and classes, and at least one image."""
     with pytest.raises(InvalidArgument) as refused:
         measure_drift(np.zeros(reference, np.int64), np.zeros(current, np.int64), CLASSES)
 

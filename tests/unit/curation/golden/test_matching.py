@@ -1,4 +1,4 @@
-"""Which object is which."""
+"""Matching the objects of two rounds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from services.curation.golden.matching import SAME_CLASS_BONUS, Matches, iou, match
+from services.curation.golden.matching import SAME_CLASS_BONUS, BoxMatches, iou, match_boxes
 from sluice.errors import InvalidArgument
 
 sides = st.integers(1, 4)
@@ -23,10 +23,10 @@ def as_array(rows: list[tuple[int, int, int, int]]) -> NDArray[np.float64]:
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
-def gain(found: Matches, same_class: NDArray[np.bool_]) -> float:
-    """What a match is worth beyond the number of its pairs."""
-    bonus = SAME_CLASS_BONUS * same_class[found.reference, found.current]
-    return float((found.ious + bonus).sum())
+def total_gain(matches: BoxMatches, same_class: NDArray[np.bool_]) -> float:
+    """The sum of IoU and bonuses of a match."""
+    bonus = SAME_CLASS_BONUS * same_class[matches.reference, matches.current]
+    return float((matches.ious + bonus).sum())
 
 
 def test_iou_of_hand_worked_boxes() -> None:
@@ -38,71 +38,71 @@ def test_iou_of_hand_worked_boxes() -> None:
 
 
 def test_the_best_match_is_not_the_greedy_one() -> None:
-    """Taking the best pair first would leave two objects alone."""
+    """Taking the best pair first would leave two objects without a match."""
     ious = np.array([[0.9, 0.6], [0.8, 0.0]])
 
-    found = match(ious, np.zeros((2, 2), np.bool_))
+    matches = match_boxes(ious, np.zeros((2, 2), np.bool_))
 
-    assert [(0, 1), (1, 0)] == list(zip(found.reference, found.current, strict=True))
-    assert [0.6, 0.8] == found.ious.tolist()
+    assert [(0, 1), (1, 0)] == list(zip(matches.reference, matches.current, strict=True))
+    assert [0.6, 0.8] == matches.ious.tolist()
 
 
 def test_two_pairs_are_better_than_one_perfect_pair() -> None:
-    """No object is called missed that could have been matched, whatever its class."""
+    """An object that can be matched is never missed, whatever its class."""
     ious = np.array([[1.0, 0.5], [0.5, 0.0]])
 
-    found = match(ious, np.array([[True, False], [False, False]]))
+    matches = match_boxes(ious, np.array([[True, False], [False, False]]))
 
-    assert [(0, 1), (1, 0)] == list(zip(found.reference, found.current, strict=True))
+    assert [(0, 1), (1, 0)] == list(zip(matches.reference, matches.current, strict=True))
 
 
-def test_half_an_overlap_is_enough_and_less_is_not() -> None:
-    """The limit itself matches."""
+def test_the_minimum_iou_matches() -> None:
+    """An IoU of exactly the minimum matches, one below it does not."""
     same = np.ones((1, 1), np.bool_)
 
-    assert 1 == len(match(np.array([[0.5]]), same).ious)
-    assert 0 == len(match(np.array([[0.4999]]), same).ious)
+    assert 1 == len(match_boxes(np.array([[0.5]]), same).ious)
+    assert 0 == len(match_boxes(np.array([[0.4999]]), same).ious)
 
 
 def test_objects_at_one_place_are_told_apart_by_class() -> None:
-    """A rider and a bicycle are not confused for a hair's difference of their boxes."""
+    """A rider and a bicycle are not confused for a small difference of their boxes."""
     ious = np.array([[0.90, 0.95], [0.95, 0.90]])
 
-    found = match(ious, np.eye(2, dtype=np.bool_))
+    matches = match_boxes(ious, np.eye(2, dtype=np.bool_))
 
-    assert [(0, 0), (1, 1)] == list(zip(found.reference, found.current, strict=True))
+    assert [(0, 0), (1, 1)] == list(zip(matches.reference, matches.current, strict=True))
 
 
 @given(boxes, boxes)
 def test_matching_is_best_and_symmetric(
     first: list[tuple[int, int, int, int]], second: list[tuple[int, int, int, int]]
 ) -> None:
-    """No other assignment has more pairs, or as many with a larger sum; nor has the other way."""
+    """No assignment has more pairs, or as many with a larger sum, in either direction."""
     ious = iou(as_array(first), as_array(second))
     same = np.array([[(i + j) % 2 == 0 for j in range(len(second))] for i in range(len(first))])
     same = same.reshape(ious.shape)
-    found = match(ious, same)
-    turned = match(ious.T, same.T)
+    matches = match_boxes(ious, same)
+    turned = match_boxes(ious.T, same.T)
 
     longer, flags = (ious, same) if len(first) <= len(second) else (ious.T, same.T)
     best = max(
-        worth(longer, flags, columns)
+        evaluate(longer, flags, columns)
         for columns in permutations(range(longer.shape[1]), len(longer))
     )
-    assert best == pytest.approx((len(found.ious), gain(found, same)))
-    assert best == pytest.approx((len(turned.ious), gain(turned, same.T)))
+    assert best == pytest.approx((len(matches.ious), total_gain(matches, same)))
+    assert best == pytest.approx((len(turned.ious), total_gain(turned, same.T)))
 
 
-def worth(
+def evaluate(
     ious: NDArray[np.float64], same: NDArray[np.bool_], columns: tuple[int, ...]
 ) -> tuple[int, float]:
-    """How many pairs an assignment has, and what they gain, tried the slow way."""
+    """The number of pairs of an assignment and their sum, computed naively."""
     pairs = [(row, column) for row, column in enumerate(columns) if ious[row, column] >= 0.5]
     return len(pairs), sum((ious[pair] + SAME_CLASS_BONUS * same[pair] for pair in pairs), 0.0)
 
 
 @pytest.mark.parametrize("limit", [0, 1.01, float("nan")])
-def test_a_limit_that_is_no_overlap_is_refused(limit: float) -> None:
-    """Nothing overlaps by nothing, or by more than itself."""
+def test_an_iou_out_of_range_is_refused(limit: float) -> None:
+    """The minimum IoU must be over 0 and at most 1."""
     with pytest.raises(InvalidArgument, match="iou_min"):
-        match(np.ones((1, 1)), np.ones((1, 1), np.bool_), limit)
+        match_boxes(np.ones((1, 1)), np.ones((1, 1), np.bool_), limit)

@@ -1,4 +1,4 @@
-"""What is recommended."""
+"""The advice on a dataset."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from services.curation.golden.verdict import Verdict
+from services.curation.golden.verdict import GoldenVerdict
 from services.curation.intervals import Interval
 from services.curation.progress.advice import Advice, Evidence, Recommendation, advise
 from services.curation.progress.failures import find_causes
-from services.curation.progress.learning_curve import Estimate, NotFitted
-from services.curation.progress.metric import Change
-from services.curation.progress.signals import UNDETECTABLE, State
+from services.curation.progress.learning_curve import CurveEstimate, NoCurve
+from services.curation.progress.metric import MetricChange
+from services.curation.progress.signals import UNDETECTABLE, SignalState
 from services.curation.progress.stability import measure_stability
 from services.curation.progress.target import check_target
 from services.ledger.interface import Entry
@@ -22,9 +22,9 @@ from services.records.records import decode, encode
 from sluice.errors import InvalidArgument
 
 
-def change(difference: float, low: float, high: float, detectable: float = 0.005) -> Change:
+def change(difference: float, low: float, high: float, detectable: float = 0.005) -> MetricChange:
     """A change between rounds 3 and 4."""
-    return Change(
+    return MetricChange(
         earlier=3,
         later=4,
         samples=500,
@@ -34,9 +34,9 @@ def change(difference: float, low: float, high: float, detectable: float = 0.005
     )
 
 
-def gain(value: float, low: float, high: float) -> Estimate:
-    """What the learning curve promises."""
-    return Estimate(value=value, interval=Interval(low=low, high=high))
+def gain(value: float, low: float, high: float) -> CurveEstimate:
+    """The gain that the learning curve promises."""
+    return CurveEstimate(value=value, interval=Interval(low=low, high=high))
 
 
 HIT = check_target(np.ones(100), 0.9)
@@ -55,8 +55,8 @@ OTHER = measure_stability("ab" * 100, "abba" * 50)
 @pytest.mark.parametrize(
     ("evidence", "recommendation"),
     [
-        (Evidence(golden=Verdict.FAIL, target=HIT), Recommendation.FIX_LABELS),
-        (Evidence(golden=Verdict.WARN, target=HIT), Recommendation.STOP),
+        (Evidence(golden=GoldenVerdict.FAIL, target=HIT), Recommendation.FIX_LABELS),
+        (Evidence(golden=GoldenVerdict.WARN, target=HIT), Recommendation.STOP),
         (Evidence(target=HIT, failures=LABELS), Recommendation.STOP),
         (Evidence(target=MISSED, failures=LABELS, change=BETTER), Recommendation.FIX_LABELS),
         (Evidence(failures=MODEL, change=WORSE), Recommendation.CHANGE_COLLECTION),
@@ -68,7 +68,7 @@ OTHER = measure_stability("ab" * 100, "abba" * 50)
         (Evidence(change=FLAT, next_gain=GOOD), Recommendation.CONTINUE),
         (Evidence(change=BETTER, next_gain=LITTLE), Recommendation.STOP),
         (Evidence(change=FLAT, next_gain=gain(0.01, 0, 0.05)), Recommendation.STOP),
-        (Evidence(change=FLAT, next_gain=NotFitted(reason="few")), Recommendation.STOP),
+        (Evidence(change=FLAT, next_gain=NoCurve(reason="few")), Recommendation.STOP),
         (Evidence(change=BETTER, target=MISSED), Recommendation.CONTINUE),
         (Evidence(change=UNSEEN), Recommendation.CONTINUE),
         (Evidence(), Recommendation.CONTINUE),
@@ -77,56 +77,56 @@ OTHER = measure_stability("ab" * 100, "abba" * 50)
 def test_the_first_rule_that_applies_is_taken(
     evidence: Evidence, recommendation: Recommendation
 ) -> None:
-    """Labels, target, failures, harm, flattening, in that order; otherwise labelling goes on."""
+    """Labels, target, failures, harm, flattening, in that order; otherwise continue."""
     assert recommendation is advise(evidence).recommendation
 
 
-def states(advice: Advice) -> list[State]:
+def states(advice: Advice) -> list[SignalState]:
     """The answers, in the order of the rules."""
     return [signal.state for signal in advice.signals]
 
 
 def test_every_signal_has_a_question_and_a_reason() -> None:
     """Also those that were not measured, which say so."""
-    found = advise(Evidence())
+    advice = advise(Evidence())
 
-    assert [State.NOT_MEASURED] * 7 == states(found)
-    assert 7 == len({signal.question for signal in found.signals})
-    assert all(signal.reason for signal in found.signals)
+    assert [SignalState.NOT_MEASURED] * 7 == states(advice)
+    assert 7 == len({signal.question for signal in advice.signals})
+    assert all(signal.reason for signal in advice.signals)
 
 
 def test_answers_follow_from_the_figures() -> None:
-    """Each signal is sure, or says that it is not."""
+    """Clear figures give yes or no, unclear ones give unclear."""
     sure = Evidence(
-        golden=Verdict.PASS, target=HIT, failures=LABELS, change=BETTER, next_gain=LITTLE,
+        golden=GoldenVerdict.PASS, target=HIT, failures=LABELS, change=BETTER, next_gain=LITTLE,
         stability=SAME,
     )  # fmt: skip
     unsure = Evidence(
-        golden=Verdict.INSUFFICIENT, target=check_target(np.repeat([1.0, 0.0], [92, 8]), 0.9),
+        golden=GoldenVerdict.INSUFFICIENT, target=check_target(np.repeat([1.0, 0.0], [92, 8]), 0.9),
         failures=find_causes("aa", "ab", "aa"), change=change(0.004, -0.002, 0.011),
         next_gain=gain(0.01, 0, 0.03), stability=measure_stability("ab" * 10, "ab" * 9 + "ba"),
     )  # fmt: skip
 
-    yes, no, unclear = State.YES, State.NO, State.UNCLEAR
+    yes, no, unclear = SignalState.YES, SignalState.NO, SignalState.UNCLEAR
     assert [yes, yes, yes, no, yes, no, yes] == states(advise(sure))
     assert [unclear, unclear, unclear, no, unclear, unclear, unclear] == states(advise(unsure))
 
 
-def test_what_is_too_small_to_tell_is_said_to_be() -> None:
-    """A change and a slice that this validation size could not show are called undetectable."""
-    found = {x.question: x for x in advise(Evidence(change=UNSEEN, target=SMALL)).signals}
+def test_a_small_validation_set_makes_signals_undetectable() -> None:
+    """A change and a slice that this validation size cannot show are undetectable."""
+    advice = {x.question: x for x in advise(Evidence(change=UNSEEN, target=SMALL)).signals}
 
-    flat = found["did the last batch bring less than 0.01?"]
-    said = "in 500 samples, changes under 0.036 may stay unseen"
-    expected = f"a gain of 0.01 is {UNDETECTABLE}: {said}"
-    assert (State.UNDETECTABLE, expected) == (flat.state, flat.reason)
-    reached = found["is the target reached?"]
+    flat = advice["did the last batch bring less than 0.01?"]
+    reason = "in 500 samples, changes under 0.036 may stay undetected"
+    expected = f"a gain of 0.01 is {UNDETECTABLE}: {reason}"
+    assert (SignalState.UNDETECTABLE, expected) == (flat.state, flat.reason)
+    reached = advice["is the target reached?"]
     expected = f"the target 0.9 is {UNDETECTABLE} in 'night'; 35 samples are needed"
-    assert (State.UNDETECTABLE, expected) == (reached.state, reached.reason)
+    assert (SignalState.UNDETECTABLE, expected) == (reached.state, reached.reason)
 
 
-def test_the_reason_is_that_of_the_rule() -> None:
-    """The sentence holds the figures that decided."""
+def test_the_reason_has_the_figures() -> None:
+    """The reason has the figures that the recommendation follows from."""
     missed = advise(Evidence(change=FLAT, target=MISSED))
     unseen = advise(Evidence(change=UNSEEN))
 
@@ -134,39 +134,39 @@ def test_the_reason_is_that_of_the_rule() -> None:
         "the metric changed by +0.001 from round 3 to 4 (-0.004 to +0.006), and the target 0.9 is "
         "surely missed overall"
     )
-    assert unseen.reason.startswith("nothing speaks against it, but this may not show: a gain")
+    assert unseen.reason.startswith("no signal is against it, but one is unclear: a gain")
 
 
 def test_every_combination_has_advice() -> None:
-    """Whatever is measured, and whatever it says: one recommendation and seven signals."""
+    """Whatever is measured: one recommendation with a reason, and seven signals."""
     choices = {
-        "golden": [None, *Verdict],
+        "golden": [None, *GoldenVerdict],
         "target": [None, HIT, MISSED, SMALL],
         "failures": [None, LABELS, MODEL],
         "change": [None, BETTER, WORSE, FLAT, UNSEEN],
-        "next_gain": [None, NotFitted(reason="few"), GOOD, LITTLE],
+        "next_gain": [None, NoCurve(reason="few"), GOOD, LITTLE],
         "stability": [None, SAME, OTHER],
     }
     for values in product(*choices.values()):
-        found = advise(replace(Evidence(), **dict(zip(choices, values, strict=True))))
-        assert found.reason
-        assert 7 == len(found.signals)
+        advice = advise(replace(Evidence(), **dict(zip(choices, values, strict=True))))
+        assert advice.reason
+        assert 7 == len(advice.signals)
 
 
-def test_the_least_gain_worth_a_batch_is_the_teams() -> None:
-    """With a smaller one the same change is no longer flat."""
+def test_the_minimum_gain_can_be_set() -> None:
+    """With a smaller minimum the same change is no longer flat."""
     assert Recommendation.CONTINUE is advise(Evidence(change=FLAT), gain_min=0.001).recommendation
 
 
 @pytest.mark.parametrize("gain_min", [0, 1, float("nan")])
-def test_a_gain_that_is_none_is_refused(gain_min: float) -> None:
-    """Every batch brings nothing, and none brings all."""
+def test_a_minimum_gain_out_of_range_is_refused(gain_min: float) -> None:
+    """The minimum gain must be between 0 and 1."""
     with pytest.raises(InvalidArgument, match="gain_min"):
         advise(Evidence(), gain_min=gain_min)
 
 
 def test_advice_is_stored_and_read_whole() -> None:
-    """What the ledger gives back is what was put in."""
-    found = advise(Evidence(change=FLAT, target=SMALL))
+    """Decoded advice equals the encoded one."""
+    advice = advise(Evidence(change=FLAT, target=SMALL))
 
-    assert found == decode(Advice, Entry(key="k", value=encode(found), revision=1))
+    assert advice == decode(Advice, Entry(key="k", value=encode(advice), revision=1))

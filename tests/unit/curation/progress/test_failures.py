@@ -1,4 +1,4 @@
-"""Whose fault failures are."""
+"""The causes of failures."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sluice.errors import InvalidArgument
 
 
 def test_causes_are_worked_by_hand() -> None:
-    """Both say the label, both another, each another, one the label: 1 sure, 1 wrong, 2 unclear."""
-    found = find_causes(["car"] * 4, ["car", "van", "van", "car"], ["car", "van", "bus", "van"])
+    """Both answer the label, both another, each another, one the label: 1 wrong, 2 ambiguous."""
+    causes = find_causes(["car"] * 4, ["car", "van", "van", "car"], ["car", "van", "bus", "van"])
 
-    counts = [x.count for x in (found.ambiguous, found.mislabelled, found.doubtful)]
+    counts = [x.count for x in (causes.ambiguous, causes.mislabelled, causes.doubtful)]
     assert [2, 1, 3] == counts
-    assert wilson(3, 4) == found.doubtful.interval
+    assert wilson(3, 4) == causes.doubtful.interval
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,6 @@ def test_causes_are_worked_by_hand() -> None:
     [("ab", "a", "ab", "first"), ("ab", "ab", "abc", "second"), ("", "", "", "labels")],
 )
 def test_answers_must_be_for_each_failure(labels: str, first: str, second: str, field: str) -> None:
-    """Two answers to every failure, and one failure at least."""
+    """Every failure needs two answers, and at least one failure is needed."""
     with pytest.raises(InvalidArgument, match=field):
         find_causes(labels, first, second)

@@ -1,4 +1,4 @@
-"""How the error falls with labelled groups."""
+"""The learning curve."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.curation.progress.learning_curve import (
     EXPONENT_MAX,
     EXPONENT_MIN,
     LearningCurve,
-    NotFitted,
+    NoCurve,
     fit_curve,
 )
 from sluice.errors import InvalidArgument
@@ -31,28 +31,28 @@ def errors(scale: float, exponent: float, floor: float) -> list[float]:
 def fitted(
     values: Sequence[float], standard_errors: Sequence[float] | None = None
 ) -> LearningCurve:
-    """The curve, which must be there."""
-    found = fit_curve(SIZES, values, standard_errors=standard_errors)
-    assert isinstance(found, LearningCurve), found
-    return found
+    """The curve, which must fit."""
+    curve = fit_curve(SIZES, values, standard_errors=standard_errors)
+    assert isinstance(curve, LearningCurve), curve
+    return curve
 
 
 @given(st.floats(0.1, 1.5), st.floats(0.05, 0.5), st.floats(0, 0.3))
-def test_a_power_law_is_found_again(exponent: float, fall: float, floor: float) -> None:
-    """Points on a curve give that curve, and its errors far outside the points."""
+def test_a_power_law_is_recovered(exponent: float, fall: float, floor: float) -> None:
+    """Points on a curve give that curve, also far outside the points."""
     scale = fall * 100**exponent
 
-    found = fitted(errors(scale, exponent, floor))
+    curve = fitted(errors(scale, exponent, floor))
 
-    assert exponent == pytest.approx(found.exponent, rel=0.01)
-    assert floor == pytest.approx(found.floor, abs=0.005)
+    assert exponent == pytest.approx(curve.exponent, rel=0.01)
+    assert floor == pytest.approx(curve.floor, abs=0.005)
     expected = scale * 20_000**-exponent + floor
-    assert expected == pytest.approx(found.error(20_000).value, abs=0.005)
+    assert expected == pytest.approx(curve.error(20_000).value, abs=0.005)
 
 
 @given(st.integers(0, 10_000), st.sampled_from([-0.1, 0.05]))
 def test_no_other_bounded_fit_is_better(seed: int, floor: float) -> None:
-    """Least squares by scipy, from several starts, do not leave less; no floor is below 0."""
+    """Least squares by scipy, from several starts, leaves no smaller error; no floor is below 0."""
     noisy = np.array(errors(2, 0.3, floor)) + np.random.default_rng(seed).normal(0, 0.02, 6)
     noisy = noisy.clip(0, 1)
     sizes = np.array(SIZES, np.float64)
@@ -97,8 +97,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert np.mean(widths) < 0.03
 
 
-def test_what_is_measured_roughly_is_foretold_roughly() -> None:
-    """Standard errors of the points widen the interval, where residuals happen to be small."""
+def test_standard_errors_widen_the_interval() -> None:
+    """They count where residuals happen to be small."""
     points = errors(2, 0.5, 0.05)
 
     sure, rough = fitted(points), fitted(points, standard_errors=[0.01] * 6)
@@ -108,7 +108,7 @@ def test_what_is_measured_roughly_is_foretold_roughly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "values", "said"),
+    ("sizes", "values", "message"),
     [
         ((1, 2, 2, 3), (0.4, 0.3, 0.3, 0.2), "3 numbers of labelled groups were measured"),
         (SIZES, (0.1, 0.1, 0.2, 0.2, 0.3, 0.3), "does not fall"),
@@ -116,17 +116,17 @@ def test_what_is_measured_roughly_is_foretold_roughly() -> None:
         (SIZES, (0.3, 0.1, 0.3, 0.1, 0.3, 0.1), "the fall may be noise"),
     ],
 )
-def test_what_cannot_be_fitted_is_said(
-    sizes: tuple[int, ...], values: tuple[float, ...], said: str
+def test_points_that_cannot_be_fitted_give_a_reason(
+    sizes: tuple[int, ...], values: tuple[float, ...], message: str
 ) -> None:
     """Too few points, no fall, or one that noise would explain as well."""
-    found = fit_curve(sizes, values)
+    curve = fit_curve(sizes, values)
 
-    assert isinstance(found, NotFitted)
-    assert said in found.reason
+    assert isinstance(curve, NoCurve)
+    assert message in curve.reason
 
 
-def test_the_interval_is_its_seeds() -> None:
+def test_the_interval_is_deterministic_by_seed() -> None:
     """Equal seeds give equal bounds."""
     noisy = (np.array(errors(2, 0.5, 0.1)) + [0, 0.01] * 3).tolist()
 
@@ -143,18 +143,18 @@ def test_the_interval_is_its_seeds() -> None:
         ((1, 2, 3, 4), (0.1,) * 4, (0.1,), "standard_errors"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_an_invalid_point_is_named(
     sizes: Sequence[int], values: Sequence[float], noise: Sequence[float] | None, field: str
 ) -> None:
-    """The error says which of the points."""
-    with pytest.raises(InvalidArgument) as refused:
+    """The error has the index of the point."""
+    with pytest.raises(InvalidArgument) as error:
         fit_curve(sizes, values, standard_errors=noise)
 
-    assert [field] == [violation.field for violation in refused.value.fields]
+    assert [field] == [violation.field for violation in error.value.fields]
 
 
-def test_no_groups_have_no_error() -> None:
-    """Nothing can be read off the curve before its first group."""
+def test_a_size_under_1_is_refused() -> None:
+    """The curve starts at one group."""
     curve = fitted(errors(2, 0.5, 0.1))
 
     with pytest.raises(InvalidArgument, match="size: 0"):

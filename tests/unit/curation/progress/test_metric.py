@@ -1,4 +1,4 @@
-"""The metric of each round, and what changed."""
+"""The metric of a round, and its change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.curation.progress.metric import (
     RoundMetric,
     detectable_difference,
     measure_change,
-    metric_history,
+    measure_point,
 )
 from sluice.errors import InvalidArgument
 
@@ -28,14 +28,17 @@ def metric(round_number: int, values: list[float] | NDArray[np.float64]) -> Roun
     )
 
 
-def test_the_history_is_worked_by_hand() -> None:
-    """Rounds in their order with mean and Wilson's interval, and each change to the next."""
-    found = metric_history([metric(2, [1, 1, 1, 0]), metric(1, [1, 0, 0, 0])])
+def test_a_point_is_worked_by_hand() -> None:
+    """The mean of the values, with Wilson's interval."""
+    point = measure_point(metric(2, [1, 1, 1, 0]))
 
-    assert [(1, 4, 0.25, wilson(1, 4)), (2, 4, 0.75, wilson(3, 4))] == [
-        (x.round, x.samples, x.mean, x.interval) for x in found.points
-    ]
-    [change] = found.changes
+    assert (2, 4, 0.75, wilson(3, 4)) == (point.round, point.samples, point.mean, point.interval)
+
+
+def test_a_change_is_worked_by_hand() -> None:
+    """The mean difference of the samples of both rounds, with a bootstrap interval."""
+    change = measure_change(metric(1, [1, 0, 0, 0]), metric(2, [1, 1, 1, 0]))
+
     assert (1, 2, 4, 0.5) == (change.earlier, change.later, change.samples, change.difference)
     assert (0, 1) == (change.interval.low, change.interval.high)
 
@@ -50,20 +53,20 @@ def test_only_samples_of_both_rounds_are_compared() -> None:
 
 
 def test_pairing_finds_what_two_intervals_hide() -> None:
-    """Twelve of 200 samples better, none worse: surely so, though the rounds' intervals overlap."""
+    """Twelve of 200 samples better, none worse: a sure change, though intervals overlap."""
     values = np.tile([0.0, 1.0], 100)
     better = values.copy()
     better[:24:2] = 1
 
-    found = metric_history([metric(1, values), metric(2, better)])
+    first, second = metric(1, values), metric(2, better)
 
-    assert found.changes[0].interval.low > 0
-    assert found.points[1].interval.low < found.points[0].interval.high
+    assert measure_change(first, second).interval.low > 0
+    assert measure_point(second).interval.low < measure_point(first).interval.high
 
 
 @given(st.permutations(range(12)))
-def test_the_order_of_samples_means_nothing(order: list[int]) -> None:
-    """A change is the same, bound by bound, however its samples come."""
+def test_the_order_of_samples_does_not_matter(order: list[int]) -> None:
+    """A change and its bounds are equal for any order of the samples."""
     first, second = metric(1, np.arange(12) / 12), metric(2, np.arange(12)[::-1] / 12)
     shuffled = RoundMetric(
         round=2, sample_ids=[f"s{index}" for index in order], values=second.values[order]
@@ -82,18 +85,18 @@ def test_the_detectable_difference_is_that_of_the_textbook() -> None:
 def test_a_difference_of_the_detectable_size_is_found_four_times_of_five() -> None:
     """Of 300 experiments with it, the paired interval excludes 0 in 74 to 86 of 100."""
     rng = np.random.default_rng(1)
-    found = 0
+    detected = 0
     for _ in range(300):
         first = rng.uniform(0.3, 0.5, 200)
         noise = rng.normal(0, 0.1, 200)
         second = first + noise + detectable_difference(0.1, 200)
         later = metric(2, second.clip(0, 1))
-        found += measure_change(metric(1, first), later).interval.low > 0
+        detected += measure_change(metric(1, first), later).interval.low > 0
 
-    assert 0.74 <= found / 300 <= 0.86
+    assert 0.74 <= detected / 300 <= 0.86
 
 
-def test_where_nothing_changed_something_small_may_stay_unseen() -> None:
+def test_without_a_change_a_small_one_is_undetectable() -> None:
     """No change in 100 samples does not make any change detectable; in one sample, none is."""
     same = metric(1, [1.0] * 100)
 
@@ -102,21 +105,27 @@ def test_where_nothing_changed_something_small_may_stay_unseen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "field"),
+    ("invalid", "field"),
     [
-        ([metric(1, [0.5, 1.5])], "metrics[0].values[1]"),
-        ([metric(1, [float("nan")])], "metrics[0].values[0]"),
-        ([metric(1, [])], "metrics[0].values"),
-        ([metric(-1, [1])], "metrics[0].round"),
-        ([metric(1, [1]), metric(1, [0])], "metrics"),
-        ([RoundMetric(round=1, sample_ids=["a", "a"], values=np.ones(2))], "metrics[0].sample_ids"),
-        ([RoundMetric(round=1, sample_ids=["a"], values=np.ones(2))], "metrics[0].values"),
-        ([metric(1, [1]), RoundMetric(round=2, sample_ids=["a"], values=np.ones(1))], "sample_ids"),
+        (metric(1, [0.5, 1.5]), "metric.values[1]"),
+        (metric(1, [float("nan")]), "metric.values[0]"),
+        (metric(1, []), "metric.values"),
+        (metric(-1, [1]), "metric.round"),
+        (RoundMetric(round=1, sample_ids=["a", "a"], values=np.ones(2)), "metric.sample_ids"),
+        (RoundMetric(round=1, sample_ids=["a"], values=np.ones(2)), "metric.values"),
     ],
 )
-def test_what_is_wrong_is_named(metrics: list[RoundMetric], field: str) -> None:
-    """The error says which round's what is wrong."""
-    with pytest.raises(InvalidArgument) as refused:
-        metric_history(metrics)
+def test_an_invalid_metric_is_refused(invalid: RoundMetric, field: str) -> None:
+    """The error names the field."""
+    with pytest.raises(InvalidArgument) as error:
+        measure_point(invalid)
 
-    assert [field] == [violation.field for violation in refused.value.fields]
+    assert [field] == [violation.field for violation in error.value.fields]
+
+
+def test_rounds_without_a_common_sample_are_refused() -> None:
+    """Rounds are compared on the samples of both."""
+    other = RoundMetric(round=2, sample_ids=["a"], values=np.ones(1))
+
+    with pytest.raises(InvalidArgument, match="rounds 1 and 2 have no common sample"):
+        measure_change(metric(1, [1]), other)

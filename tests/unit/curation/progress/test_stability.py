@@ -1,4 +1,4 @@
-"""How far predictions of two rounds agree."""
+"""The stability of predictions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def test_kappa_is_worked_by_hand() -> None:
     """Cohen's example form: 20, 5, 10, 15 of 50 agree by 0.7, by chance 0.5, so kappa is 0.4."""
     first, second = "y" * 25 + "n" * 25, "y" * 20 + "n" * 5 + "y" * 10 + "n" * 15
 
-    found = measure_stability(first, second)
+    stability = measure_stability(first, second)
 
-    assert (35, 50) == (found.agreeing.count, found.agreeing.total)
-    assert 0.4 == pytest.approx(found.kappa)
+    assert (35, 50) == (stability.agreeing.count, stability.agreeing.total)
+    assert 0.4 == pytest.approx(stability.kappa)
 
 
 @given(st.lists(st.tuples(classes, classes), min_size=1, max_size=40))
@@ -31,10 +31,10 @@ def test_kappa_is_scikit_learns(pairs: list[tuple[str, str]]) -> None:
     one_class = len({*first, *second}) == 1
     expected = 1 if one_class else cohen_kappa_score(first, second)
 
-    found = measure_stability(first, second)
+    stability = measure_stability(first, second)
 
-    assert expected == pytest.approx(found.kappa)
-    assert found.interval.low <= found.interval.high <= 1
+    assert expected == pytest.approx(stability.kappa)
+    assert stability.interval.low <= stability.interval.high <= 1
 
 
 def test_the_interval_covers_what_it_says() -> None:
@@ -50,7 +50,7 @@ def test_the_interval_covers_what_it_says() -> None:
     assert 0.90 <= covered / 300 <= 0.98
 
 
-def test_the_interval_is_its_seeds() -> None:
+def test_the_interval_is_deterministic_by_seed() -> None:
     """Equal seeds give equal bounds."""
     first, second = "ab" * 20, "ab" * 15 + "ba" * 5
 
@@ -60,6 +60,6 @@ def test_the_interval_is_its_seeds() -> None:
 
 @pytest.mark.parametrize(("first", "second", "field"), [("ab", "a", "second"), ("", "", "first")])
 def test_predictions_of_other_samples_are_refused(first: str, second: str, field: str) -> None:
-    """Kappa is of the same samples, and of some."""
+    """Both rounds need the same number of samples, and at least one."""
     with pytest.raises(InvalidArgument, match=field):
         measure_stability(first, second)

@@ -1,0 +1,133 @@
+"""Errors on the wire and in storage, as a google.rpc.Status.
+
+One interceptor of the server turns an error into a status (`to_status`); clients turn the status
+back into an error of the same class (`from_rpc_error`). The details travel as
+google.rpc.ErrorInfo, BadRequest and RetryInfo, so that every gRPC tool can show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar, cast
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
+
+from sluice.errors import (
+    Aborted,
+    AlreadyExists,
+    DataLoss,
+    FailedPrecondition,
+    FieldViolation,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    SequenceGap,
+    SluiceError,
+    Unauthenticated,
+    Unavailable,
+)
+from sluice.v1 import errors_pb2
+
+DOMAIN: Final = "sluice"
+DETAILS_KEY: Final = "grpc-status-details-bin"
+
+_CONNECTION_LOST: Final = "Internal error from Core"
+"""The text of grpc.aio when a connection was lost while it was sending: not a server's error."""
+
+_TYPE_URL: Final = "type.googleapis.com/google.rpc."
+
+_Response = TypeVar("_Response")
+
+_BY_CODE: Final[dict[grpc.StatusCode, type[SluiceError]]] = {
+    grpc.StatusCode[cls.status]: cls
+    for cls in (
+        InvalidArgument, FailedPrecondition, NotFound, AlreadyExists, Aborted, Unauthenticated,
+        PermissionDenied, ResourceExhausted, Unavailable, DataLoss, Internal,
+    )
+}  # fmt: skip
+_BY_REASON: Final[dict[str, type[SluiceError]]] = {SequenceGap.default_reason: SequenceGap}
+_BY_NUMBER: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def to_status(error: SluiceError) -> errors_pb2.Status:
+    """The wire form of an error; equal in bytes to a google.rpc.Status."""
+    info = errors_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    details = [any_pb2.Any(type_url=_TYPE_URL + "ErrorInfo", value=info.SerializeToString())]
+    if error.fields:
+        bad = errors_pb2.BadRequest(
+            field_violations=[
+                errors_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+                for v in error.fields
+            ]
+        )
+        details.append(
+            any_pb2.Any(type_url=_TYPE_URL + "BadRequest", value=bad.SerializeToString())
+        )
+    if error.retry_after_s is not None:
+        delay = Duration()
+        delay.FromMilliseconds(round(error.retry_after_s * 1000))
+        retry = errors_pb2.RetryInfo(retry_delay=delay)
+        details.append(
+            any_pb2.Any(type_url=_TYPE_URL + "RetryInfo", value=retry.SerializeToString())
+        )
+    return errors_pb2.Status(code=error.code.value[0], message=error.message, details=details)
+
+
+def from_status(status: errors_pb2.Status) -> SluiceError:
+    """The error of a status: `from_status(to_status(error))` has its class and details."""
+    reason, metadata, fields, retry_after_s = None, {}, [], None
+    for detail in status.details:
+        match detail.type_url.removeprefix(_TYPE_URL):
+            case "ErrorInfo":
+                info = errors_pb2.ErrorInfo.FromString(detail.value)
+                reason, metadata = info.reason, dict(info.metadata)
+            case "BadRequest":
+                bad = errors_pb2.BadRequest.FromString(detail.value)
+                fields = [FieldViolation(v.field, v.description) for v in bad.field_violations]
+            case "RetryInfo":
+                delay = errors_pb2.RetryInfo.FromString(detail.value).retry_delay
+                retry_after_s = delay.ToMilliseconds() / 1000
+    code = _BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
+    cls = _BY_REASON.get(reason or "") or _BY_CODE.get(code, SluiceError)
+    return cls(
+        status.message,
+        reason=reason,
+        fields=fields,
+        metadata=metadata,
+        retry_after_s=retry_after_s,
+    )
+
+
+def from_rpc_error(error: grpc.RpcError) -> SluiceError:
+    """The Sluice error of a failed call; one of the network becomes the nearest class."""
+    # Pairs, in both of grpc's clients, whatever its type stubs say.
+    trailing = cast("Iterable[tuple[str, bytes]]", error.trailing_metadata() or ())
+    for key, value in trailing:
+        if key == DETAILS_KEY:
+            return from_status(errors_pb2.Status.FromString(value))
+    code, details = error.code(), error.details() or str(error.code())
+    if code is grpc.StatusCode.INTERNAL and _CONNECTION_LOST in details:
+        return Unavailable(details)
+    return _BY_CODE.get(code, SluiceError)(details)
+
+
+def translate(call: Callable[..., _Response], *arguments: Any) -> _Response:
+    """Make a blocking call; if it fails, raise it as a Sluice error."""
+    try:
+        return call(*arguments)
+    except grpc.RpcError as error:
+        raise from_rpc_error(error) from error
+
+
+def dumps(error: SluiceError) -> bytes:
+    """The error as bytes, for storing it."""
+    return to_status(error).SerializeToString()
+
+
+def loads(stored: bytes) -> SluiceError:
+    """Read the bytes of `dumps`."""
+    return from_status(errors_pb2.Status.FromString(stored))

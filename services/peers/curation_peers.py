@@ -1,0 +1,36 @@
+"""The clients of campaign and ingest that curation needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+
+from services.peers.channel import connect_peer
+from services.peers.datasets import CampaignDatasets, DatasetReader
+from services.peers.issues import CampaignIssueElements, IssueElements
+from sluice.channel import connect_sync
+
+
+@dataclass(frozen=True, slots=True)
+class CurationPeers:
+    """Datasets and issues of the campaign service, and a blocking channel to ingest."""
+
+    datasets: DatasetReader
+    issues: IssueElements
+    ingest: grpc.Channel
+
+
+@asynccontextmanager
+async def connect_curation_peers(
+    campaign_target: str, ingest_target: str, internal_key: str
+) -> AsyncIterator[CurationPeers]:
+    """Connect to the services at those gRPC targets, which need not be up yet."""
+    async with AsyncExitStack() as stack:
+        ingest = stack.enter_context(connect_sync(ingest_target, internal_key))
+        campaign = await stack.enter_async_context(
+            connect_peer("campaign", campaign_target, internal_key)
+        )
+        yield CurationPeers(CampaignDatasets(campaign), CampaignIssueElements(campaign), ingest)

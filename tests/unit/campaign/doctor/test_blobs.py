@@ -1,0 +1,30 @@
+"""Blobs that other projects reference, or other services write, stay."""
+
+from __future__ import annotations
+
+from services.campaign.doctor.diagnose import diagnose
+from services.campaign.projects import create_project
+from services.doctor.findings import Finding
+from services.records.records import now_us
+from sluice.names import ProjectName
+from tests.unit.campaign.campaign_service import ONCE
+from tests.unit.campaign.doctor.examining import HOUR_US, examine
+from tests.unit.campaign.doctor.tampering import (
+    Scenario,
+)
+
+
+async def test_files_that_another_project_names_stay(scenario: Scenario) -> None:
+    """All projects share one blob store: a doctor of one takes nothing from another."""
+    stores = scenario.service.stores
+    await create_project(stores, ONCE, "q", "")
+    events = diagnose(stores, ProjectName("q"), repair=True, started_us=now_us() + 2 * HOUR_US)
+    assert [] == [event async for event in events if isinstance(event, Finding)]
+    assert [] == await examine(scenario.service)
+
+
+async def test_files_of_others_stay(scenario: Scenario) -> None:
+    """What no campaign service writes is left alone, named or not."""
+    digest = await scenario.service.stores.blobs.put(b"a mask")
+    assert [] == await examine(scenario.service, repair=True)
+    assert b"a mask" == await scenario.service.stores.blobs.get(digest)

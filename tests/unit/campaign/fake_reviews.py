@@ -1,0 +1,44 @@
+"""Reviews of samples, as a test writes them down."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import numpy as np
+
+from services.peers.reviews import ReviewedSample, ReviewsPage
+from sluice.errors import SluiceError
+from sluice.names import CampaignName
+from sluice.scoring import normalise
+from tests.unit.campaign.campaign_service import make_embedding
+
+
+class FakeReviews:
+    """`Reviews` of every campaign: frame ids, or `frame/label`, each in a page of its own.
+
+    The last page is followed by an error, if one is given.
+    """
+
+    def __init__(
+        self,
+        accepted: str = "",
+        discarded: str = "",
+        *,
+        error: SluiceError | None = None,
+        backwards: bool = False,
+    ) -> None:
+        reviews = [(sample, True) for sample in accepted.split()]
+        reviews += [(sample, False) for sample in discarded.split()]
+        self._reviews = reviews[::-1] if backwards else reviews
+        self._error = error
+
+    async def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
+        """Pages of one sample each, with an empty one before each."""
+        for sample_id, accepted in self._reviews:
+            frame_id, _, label_id = sample_id.partition("/")
+            yield ReviewsPage([], np.empty((0, 2), np.float32))
+            sample = ReviewedSample(frame_id, label_id, accepted)
+            vectors = normalise(make_embedding(f"sample {sample_id}")[None])
+            yield ReviewsPage([sample], vectors)
+        if self._error:
+            raise self._error

@@ -1,0 +1,80 @@
+"""Errors are the same on both sides of the wire, and any gRPC tool can read them."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+from sluice import errors, rpc_errors
+
+CLASSES = [*errors.SluiceError.__subclasses__(), errors.SequenceGap]
+
+
+def full(cls: type[errors.SluiceError]) -> errors.SluiceError:
+    """An error of that class with every detail."""
+    return cls(
+        "frame.id: is empty",
+        fields=[errors.FieldViolation("frame.id", "is empty")],
+        metadata={"expected_seq": "7"},
+        retry_after_s=1.5,
+    )
+
+
+def contents(error: errors.SluiceError) -> tuple[object, ...]:
+    """The class and all fields of an error."""
+    details = (error.message, error.reason, error.fields, error.metadata, error.retry_after_s)
+    return type(error), *details
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_class_survives_the_wire_and_storage(cls: type[errors.SluiceError]) -> None:
+    """What a service raises is what a client catches."""
+    assert contents(full(cls)) == contents(rpc_errors.from_status(rpc_errors.to_status(full(cls))))
+    assert contents(full(cls)) == contents(rpc_errors.loads(rpc_errors.dumps(full(cls))))
+
+
+def test_googles_own_classes_read_the_details() -> None:
+    """The status is a google.rpc.Status, with details under google.rpc's own types."""
+    sent = rpc_errors.dumps(full(errors.Unavailable))
+    status = status_pb2.Status.FromString(sent)
+    info, bad, retry = (
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.RetryInfo(),
+    )
+    assert all(d.Unpack(m) for d, m in zip(status.details, (info, bad, retry), strict=True))
+    assert (14, "frame.id: is empty") == (status.code, status.message)
+    assert ("TRY_LATER", "sluice", "7") == (info.reason, info.domain, info.metadata["expected_seq"])
+    assert "frame.id" == bad.field_violations[0].field
+    assert 1_500 == retry.retry_delay.ToMilliseconds()
+
+
+def failed_call(code: grpc.StatusCode, details: str, status: bytes = b"") -> grpc.aio.AioRpcError:
+    """A failed call, with or without the details of Sluice."""
+    trailing = grpc.aio.Metadata(*([(rpc_errors.DETAILS_KEY, status)] if status else []))
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, details)
+
+
+def test_a_failed_call_is_the_error_that_the_server_raised() -> None:
+    """The details in the trailers decide, whatever the status line says."""
+    sent = full(errors.SequenceGap)
+    call = failed_call(grpc.StatusCode.FAILED_PRECONDITION, "cut", rpc_errors.dumps(sent))
+    assert contents(sent) == contents(rpc_errors.from_rpc_error(call))
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "expected"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "failed to connect", errors.Unavailable),
+        (grpc.StatusCode.INTERNAL, "Internal error from Core", errors.Unavailable),
+        (grpc.StatusCode.INTERNAL, "a bug", errors.Internal),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "too slow", errors.SluiceError),
+    ],
+)
+def test_a_failure_of_the_network_becomes_the_nearest_class(
+    code: grpc.StatusCode, details: str, expected: type[errors.SluiceError]
+) -> None:
+    """Without details the status code decides; a lost connection is Unavailable: retried."""
+    error = rpc_errors.from_rpc_error(failed_call(code, details))
+    assert (expected, details) == (type(error), error.message)

@@ -1,0 +1,94 @@
+"""A small world for the frames of datasets: real stores, one dataset, no other service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from services.blobs.folder import FolderBlobs
+from services.curation.context import Curation
+from services.curation.datasets.append import AppendCounts, append_frames
+from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
+from services.ledger.sqlite.ledger import SqliteLedger
+from services.peers.active import ActiveVersions
+from services.peers.curation_peers import CurationPeers
+from services.peers.datasets import Dataset
+from services.peers.issues import IssueElements
+from services.peers.models import Models
+from services.records.idempotency import IdempotentRequest
+from services.records.stores import Stores
+from services.vectors.edge.vectors import EdgeVectors
+from sluice.errors import NotFound
+from sluice.frames import Frame
+from sluice.labels import Label, TaskType
+from sluice.names import DatasetName
+from sluice.tensors import Embeddings
+
+NAME = DatasetName("p", "d")
+DIMENSION = 8
+
+ONCE = IdempotentRequest.of("Test", "", b"")
+"""A request without an id."""
+
+
+class OneDataset:
+    """`Datasets` with `NAME` alone: boxes around cars and trams."""
+
+    async def get(self, name: DatasetName) -> Dataset:
+        """See `Datasets.get`."""
+        if name != NAME:
+            raise NotFound(f"{name} does not exist")
+        return Dataset(name, TaskType.BOX_2D, frozenset({"car", "tram"}))
+
+    async def check(self) -> None:
+        """It is always there."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetHarness:
+    """The stores, and shorter ways to do what many tests do first."""
+
+    curation: Curation
+
+    def with_stores(self, **stores: Any) -> DatasetHarness:
+        """The same world with some of its stores replaced."""
+        changed = replace(self.curation.stores, **stores)
+        return DatasetHarness(replace(self.curation, stores=changed))
+
+    async def append(self, *frames: str | FrameToAppend, seed: int = 0) -> AppendCounts:
+        """Append frames with embeddings that follow from their ids."""
+        new = [each if isinstance(each, FrameToAppend) else frame(each) for each in frames]
+        rows = np.stack([vector(each.frame.id, seed) for each in new])
+        return await append_frames(
+            self.curation, NAME, AppendRequest(new, Embeddings.of_frames("m", rows))
+        )
+
+
+@asynccontextmanager
+async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
+    """New stores in that folder."""
+    ledger = await SqliteLedger.open(path / "ledger.sqlite")
+    vectors = await EdgeVectors.open(path / "vectors")
+    blobs = FolderBlobs(path / "blobs")
+    # Nothing that is tested here asks the other services.
+    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    stores = Stores(ledger, vectors, blobs)
+    yield DatasetHarness(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))
+    await vectors.close()
+    await ledger.close()
+
+
+def frame(id: str, *labels: Label, group: str = "", slice_: str = "") -> FrameToAppend:
+    """A frame to append."""
+    return FrameToAppend(Frame(id=id, labels=labels), group, slice_)
+
+
+def vector(text: str, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A vector that goes with that text."""
+    drawn = np.random.default_rng([seed, *text.encode()]).normal(size=DIMENSION)
+    return drawn.astype(np.float32)
