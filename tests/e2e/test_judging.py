@@ -179,7 +179,7 @@ def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
     assert cli.json(*check, *bad)["added"] is False
     write_coco(cli.folder / "missed.json", vans=1)
     stderr = cli.run(*check, *bad, code=ExitCode.REFUSED)
-    assert "is in the history already, with other annotations" in " ".join(stderr.split())
+    assert "is already in the history, with different" in " ".join(stderr.split())
 
 
 def test_progress_is_shown_for_people(cli: Cli) -> None:
