@@ -1,1 +1,1 @@
-"""`make demo`: Sluice finds hard frames among 1,797 real ones, explains and accounts for them."""
+"""`make demo`: Sluice finds hard frames among 1,797 real ones, and explains each."""

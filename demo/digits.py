@@ -1,7 +1,7 @@
 """The frames of the demo: scikit-learn's handwritten digits, written as PNG files.
 
-Sluice and the classifier see the files alone. What each digit truly is, is used for the labels of
-the labelled parts, where a reviewer would look at the picture, and in the report.
+Sluice and the classifier see only the files. The true classes serve as labels of the labelled
+parts, as the reviewer's eyes, and in the report.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sklearn.datasets import load_digits
 
 SEED = 0
 
-# A team that has labelled twenty frames of every class but two of one is an ordinary sight, and
-# its classifier fails most on that class. Eights are like 1, 3, 5 and 9, so that not all that is
-# found is right. With these sizes all of ten seeds collected 66 samples or more, with 8.2 to 10.6
-# times random's precision on the class and 5.1 to 6.7 times on hard frames. Labelled evenly, the
-# classifier fails on 5 to 18 validation frames of its worst class, which are too few and too unlike
-# each other: two of ten seeds collected nothing.
+# Teams often have twenty labelled frames of every class but only two of one, and their classifier
+# fails most on that class. Eights resemble 1, 3, 5 and 9, so some samples are wrong. With these
+# sizes all of ten seeds collected 66 samples or more, with 8.2 to 10.6 times random's precision on
+# the class and 5.1 to 6.7 times on hard frames. With evenly labelled classes the classifier fails
+# on 5 to 18 validation frames of its worst class, which are too few and too dissimilar: two of ten
+# seeds collected nothing.
 SCARCE_CLASS = 8
 LABELLED_PER_CLASS = 20
 LABELLED_OF_SCARCE_CLASS = 2
-# Enough to hold some fifty frames of each class, hence that many failures of the worst.
+# About fifty frames of each class, hence up to as many failures of the worst class.
 VALIDATION_ROWS = 500
 
 GREYS_MAX = 16  # the digits are scans reduced to 8 × 8 counts of 0…16 pixels
@@ -47,7 +47,7 @@ class Digits:
     archive: NDArray[np.intp]
 
     def path(self, number: int) -> Path:
-        """Where the frame's picture lies."""
+        """The path of the frame's picture."""
         return self.folder / f"{number:04d}.png"
 
     def pixels(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -76,10 +76,11 @@ def _divide(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Frame numbers of the labelled, validation and archive parts."""
     order = np.random.default_rng(SEED).permutation(len(truth))
-    wanted = np.full(truth.max() + 1, LABELLED_PER_CLASS)
-    wanted[SCARCE_CLASS] = LABELLED_OF_SCARCE_CLASS
-    chosen = [order[truth[order] == class_id][:rows] for class_id, rows in enumerate(wanted)]
-    labelled = np.concatenate(chosen)
+    rows_per_class = np.full(truth.max() + 1, LABELLED_PER_CLASS)
+    rows_per_class[SCARCE_CLASS] = LABELLED_OF_SCARCE_CLASS
+    labelled = np.concatenate(
+        [order[truth[order] == class_id][:rows] for class_id, rows in enumerate(rows_per_class)]
+    )
     rest = order[~np.isin(order, labelled)]
     return labelled, rest[:VALIDATION_ROWS], rest[VALIDATION_ROWS:]
 

@@ -1,4 +1,4 @@
-"""The frames of the demo as Sluice knows them: ids, media reference, prediction, labels."""
+"""The frames of the demo as Sluice sees them: ids, media references, predictions, labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Source:
     classifier: Classifier
 
     def read(self, numbers: NDArray[np.intp], *, labelled: bool = False) -> Batch:
-        """These frames and their embeddings; with their true class as a label if `labelled`."""
+        """Read frames and their embeddings; `labelled` adds the true class as a label."""
         pixels = self.digits.pixels(numbers)
         predictions = self.classifier.predict(pixels)
         labels = self.digits.truth[numbers] if labelled else [None] * len(numbers)
@@ -51,8 +51,8 @@ class Source:
         ]
         return Batch(frames, self.classifier.embed(pixels))
 
-    def batches(self, numbers: NDArray[np.intp]) -> Iterator[Batch]:
-        """Unlabelled frames, as many at a time as are sent together."""
+    def read_batches(self, numbers: NDArray[np.intp]) -> Iterator[Batch]:
+        """Read unlabelled frames in batches."""
         for start in range(0, len(numbers), BATCH_FRAMES):
             yield self.read(numbers[start : start + BATCH_FRAMES])
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the demo ends as any program does, and first ends what it has started."""
+"""Ctrl-C and SIGTERM: the demo stops its server, then exits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 def exit_when_signalled() -> None:
-    """From now on a signal raises SystemExit wherever the program is."""
+    """Raise SystemExit on SIGINT and SIGTERM from now on."""
     for number in SIGNALS:
         signal.signal(number, _exit)
 
@@ -23,8 +23,8 @@ def exit_when_signalled() -> None:
 def run_until_signalled(work: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine as asyncio does; a signal cancels it, then raises SystemExit.
 
-    To raise at once, as `exit_when_signalled` has it, would often be in the middle of gRPC's C
-    code, which does not survive that.
+    Raising at once, as `exit_when_signalled` does, would often interrupt gRPC's C code, which does
+    not survive that.
     """
     received: list[int] = []
 
@@ -45,7 +45,7 @@ def run_until_signalled(work: Coroutine[Any, Any, Result]) -> Result:
     except asyncio.CancelledError:
         sys.exit(128 + received[0])
     finally:
-        exit_when_signalled()  # the loop has left neither its own handlers nor ours
+        exit_when_signalled()  # asyncio removed our handlers
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:

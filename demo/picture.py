@@ -1,4 +1,4 @@
-"""The contact sheet: the issue on the left, what was found for it on the right."""
+"""The contact sheet: the issue on the left, its best samples on the right."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CELL_WIDTH, CELL_HEIGHT = 156, 108
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
-    """A sample to show: its picture, what the classifier took it for, its score, its neighbour."""
+class SamplePicture:
+    """A sample to draw: its picture, prediction and score, and its nearest element."""
 
     picture: Path
     prediction: str
@@ -34,46 +34,50 @@ class Find:
 
 
 def draw_contact_sheet(
-    title: str, elements: Sequence[Path], finds: Sequence[Find], target: Path
+    title: str, elements: Sequence[Path], samples: Sequence[SamplePicture], target: Path
 ) -> None:
-    """Write the sheet as a PNG file: some elements, and the best finds with what explains them."""
+    """Write the sheet as a PNG file: some elements, and the best samples with explanations."""
     sheet = Image.new("RGB", (WIDTH, HEIGHT), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     shown = elements[: ELEMENTS_ACROSS * ELEMENTS_DOWN]
-    best = finds[: SAMPLES_ACROSS * SAMPLES_DOWN]
-    _head(draw, MARGIN, title, f"{len(shown)} of its {len(elements)} elements")
-    _head(draw, SAMPLES_LEFT, "The best samples", "each with its score and the nearest element")
+    best = samples[: SAMPLES_ACROSS * SAMPLES_DOWN]
+    _draw_heading(draw, MARGIN, title, f"{len(shown)} of its {len(elements)} elements")
+    _draw_heading(
+        draw, SAMPLES_LEFT, "The best samples", "each with its score and the nearest element"
+    )
     for index, path in enumerate(shown):
         down, across = divmod(index, ELEMENTS_ACROSS)
         step = ELEMENT_SIDE + GAP
         _paste(sheet, path, MARGIN + across * step, TOP + down * step, ELEMENT_SIDE)
-    for index, find in enumerate(best):
+    for index, sample in enumerate(best):
         down, across = divmod(index, SAMPLES_ACROSS)
-        _draw_find(sheet, draw, find, SAMPLES_LEFT + across * CELL_WIDTH, TOP + down * CELL_HEIGHT)
+        _draw_sample(
+            sheet, draw, sample, SAMPLES_LEFT + across * CELL_WIDTH, TOP + down * CELL_HEIGHT
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Greys and few of them: a palette makes the file a third as big.
+    # A palette of few greys makes the file a third as big.
     sheet.quantize(64).save(target, optimize=True)
 
 
-def _head(draw: ImageDraw.ImageDraw, left: int, title: str, subtitle: str) -> None:
+def _draw_heading(draw: ImageDraw.ImageDraw, left: int, title: str, subtitle: str) -> None:
     draw.text((left, 28), title, INK, ImageFont.load_default(24))
     draw.text((left, 64), subtitle, FAINT, ImageFont.load_default(16))
 
 
-def _draw_find(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, find: Find, left: int, top: int
+def _draw_sample(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, sample: SamplePicture, left: int, top: int
 ) -> None:
-    _paste(sheet, find.picture, left, top, SAMPLE_SIDE)
+    _paste(sheet, sample.picture, left, top, SAMPLE_SIDE)
     small = SAMPLE_SIDE // 2
-    _paste(sheet, find.nearest, left + SAMPLE_SIDE + GAP, top + small, small)
+    _paste(sheet, sample.nearest, left + SAMPLE_SIDE + GAP, top + small, small)
     font = ImageFont.load_default(15)
-    draw.text((left + SAMPLE_SIDE + GAP, top), f"{find.score:.2f}", INK, font)
-    draw.text((left, top + SAMPLE_SIDE + 3), f"taken for {find.prediction}", FAINT, font)
+    draw.text((left + SAMPLE_SIDE + GAP, top), f"{sample.score:.2f}", INK, font)
+    draw.text((left, top + SAMPLE_SIDE + 3), f"taken for {sample.prediction}", FAINT, font)
 
 
 def _paste(sheet: Image.Image, path: Path, left: int, top: int, side: int) -> None:
     with Image.open(path) as picture:
-        # Ink on paper reads better on a white page than the light on dark of the scans.
+        # Dark on light reads better on a white page than the scans, which are light on dark.
         inverted = picture.convert("L").point(lambda value: 255 - value)
         sheet.paste(inverted.resize((side, side), Image.Resampling.NEAREST), (left, top))
     ImageDraw.Draw(sheet).rectangle((left, top, left + side - 1, top + side - 1), outline="#c9d1d9")

@@ -1,4 +1,4 @@
-"""What the demo leaves: tables for people, a picture, and `demo-report.json` for programs."""
+"""The results of the demo: tables, a picture, and `demo-report.json` for programs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rich.console import Console
 
 from demo.classifier import Failures
 from demo.frames import Source, number_of
-from demo.job import Outcome, Scanned
-from demo.picture import Find, draw_contact_sheet
+from demo.job import JobResult, ScanResult
+from demo.picture import SamplePicture, draw_contact_sheet
 from demo.tables import print_funnel, print_quality, print_samples
-from demo.truth import Quality, judge
+from demo.truth import Quality, measure_quality
 
 BEST_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where the demo puts things: all in `work`, but for the report."""
+    """The files that the demo writes: all in `work`, except the report."""
 
     work: Path
     report: Path
@@ -35,12 +35,12 @@ class Paths:
 
     @property
     def data(self) -> Path:
-        """The folder that sluiced keeps everything in."""
+        """The data folder of sluiced."""
         return self.work / "sluice-data"
 
     @property
     def log(self) -> Path:
-        """What sluiced had to say."""
+        """The log of sluiced."""
         return self.work / "sluiced.log"
 
     @property
@@ -51,7 +51,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What each frame truly is, by number, and which ones a perfect scan would find."""
+    """The true class of each frame, and the frames that the classifier gets wrong."""
 
     source: Source
     failures: Failures
@@ -59,29 +59,29 @@ class Truth:
 
     @classmethod
     def of(cls, source: Source, failures: Failures) -> Truth:
-        """Compare all predictions with the truth."""
+        """Compare all predictions with the true classes."""
         digits = source.digits
         predictions = source.classifier.predict(digits.pixels(np.arange(len(digits.truth))))
         return cls(source, failures, predictions != digits.truth)
 
-    def judge(self, scanned: Scanned) -> Quality:
-        """How good the samples collected so far are."""
+    def measure(self, result: ScanResult) -> Quality:
+        """Measure the quality of the samples collected so far."""
         digits = self.source.digits
         is_member = digits.truth == self.failures.class_id
-        return judge(scanned.numbers, digits.archive, is_member, self.is_hard)
+        return measure_quality(result.numbers, digits.archive, is_member, self.is_hard)
 
 
-def tell(console: Console, outcome: Outcome, truth: Truth, paths: Paths) -> None:
-    """Print what came of the job, draw the picture, and say where everything lies."""
+def print_report(console: Console, result: JobResult, truth: Truth, paths: Paths) -> None:
+    """Print the tables, draw the picture, and print the paths of all files."""
     class_name = str(truth.failures.class_id)
-    print_funnel(console, outcome)
-    print_samples(console, outcome.first.samples[:BEST_SHOWN], truth.source.digits.truth)
+    print_funnel(console, result)
+    print_samples(console, result.first.samples[:BEST_SHOWN], truth.source.digits.truth)
     qualities = {
-        "first scan": truth.judge(outcome.first),
-        f"after version {outcome.version.number}": truth.judge(outcome.second),
+        "first scan": truth.measure(result.first),
+        f"after version {result.version.number}": truth.measure(result.second),
     }
     print_quality(console, class_name, qualities)
-    draw_picture(outcome, truth, paths.picture)
+    draw_picture(result, truth, paths.picture)
     console.print(
         f"contact sheet  {paths.picture}\n"
         f"frames         {paths.frames}\n"
@@ -91,27 +91,27 @@ def tell(console: Console, outcome: Outcome, truth: Truth, paths: Paths) -> None
     )
 
 
-def draw_picture(outcome: Outcome, truth: Truth, target: Path) -> None:
+def draw_picture(result: JobResult, truth: Truth, target: Path) -> None:
     """Draw the issue beside the best samples of the first scan."""
     digits = truth.source.digits
-    finds = [
-        Find(
+    samples = [
+        SamplePicture(
             picture=digits.path(number_of(sample.frame.id)),
             prediction=sample.frame.metadata["prediction"].text,
             score=sample.score,
             nearest=digits.path(number_of(sample.explanation.neighbours[0].frame_id)),
         )
-        for sample in outcome.first.samples
+        for sample in result.first.samples
     ]
     elements = [digits.path(int(number)) for number in truth.failures.frames]
-    draw_contact_sheet(f"Issue: {truth.failures.title}", elements, finds, target)
+    draw_contact_sheet(f"Issue: {truth.failures.title}", elements, samples, target)
 
 
-def write_report(outcome: Outcome, truth: Truth, path: Path) -> None:
-    """Write the figures: of the first scan at the top, of the others under their own keys."""
+def write_report(result: JobResult, truth: Truth, path: Path) -> None:
+    """Write the figures of the first scan at the top level, of the others under their keys."""
     digits = truth.source.digits
     report = {
-        **_figures(outcome.first, truth),
+        **_figures(result.first, truth),
         "class": truth.failures.class_id,
         "elements": len(truth.failures.frames),
         "frames": {
@@ -119,23 +119,23 @@ def write_report(outcome: Outcome, truth: Truth, path: Path) -> None:
             "validation": len(digits.validation),
             "archive": len(digits.archive),
         },
-        "overlapping_scan": _figures(outcome.overlap, truth),
+        "overlapping_scan": _figures(result.overlap, truth),
         "second_version": {
-            "version": outcome.version.number,
-            "elements": outcome.version.element_count,
-            **_figures(outcome.second, truth),
+            "version": result.version.number,
+            "elements": result.version.element_count,
+            **_figures(result.second, truth),
         },
     }
     path.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def _figures(scanned: Scanned, truth: Truth) -> dict[str, Any]:
-    """The funnel's numbers and the quality of the samples so far."""
-    funnel = scanned.funnel
+def _figures(scan: ScanResult, truth: Truth) -> dict[str, Any]:
+    """The counts of the funnel, and the quality of the samples so far."""
+    funnel = scan.funnel
     scalars = (f.name for f in funnel.DESCRIPTOR.fields if f.message_type is None)
     return {
         "funnel": {name: getattr(funnel, name) for name in scalars},
         "collection_rate": funnel.collection_rate,
         "collection_rate_distinct": funnel.collection_rate_distinct,
-        **asdict(truth.judge(scanned)),
+        **asdict(truth.measure(scan)),
     }

@@ -1,4 +1,4 @@
-"""What comes back from a campaign: its funnel and samples, their review, the next version."""
+"""Read a campaign's funnel and samples, review them, and commit the next version."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ PAGE_SIZE = 1_000
 TIMEOUT_S = 30
 POLL_S = 0.05
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 async def get_funnel(project: Project, campaign: str) -> ingest_pb2.Funnel:
-    """What became of the frames seen so far."""
+    """Read the funnel of a campaign."""
     return await ingest_pb2_grpc.IngestServiceStub(project.review).GetFunnel(
         ingest_pb2.GetFunnelRequest(campaign=campaign)
     )
 
 
-async def settled_funnel(project: Project, campaign: str) -> ingest_pb2.Funnel:
-    """The funnel once every match has been compared with the samples."""
+async def wait_for_funnel(project: Project, campaign: str) -> ingest_pb2.Funnel:
+    """Read the funnel once no match is pending."""
     return await _poll(lambda: get_funnel(project, campaign), lambda funnel: funnel.pending == 0)
 
 
 async def list_samples(project: Project, campaign: str) -> list[ingest_pb2.Sample]:
-    """All samples of a campaign, best first."""
+    """Read all samples of a campaign, best first."""
     stub = ingest_pb2_grpc.IngestServiceStub(project.review)
     samples: list[ingest_pb2.Sample] = []
     request = ingest_pb2.ListSamplesRequest(
@@ -59,7 +59,7 @@ async def list_samples(project: Project, campaign: str) -> list[ingest_pb2.Sampl
 async def review(
     project: Project, campaign: str, accepted: Sequence[str], discarded: Sequence[str]
 ) -> None:
-    """Say of samples, by frame id, whether they are what the campaign looks for."""
+    """Accept and discard samples, by frame id."""
     stub = ingest_pb2_grpc.IngestServiceStub(project.review)
     await stub.AcceptSamples(ingest_pb2.AcceptSamplesRequest(parent=campaign, frame_ids=accepted))
     await stub.DiscardSamples(
@@ -70,10 +70,10 @@ async def review(
 async def commit_version(
     project: Project, campaign: str, probe: NDArray[np.float32]
 ) -> campaign_pb2.CampaignVersion:
-    """Commit the issue as it is now, and wait until the scorer scores with that version.
+    """Commit the current issue, and wait until the scorer uses the new version.
 
-    `probe` is one frame's vector, `(1, dim)`. An open stream would learn of the version by itself;
-    waiting makes sure that the next scan has nothing of the version before.
+    `probe` is one frame's vector, `(1, dim)`. An open stream would switch to the version by itself;
+    waiting ensures that the next scan uses only the new version.
     """
     version = await campaign_pb2_grpc.CampaignServiceStub(project.admin).CommitVersion(
         campaign_pb2.CommitVersionRequest(parent=campaign)
@@ -86,16 +86,18 @@ async def commit_version(
     )
     await _poll(
         lambda: stub.ScoreFrames(request),
-        lambda scored: scored.versions[0].version == version.number,
+        lambda response: response.versions[0].version == version.number,
     )
     return version
 
 
-async def _poll(call: Callable[[], Awaitable[Answer]], done: Callable[[Answer], bool]) -> Answer:
-    """Call until the answer is as wanted; TimeoutError when that takes too long."""
-    give_up_at = time.monotonic() + TIMEOUT_S
-    while not done(answer := await call()):
-        if time.monotonic() > give_up_at:
-            raise TimeoutError(f"still not so after {TIMEOUT_S} s: {answer}")
+async def _poll(
+    call: Callable[[], Awaitable[Response]], done: Callable[[Response], bool]
+) -> Response:
+    """Repeat a call until its response is `done`; TimeoutError after `TIMEOUT_S`."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not done(response := await call()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"condition not met after {TIMEOUT_S} s: {response}")
         await asyncio.sleep(POLL_S)
-    return answer
+    return response

@@ -1,7 +1,7 @@
 """The loop of every scan and logger: score all frames, tally all, submit those that match.
 
-Three tasks work side by side, each on a batch of its own: one sends batches to the scorer, one
-submits what was scored, one takes the answers. No more batches are under way than ingest allows.
+Three tasks run concurrently: one sends batches to the scorer, one submits scored batches, one
+reads the responses. The number of batches in flight is limited by ingest.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ class Batch:
 
 @dataclass(slots=True)
 class Progress:
-    """What a session has come to: frames acknowledged, and verdicts of their matches by name."""
+    """The state of a session: acknowledged frames, and counts of verdicts by name."""
 
     session_id: str
     seen: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
 
 
-OnAnswer = Callable[[Progress], Awaitable[None]]
+OnProgress = Callable[[Progress], Awaitable[None]]
 
 
 class Scan:
-    """One session: batches go to the scorer, what they come to goes to ingest."""
+    """One session: batches go to the scorer, scored batches go to ingest."""
 
     def __init__(
         self, channel: grpc.aio.Channel, *, project: str, model_id: str, logger: str
@@ -61,31 +61,31 @@ class Scan:
         self._scorer = scorer_pb2_grpc.ScorerServiceStub(channel).StreamScores()
         self._ingest = ingest_pb2_grpc.IngestServiceStub(channel).Submit()
         self._unscored: deque[Batch] = deque()
-        self._unanswered: deque[Batch] = deque()
+        self._unacknowledged: deque[Batch] = deque()
         self._window = asyncio.Semaphore(0)
         self._all_sent = False
         self.progress = Progress(str(uuid4()))
 
-    async def run(self, batches: Iterable[Batch], on_answer: OnAnswer) -> Progress:
-        """Scan all batches; `on_answer` is called after each one that was acknowledged.
+    async def run(self, batches: Iterable[Batch], on_progress: OnProgress) -> Progress:
+        """Scan all batches; `on_progress` is called after each acknowledged batch.
 
-        Raises the SluiceError of the first batch, or stream, that was refused. A logger that must
-        not lose frames would send again what failed with Unavailable, under the same number.
+        Raises the SluiceError of the first batch or stream that failed. A logger that must not lose
+        frames would retry batches that failed with Unavailable, under the same number.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send(batches))
                 tasks.create_task(self._submit())
-                tasks.create_task(self._take_answers(on_answer))
+                tasks.create_task(self._read_responses(on_progress))
         except ExceptionGroup as group:
-            raise _first(group) from group
+            raise _first_error(group) from group
         finally:
             self._scorer.cancel()
             self._ingest.cancel()
         return self.progress
 
     async def _send(self, batches: Iterable[Batch]) -> None:
-        """Have batch after batch scored, as ingest has room for what they come to."""
+        """Send batches to the scorer, as many as ingest allows in flight."""
         start = ingest_pb2.SubmitStart(
             parent=self._project, session_id=self.progress.session_id, logger=self._logger
         )
@@ -106,39 +106,39 @@ class Scan:
         await self._scorer.done_writing()
 
     async def _submit(self) -> None:
-        """Submit what was scored; the scorer answers in order, so numbers simply count."""
+        """Submit scored batches; the scorer responds in order, so the numbers count up."""
         seq = 0
-        async for answer in _messages(self._scorer):
-            if answer.HasField("error"):
-                raise from_status(answer.error)
+        async for response in _read_messages(self._scorer):
+            if response.HasField("error"):
+                raise from_status(response.error)
             seq += 1
             batch = self._unscored.popleft()
-            self._unanswered.append(batch)
-            submission = self._summarise(seq, batch, answer.scores)
+            self._unacknowledged.append(batch)
+            submission = self._summarise(seq, batch, response.scores)
             await _write(self._ingest, ingest_pb2.SubmitRequest(batch=submission))
         await self._ingest.done_writing()
 
-    async def _take_answers(self, on_answer: OnAnswer) -> None:
-        """Count what was acknowledged; each answer makes room for one more batch."""
-        async for answer in _messages(self._ingest):
-            if answer.HasField("started"):
-                for _ in range(answer.started.max_in_flight):
+    async def _read_responses(self, on_progress: OnProgress) -> None:
+        """Count acknowledged batches; each makes room for one more."""
+        async for response in _read_messages(self._ingest):
+            if response.HasField("started"):
+                for _ in range(response.started.max_in_flight):
                     self._window.release()
                 continue
-            if answer.result.HasField("error"):
-                raise from_status(answer.result.error)
+            if response.result.HasField("error"):
+                raise from_status(response.result.error)
             self._window.release()
-            self.progress.seen += len(self._unanswered.popleft().frames)
-            verdicts = answer.result.verdicts.verdicts
+            self.progress.seen += len(self._unacknowledged.popleft().frames)
+            verdicts = response.result.verdicts.verdicts
             self.progress.verdicts.update(map(_verdict_name, verdicts))
-            await on_answer(self.progress)
-        if not self._all_sent or self._unscored or self._unanswered:
-            raise Unavailable("a stream ended before all batches were answered")
+            await on_progress(self.progress)
+        if not self._all_sent or self._unscored or self._unacknowledged:
+            raise Unavailable("a stream ended before all batches were acknowledged")
 
     def _summarise(
         self, seq: int, batch: Batch, scored: scorer_pb2.ScoreFramesResponse
     ) -> ingest_pb2.SubmitBatch:
-        """All scores summed up by campaign version, and the documents of the matches."""
+        """The tallies of all scores by campaign version, and the documents of the matches."""
         versions = scored.versions
         scores = np.frombuffer(scored.scores, "<f8").reshape(scored.frame_count, len(versions))
         frames = ScoredFrames(
@@ -157,15 +157,15 @@ class Scan:
 
 
 async def _write(call: grpc.aio.StreamStreamCall[Message, Any], message: Message) -> None:
-    """Send on a stream; the error that ended it, where that happened meanwhile."""
+    """Send on a stream; raises the error that ended the stream, if it has ended."""
     try:
         await call.write(message)
     except asyncio.InvalidStateError:
-        raise await _ending(call) from None
+        raise await _error_of(call) from None
 
 
-async def _ending(call: grpc.aio.StreamStreamCall[Any, Any]) -> SluiceError:
-    """Why a stream has ended; its answers are another task's to read."""
+async def _error_of(call: grpc.aio.StreamStreamCall[Any, Any]) -> SluiceError:
+    """The error of a stream that has ended; its responses are read by another task."""
     code, details = await call.code(), await call.details()
     if code is grpc.StatusCode.OK:
         return Unavailable("the stream ended before all batches were sent")
@@ -173,17 +173,17 @@ async def _ending(call: grpc.aio.StreamStreamCall[Any, Any]) -> SluiceError:
     return from_rpc_error(grpc.aio.AioRpcError(code, initial, trailing, details))
 
 
-async def _messages(call: grpc.aio.StreamStreamCall[Any, Message]) -> AsyncIterator[Message]:
-    """What a stream answers, until it ends."""
+async def _read_messages(call: grpc.aio.StreamStreamCall[Any, Message]) -> AsyncIterator[Message]:
+    """Yield the responses of a stream until it ends."""
     while (message := await call.read()) is not grpc.aio.EOF:
         yield cast("Message", message)
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    """What went wrong first, as a SluiceError where a call failed."""
+def _first_error(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The first error of a group; the error of a call becomes a SluiceError."""
     error = group.exceptions[0]
     if isinstance(error, BaseExceptionGroup):
-        return _first(error)
+        return _first_error(error)
     return from_rpc_error(error) if isinstance(error, grpc.RpcError) else error
 
 

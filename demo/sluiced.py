@@ -1,4 +1,4 @@
-"""The server of the demo: a real `sluiced` in a process of its own, ended whatever happens."""
+"""The server of the demo: a real `sluiced` in a process of its own, stopped in any case."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LISTENS = re.compile(r"sluiced listens on (\S+);")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that serves: where, and the key that opens everything on it."""
+    """A running server: its address and admin key."""
 
     address: str
     admin_key: str
@@ -25,9 +25,9 @@ class Server:
 
 @contextmanager
 def running_sluiced(data_dir: Path, log: Path) -> Iterator[Server]:
-    """Run `sluiced` on a free port, its data and log where told; it has ended when this is left.
+    """Run `sluiced` on a free port with this data folder and log; stop it at the end.
 
-    Raises RuntimeError with the log when the server does not come up.
+    Raises RuntimeError with the log if the server does not start.
     """
     command = [sys.executable, "-m", "services.embedded", "--port=0", f"--data-dir={data_dir}"]
     with log.open("w") as errors:
@@ -36,11 +36,11 @@ def running_sluiced(data_dir: Path, log: Path) -> Iterator[Server]:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            # Ctrl-C shall reach the demo alone, which still has calls to end before the server.
+            # Ctrl-C must reach only the demo, which ends its calls before it stops the server.
             start_new_session=True,
         )
     try:
-        address = _address(process)
+        address = _read_address(process)
         if address is None:
             raise RuntimeError(f"sluiced did not start:\n{log.read_text()}")
         yield Server(address, (data_dir / "admin.key").read_text().strip())
@@ -48,15 +48,15 @@ def running_sluiced(data_dir: Path, log: Path) -> Iterator[Server]:
         _stop(process)
 
 
-def _address(process: subprocess.Popen[str]) -> str | None:
-    """Where the server says that it listens; None when it ends without having said so."""
+def _read_address(process: subprocess.Popen[str]) -> str | None:
+    """The address that the server prints; None if the server ends first."""
     assert process.stdout is not None
-    found = (_LISTENS.search(line) for line in process.stdout)
-    return next((match[1] for match in found if match), None)
+    matches = (_LISTENS.search(line) for line in process.stdout)
+    return next((match[1] for match in matches if match), None)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """End the process; kill it if it does not finish in time."""
+    """Terminate the process; kill it after a timeout."""
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT_S)

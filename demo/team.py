@@ -1,4 +1,4 @@
-"""What a team does with Sluice, call by call: set up, start a campaign, review, feed back."""
+"""The calls of a team: create a project, an issue and a background, and start a campaign."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLASSES = 10
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The demo's project, with a connection for each kind of key: nobody needs them all."""
+    """The demo's project, with a connection for each scope of key."""
 
     name: str
     dataset: str
@@ -41,7 +41,7 @@ class Project:
     review: grpc.aio.Channel
     """Edits issues and reviews samples."""
     log: grpc.aio.Channel
-    """Scores and submits: what an edge device would have."""
+    """Scores and submits, as an edge device does."""
 
 
 @asynccontextmanager
@@ -85,7 +85,7 @@ async def _create_dataset(channel: grpc.aio.Channel, project: str) -> dataset_pb
 
 
 async def create_issue(project: Project, title: str, elements: Batch) -> issue_pb2.Issue:
-    """Create an issue of these frames."""
+    """Create an issue with these frames as elements."""
     issue = await issue_pb2_grpc.IssueServiceStub(project.review).CreateIssue(
         issue_pb2.CreateIssueRequest(
             parent=project.name,
@@ -96,8 +96,8 @@ async def create_issue(project: Project, title: str, elements: Batch) -> issue_p
 
 
 async def add_elements(project: Project, issue: str, elements: Batch) -> issue_pb2.Issue:
-    """Put frames into an issue; returns it as it is then."""
-    added = await issue_pb2_grpc.IssueServiceStub(project.review).AddElements(
+    """Add frames to an issue; returns the updated issue."""
+    response = await issue_pb2_grpc.IssueServiceStub(project.review).AddElements(
         issue_pb2.AddElementsRequest(
             issue=issue,
             elements=[
@@ -108,11 +108,11 @@ async def add_elements(project: Project, issue: str, elements: Batch) -> issue_p
             embeddings=pack(elements.vectors),
         )
     )
-    return added.issue
+    return response.issue
 
 
 async def set_background(project: Project, embeddings: NDArray[np.float32]) -> campaign_pb2.Space:
-    """Say what is ordinary: a random sample `(rows, dim)` of the frames to be scanned."""
+    """Set the background: a random sample `(rows, dim)` of the frames to scan."""
     request = campaign_pb2.SetBackgroundRequest(
         parent=project.name, model_id=MODEL_ID, embeddings=pack(embeddings)
     )
@@ -120,7 +120,7 @@ async def set_background(project: Project, embeddings: NDArray[np.float32]) -> c
 
 
 async def start_campaign(project: Project, issue: str) -> campaign_pb2.Campaign:
-    """Start to collect more frames like those of the issue."""
+    """Start a campaign for an issue."""
     return await campaign_pb2_grpc.CampaignServiceStub(project.admin).CreateCampaign(
         campaign_pb2.CreateCampaignRequest(
             parent=project.name, campaign=campaign_pb2.Campaign(issue=issue)

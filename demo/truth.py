@@ -1,4 +1,4 @@
-"""How good a selection of frames is, judged by what they truly are; for the report alone."""
+"""Precision and recall of a selection of frames by their true classes; for the report only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 class Quality:
     """Shares of a selection and of all frames, 0 to 1, beside random selection of the same size.
 
-    Random's precision is its expected value, the share among all frames, and its recall is the
-    share of frames selected: no luck of one draw is in them. "Hard" frames are those that the
+    The values of random selection are expectations, not one draw: its precision is the share among
+    all frames, its recall is the share of selected frames. "Hard" frames are those that the
     classifier gets wrong.
     """
 
@@ -27,26 +27,26 @@ class Quality:
     recall_hard: float
 
 
-def judge(
+def measure_quality(
     selected: Iterable[int],
     archive: NDArray[np.intp],
     is_member: NDArray[np.bool_],
     is_hard: NDArray[np.bool_],
 ) -> Quality:
-    """Judge selected frame numbers against the archive they come from.
+    """Measure selected frame numbers against the archive that they come from.
 
-    `is_member` and `is_hard` say of each frame number whether the frame is of the issue's class,
-    and whether the classifier gets it wrong.
+    By frame number, `is_member` marks the frames of the issue's class, `is_hard` those that the
+    classifier gets wrong.
     """
-    chosen = np.asarray(sorted(set(selected)), np.intp)
+    numbers = np.asarray(sorted(set(selected)), np.intp)
     return Quality(
-        precision=_share(is_member[chosen]),
+        precision=_share(is_member[numbers]),
         precision_random=_share(is_member[archive]),
-        recall=_found(is_member, chosen, archive),
-        recall_random=len(chosen) / len(archive),
-        precision_hard=_share(is_hard[chosen]),
+        recall=_recall(is_member, numbers, archive),
+        recall_random=len(numbers) / len(archive),
+        precision_hard=_share(is_hard[numbers]),
         precision_hard_random=_share(is_hard[archive]),
-        recall_hard=_found(is_hard, chosen, archive),
+        recall_hard=_recall(is_hard, numbers, archive),
     )
 
 
@@ -54,5 +54,7 @@ def _share(flags: NDArray[np.bool_]) -> float:
     return float(flags.mean()) if flags.size else 0.0
 
 
-def _found(wanted: NDArray[np.bool_], chosen: NDArray[np.intp], archive: NDArray[np.intp]) -> float:
-    return float(wanted[chosen].sum() / max(wanted[archive].sum(), 1))
+def _recall(
+    flags: NDArray[np.bool_], numbers: NDArray[np.intp], archive: NDArray[np.intp]
+) -> float:
+    return float(flags[numbers].sum() / max(flags[archive].sum(), 1))

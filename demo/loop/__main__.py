@@ -1,6 +1,6 @@
 """`python -m demo.loop`: six rounds of the iteration loop, against random selection.
 
-Teams work through the API alone, on a server that this program runs. Writes only `loop-data/`, in
+Teams use only the API, on a server that this program runs. Writes only `loop-data/`, in
 the current directory.
 """
 
@@ -24,17 +24,17 @@ from demo.loop.report import (
     print_rounds,
     write_report,
 )
+from demo.loop.simulation import Simulation
 from demo.loop.team import Step, Team
-from demo.loop.world import World
 from demo.sluiced import running_sluiced
 from sluice import CollectionClient
 
 WORK: Final = Path("loop-data").resolve()
-WIDTH_MIN: Final = 100  # what the tables need; a terminal may be wider, a pipe has no width
+WIDTH_MIN: Final = 100  # columns that the tables need; a pipe has no width
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run all teams, and tell what came of it."""
+    """Run all teams, print the tables, write the report and the picture."""
     options = _parser().parse_args(arguments)
     exit_when_signalled()
     console = Console()
@@ -51,31 +51,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_comparison(console, chosen, random)
     write_report(chosen, random, WORK / "loop.json")
     draw_curves(chosen, random, WORK / "loop.png")
-    console.print(f"\nBoth curves lie in {WORK / 'loop.png'}", highlight=False, soft_wrap=True)
+    console.print(f"\nPicture of both curves: {WORK / 'loop.png'}", highlight=False, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo.loop", description="The iteration loop against random selection."
     )
-    parser.add_argument("--rounds", type=int, default=6, help="of each team; default 6")
-    parser.add_argument("--teams", type=int, default=5, help="of each kind; default 5")
+    parser.add_argument("--rounds", type=int, default=6, help="rounds per team; default 6")
+    parser.add_argument("--teams", type=int, default=5, help="teams of each kind; default 5")
     return parser
 
 
 def _run(
     client: CollectionClient, teams: int, rounds: int, console: Console
 ) -> tuple[Teams, Teams]:
-    """The steps of teams that choose, and of as many that label at random."""
+    """Run teams that select with Sluice, and as many that label at random."""
     project = client.projects.create("loop").name
     chosen: list[list[Step]] = []
     random: list[list[Step]] = []
     with Progress(console=console, transient=True) as bars:
         bar = bars.add_task("rounds", total=2 * teams * rounds)
         for seed in range(teams):
-            world = World.of(seed)
+            simulation = Simulation.of(seed)
             for chooses, steps in ((True, chosen), (False, random)):
-                team = Team.start(client, world, project, chooses=chooses)
+                team = Team.start(client, simulation, project, chooses=chooses)
                 steps.append(team.run(rounds, lambda: bars.advance(bar)))
                 if len(chosen) == 1 and not random:
                     print_rounds(console, steps[0])

@@ -1,4 +1,4 @@
-"""The curves of both kinds of teams."""
+"""The accuracy curves of both kinds of teams."""
 
 from __future__ import annotations
 

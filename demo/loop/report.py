@@ -1,4 +1,4 @@
-"""What the loop came to, as tables and as figures for programs."""
+"""The results of the loop: tables for people, figures for programs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Teams = Sequence[Sequence[Step]]
 
 
 def print_rounds(console: Console, steps: Sequence[Step]) -> None:
-    """The rounds of one team."""
-    table = Table(title="One of the teams that choose", title_justify="left", box=None)
-    for heading in ("round", "labelled", "coverage", "like failures", "failures", "accuracy"):
+    """Print the rounds of one team."""
+    table = Table(title="One of the teams that use Sluice", title_justify="left", box=None)
+    for heading in ("round", "labelled", "coverage", "targeted", "failures", "accuracy"):
         table.add_column(heading, justify="right")
     table.add_column("golden QA")
     for step in steps:
@@ -31,7 +31,7 @@ def print_rounds(console: Console, steps: Sequence[Step]) -> None:
 
 
 def print_progress(console: Console, progress: progress_pb2.DatasetProgress) -> None:
-    """What the rounds of a team say together."""
+    """Print the progress of one team."""
     table = Table(box=None, padding=(1, 1, 0, 1), show_header=False)
     for signal in progress.advice.signals:
         state = progress_pb2.SignalState.Name(signal.state).removeprefix("SIGNAL_STATE_")
@@ -44,15 +44,15 @@ def print_progress(console: Console, progress: progress_pb2.DatasetProgress) -> 
 
 
 def print_comparison(console: Console, chosen: Teams, random: Teams) -> None:
-    """The mean accuracy of all teams, round by round."""
+    """Print the mean accuracy of all teams by round."""
     title = f"Accuracy: means of {len(chosen)} teams of each kind, ± standard error"
     table = Table(title=title, title_justify="left", box=None)
     for heading in ("labelled", "Sluice", "random", "difference"):
         table.add_column(heading, justify="right")
     ours, others = accuracies(chosen), accuracies(random)
-    for at, step in enumerate(chosen[0]):
-        figures = (ours[:, at], others[:, at], ours[:, at] - others[:, at])
-        table.add_row(str(step.labelled), *map(_mean, figures))
+    for index, step in enumerate(chosen[0]):
+        figures = (ours[:, index], others[:, index], ours[:, index] - others[:, index])
+        table.add_row(str(step.labelled), *map(_format_mean, figures))
     console.print(table)
 
 
@@ -68,8 +68,8 @@ def accuracies(teams: Teams) -> NDArray[np.float64]:
     return np.array([[step.accuracy for step in steps] for steps in teams])
 
 
-def _mean(values: NDArray[np.float64]) -> str:
-    """The mean of values with its standard error, which one value has not."""
+def _format_mean(values: NDArray[np.float64]) -> str:
+    """The mean, with its standard error if there are several values."""
     if len(values) == 1:
         return f"{values[0]:.3f}"
     return f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"

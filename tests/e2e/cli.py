@@ -1,4 +1,4 @@
-"""The `sluice` command as a person or a script uses it, and handwritten digits for it to scan."""
+"""Runs the `sluice` command in a process of its own, with files of handwritten digits to scan."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.e2e.sluiced import Server
 
 COMMAND = [sys.executable, "-c", "from sluice.cli import main; main()"]
 MODEL = "resnet50-v2"
-OF_CORPUS = ("-p", "night-fleet", "--model-id", MODEL)
+CORPUS_SPACE = ("-p", "night-fleet", "--model-id", MODEL)
 HARD_CLASS, HARD_ROWS = 8, 40
 
 
 class Cli:
     """The command, with its connection in the environment, in a folder with files to scan.
 
-    `hard.npz` are some eights, `corpus.parquet` all other digits, `predictions.jsonl` what a model
-    saw in some of these; `truth` is the class of each of them by frame id. `golden.json` has a van
-    in each of 40 images, `round-1.json` the same vans, `missed.json` none; of `results.jsonl` three
-    of four samples are right.
+    `hard.npz` has some eights, `corpus.parquet` all other digits, `predictions.jsonl` predictions
+    for some of these; `truth` is the class of each of them by frame id. `golden.json` has a van in
+    each of 40 images, `round-1.json` the same vans, `missed.json` none. In `results.jsonl` three of
+    four samples are right.
     """
 
     def __init__(self, server: Server, folder: Path) -> None:
@@ -66,35 +66,35 @@ class Cli:
         )
 
     def run(self, *arguments: str, code: int = 0, **env: str) -> str:
-        """What a command prints: on stdout if it is done, on stderr if it must end otherwise."""
+        """Run a command; returns its stdout, or its stderr if another exit code is expected."""
         with self.start(*arguments, **env) as process:
-            said, complaint = process.communicate(timeout=60)
-        assert code == process.returncode, said + complaint
-        return said if code == 0 else complaint
+            output, errors = process.communicate(timeout=60)
+        assert code == process.returncode, output + errors
+        return output if code == 0 else errors
 
     def json(self, *arguments: str) -> Any:
-        """What a command prints for scripts."""
+        """Run a command with --json; returns the parsed JSON."""
         return json.loads(self.run(*arguments, "--json"))
 
     def scan(self, *options: str, file: str = "corpus.parquet") -> Any:
-        """Scan a file."""
-        return self.json("scan", file, *OF_CORPUS, *options)
+        """Scan a file; returns the report."""
+        return self.json("scan", file, *CORPUS_SPACE, *options)
 
     def start_campaign(self) -> str:
-        """Start a campaign that looks for eights, by commands alone."""
+        """Start a campaign that looks for eights."""
         project = ("-p", "night-fleet")
         self.run("projects", "create", "night-fleet")
         self.run("datasets", "create", *project, "street", "--task", "box_2d", "--class", "van")
         issue = self.json("issues", "create", *project, "Eights", "--dataset", "street")["name"]
         self.run("issues", "add-elements", issue, "hard.npz", "--model-id", MODEL)
-        self.run("background", "corpus.parquet", *OF_CORPUS)
+        self.run("background", "corpus.parquet", *CORPUS_SPACE)
         return str(self.json("campaigns", "start", issue)["name"])
 
     def funnel(self, campaign: str) -> dict[str, Any]:
-        """The funnel, once nothing in it is pending, its counts as numbers."""
-        while int((found := self.json("funnel", campaign))["pending"]):
+        """Read the funnel once nothing is pending, with counts as numbers."""
+        while int((counts := self.json("funnel", campaign))["pending"]):
             pass
-        return {k: int(v) if isinstance(v, str) and v.isdigit() else v for k, v in found.items()}
+        return {k: int(v) if isinstance(v, str) and v.isdigit() else v for k, v in counts.items()}
 
 
 def write_predictions(path: Path, frame_ids: list[str]) -> None:
@@ -117,7 +117,7 @@ def write_parquet(path: Path, frame_ids: list[str], vectors: NDArray[np.float32]
 
 
 def write_coco(path: Path, vans: int, images: int = 40) -> None:
-    """Write annotations in COCO's form: so many vans in each image."""
+    """Write a COCO file with this many vans in each image."""
     document = {
         "images": [
             {"id": i, "file_name": f"{i:03}.png", "width": 640, "height": 480}
@@ -133,7 +133,7 @@ def write_coco(path: Path, vans: int, images: int = 40) -> None:
 
 
 def write_results(path: Path, samples: int = 400) -> None:
-    """Write what a round is worth: every fourth sample is wrong; half of all are in fog."""
+    """Write the results of a round: every fourth sample is wrong, half of them are in fog."""
     lines = [
         {
             "sample": f"s{i}",

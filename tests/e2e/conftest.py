@@ -1,4 +1,4 @@
-"""The services in each form they run in, and a team that has started campaigns on them."""
+"""The services in each deployment form, and a team that has started campaigns on them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FORMS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what needs a server against each form, or against that which --target names."""
+    """Run tests of a server against each form, or against the server of --target."""
     if "form" in metafunc.fixturenames:
-        wanted = metafunc.config.getoption("target")
-        metafunc.parametrize("form", [wanted] if wanted else list(FORMS), scope="module")
+        target = metafunc.config.getoption("target")
+        metafunc.parametrize("form", [target] if target else list(FORMS), scope="module")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def server(form: str, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def standing_server(form: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One for all tests of a module that leave it as it was: to start a cluster takes a while."""
+    """One server for all tests of a module that do not change it; a cluster starts slowly."""
     with FORMS[form](tmp_path_factory.mktemp("standing") / "server") as started:
         yield started
 
@@ -43,8 +43,8 @@ def standing_server(form: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def team(server: Server, tmp_path: Path) -> Iterator[Team]:
     """A project with two campaigns: `vans` is near the first axis, `trams` near the second."""
-    with Team(server, tmp_path / "models") as found:
-        found.create_project("p")
-        found.start("vans", axis=0)
-        found.start("trams", axis=1)
-        yield found
+    with Team(server, tmp_path / "models") as team:
+        team.create_project("p")
+        team.start("vans", axis=0)
+        team.start("trams", axis=1)
+        yield team

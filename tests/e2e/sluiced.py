@@ -1,4 +1,4 @@
-"""A real `sluiced` in a process of its own, that a test may kill and start again."""
+"""A real `sluiced` in a process of its own, which a test can kill and start again."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ SLUICED = ("-m", "services.embedded")
 
 
 class Server(Protocol):
-    """All services, in whatever form they run."""
+    """All services, in any deployment form."""
 
     @property
     def target(self) -> str:
-        """Where they listen."""
+        """The address of the API."""
 
     @property
     def admin_key(self) -> str:
-        """The key that opens everything."""
+        """The admin's API key."""
 
     def start(self) -> None:
-        """Start what is not running, and wait until it serves."""
+        """Start stopped processes, and wait until they serve."""
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
 
     def stop(self) -> None:
-        """End it as an operator would."""
+        """Stop it, as an operator would."""
 
 
 class Sluiced:
-    """The process, its data in a folder, its port the same at every start."""
+    """The process; its data folder and port stay the same at every start."""
 
     def __init__(self, folder: Path, program: Sequence[str] = SLUICED) -> None:
         port = free_port()
@@ -48,12 +48,12 @@ class Sluiced:
 
     @property
     def admin_key(self) -> str:
-        """The key that opens everything."""
+        """The admin's API key."""
         return (self.data / "admin.key").read_text().strip()
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The id of the process."""
         return self._process.pid
 
     def start(self) -> None:
@@ -61,11 +61,11 @@ class Sluiced:
         self._process.start()
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         self._process.kill()
 
     def stop(self) -> None:
-        """End it as an operator would."""
+        """Stop it, as an operator would."""
         self._process.stop()
 
 

@@ -1,4 +1,4 @@
-"""What the people around a collection client do: projects, issues, campaigns; and their frames."""
+"""A team: a client that creates projects, issues and campaigns; and frames for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AXES = {"v": 0, "t": 1}
 
 
 class Team(CollectionClient):
-    """A client with the admin's key, and the campaigns that were started by it."""
+    """A client with the admin's key, and the names of its campaigns by title."""
 
     def __init__(self, server: Server, models: Path, **options: Any) -> None:
         super().__init__(server.target, cache_dir=models, logger="test", **options)
@@ -47,18 +47,18 @@ class Team(CollectionClient):
         return issue
 
     def funnel(self, title: str) -> ingest_pb2.Funnel:
-        """A campaign's funnel, once nothing in it is pending."""
-        while (found := self.samples.funnel(self.started[title])).pending:
+        """Read a campaign's funnel once nothing is pending."""
+        while (funnel := self.samples.funnel(self.started[title])).pending:
             pass
-        return found
+        return funnel
 
     def collected(self, title: str) -> set[str]:
-        """The frames that a campaign has collected."""
+        """The ids of the frames that a campaign has collected."""
         return {sample.frame.id for sample in self.samples.list(self.started[title])}
 
 
 def vector(frame_id: str) -> NDArray[np.float32]:
-    """A vector for each id, always the same: `v…` near the first axis, `t…` near the second."""
+    """The vector of an id: `v…` near the first axis, `t…` near the second."""
     draw = np.random.default_rng([*frame_id.encode()])
     if frame_id[0] in _AXES:
         centre = np.eye(DIMENSION)[_AXES[frame_id[0]]] * 3
@@ -67,5 +67,5 @@ def vector(frame_id: str) -> NDArray[np.float32]:
 
 
 def frames(*frame_ids: str) -> Sequence[LabeledFrame]:
-    """Frames of those ids, each with its vector."""
+    """Frames with these ids, each with its vector."""
     return [LabeledFrame(i, NOON, embedding=vector(i)) for i in frame_ids]

@@ -1,4 +1,4 @@
-"""The script for those who come from Aquarium runs as it is printed."""
+"""The script of docs/aquarium.md runs as printed."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def items(*frame_ids: str) -> list[SimpleNamespace]:
 
 
 def test_the_script_collects(server: Server, tmp_path: Path, monkeypatch: Any) -> None:
-    """What the guide's script leaves on the server is what the guide says."""
+    """The guide's script collects what the guide says."""
     monkeypatch.setenv("SLUICE_CACHE_DIR", str(tmp_path / "models"))
     with Team(server, tmp_path / "models") as team:
         team.create_project("some-project")
         team.start("vans", axis=0)
         [script] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.S)
-        known: dict[str, Any] = {
+        variables: dict[str, Any] = {
             "TARGET": server.target,
             "API_KEY": server.admin_key,
             "my_corpus_of_data": items("v1", "v2", "x1"),
         }
-        exec(compile(script, str(GUIDE), "exec"), known)  # noqa: S102 - our own page
-        assert (3, 2) == (known["report"].seen, known["report"].collected)
+        exec(compile(script, str(GUIDE), "exec"), variables)  # noqa: S102 - our own page
+        assert (3, 2) == (variables["report"].seen, variables["report"].collected)
         assert 3 == team.funnel("vans").seen
         assert {"v1", "v2"} == team.collected("vans")
         sample = next(iter(team.samples.list(team.started["vans"])))

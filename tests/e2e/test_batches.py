@@ -26,15 +26,15 @@ def dataset(team: Team) -> str:
 
 
 def test_a_batch_through_the_client(team: Team, dataset: str) -> None:
-    """A batch is chosen by settings, read and listed; its view and picks have the same frames."""
-    made = team.batches.create(dataset, "first", BatchSettings(count=6, seed=3))
-    chosen = list(team.batches.picks(made.name))
+    """A batch is created, read and listed; its view and its picks have the same frames."""
+    batch = team.batches.create(dataset, "first", BatchSettings(count=6, seed=3))
+    picks = list(team.batches.picks(batch.name))
 
-    assert (batch_pb2.Batch.STATE_READY, 6, 30) == (made.state, made.size, made.remaining_count)
-    assert made == team.batches.get(made.name) == next(team.batches.list(dataset))
+    assert (batch_pb2.Batch.STATE_READY, 6, 30) == (batch.state, batch.size, batch.remaining_count)
+    assert batch == team.batches.get(batch.name) == next(team.batches.list(dataset))
     shown = {frame.frame.id for frame in team.datasets.frames(dataset, view="first")}
-    assert {id for pick in chosen for id in pick.frame_ids} == shown
-    assert list(range(1, 7)) == [pick.rank for pick in chosen]
+    assert {id for pick in picks for id in pick.frame_ids} == shown
+    assert list(range(1, 7)) == [pick.rank for pick in picks]
     assert 6 == team.datasets.counts(dataset).selected
     # By default a fifth of what remains, and at least ten.
     assert 10 == team.batches.create(dataset, "second").size
@@ -43,7 +43,7 @@ def test_a_batch_through_the_client(team: Team, dataset: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         (BatchSettings(count=1, fraction=0.5), "fraction: 0.5, and count 1; expected one of them"),
         (BatchSettings(coverage="best"), "coverage: 'best' is none of facility, k_center, zcore"),
@@ -51,27 +51,27 @@ def test_a_batch_through_the_client(team: Team, dataset: str) -> None:
     ],
     ids=["budget", "coverage", "targeted"],
 )
-def test_settings_are_checked_at_once(settings: BatchSettings, said: str) -> None:
-    """What cannot be said to a server is refused before it is asked."""
-    with pytest.raises(errors.InvalidArgument) as refused:
+def test_settings_are_checked_at_once(settings: BatchSettings, message: str) -> None:
+    """Invalid settings are rejected before a request is sent."""
+    with pytest.raises(errors.InvalidArgument) as raised:
         settings.to_proto()
-    assert said == refused.value.message
+    assert message == raised.value.message
 
 
 def test_a_batch_by_the_command(team: Team, dataset: str, server: Server, tmp_path: Path) -> None:
-    """Tables say how a batch came to be and why each group was picked, JSON has the API's keys."""
+    """Tables show how a batch was selected and why each group was picked; JSON has all fields."""
     cli = Cli(server, tmp_path)
     options = ("--count", "5", "--coverage", "k_center", "--seed", "1")
-    made = cli.json("batch", "create", dataset, "next", *options)
+    batch = cli.json("batches", "create", dataset, "next", *options)
 
-    assert made == cli.json("batch", "show", made["name"])
-    assert ("COVERAGE_K_CENTER", 5) == (made["coverage"], made["coverage_count"])
-    shown = cli.run("batch", "show", made["name"])
+    assert batch == cli.json("batches", "show", batch["name"])
+    assert ("COVERAGE_K_CENTER", 5) == (batch["coverage"], batch["coverage_count"])
+    shown = cli.run("batches", "show", batch["name"])
     assert "5 of 5" in shown
     assert "Without failures, the whole batch is for coverage." in shown
-    first, *_ = cli.json("batch", "picks", made["name"])
+    first, *_ = cli.json("batches", "picks", batch["name"])
     assert (1, "SOURCE_COVERAGE") == (first["rank"], first["source"])
-    assert first["group"] in cli.run("batch", "picks", made["name"])
-    assert made["name"] in cli.run("batch", "list", dataset)
-    refused = cli.run("batch", "create", dataset, "x", "--failures", "r1=much", code=2)
-    assert "'r1=much' is no round" in refused
+    assert first["group"] in cli.run("batches", "picks", batch["name"])
+    assert batch["name"] in cli.run("batches", "list", dataset)
+    refused = cli.run("batches", "create", dataset, "x", "--failures", "r1=much", code=2)
+    assert "'r1=much': expected ROUND" in refused

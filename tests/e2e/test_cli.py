@@ -1,7 +1,8 @@
-"""The `sluice` command against a real server: its examples, and what scripts rely on."""
+"""The `sluice` command against a real server: its examples, tables, JSON and exit codes."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -15,13 +16,14 @@ import pytest
 import typer.main
 
 from sluice.cli.app import app
-from sluice.cli.exits import MEANINGS, Exit
+from sluice.cli.exit_codes import MEANINGS, ExitCode
 from tests.e2e.cli import Cli
 from tests.e2e.sluiced import Server
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cli.md"
 DATASET = "projects/night-fleet/datasets/street"
+MAIN = "from sluice.cli import main; main()"
 
 
 @pytest.fixture
@@ -37,19 +39,20 @@ def standing_cli(standing_server: Server, tmp_path_factory: pytest.TempPathFacto
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command with the words it is called by."""
+    """Every command that the help shows, with the words that call it."""
     if hasattr(command, "commands"):
         for name, child in command.commands.items():
-            yield from commands(child, (*path, name))
+            if not child.hidden:
+                yield from commands(child, (*path, name))
     else:
         yield path, command
 
 
 def example(path: tuple[str, ...], command: Any) -> list[str]:
-    """The words of the example that a command's help gives, without the first."""
-    found = re.search(r"Example: sluice (.*)", command.help or "")
-    assert found, f"{path} has no example"
-    words = shlex.split(found[1])
+    """The words of the example in a command's help, without `sluice`."""
+    match = re.search(r"Example: sluice (.*)", command.help or "")
+    assert match, f"{path} lacks an example"
+    words = shlex.split(match[1])
     assert list(path) == words[: len(path)]
     return words
 
@@ -63,7 +66,7 @@ LAST = {("issues", "delete"), ("projects", "keys", "delete")}
 
 
 def test_every_example_works(cli: Cli) -> None:
-    """What the help shows can be typed, from nothing on, once the placeholders are filled in."""
+    """Each example of the help runs on a new server, once its placeholders are filled in."""
     filled: dict[str, str] = {"DATASET": DATASET}
     project = ("-p", "night-fleet")
 
@@ -77,12 +80,12 @@ def test_every_example_works(cli: Cli) -> None:
     assert key["name"].rpartition("/")[2] in secret
     run("datasets", "create")
     filled["DATASET"] = DATASET
-    filled["GOLDEN_SET"] = golden_set = run("golden", "create")["name"]
+    filled["GOLDEN_SET"] = golden_set = run("golden-sets", "create")["name"]
     missed = ("missed.json", "--round", "2", "--annotator", "acme")
-    cli.run("golden", "check", golden_set, *missed, code=Exit.BLOCKED)
-    [failed] = cli.json("golden", "history", golden_set)
+    cli.run("golden-sets", "check", golden_set, *missed, code=ExitCode.BLOCKED)
+    [failed] = cli.json("golden-sets", "history", golden_set)
     filled["CHECK"] = failed["name"]
-    assert "the guideline changed" == run("golden", "override")["override"]["reason"]
+    assert "the guideline changed" == run("golden-sets", "override")["override"]["reason"]
     filled |= {"KEY": key["name"], "ISSUE": run("issues", "create")["name"]}
     run("issues", "add-elements")
     run("background")
@@ -90,9 +93,9 @@ def test_every_example_works(cli: Cli) -> None:
     cli.scan()
     cli.funnel(filled["CAMPAIGN"])
     assert len(cli.truth) == run("datasets", "append")["added"]
-    filled |= {"ROUND": run("datasets", "round")["name"]}
-    filled |= {"VIEW": run("datasets", "save-view")["name"]}
-    filled |= {"BATCH": run("batch", "create")["name"]}
+    filled |= {"ROUND": run("rounds", "create")["name"]}
+    filled |= {"VIEW": run("views", "save")["name"]}
+    filled |= {"BATCH": run("batches", "create")["name"]}
     [best, *_] = run("samples", "list")
     filled |= {"SAMPLE": best["name"], "FRAME": best["frame"]["id"]}
     for path in [path for path in pending if path not in LAST]:
@@ -110,13 +113,13 @@ def test_every_example_works(cli: Cli) -> None:
     "page", [PAGE, ROOT / "README.md", ROOT / "docs" / "golden.md"], ids=lambda page: page.name
 )
 def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
-    """The commands of the page lead from nothing to samples, listed as a page shows them."""
+    """The commands of a page run in order, and samples are listed as the page shows them."""
     listed = {
         "ISSUE": ("issues", "list", "-p", "night-fleet"),
         "CAMPAIGN": ("campaigns", "list", "-p", "night-fleet"),
-        "GOLDEN_SET": ("golden", "list", DATASET),
+        "GOLDEN_SET": ("golden-sets", "list", DATASET),
     }
-    known = {
+    names = {
         "DATASET": DATASET,
         "ROUND": f"{DATASET}/rounds/r1",
         "BATCH": f"{DATASET}/batches/next",
@@ -127,9 +130,9 @@ def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
             samples = cli.json("samples", "list", name_of("CAMPAIGN"), "--limit", "2")
             return str(samples[word == "OTHER_FRAME"]["frame"]["id"])
         if word not in listed:
-            return known.get(word, word)
-        [found] = cli.json(*listed[word])
-        return str(found["name"])
+            return names.get(word, word)
+        [resource] = cli.json(*listed[word])
+        return str(resource["name"])
 
     text = page.read_text()
     for line in re.findall(r"^\$ sluice (.*)", text, re.MULTILINE):
@@ -144,19 +147,85 @@ def test_the_page_can_be_typed(cli: Cli, page: Path) -> None:
 
 
 def test_the_page_has_the_exit_codes() -> None:
-    """The table of docs/cli.md is the command's own."""
+    """The table of docs/cli.md has the exit codes of the command."""
     rows = re.findall(r"^\| (\d+) \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
-    assert {code.value: said for code, said in MEANINGS.items()} == {int(c): s for c, s in rows}
+    assert {code.value: text for code, text in MEANINGS.items()} == {int(c): s for c, s in rows}
 
 
 def test_the_page_names_every_command() -> None:
-    """No command is missing in docs/cli.md."""
+    """docs/cli.md lists every command."""
     page = PAGE.read_text()
     assert [] == [path for path in EXAMPLES if f"`{' '.join(path)}`" not in page]
 
 
+def help_of(*group: str) -> str:
+    """The help of the command or of a group."""
+    process = run_python(MAIN, *group, "--help", COLUMNS="200")
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (("golden", "list", DATASET), ("golden-sets", "list", DATASET)),
+        (("batch", "list", DATASET), ("batches", "list", DATASET)),
+        (("datasets", "rounds", DATASET), ("rounds", "list", DATASET)),
+        (("datasets", "views", DATASET), ("views", "list", DATASET)),
+    ],
+)
+def test_old_names_work_with_a_notice(
+    standing_cli: Cli, old: tuple[str, ...], new: tuple[str, ...]
+) -> None:
+    """An old name runs the new command; one line on stderr names it, and stdout is clean JSON."""
+    if not standing_cli.json("projects", "list"):
+        standing_cli.run("projects", "create", "night-fleet")
+        street = ("-p", "night-fleet", "street", "--task", "box_2d", "--class", "van")
+        standing_cli.run("datasets", "create", *street)
+    expected = standing_cli.json(*new)
+    with standing_cli.start(*old, "--json") as process:
+        output, errors = process.communicate(timeout=60)
+
+    assert (0, expected) == (process.returncode, json.loads(output))
+    assert errors == (
+        f"`sluice {' '.join(old[:2])} …` is now `sluice {' '.join(new[:2])} …`; "
+        "the old name goes away in the next release\n"
+    )
+    with standing_cli.start(*new, "--json") as process:
+        assert process.communicate(timeout=60)[1] == ""
+
+
+def test_old_names_are_not_in_the_help() -> None:
+    """The help lists the new names alone."""
+    groups = re.findall(r"^│ ([\w-]+) ", help_of(), re.MULTILINE)
+    datasets = re.findall(r"^│ ([\w-]+) ", help_of("datasets"), re.MULTILINE)
+
+    assert {"golden-sets", "batches", "rounds", "views"} <= {*groups}
+    assert {"golden", "batch"}.isdisjoint(groups)
+    moved = {"round", "rounds", "predictions", "failures", "save-view", "views", "delete-view"}
+    assert moved.isdisjoint(datasets)
+    assert "append" in datasets
+
+
+def test_the_old_names_cover_whole_groups() -> None:
+    """Each command of a renamed group can be called by the group's old name."""
+    groups = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for new, old in (("golden-sets", "golden"), ("batches", "batch")):
+        assert groups[old].hidden
+        assert [*groups[new].commands] == [*groups[old].commands]
+
+
+@pytest.mark.parametrize("module", ["zcore", "rounds", "golden_sets", "scan"])
+def test_the_help_has_one_order(module: str) -> None:
+    """The order of the help depends on no order of imports."""
+    program = f"import sluice.cli.{module}; {MAIN}"
+    for group in ((), ("datasets",)):
+        process = run_python(program, *group, "--help", COLUMNS="200")
+        assert (help_of(*group), 0) == (process.stdout, process.returncode)
+
+
 def test_tables_are_for_people(cli: Cli) -> None:
-    """Without --json there is a table, with the reason why a sample was taken."""
+    """Without --json, tables show the samples and why each was collected."""
     campaign = cli.start_campaign()
     cli.scan()
     cli.funnel(campaign)
@@ -165,24 +234,24 @@ def test_tables_are_for_people(cli: Cli) -> None:
     assert "hard-" in listed
     [best] = cli.json("samples", "list", campaign, "--limit", "1")
     shown = cli.run("samples", "show", best["name"])
-    why = best["explanation"]
-    assert f"{why['distance']:.2f} (radius {why['radius']:.2f})" in shown
-    assert f"{why['margin_to_threshold']:+.3f}" in shown
-    assert 3 == len(why["neighbours"])
-    assert all(near["frame_id"] in shown for near in why["neighbours"])
+    explanation = best["explanation"]
+    assert f"{explanation['distance']:.2f} (radius {explanation['radius']:.2f})" in shown
+    assert f"{explanation['margin_to_threshold']:+.3f}" in shown
+    assert 3 == len(explanation["neighbours"])
+    assert all(near["frame_id"] in shown for near in explanation["neighbours"])
     assert "collection rate" in cli.run("funnel", campaign)
     assert "0 added, 0 removed" in cli.run("campaigns", "show", campaign)
 
 
 def test_names_are_shown_as_they_are(cli: Cli) -> None:
-    """What somebody has typed is neither markup nor moves the cursor of who lists it."""
+    """A display name is printed as plain text: no markup, no control characters."""
     cli.run("projects", "create", "p", "--called", "[red]fleet[/red] \x1b[2J")
     shown = cli.run("projects", "list")
     assert "[red]fleet[/red] \N{REPLACEMENT CHARACTER}[2J" in shown
 
 
 def test_keys_of_json_are_there_at_zero(cli: Cli) -> None:
-    """A script finds a funnel's counts before anything was seen."""
+    """JSON includes counts that are zero."""
     funnel = cli.json("funnel", cli.start_campaign())
     assert ("0", "0", "0", 0) == tuple(
         funnel[key] for key in ("seen", "pending", "collected", "collection_rate")
@@ -190,7 +259,7 @@ def test_keys_of_json_are_there_at_zero(cli: Cli) -> None:
 
 
 def test_reviews_can_be_taken_back(cli: Cli) -> None:
-    """Accepting, discarding and restoring count what has changed, and show in the funnel."""
+    """Accepting, discarding and restoring report the changed samples, and update the funnel."""
     campaign = cli.start_campaign()
     cli.scan()
     cli.funnel(campaign)
@@ -210,7 +279,7 @@ SCAN = ["-p", "p", "--model-id", "m"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "env", "code", "said"),
+    ("arguments", "env", "code", "message"),
     [
         (["campaigns", "show", CAMPAIGN], {}, 3, "projects/p"),
         (["campaigns", "show", "nonsense"], {}, 1, "nonsense"),
@@ -228,21 +297,21 @@ SCAN = ["-p", "p", "--model-id", "m"]
     ],
 )
 def test_exit_codes_can_be_trusted(
-    standing_cli: Cli, arguments: list[str], env: dict[str, str], code: int, said: str
+    standing_cli: Cli, arguments: list[str], env: dict[str, str], code: int, message: str
 ) -> None:
-    """What went wrong is told by the code, and said on stderr."""
-    assert said in standing_cli.run(*arguments, code=code, **env)
+    """An error has its exit code, and its message on stderr."""
+    assert message in standing_cli.run(*arguments, code=code, **env)
 
 
 def test_a_key_can_be_in_a_file(cli: Cli) -> None:
-    """The key of a file opens what the same key in the environment does."""
+    """--api-key-file works as SLUICE_API_KEY does."""
     cli.run("projects", "create", "p")
     (cli.folder / "key").write_text(cli.env.pop("SLUICE_API_KEY") + "\n")
     assert "projects/p" in cli.run("--api-key-file", "key", "projects", "list")
 
 
 def run_python(program: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a program of a line or two, without what is set of BLAS threads."""
+    """Run a short program, without the settings of BLAS threads."""
     kept = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, env=kept | env, capture_output=True, text=True, check=False)
@@ -251,17 +320,17 @@ def run_python(program: str, *arguments: str, **env: str) -> subprocess.Complete
 def test_the_library_needs_no_extra() -> None:
     """`import sluice` loads neither typer nor rich nor pyarrow."""
     program = "import sys, sluice; print({'typer', 'rich', 'pyarrow'} & set(sys.modules))"
-    done = run_python(program)
-    assert ("set()\n", 0) == (done.stdout, done.returncode)
+    process = run_python(program)
+    assert ("set()\n", 0) == (process.stdout, process.returncode)
 
 
-def test_the_command_says_what_it_needs() -> None:
-    """Without typer the command names the extra that has it, and nothing else."""
-    program = "import sys; sys.modules['typer'] = None; from sluice.cli import main; main()"
-    done = run_python(program)
+def test_the_command_names_the_missing_extra() -> None:
+    """Without typer the command prints only the extra to install."""
+    program = "import sys; sys.modules['typer'] = None; " + MAIN
+    process = run_python(program)
     assert ("the command sluice needs typer: pip install 'sluice-client[cli]'\n", 1) == (
-        done.stderr,
-        done.returncode,
+        process.stderr,
+        process.returncode,
     )
 
 
@@ -276,7 +345,7 @@ def test_the_command_says_what_it_needs() -> None:
 def test_a_scan_has_one_blas_thread(
     env: dict[str, str], arguments: list[str], threads: str
 ) -> None:
-    """A scan leaves the other cores to reading and submitting, unless its user says otherwise."""
+    """A scan uses one BLAS thread, unless the environment sets another number."""
     program = "import os; print('threads:', os.environ.get('OMP_NUM_THREADS'), flush=True); "
-    done = run_python(program + "from sluice.cli import main; main()", *arguments, **env)
-    assert (0, threads) == (done.returncode, re.findall(r"threads: (\w+)", done.stdout)[-1])
+    process = run_python(program + MAIN, *arguments, **env)
+    assert (0, threads) == (process.returncode, re.findall(r"threads: (\w+)", process.stdout)[-1])

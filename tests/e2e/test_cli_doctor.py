@@ -1,4 +1,4 @@
-"""`sluice doctor` against a real server whose stores were written to while it was down."""
+"""`sluice doctor` against a real server after its stores were changed while it was down."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROJECT, DIMENSION = "night-fleet", 64
 
 @pytest.fixture
 def sluiced(tmp_path: Path) -> Iterator[Sluiced]:
-    """An embedded server: its stores are files that can be written to while it is down."""
+    """An embedded server: its stores are files that can be changed while it is down."""
     with running(tmp_path / "server") as server:
         yield server
 
@@ -42,15 +42,15 @@ async def miscount(data: Path, campaign: str) -> None:
     await ledger.close()
 
 
-async def misgroup(data: Path, dataset: str) -> None:
-    """Count two reviewed groups that there are not."""
+async def miscount_groups(data: Path, dataset: str) -> None:
+    """Count two reviewed groups too many."""
     ledger = await SqliteLedger.open(data / "ledger.sqlite")
     adds = {status_counter(dataset, Status.REVIEWED): Add(2)}
     await ledger.commit(Transaction(PROJECT, adds=adds))
     await ledger.close()
 
 
-async def lose(data: Path, campaign: str, frame_id: str) -> None:
+async def delete_vector(data: Path, campaign: str, frame_id: str) -> None:
     """Delete a sample's vector."""
     vectors = await EdgeVectors.open(data / "vectors")
     point = sample_point(PROJECT, campaign, frame_id)
@@ -59,19 +59,19 @@ async def lose(data: Path, campaign: str, frame_id: str) -> None:
     await vectors.close()
 
 
-def test_differences_are_named_mended_and_gone(cli: Cli, sluiced: Sluiced) -> None:
-    """Healthy is 0; a difference is named and 6; mended is 0, and the funnel as it was."""
+def test_differences_are_listed_and_repaired(cli: Cli, sluiced: Sluiced) -> None:
+    """Exit code 0 without differences, 6 with one, 0 after a repair, which restores the funnel."""
     name = cli.start_campaign()
     cli.scan()
     before = cli.funnel(name)
-    assert f"nothing differs in projects/{PROJECT}" in cli.run("doctor", PROJECT)
+    assert f"no differences in projects/{PROJECT}" in cli.run("doctor", PROJECT)
     assert [] == cli.json("doctor")
     campaign = CampaignName.parse(name).campaign
     sluiced.stop()
     asyncio.run(miscount(sluiced.data, campaign))
     sluiced.start()
     cli.run("doctor", code=6)
-    [found] = cli.json("doctor", "--repair")
+    [finding] = cli.json("doctor", "--repair")
     assert {
         "project": f"projects/{PROJECT}",
         "kind": "FINDING_KIND_COUNTER",
@@ -79,44 +79,44 @@ def test_differences_are_named_mended_and_gone(cli: Cli, sluiced: Sluiced) -> No
         "expected": str(before["collected"]),
         "found": str(before["collected"] + 3),
         "outcome": "FINDING_OUTCOME_REPAIRED",
-    } == found
+    } == finding
     assert [] == cli.json("doctor", PROJECT)
     assert before == cli.funnel(name)
 
 
 def test_what_is_lost_stays_a_difference(cli: Cli, sluiced: Sluiced) -> None:
-    """A vector that is gone is said to be lost, by a repair too, and the exit code is 6."""
+    """A deleted vector is reported as lost, also by a repair, and the exit code is 6."""
     name = cli.start_campaign()
     cli.scan()
     cli.funnel(name)
     [best] = cli.json("samples", "list", name, "--limit", "1")
     sluiced.stop()
     frame_id = best["frame"]["id"]
-    asyncio.run(lose(sluiced.data, CampaignName.parse(name).campaign, frame_id))
+    asyncio.run(delete_vector(sluiced.data, CampaignName.parse(name).campaign, frame_id))
     sluiced.start()
     for options in ((), ("--repair",)):
         with cli.start("doctor", PROJECT, *options) as process:
-            said, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=60)
         assert 6 == process.returncode
-        assert f"{name}/samples/{frame_id}\n" in said
-        assert said.endswith("1 difference: 1 lost for good\n")
+        assert f"{name}/samples/{frame_id}\n" in output
+        assert output.endswith("1 difference: 1 lost for good\n")
 
 
 def test_datasets_are_examined_with_the_rest(cli: Cli, sluiced: Sluiced) -> None:
-    """What differs in the frames of a dataset is in the same report, and mended with the rest."""
+    """Differences in the frames of a dataset are in the same report, and are repaired."""
     cli.start_campaign()
     dataset = f"projects/{PROJECT}/datasets/street"
     cli.run("datasets", "append", dataset, "hard.npz", "--model-id", MODEL)
     assert [] == cli.json("doctor")
     sluiced.stop()
-    asyncio.run(misgroup(sluiced.data, "street"))
+    asyncio.run(miscount_groups(sluiced.data, "street"))
     sluiced.start()
-    [found] = cli.json("doctor", "--repair")
-    assert f"{dataset} reviewed groups" == found["subject"]
-    assert ("0", "2") == (found["expected"], found["found"])
+    [finding] = cli.json("doctor", "--repair")
+    assert f"{dataset} reviewed groups" == finding["subject"]
+    assert ("0", "2") == (finding["expected"], finding["found"])
     assert [] == cli.json("doctor", PROJECT)
 
 
 def test_an_unknown_project(cli: Cli) -> None:
-    """A project that does not exist is told by the exit code."""
+    """A project that does not exist has exit code 3."""
     assert "projects/none does not exist" in cli.run("doctor", "none", code=3)

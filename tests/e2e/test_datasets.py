@@ -1,4 +1,4 @@
-"""Datasets through the client, in both forms: from frames to failures, and a search as a stream."""
+"""Datasets through the client, in each form: from frames to failures, and searches."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def dataset(team: Team) -> str:
     return name
 
 
-def coco(folder: Path, *ids: str) -> Path:
-    """A COCO file that has a van in each of these images."""
+def write_coco(folder: Path, *ids: str) -> Path:
+    """Write a COCO file with a van in each of these images."""
     file = folder / "labels.json"
     boxes = [
         {"id": n, "image_id": n, "category_id": 1, "bbox": [0, 0, 10, 10]} for n in range(len(ids))
@@ -49,27 +49,27 @@ def coco(folder: Path, *ids: str) -> Path:
     return file
 
 
-def predicted(folder: Path, **left: float) -> Path:
-    """A file of predictions: a van at some place in each frame."""
+def write_predictions(folder: Path, **left_edges: float) -> Path:
+    """Write predictions: a van in each frame, with its left edge."""
     file = folder / "predictions.jsonl"
     lines = [
         json.dumps(
             {
                 "frame_id": id,
-                "predictions": [{"class_name": "van", "score": 0.9, "box": [at, 0, 10, 10]}],
+                "predictions": [{"class_name": "van", "score": 0.9, "box": [left, 0, 10, 10]}],
             }
         )
-        for id, at in left.items()
+        for id, left in left_edges.items()
     ]
     file.write_text("\n".join(lines))
     return file
 
 
 def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
-    """Select, label by COCO, split, predict, mine, find more like the failures, make an issue."""
+    """Select, label by COCO, split, predict, mine, find similar frames, make an issue."""
     team.datasets.set_status(dataset, VANS, "selected")
     labels = append_file(
-        team.datasets, dataset, coco(tmp_path, *VANS), Columns(), placement=Placement()
+        team.datasets, dataset, write_coco(tmp_path, *VANS), Columns(), placement=Placement()
     )
     team.datasets.set_status(dataset, VANS, "annotated")
     counts = team.datasets.assign_splits(
@@ -77,8 +77,10 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
     )
     train = [f.frame.id for f in team.datasets.frames(dataset, frame_filter(splits=["train"]))]
     round_ = team.rounds.create(dataset, "r1", metric_split="validation").name
-    where = {id: 0.0 if id != train[0] else 50.0 for id in VANS}
-    team.rounds.import_predictions(round_, list(read_predictions(predicted(tmp_path, **where))))
+    left_edges = {id: 0.0 if id != train[0] else 50.0 for id in VANS}
+    team.rounds.import_predictions(
+        round_, list(read_predictions(write_predictions(tmp_path, **left_edges)))
+    )
     mined = team.rounds.mine_failures(round_, "train")
 
     assert (0, 6) == (labels.added, labels.replaced)
@@ -95,7 +97,7 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
 
 
 def test_scenes_fields_and_views(team: Team, dataset: str) -> None:
-    """A scene moves as one, fields are set and removed, a view shows what passes now."""
+    """A scene has one status, fields are set and removed, a view filters current frames."""
     scene = [
         NewFrame(Frame(id=f"s-{side}"), "s", side, {"weather": "fog", "speed": 3})
         for side in ("left", "right")
@@ -109,9 +111,9 @@ def test_scenes_fields_and_views(team: Team, dataset: str) -> None:
     shown = list(team.datasets.frames(dataset, view="fog"))
 
     assert 1 == changed
-    assert ["s-right"] == [each.frame.id for each in shown]
+    assert ["s-right"] == [row.frame.id for row in shown]
     assert view.filter == team.datasets.view(view.name).filter
-    assert [view.name] == [each.name for each in team.datasets.views(dataset)]
+    assert [view.name] == [row.name for row in team.datasets.views(dataset)]
     assert 2 == team.datasets.tag(dataset, ["s-left", "s-right"], add=["batch:b"])
     [tagged] = team.datasets.frames(
         dataset, frame_filter(tags=["batch:b"], bounds={"speed": (1, 3)})
@@ -125,7 +127,7 @@ def test_scenes_fields_and_views(team: Team, dataset: str) -> None:
 
 
 def test_embeddings_come_back_with_their_frames(team: Team, dataset: str) -> None:
-    """One stream has all frames and, for each, the unit vector that it was appended with."""
+    """Reading a dataset gives each frame with its unit vector."""
     read: dict[str, Any] = {}
     for part in team.datasets.read(dataset):
         rows = Embeddings.from_proto(part.embeddings)
@@ -140,31 +142,31 @@ def test_embeddings_come_back_with_their_frames(team: Team, dataset: str) -> Non
 def test_scores_are_stored_and_a_batch_takes_them(
     team: Team, dataset: str, server: Server, tmp_path: Path
 ) -> None:
-    """By the command and by the client scores are the same; a batch of them says where they are."""
+    """Command and client give the same scores; the notes of a batch name their field."""
     cli = Cli(server, tmp_path)
     options = ("--seed", "3", "--draws", "2000", "--neighbours", "5")
-    said = cli.run("datasets", "zcore", dataset, *options)
+    output = cli.run("datasets", "zcore", dataset, *options)
     by_command = {f.frame.id: f.fields["zcore"].number for f in team.datasets.frames(dataset)}
     *_, last = team.datasets.compute_zcore(
         dataset, frame_filter(), field="again", seed=3, draws=2_000, neighbours=5
     )
     by_client = {f.frame.id: f.fields["again"].number for f in team.datasets.frames(dataset)}
-    refused = cli.run("datasets", "zcore", dataset, *options, "--field", "night=true", code=1)
+    stderr = cli.run("datasets", "zcore", dataset, *options, "--field", "night=true", code=1)
     settings = BatchSettings(count=5, coverage="zcore", zcore_field="again")
-    made = team.batches.create(dataset, "b", settings)
-    chosen = [pick.group for pick in team.batches.picks(made.name)]
+    batch = team.batches.create(dataset, "b", settings)
+    picked = [pick.group for pick in team.batches.picks(batch.name)]
 
-    assert "26 frames have a score, of 26 it changed" in said
-    assert "none of the selected frames has an embedding" in refused
+    assert "26 frames have a score; 26 scores changed" in output
+    assert "none of the selected frames has an embedding" in stderr
     assert (26, 26) == (last.scored_count, last.changed_count)
     assert by_command == by_client
     assert (0.0, 1.0) == (min(by_client.values()), max(by_client.values()))
-    assert "ZCore scores are those stored in field 'again'." in made.notes
-    assert sorted(by_client, key=lambda id: -by_client[id])[:5] == chosen
+    assert "ZCore scores are those stored in field 'again'." in batch.notes
+    assert sorted(by_client, key=lambda id: -by_client[id])[:5] == picked
 
 
 def test_a_dataset_is_searched_with_the_funnel_of_a_stream(team: Team, dataset: str) -> None:
-    """What a search counts and collects is what a logger's stream of the same frames does."""
+    """A search counts and collects the same as a logger's stream of the same frames."""
     progress = list(team.datasets.search(dataset))[-1]
     searched = {title: team.funnel(title) for title in team.started}
     collected = {title: team.collected(title) for title in team.started}
@@ -177,14 +179,14 @@ def test_a_dataset_is_searched_with_the_funnel_of_a_stream(team: Team, dataset: 
 
     assert (26, True) == (progress.frames, progress.done)
     assert progress.passing >= len(VANS)
-    for title, found in searched.items():
+    for title, funnel in searched.items():
         streamed = team.funnel(title)
         assert collected[title] == team.collected(title)
-        assert _counted(streamed) == _counted(found)
-        assert streamed.scores.mean == pytest.approx(found.scores.mean)
+        assert _counts(streamed) == _counts(funnel)
+        assert streamed.scores.mean == pytest.approx(funnel.scores.mean)
 
 
-def _counted(funnel: ingest_pb2.Funnel) -> dict[str, Any]:
+def _counts(funnel: ingest_pb2.Funnel) -> dict[str, Any]:
     """All counts of a funnel; the sums of scores may differ in their last bits."""
     counts = {
         field.name: value

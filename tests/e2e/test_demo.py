@@ -29,8 +29,8 @@ TIMEOUT_S = 120  # a hang ends here; how long it takes is measured elsewhere
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A run of the demo that has ended."""
+class DemoRun:
+    """A finished run of the demo."""
 
     folder: Path
     exit_code: int
@@ -38,7 +38,7 @@ class Run:
 
     @property
     def report(self) -> dict[str, Any]:
-        """The figures that it left."""
+        """The figures of demo-report.json."""
         loaded: dict[str, Any] = json.loads((self.folder / "demo-report.json").read_text())
         return loaded
 
@@ -60,39 +60,39 @@ def start_demo(folder: Path) -> subprocess.Popen[str]:
 
 
 def serves(output: str) -> bool:
-    """Whether the server that the output tells of still takes connections."""
-    found = SERVES_ON.search(output)
-    assert found is not None, output
+    """Whether the server named in the output accepts connections."""
+    match = SERVES_ON.search(output)
+    assert match is not None, output
     with socket.socket() as client:
-        return client.connect_ex((found[1], int(found[2]))) == 0
+        return client.connect_ex((match[1], int(match[2]))) == 0
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """One run, from an empty folder."""
     folder = tmp_path_factory.mktemp("demo")
     with start_demo(folder) as process:
         output, _ = process.communicate(timeout=TIMEOUT_S)
-        return Run(folder, process.returncode, output)
+        return DemoRun(folder, process.returncode, output)
 
 
-def test_it_ends_well_and_leaves_nothing_running(run: Run) -> None:
-    """The demo exits 0, and the server that it started is gone."""
+def test_it_ends_well_and_leaves_nothing_running(run: DemoRun) -> None:
+    """The demo exits 0, and its server has stopped."""
     assert 0 == run.exit_code, run.output
     assert not serves(run.output)
 
 
 @pytest.mark.parametrize("scan", ["first", "overlapping_scan", "second_version"])
-def test_every_match_has_a_verdict(run: Run, scan: str) -> None:
-    """After each scan the matches are the sum of their verdicts, and none is undecided."""
+def test_every_match_has_a_verdict(run: DemoRun, scan: str) -> None:
+    """After each scan the verdicts add up to the matches, and none is pending."""
     funnel = (run.report if scan == "first" else run.report[scan])["funnel"]
 
     assert funnel["matches"] == sum(funnel[verdict] for verdict in VERDICTS)
     assert 0 == funnel["pending"]
 
 
-def test_every_frame_is_accounted_for(run: Run) -> None:
-    """The first scan has seen the whole archive, and both rates are of what it collected."""
+def test_every_frame_is_accounted_for(run: DemoRun) -> None:
+    """The first scan has seen the whole archive, and both collection rates are correct."""
     report = run.report
     funnel, archive = report["funnel"], report["frames"]["archive"]
 
@@ -104,8 +104,8 @@ def test_every_frame_is_accounted_for(run: Run) -> None:
     )
 
 
-def test_it_beats_random_selection_three_times(run: Run) -> None:
-    """Of the samples three times as many are of the class, and hard, as of random frames."""
+def test_it_beats_random_selection_three_times(run: DemoRun) -> None:
+    """Samples are of the class, and hard, three times as often as random frames."""
     report = run.report
 
     assert 10 <= report["funnel"]["collected"]
@@ -113,8 +113,8 @@ def test_it_beats_random_selection_three_times(run: Run) -> None:
     assert report["precision_hard"] >= 3 * report["precision_hard_random"] > 0
 
 
-def test_frames_seen_again_are_duplicates(run: Run) -> None:
-    """An overlapping scan adds to what was seen, and to nothing that counts different frames."""
+def test_frames_seen_again_are_duplicates(run: DemoRun) -> None:
+    """An overlapping scan adds to `seen`, and to no count of distinct frames."""
     first, overlap = run.report, run.report["overlapping_scan"]
 
     assert overlap["funnel"]["seen"] > first["funnel"]["seen"]
@@ -124,8 +124,8 @@ def test_frames_seen_again_are_duplicates(run: Run) -> None:
     assert first["collection_rate_distinct"] == overlap["collection_rate_distinct"]
 
 
-def test_what_was_accepted_makes_the_next_version(run: Run) -> None:
-    """All samples are reviewed, the right ones join the issue, and version 2 finds more of them."""
+def test_what_was_accepted_makes_the_next_version(run: DemoRun) -> None:
+    """All samples are reviewed, accepted ones join the issue, and version 2 finds more."""
     first, second = run.report, run.report["second_version"]
 
     assert first["funnel"]["collected"] == (
@@ -136,8 +136,8 @@ def test_what_was_accepted_makes_the_next_version(run: Run) -> None:
     assert second["recall"] >= first["recall"]
 
 
-def test_it_leaves_a_contact_sheet(run: Run) -> None:
-    """The picture lies in the work folder and is small enough for a README."""
+def test_it_leaves_a_contact_sheet(run: DemoRun) -> None:
+    """The picture is in the work folder, and small enough for a README."""
     picture = run.folder / "demo-data" / "demo.png"
 
     assert b"\x89PNG" == picture.read_bytes()[:4]
@@ -146,7 +146,7 @@ def test_it_leaves_a_contact_sheet(run: Run) -> None:
 
 @pytest.fixture
 def demo_that_serves(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A demo whose server has just come up, and the line that says where."""
+    """A demo with a server that just started, and the line with its address."""
     with start_demo(tmp_path) as process:
         try:
             assert process.stdout is not None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demo.classifier import MODEL_ID
-from demo.review import list_samples, settled_funnel
+from demo.review import list_samples, wait_for_funnel
 from demo.scan import Batch, Progress, Scan
 from demo.sluiced import Server, running_sluiced
 from demo.team import Project, create_issue, open_project, set_background, start_campaign
@@ -21,7 +21,7 @@ BATCHES, BATCH_FRAMES = 20, 32  # more batches than may be under way at once
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A server of its own for the test."""
+    """A new server."""
     with running_sluiced(tmp_path / "sluice-data", tmp_path / "sluiced.log") as server:
         yield server
 
@@ -52,11 +52,11 @@ def make_scan(project: Project) -> Scan:
 
 
 async def ignore(progress: Progress) -> None:
-    """Take no notice of an answer."""
+    """Ignore progress."""
 
 
 async def test_all_frames_are_seen_and_matches_collected(project: Project) -> None:
-    """Every batch is acknowledged in turn, and what is like the issue becomes samples."""
+    """Every batch is acknowledged in order, and frames like the issue become samples."""
     target = np.zeros(DIMENSION, np.float32)
     target[0] = 12  # random vectors have a length of 8
     element = Batch([Frame(id="element")], target[None])
@@ -69,7 +69,7 @@ async def test_all_frames_are_seen_and_matches_collected(project: Project) -> No
         seen.append(progress.seen)
 
     progress = await make_scan(project).run(make_batches(near=target), note)
-    funnel = await settled_funnel(project, campaign.name)
+    funnel = await wait_for_funnel(project, campaign.name)
     samples = await list_samples(project, campaign.name)
 
     assert [BATCH_FRAMES * (number + 1) for number in range(BATCHES)] == seen
@@ -79,8 +79,8 @@ async def test_all_frames_are_seen_and_matches_collected(project: Project) -> No
     assert {f"{number}/0" for number in range(BATCHES)} & {s.frame.id for s in samples}
 
 
-async def test_a_refused_batch_ends_the_scan_with_its_error(project: Project) -> None:
-    """A vector that is no number is refused by name, and nothing waits for its answer."""
+async def test_a_rejected_batch_ends_the_scan_with_its_error(project: Project) -> None:
+    """A vector with a NaN is rejected with its row, and the scan ends at once."""
     batches = make_batches()
     batches[3].vectors[5, 2] = np.nan
 
@@ -89,7 +89,7 @@ async def test_a_refused_batch_ends_the_scan_with_its_error(project: Project) ->
 
 
 async def test_a_failing_observer_ends_the_scan(project: Project) -> None:
-    """What is raised while an answer is shown comes out of the scan as it is."""
+    """An exception of the progress callback ends the scan, unchanged."""
 
     async def fail(progress: Progress) -> None:
         raise FailedPrecondition("seen enough")
@@ -99,7 +99,7 @@ async def test_a_failing_observer_ends_the_scan(project: Project) -> None:
 
 
 async def test_a_server_that_is_gone_is_unavailable(tmp_path: Path) -> None:
-    """A scan of a server that has ended fails as what may be tried again."""
+    """A scan of a stopped server fails with Unavailable, which can be retried."""
     with running_sluiced(tmp_path / "sluice-data", tmp_path / "sluiced.log") as server:
         pass
     async with connect(server.address, server.admin_key) as channel:

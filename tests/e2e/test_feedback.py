@@ -1,4 +1,4 @@
-"""Reviews and the next version of a campaign, in both forms of the services."""
+"""Reviews and the next version of a campaign, in each deployment form."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Counts = tuple[int, int, int]
 
 
 def counts(version: campaign_pb2.CampaignVersion) -> Counts:
-    """How many elements, accepted samples and negatives it has."""
+    """The numbers of elements, accepted samples and negatives of a version."""
     return version.element_count, version.accepted_count, version.negative_count
 
 
 def collect(team: Team, *frame_ids: str) -> str:
-    """Collect frames for the vans; the campaign."""
+    """Collect frames for the vans; returns the campaign."""
     team.sync_state()
     team.sample_probabilities(frames(*frame_ids))
     team.save_for_collection()
@@ -31,7 +31,7 @@ def collect(team: Team, *frame_ids: str) -> str:
 
 
 def test_reviews_make_the_next_version(team: Team) -> None:
-    """What was accepted and discarded counts in the next version with feedback, till restored."""
+    """Accepted and discarded samples count in the next version with feedback, until restored."""
     vans = collect(team, "v1", "v2", "v3", "v4")
     team.samples.accept(vans, ["v1", "v2"])
     team.samples.discard(vans, ["v3"])
@@ -42,12 +42,12 @@ def test_reviews_make_the_next_version(team: Team) -> None:
 
     assert [(7, 2, 1), (6, 1, 0), (5, 0, 0)] == list(map(counts, (first, second, plain)))
     assert 3 == len({version.model_digest for version in (first, second, plain)})
-    found = team.doctor.diagnose(team.project, repair=True)
-    assert [] == [event.finding for event in found if event.HasField("finding")]
+    responses = team.doctor.diagnose(team.project, repair=True)
+    assert [] == [event.finding for event in responses if event.HasField("finding")]
 
 
 def test_the_command_commits_with_feedback(standing_server: Server, tmp_path: Path) -> None:
-    """`--with-feedback` says how many of the elements were accepted, and how many negatives."""
+    """`--with-feedback` reports the numbers of accepted samples and negatives."""
     cli = Cli(standing_server, tmp_path)
     campaign = cli.start_campaign()
     cli.scan()
@@ -62,16 +62,16 @@ def test_the_command_commits_with_feedback(standing_server: Server, tmp_path: Pa
     )
 
     assert (41, 1, 2) == tuple(
-        committed[f"{what}_count"] for what in ("element", "accepted", "negative")
+        committed[f"{name}_count"] for name in ("element", "accepted", "negative")
     )
     assert ("accepted" in shown, "negatives" in shown) == (True, True)
     assert (40, 0, 0) == tuple(
-        plain[f"{what}_count"] for what in ("element", "accepted", "negative")
+        plain[f"{name}_count"] for name in ("element", "accepted", "negative")
     )
 
 
 def test_without_ingest_plain_commits_go_on(tmp_path: Path) -> None:
-    """While ingest is away a commit with feedback is UNAVAILABLE; afterwards it goes through."""
+    """Without ingest a commit with feedback is UNAVAILABLE; once ingest is back it succeeds."""
     with (
         cluster.running(tmp_path / "server") as server,
         Team(server, tmp_path / "models") as team,

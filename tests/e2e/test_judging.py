@@ -1,4 +1,4 @@
-"""Golden QA and progress as people and scripts use them, against the services in each form."""
+"""Golden sets and progress, through the client and the command, in each deployment form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sluice import Box2D, Frame, Label, SensorData, errors
-from sluice.cli.exits import Exit
+from sluice.cli.exit_codes import ExitCode
 from sluice.formats.coco import read_coco
 from sluice.resources import golden_sets
 from sluice.v1 import golden_set_pb2, progress_pb2
@@ -26,29 +26,31 @@ KEY = {"schema_version": "1", "annotator": "acme", "guideline_version": "2"}
 @pytest.fixture
 def team(server: Server, tmp_path: Path) -> Iterator[Team]:
     """A project with a dataset `d` of vans."""
-    with Team(server, tmp_path / "models") as found:
-        found.create_project("p")
-        yield found
+    with Team(server, tmp_path / "models") as team:
+        team.create_project("p")
+        yield team
 
 
 @pytest.fixture
 def cli(server: Server, tmp_path: Path) -> Cli:
     """The command, in a folder with files; there is a project with a dataset `street` of vans."""
-    found = Cli(server, tmp_path)
-    found.run("projects", "create", "night-fleet")
+    cli = Cli(server, tmp_path)
+    cli.run("projects", "create", "night-fleet")
     project = ("-p", "night-fleet")
-    found.run("datasets", "create", *project, "street", "--task", "box_2d", "--class", "van")
-    return found
+    cli.run("datasets", "create", *project, "street", "--task", "box_2d", "--class", "van")
+    return cli
 
 
 def frames(*counts: int, sensor_id: str = "cam") -> list[Frame]:
-    """Frames f0, f1 and so on with so many vans each."""
+    """Frames f0, f1, … with these numbers of vans."""
     sensor = SensorData(sensor_id=sensor_id, url="u", width=2_000, height=100)
     return [
         Frame(
             id=f"f{index}",
             sensors=(sensor,),
-            labels=tuple(van(f"{index}-{each}", 30 * each, sensor_id) for each in range(count)),
+            labels=tuple(
+                van(f"{index}-{number}", 30 * number, sensor_id) for number in range(count)
+            ),
         )
         for index, count in enumerate(counts)
     ]
@@ -60,7 +62,7 @@ def van(label_id: str, left: float, sensor_id: str) -> Label:
 
 
 def test_a_loop_of_checks(team: Team) -> None:
-    """A set is frozen, a bad round blocks, an override or a good one opens again."""
+    """A failed check blocks the dataset; an override or a passing check unblocks it."""
     dataset = f"{team.project}/datasets/d"
     golden = team.golden_sets.create(dataset, "g", frames(*[2] * IMAGES), display_name="Vans")
     assert (IMAGES, 2 * IMAGES, "Vans") == (
@@ -76,8 +78,8 @@ def test_a_loop_of_checks(team: Team) -> None:
     bad = team.golden_sets.check(golden.name, frames(*[1] * IMAGES), round_number=1, **KEY)
     assert (True, golden_set_pb2.GOLDEN_VERDICT_FAIL) == (bad.added, bad.check.verdict)
     assert team.golden_sets.gate(dataset).blocked
-    done = team.golden_sets.override(bad.check.name, "known", decided_by="Ada")
-    assert done == team.golden_sets.get_check(bad.check.name)
+    overridden = team.golden_sets.override(bad.check.name, "known", decided_by="Ada")
+    assert overridden == team.golden_sets.get_check(bad.check.name)
     assert not team.golden_sets.gate(dataset).blocked
     good = team.golden_sets.check(golden.name, frames(*[2] * IMAGES), round_number=2, **KEY)
     assert golden_set_pb2.GOLDEN_VERDICT_PASS == good.check.verdict
@@ -85,15 +87,15 @@ def test_a_loop_of_checks(team: Team) -> None:
 
 
 def test_large_sets_go_in_many_messages(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many messages a set needs changes nothing of it."""
-    dataset, found = f"{team.project}/datasets/d", frames(*range(1, IMAGES))
-    whole = team.golden_sets.create(dataset, "g", found)
+    """A golden set is the same, in however many messages it is sent."""
+    dataset, images = f"{team.project}/datasets/d", frames(*range(1, IMAGES))
+    golden_set = team.golden_sets.create(dataset, "g", images)
     monkeypatch.setattr(golden_sets, "BYTES_PER_MESSAGE", 200)
-    assert whole == team.golden_sets.create(dataset, "g", found)
+    assert golden_set == team.golden_sets.create(dataset, "g", images)
 
 
 def test_a_wrong_file_is_not_a_broken_call(team: Team, tmp_path: Path) -> None:
-    """What is wrong with the annotations is said as it is, before anything is sent."""
+    """Errors in the annotations are raised before anything is sent."""
     (tmp_path / "x.json").write_text('{"images": [], "annotations": []}')
     dataset = f"{team.project}/datasets/d"
     with pytest.raises(errors.InvalidArgument, match="has no array 'categories'"):
@@ -107,13 +109,13 @@ def test_a_wrong_file_is_not_a_broken_call(team: Team, tmp_path: Path) -> None:
 
 
 def metric(seed: int, share: float) -> dict[str, float]:
-    """A metric of samples that are right with that probability."""
+    """The metric of samples that are right with this probability."""
     draw = random.Random(seed)  # noqa: S311 - no secret
     return {f"s{index}": float(draw.random() < share) for index in range(SAMPLES)}
 
 
 def record(team: Team, dataset: str, shares: Sequence[float]) -> None:
-    """Record rounds with those metrics, of twice as many groups each."""
+    """Record rounds with these metrics, each with twice as many groups."""
     for number, share in enumerate(shares, 1):
         values = metric(7, share)
         team.progress.record(
@@ -128,7 +130,7 @@ def record(team: Team, dataset: str, shares: Sequence[float]) -> None:
 
 
 def test_rounds_become_advice(team: Team) -> None:
-    """Recorded rounds are read as a history with curve, stability, causes, target and advice."""
+    """Recorded rounds give points, a curve, stability, causes, a target and advice."""
     dataset = f"{team.project}/datasets/d"
     record(team, dataset, [0.5, 0.62, 0.71, 0.78, 0.83])
     listed = list(team.progress.rounds(dataset))
@@ -136,60 +138,64 @@ def test_rounds_become_advice(team: Team) -> None:
     assert {("first", SAMPLES, True, 20)} == {
         (*r.slices, r.sample_count, r.with_predictions, r.judged_count) for r in listed
     }
-    found = team.progress.get(dataset, target=0.97, next_groups=3_200)
-    assert (5, 4, 3_200) == (len(found.points), len(found.changes), found.curve.next_groups)
+    progress = team.progress.get(dataset, target=0.97, next_groups=3_200)
+    assert (5, 4, 3_200) == (
+        len(progress.points),
+        len(progress.changes),
+        progress.curve.next_groups,
+    )
     changed = sum(value for value in metric(7, 0.83).values())
     changed -= sum(value for value in metric(7, 0.78).values())
     # Samples that were right stay right: what changed is what was won.
-    assert SAMPLES - changed == found.stability.agreeing.count
-    assert (0, 20) == (found.failures.doubtful.count, found.failures.doubtful.total)
-    assert ["first"] == [part.name for part in found.target.slices]
-    assert progress_pb2.TARGET_REACH_MISSED == found.target.overall.reach
-    assert progress_pb2.RECOMMENDATION_CONTINUE == found.advice.recommendation
+    assert SAMPLES - changed == progress.stability.agreeing.count
+    assert (0, 20) == (progress.failures.doubtful.count, progress.failures.doubtful.total)
+    assert ["first"] == [part.name for part in progress.target.slices]
+    assert progress_pb2.TARGET_REACH_MISSED == progress.target.overall.reach
+    assert progress_pb2.RECOMMENDATION_CONTINUE == progress.advice.recommendation
 
 
 def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
-    """0 for a round that may go on, 7 for one that is blocked, also the second time."""
+    """Exit code 0 for a passing check, 7 for a failed one, also when it is repeated."""
     dataset = STREET
-    golden = cli.json("golden", "create", dataset, "vans", "golden.json")["name"]
-    check = ("golden", "check", golden)
+    golden = cli.json("golden-sets", "create", dataset, "vans", "golden.json")["name"]
+    check = ("golden-sets", "check", golden)
     first = cli.json(*check, "round-1.json", "--round", "1", "--annotator", "acme")
     assert ("GOLDEN_VERDICT_PASS", True) == (first["check"]["verdict"], first["added"])
     bad = ("missed.json", "--round", "2", "--annotator", "acme")
     for _ in range(2):
-        cli.run(*check, *bad, code=Exit.BLOCKED)
-    cli.run("golden", "gate", dataset, code=Exit.BLOCKED)
-    history = cli.json("golden", "history", golden)
+        cli.run(*check, *bad, code=ExitCode.BLOCKED)
+    cli.run("golden-sets", "gate", dataset, code=ExitCode.BLOCKED)
+    history = cli.json("golden-sets", "history", golden)
     assert [1, 2] == [entry["round"] for entry in history]
     assert [False, True] == [entry["blocks"] for entry in history]
     assert [None, None] == [entry.get("details") for entry in history]
-    cli.run("golden", "override", history[1]["name"], "--reason", "known", "--by", "Ada")
-    assert cli.json("golden", "gate", dataset)["blocked"] is False
-    shown = cli.run("golden", "show", history[1]["name"])
+    cli.run("golden-sets", "override", history[1]["name"], "--reason", "known", "--by", "Ada")
+    assert cli.json("golden-sets", "gate", dataset)["blocked"] is False
+    shown = cli.run("golden-sets", "show", history[1]["name"])
     assert "fail, overridden" in shown
     assert "known (Ada, " in shown
     assert "class 'van' has 0 objects where the reference has 40" in shown
-    assert "open: a failed golden check is overridden" in cli.run("golden", "gate", dataset)
+    assert "open: a failed golden check is overridden" in cli.run("golden-sets", "gate", dataset)
     assert cli.json(*check, *bad)["added"] is False
     write_coco(cli.folder / "missed.json", vans=1)
-    said = cli.run(*check, *bad, code=Exit.REFUSED)
-    assert "is in the history already, with other annotations" in " ".join(said.split())
+    stderr = cli.run(*check, *bad, code=ExitCode.REFUSED)
+    assert "is already in the history, with different" in " ".join(stderr.split())
 
 
 def test_progress_is_shown_for_people(cli: Cli) -> None:
-    """Tables of points, changes and signals, and the recommendation in words."""
+    """`progress show` prints points, changes, signals and the recommendation."""
     dataset = STREET
     results = ("progress", "record", dataset, "results.jsonl")
     (cli.folder / "judged.jsonl").write_text('{"label": "van", "first": "van", "second": "car"}\n')
-    made = cli.json(*results, "--round", "1", "--groups", "100", "--failures", "judged.jsonl")
+    response = cli.json(*results, "--round", "1", "--groups", "100", "--failures", "judged.jsonl")
     assert (True, ["fog"], 1) == (
-        made["added"],
-        made["round"]["slices"],
-        made["round"]["judged_count"],
+        response["added"],
+        response["round"]["slices"],
+        response["round"]["judged_count"],
     )
     assert cli.json(*results, "--round", "2", "--groups", "200")["round"]["mean"] == 0.75
-    said = cli.run(*results, "--round", "2", "--groups", "300", code=Exit.REFUSED)
-    assert "is already recorded, with different content" in " ".join(said.split())
+    stderr = cli.run(*results, "--round", "2", "--groups", "300", code=ExitCode.REFUSED)
+    assert "is already recorded, with different content" in " ".join(stderr.split())
     shown = cli.run("progress", "show", dataset, "--target", "0.9")
     assert "0.750" in shown
     assert "+0.000" in shown
@@ -199,7 +205,7 @@ def test_progress_is_shown_for_people(cli: Cli) -> None:
     assert 2 == len(cli.json("progress", "list", dataset))
 
 
-def measured(cli: Cli) -> None:
+def predict_vans(cli: Cli) -> None:
     """Annotate 20 frames, half of them with nothing in them, and predict a van in each."""
     document = json.loads((cli.folder / "golden.json").read_text())
     document["images"] = document["images"][:20]
@@ -215,29 +221,29 @@ def measured(cli: Cli) -> None:
     cli.run("datasets", "append", STREET, "frames.json", *split)
     cli.run("datasets", "append", STREET, "hard.npz", "--model-id", "m", "--status", "reviewed")
     cli.run("datasets", "tag", STREET, "000.png", "019.png", "--add", "fog")
-    cli.run("datasets", "save-view", STREET, "fog", "--tag", "fog")
-    round_ = cli.json("datasets", "round", STREET, "r1", "--metric-split", "validation")["name"]
-    cli.run("datasets", "predictions", round_, "vans.jsonl")
+    cli.run("views", "save", STREET, "fog", "--tag", "fog")
+    round_ = cli.json("rounds", "create", STREET, "r1", "--metric-split", "validation")["name"]
+    cli.run("rounds", "import-predictions", round_, "vans.jsonl")
 
 
 def test_a_round_is_measured_where_it_is(cli: Cli) -> None:
-    """No file is needed: samples, values, slices and groups are read by the server."""
-    measured(cli)
-    wanted = ("progress", "record", STREET, "--round", "1", "--from", "r1", "--slice", "fog")
-    made = cli.json(*wanted)
-    assert (True, False) == (made["added"], cli.json(*wanted)["added"])
-    found = made["round"]
+    """`--from` requires no file: the server reads samples, values, slices and groups."""
+    predict_vans(cli)
+    arguments = ("progress", "record", STREET, "--round", "1", "--from", "r1", "--slice", "fog")
+    response = cli.json(*arguments)
+    assert (True, False) == (response["added"], cli.json(*arguments)["added"])
+    recorded = response["round"]
     assert (20, 0.5, 40, ["fog"]) == tuple(
-        found[key] for key in ("sample_count", "mean", "labelled_groups", "slices")
+        recorded[key] for key in ("sample_count", "mean", "labelled_groups", "slices")
     )
-    assert f"{STREET}/rounds/r1" == found["measured_from"]["round"]
-    said = cli.run(*wanted, "--score-min", "0.95", code=Exit.REFUSED)
-    assert "is already recorded, with different content" in " ".join(said.split())
+    assert f"{STREET}/rounds/r1" == recorded["measured_from"]["round"]
+    stderr = cli.run(*arguments, "--score-min", "0.95", code=ExitCode.REFUSED)
+    assert "is already recorded, with different content" in " ".join(stderr.split())
 
 
 def test_progress_is_drawn(cli: Cli) -> None:
-    """How far labelling is stands first; the picture is a file of its own."""
-    measured(cli)
+    """The first line is the state of labelling; `--plot` writes a picture."""
+    predict_vans(cli)
     cli.run("progress", "record", STREET, "--round", "1", "--from", "r1", "--groups", "30")
     shown = cli.run("progress", "show", STREET, "--target", "0.9", "--plot", "progress.png")
     assert (
@@ -246,19 +252,19 @@ def test_progress_is_drawn(cli: Cli) -> None:
     )
     assert (cli.folder / "progress.png").read_bytes().startswith(b"\x89PNG")
     refused = ("progress", "show", STREET, "--plot", "progress.x")
-    assert "is none of ." in cli.run(*refused, code=Exit.REFUSED)
+    assert "is none of ." in cli.run(*refused, code=ExitCode.REFUSED)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "exactly one of a file and --from"),
         (("results.jsonl", "--from", "r1"), "exactly one of a file and --from"),
-        (("results.jsonl",), "--groups is needed with a file"),
-        (("results.jsonl", "--groups", "1", "--slice", "fog"), "are for --from"),
+        (("results.jsonl",), "--groups is required with a file"),
+        (("results.jsonl", "--groups", "1", "--slice", "fog"), "require --from"),
     ],
 )
-def test_samples_come_from_one_place(cli: Cli, arguments: Sequence[str], said: str) -> None:
-    """A file or a round, and what belongs to it; all else is wrong usage."""
-    complaint = cli.run("progress", "record", STREET, "--round", "1", *arguments, code=Exit.USAGE)
-    assert said in complaint
+def test_samples_come_from_one_place(cli: Cli, arguments: Sequence[str], message: str) -> None:
+    """Results come from a file or a round, with its own options; else it is wrong usage."""
+    stderr = cli.run("progress", "record", STREET, "--round", "1", *arguments, code=ExitCode.USAGE)
+    assert message in stderr

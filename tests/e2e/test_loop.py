@@ -1,4 +1,4 @@
-"""The iteration loop of the demo, as `make loop` runs it, shorter."""
+"""The iteration loop of the demo, a shorter run of `make loop`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TIMEOUT_S = 240  # a hang ends here; how long it takes is measured elsewhere
 
 
 def run_loop(folder: Path) -> dict[str, Any]:
-    """Run one team of each kind in a folder; the report."""
+    """Run one team of each kind in a folder, and read the report."""
     path = f"{ROOT}{os.pathsep}{ROOT / 'client'}"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "demo.loop", "--teams=1", f"--rounds={ROUNDS}"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": path},
@@ -28,13 +28,13 @@ def run_loop(folder: Path) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr
     report: dict[str, Any] = json.loads((folder / "loop-data" / "loop.json").read_text())
     return report
 
 
 def test_the_loop_is_better_than_chance(tmp_path: Path) -> None:
-    """Batches are whole and answer to failures, drift is found, and the curve lies higher."""
+    """Batches are full and target failures, drift is detected, and the accuracy is higher."""
     report = run_loop(tmp_path)
     [chosen], [random] = report["chosen"], report["random"]
 

@@ -1,4 +1,4 @@
-"""The `sluice` command; its needs are the extra `cli`, and `import sluice` loads none of it."""
+"""The `sluice` command; it needs the extra `cli`, and `import sluice` does not load it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def main() -> None:
-    """Run the command, or say what it needs."""
+    """Run the command, or name the package that it lacks."""
     if "scan" in sys.argv and os.name == "posix":
         _use_one_blas_thread()
     try:
-        from sluice.cli.app import app  # typer and rich, which who uses the library may not have
+        from sluice.cli.app import app  # needs typer and rich, which the library does without
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:
             raise
@@ -22,11 +22,11 @@ def main() -> None:
 
 
 def _use_one_blas_thread() -> None:
-    """Start this program again with one BLAS thread, unless its user has said how many.
+    """Restart this program with one BLAS thread, unless the user has set a number.
 
-    numpy reads how many it may use when it is imported, which it is by now. The kernel's products
-    are too small to gain from more, and threads that wait for each other take the cores from
-    reading, submitting, and a server on the same machine: a scan with one is half as fast again.
+    numpy reads the number of threads when it is imported, which has already happened. The kernel's
+    products are too small to gain from more threads, and waiting threads take the cores from
+    reading, submitting, and a server on the same machine: one thread makes a scan 50 % faster.
     """
     if not os.environ.keys() & {*_BLAS_THREADS}:
         os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))

@@ -1,60 +1,192 @@
-"""The `sluice` command: its groups, and the options that all of them share."""
+"""The `sluice` command: the list of its groups and commands, and the global options."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from sluice import __version__
 from sluice.cli import (
+    background,
     batches,
     campaigns,
+    datasets,
+    demo,
     doctor,
-    found,
     frames,
-    golden,
+    funnel,
+    golden_sets,
     issues,
+    keys,
+    old_names,
+    progress,
     projects,
     rounds,
     samples,
     scan,
-    stopping,
+    search,
+    views,
     zcore,
 )
-from sluice.cli.context import Connection
-from sluice.cli.exits import MEANINGS, Exit
-from sluice.cli.output import complaints
+from sluice.cli.commands import Command, CommandGroup
+from sluice.cli.connection import Connection
+from sluice.cli.exit_codes import MEANINGS
 from sluice.client import DEFAULT_TARGET
 
-app = typer.Typer(
-    name="sluice",
-    epilog=f"Exit codes: {'; '.join(f'{code:d} {said}' for code, said in MEANINGS.items())}.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
+# The order of the help is the order of these lists.
+GROUPS: Final = (
+    CommandGroup(
+        "projects",
+        "Projects, and the API keys that open them.",
+        {"list": projects.list_projects, "create": projects.create_project},
+        (
+            CommandGroup(
+                "keys",
+                "API keys of a project.",
+                {"create": keys.create_key, "list": keys.list_keys, "delete": keys.delete_key},
+            ),
+        ),
+    ),
+    CommandGroup(
+        "datasets",
+        "Datasets: frames, their labels, and searches among them.",
+        {
+            "list": datasets.list_datasets,
+            "create": datasets.create_dataset,
+            "append": frames.append,
+            "counts": frames.counts,
+            "frames": frames.list_frames,
+            "status": frames.set_status,
+            "tag": frames.tag,
+            "split": frames.assign_splits,
+            "similar": search.similar,
+            "pick": search.pick,
+            "search": search.search,
+            "zcore": zcore.zcore,
+        },
+    ),
+    CommandGroup(
+        "views",
+        "Views: saved filters of a dataset.",
+        {"save": views.save_view, "list": views.list_views, "delete": views.delete_view},
+    ),
+    CommandGroup(
+        "rounds",
+        "Rounds: predictions of a model, and its failures.",
+        {
+            "create": rounds.create_round,
+            "list": rounds.list_rounds,
+            "import-predictions": rounds.import_predictions,
+            "mine-failures": rounds.mine_failures,
+        },
+    ),
+    CommandGroup(
+        "batches",
+        "Batches: what to label next, and why.",
+        {
+            "create": batches.create_batch,
+            "show": batches.show_batch,
+            "list": batches.list_batches,
+            "picks": batches.list_picks,
+        },
+    ),
+    CommandGroup(
+        "issues",
+        "Issues: the hard cases.",
+        {
+            "list": issues.list_issues,
+            "create": issues.create_issue,
+            "show": issues.show_issue,
+            "rename": issues.rename_issue,
+            "add-elements": issues.add_elements,
+            "elements": issues.list_elements,
+            "delete": issues.delete_issue,
+        },
+    ),
+    CommandGroup(
+        "campaigns",
+        "Campaigns: collect more frames like an issue.",
+        {
+            "list": campaigns.list_campaigns,
+            "start": campaigns.start_campaign,
+            "show": campaigns.show_campaign,
+            "versions": campaigns.list_versions,
+            "commit": campaigns.commit_version,
+            "activate": campaigns.activate,
+            "deactivate": campaigns.deactivate,
+            "threshold": campaigns.set_threshold,
+        },
+    ),
+    CommandGroup(
+        "samples",
+        "Samples: the collected frames, and their review.",
+        {
+            "list": samples.list_samples,
+            "show": samples.show_sample,
+            "accept": samples.accept,
+            "discard": samples.discard,
+            "restore": samples.restore,
+        },
+    ),
+    CommandGroup(
+        "golden-sets",
+        "Golden sets: check whether labels can be trusted.",
+        {
+            "create": golden_sets.create_golden_set,
+            "list": golden_sets.list_golden_sets,
+            "check": golden_sets.check,
+            "history": golden_sets.history,
+            "show": golden_sets.show_check,
+            "override": golden_sets.override_check,
+            "gate": golden_sets.gate,
+        },
+    ),
+    CommandGroup(
+        "progress",
+        "Progress: what each round gained, and whether another is worth it.",
+        {
+            "record": progress.record,
+            "list": progress.list_recorded_rounds,
+            "show": progress.show_progress,
+        },
+    ),
 )
-app.add_typer(projects.app, name="projects")
-# One group, whose commands stand in several files.
-assert frames.app is found.app is rounds.app is zcore.app
-app.add_typer(frames.app, name="datasets")
-app.add_typer(batches.app, name="batch")
-app.add_typer(issues.app, name="issues")
-app.add_typer(campaigns.app, name="campaigns")
-app.add_typer(samples.app, name="samples")
-app.add_typer(golden.app, name="golden")
-app.add_typer(stopping.app, name="progress")
-app.command("funnel")(samples.funnel)
-app.command("background")(scan.background)
-app.command("scan")(scan.scan)
-app.command("doctor")(doctor.doctor)
+COMMANDS: Final[dict[str, Command]] = {
+    "funnel": funnel.funnel,
+    "background": background.background,
+    "scan": scan.scan,
+    "doctor": doctor.doctor,
+    "demo": demo.demo,
+}
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _make_app() -> typer.Typer:
+    """The command with its groups, and their old names hidden."""
+    sluice = typer.Typer(
+        name="sluice",
+        epilog=f"Exit codes: {' · '.join(f'{code:d} {text}' for code, text in MEANINGS.items())}.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+    for group in GROUPS:
+        typer_group = group.to_typer()
+        old_names.add_old_commands(typer_group, group.name)
+        sluice.add_typer(typer_group, name=group.name)
+        for old_name in old_names.GROUPS.get(group.name, ()):
+            old_names.add_old_group(sluice, old_name, group)
+    for name, command in COMMANDS.items():
+        sluice.command(name)(command)
+    return sluice
+
+
+app = _make_app()
+
+
+def _print_version(version: bool) -> None:
+    if version:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -63,7 +195,7 @@ def _version(wanted: bool) -> None:
 def options(
     context: typer.Context,
     target: Annotated[
-        str, typer.Option(envvar="SLUICE_TARGET", help="Where the server listens.")
+        str, typer.Option(envvar="SLUICE_TARGET", help="The server's address.")
     ] = DEFAULT_TARGET,
     api_key: Annotated[str, typer.Option(envvar="SLUICE_API_KEY", help="The API key.")] = "",
     api_key_file: Annotated[
@@ -73,25 +205,16 @@ def options(
             exists=True,
             dir_okay=False,
             readable=True,
-            help="A file that holds the key.",
+            help="A file that holds the API key.",
         ),
     ] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Find the few frames worth labelling."""
     key = api_key_file.read_text().strip() if api_key_file and not api_key else api_key
     context.obj = Connection(target, key)
-
-
-@app.command()
-def demo() -> None:
-    """Run the main job on real frames, on a server of its own.
-
-    Example: sluice demo
-    """
-    if importlib.util.find_spec("demo") is None:
-        complaints.print("the demo is part of the repository: clone it and run `make demo`")
-        raise typer.Exit(Exit.REFUSED)
-    importlib.import_module("demo.__main__").main()

@@ -1,4 +1,4 @@
-"""The arguments and options that several commands have."""
+"""The arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Project = Annotated[
     str, typer.Option("--project", "-p", envvar="SLUICE_PROJECT", help="The project's id.")
 ]
+NewId = Annotated[str, typer.Argument(help="The new id: a-z, 0-9 and -.")]
+DisplayName = Annotated[str, typer.Option("--called", help="A display name.")]
 Dataset = Annotated[str, typer.Argument(help="projects/…/datasets/…")]
 Round = Annotated[str, typer.Argument(help="projects/…/datasets/…/rounds/…")]
 Issue = Annotated[str, typer.Argument(help="projects/…/issues/…")]
 Campaign = Annotated[str, typer.Argument(help="projects/…/campaigns/…")]
-File = Annotated[
+FrameIds = Annotated[list[str], typer.Argument(help="Frame ids.")]
+FramesFile = Annotated[
     Path,
     typer.Argument(
         exists=True, dir_okay=False, help="Frames: .parquet, .arrow, .ipc, .npz or .jsonl."
@@ -28,25 +31,42 @@ Model = Annotated[str, typer.Option(help="The embedding model.")]
 Mapping = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", metavar="FIELD=COLUMN", help=f"For {', '.join(Columns.FIELDS)}; may be repeated."
+        "--map",
+        metavar="FIELD=COLUMN",
+        help=f"The column that holds one of {', '.join(Columns.FIELDS)}; may be repeated.",
     ),
 ]
 Metadata = Annotated[
     list[str] | None,
     typer.Option(
-        "--metadata", metavar="COLUMN", help="What to keep as metadata; default all others."
+        "--metadata",
+        metavar="COLUMN",
+        help="A column to keep as metadata; may be repeated. Default: all other columns.",
     ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", min=0, max=1, help="Overrides each campaign's threshold."),
+]
+IouMin = Annotated[
+    float | None, typer.Option("--iou-min", help="Minimum IoU for a match; default 0.5.")
+]
+ScoreMin = Annotated[
+    float, typer.Option("--score-min", min=0, max=1, help="Minimum score of a prediction.")
+]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same result.")
 ]
 
 
-def columns_of(mapping: list[str] | None, metadata: list[str] | None) -> Columns:
-    """The columns that options name; wrong usage, where they are no mapping."""
+def parse_columns(mapping: list[str] | None, metadata: list[str] | None) -> Columns:
+    """The columns that --map and --metadata name; a malformed mapping is wrong usage."""
     try:
         return Columns.of(mapping or [], metadata or [])
     except errors.InvalidArgument as error:
         raise typer.BadParameter(error.message) from error
 
 
-def source_of(file: Path, mapping: list[str] | None, metadata: list[str] | None) -> Source:
-    """The file that options name."""
-    return open_source(file, columns_of(mapping, metadata))
+def open_frames(file: Path, mapping: list[str] | None, metadata: list[str] | None) -> Source:
+    """Open a file of frames with the columns that --map and --metadata name."""
+    return open_source(file, parse_columns(mapping, metadata))

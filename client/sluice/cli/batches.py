@@ -1,4 +1,4 @@
-"""`sluice batch`: what to label next, and why."""
+"""`sluice batches`: what to label next, and why."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Dataset, Json
-from sluice.cli.context import connection
+from sluice.cli.arguments import Dataset, Json, NewId, Seed
+from sluice.cli.connection import connection
 from sluice.cli.output import show, show_one
 from sluice.resources.batches import BatchSettings
 from sluice.resources.enums import word_of
 from sluice.v1 import batch_pb2
 
-app = typer.Typer(help="Batches: what to label next, and why.", no_args_is_help=True)
-
 Batch = Annotated[str, typer.Argument(help="projects/…/datasets/…/batches/…")]
 
 
-class Coverage(StrEnum):
-    """How groups are chosen that cover what is not covered yet."""
+class CoverageOption(StrEnum):
+    """The method that selects groups for coverage."""
 
     FACILITY = "facility"
     K_CENTER = "k_center"
     ZCORE = "zcore"
 
 
-class Targeted(StrEnum):
-    """How groups are chosen that are like failures."""
+class TargetedOption(StrEnum):
+    """The method that selects groups similar to failures."""
 
     JOINT = "joint"
     NEIGHBOURS = "neighbours"
@@ -68,38 +66,46 @@ PICKS = [
 ]
 
 
-@app.command()
-def create(
+def create_batch(
     context: typer.Context,
     dataset: Dataset,
-    batch_id: Annotated[str, typer.Argument(help="The id: a-z, 0-9 and -.")],
-    count: Annotated[int | None, typer.Option(min=1, help="How many groups.")] = None,
+    batch_id: NewId,
+    count: Annotated[int | None, typer.Option(min=1, help="Number of groups.")] = None,
     fraction: Annotated[
-        float | None, typer.Option(help="Of the groups that remain; default 0.2, at least 10.")
+        float | None, typer.Option(help="Share of the remaining groups; default 0.2, at least 10.")
     ] = None,
     coverage_share: Annotated[
-        float | None, typer.Option(min=0, max=1, help="The rest is targeted; default 0.3.")
+        float | None,
+        typer.Option(min=0, max=1, help="Share for coverage; the rest is targeted. Default 0.3."),
     ] = None,
-    coverage: Annotated[Coverage, typer.Option(help="How it is covered.")] = Coverage.FACILITY,
-    targeted: Annotated[Targeted, typer.Option(help="How it is targeted.")] = Targeted.JOINT,
+    coverage: Annotated[
+        CoverageOption, typer.Option(help="The coverage method.")
+    ] = CoverageOption.FACILITY,
+    targeted: Annotated[
+        TargetedOption, typer.Option(help="The targeting method.")
+    ] = TargetedOption.JOINT,
     failures: Annotated[
         list[str] | None,
-        typer.Option(metavar="ROUND[=WEIGHT]", help="Whose failures; may be repeated."),
+        typer.Option(
+            metavar="ROUND[=WEIGHT]", help="A round whose failures to target; may be repeated."
+        ),
     ] = None,
     scene_field: Annotated[
-        str, typer.Option(help="A field by which frames are of one drive: one group of each.")
+        str, typer.Option(help="Drive field; at most one group per drive.")
     ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same batch.")] = 0,
-    zcore_draws: Annotated[int, typer.Option(min=0, max=1_000_000, help="0: a million.")] = 0,
-    zcore_field: Annotated[str, typer.Option(help="Where ZCore scores are stored.")] = "zcore",
+    seed: Seed = 0,
+    zcore_draws: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Points to draw; 0 means a million.")
+    ] = 0,
+    zcore_field: Annotated[str, typer.Option(help="The field that stores ZCore scores.")] = "zcore",
     override_golden: Annotated[
-        str, typer.Option(metavar="REASON", help="Why a failed golden check shall not block.")
+        str, typer.Option(metavar="REASON", help="Reason to go on despite a failed golden check.")
     ] = "",
     json: Json = False,
 ) -> None:
-    """Choose what to label next; again with the same options, it is the same batch.
+    """Select the groups to label next; the same options return the same batch.
 
-    Example: sluice batch create DATASET next --count 20 --failures r1
+    Example: sluice batches create DATASET next --count 20 --failures r1
     """
     settings = BatchSettings(
         count=count,
@@ -108,51 +114,48 @@ def create(
         coverage=coverage,
         targeted=targeted,
         seed=seed,
-        failures=dict(map(_weighed, failures or [])),
+        failures=dict(map(_parse_weight, failures or [])),
         scene_field=scene_field,
         zcore_draws=zcore_draws,
         zcore_field=zcore_field,
         golden_override=override_golden,
     )
     with connection(context).client() as client:
-        made = client.batches.create(dataset, batch_id, settings)
-        show_one(made, DETAILS, to_json=json)
+        batch = client.batches.create(dataset, batch_id, settings)
+        show_one(batch, DETAILS, to_json=json)
 
 
-@app.command("show")
 def show_batch(context: typer.Context, batch: Batch, json: Json = False) -> None:
-    """Show one batch, and what did not go as asked.
+    """Show one batch, with notes on how it was selected.
 
-    Example: sluice batch show BATCH
+    Example: sluice batches show BATCH
     """
     with connection(context).client() as client:
         show_one(client.batches.get(batch), DETAILS, to_json=json)
 
 
-@app.command("list")
 def list_batches(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
     """List the batches of a dataset.
 
-    Example: sluice batch list DATASET
+    Example: sluice batches list DATASET
     """
     with connection(context).client() as client:
         show(client.batches.list(dataset), COLUMNS, to_json=json)
 
 
-@app.command()
-def picks(context: typer.Context, batch: Batch, json: Json = False) -> None:
-    """List the groups of a batch by rank, each with why it was picked.
+def list_picks(context: typer.Context, batch: Batch, json: Json = False) -> None:
+    """List the groups of a batch by rank, each with the reason for its pick.
 
-    Example: sluice batch picks BATCH
+    Example: sluice batches picks BATCH
     """
     with connection(context).client() as client:
         show(client.batches.picks(batch), PICKS, to_json=json)
 
 
-def _weighed(option: str) -> tuple[str, float]:
+def _parse_weight(option: str) -> tuple[str, float]:
     round_id, _, weight = option.partition("=")
     try:
         return round_id, float(weight or 1)
     except ValueError as error:
-        problem = f"{option!r} is no round, nor ROUND=WEIGHT with a number"
-        raise typer.BadParameter(problem, param_hint="--failures") from error
+        message = f"{option!r}: expected ROUND or ROUND=WEIGHT, the weight a number"
+        raise typer.BadParameter(message, param_hint="--failures") from error

@@ -1,4 +1,4 @@
-"""`sluice campaigns`: the standing orders."""
+"""`sluice campaigns`: start campaigns, commit their versions, change their settings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from sluice.cli.arguments import Campaign, Issue, Json, Project
-from sluice.cli.context import connection, project_name
+from sluice.cli.connection import connection, project_name
 from sluice.cli.output import show, show_one
 from sluice.v1 import campaign_pb2
-
-app = typer.Typer(help="Campaigns: collect more like an issue.", no_args_is_help=True)
 
 
 def _state(campaign: Any) -> str:
@@ -22,16 +20,16 @@ def _threshold(campaign: Any) -> str:
     return f"{campaign.threshold:g}" if campaign.HasField("threshold") else "0.5"
 
 
-def _said(campaign: Any) -> str:
-    """What a person should know of the newest version."""
-    said = []
+def _note(campaign: Any) -> str:
+    """What limits the newest version, and how to improve it."""
+    notes = []
     if not campaign.version.basis_digest:
-        said.append("made without a background")
+        notes.append("made without a background")
     if campaign.commit_adds_background:
-        said.append("committing again would use one")
+        notes.append("the next commit would use one")
     if campaign.version.diverse:
-        said.append("the issue is diverse: split it or review more")
-    return "; ".join(said)
+        notes.append("the issue is diverse: split it or review more")
+    return "; ".join(notes)
 
 
 COLUMNS = [
@@ -47,7 +45,7 @@ DETAILS = [
     ("issue", lambda c: c.issue),
     ("clusters", lambda c: c.version.cluster_count),
     ("since then", lambda c: f"{c.elements_added} added, {c.elements_removed} removed"),
-    ("note", _said),
+    ("note", _note),
 ]
 VERSION = [
     ("version", lambda v: v.number),
@@ -60,7 +58,6 @@ VERSION = [
 ]
 
 
-@app.command("list")
 def list_campaigns(context: typer.Context, project: Project, json: Json = False) -> None:
     """List the campaigns of a project.
 
@@ -70,8 +67,7 @@ def list_campaigns(context: typer.Context, project: Project, json: Json = False)
         show(client.campaigns.list(project_name(project)), COLUMNS, to_json=json)
 
 
-@app.command()
-def start(
+def start_campaign(
     context: typer.Context,
     issue: Issue,
     threshold: Annotated[
@@ -79,7 +75,7 @@ def start(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Start a campaign: snapshot an issue as version 1, and collect.
+    """Start a campaign: snapshot an issue as version 1, and start to collect.
 
     Example: sluice campaigns start ISSUE --threshold 0.6
     """
@@ -87,9 +83,8 @@ def start(
         show_one(client.campaigns.start(issue, threshold=threshold), COLUMNS, to_json=json)
 
 
-@app.command("show")
 def show_campaign(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
-    """Show a campaign, and what has changed in its issue since its newest version.
+    """Show a campaign, and the changes of its issue since the newest version.
 
     Example: sluice campaigns show CAMPAIGN
     """
@@ -97,8 +92,7 @@ def show_campaign(context: typer.Context, campaign: Campaign, json: Json = False
         show_one(client.campaigns.get(campaign), DETAILS, to_json=json)
 
 
-@app.command()
-def versions(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def list_versions(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
     """List the versions of a campaign, newest first.
 
     Example: sluice campaigns versions CAMPAIGN
@@ -107,28 +101,24 @@ def versions(context: typer.Context, campaign: Campaign, json: Json = False) -> 
         show(client.campaigns.versions(campaign), VERSION, to_json=json)
 
 
-@app.command()
-def commit(
+def commit_version(
     context: typer.Context,
     campaign: Campaign,
     with_feedback: Annotated[
         bool,
-        typer.Option(
-            "--with-feedback", help="Learn from all samples that are accepted or discarded."
-        ),
+        typer.Option("--with-feedback", help="Include all accepted and discarded samples."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Commit the issue as it is now as the next version.
+    """Commit the current issue as the next version.
 
     Example: sluice campaigns commit CAMPAIGN --with-feedback
     """
     with connection(context).client() as client:
-        committed = client.campaigns.commit(campaign, with_feedback=with_feedback)
-        show_one(committed, VERSION, to_json=json)
+        version = client.campaigns.commit(campaign, with_feedback=with_feedback)
+        show_one(version, VERSION, to_json=json)
 
 
-@app.command()
 def activate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
     """Make a campaign collect again.
 
@@ -138,9 +128,8 @@ def activate(context: typer.Context, campaign: Campaign, json: Json = False) -> 
         show_one(client.campaigns.activate(campaign), COLUMNS, to_json=json)
 
 
-@app.command()
 def deactivate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
-    """Make a campaign collect no more; its samples stay.
+    """Stop a campaign from collecting; its samples stay.
 
     Example: sluice campaigns deactivate CAMPAIGN
     """
@@ -148,11 +137,10 @@ def deactivate(context: typer.Context, campaign: Campaign, json: Json = False) -
         show_one(client.campaigns.deactivate(campaign), COLUMNS, to_json=json)
 
 
-@app.command()
-def threshold(
+def set_threshold(
     context: typer.Context,
     campaign: Campaign,
-    value: Annotated[str, typer.Argument(help="0 to 1, or default.")],
+    value: Annotated[str, typer.Argument(help="0 to 1, or `default`.")],
     json: Json = False,
 ) -> None:
     """Set a campaign's threshold.
@@ -160,8 +148,8 @@ def threshold(
     Example: sluice campaigns threshold CAMPAIGN 0.6
     """
     try:
-        wanted = None if value == "default" else float(value)
+        threshold = None if value == "default" else float(value)
     except ValueError:
-        raise typer.BadParameter(f"{value!r} is neither a number nor default") from None
+        raise typer.BadParameter(f"{value!r}: expected a number or `default`") from None
     with connection(context).client() as client:
-        show_one(client.campaigns.set_threshold(campaign, wanted), COLUMNS, to_json=json)
+        show_one(client.campaigns.set_threshold(campaign, threshold), COLUMNS, to_json=json)

@@ -1,4 +1,4 @@
-"""`sluice datasets`: sets of frames, and what their labels mean."""
+"""`sluice datasets list` and `create`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Json, Project
-from sluice.cli.context import connection, project_name
+from sluice.cli.arguments import DisplayName, Json, NewId, Project
+from sluice.cli.connection import connection, project_name
 from sluice.cli.output import show, show_one
 from sluice.v1 import dataset_pb2, frame_pb2
 
-app = typer.Typer(
-    help="Datasets: frames, their labels, and what is found among them.", no_args_is_help=True
-)
 
-
-class Task(StrEnum):
-    """What the labels of a dataset are."""
+class TaskOption(StrEnum):
+    """The task type of a dataset: what kind of labels it has."""
 
     CLASSIFICATION_2D = "classification_2d"
     CLASSIFICATION_3D = "classification_3d"
@@ -33,7 +29,7 @@ def _task(dataset: Any) -> str:
 
 
 def _classes(dataset: Any) -> str:
-    return ", ".join(f"{found.id} {found.name}" for found in dataset.classes)
+    return ", ".join(f"{label_class.id} {label_class.name}" for label_class in dataset.classes)
 
 
 COLUMNS = [
@@ -44,7 +40,6 @@ COLUMNS = [
 ]
 
 
-@app.command("list")
 def list_datasets(context: typer.Context, project: Project, json: Json = False) -> None:
     """List the datasets of a project.
 
@@ -54,28 +49,27 @@ def list_datasets(context: typer.Context, project: Project, json: Json = False) 
         show(client.projects.datasets(project_name(project)), COLUMNS, to_json=json)
 
 
-@app.command()
-def create(
+def create_dataset(
     context: typer.Context,
     project: Project,
-    dataset: Annotated[str, typer.Argument(help="The id: a-z, 0-9 and -.")],
-    task: Annotated[Task, typer.Option(help="What its labels are.")],
+    dataset_id: NewId,
+    task: Annotated[TaskOption, typer.Option(help="The kind of labels.")],
     label_class: Annotated[
         list[str] | None, typer.Option("--class", help="A class's name; may be repeated.")
     ] = None,
-    called: Annotated[str, typer.Option(help="A name for people.")] = "",
+    called: DisplayName = "",
     json: Json = False,
 ) -> None:
-    """Create a dataset; its classes are numbered from 0 on, as they are given.
+    """Create a dataset; its classes are numbered from 0 in the given order.
 
     Example: sluice datasets create -p night-fleet street --task box_2d --class van
     """
     names = enumerate(label_class or [])
-    wanted = dataset_pb2.Dataset(
+    spec = dataset_pb2.Dataset(
         display_name=called,
         task_type=f"TASK_TYPE_{task.name}",
         classes=[dataset_pb2.LabelClass(id=number, name=name) for number, name in names],
     )
     with connection(context).client() as client:
-        made = client.projects.create_dataset(project_name(project), dataset, wanted)
-    show_one(made, COLUMNS, to_json=json)
+        dataset = client.projects.create_dataset(project_name(project), dataset_id, spec)
+    show_one(dataset, COLUMNS, to_json=json)

@@ -1,4 +1,4 @@
-"""`sluice doctor`: where the stores differ from each other, and mending them."""
+"""`sluice doctor`: find differences between the stores, and repair them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 
 from sluice.cli.arguments import Json
-from sluice.cli.context import connection, project_name
-from sluice.cli.exits import Exit
-from sluice.cli.output import as_json, cell, complaints, console, print_json
+from sluice.cli.connection import connection, project_name
+from sluice.cli.exit_codes import ExitCode
+from sluice.cli.output import as_json, cell, console, print_json, stderr_console
 from sluice.client import CollectionClient
 from sluice.v1 import finding_pb2
 
@@ -20,48 +20,48 @@ _OUTCOMES = {
     finding_pb2.FINDING_OUTCOME_REPAIRED: "repaired",
     finding_pb2.FINDING_OUTCOME_LOST: "lost for good",
 }
-_Found = tuple[str, finding_pb2.Finding]
-"""The project that was examined, and a finding."""
+ProjectFinding = tuple[str, finding_pb2.Finding]
+"""A project, and a finding of its examination."""
 
 
 def doctor(
     context: typer.Context,
     projects: Annotated[
-        list[str] | None, typer.Argument(help="Project ids; default all that the key may see.")
+        list[str] | None, typer.Argument(help="Project ids; default: all that the key can read.")
     ] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired.")] = False,
     json: Json = False,
 ) -> None:
-    """Compare rows, counters, outbox, vectors and files of all services: name what differs.
+    """Compare rows, counters, outbox, vectors and files of all services, and list differences.
 
-    May be run at any time, also with --repair: what is being written just now is no difference.
+    Safe at any time, also with --repair: data that is being written is not reported.
 
     Example: sluice doctor night-fleet --repair
     """
     with connection(context).client() as client:
         names = [project_name(project) for project in projects or ()]
         names = names or [project.name for project in client.projects.list()]
-        found = []
+        findings = []
         for project, finding in _unique(_examine(client, names, repair=repair, quiet=json)):
-            found.append((project, finding))
+            findings.append((project, finding))
             if not json:
-                # As they come: what was mended is said even if the connection breaks then.
-                _show_one(finding)
+                # At once: repairs are reported even if the connection breaks later.
+                _print_finding(finding)
     if json:
-        print_json([{"project": project, **as_json(finding)} for project, finding in found])
+        print_json([{"project": project, **as_json(finding)} for project, finding in findings])
     else:
-        _sum_up(names, found)
+        _print_summary(names, findings)
     repaired = finding_pb2.FINDING_OUTCOME_REPAIRED
-    if any(finding.outcome != repaired for _, finding in found):
-        raise typer.Exit(Exit.DIFFERENT)
+    if any(finding.outcome != repaired for _, finding in findings):
+        raise typer.Exit(ExitCode.DIFFERENT)
 
 
 def _examine(
     client: CollectionClient, names: list[str], *, repair: bool, quiet: bool
-) -> Iterator[_Found]:
-    """The findings of all projects; on a terminal, how far it is."""
-    shown = Console(stderr=True, quiet=True) if quiet else complaints
-    with shown.status("examining") as status:
+) -> Iterator[ProjectFinding]:
+    """Yield the findings of all projects; on a terminal, show the progress."""
+    console = Console(stderr=True, quiet=True) if quiet else stderr_console
+    with console.status("examining") as status:
         for name in names:
             for response in client.doctor.diagnose(name, repair=repair):
                 if response.HasField("finding"):
@@ -71,33 +71,33 @@ def _examine(
                     status.update(cell(f"{name}: {progress.examined:,} {progress.stage}"))
 
 
-def _unique(found: Iterator[_Found]) -> Iterator[_Found]:
-    """Each finding once: a file that no project names is found from every project."""
+def _unique(findings: Iterator[ProjectFinding]) -> Iterator[ProjectFinding]:
+    """Yield each finding once: a file without a project is reported by every project."""
     seen = set()
-    for project, finding in found:
-        if (about := (finding.kind, finding.subject, finding.found)) not in seen:
-            seen.add(about)
+    for project, finding in findings:
+        if (key := (finding.kind, finding.subject, finding.found)) not in seen:
+            seen.add(key)
             yield project, finding
 
 
-def _sum_up(names: list[str], found: list[_Found]) -> None:
-    if not found:
-        console.print(cell(f"nothing differs in {', '.join(names) or 'no project at all'}"))
+def _print_summary(names: list[str], findings: list[ProjectFinding]) -> None:
+    if not findings:
+        console.print(cell(f"no differences in {', '.join(names) or 'any project'}"))
         return
-    outcomes = [_outcome(finding) for _, finding in found]
-    counted = (f"{outcomes.count(said)} {said}" for said in dict.fromkeys(outcomes))
-    differences = "1 difference" if len(found) == 1 else f"{len(found):,} differences"
-    console.print(cell(f"{differences}: {', '.join(counted)}"))
+    outcomes = [_outcome(finding) for _, finding in findings]
+    counts = (f"{outcomes.count(outcome)} {outcome}" for outcome in dict.fromkeys(outcomes))
+    differences = "1 difference" if len(findings) == 1 else f"{len(findings):,} differences"
+    console.print(cell(f"{differences}: {', '.join(counts)}"))
 
 
-def _show_one(finding: Any) -> None:
-    """Print a finding on lines of its own: names are too long for columns, and may be copied."""
+def _print_finding(finding: Any) -> None:
+    """Print a finding on lines of its own, so that long names can be copied."""
     kind = finding_pb2.FindingKind.Name(finding.kind).removeprefix("FINDING_KIND_")
     title = cell(f"{kind.lower().replace('_', ' ')}, {_outcome(finding)}")
     title.stylize("bold")
     console.print(title)
-    said = f"expected {finding.expected}, found {finding.found}"
-    for line in (finding.subject, said):
+    difference = f"expected {finding.expected}, found {finding.found}"
+    for line in (finding.subject, difference):
         console.print(cell(f"  {line}"), soft_wrap=True)
 
 

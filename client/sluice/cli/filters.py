@@ -1,4 +1,4 @@
-"""The options by which commands choose frames of a dataset."""
+"""The options that filter the frames of a dataset, and the words for their enum values."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sluice.resources.filters import frame_filter
 from sluice.v1 import dataset_frame_pb2 as pb
 
 
-class Status(StrEnum):
-    """How far the labels of a group are."""
+class StatusOption(StrEnum):
+    """The annotation status of a group."""
 
     UNLABELLED = "unlabelled"
     SELECTED = "selected"
@@ -23,8 +23,8 @@ class Status(StrEnum):
     REVIEWED = "reviewed"
 
 
-class Split(StrEnum):
-    """What a group is used for."""
+class SplitOption(StrEnum):
+    """The split of a group."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -33,8 +33,8 @@ class Split(StrEnum):
     NONE = "none"
 
 
-class Failure(StrEnum):
-    """What a model did wrong."""
+class FailureOption(StrEnum):
+    """How a model failed on a frame."""
 
     MISSED = "missed"
     SPURIOUS = "spurious"
@@ -42,54 +42,63 @@ class Failure(StrEnum):
 
 
 Statuses = Annotated[
-    list[Status] | None, typer.Option("--status", help="Of this status; may be repeated.")
+    list[StatusOption] | None,
+    typer.Option("--status", help="Only groups of this status; may be repeated."),
 ]
 Splits = Annotated[
-    list[Split] | None, typer.Option("--split", help="Of this split; may be repeated.")
+    list[SplitOption] | None,
+    typer.Option("--split", help="Only groups of this split; may be repeated."),
 ]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="With this tag; may be repeated.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", help="Only frames with this tag; may be repeated.")
+]
 Fields = Annotated[
     list[str] | None,
-    typer.Option("--field", metavar="NAME=VALUE", help="With this value; may be repeated."),
+    typer.Option(
+        "--field", metavar="NAME=VALUE", help="Only frames with this value; may be repeated."
+    ),
 ]
-OfRound = Annotated[str, typer.Option("--round", help="Failures of this round, by its id.")]
+RoundId = Annotated[
+    str, typer.Option("--round", help="Only frames that failed in this round, by its id.")
+]
 Failures = Annotated[
-    list[Failure] | None, typer.Option("--failure", help="With this failure; may be repeated.")
+    list[FailureOption] | None,
+    typer.Option("--failure", help="Only frames with this kind of failure; may be repeated."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What the options say."""
+class FilterOptions:
+    """The filter options of one command line."""
 
-    statuses: list[Status] | None = None
-    splits: list[Split] | None = None
+    statuses: list[StatusOption] | None = None
+    splits: list[SplitOption] | None = None
     tags: list[str] | None = None
     fields: list[str] | None = None
-    of_round: str = ""
-    failures: list[Failure] | None = None
+    round_id: str = ""
+    failures: list[FailureOption] | None = None
 
-    def filter(self) -> pb.FrameFilter:
-        """The filter; wrong usage, where a field is no NAME=VALUE."""
+    def to_proto(self) -> pb.FrameFilter:
+        """The filter; a field other than NAME=VALUE is wrong usage."""
         return frame_filter(
             statuses=self.statuses or (),
             splits=self.splits or (),
             tags=self.tags or (),
-            fields=dict(map(_field, self.fields or ())),
-            round_id=self.of_round,
+            fields=dict(map(_parse_field, self.fields or ())),
+            round_id=self.round_id,
             failures=self.failures or (),
         )
 
 
-def _field(text: str) -> tuple[str, MetadataValue]:
+def _parse_field(text: str) -> tuple[str, MetadataValue]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
-    return name, _value(value)
+        raise typer.BadParameter(f"{text!r}: expected NAME=VALUE")
+    return name, _parse_value(value)
 
 
-def _value(text: str) -> MetadataValue:
-    """What a text says: a flag, a number, or else itself."""
+def _parse_value(text: str) -> MetadataValue:
+    """Read a boolean or a number; any other text is a string."""
     if text in ("true", "false"):
         return text == "true"
     for kind in (int, float):
@@ -100,7 +109,7 @@ def _value(text: str) -> MetadataValue:
     return text
 
 
-def status_of(frame: Any) -> str:
+def status_word(frame: Any) -> str:
     """The status of a frame as a word."""
     return word_of(pb.AnnotationStatus, "ANNOTATION_STATUS_", frame.status)
 
@@ -110,9 +119,13 @@ def split_word(split: int) -> str:
     return word_of(pb.Split, "SPLIT_", split)
 
 
-def failures_of(frame: Any) -> str:
+def failure_words(frame: Any) -> str:
     """The failures of a frame, by round."""
     return ", ".join(
-        f"{each.round} {' '.join(word_of(pb.FailureKind, 'FAILURE_KIND_', k) for k in each.kinds)}"
-        for each in frame.failures
+        " ".join([failure.round, *(_failure_word(kind) for kind in failure.kinds)])
+        for failure in frame.failures
     )
+
+
+def _failure_word(kind: int) -> str:
+    return word_of(pb.FailureKind, "FAILURE_KIND_", kind)

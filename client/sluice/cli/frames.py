@@ -1,4 +1,4 @@
-"""`sluice datasets …`: the frames of a dataset, and what is said of them."""
+"""`sluice datasets append`, `frames`, `counts`, `status`, `tag` and `split`."""
 
 from __future__ import annotations
 
@@ -9,36 +9,33 @@ from typing import Annotated
 import typer
 
 from sluice.append_file import Placement, append_file
-from sluice.cli import datasets
-from sluice.cli.arguments import Dataset, Json, Mapping, Metadata, columns_of
-from sluice.cli.context import connection
+from sluice.cli.arguments import Dataset, FrameIds, Json, Mapping, Metadata, Seed, parse_columns
+from sluice.cli.connection import connection
 from sluice.cli.filters import (
-    Chosen,
     Failures,
     Fields,
-    OfRound,
-    Split,
+    FilterOptions,
+    RoundId,
+    SplitOption,
     Splits,
-    Status,
     Statuses,
+    StatusOption,
     Tags,
-    failures_of,
+    failure_words,
     split_word,
-    status_of,
+    status_word,
 )
-from sluice.cli.output import say, show, show_one
-
-app = datasets.app
+from sluice.cli.output import show, show_one, show_text
 
 COLUMNS = [
     ("frame", lambda f: f.frame.id),
     ("group", lambda f: f.group),
     ("slice", lambda f: f.slice),
-    ("status", status_of),
+    ("status", status_word),
     ("split", lambda f: split_word(f.split)),
     ("labels", lambda f: len(f.frame.labels)),
     ("tags", lambda f: ", ".join(f.tags)),
-    ("failures", failures_of),
+    ("failures", failure_words),
 ]
 COUNTS = [
     (name, lambda counts, name=name: f"{getattr(counts, name):,}")
@@ -56,10 +53,7 @@ COUNTS = [
     )
 ] + [("embeddings", lambda c: f"{c.model_id} ({c.dimension})" if c.model_id else "")]
 
-Frames = Annotated[list[str], typer.Argument(help="Frame ids.")]
 
-
-@app.command()
 def append(
     context: typer.Context,
     dataset: Dataset,
@@ -71,39 +65,43 @@ def append(
             help="Frames: .parquet, .arrow, .ipc, .npz or .jsonl; .json: COCO, with labels.",
         ),
     ],
-    model_id: Annotated[str, typer.Option(help="The embedding model; COCO has none.")] = "",
-    group: Annotated[str, typer.Option(help="The column that names the scene.")] = "",
-    view: Annotated[str, typer.Option("--slice", help="The column that names the slice.")] = "",
-    status: Annotated[Status, typer.Option(help="Of new groups.")] = Status.UNLABELLED,
-    split: Annotated[Split, typer.Option(help="Of new groups.")] = Split.NONE,
+    model_id: Annotated[str, typer.Option(help="The embedding model; not for COCO files.")] = "",
+    group: Annotated[str, typer.Option(help="The column that holds the scene.")] = "",
+    slice_: Annotated[
+        str, typer.Option("--slice", help="The column that holds the slice of the scene.")
+    ] = "",
+    status: Annotated[
+        StatusOption, typer.Option(help="The status of new groups.")
+    ] = StatusOption.UNLABELLED,
+    split: Annotated[SplitOption, typer.Option(help="The split of new groups.")] = SplitOption.NONE,
     mapping: Mapping = None,
     metadata: Metadata = None,
     json: Json = False,
 ) -> None:
-    """Append the frames of a file; those that are there already change nothing.
+    """Append the frames of a file; unchanged frames are skipped.
 
-    Columns that are not known become fields. Labels of a COCO file go to the frames of its images,
-    which keep the embeddings that they have.
+    All other columns become fields. The labels of a COCO file replace those of the frames with the
+    same ids; these keep their embeddings.
 
     Example: sluice datasets append DATASET corpus.parquet --model-id resnet50-v2
     """
     with connection(context).client() as client:
-        done = append_file(
+        counts = append_file(
             client.datasets,
             dataset,
             file,
-            columns_of(mapping, metadata),
+            parse_columns(mapping, metadata),
             model_id=model_id,
-            placement=Placement(group, view, status, split),
+            placement=Placement(group, slice_, status, split),
         )
-    said = f"{done.added:,} added, {done.replaced:,} replaced, {done.unchanged:,} unchanged"
-    document = {"added": done.added, "replaced": done.replaced, "unchanged": done.unchanged}
-    say(said, document, to_json=json)
+    added, replaced, unchanged = counts.added, counts.replaced, counts.unchanged
+    text = f"{added:,} added, {replaced:,} replaced, {unchanged:,} unchanged"
+    document = {"added": added, "replaced": replaced, "unchanged": unchanged}
+    show_text(text, document, to_json=json)
 
 
-@app.command()
 def counts(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
-    """Count groups by status and split: unlabelled is what remains.
+    """Count the groups of a dataset by status and split.
 
     Example: sluice datasets counts DATASET
     """
@@ -111,97 +109,98 @@ def counts(context: typer.Context, dataset: Dataset, json: Json = False) -> None
         show_one(client.datasets.counts(dataset), COUNTS, to_json=json)
 
 
-@app.command()
-def frames(
+def list_frames(
     context: typer.Context,
     dataset: Dataset,
     statuses: Statuses = None,
     splits: Splits = None,
     tags: Tags = None,
     fields: Fields = None,
-    of_round: OfRound = "",
+    round_id: RoundId = "",
     failures: Failures = None,
-    view: Annotated[str, typer.Option(help="A saved view, in place of all that.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    view: Annotated[str, typer.Option(help="A saved view; replaces the filter options.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of frames.")] = 50,
     json: Json = False,
 ) -> None:
-    """List the frames of a dataset that pass all that is said.
+    """List the frames of a dataset that pass all filter options.
 
     Example: sluice datasets frames DATASET --status unlabelled --limit 10
     """
-    chosen = Chosen(statuses, splits, tags, fields, of_round, failures)
+    options = FilterOptions(statuses, splits, tags, fields, round_id, failures)
+    frame_filter = None if view else options.to_proto()
     with connection(context).client() as client:
-        wanted = None if view else chosen.filter()
-        found = client.datasets.frames(dataset, wanted, view=view)
-        show(islice(found, limit), COLUMNS, to_json=json)
+        frames = client.datasets.frames(dataset, frame_filter, view=view)
+        show(islice(frames, limit), COLUMNS, to_json=json)
 
 
-@app.command()
-def status(
+def set_status(
     context: typer.Context,
     dataset: Dataset,
-    wanted: Annotated[Status, typer.Argument(help="Their status from now on.")],
-    groups: Annotated[list[str], typer.Argument(help="Groups: frame ids, if there are no scenes.")],
+    status: Annotated[StatusOption, typer.Argument(help="The new status.")],
+    groups: Annotated[list[str], typer.Argument(help="Group ids; without scenes, frame ids.")],
     allow_backward: Annotated[
-        bool, typer.Option("--allow-backward", help="Back to an earlier status, too.")
+        bool, typer.Option("--allow-backward", help="Allow an earlier status.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Move groups on to a status.
+    """Set the status of groups.
 
     Example: sluice datasets status DATASET selected FRAME
     """
     with connection(context).client() as client:
-        changed = client.datasets.set_status(dataset, groups, wanted, allow_backward=allow_backward)
-    _changed(changed, to_json=json)
+        changed = client.datasets.set_status(dataset, groups, status, allow_backward=allow_backward)
+    _show_changed(changed, to_json=json)
 
 
-@app.command()
 def tag(
     context: typer.Context,
     dataset: Dataset,
-    frame_ids: Frames,
-    add: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None,
-    remove: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None,
+    frame_ids: FrameIds,
+    add: Annotated[list[str] | None, typer.Option(help="A tag to add; may be repeated.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option(help="A tag to remove; may be repeated.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Add tags to frames, and remove others.
+    """Add tags to frames, or remove them.
 
     Example: sluice datasets tag DATASET FRAME --add night
     """
     with connection(context).client() as client:
         changed = client.datasets.tag(dataset, frame_ids, add=add or (), remove=remove or ())
-    _changed(changed, to_json=json)
+    _show_changed(changed, to_json=json)
 
 
-@app.command("split")
 def assign_splits(
     context: typer.Context,
     dataset: Dataset,
     shares: Annotated[
-        list[str], typer.Option("--share", metavar="SPLIT=SHARE", help="All together 1.")
+        list[str],
+        typer.Option("--share", metavar="SPLIT=SHARE", help="The share of a split; they sum to 1."),
     ],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same splits.")] = 0,
+    seed: Seed = 0,
     statuses: Statuses = None,
     json: Json = False,
 ) -> None:
-    """Give groups without a split one, at random, each class its share; others keep theirs.
+    """Assign groups without a split to splits at random, stratified by class.
 
     Example: sluice datasets split DATASET --share train=0.8 --share validation=0.2
     """
-    wanted = dict(map(_share, shares))
+    share_by_split = dict(map(_parse_share, shares))
     with connection(context).client() as client:
-        made = client.datasets.assign_splits(dataset, wanted, seed=seed, statuses=statuses or ())
-        show_one(made, COUNTS, to_json=json)
+        counts = client.datasets.assign_splits(
+            dataset, share_by_split, seed=seed, statuses=statuses or ()
+        )
+        show_one(counts, COUNTS, to_json=json)
 
 
-def _share(text: str) -> tuple[str, float]:
+def _parse_share(text: str) -> tuple[str, float]:
     split, _, share = text.partition("=")
     try:
         return split, float(share)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not SPLIT=SHARE") from None
+        raise typer.BadParameter(f"{text!r}: expected SPLIT=SHARE") from None
 
 
-def _changed(count: int, *, to_json: bool) -> None:
-    say(f"{count} changed", {"changed_count": count}, to_json=to_json)
+def _show_changed(count: int, *, to_json: bool) -> None:
+    show_text(f"{count} changed", {"changed_count": count}, to_json=to_json)

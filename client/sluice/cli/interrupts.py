@@ -9,10 +9,10 @@ from types import FrameType
 
 
 @contextmanager
-def heeding_interrupts() -> Iterator[Callable[[], None]]:
-    """Raise KeyboardInterrupt where the program is, and again when what is yielded is called.
+def raising_interrupts() -> Iterator[Callable[[], None]]:
+    """Raise KeyboardInterrupt on Ctrl-C; yields a function that raises it again if it was lost.
 
-    Python drops one that is raised while an object is finalised.
+    Python drops an exception that is raised while an object is finalised.
     """
     received = False
 
@@ -21,12 +21,12 @@ def heeding_interrupts() -> Iterator[Callable[[], None]]:
         received = True
         raise KeyboardInterrupt
 
-    def heed() -> None:
+    def raise_if_interrupted() -> None:
         if received:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    previous = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield heed
+        yield raise_if_interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

@@ -6,11 +6,18 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.arguments import File, Issue, Json, Mapping, Metadata, Model, Project, source_of
-from sluice.cli.context import connection, project_name
-from sluice.cli.output import say, show, show_one
-
-app = typer.Typer(help="Issues: the hard cases.", no_args_is_help=True)
+from sluice.cli.arguments import (
+    FramesFile,
+    Issue,
+    Json,
+    Mapping,
+    Metadata,
+    Model,
+    Project,
+    open_frames,
+)
+from sluice.cli.connection import connection, project_name
+from sluice.cli.output import show, show_one, show_text
 
 COLUMNS = [
     ("issue", lambda i: i.name),
@@ -22,7 +29,6 @@ ELEMENTS = [("frame", lambda e: e.frame.id), ("crop", lambda e: e.label_id)]
 _ELEMENTS_PER_CALL = 512
 
 
-@app.command("list")
 def list_issues(context: typer.Context, project: Project, json: Json = False) -> None:
     """List the issues of a project.
 
@@ -32,11 +38,10 @@ def list_issues(context: typer.Context, project: Project, json: Json = False) ->
         show(client.issues.list(project_name(project)), COLUMNS, to_json=json)
 
 
-@app.command()
-def create(
+def create_issue(
     context: typer.Context,
     project: Project,
-    called: Annotated[str, typer.Argument(help="A name for people.")],
+    called: Annotated[str, typer.Argument(help="The display name.")],
     dataset: Annotated[str, typer.Option(help="The id of the dataset of its elements.")],
     json: Json = False,
 ) -> None:
@@ -46,11 +51,10 @@ def create(
     """
     parent = project_name(project)
     with connection(context).client() as client:
-        made = client.issues.create(parent, called, f"{parent}/datasets/{dataset}")
-    show_one(made, COLUMNS, to_json=json)
+        issue = client.issues.create(parent, called, f"{parent}/datasets/{dataset}")
+    show_one(issue, COLUMNS, to_json=json)
 
 
-@app.command("show")
 def show_issue(context: typer.Context, issue: Issue, json: Json = False) -> None:
     """Show one issue.
 
@@ -60,14 +64,13 @@ def show_issue(context: typer.Context, issue: Issue, json: Json = False) -> None
         show_one(client.issues.get(issue), COLUMNS, to_json=json)
 
 
-@app.command()
-def rename(
+def rename_issue(
     context: typer.Context,
     issue: Issue,
-    called: Annotated[str, typer.Argument(help="A name for people.")],
+    called: Annotated[str, typer.Argument(help="The display name.")],
     json: Json = False,
 ) -> None:
-    """Give an issue another name; its resource name stays.
+    """Change the display name of an issue; its resource name stays.
 
     Example: sluice issues rename ISSUE "Vans in fog and rain"
     """
@@ -75,32 +78,30 @@ def rename(
         show_one(client.issues.rename(issue, called), COLUMNS, to_json=json)
 
 
-@app.command("add-elements")
 def add_elements(
     context: typer.Context,
     issue: Issue,
-    file: File,
+    file: FramesFile,
     model_id: Model,
     mapping: Mapping = None,
     metadata: Metadata = None,
     json: Json = False,
 ) -> None:
-    """Add the frames of a file to an issue; those that are there already change nothing.
+    """Add the frames of a file to an issue; unchanged elements are skipped.
 
     Example: sluice issues add-elements ISSUE hard.npz --model-id resnet50-v2
     """
     with connection(context).client() as client:
-        source = source_of(file, mapping, metadata)
-        found = client.issues.get(issue)
+        source = open_frames(file, mapping, metadata)
+        updated = client.issues.get(issue)
         for rows in source.batches(_ELEMENTS_PER_CALL):
             frames = [rows.frame(index) for index in range(len(rows))]
             vectors = rows.embeddings
-            found = client.issues.add_elements(issue, frames, vectors, model_id=model_id)
-    show_one(found, COLUMNS, to_json=json)
+            updated = client.issues.add_elements(issue, frames, vectors, model_id=model_id)
+    show_one(updated, COLUMNS, to_json=json)
 
 
-@app.command()
-def elements(context: typer.Context, issue: Issue, json: Json = False) -> None:
+def list_elements(context: typer.Context, issue: Issue, json: Json = False) -> None:
     """List the elements of an issue.
 
     Example: sluice issues elements ISSUE
@@ -109,12 +110,11 @@ def elements(context: typer.Context, issue: Issue, json: Json = False) -> None:
         show(client.issues.elements(issue), ELEMENTS, to_json=json)
 
 
-@app.command()
-def delete(context: typer.Context, issue: Issue, json: Json = False) -> None:
-    """Delete an issue and its elements; versions that were committed stay.
+def delete_issue(context: typer.Context, issue: Issue, json: Json = False) -> None:
+    """Delete an issue and its elements; committed versions stay.
 
     Example: sluice issues delete ISSUE
     """
     with connection(context).client() as client:
         client.issues.delete(issue)
-    say(f"{issue} is deleted", {"name": issue}, to_json=json)
+    show_text(f"deleted {issue}", {"name": issue}, to_json=json)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 console = Console()
-complaints = Console(stderr=True)
+stderr_console = Console(stderr=True)
 
 Column = tuple[str, Callable[[Any], object]]
 
@@ -22,7 +22,7 @@ _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 
 def as_json(message: Message) -> dict[str, Any]:
-    """A message as protobuf's JSON, with the names of the proto; keys are there at 0 too."""
+    """A message as protobuf's JSON, with the field names of the proto; zeros are included."""
     return MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -54,8 +54,8 @@ def show_one(message: Message, columns: Sequence[Column], *, to_json: bool) -> N
     console.print(table)
 
 
-def say(text: str, document: dict[str, Any], *, to_json: bool) -> None:
-    """Print a line for people, or an object for scripts."""
+def show_text(text: str, document: dict[str, Any], *, to_json: bool) -> None:
+    """Print one line: text for people, a JSON object for scripts."""
     if to_json:
         print_json(document)
     else:
@@ -63,11 +63,11 @@ def say(text: str, document: dict[str, Any], *, to_json: bool) -> None:
 
 
 def cell(value: object) -> Text:
-    """A value as it is: what others have typed is no markup, and moves no cursor."""
+    """A value as plain text: its markup is shown, its control characters are replaced."""
     return Text("".join(c if c.isprintable() else _UNPRINTABLE for c in str(value)))
 
 
 def print_json(value: object) -> None:
-    """Print JSON, as it is."""
+    """Print indented JSON on stdout."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")

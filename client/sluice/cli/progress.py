@@ -1,66 +1,169 @@
-"""How a scan shows how far it is, and what its scores look like."""
+"""`sluice progress`: record what each round gained, and see whether another is worth it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bars
-from rich.text import Text
+import typer
 
-from sluice.cli.output import complaints, console
-from sluice.scan import ScanProgress
+from sluice.cli.arguments import Dataset, Json
+from sluice.cli.connection import connection
+from sluice.cli.output import as_json, print_json, show, show_one
+from sluice.cli.progress_tables import print_progress
+from sluice.formats.results import read_judged, read_results
 
-_BAR_WIDTH = 50
-_BINS_PER_LINE = 4
+ResultsFile = Annotated[
+    Path | None,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        help='JSON lines: {"sample": …, "value": 0…1, "prediction": …, "slices": […]}.',
+    ),
+]
+MeasuredRound = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="ROUND", help="The id of the round whose predictions to measure."
+    ),
+]
+Groups = Annotated[
+    int | None,
+    typer.Option(min=1, help="Number of labelled groups; with --from, counted by default."),
+]
+Slices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slice",
+        metavar="VIEW",
+        help="With --from: a view to measure on its own; may be repeated.",
+    ),
+]
+MeasuredIouMin = Annotated[
+    float | None,
+    typer.Option("--iou-min", help="With --from: minimum IoU for a match; default 0.5."),
+]
+MeasuredScoreMin = Annotated[
+    float,
+    typer.Option("--score-min", min=0, max=1, help="With --from: minimum score of a prediction."),
+]
+
+ROUNDS = [
+    ("round", lambda r: r.round),
+    ("groups", lambda r: r.labelled_groups),
+    ("samples", lambda r: r.sample_count),
+    ("metric", lambda r: f"{r.mean:.3f}"),
+    ("predictions", lambda r: "yes" if r.with_predictions else "no"),
+    ("slices", lambda r: ", ".join(r.slices)),
+    ("judged failures", lambda r: r.judged_count),
+    ("measured from", lambda r: r.measured_from.round),
+]
 
 
-class _Rate(ProgressColumn):
-    """Rows a second."""
+def record(
+    context: typer.Context,
+    dataset: Dataset,
+    round_number: Annotated[int, typer.Option("--round", min=0, help="The round's number.")],
+    file: ResultsFile = None,
+    measured_round: MeasuredRound = "",
+    groups: Groups = None,
+    slices: Slices = None,
+    iou_min: MeasuredIouMin = None,
+    score_min: MeasuredScoreMin = 0,
+    failures: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help='Judged failures, JSON lines: {"label": …, "first": …, "second": …}.',
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Record the metric of a round on each validation sample, from a file or measured.
 
-    def render(self, task: Task) -> Text:
-        # A scan of a few batches is over before rich has a speed of it.
-        mean = task.completed / task.elapsed if task.elapsed else 0
-        speed = task.finished_speed or task.speed or mean
-        return Text(f"{speed:,.0f} frames/s", style="dim")
+    Example: sluice progress record DATASET results.jsonl --round 1 --groups 200
+    """
+    if (file is None) == (not measured_round):
+        raise typer.BadParameter("exactly one of a file and --from is required")
+    if file and (slices or iou_min is not None or score_min):
+        raise typer.BadParameter("--slice, --iou-min and --score-min require --from")
+    if file and groups is None:
+        raise typer.BadParameter("--groups is required with a file")
+    with connection(context).client() as client:
+        judged = read_judged(failures) if failures else ()
+        if file:
+            results = read_results(file)
+            response = client.progress.record(
+                dataset,
+                round_number,
+                results.values,
+                labelled_groups=groups or 0,
+                predictions=results.predictions,
+                slices=results.slices,
+                failures=judged,
+            )
+        else:
+            response = client.progress.record_measured(
+                dataset,
+                round_number,
+                f"{dataset}/rounds/{measured_round}",
+                labelled_groups=groups or 0,
+                iou_min=iou_min,
+                score_min=score_min,
+                slice_views=slices or (),
+                failures=judged,
+            )
+    if json:
+        print_json(as_json(response))
+    else:
+        show_one(response.round, ROUNDS, to_json=False)
 
 
-@contextmanager
-def bars(
-    row_count: int | None, *, dry_run: bool, quiet: bool
-) -> Iterator[Callable[[ScanProgress], None]]:
-    """A bar on stderr with rate, frames collected or, in a dry run, matching, and time left."""
-    columns = (
-        TextColumn("scanning"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        _Rate(),
-        TextColumn(f"{{task.fields[found]:,}} {'matching' if dry_run else 'collected'}"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=complaints, disable=quiet) as shown:
-        bar = shown.add_task("scan", total=row_count, found=0)
+def list_recorded_rounds(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+    """List the recorded rounds of a dataset.
 
-        def update(progress: ScanProgress) -> None:
-            found = progress.passing if dry_run else progress.collected
-            shown.update(bar, completed=progress.rows, found=found)
-
-        yield update
+    Example: sluice progress list DATASET
+    """
+    with connection(context).client() as client:
+        show(client.progress.rounds(dataset), ROUNDS, to_json=json)
 
 
-def draw_histogram(progress: ScanProgress) -> None:
-    """Draw the scores; bars are by the square root, or few frames would be none."""
-    counts = progress.histogram.reshape(-1, _BINS_PER_LINE).sum(axis=1)
-    highest = max(int(counts.max()), 1)
-    for index, count in enumerate(counts.tolist()):
-        bar = "█" * round(_BAR_WIDTH * (count / highest) ** 0.5)
-        low = index / len(counts)
-        console.print(f"{low:5.3f} {bar} {count or ''}", highlight=False)
+def show_progress(
+    context: typer.Context,
+    dataset: Dataset,
+    target: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="The target of the metric; its interval must reach it."),
+    ] = None,
+    gain_min: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Minimum gain of a batch; default 0.01.")
+    ] = None,
+    next_groups: Annotated[
+        int, typer.Option(min=0, help="Groups of the next batch; default: as many as in the last.")
+    ] = 0,
+    plot: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Also draw it into this file: .png, .svg or .pdf."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show the progress over all rounds, with one recommendation; you decide.
+
+    Example: sluice progress show DATASET --target 0.9
+    """
+    with connection(context).client() as client:
+        progress = client.progress.get(
+            dataset,
+            target=target,
+            gain_min=gain_min,
+            next_groups=next_groups,
+        )
+        if plot:
+            from sluice.plots import draw_progress  # needs the extra `plot`
+
+            draw_progress(progress, plot)
+    if json:
+        print_json(as_json(progress))
+    else:
+        print_progress(progress)

@@ -1,4 +1,4 @@
-"""Progress for people: on a terminal, and nowhere else."""
+"""Progress on a terminal, and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sluice.progress import TextProgress
 
 
 class Terminal(io.StringIO):
-    """A stream that a person looks at."""
+    """A stream that reports to be a terminal."""
 
     def isatty(self) -> bool:
-        """It is one."""
+        """Whether it is a terminal."""
         return True
 
 
 def test_one_line_of_a_terminal_is_rewritten() -> None:
-    """Each step goes over the one before, and the last ends the line."""
+    """Each step overwrites the previous one; the last step ends the line."""
     stream = Terminal()
     show = TextProgress(stream)
     show("frames scored", 4_096, 5_000)
@@ -29,7 +29,7 @@ def test_one_line_of_a_terminal_is_rewritten() -> None:
 
 
 def test_nothing_is_written_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
-    """A log file gets no progress, nor does work of zero items."""
+    """A log file gets no progress, and an empty task prints nothing."""
     TextProgress()("models", 1, 2)
     terminal = Terminal()
     TextProgress(terminal)("models", 0, 0)

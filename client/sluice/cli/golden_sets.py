@@ -1,4 +1,4 @@
-"""`sluice golden`: whether labels may be trusted."""
+"""`sluice golden-sets`: check whether labels can be trusted."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Dataset, Json
-from sluice.cli.context import connection
-from sluice.cli.exits import Exit
+from sluice.cli.arguments import Dataset, DisplayName, Json, NewId
+from sluice.cli.connection import connection
+from sluice.cli.exit_codes import ExitCode
 from sluice.cli.output import as_json, cell, console, print_json, show, show_one
 from sluice.formats.coco import read_coco
 from sluice.v1 import frame_pb2, golden_set_pb2
 
-app = typer.Typer(help="Golden sets: whether labels may be trusted.", no_args_is_help=True)
-
 GoldenSet = Annotated[str, typer.Argument(help="projects/…/datasets/…/goldenSets/…")]
 Check = Annotated[str, typer.Argument(help="projects/…/goldenSets/…/checks/…")]
 Coco = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="COCO annotations.")]
-FrameId = Annotated[str, typer.Option(help="The field of COCO's images that is the frame's id.")]
+FrameIdField = Annotated[
+    str, typer.Option("--frame-id", help="The field of COCO's images that holds the frame's id.")
+]
 
 
 def _task(golden_set: Any) -> str:
@@ -38,13 +38,13 @@ def _counts(summary: Any) -> str:
 def _override(check: Any) -> str:
     if not check.HasField("override"):
         return ""
-    found = check.override
-    by = found.decided_by or f"API key {found.api_key_id}"
-    return f"{found.reason} ({by}, {found.create_time.ToJsonString()})"
+    override = check.override
+    by = override.decided_by or f"API key {override.api_key_id}"
+    return f"{override.reason} ({by}, {override.create_time.ToJsonString()})"
 
 
 def _findings(check: Any) -> str:
-    return "; ".join(found.reason for found in check.details.findings)
+    return "; ".join(finding.reason for finding in check.details.findings)
 
 
 def _share(share: Any) -> str:
@@ -97,130 +97,123 @@ GATE = [
 ]
 
 
-@app.command()
-def create(
+def create_golden_set(
     context: typer.Context,
     dataset: Dataset,
-    golden_set: Annotated[str, typer.Argument(help="The id: a-z, 0-9 and -.")],
+    golden_set_id: NewId,
     file: Coco,
-    frame_id: FrameId = "file_name",
-    called: Annotated[str, typer.Option(help="A name for people.")] = "",
+    frame_id_field: FrameIdField = "file_name",
+    called: DisplayName = "",
     json: Json = False,
 ) -> None:
-    """Freeze the annotations of a COCO file as a golden set; it never changes.
+    """Create a golden set from a COCO file; it never changes.
 
-    Example: sluice golden create DATASET vans golden.json
+    Example: sluice golden-sets create DATASET vans golden.json
     """
     with connection(context).client() as client:
-        made = client.golden_sets.create(
+        golden_set = client.golden_sets.create(
             dataset,
-            golden_set,
-            read_coco(file, frame_id=frame_id),
+            golden_set_id,
+            read_coco(file, frame_id=frame_id_field),
             display_name=called,
         )
-    show_one(made, SETS, to_json=json)
+    show_one(golden_set, SETS, to_json=json)
 
 
-@app.command("list")
 def list_golden_sets(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
     """List the golden sets of a dataset.
 
-    Example: sluice golden list DATASET
+    Example: sluice golden-sets list DATASET
     """
     with connection(context).client() as client:
         show(client.golden_sets.list(dataset), SETS, to_json=json)
 
 
-@app.command()
 def check(
     context: typer.Context,
     golden_set: GoldenSet,
     file: Coco,
     round_number: Annotated[int, typer.Option("--round", min=0, help="The round's number.")],
-    annotator: Annotated[str, typer.Option(help="Who annotated.")],
+    annotator: Annotated[str, typer.Option(help="The annotator.")],
     schema: Annotated[str, typer.Option(help="The version of the label schema.")] = "1",
     guideline: Annotated[str, typer.Option(help="The version of the guideline.")] = "1",
-    frame_id: FrameId = "file_name",
+    frame_id_field: FrameIdField = "file_name",
     json: Json = False,
 ) -> None:
-    """Compare a round's COCO file with a golden set; the verdict is on record for good.
+    """Compare a round's COCO file with a golden set; the verdict is kept.
 
-    Exit code 7: it failed, and the next batch is blocked.
+    Exit code 7: the check failed, and the next batch is blocked.
 
-    Example: sluice golden check GOLDEN_SET round-1.json --round 1 --annotator acme
+    Example: sluice golden-sets check GOLDEN_SET round-1.json --round 1 --annotator acme
     """
     with connection(context).client() as client:
-        answer = client.golden_sets.check(
+        response = client.golden_sets.check(
             golden_set,
-            read_coco(file, frame_id=frame_id),
+            read_coco(file, frame_id=frame_id_field),
             round_number=round_number,
             schema_version=schema,
             annotator=annotator,
             guideline_version=guideline,
         )
     if json:
-        print_json(as_json(answer))
+        print_json(as_json(response))
     else:
-        show_one(answer.check, DETAILS, to_json=False)
-    _end(blocked=answer.check.blocks)
+        show_one(response.check, DETAILS, to_json=False)
+    _exit_if(blocked=response.check.blocks)
 
 
-@app.command()
 def history(context: typer.Context, golden_set: GoldenSet, json: Json = False) -> None:
     """List the checks of a golden set by round.
 
-    Example: sluice golden history GOLDEN_SET
+    Example: sluice golden-sets history GOLDEN_SET
     """
     with connection(context).client() as client:
         show(client.golden_sets.checks(golden_set), HISTORY, to_json=json)
 
 
-@app.command("show")
 def show_check(context: typer.Context, check: Check, json: Json = False) -> None:
-    """Show a check, and what it rests on.
+    """Show a check, with all its counts and findings.
 
-    Example: sluice golden show CHECK
+    Example: sluice golden-sets show CHECK
     """
     with connection(context).client() as client:
         show_one(client.golden_sets.get_check(check), DETAILS, to_json=json)
 
 
-@app.command()
-def override(
+def override_check(
     context: typer.Context,
     check: Check,
-    reason: Annotated[str, typer.Option(help="Why; stays on record.")],
-    by: Annotated[str, typer.Option(help="Who decides; stays on record.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason; it is kept.")],
+    by: Annotated[str, typer.Option(help="Who decides; it is kept.")] = "",
     json: Json = False,
 ) -> None:
-    """Let work go on in spite of a failed check.
+    """Override a failed check, so that it blocks nothing.
 
-    Example: sluice golden override CHECK --reason "the guideline changed" --by Ada
+    Example: sluice golden-sets override CHECK --reason "the guideline changed" --by Ada
     """
     with connection(context).client() as client:
-        done = client.golden_sets.override(check, reason, decided_by=by)
-    show_one(done, DETAILS, to_json=json)
+        overridden = client.golden_sets.override(check, reason, decided_by=by)
+    show_one(overridden, DETAILS, to_json=json)
 
 
-@app.command()
 def gate(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
-    """Say whether the next batch of a dataset is blocked, and by which check.
+    """Show whether the next batch of a dataset is blocked, and by which check.
 
-    Exit code 7: it is.
+    Exit code 7: it is blocked.
 
-    Example: sluice golden gate DATASET
+    Example: sluice golden-sets gate DATASET
     """
     with connection(context).client() as client:
-        found = client.golden_sets.gate(dataset)
+        response = client.golden_sets.gate(dataset)
     if json:
-        print_json(as_json(found))
+        print_json(as_json(response))
     else:
-        said = "blocked" if found.blocked else "open"
-        console.print(cell(f"{said}: {found.reason}"), soft_wrap=True)
-        show(found.checks, GATE, to_json=False)
-    _end(blocked=found.blocked)
+        state = "blocked" if response.blocked else "open"
+        console.print(cell(f"{state}: {response.reason}"), soft_wrap=True)
+        show(response.checks, GATE, to_json=False)
+    _exit_if(blocked=response.blocked)
 
 
-def _end(*, blocked: bool) -> None:
+def _exit_if(*, blocked: bool) -> None:
     if blocked:
-        raise typer.Exit(Exit.BLOCKED)
+        raise typer.Exit(ExitCode.BLOCKED)

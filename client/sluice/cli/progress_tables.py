@@ -50,43 +50,44 @@ SIGNALS = [
 ]
 
 
-def show_standing(found: Any) -> None:
-    """Print how far labelling is, what all rounds say together, and the recommendation."""
-    _say(_labelling(found.labelling))
-    show(found.points, POINTS, to_json=False)
-    if found.changes:
-        show(found.changes, CHANGES, to_json=False)
-    if found.HasField("target"):
-        show([found.target.overall, *found.target.slices], SLICES, to_json=False)
-    _say(_curve(found))
-    show(found.advice.signals, SIGNALS, to_json=False)
-    recommended = progress_pb2.Recommendation.Name(found.advice.recommendation)
+def print_progress(progress: Any) -> None:
+    """Print the state of labelling, the metrics of all rounds, and the recommendation."""
+    _print_line(_labelling(progress.labelling))
+    show(progress.points, POINTS, to_json=False)
+    if progress.changes:
+        show(progress.changes, CHANGES, to_json=False)
+    if progress.HasField("target"):
+        show([progress.target.overall, *progress.target.slices], SLICES, to_json=False)
+    _print_line(_curve(progress))
+    show(progress.advice.signals, SIGNALS, to_json=False)
+    recommended = progress_pb2.Recommendation.Name(progress.advice.recommendation)
     words = recommended.removeprefix("RECOMMENDATION_").lower().replace("_", " ")
-    _say(f"recommended: {words}, since {found.advice.reason}")
+    _print_line(f"recommended: {words}, since {progress.advice.reason}")
 
 
-def _labelling(found: Any) -> str:
+def _labelling(labelling: Any) -> str:
     counts = {
-        name: getattr(found, name) for name in ("reviewed", "annotated", "selected", "unlabelled")
+        name: getattr(labelling, name)
+        for name in ("reviewed", "annotated", "selected", "unlabelled")
     }
     pool = sum(counts.values())
     parts = [f"{count:,} {name} ({count / max(pool, 1):.0%})" for name, count in counts.items()]
-    return f"pool of {pool:,} groups: {', '.join(parts)}; {found.held_out:,} groups held out"
+    return f"pool of {pool:,} groups: {', '.join(parts)}; {labelling.held_out:,} groups held out"
 
 
-def _curve(found: Any) -> str:
-    if not found.HasField("curve"):
-        return f"no learning curve: {found.no_curve_reason}"
-    curve = found.curve
-    said = f"error(n) = {curve.scale:.3g} · n^−{curve.exponent:.2f} + {curve.floor:.3f}"
+def _curve(progress: Any) -> str:
+    if not progress.HasField("curve"):
+        return f"no learning curve: {progress.no_curve_reason}"
+    curve = progress.curve
+    formula = f"error(n) = {curve.scale:.3g} · n^−{curve.exponent:.2f} + {curve.floor:.3f}"
     if not curve.next_groups:
-        return said
+        return formula
     gain = curve.next_gain
     return (
-        f"{said}; {curve.next_groups:,} groups more may bring {gain.value:.3f} "
+        f"{formula}; {curve.next_groups:,} more groups may gain {gain.value:.3f} "
         f"({_interval(gain.interval)})"
     )
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     console.print(cell(text), soft_wrap=True)

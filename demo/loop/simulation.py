@@ -1,7 +1,7 @@
-"""What a team would have: frames of which few classes are common, annotators, and a classifier.
+"""Simulates what a team has: frames with rare classes, annotators, and a classifier.
 
-Half of the classes are ten times as rare in the pool as the others. All of the truth is known, and
-stands in for the people who would annotate.
+Half of the classes are ten times as rare in the pool as the others. All true classes are known, and
+stand in for the annotators.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ CLASSES: Final = 10
 RARE_CLASSES, RARE_SHARE = 5, 0.1
 VALIDATION, TEST, GOLDEN = 300, 300, 300
 NOISE: Final = 0.02
-"""How many labels are wrong by mistake."""
+"""The share of labels that are wrong by mistake."""
 
 DRIFT: Final = (4, 9, 0.6)
-"""What an annotator with another idea of fours does: takes so many of them for nines."""
+"""The drift of a round's annotators: true class, given class, share of the labels."""
 
 Numbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class World:
-    """Digits by number: their pixels `(rows, 64)`, what they are, and how they are divided."""
+class Simulation:
+    """Digits by number: pixels `(rows, 64)`, true classes, and the numbers of each split."""
 
     seed: int
     pixels: NDArray[np.float32]
@@ -41,7 +41,7 @@ class World:
     golden: Numbers
 
     @classmethod
-    def of(cls, seed: int) -> World:
+    def of(cls, seed: int) -> Simulation:
         """Divide the digits at random, and make half of the classes rare in the pool."""
         random = np.random.default_rng(seed)
         digits = load_digits()
@@ -55,18 +55,20 @@ class World:
         return cls(seed, pixels, truth, pool[kept], validation, test, golden)
 
     def annotate(self, numbers: Numbers, round_number: int, *, drifting: bool = False) -> Numbers:
-        """The classes that a round's annotators give to frames, which are not always right."""
+        """The classes that a round's annotators give to frames; some are wrong."""
         random = np.random.default_rng([self.seed, round_number, drifting])
-        said = self.truth[numbers].copy()
-        wrong = random.random(len(said)) < NOISE
-        said[wrong] = (said[wrong] + random.integers(1, CLASSES, wrong.sum())) % CLASSES
+        classes = self.truth[numbers].copy()
+        is_wrong = random.random(len(classes)) < NOISE
+        classes[is_wrong] = (
+            classes[is_wrong] + random.integers(1, CLASSES, is_wrong.sum())
+        ) % CLASSES
         if drifting:
             taken, given, share = DRIFT
-            said[(said == taken) & (random.random(len(said)) < share)] = given
-        return said
+            classes[(classes == taken) & (random.random(len(classes)) < share)] = given
+        return classes
 
     def train(self, numbers: Numbers, classes: Numbers) -> Classifier:
-        """A classifier that has learnt from annotated frames."""
+        """Train a classifier on annotated frames."""
         model = LogisticRegression(C=10, max_iter=500)
         return Classifier(self, model.fit(self.pixels[numbers], classes))
 
@@ -75,13 +77,13 @@ class World:
 class Classifier:
     """A trained model."""
 
-    world: World
+    simulation: Simulation
     model: LogisticRegression
 
     def predict(self, numbers: Numbers) -> tuple[Numbers, NDArray[np.float64]]:
-        """The class of each frame, and how sure the model is of it."""
-        sure = self.model.predict_proba(self.world.pixels[numbers])
-        return self.model.classes_[sure.argmax(axis=1)], sure.max(axis=1)
+        """The class of each frame, and its probability."""
+        probabilities = self.model.predict_proba(self.simulation.pixels[numbers])
+        return self.model.classes_[probabilities.argmax(axis=1)], probabilities.max(axis=1)
 
 
 def frame_id(number: int) -> str:
@@ -90,16 +92,16 @@ def frame_id(number: int) -> str:
 
 
 def number_of(frame: str) -> int:
-    """The number of the frame that has an id."""
+    """The number of the frame with this id."""
     return int(frame.rpartition("-")[2])
 
 
-def frame(number: int, class_id: int | None = None) -> Frame:
-    """A frame, with its class if that is known."""
-    labels = () if class_id is None else (label(number, class_id),)
+def make_frame(number: int, class_id: int | None = None) -> Frame:
+    """A frame, with its class if given."""
+    labels = () if class_id is None else (make_label(number, class_id),)
     return Frame(id=frame_id(number), labels=labels)
 
 
-def label(number: int, class_id: int) -> Label:
+def make_label(number: int, class_id: int) -> Label:
     """The class of an image."""
     return Label(id=frame_id(number), class_name=str(class_id), shape=Classification2D())

@@ -1,0 +1,74 @@
+"""`sluice projects keys`: the API keys of a project."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from sluice.cli.arguments import Json, Project
+from sluice.cli.connection import connection, project_name
+from sluice.cli.output import show, show_text
+from sluice.v1 import project_pb2
+
+
+class ScopeOption(StrEnum):
+    """What a key is allowed to do."""
+
+    LOG = "log"
+    REVIEW = "review"
+    ADMIN = "admin"
+
+
+def _scopes(key: Any) -> str:
+    names = (project_pb2.Scope.Name(scope) for scope in key.scopes)
+    return ", ".join(name.removeprefix("SCOPE_").lower() for name in names)
+
+
+COLUMNS = [
+    ("key", lambda k: k.name),
+    ("called", lambda k: k.display_name),
+    ("scopes", _scopes),
+    ("created", lambda k: f"{k.create_time.ToDatetime(UTC):%Y-%m-%d %H:%M} UTC"),
+]
+
+
+def create_key(
+    context: typer.Context,
+    project: Project,
+    scope: Annotated[list[ScopeOption], typer.Option(help="A scope of the key; may be repeated.")],
+    called: Annotated[str, typer.Option(help="A display name, such as who uses it.")] = "",
+    json: Json = False,
+) -> None:
+    """Create an API key; its secret is printed once.
+
+    Example: sluice projects keys create -p night-fleet --scope log --called "car 7"
+    """
+    with connection(context).client() as client:
+        secret = client.projects.create_api_key(project_name(project), scope, called)
+    show_text(secret, {"secret": secret}, to_json=json)
+
+
+def list_keys(context: typer.Context, project: Project, json: Json = False) -> None:
+    """List the keys of a project, without their secrets.
+
+    Example: sluice projects keys list -p night-fleet
+    """
+    with connection(context).client() as client:
+        show(client.projects.api_keys(project_name(project)), COLUMNS, to_json=json)
+
+
+def delete_key(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(help="projects/…/apiKeys/…")],
+    json: Json = False,
+) -> None:
+    """Revoke a key at once.
+
+    Example: sluice projects keys delete KEY
+    """
+    with connection(context).client() as client:
+        client.projects.delete_api_key(key)
+    show_text(f"revoked {key}", {"name": key}, to_json=json)
