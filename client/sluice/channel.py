@@ -53,7 +53,7 @@ def connect_sync(
             bare = grpc.insecure_channel(address, options=_options(address))
         else:
             bare = grpc.secure_channel(address, credentials, options=_options(address))
-        return grpc.intercept_channel(bare, _KeyedSync(api_key))
+        return grpc.intercept_channel(bare, _SyncKeyInterceptor(api_key))
 
     channels = {process: channel(address) for process, address in parse_target(target).items()}
     return channels[""] if "" in channels else RoutedChannel(channels)
@@ -66,7 +66,7 @@ def _options(address: str) -> list[tuple[str, Any]]:
     return [*_OPTIONS, _ROUND_ROBIN] if several else _OPTIONS
 
 
-class _KeyedSync(
+class _SyncKeyInterceptor(
     grpc.UnaryUnaryClientInterceptor,
     grpc.UnaryStreamClientInterceptor,
     grpc.StreamUnaryClientInterceptor,
@@ -101,7 +101,7 @@ class _KeyedSync(
         return continuation(self._add(client_call_details), request_iterator)
 
 
-class _Keyed:
+class _KeyInterceptor:
     """Adds the key to a call. grpc wants one interceptor for each shape of calls."""
 
     def __init__(self, api_key: str) -> None:
@@ -119,7 +119,7 @@ class _Keyed:
         )
 
 
-class _UnaryUnary(_Keyed, grpc.aio.UnaryUnaryClientInterceptor):
+class _UnaryUnary(_KeyInterceptor, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(
         self,
         continuation: Callable[..., Any],
@@ -129,7 +129,7 @@ class _UnaryUnary(_Keyed, grpc.aio.UnaryUnaryClientInterceptor):
         return await continuation(self._add(client_call_details), request)
 
 
-class _UnaryStream(_Keyed, grpc.aio.UnaryStreamClientInterceptor):
+class _UnaryStream(_KeyInterceptor, grpc.aio.UnaryStreamClientInterceptor):
     async def intercept_unary_stream(
         self,
         continuation: Callable[..., Any],
@@ -139,7 +139,7 @@ class _UnaryStream(_Keyed, grpc.aio.UnaryStreamClientInterceptor):
         return await continuation(self._add(client_call_details), request)
 
 
-class _StreamUnary(_Keyed, grpc.aio.StreamUnaryClientInterceptor):
+class _StreamUnary(_KeyInterceptor, grpc.aio.StreamUnaryClientInterceptor):
     async def intercept_stream_unary(
         self,
         continuation: Callable[..., Any],
@@ -149,7 +149,7 @@ class _StreamUnary(_Keyed, grpc.aio.StreamUnaryClientInterceptor):
         return await continuation(self._add(client_call_details), request_iterator)
 
 
-class _StreamStream(_Keyed, grpc.aio.StreamStreamClientInterceptor):
+class _StreamStream(_KeyInterceptor, grpc.aio.StreamStreamClientInterceptor):
     async def intercept_stream_stream(
         self,
         continuation: Callable[..., Any],

@@ -63,7 +63,7 @@ def process_of(method: str) -> str:
     return _PROCESS_OF.get(service, "campaign")
 
 
-class _Routed:
+class _Router:
     """The calls of a channel, blocking or not, each sent to the process that serves it."""
 
     def __init__(self, channels: Mapping[str, Any]) -> None:
@@ -92,7 +92,7 @@ class _Routed:
         return self._of(method).stream_stream(method, *args, **kwargs)
 
 
-class RoutedChannel(_Routed, grpc.Channel):
+class RoutedChannel(_Router, grpc.Channel):
     """A blocking channel whose calls go to the process that serves them."""
 
     def subscribe(self, callback: Any, try_to_connect: bool = False) -> None:
@@ -117,7 +117,7 @@ class RoutedChannel(_Routed, grpc.Channel):
         self.close()
 
 
-class RoutedAioChannel(_Routed, grpc.aio.Channel):
+class RoutedAioChannel(_Router, grpc.aio.Channel):
     """The same for asyncio."""
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:

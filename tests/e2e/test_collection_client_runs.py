@@ -117,12 +117,12 @@ def test_a_second_sync_takes_one_round_trip_for_each_project(
         other.start("trams", axis=1)
     called: list[str] = []
 
-    class Listening(channel._KeyedSync):  # noqa: SLF001 - where every call passes
+    class Listening(channel._SyncKeyInterceptor):  # noqa: SLF001 - where every call passes
         def _add(self, details: Any) -> Any:
             called.append(details.method.rsplit("/", 1)[-1])
             return super()._add(details)
 
-    monkeypatch.setattr(channel, "_KeyedSync", Listening)
+    monkeypatch.setattr(channel, "_SyncKeyInterceptor", Listening)
     with Team(server, tmp_path / "fresh") as client:
         client.sync_state()
         # The projects have the same background and the same trams: two models, one basis.

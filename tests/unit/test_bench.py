@@ -70,7 +70,7 @@ def test_two_modules_cannot_share_a_figure(folder: Path) -> None:
 
 
 def test_helpers_are_not_benchmarks(folder: Path) -> None:
-    """A module whose name begins with an underscore is not run."""
+    """A module with a leading underscore in its name is not run."""
     benchmark(folder, "speed", '{"speedup": 3.5}')
 
     assert ["speed"] == names(folder)

@@ -47,7 +47,7 @@ SLICES_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class AppendCounts:
+class AppendResult:
     """How many frames of one call were added, replaced and left unchanged."""
 
     added_count: int
@@ -57,7 +57,7 @@ class AppendCounts:
 
 async def append_frames(
     curation: Curation, name: DatasetName, request: AppendRequest
-) -> AppendCounts:
+) -> AppendResult:
     """Append frames to a dataset, all or none; an unchanged frame is not written.
 
     Raises NotFound for a dataset that does not exist, and InvalidArgument naming the first frame
@@ -89,7 +89,7 @@ class _AppendOperation:
     written: set[int] = field(default_factory=set)
     """Indexes of the frames whose points are in the vector store already."""
 
-    async def attempt(self) -> AppendCounts:
+    async def attempt(self) -> AppendResult:
         """Append new and changed frames; raises Conflict if another call changed one of them."""
         dataset_frames = await read_dataset_frames(self.stores, self.name)
         stored_rows = await self._read_rows()
@@ -115,7 +115,7 @@ class _AppendOperation:
         unnamed = [self.frames[index].row for index in self.written.difference(reembedded)]
         replaced = [old.record for index in reembedded if (old := stored_rows[index])]
         await points.delete(self.stores, self.name, space, [*replaced, *unnamed])
-        return AppendCounts(added, len(changed) - added, len(stored_rows) - len(changed))
+        return AppendResult(added, len(changed) - added, len(stored_rows) - len(changed))
 
     def _has_new_vectors(self, index: int, old: StoredRecord[FrameRow] | None) -> bool:
         """Whether the request replaces a frame's embeddings; without any, it keeps the stored."""

@@ -26,11 +26,11 @@ _OF_DATASETS: Final = (
     "golden-check",
     "recorded-round",
 )
-"""What the keys of a dataset's records start with."""
+"""First segments of the keys of a dataset's records."""
 
 
 def describe_recovery(examination: Examination, digest: bytes) -> str:
-    """The next step for a frame whose content is lost, given the digest in its row.
+    """The next step for a frame with lost content, given the digest in its row.
 
     A frame appended again with the same content counts as unchanged unless its row notes the loss.
     """
@@ -40,8 +40,8 @@ def describe_recovery(examination: Examination, digest: bytes) -> str:
 
 
 async def datasets_of(examination: Examination) -> list[DatasetName]:
-    """The datasets of which anything is kept, by name."""
-    found: set[str] = set()
+    """The datasets that have any record, by name."""
+    datasets: set[str] = set()
     for parent in _OF_DATASETS:
-        found.update(await list_children(examination.ledger, examination.project, parent))
-    return [DatasetName(examination.project, dataset) for dataset in sorted(found)]
+        datasets.update(await list_children(examination.ledger, examination.project, parent))
+    return [DatasetName(examination.project, dataset) for dataset in sorted(datasets)]

@@ -26,7 +26,10 @@ async def labelled(api: Api) -> None:
     ("predicted", "message"),
     [
         ({"none": [prediction()]}, "frame 'none' is not one of projects/p/datasets/d"),
-        ({"a": [prediction("bus")]}, "label 'bus-0' is of class 'bus', which the dataset has not"),
+        (
+            {"a": [prediction("bus")]},
+            "label 'bus-0': class 'bus' is not in the dataset's class map",
+        ),
         ({"a": [prediction(score=1.5)]}, "frames[0].predictions[0].score: 1.5 is not in 0…1"),
         ({}, "frames: 0 in one call"),
     ],

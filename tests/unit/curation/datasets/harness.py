@@ -14,7 +14,7 @@ import numpy as np
 from services.blobs.folder import FolderBlobs
 from services.curation.context import Curation
 from services.curation.datasets import points
-from services.curation.datasets.append import AppendCounts, append_frames
+from services.curation.datasets.append import AppendResult, append_frames
 from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.frames import (
     read_summaries,
@@ -66,7 +66,7 @@ class DatasetHarness:
         changed = replace(self.curation.stores, **stores)
         return DatasetHarness(replace(self.curation, stores=changed))
 
-    async def append(self, *frames: str | FrameToAppend, seed: int = 0) -> AppendCounts:
+    async def append(self, *frames: str | FrameToAppend, seed: int = 0) -> AppendResult:
         """Append frames with embeddings that follow from their ids."""
         new_frames = [new if isinstance(new, FrameToAppend) else frame(new) for new in frames]
         rows = np.stack([vector(new.frame.id, seed) for new in new_frames])

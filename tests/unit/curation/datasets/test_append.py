@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.curation.datasets.append import AppendCounts
+from services.curation.datasets.append import AppendResult
 from services.curation.datasets.counts import count_frames
 from services.curation.datasets.filters import EVERYTHING
 from services.curation.datasets.frames import (
@@ -43,7 +43,7 @@ async def test_a_failed_vector_store_adds_nothing(harness: DatasetHarness) -> No
         await broken.append("a", "b")
 
     assert {} == await numbers(harness)
-    assert AppendCounts(2, 0, 0) == await broken.append("a", "b")
+    assert AppendResult(2, 0, 0) == await broken.append("a", "b")
     assert await named_points(harness, "a", "b") == await stored_points(harness)
 
 
@@ -79,7 +79,7 @@ async def test_a_change_in_between_is_not_lost(harness: DatasetHarness) -> None:
 
     changed = harness.with_stores(ledger=overtaken(curation.stores.ledger, "commit", meanwhile()))
     label = Label(id="l", class_name="car", shape=Box2D(0, 0, 1, 1))
-    assert AppendCounts(0, 1, 0) == await changed.append(frame("a", label))
+    assert AppendResult(0, 1, 0) == await changed.append(frame("a", label))
     [stored] = await get_frames(curation.stores, NAME, ["a"])
 
     assert (("night",), Status.SELECTED) == (stored.row.tags, stored.group.status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.curation.datasets.append import AppendCounts
+from services.curation.datasets.append import AppendResult
 from tests.unit.campaign.faults import failing
 from tests.unit.curation.datasets.harness import DatasetHarness, named_points, stored_points
 
@@ -14,5 +14,5 @@ async def test_replaced_vectors_are_deleted(harness: DatasetHarness) -> None:
     assert await named_points(harness, "a") == await stored_points(harness)
     broken = harness.with_stores(vectors=failing(harness.curation.stores.vectors, "delete"))
 
-    assert AppendCounts(0, 1, 0) == await broken.append("a", seed=2)
+    assert AppendResult(0, 1, 0) == await broken.append("a", seed=2)
     assert 2 == len(await stored_points(harness))
