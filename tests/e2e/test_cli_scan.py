@@ -193,7 +193,7 @@ def write_damaged(cli: Cli, **columns: Any) -> str:
     ("columns", "message"),
     [
         ({"embedding": {7: None}}, "column 'embedding' is null in row 7"),
-        ({"embedding": {7: [1.0]}}, "does not have the 64 numbers of row 0 in row 7"),
+        ({"embedding": {7: [1.0]}}, "has a length other than 64 (as in row 0) in row 7"),
         ({"embedding": {7: [0.0] * 64, 9: [float("nan")] * 64}}, "in 2 rows: 7, 9"),
         ({"frame_id": {7: "digit-0"}}, "has duplicate 'digit-0' in 2 rows: 0, 7"),
         ({"date_captured": {7: "2026-01-01T00:00:00"}}, "has no time zone in row 7"),

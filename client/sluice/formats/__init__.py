@@ -1,4 +1,4 @@
-"""Files of frames: Parquet, Arrow, npz and JSON lines, read batch by batch."""
+"""Readers of frame files (Parquet, Arrow, npz, JSON lines), batch by batch."""
 
 from sluice.formats.columns import Columns
 from sluice.formats.rows import Rows

@@ -1,4 +1,4 @@
-"""Parquet and Arrow files: read by record batches, straight into numpy."""
+"""Parquet and Arrow files, read by record batch into numpy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.formats.columns import Columns
-from sluice.formats.rows import Column, Rows, check_metadata, parse_times, refused
+from sluice.formats.rows import Column, Rows, check_metadata, column_error, parse_times
 
 try:
     import pyarrow as pa
@@ -35,7 +35,7 @@ class ArrowSource:
         try:
             reader = self._open()
             self._schema = reader.schema_arrow if self._is_parquet else reader.schema
-            self._row_count = self._count(reader)
+            self._row_count = self._count_rows(reader)
         except _DAMAGED as error:
             raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error
         self._check_schema()
@@ -43,15 +43,15 @@ class ArrowSource:
 
     @property
     def row_count(self) -> int | None:
-        """How many rows there are; an Arrow stream does not say."""
+        """The number of rows; None for an Arrow stream, which stores no row count."""
         return self._row_count
 
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`."""
         start = 0
         try:
-            for table in self._tables(rows):
-                yield self._rows(start, table)
+            for table in self._read_tables(rows):
+                yield self._to_rows(start, table)
                 start += len(table)
         except _DAMAGED as error:
             problem = f"{self._path} is damaged after row {start}: {error}"
@@ -59,7 +59,7 @@ class ArrowSource:
 
     def _open(self) -> Any:
         if self._is_parquet:
-            # Without buffering ahead: that would hold all of a file that is read to its end.
+            # Without read-ahead, which would keep the whole file in memory.
             return pq.ParquetFile(self._path, pre_buffer=False)
         mapped = pa.memory_map(self._file)
         try:
@@ -68,17 +68,17 @@ class ArrowSource:
             mapped.seek(0)
             return pa.ipc.open_stream(mapped)
 
-    def _count(self, reader: Any) -> int | None:
+    def _count_rows(self, reader: Any) -> int | None:
         if self._is_parquet:
             return int(reader.metadata.num_rows)
         if not isinstance(reader, pa.ipc.RecordBatchFileReader):
             return None
         return sum(int(reader.get_batch(i).num_rows) for i in range(reader.num_record_batches))
 
-    def _tables(self, rows: int) -> Iterator[Any]:
-        """All rows, so many at a time, however they are grouped in the file."""
+    def _read_tables(self, rows: int) -> Iterator[Any]:
+        """All rows in tables of `rows` rows, independent of the row groups of the file."""
         pending: list[Any] = []
-        for batch in self._record_batches(rows):
+        for batch in self._read_record_batches(rows):
             pending.append(batch)
             table = pa.Table.from_batches(pending)
             while len(table) >= rows:
@@ -88,7 +88,7 @@ class ArrowSource:
         if any(batch.num_rows for batch in pending):
             yield pa.Table.from_batches(pending)
 
-    def _record_batches(self, rows: int) -> Iterator[Any]:
+    def _read_record_batches(self, rows: int) -> Iterator[Any]:
         reader = self._open()
         if self._is_parquet:
             yield from reader.iter_batches(batch_size=rows, columns=self._used)
@@ -104,37 +104,39 @@ class ArrowSource:
         for needed in columns.needed:
             if needed not in names:
                 problem = f"is missing; the file has {', '.join(names)}"
-                raise refused(self._file, needed, problem)
-        for text in (columns.frame_id, columns.image_url, columns.device):
-            if text in names and not _is_text(data_type := self._schema.field(text).type):
-                raise refused(self._file, text, f"is {data_type}, not strings")
-        vectors = self._schema.field(columns.embedding).type
-        if not _is_vector(vectors):
-            raise refused(self._file, columns.embedding, f"is {vectors}, not lists of floats")
+                raise column_error(self._file, needed, problem)
+        for name in (columns.frame_id, columns.image_url, columns.device):
+            if name in names and not _is_text(data_type := self._schema.field(name).type):
+                raise column_error(self._file, name, f"is {data_type}, not strings")
+        data_type = self._schema.field(columns.embedding).type
+        if not _is_vector(data_type):
+            raise column_error(
+                self._file, columns.embedding, f"is {data_type}, not lists of floats"
+            )
         if columns.date_captured in names:
-            self._check_time(self._schema.field(columns.date_captured).type)
+            self._check_time_type(self._schema.field(columns.date_captured).type)
         metadata = columns.metadata_of(names)
         check_metadata(self._file, metadata)
         for name in metadata:
             if not _is_metadata(data_type := self._schema.field(name).type):
                 problem = f"is {data_type}; metadata are strings, numbers, booleans or times"
-                raise refused(self._file, name, f"{problem} (choose columns by --metadata)")
+                raise column_error(self._file, name, f"{problem} (choose columns by --metadata)")
 
-    def _check_time(self, data_type: Any) -> None:
+    def _check_time_type(self, data_type: Any) -> None:
         column = self._columns.date_captured
         if pa.types.is_timestamp(data_type) and data_type.tz is None:
-            raise refused(self._file, column, f"is {data_type}, without a time zone")
+            raise column_error(self._file, column, f"is {data_type}, without a time zone")
         if not pa.types.is_timestamp(data_type) and not _is_text(data_type):
-            raise refused(self._file, column, f"is {data_type}, not times or strings")
+            raise column_error(self._file, column, f"is {data_type}, not times or strings")
 
-    def _rows(self, start: int, table: Any) -> Rows:
+    def _to_rows(self, start: int, table: Any) -> Rows:
         columns = self._columns
         ids = table.column(columns.frame_id)
         if ids.null_count:
-            raise refused(self._file, columns.frame_id, "is null", _null_rows(ids, start))
-        embeddings = self._embeddings(start, _combined(table.column(columns.embedding)))
+            raise column_error(self._file, columns.frame_id, "is null", _find_null_rows(ids, start))
+        embeddings = self._read_embeddings(start, _join_chunks(table.column(columns.embedding)))
         others = {
-            name: self._column(start, name, table.column(name))
+            name: self._read_column(start, name, table.column(name))
             for name in self._used
             if name not in columns.needed[:2]
         }
@@ -142,35 +144,35 @@ class ArrowSource:
         rows.check()
         return rows
 
-    def _column(self, start: int, name: str, column: Any) -> Column:
+    def _read_column(self, start: int, name: str, column: Any) -> Column:
         if pa.types.is_timestamp(column.type):
-            # Python's times have no nanoseconds.
-            return _Values(column.cast(pa.timestamp("us", column.type.tz), safe=False))
+            # Python's datetime has no nanoseconds.
+            return _LazyColumn(column.cast(pa.timestamp("us", column.type.tz), safe=False))
         if name == self._columns.date_captured:
             return parse_times(self._file, name, start, column.to_pylist())
-        return _Values(column)
+        return _LazyColumn(column)
 
-    def _embeddings(self, start: int, column: Any) -> NDArray[np.float32]:
+    def _read_embeddings(self, start: int, column: Any) -> NDArray[np.float32]:
         file, name = self._file, self._columns.embedding
         if column.null_count:
-            raise refused(file, name, "is null", _null_rows(column, start))
-        lengths = _lengths(column)
+            raise column_error(file, name, "is null", _find_null_rows(column, start))
+        lengths = _measure_lists(column)
         if not lengths[0]:
-            raise refused(file, name, "has no numbers", [start])
+            raise column_error(file, name, "has no numbers", [start])
         ragged = np.flatnonzero(lengths != lengths[0])
         if ragged.size:
-            problem = f"does not have the {lengths[0]} numbers of row {start}"
-            raise refused(file, name, problem, (ragged + start).tolist())
+            problem = f"has a length other than {lengths[0]} (as in row {start})"
+            raise column_error(file, name, problem, (ragged + start).tolist())
         values = column.flatten()
         if values.null_count:
-            nulls = np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)) // lengths[0]
-            raise refused(file, name, "holds nulls", (np.unique(nulls) + start).tolist())
+            null_rows = np.flatnonzero(values.is_null().to_numpy(False)) // lengths[0]
+            raise column_error(file, name, "holds nulls", (np.unique(null_rows) + start).tolist())
         flat = values.to_numpy(zero_copy_only=False)
         return np.asarray(flat.reshape(len(column), -1), np.float32)
 
 
-class _Values:
-    """The values of a column, made into Python's when they are asked for."""
+class _LazyColumn:
+    """A column that converts a value to Python only when it is read."""
 
     def __init__(self, column: Any) -> None:
         self._column = column
@@ -179,19 +181,19 @@ class _Values:
         return self._column[index].as_py()
 
 
-def _combined(column: Any) -> Any:
-    """A column as one array."""
+def _join_chunks(column: Any) -> Any:
+    """The chunks of a column as one array."""
     chunks = column.chunks
     return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
 
 
-def _lengths(column: Any) -> NDArray[np.int64]:
+def _measure_lists(column: Any) -> NDArray[np.int64]:
     if pa.types.is_fixed_size_list(column.type):
         return np.full(len(column), column.type.list_size)
     return np.asarray(np.diff(column.offsets.to_numpy()), np.int64)
 
 
-def _null_rows(column: Any, start: int) -> list[int]:
+def _find_null_rows(column: Any, start: int) -> list[int]:
     nulls = column.is_null()
     flags = nulls.to_numpy() if isinstance(nulls, pa.ChunkedArray) else nulls.to_numpy(False)
     return [start + int(row) for row in np.flatnonzero(flags)]
@@ -211,7 +213,7 @@ def _is_vector(data_type: Any) -> bool:
 def _is_metadata(data_type: Any) -> bool:
     if pa.types.is_dictionary(data_type):
         return _is_metadata(data_type.value_type)
-    kinds = (
+    type_checks = (
         pa.types.is_boolean,
         pa.types.is_date,
         pa.types.is_floating,
@@ -219,4 +221,4 @@ def _is_metadata(data_type: Any) -> bool:
         pa.types.is_null,
         pa.types.is_timestamp,
     )
-    return _is_text(data_type) or any(is_kind(data_type) for is_kind in kinds)
+    return _is_text(data_type) or any(is_type(data_type) for is_type in type_checks)

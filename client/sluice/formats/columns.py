@@ -1,4 +1,4 @@
-"""Which columns of a file are what of a frame."""
+"""The mapping from the columns of a file to the fields of a frame."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sluice.errors import InvalidArgument
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns of a frame's id, embedding, image, time and device.
+    """The column names of a frame's id, embedding, image URL, capture time and device.
 
-    `metadata` are the columns kept as metadata; all others, where it is None.
+    `metadata` names the columns kept as metadata; None keeps all other columns.
     """
 
     frame_id: str = "frame_id"
@@ -27,40 +27,41 @@ class Columns:
 
     @classmethod
     def of(cls, mapping: Iterable[str], metadata: Iterable[str] = ()) -> Columns:
-        """The default columns, but for those named by `FIELD=COLUMN`.
+        """The default columns, with the fields in `mapping` (`FIELD=COLUMN`) replaced.
 
-        Only those columns are metadata, if there are any. InvalidArgument for a malformed mapping.
+        If `metadata` names any columns, only these are kept as metadata. Raises InvalidArgument
+        for a malformed mapping.
         """
-        chosen: dict[str, str] = {}
+        overrides: dict[str, str] = {}
         for pair in mapping:
             field, equals, column = pair.partition("=")
             if not equals or field not in cls.FIELDS or not column:
-                known = ", ".join(cls.FIELDS)
-                raise InvalidArgument.of("map", f"{pair!r} is not FIELD=COLUMN; fields: {known}")
-            chosen[field] = column
-        return cls(**chosen, metadata=tuple(metadata) or None)
+                names = ", ".join(cls.FIELDS)
+                raise InvalidArgument.of("map", f"{pair!r} is not FIELD=COLUMN; fields: {names}")
+            overrides[field] = column
+        return cls(**overrides, metadata=tuple(metadata) or None)
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The columns that a file must have."""
+        """The columns that a file must have: id, embedding and the named metadata."""
         return self.frame_id, self.embedding, *(self.metadata or ())
 
     @property
     def known(self) -> set[str]:
-        """All columns that are not metadata."""
+        """The columns that are fields of a frame, not metadata."""
         return {getattr(self, field) for field in self.FIELDS}
 
     def metadata_of(self, names: Iterable[str]) -> list[str]:
-        """Those of a file's columns that are metadata."""
+        """The metadata columns among a file's column names."""
         if self.metadata is not None:
             return list(self.metadata)
         return [name for name in names if name not in self.known]
 
     def used_of(self, names: Iterable[str]) -> list[str]:
-        """Those of a file's columns that are read, in their order."""
-        known = list(names)
-        used = {*self.known, *self.metadata_of(known)}
-        return [name for name in known if name in used]
+        """The columns to read among a file's column names, in the file's order."""
+        file_columns = list(names)
+        used = {*self.known, *self.metadata_of(file_columns)}
+        return [name for name in file_columns if name in used]
 
 
 Columns.FIELDS = tuple(field.name for field in fields(Columns) if field.name != "metadata")

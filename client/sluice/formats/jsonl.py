@@ -1,4 +1,4 @@
-"""JSON lines: one object for each frame."""
+"""JSON lines files: one object for each frame."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from numpy.typing import NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.formats.columns import Columns
-from sluice.formats.rows import Column, Rows, parse_times, refused
+from sluice.formats.rows import Column, Rows, column_error, parse_times
 
 
 class JsonlSource:
-    """A file with one JSON object a line; empty lines are passed over."""
+    """A file with one JSON object per line; empty lines are skipped."""
 
     def __init__(self, path: Path, columns: Columns) -> None:
         self._path, self._file, self._columns = path, str(path), columns
 
     @property
     def row_count(self) -> int | None:
-        """Not known before all is read."""
+        """None: JSON lines store no row count."""
         return None
 
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`."""
         start = 0
         with self._path.open("rb") as file:
-            objects = self._objects(file)
+            objects = self._read_objects(file)
             while batch := list(islice(objects, rows)):
-                yield self._rows(start, batch)
+                yield self._to_rows(start, batch)
                 start += len(batch)
 
-    def _objects(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    def _read_objects(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
         row = 0
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -50,13 +50,13 @@ class JsonlSource:
                 raise InvalidArgument.of("file", f"{self._path} line {number} is not a JSON object")
             for needed in self._columns.needed[:2]:
                 if item.get(needed) is None:
-                    raise refused(self._file, needed, "is missing", [row])
+                    raise column_error(self._file, needed, "is missing", [row])
             yield item
             row += 1
 
-    def _rows(self, start: int, objects: list[dict[str, Any]]) -> Rows:
+    def _to_rows(self, start: int, objects: list[dict[str, Any]]) -> Rows:
         columns = self._columns
-        ids = self._texts(start, columns.frame_id, objects)
+        ids = self._read_texts(start, columns.frame_id, objects)
         names = columns.used_of(dict.fromkeys(name for item in objects for name in item))
         others: dict[str, Column] = {
             name: [item.get(name) for item in objects]
@@ -64,38 +64,40 @@ class JsonlSource:
             if name not in columns.needed[:2]
         }
         for name in {columns.image_url, columns.device} & others.keys():
-            self._texts(start, name, objects)
+            self._read_texts(start, name, objects)
         if columns.date_captured in others:
             times = [item.get(columns.date_captured) for item in objects]
             others[columns.date_captured] = parse_times(
                 self._file, columns.date_captured, start, times
             )
-        embeddings = self._embeddings(start, [item[columns.embedding] for item in objects])
+        embeddings = self._read_embeddings(start, [item[columns.embedding] for item in objects])
         rows = Rows(self._file, start, columns, ids, embeddings, others)
         rows.check()
         return rows
 
-    def _texts(self, start: int, name: str, objects: list[dict[str, Any]]) -> list[str]:
+    def _read_texts(self, start: int, name: str, objects: list[dict[str, Any]]) -> list[str]:
         values = [item.get(name) for item in objects]
-        wrong = [start + i for i, v in enumerate(values) if not isinstance(v, str | None)]
-        if wrong:
-            raise refused(self._file, name, "is not a string", wrong)
+        invalid = [start + i for i, v in enumerate(values) if not isinstance(v, str | None)]
+        if invalid:
+            raise column_error(self._file, name, "is not a string", invalid)
         return [value or "" for value in values]
 
-    def _embeddings(self, start: int, vectors: list[Any]) -> NDArray[np.float32]:
+    def _read_embeddings(self, start: int, vectors: list[Any]) -> NDArray[np.float32]:
         file, name = self._file, self._columns.embedding
-        wrong = [start + i for i, v in enumerate(vectors) if not isinstance(v, list) or not v]
-        if wrong:
-            raise refused(file, name, "is not a list of numbers", wrong)
+        invalid = [start + i for i, v in enumerate(vectors) if not isinstance(v, list) or not v]
+        if invalid:
+            raise column_error(file, name, "is not a list of numbers", invalid)
         length = len(vectors[0])
         ragged = [start + i for i, v in enumerate(vectors) if len(v) != length]
         if ragged:
-            raise refused(file, name, f"does not have the {length} numbers of row {start}", ragged)
-        item = np.array(vectors)
-        if item.ndim != 2 or item.dtype.kind not in "fiu":
-            wrong = [start + i for i, v in enumerate(vectors) if not all(map(_is_number, v))]
-            raise refused(file, name, "holds values that are not numbers", wrong)
-        return item.astype(np.float32)
+            raise column_error(
+                file, name, f"has a length other than {length} (as in row {start})", ragged
+            )
+        array = np.array(vectors)
+        if array.ndim != 2 or array.dtype.kind not in "fiu":
+            invalid = [start + i for i, v in enumerate(vectors) if not all(map(_is_number, v))]
+            raise column_error(file, name, "holds values that are not numbers", invalid)
+        return array.astype(np.float32)
 
 
 def _is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""numpy's npz files: one array for each column, read by rows."""
+"""numpy npz files: one array per column, read in batches of rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sluice.errors import InvalidArgument
 from sluice.formats.columns import Columns
-from sluice.formats.rows import Column, Rows, check_metadata, parse_times, refused
+from sluice.formats.rows import Column, Rows, check_metadata, column_error, parse_times
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _METADATA_KINDS = "Ufiub"
@@ -23,26 +23,26 @@ _DAMAGED = (OSError, ValueError, EOFError, BadZipFile, zlib.error)
 
 
 class _Array:
-    """One array of the file."""
+    """One array of the archive, read without loading all of it."""
 
     def __init__(self, archive: ZipFile, member: str) -> None:
         self._member = member
         with archive.open(member) as file:
-            self.shape, self._fortran, self.dtype = _header(file)
+            self.shape, self._fortran, self.dtype = _read_header(file)
 
     @property
-    def described(self) -> str:
-        """What it is, for people."""
+    def description(self) -> str:
+        """Dtype and shape, for error messages."""
         return f"{self.dtype} of shape {self.shape}"
 
-    def parts(self, archive: ZipFile, stack: ExitStack, rows: int) -> Iterator[NDArray[Any]]:
-        """Its rows, so many at a time."""
+    def read_parts(self, archive: ZipFile, stack: ExitStack, rows: int) -> Iterator[NDArray[Any]]:
+        """The array in parts of `rows` rows."""
         file = stack.enter_context(archive.open(self._member))
-        if self._fortran:  # its rows do not lie together: it is held whole
-            whole = npy.read_array(file, allow_pickle=False)
-            yield from (whole[start : start + rows] for start in range(0, len(whole), rows))
+        if self._fortran:  # the rows are not contiguous: load all of it
+            array = npy.read_array(file, allow_pickle=False)
+            yield from (array[start : start + rows] for start in range(0, len(array), rows))
             return
-        _header(file)
+        _read_header(file)
         row_bytes = self.dtype.itemsize * int(np.prod(self.shape[1:]))
         for start in range(0, self.shape[0], rows):
             count = min(rows, self.shape[0] - start)
@@ -53,33 +53,33 @@ class _Array:
 
 
 class NpzSource:
-    """An npz file, without pickled objects."""
+    """An npz file; pickled objects are rejected."""
 
     def __init__(self, path: Path, columns: Columns) -> None:
         self._path, self._file, self._columns = path, str(path), columns
-        with self._opened() as archive:
+        with self._open() as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
             self._check_names(list(members))
             used = columns.used_of(members)
             self._arrays = {name: _Array(archive, members[name]) for name in used}
-        self._check()
+        self._check_arrays()
 
     @property
     def row_count(self) -> int | None:
-        """How many rows there are."""
+        """The number of rows."""
         return int(self._arrays[self._columns.embedding].shape[0])
 
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`."""
         start = 0
-        with self._opened() as archive, ExitStack() as stack:
-            parts = [array.parts(archive, stack, rows) for array in self._arrays.values()]
+        with self._open() as archive, ExitStack() as stack:
+            parts = [array.read_parts(archive, stack, rows) for array in self._arrays.values()]
             for batch in zip(*parts):
-                yield self._rows(start, dict(zip(self._arrays, batch)))
+                yield self._to_rows(start, dict(zip(self._arrays, batch)))
                 start += rows
 
     @contextmanager
-    def _opened(self) -> Iterator[ZipFile]:
+    def _open(self) -> Iterator[ZipFile]:
         try:
             with ZipFile(self._path) as archive:
                 yield archive
@@ -88,7 +88,7 @@ class NpzSource:
         except _DAMAGED as error:
             raise InvalidArgument.of("file", f"{self._path} cannot be read: {error}") from error
 
-    def _rows(self, start: int, batch: dict[str, NDArray[Any]]) -> Rows:
+    def _to_rows(self, start: int, batch: dict[str, NDArray[Any]]) -> Rows:
         columns = self._columns
         embeddings = np.asarray(batch.pop(columns.embedding), np.float32)
         ids = batch.pop(columns.frame_id).tolist()
@@ -104,32 +104,34 @@ class NpzSource:
         for needed in self._columns.needed:
             if needed not in names:
                 problem = f"is missing; the file has {', '.join(names)}"
-                raise refused(self._file, needed, problem)
+                raise column_error(self._file, needed, problem)
         check_metadata(self._file, self._columns.metadata_of(names))
 
-    def _check(self) -> None:
+    def _check_arrays(self) -> None:
         columns, arrays = self._columns, self._arrays
         vectors = arrays[columns.embedding]
         if len(vectors.shape) != 2 or vectors.dtype.kind != "f":
-            problem = f"is {vectors.described}, not floats of (rows, dimension)"
-            raise refused(self._file, columns.embedding, problem)
+            problem = f"is {vectors.description}, not floats of (rows, dimension)"
+            raise column_error(self._file, columns.embedding, problem)
         for name, array in arrays.items():
             if array.shape[:1] != vectors.shape[:1]:
                 count = array.shape[0] if array.shape else "no"
-                raise refused(self._file, name, f"has {count} rows, not {vectors.shape[0]}")
+                raise column_error(self._file, name, f"has {count} rows, not {vectors.shape[0]}")
         texts = {columns.frame_id, columns.image_url, columns.date_captured, columns.device}
         for name in arrays.keys() - {columns.embedding}:
             kinds = "U" if name in texts else _METADATA_KINDS
             if len(arrays[name].shape) != 1 or arrays[name].dtype.kind not in kinds:
                 expected = "strings" if kinds == "U" else "strings, numbers or booleans"
-                raise refused(self._file, name, f"is {arrays[name].described}, not {expected}")
+                raise column_error(
+                    self._file, name, f"is {arrays[name].description}, not {expected}"
+                )
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = npy.read_magic(file)
     if version not in _HEADERS:
-        raise ValueError(f"npy version {version} is not known")
+        raise ValueError(f"npy version {version} is unsupported")
     shape, fortran, dtype = _HEADERS[version](file)
     if dtype.hasobject:
-        raise ValueError("it holds pickled objects")
+        raise ValueError("pickled objects are unsupported")
     return shape, fortran and len(shape) > 1, dtype

@@ -1,4 +1,4 @@
-"""Predictions of a model: JSON lines, one object for each frame."""
+"""Prediction files: JSON lines, one object for each frame."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ from sluice.resources.rounds import PredictedFrame, Prediction
 
 
 def read_predictions(path: Path) -> Iterator[PredictedFrame]:
-    """The frames of a file, one line each, in its order; empty lines are passed over.
+    """The frames of a file, one per line, in file order; empty lines are skipped.
 
     A line is `{"frame_id": "a", "predictions": [{"class_name": "van", "score": 0.9, "box": [left,
-    top, width, height]}]}`; without a box it is the class of the image. Boxes are of the sensor
-    `image`, unless they have another `sensor_id`. Raises InvalidArgument naming file, line and
-    field where something is wrong.
+    top, width, height]}]}`; a prediction without a box classifies the image. Boxes belong to the
+    sensor `image`, unless `sensor_id` names another. Raises InvalidArgument for invalid data,
+    naming file, line and field.
     """
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _frame(f"{path} line {number}", line)
+                    yield _parse_frame(f"{path} line {number}", line)
     except UnicodeDecodeError as error:
         raise InvalidArgument.of("file", f"{path} is not UTF-8: {error}") from error
 
 
-def _frame(place: str, line: str) -> PredictedFrame:
+def _parse_frame(place: str, line: str) -> PredictedFrame:
     try:
         item = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _refused(place, f"is not JSON: {error}") from error
+        raise _file_error(place, f"is not JSON: {error}") from error
     if not isinstance(item, dict):
-        raise _refused(place, "is not a JSON object")
+        raise _file_error(place, "is not a JSON object")
     frame_id, predictions = item.get("frame_id"), item.get("predictions")
     if not isinstance(frame_id, str) or not frame_id:
-        raise _refused(place, f"frame_id: {frame_id!r:.32} is not an id")
+        raise _file_error(place, f"frame_id: {frame_id!r:.32} is not an id")
     if not isinstance(predictions, list):
-        raise _refused(place, f"predictions: {predictions!r:.32} is not a list")
+        raise _file_error(place, f"predictions: {predictions!r:.32} is not a list")
     return PredictedFrame(
         frame_id,
         tuple(
-            _prediction(f"{place} predictions[{index}]", index, prediction)
+            _parse_prediction(f"{place} predictions[{index}]", index, prediction)
             for index, prediction in enumerate(predictions)
         ),
     )
 
 
-def _prediction(place: str, index: int, item: Any) -> Prediction:
+def _parse_prediction(place: str, index: int, item: Any) -> Prediction:
     if not isinstance(item, dict):
-        raise _refused(place, f"{item!r:.32} is not an object")
+        raise _file_error(place, f"{item!r:.32} is not an object")
     class_name, score = item.get("class_name"), item.get("score")
     if not isinstance(class_name, str) or not class_name:
-        raise _refused(place, f"class_name: {class_name!r:.32} is not a class name")
+        raise _file_error(place, f"class_name: {class_name!r:.32} is not a class name")
     if not _is_number(score) or not 0 <= score <= 1:
-        raise _refused(place, f"score: {score!r:.32} is not in 0…1")
+        raise _file_error(place, f"score: {score!r:.32} is not in 0…1")
     sensor_id = item.get("sensor_id", IMAGE_SENSOR if "box" in item else "")
     if not isinstance(sensor_id, str):
-        raise _refused(place, f"sensor_id: {sensor_id!r:.32} is not a string")
-    shape = _box(place, item["box"]) if "box" in item else Classification2D()
+        raise _file_error(place, f"sensor_id: {sensor_id!r:.32} is not a string")
+    shape = _parse_box(place, item["box"]) if "box" in item else Classification2D()
     label = Label(id=str(index), class_name=class_name, shape=shape, sensor_id=sensor_id)
     return Prediction(label, float(score))
 
 
-def _box(place: str, box: Any) -> Box2D:
+def _parse_box(place: str, box: Any) -> Box2D:
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise _refused(place, f"box: {box!r:.64} is not left, top, width and height")
+        raise _file_error(place, f"box: {box!r:.64} is not left, top, width and height")
     if min(box[2:]) <= 0:
-        raise _refused(place, f"box: {box!r:.64} has a side that is not over 0")
+        raise _file_error(place, f"box: {box!r:.64}: width and height must be over 0")
     return Box2D(*map(float, box))
 
 
@@ -82,5 +82,5 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return abs(value) < 2**63 and math.isfinite(value)
 
 
-def _refused(place: str, problem: str) -> InvalidArgument:
+def _file_error(place: str, problem: str) -> InvalidArgument:
     return InvalidArgument.of("file", f"{place}: {problem}")

@@ -1,4 +1,4 @@
-"""Some rows of a file, as columns, and the frames that they are."""
+"""A batch of rows of a frame file, stored by column, and their conversion to frames."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _ROWS_NAMED_MAX = 10
 
 
 class Column(Protocol):
-    """The values of one column, asked for one by one: only frames that match need theirs."""
+    """The values of one column, converted one at a time: only matching frames need them."""
 
     def __getitem__(self, index: int, /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows from `start` on: ids, embeddings `(rows, dimension) float32`, and all other columns.
+    """Consecutive rows: ids, embeddings `(rows, dimension) float32`, and all other columns.
 
-    Row numbers begin with 0.
+    `start` is the number of the first row; row numbers begin with 0.
     """
 
     file: str
@@ -46,8 +46,8 @@ class Rows:
         return len(self.ids)
 
     def frame(self, index: int) -> Frame:
-        """The frame of one row; InvalidArgument naming file, row and what is wrong."""
-        values = {name: _plain(column[index]) for name, column in self.others.items()}
+        """The frame of one row; raises InvalidArgument naming file, row and field."""
+        values = {name: _to_python(column[index]) for name, column in self.others.items()}
         columns = self.columns
         image_url, device = values.get(columns.image_url), values.get(columns.device)
         captured = values.get(columns.date_captured)
@@ -56,101 +56,109 @@ class Rows:
             capture_time=captured if isinstance(captured, datetime) else None,
             device=str(device or ""),
             sensors=(SensorData(sensor_id=IMAGE_SENSOR, url=str(image_url)),) if image_url else (),
-            metadata=_metadata({name: values.get(name) for name in columns.metadata_of(values)}),
+            metadata=_make_metadata(
+                {name: values.get(name) for name in columns.metadata_of(values)}
+            ),
         )
         frame.check(f"{self.file} row {self.start + index}")
         return frame
 
     def check(self) -> None:
-        """Refuse an empty or duplicate id."""
-        first: dict[str, int] = {}
+        """Raise InvalidArgument for an empty or duplicate id."""
+        first_index: dict[str, int] = {}
         for index, frame_id in enumerate(self.ids):
             if not frame_id:
-                raise refused(self.file, self.columns.frame_id, "is empty", [self.start + index])
-            earlier = first.setdefault(frame_id, index)
+                raise column_error(
+                    self.file, self.columns.frame_id, "is empty", [self.start + index]
+                )
+            earlier = first_index.setdefault(frame_id, index)
             if earlier != index:
                 rows = [self.start + earlier, self.start + index]
                 problem = f"has duplicate {frame_id!r}"
-                raise refused(self.file, self.columns.frame_id, problem, rows)
+                raise column_error(self.file, self.columns.frame_id, problem, rows)
 
     def unit(self, dimension: int) -> NDArray[np.float32]:
-        """The embeddings, normalised.
+        """The normalised embeddings, `(rows, dimension) float32`.
 
-        InvalidArgument naming rows of another dimension, or with NaN, infinity or only zeros.
+        Raises InvalidArgument naming the rows of another dimension, or with NaN, infinity or only
+        zeros.
         """
         file, column = self.file, self.columns.embedding
         if (length := self.embeddings.shape[1]) != dimension:
             problem = f"has {length} numbers, not the {dimension} of row 0"
-            raise refused(file, column, problem, [self.start])
+            raise column_error(file, column, problem, [self.start])
         try:
             return normalise(self.embeddings)
         except InvalidArgument:
             finite = np.isfinite(self.embeddings).all(axis=1)
-            bad = np.flatnonzero(~(finite & self.embeddings.any(axis=1))) + self.start
+            invalid_rows = np.flatnonzero(~(finite & self.embeddings.any(axis=1))) + self.start
             problem = "holds NaN, infinity or only zeros"
-            raise refused(file, column, problem, bad.tolist(), reason="INVALID_VECTOR") from None
+            raise column_error(
+                file, column, problem, invalid_rows.tolist(), reason="INVALID_VECTOR"
+            ) from None
 
 
 def parse_times(
     file: str, column: str, start: int, values: Sequence[object]
 ) -> list[datetime | None]:
-    """The times that ISO 8601 texts say; all of them now, so that a bad one costs nothing.
+    """Parse a column of ISO 8601 times.
 
-    InvalidArgument naming the rows with another thing, or a time without a zone.
+    All of them are parsed before any row is scored, so that a malformed one costs nothing. Raises
+    InvalidArgument naming the rows with a malformed time, or one without a time zone.
     """
-    times = [_time(file, column, start + index, value) for index, value in enumerate(values)]
+    times = [_parse_time(file, column, start + index, value) for index, value in enumerate(values)]
     naive = [start + i for i, time in enumerate(times) if time is not None and not time.tzinfo]
     if naive:
-        raise refused(file, column, "has no time zone", naive)
+        raise column_error(file, column, "has no time zone", naive)
     return times
 
 
 def check_metadata(file: str, names: Sequence[str]) -> None:
-    """Refuse more columns of metadata than a frame may have."""
+    """Raise InvalidArgument for more metadata columns than a frame may have."""
     if len(names) > METADATA_PAIRS_MAX:
-        problem = f"is one of {len(names)} of metadata; at most {METADATA_PAIRS_MAX} can be kept"
-        raise refused(file, names[-1], problem)
+        problem = f"is over the limit of {METADATA_PAIRS_MAX} metadata columns (got {len(names)})"
+        raise column_error(file, names[-1], problem)
 
 
-def refused(
+def column_error(
     file: str, column: str, problem: str, rows: Sequence[int] = (), *, reason: str | None = None
 ) -> InvalidArgument:
-    """The error of a file: which column, what is wrong, in which rows."""
-    more = ", …" if len(rows) > _ROWS_NAMED_MAX else ""
-    named = ", ".join(map(str, rows[:_ROWS_NAMED_MAX])) + more
-    rows_text = f" in {len(rows)} rows: {named}" if len(rows) > 1 else f" in row {named}"
+    """The error for a column of a file, with the problem and the rows that have it."""
+    ellipsis = ", …" if len(rows) > _ROWS_NAMED_MAX else ""
+    row_list = ", ".join(map(str, rows[:_ROWS_NAMED_MAX])) + ellipsis
+    rows_text = f" in {len(rows)} rows: {row_list}" if len(rows) > 1 else f" in row {row_list}"
     description = problem + (rows_text if rows else "")
     return InvalidArgument(
         f"{file}: column {column!r} {description}",
         reason=reason,
         fields=[FieldViolation(column, description)],
-        metadata={"file": file, "column": column, "rows": named},
+        metadata={"file": file, "column": column, "rows": row_list},
     )
 
 
-def _missing(value: object) -> bool:
+def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(value: Any) -> Any:
+def _to_python(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _metadata(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is there of some values, as frames have it: times and dates as text."""
+def _make_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are present, as frame metadata: times and dates become text."""
     return {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in values.items()
-        if not _missing(value)
+        if not _is_missing(value)
     }
 
 
-def _time(file: str, column: str, row: int, value: object) -> datetime | None:
-    if _missing(value) or value == "":
+def _parse_time(file: str, column: str, row: int, value: object) -> datetime | None:
+    if _is_missing(value) or value == "":
         return None
     if isinstance(value, str):
         try:
             return datetime.fromisoformat(value)
         except ValueError:
             pass
-    raise refused(file, column, f"{value!r} is not an ISO 8601 time", [row])
+    raise column_error(file, column, f"{value!r} is not an ISO 8601 time", [row])

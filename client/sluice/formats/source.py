@@ -1,4 +1,4 @@
-"""A file of frames, whatever its format: how many rows it has, and those rows in batches."""
+"""Open a frame file of any supported format, and read its rows in batches."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ class Source(Protocol):
 
     @property
     def row_count(self) -> int | None:
-        """How many rows there are; None when only reading all would tell."""
+        """The number of rows; None for formats that store no row count."""
 
     def batches(self, rows: int) -> Iterator[Rows]:
-        """All rows in their order, so many at a time; the last batch may have fewer.
+        """All rows in file order, in batches of `rows`; the last batch may be smaller.
 
-        Raises InvalidArgument naming file, column and rows where something is wrong.
+        Raises InvalidArgument for invalid data, naming file, column and rows.
         """
 
 
 def open_source(path: Path, columns: Columns) -> Source:
     """Open a file by its ending: .parquet, .arrow, .ipc, .feather, .npz or .jsonl.
 
-    Raises InvalidArgument for another ending, a file that cannot be read, or columns missing.
+    Raises InvalidArgument for an unsupported ending, an unreadable file or missing columns.
     """
-    make = _SOURCES.get(path.suffix.lower())
-    if make is None:
-        endings = ", ".join(_SOURCES)
-        raise InvalidArgument.of("file", f"{path} ends in none of {endings}")
+    open_format = _OPENERS.get(path.suffix.lower())
+    if open_format is None:
+        endings = ", ".join(_OPENERS)
+        raise InvalidArgument.of("file", f"{path}: unsupported file type; supported: {endings}")
     if not path.is_file():
         raise InvalidArgument.of("file", f"{path} does not exist")
-    return make(path, columns)
+    return open_format(path, columns)
 
 
-def _arrow(path: Path, columns: Columns) -> Source:
-    from sluice.formats.arrow import ArrowSource  # an extra: only who reads such files needs it
+def _open_arrow(path: Path, columns: Columns) -> Source:
+    from sluice.formats.arrow import ArrowSource  # needs the extra `arrow`
 
     return ArrowSource(path, columns)
 
 
-def _npz(path: Path, columns: Columns) -> Source:
+def _open_npz(path: Path, columns: Columns) -> Source:
     from sluice.formats.npz import NpzSource
 
     return NpzSource(path, columns)
 
 
-def _jsonl(path: Path, columns: Columns) -> Source:
+def _open_jsonl(path: Path, columns: Columns) -> Source:
     from sluice.formats.jsonl import JsonlSource
 
     return JsonlSource(path, columns)
 
 
-_SOURCES: dict[str, Callable[[Path, Columns], Source]] = {
-    ".parquet": _arrow,
-    ".arrow": _arrow,
-    ".ipc": _arrow,
-    ".feather": _arrow,
-    ".npz": _npz,
-    ".jsonl": _jsonl,
+_OPENERS: dict[str, Callable[[Path, Columns], Source]] = {
+    ".parquet": _open_arrow,
+    ".arrow": _open_arrow,
+    ".ipc": _open_arrow,
+    ".feather": _open_arrow,
+    ".npz": _open_npz,
+    ".jsonl": _open_jsonl,
 }

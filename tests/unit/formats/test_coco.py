@@ -1,4 +1,4 @@
-"""COCO's annotation files."""
+"""COCO annotation files become frames."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def label(label_id: str, class_name: str, *box: float) -> Label:
 
 @pytest.mark.parametrize("order", [list(FILE), list(FILE)[::-1]])
 def test_images_become_frames(write: Callable[[dict[str, Any]], Path], order: list[str]) -> None:
-    """In the file's order, with sizes and boxes, without crowds; parts may come in any order."""
+    """Frames come in file order with sizes and boxes, without crowds; parts may be in any order."""
     frames = list(read_coco(write({key: FILE[key] for key in order})))
 
     sensor = SensorData(sensor_id="image", url="b.png", width=640, height=480)
@@ -64,12 +64,12 @@ def test_images_become_frames(write: Callable[[dict[str, Any]], Path], order: li
 
 
 def test_another_field_can_be_the_frames_id(write: Callable[[dict[str, Any]], Path]) -> None:
-    """Numbers are written out."""
+    """`frame_id` chooses the field; a number becomes text."""
     assert ["7", "3"] == [frame.id for frame in read_coco(write(FILE), frame_id="id")]
 
 
 @pytest.mark.parametrize(
-    ("part", "index", "change", "said"),
+    ("part", "index", "change", "message"),
     [
         ("images", 1, {"id": 7}, "images[1].id: duplicate 7"),
         ("images", 1, {"id": None}, "images[1].id: None is not an id"),
@@ -80,12 +80,12 @@ def test_another_field_can_be_the_frames_id(write: Callable[[dict[str, Any]], Pa
         ("images", 0, {"height": 1.5}, "images[0].height: 1.5 is not a number of pixels"),
         ("categories", 1, {"id": 1}, "categories[1].id: duplicate 1"),
         ("categories", 1, {"name": 5}, "categories[1].name: 5 is not a class name"),
-        ("annotations", 1, {"image_id": 8}, "annotation 2: image_id: there is no image 8"),
+        ("annotations", 1, {"image_id": 8}, "annotation 2: image_id: image 8 does not exist"),
         (
             "annotations",
             1,
             {"category_id": 9},
-            "annotation 2: category_id: there is no category 9",
+            "annotation 2: category_id: category 9 does not exist",
         ),
         ("annotations", 1, {"bbox": None}, "annotations[1].bbox: None is not left, top"),
         ("annotations", 1, {"bbox": [1, 2, 3]}, "annotations[1].bbox: [1, 2, 3] is not left, top"),
@@ -96,33 +96,31 @@ def test_another_field_can_be_the_frames_id(write: Callable[[dict[str, Any]], Pa
             {"bbox": [1, 2, 3, 1e999]},
             "bbox: [1, 2, 3, inf] is not",
         ),
-        ("annotations", 1, {"bbox": [1, 2, 0, 4]}, "[1, 2, 0, 4] has a side that is not over 0"),
+        ("annotations", 1, {"bbox": [1, 2, 0, 4]}, "[1, 2, 0, 4]: width and height must be over 0"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_errors_name_the_item_and_field(
     write: Callable[[dict[str, Any]], Path],
     part: str,
     index: int,
     change: dict[str, Any],
-    said: str,
+    message: str,
 ) -> None:
-    """The error says in which file, at which item, which field, and what it is."""
+    """An error names the file, the item, the field and its value."""
     content = deepcopy(FILE)
     content[part][index] |= change
     path = write(content)
 
-    with pytest.raises(InvalidArgument) as refused:
+    with pytest.raises(InvalidArgument) as raised:
         list(read_coco(path))
 
-    assert said in refused.value.message
-    assert str(path) in refused.value.message
+    assert message in raised.value.message
+    assert str(path) in raised.value.message
 
 
 @pytest.mark.parametrize("part", ["images", "annotations", "categories"])
-def test_a_file_without_a_part_is_refused(
-    write: Callable[[dict[str, Any]], Path], part: str
-) -> None:
-    """An empty list says that there is nothing; a missing one, that this is another format."""
+def test_a_missing_part_is_rejected(write: Callable[[dict[str, Any]], Path], part: str) -> None:
+    """An empty list is valid; a missing one means that the file is not a COCO file."""
     with pytest.raises(InvalidArgument, match=f"has no array '{part}'"):
         list(read_coco(write({key: value for key, value in FILE.items() if key != part})))
 
@@ -130,22 +128,22 @@ def test_a_file_without_a_part_is_refused(
 
 
 def test_items_must_be_objects(write: Callable[[dict[str, Any]], Path]) -> None:
-    """A list of numbers is not a list of images."""
+    """An item that is not an object is rejected."""
     with pytest.raises(InvalidArgument, match=r"images\[0\]: 5 is not an object"):
         list(read_coco(write(FILE | {"images": [5]})))
 
 
 @pytest.mark.parametrize(
-    ("limit", "said"), [("IMAGES_MAX", "images"), ("LABELS_MAX", "annotations")]
+    ("limit", "part"), [("IMAGES_MAX", "images"), ("LABELS_MAX", "annotations")]
 )
-def test_more_than_memory_holds_is_refused(
+def test_items_over_the_limit_are_rejected(
     write: Callable[[dict[str, Any]], Path],
     monkeypatch: pytest.MonkeyPatch,
     limit: str,
-    said: str,
+    part: str,
 ) -> None:
-    """One image or label over the limit, and the file is not read on."""
+    """The first image or label over the limit is rejected."""
     monkeypatch.setattr(coco, limit, 1)
 
-    with pytest.raises(InvalidArgument, match=rf"{said}\[1\]: is one"):
+    with pytest.raises(InvalidArgument, match=rf"{part}\[1\]: is over the limit of 1"):
         list(read_coco(write(FILE)))

@@ -1,4 +1,4 @@
-"""The arrays of a JSON object, item by item."""
+"""Arrays of a JSON object are read item by item."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ values = st.recursive(
     st.integers(1, 9),
     st.booleans(),
 )
-def test_items_are_those_of_the_whole_file(
+def test_arrays_equal_those_of_json_loads(
     tmp_path_factory: pytest.TempPathFactory,
-    written: dict[str, Any],
+    document: dict[str, Any],
     indent: int | str | None,
     chunk: int,
     ascii_only: bool,
 ) -> None:
-    """Whatever the object holds, however it is written, and wherever a chunk ends."""
+    """Arrays are read the same for any content, formatting and chunk size."""
     path = tmp_path_factory.mktemp("json") / "file.json"
-    path.write_text(json.dumps(written, indent=indent, ensure_ascii=ascii_only), "utf-8")
+    path.write_text(json.dumps(document, indent=indent, ensure_ascii=ascii_only), "utf-8")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_items, "_CHUNK", chunk)
-        found = [(key, list(items)) for key, items in json_arrays(path)]
+        arrays = [(key, list(items)) for key, items in json_arrays(path)]
 
-    assert [(key, value) for key, value in written.items() if isinstance(value, list)] == found
+    assert [(key, value) for key, value in document.items() if isinstance(value, list)] == arrays
 
 
-def test_items_not_taken_are_passed_over(tmp_path: Path) -> None:
-    """Who wants one array need not read the one before."""
+def test_unread_items_are_skipped(tmp_path: Path) -> None:
+    """Skipping an array does not disturb the next one."""
     path = tmp_path / "file.json"
     path.write_text('{"a": [1, [2], 3], "b": [4]}')
 
@@ -56,7 +56,7 @@ def test_items_not_taken_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """Of a file of 4 MB less than a quarter is held at any time."""
+    """Reading a file of 4 MB takes less than a quarter of that in memory."""
     path = tmp_path / "file.json"
     item = json.dumps({"segmentation": list(range(200))})
     path.write_text('{"annotations": [' + ",".join([item] * 4_000) + "]}")
@@ -72,35 +72,37 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("", "character 0: an object was expected, not 'the end of the file'"),
-        ("[1]", "character 0: an object was expected, not '[1]'"),
-        ('{"a": [1, 2', "character 10: a JSON value was expected, not '2'"),
-        ('{"a": [1, 2 ', "character 12: a comma or ] was expected, not 'the end of the file'"),
-        ('{"a": [1 2]}', "character 9: a comma or ] was expected, not '2]}'"),
-        ('{"a": [1],}', "character 10: a JSON value was expected, not '}'"),
-        ('{"a" [1]}', "character 5: a colon after 'a' was expected, not '[1]}'"),
-        ('{"a": 1 "b": 2}', "character 8: a comma or } was expected"),
-        ("{1: [1]}", "a key was expected"),
-        ('{"a": [oops]}', "character 7: a JSON value was expected, not 'oops]}'"),
-        ('{"a": []} x', "character 10: the end of the file was expected, not 'x'"),
+        ("", "character 0: expected an object, got 'the end of the file'"),
+        ("[1]", "character 0: expected an object, got '[1]'"),
+        ('{"a": [1, 2', "character 10: expected a JSON value, got '2'"),
+        ('{"a": [1, 2 ', "character 12: expected a comma or ], got 'the end of the file'"),
+        ('{"a": [1 2]}', "character 9: expected a comma or ], got '2]}'"),
+        ('{"a": [1],}', "character 10: expected a JSON value, got '}'"),
+        ('{"a" [1]}', "character 5: expected a colon after 'a', got '[1]}'"),
+        ('{"a": 1 "b": 2}', "character 8: expected a comma or }"),
+        ("{1: [1]}", "expected a key"),
+        ('{"a": [oops]}', "character 7: expected a JSON value, got 'oops]}'"),
+        ('{"a": []} x', "character 10: expected the end of the file, got 'x'"),
     ],
 )
-def test_what_is_no_json_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    """The error names the file, the character, what was expected and what is there."""
+def test_malformed_json_is_rejected_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    """The error names the file, the character, and the expected and the actual text."""
     path = tmp_path / "file.json"
     path.write_text(text)
 
-    with pytest.raises(InvalidArgument) as refused:
+    with pytest.raises(InvalidArgument) as raised:
         [list(items) for _, items in json_arrays(path)]
 
-    assert said in refused.value.message
-    assert refused.value.message.startswith(f"file: {path} character ")
+    assert message in raised.value.message
+    assert raised.value.message.startswith(f"file: {path} character ")
 
 
-def test_an_item_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is longer than any annotation is not read to its end."""
+def test_an_item_over_the_limit_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An item over the limit is rejected before it is read to its end."""
     path = tmp_path / "file.json"
     path.write_text('{"a": ["' + "x" * 500_000 + '"]}')
     monkeypatch.setattr(json_items, "ITEM_CHARACTERS_MAX", 100_000)
@@ -109,8 +111,8 @@ def test_an_item_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
         [list(items) for _, items in json_arrays(path)]
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    """So is a file that is not there."""
+def test_unreadable_files_are_rejected(tmp_path: Path) -> None:
+    """A file that is not UTF-8, and a missing file, are rejected."""
     path = tmp_path / "file.json"
     path.write_bytes(b'{"a": ["\xff"]}')
 

@@ -18,35 +18,37 @@ from sluice.resources.rounds import PredictedFrame
 GOOD = {"class_name": "van", "score": 0.5, "box": [0, 1, 2, 3]}
 
 
-def written(folder: Path, *lines: str) -> Path:
-    """A file of those lines."""
+def write_file(folder: Path, *lines: str) -> Path:
+    """Write a file of these lines."""
     file = folder / "predictions.jsonl"
     file.write_text("\n".join(lines))
     return file
 
 
 def line(*predictions: Any, frame_id: Any = "a") -> str:
-    """A line of one frame."""
+    """The line of one frame."""
     return json.dumps({"frame_id": frame_id, "predictions": predictions})
 
 
 def test_boxes_and_classes_are_read(tmp_path: Path) -> None:
-    """Boxes are of the image's sensor, unless they say another; without a box it is a class."""
+    """Boxes belong to the sensor `image` by default; a prediction without a box is a class."""
     left = GOOD | {"sensor_id": "left"}
-    file = written(tmp_path, line(GOOD, left), "", line({"class_name": "car", "score": 1}), line())
-    boxes, class_, nothing = read_predictions(file)
+    file = write_file(
+        tmp_path, line(GOOD, left), "", line({"class_name": "car", "score": 1}), line()
+    )
+    boxes, class_only, empty = read_predictions(file)
 
     assert [("image", Box2D(0, 1, 2, 3)), ("left", Box2D(0, 1, 2, 3))] == [
-        (each.label.sensor_id, each.label.shape) for each in boxes.predictions
+        (prediction.label.sensor_id, prediction.label.shape) for prediction in boxes.predictions
     ]
-    assert ["0", "1"] == [each.label.id for each in boxes.predictions]
-    [only] = class_.predictions
-    assert ("car", Classification2D(), 1.0) == (only.label.class_name, only.label.shape, only.score)
-    assert PredictedFrame("a") == nothing
+    assert ["0", "1"] == [prediction.label.id for prediction in boxes.predictions]
+    [car] = class_only.predictions
+    assert ("car", Classification2D(), 1.0) == (car.label.class_name, car.label.shape, car.score)
+    assert PredictedFrame("a") == empty
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("text", "message"),
     [
         ("{", "line 1: is not JSON"),
         ("[]", "line 1: is not a JSON object"),
@@ -57,15 +59,15 @@ def test_boxes_and_classes_are_read(tmp_path: Path) -> None:
         (line(GOOD | {"score": 1.5}), "score: 1.5 is not in 0…1"),
         (line(GOOD | {"score": True}), "score: True is not in 0…1"),
         (line(GOOD | {"box": [0, 1, 2]}), r"box: \[0, 1, 2\] is not left, top"),
-        (line(GOOD | {"box": [0, 1, 2, 0]}), "has a side that is not over 0"),
+        (line(GOOD | {"box": [0, 1, 2, 0]}), "width and height must be over 0"),
         (line(GOOD | {"box": None}), "box: None is not left, top"),
         (line(GOOD | {"sensor_id": 1}), "sensor_id: 1 is not a string"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, wrong: str, said: str) -> None:
-    """File, line and field of what is wrong are said."""
-    with pytest.raises(InvalidArgument, match=said):
-        list(read_predictions(written(tmp_path, wrong)))
+def test_errors_name_the_line_and_field(tmp_path: Path, text: str, message: str) -> None:
+    """An error names the file, the line and the field."""
+    with pytest.raises(InvalidArgument, match=message):
+        list(read_predictions(write_file(tmp_path, text)))
 
 
 json_values = st.recursive(
@@ -81,11 +83,11 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_nothing_else_goes_wrong(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
-    """Whatever a line holds, it is read or refused."""
-    file = written(tmp_path_factory.mktemp("predictions"), json.dumps(value))
+def test_any_json_is_read_or_rejected(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    """Any JSON line is read, or raises InvalidArgument."""
+    file = write_file(tmp_path_factory.mktemp("predictions"), json.dumps(value))
     try:
         frames = list(read_predictions(file))
     except InvalidArgument:
         return
-    assert all(0 <= each.score <= 1 for frame in frames for each in frame.predictions)
+    assert all(0 <= prediction.score <= 1 for frame in frames for prediction in frame.predictions)

@@ -1,4 +1,4 @@
-"""What a round is worth, read from JSON lines."""
+"""Results of a round and judged failures, read from JSON lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a file."""
+    """Write text to a results file."""
 
     def write(text: str) -> Path:
         path = tmp_path / "results.jsonl"
@@ -31,36 +31,40 @@ def write(tmp_path: Path) -> Write:
 
 
 def test_samples_are_read_in_their_order(write: Write) -> None:
-    """Values, predictions and slices by sample; blank lines mean nothing."""
-    found = read_results(
+    """Values, predictions and slices are read by sample; blank lines are skipped."""
+    results_read = read_results(
         write(
             '{"sample": "b", "value": true, "prediction": "van", "slices": ["fog", "fog"]}\n\n'
             '{"sample": "a", "value": 0.25, "prediction": "", "slices": ["night", "fog"], "x": 1}\n'
         )
     )
 
-    assert {"b": 1.0, "a": 0.25} == found.values
-    assert {"b": "van", "a": ""} == found.predictions
-    assert {"fog": ["b", "a"], "night": ["a"]} == found.slices
-    assert ["b", "a"] == list(found.values)
+    assert {"b": 1.0, "a": 0.25} == results_read.values
+    assert {"b": "van", "a": ""} == results_read.predictions
+    assert {"fog": ["b", "a"], "night": ["a"]} == results_read.slices
+    assert ["b", "a"] == list(results_read.values)
 
 
 def test_predictions_may_be_left_out(write: Write) -> None:
-    """Where no line has one there are none."""
-    found = read_results(write('{"sample": "a", "value": 1}'))
+    """A file without predictions is read without them."""
+    results_read = read_results(write('{"sample": "a", "value": 1}'))
 
-    assert ({"a": 1.0}, {}, {}) == (found.values, found.predictions, found.slices)
+    assert ({"a": 1.0}, {}, {}) == (
+        results_read.values,
+        results_read.predictions,
+        results_read.slices,
+    )
 
 
 def test_judged_failures_are_read(write: Write) -> None:
-    """The label and what both say."""
+    """A judged failure has a label and two judgements."""
     line = '{"label": "van", "first": "van", "second": ""}\n'
 
     assert [("van", "van", "")] * 2 == read_judged(write(line * 2))
 
 
 @pytest.mark.parametrize(
-    ("text", "where", "said"),
+    ("text", "place", "problem"),
     [
         ("x", "line 1", "is not JSON"),
         ("[]", "line 1", "is not an object"),
@@ -76,36 +80,36 @@ def test_judged_failures_are_read(write: Write) -> None:
         (
             '{"sample": "a", "value": 1}\n{"sample": "b", "value": 1, "prediction": "p"}',
             "line 2: prediction",
-            "not in all",
+            "missing in some lines",
         ),
         (
             '{"sample": "b", "value": 1, "prediction": "p"}\n{"sample": "a", "value": 1}',
             "line 2: prediction",
-            "not in all",
+            "missing in some lines",
         ),
     ],
 )
-def test_what_is_wrong_is_named(write: Write, text: str, where: str, said: str) -> None:
-    """With line and field."""
-    with pytest.raises(InvalidArgument) as refused:
+def test_errors_name_the_line_and_field(write: Write, text: str, place: str, problem: str) -> None:
+    """An error names the file, the line and the field."""
+    with pytest.raises(InvalidArgument) as raised:
         read_results(write(text))
-    assert f"results.jsonl: {where}" in refused.value.message
-    assert said in refused.value.message
+    assert f"results.jsonl: {place}" in raised.value.message
+    assert problem in raised.value.message
 
 
-def test_a_judgement_lacks_nothing(write: Write) -> None:
-    """All three must be there."""
+def test_a_judged_failure_requires_all_fields(write: Write) -> None:
+    """Label and both judgements are required."""
     with pytest.raises(InvalidArgument, match="line 1: second: None is not a string"):
         read_judged(write('{"label": "van", "first": "van"}'))
 
 
 def test_files_are_bounded(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first line too many is named."""
+    """The error names the first line over the limit."""
     monkeypatch.setattr(results, "SAMPLES_MAX", 1)
     monkeypatch.setattr(results, "FAILURES_MAX", 1)
-    with pytest.raises(InvalidArgument, match="line 2: is one sample more"):
+    with pytest.raises(InvalidArgument, match="line 2: is over the limit of 1 samples"):
         read_results(write('{"sample": "a", "value": 1}\n{"sample": "b", "value": 1}'))
-    with pytest.raises(InvalidArgument, match="line 2: is one failure more"):
+    with pytest.raises(InvalidArgument, match="line 2: is over the limit of 1 failures"):
         read_judged(write('{"label": "", "first": "", "second": ""}\n' * 2))
 
 
@@ -121,11 +125,11 @@ _JSON = st.recursive(
 
 @given(st.lists(_JSON, max_size=4))
 def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, lines: Any) -> None:
-    """No content ends in another error."""
+    """Any JSON content is read, or raises InvalidArgument."""
     path = tmp_path_factory.mktemp("any") / "r.jsonl"
     path.write_text("\n".join(map(json.dumps, lines)))
     try:
-        found = read_results(path)
+        results_read = read_results(path)
     except InvalidArgument:
         return
-    assert all(0 <= value <= 1 for value in found.values.values())
+    assert all(0 <= value <= 1 for value in results_read.values.values())

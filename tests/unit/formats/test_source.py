@@ -1,4 +1,4 @@
-"""Every format gives the same rows, and says what is wrong with a file, where."""
+"""Every format gives the same rows, and errors name file, column and rows."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def write_parquet(path: Path, columns: Table) -> Path:
 
 def write_arrow(path: Path, columns: Table) -> Path:
     """Write an Arrow file in several batches."""
-    found = pa.table(columns)
-    with pa.ipc.new_file(str(path.with_suffix(".arrow")), found.schema) as file:
-        file.write_table(found, max_chunksize=3)
+    arrow_table = pa.table(columns)
+    with pa.ipc.new_file(str(path.with_suffix(".arrow")), arrow_table.schema) as file:
+        file.write_table(arrow_table, max_chunksize=3)
     return path.with_suffix(".arrow")
 
 
@@ -82,7 +82,7 @@ def read(path: Path, size: int = 4, columns: Columns | None = None) -> list[Rows
 def test_all_formats_give_the_same_rows(
     tmp_path: Path, write: Callable[[Path, Table], Path], size: int
 ) -> None:
-    """Batches have the size asked for, and every row its id, vector, image, time and metadata."""
+    """Batches have the requested size, and each row its id, vector, image, time and metadata."""
     batches = read(write(tmp_path / "file", table()), size)
     assert [min(size, 10 - start) for start in range(0, 10, size)] == list(map(len, batches))
     assert IDS == [frame_id for batch in batches for frame_id in batch.ids]
@@ -92,15 +92,15 @@ def test_all_formats_give_the_same_rows(
     assert ["https://example.org/f9.png"] == [sensor.url for sensor in last.sensors]
 
 
-def test_only_what_reading_tells_is_not_known(tmp_path: Path) -> None:
-    """Files that say how many rows they have are believed; JSON lines do not say."""
+def test_row_counts(tmp_path: Path) -> None:
+    """Formats that store a row count report it; JSON lines have none."""
     counts = [open_source(w(tmp_path / w.__name__, table()), Columns()).row_count for w in WRITERS]
     assert [10, 10, None, 10] == counts
 
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_columns_can_be_mapped(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """Columns of other names are found by a mapping; what is left is metadata."""
+    """A mapping names the columns of fields; all other columns are metadata."""
     renamed = {{"frame_id": "id", "embedding": "vec"}.get(k, k): v for k, v in table().items()}
     columns = Columns.of(["frame_id=id", "embedding=vec", "image_url=none"])
     [batch] = read(write(tmp_path / "file", renamed), 100, columns)
@@ -109,69 +109,74 @@ def test_columns_can_be_mapped(tmp_path: Path, write: Callable[[Path, Table], Pa
 
 
 def test_fixed_size_lists_and_times_of_arrow(tmp_path: Path) -> None:
-    """Arrow's own vectors and timestamps need no detour; nulls are missing values."""
+    """Fixed-size lists and timestamps are read; nulls are missing values."""
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(VECTORS.ravel()), 3)
     times = pa.array([NOON] * 9 + [None], pa.timestamp("us", "UTC"))
-    found = pa.table({"frame_id": IDS, "embedding": vectors, "date_captured": times})
-    pq.write_table(found, tmp_path / "f.parquet")
+    arrow_table = pa.table({"frame_id": IDS, "embedding": vectors, "date_captured": times})
+    pq.write_table(arrow_table, tmp_path / "f.parquet")
     [batch] = read(tmp_path / "f.parquet", 100)
     np.testing.assert_array_equal(VECTORS, batch.embeddings)
     assert (NOON, None) == (batch.frame(0).capture_time, batch.frame(9).capture_time)
 
 
-def changed(**columns: list[Any] | None) -> Table:
-    """The table with other columns, or without those that are None."""
+def change_table(**columns: list[Any] | None) -> Table:
+    """The table with these columns replaced; None removes one."""
     merged = table() | columns
     return {name: column for name, column in merged.items() if column is not None}
 
 
 RAGGED = [[1.0, 2.0, 3.0]] * 7 + [[1.0]] + [[1.0, 2.0, 3.0]] * 2
-WRONG: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
-    *((w, changed(embedding=None), "embedding", "is missing") for w in WRITERS),
-    *((w, changed(frame_id=None), "frame_id", "is missing") for w in WRITERS),
-    *((w, changed(frame_id=[*IDS[:9], "f8"]), "frame_id", "duplicate 'f8'") for w in WRITERS),
-    *((w, changed(frame_id=[*IDS[:9], ""]), "frame_id", "in row 9") for w in WRITERS),
-    (write_parquet, changed(embedding=RAGGED), "embedding", "in row 7"),
-    (write_arrow, changed(embedding=RAGGED), "embedding", "in row 7"),
-    (write_jsonl, changed(embedding=RAGGED), "embedding", "in row 7"),
-    (write_parquet, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
-    (write_jsonl, changed(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
-    (write_parquet, changed(embedding=[1.0] * 10), "embedding", "not lists of floats"),
-    (write_jsonl, changed(embedding=[1.0] * 10), "embedding", "not a list of numbers"),
-    (write_npz, changed(embedding=[1.0] * 10), "embedding", "(10,)"),
-    (write_parquet, changed(frame_id=list(range(10))), "frame_id", "int64"),
-    (write_jsonl, changed(frame_id=list(range(10))), "frame_id", "not a string"),
-    (write_npz, changed(frame_id=list(range(10))), "frame_id", "int64"),
-    (write_npz, changed(speed=[1.0]), "speed", "has 1 rows, not 10"),
-    *((w, changed(image_url=[7] * 10), "image_url", "string") for w in WRITERS),
-    (write_parquet, changed(embedding=[[1.0, None]] * 10), "embedding", "holds nulls in 10 rows"),
-    (write_jsonl, changed(embedding=[[1.0, "2"]] * 10), "embedding", "not numbers in 10 rows"),
-    (write_parquet, changed(embedding=[[]] * 10), "embedding", "lists of floats"),
-    (write_parquet, changed(frame_id=[None, *IDS[1:]]), "frame_id", "is null in row 0"),
-    (write_parquet, changed(date_captured=[7] * 10), "date_captured", "not times or strings"),
+INVALID: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
+    *((w, change_table(embedding=None), "embedding", "is missing") for w in WRITERS),
+    *((w, change_table(frame_id=None), "frame_id", "is missing") for w in WRITERS),
+    *((w, change_table(frame_id=[*IDS[:9], "f8"]), "frame_id", "duplicate 'f8'") for w in WRITERS),
+    *((w, change_table(frame_id=[*IDS[:9], ""]), "frame_id", "in row 9") for w in WRITERS),
+    (write_parquet, change_table(embedding=RAGGED), "embedding", "in row 7"),
+    (write_arrow, change_table(embedding=RAGGED), "embedding", "in row 7"),
+    (write_jsonl, change_table(embedding=RAGGED), "embedding", "in row 7"),
+    (write_parquet, change_table(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
+    (write_jsonl, change_table(embedding=[None, *VECTORS.tolist()[1:]]), "embedding", "in row 0"),
+    (write_parquet, change_table(embedding=[1.0] * 10), "embedding", "not lists of floats"),
+    (write_jsonl, change_table(embedding=[1.0] * 10), "embedding", "not a list of numbers"),
+    (write_npz, change_table(embedding=[1.0] * 10), "embedding", "(10,)"),
+    (write_parquet, change_table(frame_id=list(range(10))), "frame_id", "int64"),
+    (write_jsonl, change_table(frame_id=list(range(10))), "frame_id", "not a string"),
+    (write_npz, change_table(frame_id=list(range(10))), "frame_id", "int64"),
+    (write_npz, change_table(speed=[1.0]), "speed", "has 1 rows, not 10"),
+    *((w, change_table(image_url=[7] * 10), "image_url", "string") for w in WRITERS),
+    (
+        write_parquet,
+        change_table(embedding=[[1.0, None]] * 10),
+        "embedding",
+        "holds nulls in 10 rows",
+    ),
+    (write_jsonl, change_table(embedding=[[1.0, "2"]] * 10), "embedding", "not numbers in 10 rows"),
+    (write_parquet, change_table(embedding=[[]] * 10), "embedding", "lists of floats"),
+    (write_parquet, change_table(frame_id=[None, *IDS[1:]]), "frame_id", "is null in row 0"),
+    (write_parquet, change_table(date_captured=[7] * 10), "date_captured", "not times or strings"),
 ]
 
 
-@pytest.mark.parametrize(("write", "columns", "column", "said"), WRONG)
-def test_what_is_wrong_is_named(
+@pytest.mark.parametrize(("write", "columns", "column", "message"), INVALID)
+def test_errors_name_column_and_rows(
     tmp_path: Path,
     write: Callable[[Path, Table], Path],
     columns: Table,
     column: str,
-    said: str,
+    message: str,
 ) -> None:
-    """A file that is not right is refused with its column, and the rows where it shows."""
+    """An error names the file, the column and the rows."""
     path = write(tmp_path / "file", columns)
-    with pytest.raises(InvalidArgument) as refused:
+    with pytest.raises(InvalidArgument) as raised:
         read(path, 100)
-    assert column == refused.value.fields[0].field
-    assert said in refused.value.message
-    assert str(path) in refused.value.message
+    assert column == raised.value.fields[0].field
+    assert message in raised.value.message
+    assert str(path) in raised.value.message
 
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_truncated_file(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """Half a file is refused, and it is named; no row of it is made up."""
+    """A truncated file is rejected by name."""
     path = write(tmp_path / "file", table())
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     with pytest.raises(InvalidArgument, match="file"):
@@ -183,22 +188,22 @@ NAIVE = ["2026-01-01T12:00:00Z"] * 3 + ["2026-01-01T12:00:00"] * 7
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_naive_time_is_refused(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """A time without a zone is refused with its rows, before any of them is used."""
-    path = write(tmp_path / "file", changed(date_captured=NAIVE))
+    """Times without a time zone are rejected with their rows, before any row is used."""
+    path = write(tmp_path / "file", change_table(date_captured=NAIVE))
     with pytest.raises(InvalidArgument, match=r"'date_captured' has no time zone in 7 rows: 3, 4"):
         read(path, 100)
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_time_that_is_none(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """A malformed time is refused with its row."""
-    path = write(tmp_path / "file", changed(date_captured=[*NAIVE[:2], "noon", *NAIVE[:7]]))
+def test_a_malformed_time(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """A malformed time is rejected with its row."""
+    path = write(tmp_path / "file", change_table(date_captured=[*NAIVE[:2], "noon", *NAIVE[:7]]))
     with pytest.raises(InvalidArgument, match=r"'noon' is not an ISO 8601 time in row 2"):
         read(path, 100)
 
 
 def test_naive_times_of_arrow(tmp_path: Path) -> None:
-    """A column of times without a zone is refused before a row is read."""
+    """A timestamp column without a time zone is rejected before a row is read."""
     times = pa.array([NOON.replace(tzinfo=None)] * 10, pa.timestamp("us"))
     pq.write_table(pa.table(table() | {"date_captured": times}), tmp_path / "f.parquet")
     with pytest.raises(InvalidArgument, match="without a time zone"):
@@ -218,10 +223,10 @@ def test_nanoseconds_and_dates_of_arrow(tmp_path: Path) -> None:
 
 
 def test_arrow_streams(tmp_path: Path) -> None:
-    """An Arrow stream is read too; it does not say how many rows it has."""
-    found = pa.table(table())
-    with pa.ipc.new_stream(str(tmp_path / "f.arrow"), found.schema) as file:
-        file.write_table(found, max_chunksize=3)
+    """An Arrow stream is read; it has no row count."""
+    arrow_table = pa.table(table())
+    with pa.ipc.new_stream(str(tmp_path / "f.arrow"), arrow_table.schema) as file:
+        file.write_table(arrow_table, max_chunksize=3)
     source = open_source(tmp_path / "f.arrow", Columns())
     assert source.row_count is None
     assert IDS == [frame_id for batch in source.batches(4) for frame_id in batch.ids]
@@ -230,7 +235,7 @@ def test_arrow_streams(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compress", [False, True])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_npz_is_read_by_rows(tmp_path: Path, compress: bool, order: Any) -> None:
-    """Arrays come batch by batch whatever their order in memory, compressed or not."""
+    """Arrays are read in batches in C and Fortran order, compressed or not."""
     save = np.savez_compressed if compress else np.savez
     arrays: dict[str, Any] = {"embedding": np.array(VECTORS, np.float64, order=order)}
     save(tmp_path / "f.npz", frame_id=np.array(IDS), **arrays)
@@ -240,7 +245,7 @@ def test_npz_is_read_by_rows(tmp_path: Path, compress: bool, order: Any) -> None
 
 
 def test_metadata_is_chosen(tmp_path: Path) -> None:
-    """Only the columns that are named become metadata; one that is not there is named."""
+    """Only the named columns become metadata; a missing one is rejected by name."""
     path = write_parquet(tmp_path / "f", table() | {"weights": [[1.0]] * 10})
     with pytest.raises(InvalidArgument, match=r"'weights' is list.*--metadata"):
         open_source(path, Columns())
@@ -252,19 +257,19 @@ def test_metadata_is_chosen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("write", [write_parquet, write_npz])
 def test_too_much_metadata(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """More columns than a frame may keep are refused before a row is read."""
+    """Metadata columns over the limit are rejected before a row is read."""
     many = {f"column{index}": [1] * 10 for index in range(64)}
-    with pytest.raises(InvalidArgument, match=r"one of 65 of metadata; at most 64"):
+    with pytest.raises(InvalidArgument, match=r"limit of 64 metadata columns \(got 65\)"):
         open_source(write(tmp_path / "f", table() | many), Columns())
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_vectors_that_are_none(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
-    """NaN, infinity and zeros are named by row, as is another dimension than the file's."""
+def test_invalid_vectors(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
+    """Errors name the rows with NaN, infinity or zeros, and those of another dimension."""
     vectors = VECTORS.tolist()
     vectors[0] = [1.0, 1.0, 1.0]
     vectors[5], vectors[6], vectors[9] = [0.0] * 3, [float("nan")] * 3, [float("inf"), 1.0, 1.0]
-    batches = read(write(tmp_path / "f", changed(embedding=vectors)), 4)
+    batches = read(write(tmp_path / "f", change_table(embedding=vectors)), 4)
     with pytest.raises(InvalidArgument, match=r"'embedding' holds NaN.* in 2 rows: 5, 6"):
         batches[1].unit(3)
     with pytest.raises(InvalidArgument, match=r"in row 9"):
@@ -273,8 +278,8 @@ def test_vectors_that_are_none(tmp_path: Path, write: Callable[[Path, Table], Pa
         batches[0].unit(4)
 
 
-def test_text_that_is_none(tmp_path: Path) -> None:
-    """A line that is not UTF-8, not JSON or not an object is named by its number."""
+def test_malformed_lines(tmp_path: Path) -> None:
+    """A line that is not UTF-8, not JSON or not an object is rejected with its number."""
     path = tmp_path / "f.jsonl"
     for line in (b"\xff\xfe", b"{", b"[1]"):
         path.write_bytes(b'{"frame_id": "a", "embedding": [1, 2]}\n' + line)
@@ -283,18 +288,18 @@ def test_text_that_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mapping", "said"),
+    ("mapping", "message"),
     [("frame_id", "frame_id"), ("nothing=x", "nothing=x"), ("device=", "device=")],
 )
-def test_a_mapping_that_is_none(mapping: str, said: str) -> None:
-    """A mapping that is not FIELD=COLUMN is refused, and the fields are named."""
-    with pytest.raises(InvalidArgument, match="date_captured") as refused:
+def test_a_malformed_mapping(mapping: str, message: str) -> None:
+    """A mapping that is not FIELD=COLUMN is rejected; the error lists the fields."""
+    with pytest.raises(InvalidArgument, match="date_captured") as raised:
         Columns.of([mapping])
-    assert said in refused.value.message
+    assert message in raised.value.message
 
 
 def test_other_endings_and_missing_files(tmp_path: Path) -> None:
-    """A file of another kind, or none at all, is named."""
-    for name, said in (("x.csv", "ends in none of"), ("x.npz", "does not exist")):
-        with pytest.raises(InvalidArgument, match=said):
+    """An unsupported or missing file is rejected by name."""
+    for name, message in (("x.csv", "x.csv: unsupported file type"), ("x.npz", "does not exist")):
+        with pytest.raises(InvalidArgument, match=message):
             open_source(tmp_path / name, Columns())
