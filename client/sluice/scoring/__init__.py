@@ -1,4 +1,4 @@
-"""The scoring kernel: pure numpy, the same on the edge, in the scorer and in ingest.
+"""The scoring kernel: pure numpy, shared by edge loggers, scorer and ingest.
 
 ```python
 basis = build_basis(background)                    # once per space

@@ -1,4 +1,4 @@
-"""The basis of a space: where cosines are taken, and what is ordinary there."""
+"""The basis of a space: a whitening transform and a sample of ordinary frames."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS, BasisRows
 from sluice.scoring.vectors import blocks, evenly_spaced, group_equal, normalise, read_only
 
 COMPONENTS_MAX = 64
-"""Where cosines are taken: what elements are stacked in, so scoring costs in proportion to it."""
+"""Components in which cosines are computed; the cost of scoring is proportional to them."""
 
 REMAINDER_MAX = 448
-"""Further components, which only a linear term sees: scoring costs one product whatever it is.
+"""Further components, used in a linear term only: one product, however many there are.
 
-What is rare may vary where the background hardly does, so all of a space of 512 dimensions counts.
+Rare frames may vary in directions in which the background hardly does, so a space of 512
+dimensions is used in full.
 """
 
 _ROWS_PER_REMAINDER_MIN = 2
@@ -30,25 +31,25 @@ _ROWS_PER_REMAINDER_MIN = 2
 BACKGROUND_ROWS_MAX = 1_000
 ROWS_PER_COMPONENT_MIN = 4
 PCA_ROWS_MAX = 2_048
-"""Rows that the components are computed from: so eigh takes seconds at 8,192 dimensions too."""
+"""Rows used to compute the components: eigh then takes seconds even at 8,192 dimensions."""
 
 SELF_COSINE = 1 - 2e-6
-"""From here on a background row is the vector itself.
+"""A vector with at least this cosine to a background row is that row.
 
 Rounding moves a cosine of 64 float32 products by some 1e-7 (at most 4e-6), and an error in the
 projection only by its square; 2e-6 is an angle of 0.1 degrees.
 """
 
 _RIDGE = 0.05
-_RIDGE_MIN = 1e-16  # what rounding alone makes of variances
+_RIDGE_MIN = 1e-16  # variances below it are rounding
 _NOISE = 1e-6
-# Scaled by less, frames unlike the background would be so long that their products drown the ridge.
+# Scaled by a smaller variance, frames unlike the background get products that dwarf the ridge.
 _VARIANCE_MIN = 1e-8
 _KIND = "sluice.basis"
 
 
 class Pairs(NamedTuple):
-    """Rows of a block and the background rows that they are, both `(pairs,)`."""
+    """Rows of a block, and the background row equal to each; both `(pairs,)`."""
 
     rows: NDArray[np.intp]
     background: NDArray[np.intp]
@@ -58,10 +59,10 @@ class Pairs(NamedTuple):
 class Basis:
     """A whitening transform and a background sample of one space; immutable.
 
-    `mean` is `(dim,)`; `projection` `(dim, components)` with the whitening in it; `remainder`
-    `(dim, further)` the next components, of whose rows the lengths mean something: they are short
-    in spaces with most of their variance in the first. `background` `(rows, components)` are unique
-    projected rows and `background_remainder` `(rows, further)` their remainders; all float32.
+    `mean` is `(dim,)`; `projection` `(dim, components)` includes the whitening; `remainder`
+    `(dim, further)` holds the next components, short where the first have most of the variance.
+    `background` `(rows, components)` are unique projected rows and `background_remainder`
+    `(rows, further)` their remainders; all float32.
     """
 
     mean: NDArray[np.float32]
@@ -91,33 +92,33 @@ class Basis:
 
     @cached_property
     def ordinary(self) -> Background:
-        """The background as regression sees it."""
+        """The background rows, prepared for the regression."""
         return Background(BasisRows(self.background, self.background_remainder))
 
     @cached_property
-    def _noise(self) -> float:
-        """The length below which a projected vector is the rounding of the mean, no direction."""
+    def _noise_length(self) -> float:
+        """Projected vectors up to this length are rounding errors, without direction."""
         return _NOISE * float(np.sqrt(np.square(self.projection).sum(axis=0).max()))
 
     @cached_property
-    def _sharpened(self) -> NDArray[np.float32]:
+    def _scaled_background(self) -> NDArray[np.float32]:
         return SHARPNESS * self.background
 
     def project(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take normalised rows `(rows, dim)` into the basis: `(rows, components)`, length 1.
+        """Project normalised rows `(rows, dim)` to `(rows, components)` of length 1.
 
-        A row that is the mean of the background has no direction and becomes zero: unlike all.
+        A row equal to the background mean has no direction; it becomes zero, similar to nothing.
         """
         projected = np.empty((len(unit), self.components), np.float32)
         for block in blocks(len(unit)):
             np.matmul(unit[block] - self.mean, self.projection, out=projected[block])
         lengths = np.sqrt(np.einsum("ij,ij->i", projected, projected))
-        lengths[lengths <= self._noise] = np.inf
+        lengths[lengths <= self._noise_length] = np.inf
         projected /= lengths[:, None]
         return projected
 
     def project_rows(self, unit: NDArray[np.float32]) -> BasisRows:
-        """Where normalised rows `(rows, dim)` are, with all that similarities look at."""
+        """Project normalised rows `(rows, dim)` and their remainders, as similarities need them."""
         remainders = np.empty((len(unit), self.remainder.shape[1]), np.float32)
         for block in blocks(len(unit)):
             np.matmul(unit[block] - self.mean, self.remainder, out=remainders[block])
@@ -126,14 +127,14 @@ class Basis:
     def background_similarity(
         self, projected: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], Pairs | None]:
-        """How similar a block of projected rows is to the background: `(rows, background rows)`.
+        """The similarities of projected rows to the background, `(rows, background rows)`.
 
-        Also tells which rows are background rows themselves, of which rows these are, None if
-        none: contrasts are to be taken without these.
+        Also returns the rows that are background rows themselves (None if there are none), since
+        their contrasts leave these background rows out.
         """
-        similar = projected @ self._sharpened.T
+        similar = projected @ self._scaled_background.T
         limit = SHARPNESS * SELF_COSINE
-        # Rarely any: to look where they are takes longer than the similarities.
+        # Check the maximum first: there is rarely any, and nonzero costs more than the product.
         own = np.nonzero(similar >= limit) if similar.max(initial=0) >= limit else None
         np.exp(similar, out=similar)
         similar *= AT_RIGHT_ANGLE
@@ -145,7 +146,7 @@ class Basis:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Basis:
-        """The basis that `to_bytes` was called on; raises DataLoss if `data` is not one."""
+        """Read a basis from the bytes of `to_bytes`; raises DataLoss for any other content."""
         file = decode(_KIND, data)
         axes = [1, 2, 2, 2, 2]
         tensors = (file.tensor(name, np.float32, n) for name, n in zip(_TENSORS, axes))
@@ -153,7 +154,7 @@ class Basis:
         (dimension,) = basis.mean.shape
         rows, further = basis.background_remainder.shape
         components = min(dimension, COMPONENTS_MAX)
-        file.check(dimension > 0, "no dimensions")
+        file.check(dimension > 0, "dimension")
         file.check(basis.projection.shape == (dimension, components), "shape of the projection")
         file.check(basis.remainder.shape == (dimension, further), "shape of the remainder")
         file.check(further <= min(dimension - components, REMAINDER_MAX), "size of the remainder")
@@ -168,12 +169,12 @@ _TENSORS = tuple(field.name for field in fields(Basis))
 
 
 def build_basis(embeddings: ArrayLike) -> Basis:
-    """Make the basis of a space from a background sample `(rows, dim)`: random frames of it.
+    """Build the basis of a space from a background sample `(rows, dim)` of random frames.
 
-    PCA to at most 64 components, each scaled by (λ + 0.05 · mean λ)^(−1/4), "half-whitened", and
-    up to 448 more, the remainder, as far as there are two rows for each of all; up to 1,000
-    distinct rows are kept as background. Deterministic. Raises InvalidArgument for invalid
-    vectors and for fewer than four rows per component.
+    PCA to at most 64 components, each scaled by (λ + 0.05 · mean λ)^(−1/4), "half-whitened". Up to
+    448 more are the remainder, as long as there are two rows per component. Up to 1,000 distinct
+    rows are kept as background. Deterministic. Raises InvalidArgument for invalid vectors and for
+    fewer than four rows per component.
     """
     unit = normalise(embeddings)
     rows, dimension = unit.shape
@@ -187,32 +188,33 @@ def build_basis(embeddings: ArrayLike) -> Basis:
     sample = unit[evenly_spaced(rows, PCA_ROWS_MAX)].astype(np.float64)
     mean = sample.mean(axis=0)
     count = min(dimension, COMPONENTS_MAX + REMAINDER_MAX, rows // _ROWS_PER_REMAINDER_MIN)
-    principal = _principal(sample - mean, count)
-    projection, remainder = _half_whitened(principal, components)
-    none = np.empty((0, count), np.float32)
-    empty = Basis(
+    principal = _find_principal(sample - mean, count)
+    projection, remainder = _half_whiten(principal, components)
+    no_rows = np.empty((0, count), np.float32)
+    basis = Basis(
         mean.astype(np.float32),
         projection.astype(np.float32),
         remainder.astype(np.float32),
-        none[:, :components],
-        none[:, components:],
+        no_rows[:, :components],
+        no_rows[:, components:],
     )
     unique, _ = group_equal(unit)
-    kept = empty.project_rows(unit[unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]])
-    kept = kept[group_equal(kept.projected)[0]]
-    return replace(empty, background=kept.projected, background_remainder=kept.remainder)
+    spaced = unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]
+    rows_kept = basis.project_rows(unit[spaced])
+    rows_kept = rows_kept[group_equal(rows_kept.projected)[0]]
+    return replace(basis, background=rows_kept.projected, background_remainder=rows_kept.remainder)
 
 
 @dataclass(frozen=True, slots=True)
 class _Principal:
-    """Principal directions `(dim, count)`, largest variance first, and the variance of all."""
+    """Principal directions `(dim, count)`, largest variance first, and the total variance."""
 
     directions: NDArray[np.float64]
     variances: NDArray[np.float64]
     total: float
 
 
-def _principal(centred: NDArray[np.float64], count: int) -> _Principal:
+def _find_principal(centred: NDArray[np.float64], count: int) -> _Principal:
     rows, dimension = centred.shape
     if dimension <= rows:
         variances, vectors = np.linalg.eigh(centred.T @ centred / rows)
@@ -222,20 +224,20 @@ def _principal(centred: NDArray[np.float64], count: int) -> _Principal:
         # QR scales the directions to length 1, and completes those without variance.
         directions = np.linalg.qr(centred.T @ vectors[:, ::-1][:, :count])[0]
     variances = np.maximum(variances[::-1], 0)
-    # Eigenvectors have no sign of their own: the largest entry shall be positive.
+    # The sign of an eigenvector is arbitrary: make its largest entry positive.
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.where(directions[largest, np.arange(count)] < 0, -1, 1)
     return _Principal(directions, variances[:count], float(variances.sum()))
 
 
-def _half_whitened(
+def _half_whiten(
     principal: _Principal, components: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The first directions, scaled by their variance, and the others so that less counts less.
+    """The first directions half-whitened, and the others half-whitened and scaled down.
 
-    These are scaled so that a background row would be of length 1 by the first on average, times
-    the square root of all other variance over that of the first: what little the first leave out
-    is mostly noise.
+    The others are scaled by the square root of the variance outside the first directions over the
+    variance inside, relative to the mean length of a half-whitened background row: variance that
+    the first directions leave out is mostly noise.
     """
     variances, inside = principal.variances, principal.variances[:components].sum()
     ridge = max(_RIDGE * inside / components, _RIDGE_MIN)

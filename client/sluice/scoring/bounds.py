@@ -1,4 +1,4 @@
-"""Bounds on what a model can give a frame: cheap to compute, so that most models are skipped."""
+"""Cheap upper bounds on the contrast that a model can give a frame, to skip most models."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from sluice.scoring.similarity import SHARPNESS
 
 _ROUNDING = 1e-5
-_SQUARES_MIN = 1e-12  # less is the rounding of equal elements, well within what is added for it
-_SCATTER_MAX = 512  # eigenvalues of larger matrices take longer than what they tell is worth
+_SQUARES_MIN = 1e-12  # smaller values are rounding of equal elements; _ROUNDING covers them
+_SCATTER_MAX = 512  # the eigenvalues of larger matrices take too long
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """`centres` `(bounds, components)` and `weights` `(bounds,)`, both float32.
 
-    The similarities of any frame to the elements, times their weights, sum up to no more than its
-    similarities to the centres times these weights.
+    For any frame, the weighted sum of its similarities to the elements is at most the weighted sum
+    of its similarities to the centres.
     """
 
     centres: NDArray[np.float32]
@@ -36,11 +36,11 @@ def bound(
     largest eigenvalue of their scatter. Of all such numbers those that are r with probability
     v / (v + r²), else −v / r, have the largest mean exponential (Bennett, "Probability
     Inequalities for the Sum of Independent Random Variables", 1962). Elements of negative weight
-    are left out: they only take away.
+    are ignored: they can only lower the sum.
     """
     cluster_bounds = [
-        _bound_of(elements[of_cluster], weights[of_cluster])
-        for of_cluster in np.split(
+        _bound_cluster(elements[members], weights[members])
+        for members in np.split(
             np.argsort(cluster_of, kind="stable"), np.cumsum(np.bincount(cluster_of))[:-1]
         )
     ]
@@ -50,7 +50,7 @@ def bound(
     )
 
 
-def _bound_of(
+def _bound_cluster(
     elements: NDArray[np.float32], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
     positive = np.maximum(weights, 0)
@@ -69,7 +69,10 @@ def _bound_of(
 def _variance(
     rows: NDArray[np.float32], shares: NDArray[np.float64], centre: NDArray[np.float64]
 ) -> float | None:
-    """The largest variance in any direction; None where that takes long: the sum of all will do."""
+    """The largest variance in any direction; None if it takes too long to compute.
+
+    The caller then uses the total variance, which is at least as large.
+    """
     if min(rows.shape) > _SCATTER_MAX:
         return None
     scaled = (rows - centre) * np.sqrt(shares)[:, None]
@@ -78,7 +81,7 @@ def _variance(
 
 
 def _mean_exponential(variance: float, squared_radius: float) -> float:
-    """The largest mean of exp(SHARPNESS · s) that numbers s of that variance can have."""
+    """The largest mean of exp(SHARPNESS · s) over numbers s with this variance and maximum."""
     if squared_radius < _SQUARES_MIN or variance <= 0:
         return 1.0
     radius = np.sqrt(squared_radius)

@@ -1,4 +1,4 @@
-"""The groups that an issue's elements fall into: what a score is explained by."""
+"""Clusters of an issue's elements, used to explain scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RADIUS_TENTHS = 9  # a cluster's radius holds this many tenths of its elements
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """Which cluster each row belongs to, `(rows,)`, and the clusters' centroids and radii."""
+    """The cluster number of each row, `(rows,)`, and the clusters' centroids and radii."""
 
     cluster_of: NDArray[np.intp]
     centroids: NDArray[np.float32]
@@ -29,39 +29,39 @@ class Clusters:
 def cluster(rows: NDArray[np.float32], weights: NDArray[np.intp]) -> Clusters:
     """Divide `(rows, components)` unique rows into about √(rows / 2) clusters by weighted Lloyd.
 
-    A row counts as often as its weight says. Deterministic; no cluster is empty. A radius is the
-    distance from the centroid within which nine tenths of the cluster's weight lie.
+    A row counts as many times as its weight. Deterministic; no cluster is empty. A radius is the
+    distance from the centroid that covers nine tenths of the cluster's weight.
     """
     count = int(np.clip(round(np.sqrt(len(rows) / 2)), 1, CLUSTERS_MAX))
-    centroids = rows[_farthest_first(rows, weights, count)]
+    centroids = rows[_choose_farthest_first(rows, weights, count)]
     cluster_of = nearest_centroids(rows, centroids)
     for _ in range(_ITERATIONS_MAX):
         centroids = _means(rows, weights, cluster_of)
-        moved = nearest_centroids(rows, centroids)
-        if np.array_equal(moved, cluster_of):
+        updated = nearest_centroids(rows, centroids)
+        if np.array_equal(updated, cluster_of):
             break
-        cluster_of = moved
-    # A cluster that lost all its rows is gone; the others close ranks.
+        cluster_of = updated
+    # Drop clusters that lost all their rows, and renumber the others.
     cluster_of = np.unique(cluster_of, return_inverse=True)[1]
     centroids = _means(rows, weights, cluster_of)
     distances = np.linalg.norm(rows - centroids[cluster_of], axis=1)
     return Clusters(cluster_of, centroids, _radii(distances, weights, cluster_of))
 
 
-def _farthest_first(
+def _choose_farthest_first(
     rows: NDArray[np.float32], weights: NDArray[np.intp], count: int
 ) -> NDArray[np.intp]:
-    """`count` rows: the one nearest the mean, then always the one farthest from those chosen."""
+    """`count` rows: the one nearest the mean, then each time the one farthest from the seeds."""
     squares = np.einsum("ij,ij->i", rows, rows)
     mean = (weights @ rows / weights.sum()).astype(np.float32)
-    chosen = np.empty(count, np.intp)
-    chosen[0] = np.argmin(squares - 2 * (rows @ mean))
+    seeds = np.empty(count, np.intp)
+    seeds[0] = np.argmin(squares - 2 * (rows @ mean))
     nearest = np.full(len(rows), np.inf, np.float32)
     for index in range(1, count):
-        last = chosen[index - 1]
+        last = seeds[index - 1]
         np.minimum(nearest, squares + squares[last] - 2 * (rows @ rows[last]), out=nearest)
-        chosen[index] = np.argmax(nearest)
-    return chosen
+        seeds[index] = np.argmax(nearest)
+    return seeds
 
 
 def nearest_centroids(
@@ -91,9 +91,9 @@ def _radii(
 ) -> NDArray[np.float32]:
     order = np.lexsort((distances, cluster_of))
     ends = np.flatnonzero(np.diff(cluster_of[order], append=len(order)))
-    reached = np.cumsum(weights[order])  # by the clusters before, and by this one so far
-    before = np.append(0, reached[ends[:-1]])
-    needed = 10 * before + _RADIUS_TENTHS * (reached[ends] - before)
-    # `reached` only grows: bisection finds the first row at which a cluster has its share.
-    farthest = order[np.searchsorted(10 * reached, needed)]
+    cumulative = np.cumsum(weights[order])  # sums over all earlier clusters and the rows so far
+    before = np.append(0, cumulative[ends[:-1]])
+    needed = 10 * before + _RADIUS_TENTHS * (cumulative[ends] - before)
+    # The cumulative weight is sorted: bisection finds the row at which a cluster has its share.
+    farthest = order[np.searchsorted(10 * cumulative, needed)]
     return np.asarray(np.maximum(distances[farthest], RADIUS_MIN), np.float32)

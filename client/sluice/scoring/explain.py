@@ -1,4 +1,4 @@
-"""What of an issue a frame is like: the nearest cluster and the nearest elements."""
+"""Explain a score by the nearest cluster and the nearest elements of the issue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEIGHBOURS_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The nearest cluster of a frame, from 0, and the nearest elements with their cosines."""
+    """The nearest cluster of a frame (numbered from 0), and the nearest elements with cosines."""
 
     cluster: int
     cluster_size: int
@@ -28,27 +28,28 @@ class Nearest:
 
 
 def nearest(scorer: Scorer, unit: NDArray[np.float32], columns: NDArray[np.intp]) -> list[Nearest]:
-    """For each of `(rows, dim)` normalised rows what is near it in the model of its column.
+    """The nearest cluster and elements of each normalised row `(rows, dim)`.
 
-    `columns` `(rows,)` are indices of the scorer's models. Equal elements are named once.
+    `columns` `(rows,)` is the index of each row's model in the scorer. Of equal elements only the
+    first is named.
     """
     nearest_of_row: dict[int, Nearest] = {}
     for column in np.unique(columns).tolist():
-        of_column = np.flatnonzero(columns == column)
-        for block in blocks(len(of_column)):
-            rows = of_column[block]
+        column_rows = np.flatnonzero(columns == column)
+        for block in blocks(len(column_rows)):
+            rows = column_rows[block]
             projected = scorer.project(unit[rows], column)
             nearest_of_row |= zip(
-                rows.tolist(), _nearest(scorer.models[column], projected), strict=True
+                rows.tolist(), _explain_rows(scorer.models[column], projected), strict=True
             )
     return [nearest_of_row[row] for row in range(len(columns))]
 
 
-def _nearest(model: ScoringModel, projected: NDArray[np.float32]) -> list[Nearest]:
+def _explain_rows(model: ScoringModel, projected: NDArray[np.float32]) -> list[Nearest]:
     clusters = nearest_centroids(projected, model.centroids)
     distances = np.linalg.norm(projected - model.centroids[clusters], axis=1)
     cosines = projected @ model.elements.T
-    near = top_columns(cosines, NEIGHBOURS_NAMED)
+    neighbours = top_columns(cosines, NEIGHBOURS_NAMED)
     return [
         Nearest(
             cluster=int(cluster),
@@ -57,7 +58,7 @@ def _nearest(model: ScoringModel, projected: NDArray[np.float32]) -> list[Neares
             radius=float(model.radii[cluster]),
             elements=tuple(
                 (model.element_ids[model.named[element]], float(cosines[row, element]))
-                for element in near[row]
+                for element in neighbours[row]
             ),
         )
         for row, cluster in enumerate(clusters)

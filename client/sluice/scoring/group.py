@@ -1,4 +1,4 @@
-"""The models of one basis, together: a batch is projected and compared with the background once."""
+"""All models of one basis: a batch is projected and compared with the background once."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sluice.scoring.stacks import COSINES_PER_BLOCK, Stack, stack
 from sluice.scoring.vectors import ROWS_PER_BLOCK, blocks
 
 _SLACK = 1e-4
-"""How far a bound may be under a limit and still be looked at: far more than it is rounded."""
+"""Tolerance below a limit within which a bound still counts; far above its rounding error."""
 
 _ROWS_APART_MAX = ROWS_PER_BLOCK // 8
-"""If a model is to be compared with more rows of a block, all of its stack are: that is faster."""
+"""For more rows of a block than this, comparing the model's whole stack is faster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelGroup:
-    """Models of one basis, None for those without; `columns` says which they are.
+    """The models of one basis (None: without a basis); `columns` are their indices.
 
     `background_weights` and `background_gains` are `(background, models)`; `directions`
-    `(dim, models)` and `offsets` `(models,)` give the linear terms, None for bases that have none.
+    `(dim, models)` and `offsets` `(models,)` give the linear terms; None without a remainder.
     """
 
     basis: Basis | None
@@ -41,7 +41,7 @@ class ModelGroup:
     def of(
         cls, models: Sequence[ScoringModel], columns: Sequence[int], basis: Basis | None
     ) -> ModelGroup:
-        """Those of the models, all of that basis."""
+        """Group the models at `columns`, all of which use `basis`."""
         members = [models[column] for column in columns]
         directions, offsets = None, np.zeros(len(members), np.float32)
         if basis is not None and basis.remainder.shape[1]:
@@ -52,7 +52,7 @@ class ModelGroup:
             basis=basis,
             columns=np.array(columns, np.intp),
             stacks=stack(rows, [model.weights for model in members]),
-            bounds=stack(*zip(*map(_bounds_of, members), strict=True)),
+            bounds=stack(*zip(*map(_collect_bounds, members), strict=True)),
             background_weights=np.stack([model.background_weights for model in members], axis=1),
             background_gains=np.stack([model.background_gains for model in members], axis=1),
             directions=directions,
@@ -68,10 +68,10 @@ class ModelGroup:
 
     def contrasts(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
         """The contrasts of normalised rows `(rows, dim)` to all models, `(rows, models)`."""
-        projected, scratch = self._project(unit), self._scratch(len(unit))
+        projected, scratch = self._project(unit), self._allocate_scratch(len(unit))
         contrasts = np.empty((len(unit), len(self.columns)), np.float32)
         for block in blocks(len(unit)):
-            sums = self._ordinary(unit[block], projected[block])
+            sums = self._sum_background(unit[block], projected[block])
             for part in self.stacks:
                 sums[:, part.columns] += part.sums(projected[block], scratch)
             contrasts[block] = sums
@@ -80,18 +80,18 @@ class ModelGroup:
     def candidates(
         self, unit: NDArray[np.float32], limits: NDArray[np.float64]
     ) -> NDArray[np.float32]:
-        """The contrasts of those rows that may reach a model's limit `(models,)`, else −∞.
+        """The contrasts that may reach their model's limit `(models,)`; −∞ for all others.
 
-        The bounds of a model say which cannot; these are not compared with its elements.
+        Rows that the bounds of a model exclude are not compared with its elements.
         """
-        projected, scratch = self._project(unit), self._scratch(len(unit))
+        projected, scratch = self._project(unit), self._allocate_scratch(len(unit))
         contrasts = np.full((len(unit), len(self.columns)), -np.inf, np.float32)
         for block in blocks(len(unit)):
-            ordinary = self._ordinary(unit[block], projected[block])
-            most = ordinary.copy()
+            ordinary = self._sum_background(unit[block], projected[block])
+            upper = ordinary.copy()
             for part in self.bounds:
-                most[:, part.columns] += part.sums(projected[block], scratch)
-            reachable = most >= limits - _SLACK
+                upper[:, part.columns] += part.sums(projected[block], scratch)
+            reachable = upper >= limits - _SLACK
             sums = np.where(reachable, ordinary, -np.inf)
             for part in self.stacks:
                 _add_reachable(part, projected[block], reachable, sums, scratch)
@@ -101,34 +101,37 @@ class ModelGroup:
     def _project(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
         return unit if self.basis is None else self.basis.project(unit)
 
-    def _scratch(self, rows: int) -> NDArray[np.float32]:
-        """Room for the similarities of a block of rows to any stack."""
+    def _allocate_scratch(self, rows: int) -> NDArray[np.float32]:
+        """A buffer for the similarities of a block of rows to any stack."""
         widest = max(len(part.rows) for part in [*self.stacks, *self.bounds])
         return np.empty(min(rows, ROWS_PER_BLOCK) * widest, np.float32)
 
-    def _ordinary(
+    def _sum_background(
         self, unit: NDArray[np.float32], projected: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """What background and remainders give a block of rows, `(rows, models)`."""
+        """The contrast terms of background and remainder for a block of rows, `(rows, models)`."""
         if self.basis is None:
             return np.zeros((len(unit), len(self.columns)), np.float32)
         similar, own = self.basis.background_similarity(projected)
-        given = similar @ self.background_weights
+        sums = similar @ self.background_weights
         if own is not None:
-            np.subtract.at(given, own.rows, self.background_gains[own.background])
+            np.subtract.at(sums, own.rows, self.background_gains[own.background])
         if self.directions is not None:
-            given += unit @ self.directions
-            given -= self.offsets
-        return given
+            sums += unit @ self.directions
+            sums -= self.offsets
+        return sums
 
 
-def _bounds_of(model: ScoringModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What bounds a model's sum: its clusters, and each negative that adds to it by itself."""
-    of_negatives = model.weights[len(model.elements) :]
-    adds = of_negatives > 0
+def _collect_bounds(model: ScoringModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The rows and weights that bound a model's sum.
+
+    These are its cluster bounds, and each negative with a positive weight.
+    """
+    negative_weights = model.weights[len(model.elements) :]
+    is_positive = negative_weights > 0
     return (
-        np.concatenate([model.bound_centres, model.negatives[adds]]),
-        np.append(model.bound_weights, of_negatives[adds]),
+        np.concatenate([model.bound_centres, model.negatives[is_positive]]),
+        np.append(model.bound_weights, negative_weights[is_positive]),
     )
 
 
@@ -139,13 +142,13 @@ def _add_reachable(
     sums: NDArray[np.float32],
     scratch: NDArray[np.float32],
 ) -> None:
-    """Add what a stack gives the wanted pairs of a block, `(rows, models)`."""
+    """Add the sums of a stack to the reachable pairs of a block, `(rows, models)`."""
     models, rows = np.nonzero(reachable[:, part.columns].T)
     if not rows.size:
         return
     counts = np.bincount(models)
-    gathered = np.count_nonzero(counts) * counts.max() * projected.shape[1]
-    if counts.max() > _ROWS_APART_MAX or gathered > COSINES_PER_BLOCK:
+    gathered_size = np.count_nonzero(counts) * counts.max() * projected.shape[1]
+    if counts.max() > _ROWS_APART_MAX or gathered_size > COSINES_PER_BLOCK:
         sums[:, part.columns] += part.sums(projected, scratch)
     else:
         sums[rows, part.columns[models]] += part.sums_of(projected, rows, models)

@@ -1,4 +1,4 @@
-"""The scoring kernel: many frames against many campaign versions at once."""
+"""Score many frames against many campaign versions at once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from sluice.scoring.vectors import check_dimension
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores of frames against versions, in columns.
+    """Scores of frames (rows) against versions (columns).
 
     `scores` are `(frames, versions) float64` in (0, 1); `contrasts` `(frames, versions) float32`,
-    which break ties; `rows` `(frames, versions)` name the row of the embeddings that has the score.
+    which break ties; `rows` `(frames, versions)` is the embedding row with the best score.
     """
 
     scores: NDArray[np.float64]
@@ -34,20 +34,20 @@ class Scores:
 class Scorer:
     """Scores frames against a fixed list of models of one space; immutable and thread-safe.
 
-    The models are stacked once. A batch is projected once for each basis, compared with the
-    background once for each basis, and the elements of all models meet it in one product.
+    The models are stacked once. A batch is projected and compared with the background once per
+    basis, and compared with the elements of all models in one product.
     """
 
     def __init__(self, models: Sequence[ScoringModel], bases: Mapping[str, Basis]) -> None:
-        """`bases` maps digests to all bases that the models name.
+        """`bases` holds every basis that the models require, by digest.
 
-        Raises InvalidArgument when the models are not of one dimension, or a basis is not there.
+        Raises InvalidArgument if the models differ in dimension, or a basis is missing.
         """
         dimensions = {model.dimension for model in models}
         if len(dimensions) > 1:
-            raise InvalidArgument.of("models", f"of several dimensions: {sorted(dimensions)}")
+            raise InvalidArgument.of("models", f"expected one dimension, got {sorted(dimensions)}")
         self.models = tuple(models)
-        self.bases = {m.basis_digest: _basis_of(m, bases) for m in models if m.basis_digest}
+        self.bases = {m.basis_digest: _find_basis(m, bases) for m in models if m.basis_digest}
         self._dimension = dimensions.pop() if dimensions else None
         columns: defaultdict[str, list[int]] = defaultdict(list)
         for column, model in enumerate(models):
@@ -63,7 +63,7 @@ class Scorer:
 
     @property
     def nbytes(self) -> int:
-        """Memory held by what is stacked, in bytes."""
+        """Memory of the stacked models, in bytes."""
         return sum(group.nbytes for group in self._groups)
 
     def score(
@@ -72,13 +72,13 @@ class Scorer:
         frame_of_row: NDArray[np.intp] | None = None,
         frames: int | None = None,
     ) -> Scores:
-        """Score `(rows, dim)` normalised rows; each frame by the best of its rows.
+        """Score normalised rows `(rows, dim)`; a frame has the best score of its rows.
 
-        `frame_of_row` `(rows,)` never falls and names each of `frames` frames; without it row i is
-        frame i. Raises InvalidArgument for another dimension than the models', and for a frame
-        without rows.
+        `frame_of_row` `(rows,)` is in ascending order and contains each of `frames` frame numbers;
+        without it row i is frame i. Raises InvalidArgument for another dimension than the models',
+        and for a frame without rows.
         """
-        frame_of_row, starts = self._frames(unit, frame_of_row, frames)
+        frame_of_row, starts = self._locate_frames(unit, frame_of_row, frames)
         contrasts = np.empty((len(unit), len(self.models)), np.float32)
         for group in self._groups:
             contrasts[:, group.columns] = group.contrasts(unit)
@@ -93,33 +93,34 @@ class Scorer:
         frame_of_row: NDArray[np.intp] | None = None,
         frames: int | None = None,
     ) -> Matches:
-        """Find the scores at or over the models' thresholds `(models,)`; the rest as in `score`.
+        """Find the scores at or over the models' thresholds `(models,)`.
 
-        Faster than to score all where few match: what the bounds of a model exclude is skipped.
-        Scores are those of `score` up to rounding. Raises InvalidArgument for thresholds outside
-        of 0 to 1 too.
+        Faster than `score` if few frames match: rows that the bounds of a model exclude are
+        skipped. The scores equal those of `score` up to rounding. Raises InvalidArgument as
+        `score` does, and for thresholds outside of 0 to 1.
         """
-        least = _checked(thresholds, len(self.models))
-        frame_of_row, starts = self._frames(unit, frame_of_row, frames)
-        # One step lower: beside 1 many contrasts have the same score, the least of them counts.
-        lower = np.nextafter(least, 0)
-        limits = unmap_scores(lower, self._thresholds, self._below, self._above)
+        minimums = _check_thresholds(thresholds, len(self.models))
+        frame_of_row, starts = self._locate_frames(unit, frame_of_row, frames)
+        # One step lower: just below 1 many contrasts share a score, and all of them match.
+        lowered = np.nextafter(minimums, 0)
+        limits = unmap_scores(lowered, self._thresholds, self._below, self._above)
         contrasts = np.empty((len(unit), len(self.models)), np.float32)
         for group in self._groups:
             contrasts[:, group.columns] = group.candidates(unit, limits[group.columns])
         contrasts, rows = _best_rows(contrasts, frame_of_row, starts)
-        matched, columns = np.nonzero(contrasts > -np.inf)
-        contrasts = contrasts[matched, columns]
+        matched_frames, columns = np.nonzero(contrasts > -np.inf)
+        contrasts = contrasts[matched_frames, columns]
         curves = (curve[columns] for curve in (self._thresholds, self._below, self._above))
         scores = map_scores(contrasts, *curves)
-        at = np.flatnonzero(scores >= least[columns])
-        matched, columns = matched[at], columns[at]
-        return Matches(matched, columns, scores[at], contrasts[at], rows[matched, columns])
+        passing = np.flatnonzero(scores >= minimums[columns])
+        matched_frames, columns = matched_frames[passing], columns[passing]
+        best_rows = rows[matched_frames, columns]
+        return Matches(matched_frames, columns, scores[passing], contrasts[passing], best_rows)
 
-    def _frames(
+    def _locate_frames(
         self, unit: NDArray[np.float32], frame_of_row: NDArray[np.intp] | None, frames: int | None
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The frame of each row, and the first row of each frame; InvalidArgument if not so."""
+        """The frame of each row and the first row of each frame; raises InvalidArgument."""
         if self._dimension is not None:
             check_dimension(unit, self._dimension)
         if frame_of_row is None:
@@ -127,18 +128,17 @@ class Scorer:
         return frame_of_row, _frame_starts(frame_of_row, len(unit), frames)
 
     def project(self, unit: NDArray[np.float32], column: int) -> NDArray[np.float32]:
-        """Take normalised rows to where the model of a column compares them."""
+        """Project normalised rows into the basis of the model at `column`."""
         basis = self.bases.get(self.models[column].basis_digest)
         return unit if basis is None else basis.project(unit)
 
 
-def _basis_of(model: ScoringModel, bases: Mapping[str, Basis]) -> Basis:
-    """The basis that a model names; it must be of the model's space."""
+def _find_basis(model: ScoringModel, bases: Mapping[str, Basis]) -> Basis:
+    """The basis of a model; raises InvalidArgument if it is missing or of another space."""
     basis = bases.get(model.basis_digest)
     if basis is None:
-        raise InvalidArgument.of(
-            "bases", f"{model.basis_digest!r}, which a model names, is missing"
-        )
+        problem = f"{model.basis_digest!r} is missing; a model requires it"
+        raise InvalidArgument.of("bases", problem)
     directions = basis.dimension if basis.remainder.shape[1] else 0
     if (basis.dimension, basis.components, len(basis.background), directions) != (
         model.dimension,
@@ -150,20 +150,19 @@ def _basis_of(model: ScoringModel, bases: Mapping[str, Basis]) -> Basis:
     return basis
 
 
-def _checked(thresholds: ArrayLike, count: int) -> NDArray[np.float64]:
-    """Thresholds of so many models; one may stand for all."""
-    given = np.asarray(thresholds, np.float64)
-    if given.shape not in {(), (count,)} or not ((given >= 0) & (given <= 1)).all():
-        raise InvalidArgument.of(
-            "thresholds", f"{given}: one number from 0 to 1, or {count}, one for each model"
-        )
-    return np.broadcast_to(given, (count,))
+def _check_thresholds(thresholds: ArrayLike, count: int) -> NDArray[np.float64]:
+    """The thresholds of `count` models; a single number applies to all."""
+    array = np.asarray(thresholds, np.float64)
+    if array.shape not in {(), (count,)} or not ((array >= 0) & (array <= 1)).all():
+        problem = f"expected one number from 0 to 1, or {count} (one per model), got {array}"
+        raise InvalidArgument.of("thresholds", problem)
+    return np.broadcast_to(array, (count,))
 
 
 def _frame_starts(
     frame_of_row: NDArray[np.intp], rows: int, frames: int | None
 ) -> NDArray[np.intp]:
-    """The first row of each frame; every frame must have one, and its rows stand together."""
+    """The first row of each frame; every frame must have rows, and they must be adjacent."""
     if frame_of_row.shape != (rows,):
         raise InvalidArgument.of("frame_of_row", f"shape {frame_of_row.shape} for {rows} rows")
     starts = np.flatnonzero(np.diff(frame_of_row, prepend=frame_of_row[:1] - 1))
@@ -171,7 +170,7 @@ def _frame_starts(
     if not np.array_equal(frame_of_row[starts], np.arange(expected)):
         raise InvalidArgument.of(
             "frame_of_row",
-            f"must name all frames from 0 to {expected - 1}, in order, and no others",
+            f"expected every frame number from 0 to {expected - 1}, in ascending order",
         )
     return starts
 
@@ -179,7 +178,7 @@ def _frame_starts(
 def _best_rows(
     contrasts: NDArray[np.float32], frame_of_row: NDArray[np.intp], starts: NDArray[np.intp]
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """The largest contrast of each frame's rows, and the first row that has it."""
+    """The largest contrast among each frame's rows, and the first row with it."""
     if len(starts) == len(contrasts):
         return contrasts, np.broadcast_to(starts[:, None], contrasts.shape)
     best = np.maximum.reduceat(contrasts, starts, axis=0)

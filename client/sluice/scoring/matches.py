@@ -1,4 +1,4 @@
-"""Scores at or over a threshold, and nothing of the others."""
+"""The scores at or over their thresholds, without the others."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
-    """Scores at or over their thresholds, by frame, then by version; all of shape `(matches,)`.
+    """Scores at or over their thresholds, sorted by frame, then by version; all `(matches,)`.
 
-    `frames` and `columns` name the frame and the version of a score, `rows` the row of the
-    embeddings that has it. `scores` are float64, `contrasts` float32.
+    `frames` and `columns` are the indices of frame and version, `rows` those of the embedding rows
+    with the score. `scores` are float64, `contrasts` float32.
     """
 
     frames: NDArray[np.intp]

@@ -1,4 +1,4 @@
-"""Scoring models: all that is needed to score against one version of a campaign."""
+"""Scoring models: everything needed to score frames against one campaign version."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ from sluice.scoring.vectors import (
 )
 
 NEGATIVES_MAX = 1_000
-"""Negatives that count, evenly spaced ones of more: the time to fit grows with its cube."""
+"""Limit on the negatives of a model; of more, evenly spaced ones are used.
+
+The time to fit grows with the cube of their number.
+"""
 
 _KIND = "sluice.scoring-model"
 _FLOATS = (
@@ -51,7 +54,7 @@ _AXES = dict.fromkeys(("elements", "negatives", "centroids", "bound_centres"), 2
 
 
 class ElementId(NamedTuple):
-    """What an element is known by: its frame, and its label if it is a crop."""
+    """The id of an element: its frame, and its label if the element is a crop."""
 
     frame_id: str
     label_id: str = ""
@@ -61,17 +64,21 @@ class ElementId(NamedTuple):
 class ScoringModel:
     """One version's model; immutable and content-addressed.
 
-    `element_ids` are in canonical order, and `unique_of` `(elements,)` says which row of
-    `elements` `(unique, components) float32` each is: equal elements share a row. `cluster_of`
-    `(unique,)` names each row's cluster; `centroids` are `(clusters, components)`, `radii`
-    `(clusters,)`. With no basis (`basis_digest` "") the components are the dimensions themselves.
+    `element_ids` are in canonical order; `unique_of` `(elements,)` is the row of each in `elements`
+    `(unique, components) float32`: equal elements share a row. `cluster_of` `(unique,)` is the
+    cluster of each row; `centroids` are `(clusters, components)`, `radii` `(clusters,)`. Without a
+    basis (`basis_digest` "") the components are the dimensions themselves.
 
-    A frame's contrast is the sum of its similarities to the elements and the `negatives`
-    `(negatives, components)` times their `weights` `(unique + negatives,)`, of those to the
-    basis's background times `background_weights` `(background,)`, less the `background_gains`
-    `(background,)` of the background row that it is, if any, and of the product of the frame
-    less the mean with `direction` `(dim,)`, empty if the basis has no remainder. `bound_centres`
-    `(bounds, components)` and `bound_weights` `(bounds,)` see `Bounds`.
+    A frame's contrast is the sum of these terms:
+
+    - its similarities to the elements and the `negatives` `(negatives, components)`, times their
+      `weights` `(unique + negatives,)`;
+    - its similarities to the background, times `background_weights` `(background,)`; if the frame
+      is a background row itself, less that row's `background_gains` `(background,)`;
+    - the product of the frame less the mean with `direction` `(dim,)`, which is empty if the basis
+      has no remainder.
+
+    See `Bounds` for `bound_centres` `(bounds, components)` and `bound_weights` `(bounds,)`.
     """
 
     dimension: int
@@ -105,12 +112,12 @@ class ScoringModel:
 
     @cached_property
     def named(self) -> NDArray[np.intp]:
-        """For each row of `elements` the first element that it stands for."""
+        """For each row of `elements`, the index of the first element that shares it."""
         return np.unique(self.unique_of, return_index=True)[1]
 
     @cached_property
     def cluster_sizes(self) -> NDArray[np.intp]:
-        """How many elements each cluster has, equal ones counted each."""
+        """The number of elements in each cluster, counting equal elements separately."""
         return np.bincount(self.cluster_of[self.unique_of], minlength=len(self.centroids))
 
     def to_bytes(self) -> bytes:
@@ -124,23 +131,23 @@ class ScoringModel:
             "diverse": self.diverse,
         }
         tensors = {name: getattr(self, name) for name in _FLOATS + _INTEGERS}
-        # A tensor, since safetensors bounds the facts: 50,000 ids may be longer.
+        # Stored as a tensor: 50,000 ids may exceed the limit of safetensors on the header.
         ids = np.frombuffer(to_json(self.element_ids).encode(), np.uint8)
         return encode(_KIND, facts, {**tensors, "element_ids": ids})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ScoringModel:
-        """The model that `to_bytes` was called on; raises DataLoss if `data` is not one."""
+        """Read a model from the bytes of `to_bytes`; raises DataLoss for any other content."""
         file = decode(_KIND, data)
         model = cls(
             dimension=file.fact("dimension", int),
             basis_digest=file.fact("basis", str),
             element_ids=_read_ids(file),
-            **_tensors(file),
+            **_read_tensors(file),
             score_map=ScoreMap(*(file.fact(f, float) for f in ("threshold", "below", "above"))),
             diverse=file.fact("diverse", bool),
         )
-        _check(file, model)
+        _check_model(file, model)
         return model
 
 
@@ -150,34 +157,33 @@ def build_model(
     basis: Basis | None,
     negatives: ArrayLike | None = None,
 ) -> ScoringModel:
-    """Make the model of a snapshot: `(elements, dim)` embeddings and what each is known by.
+    """Build the model of an issue's elements: embeddings `(elements, dim)` and their ids.
 
-    `negatives` are `(negatives, dim)` embeddings of what people have discarded. Deterministic: the
-    order of elements and of negatives does not matter. Raises InvalidArgument for invalid vectors,
-    for no elements, for a duplicate one, and for another dimension than the basis's or the
-    elements'.
+    `negatives` are the embeddings `(negatives, dim)` of discarded samples. Deterministic: the order
+    of elements and of negatives does not matter. Raises InvalidArgument for invalid vectors, no
+    elements, duplicate elements, and a dimension other than that of the basis or the elements.
     """
     unit = normalise(embeddings)
     if basis is not None:
         check_dimension(unit, basis.dimension)
     order = _canonical_order(element_ids, len(unit))
-    unique, unique_of = _unique(unit, order, basis)
+    unique, unique_of = _deduplicate(unit, order, basis)
     clusters = cluster(unique.projected, np.bincount(unique_of))
-    unlike = _negatives(negatives, unit.shape[1], basis)
-    fitted = _fit(unique, unlike, basis)
-    score_map, diverse = _calibrate(fitted, len(unique))
-    bounds = bound(unique.projected, fitted.elements, clusters.cluster_of)
+    negative_rows = _select_negatives(negatives, unit.shape[1], basis)
+    weights = _fit_weights(unique, negative_rows, basis)
+    score_map, diverse = _calibrate(weights, len(unique))
+    bounds = bound(unique.projected, weights.elements, clusters.cluster_of)
     return ScoringModel(
         dimension=unit.shape[1],
         basis_digest=basis.digest if basis is not None else "",
         element_ids=tuple(element_ids[index] for index in order),
         unique_of=unique_of.astype(np.int32),
         elements=unique.projected,
-        negatives=unlike.projected,
-        weights=np.append(fitted.elements, fitted.negatives).astype(np.float32),
-        background_weights=fitted.background.astype(np.float32),
-        background_gains=fitted.background_gains.astype(np.float32),
-        direction=_direction(fitted, unique, unlike, basis),
+        negatives=negative_rows.projected,
+        weights=np.append(weights.elements, weights.negatives).astype(np.float32),
+        background_weights=weights.background.astype(np.float32),
+        background_gains=weights.background_gains.astype(np.float32),
+        direction=_sum_remainders(weights, unique, negative_rows, basis),
         cluster_of=clusters.cluster_of.astype(np.int32),
         centroids=clusters.centroids,
         radii=clusters.radii,
@@ -191,7 +197,8 @@ def build_model(
 def _canonical_order(element_ids: Sequence[ElementId], rows: int) -> NDArray[np.intp]:
     if len(element_ids) != rows or not rows:
         raise InvalidArgument.of(
-            "elements", f"{len(element_ids)} ids for {rows} vectors; one each, and at least one"
+            "elements",
+            f"{len(element_ids)} ids for {rows} vectors; expected one per vector, at least one",
         )
     order = sorted(range(rows), key=element_ids.__getitem__)
     for index, following in pairwise(order):
@@ -200,13 +207,13 @@ def _canonical_order(element_ids: Sequence[ElementId], rows: int) -> NDArray[np.
     return np.array(order, np.intp)
 
 
-def _unique(
+def _deduplicate(
     unit: NDArray[np.float32], order: NDArray[np.intp], basis: Basis | None
 ) -> tuple[BasisRows, NDArray[np.intp]]:
-    """The distinct rows where cosines are taken, and which of them each row is, in that order.
+    """The distinct projected rows, and the index of each row (in `order`) among them.
 
-    Equal rows are found before they are projected, since a product rounds them by their place;
-    and after, since the basis may not tell them apart.
+    Duplicates are removed before the projection, because a matrix product may round equal rows
+    differently, and after it, because different rows may have the same projection.
     """
     first, unique_of = group_equal(unit[index] for index in order)
     basis_rows = _project_rows(unit, order[first], basis)
@@ -219,27 +226,28 @@ def _unique(
 def _project_rows(
     unit: NDArray[np.float32], rows: NDArray[np.intp], basis: Basis | None
 ) -> BasisRows:
-    """Those rows in the basis; with no basis they stay as they are."""
+    """Project these rows into the basis; without a basis they stay unchanged."""
     if basis is None:
         return BasisRows(unit[rows], np.empty((len(rows), 0), np.float32))
-    # Block by block: a second copy of all vectors may be a gigabyte.
+    # Block by block: a second copy of all vectors may take a gigabyte.
     projected = [basis.project_rows(unit[rows[block]]) for block in blocks(len(rows))]
     return concatenate(basis.project_rows(unit[:0]), *projected)
 
 
-def _negatives(negatives: ArrayLike | None, dimension: int, basis: Basis | None) -> BasisRows:
-    """Where the negatives are, in an order of their own, equal ones once, and not too many."""
-    given = np.empty((0, dimension)) if negatives is None else np.asarray(negatives)
-    unit = normalise(given)
+def _select_negatives(
+    negatives: ArrayLike | None, dimension: int, basis: Basis | None
+) -> BasisRows:
+    """Project the distinct negatives, at most NEGATIVES_MAX, in a canonical order."""
+    unit = normalise(np.empty((0, dimension)) if negatives is None else np.asarray(negatives))
     check_dimension(unit, dimension)
-    # In the order of their hashes, which does not depend on the order given.
+    # Sorted by hash, so that the order of the argument does not matter.
     index_of = {blake2b((row + 0.0).data).digest(): index for index, row in enumerate(unit)}
     distinct = np.array([index_of[key] for key in sorted(index_of)], np.intp)
     return _project_rows(unit, distinct[evenly_spaced(len(distinct), NEGATIVES_MAX)], basis)
 
 
-def _fit(elements: BasisRows, negatives: BasisRows, basis: Basis | None) -> Weights:
-    """The weights; a background row that is an element has none, and is not ordinary."""
+def _fit_weights(elements: BasisRows, negatives: BasisRows, basis: Basis | None) -> Weights:
+    """Fit the weights; background rows that are elements are left out, with weight 0."""
     if basis is None:
         return fit(elements, negatives, Background(elements[:0]))
     similar = (basis.background[rows] for rows in blocks(len(basis.background)))
@@ -247,32 +255,32 @@ def _fit(elements: BasisRows, negatives: BasisRows, basis: Basis | None) -> Weig
     others = np.flatnonzero(nearest < SELF_COSINE)
     if len(others) == len(basis.background):
         return fit(elements, negatives, basis.ordinary)
-    fitted = fit(elements, negatives, Background(basis.ordinary.rows[others]))
+    weights = fit(elements, negatives, Background(basis.ordinary.rows[others]))
     background, gains = np.zeros((2, len(basis.background)))
-    background[others], gains[others] = fitted.background, fitted.background_gains
-    return replace(fitted, background=background, background_gains=gains)
+    background[others], gains[others] = weights.background, weights.background_gains
+    return replace(weights, background=background, background_gains=gains)
 
 
-def _direction(
-    fitted: Weights, elements: BasisRows, negatives: BasisRows, basis: Basis | None
+def _sum_remainders(
+    weights: Weights, elements: BasisRows, negatives: BasisRows, basis: Basis | None
 ) -> NDArray[np.float32]:
-    """What the remainders of all rows sum up to, as a direction of the space."""
+    """The weighted sum of the remainders of all rows, as a direction of the space."""
     if basis is None or not basis.remainder.shape[1]:
         return np.empty(0, np.float32)
     remainder = (
-        fitted.elements @ elements.remainder
-        + fitted.negatives @ negatives.remainder
-        + fitted.background @ basis.background_remainder
+        weights.elements @ elements.remainder
+        + weights.negatives @ negatives.remainder
+        + weights.background @ basis.background_remainder
     )
     return np.asarray(basis.remainder @ remainder, np.float32)
 
 
-def _calibrate(fitted: Weights, count: int) -> tuple[ScoreMap, bool]:
-    members = fitted.leave_one_out if count > 1 else np.empty(0)
-    return fit_score_map(members, count, fitted.ordinary, float(fitted.own.max()))
+def _calibrate(weights: Weights, count: int) -> tuple[ScoreMap, bool]:
+    members = weights.leave_one_out if count > 1 else np.empty(0)
+    return fit_score_map(members, count, weights.ordinary, float(weights.own.max()))
 
 
-def _tensors(file: File) -> dict[str, Any]:
+def _read_tensors(file: File) -> dict[str, Any]:
     floats = {name: file.tensor(name, np.float32, _AXES.get(name, 1)) for name in _FLOATS}
     return floats | {name: file.tensor(name, np.int32, 1) for name in _INTEGERS}
 
@@ -290,8 +298,8 @@ def _read_ids(file: File) -> tuple[ElementId, ...]:
     return ids
 
 
-def _check(file: File, model: ScoringModel) -> None:
-    """Raise DataLoss unless scoring by the model cannot fail."""
+def _check_model(file: File, model: ScoringModel) -> None:
+    """Raise DataLoss for a model that scoring could fail on."""
     file.check(model.dimension > 0, "dimension")
     components = min(model.dimension, COMPONENTS_MAX) if model.basis_digest else model.dimension
     for name in _AXES:
@@ -301,7 +309,9 @@ def _check(file: File, model: ScoringModel) -> None:
     unique, clusters = len(model.elements), len(model.centroids)
     file.check(_is_onto(model.unique_of, len(model.element_ids), unique), "values of 'unique_of'")
     file.check(_is_onto(model.cluster_of, unique, clusters), "values of 'cluster_of'")
-    file.check(model.radii.shape == (clusters,) and bool((model.radii > 0).all()), "'radii'")
+    file.check(
+        model.radii.shape == (clusters,) and bool((model.radii > 0).all()), "values of 'radii'"
+    )
     gains = model.background_gains.shape
     file.check(gains == model.background_weights.shape, "shape of 'background_gains'")
     file.check(len(model.weights) == unique + len(model.negatives), "shape of 'weights'")
@@ -310,21 +320,21 @@ def _check(file: File, model: ScoringModel) -> None:
     _check_linear(file, model)
     curve = model.score_map
     scales = np.array([curve.below, curve.above])
-    sound = bool(((scales >= SCALE_MIN) & (scales <= MAGNITUDE_MAX)).all())
-    file.check(sound and abs(curve.threshold) <= MAGNITUDE_MAX, "score map")
+    in_range = bool(((scales >= SCALE_MIN) & (scales <= MAGNITUDE_MAX)).all())
+    file.check(in_range and abs(curve.threshold) <= MAGNITUDE_MAX, "score map")
 
 
 def _check_linear(file: File, model: ScoringModel) -> None:
-    """Raise DataLoss unless a basis can have that background and remainder."""
+    """Raise DataLoss for a background or remainder that no basis can have."""
     rows, directions = len(model.background_weights), {0}
     if model.basis_digest and model.dimension > COMPONENTS_MAX:
         directions.add(model.dimension)
-    possible = 0 < rows <= BACKGROUND_ROWS_MAX if model.basis_digest else rows == 0
-    file.check(possible, "shape of 'background_weights'")
+    is_valid = 0 < rows <= BACKGROUND_ROWS_MAX if model.basis_digest else rows == 0
+    file.check(is_valid, "shape of 'background_weights'")
     file.check(len(model.direction) in directions, "shape of 'direction'")
 
 
 def _is_onto(numbers: NDArray[np.int32], count: int, below: int) -> bool:
-    """Whether there are `count` numbers, at least 1, and they name all from 0 to `below` - 1."""
-    whole = numbers.shape == (count,) and count > 0
-    return whole and np.array_equal(np.unique(numbers), np.arange(below))
+    """Whether there are `count` > 0 numbers that cover all of 0 to `below` - 1, and no others."""
+    has_count = numbers.shape == (count,) and count > 0
+    return has_count and np.array_equal(np.unique(numbers), np.arange(below))

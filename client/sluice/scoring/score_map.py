@@ -1,4 +1,4 @@
-"""From contrasts to scores: one strictly increasing curve per version, fixed at its commit."""
+"""Map contrasts to scores by a strictly increasing curve, fixed when a version is committed."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 SCALE_MIN = 0.05
-"""The least scale on either side: the slope is at most 10, so rounding moves no score by 1e-5."""
+"""The smallest scale: the slope is then at most 10, so rounding moves no score by 1e-5."""
 
 _Parameter = float | NDArray[np.float64]
 
 _SCORE_MIN, _SCORE_MAX = np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)
 _MEMBERS_BELOW = 0.10  # the share of elements that may be below the threshold
-_MEMBERS_BELOW_MAX = 0.45  # and may at most, to keep ordinary frames out
-_ORDINARY_ABOVE = 0.04  # the share of background rows that may be above
-_RARELY_ABOVE = 0.01  # the same, where few elements are known
-# Some background rows are of what the issue is about, 10 % if it is a common thing. They would
-# move the quantiles above, but not the median and the quantile one deviation under it.
+_MEMBERS_BELOW_MAX = 0.45  # the most that may be, to keep ordinary frames out
+_ORDINARY_ABOVE = 0.04  # the share of background rows that may be above the threshold
+_RARELY_ABOVE = 0.01  # the same for issues with few elements
+# Some background rows show what the issue is about: up to 10 % if it is common. They move the
+# quantiles above, but hardly the median and the quantile one deviation below it.
 _ONE_SIGMA_BELOW = 0.16
 _ORDINARY_SIGMAS_MAX, _RARELY_SIGMAS_MAX = 4, 5
-_PRIOR_WEIGHT = 5  # in elements: how far a small issue leans on the background
-# In spaces of few dimensions the rare limit can exceed every frame's contrast: no match at all.
+_PRIOR_WEIGHT = 5  # in elements: the weight of the background in the threshold
+# In spaces of few dimensions the rare limit may exceed every contrast, and nothing would match.
 _WITHIN_REACH = 0.85
-_LONE_ELEMENT_SIMILARITY = 0.67  # a cosine of 0.9: of one element, only what is nearly it
+_LONE_ELEMENT_SIMILARITY = 0.67  # a cosine of 0.9: only near copies of a lone element match
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def unmap_scores(
     below: NDArray[np.float64],
     above: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """The contrasts that have those scores in [0, 1], ±∞ for 1 and 0; all arguments broadcast."""
+    """The contrasts that map to scores in [0, 1] (±∞ for 1 and 0); all arguments broadcast."""
     with np.errstate(divide="ignore"):
         falling = threshold + below * np.log(2 * np.minimum(scores, 0.5))
         rising = threshold - above * np.log(2 * (1 - np.maximum(scores, 0.5)))
@@ -70,43 +70,43 @@ def unmap_scores(
 def fit_score_map(
     leave_one_out: NDArray[np.float64], count: int, ordinary: NDArray[np.float64], reach: float
 ) -> tuple[ScoreMap, bool]:
-    """Choose the curve that lets most members pass and few ordinary frames.
+    """Fit the curve so that most elements and few ordinary frames pass.
 
-    `leave_one_out` are contrasts of elements without themselves, of all `count` or of a sample,
-    none for a lone element; `ordinary` those of background rows, none without a basis; `reach` is
-    the contrast of a frame that is an element once more, the most that any frame can be expected
-    to have. Nine of ten elements pass, unless more than 4 % of the background then pass too: then
-    fewer do, at least 55 %. Also says whether that was so: the issue is diverse, its elements are
-    hardly more like each other than like the background.
+    `leave_one_out` are the leave-one-out contrasts of the `count` elements or of a sample of them
+    (empty for a lone element), `ordinary` those of background rows (empty without a basis).
+    `reach` is the contrast of a copy of an element, the highest to expect of any frame. Nine of
+    ten elements pass; if more than 4 % of the background would pass with them, fewer elements do,
+    but at least 55 %. The returned flag is then True: the issue is diverse, its elements are
+    hardly more similar to each other than to the background.
     """
     members = leave_one_out
     if not ordinary.size:
         return _fit_to_members(members, reach), False
     median = float(np.median(ordinary))
     spread = median - float(np.quantile(ordinary, _ONE_SIGMA_BELOW))
-    uncommon = _upper(ordinary, _ORDINARY_ABOVE, median + _ORDINARY_SIGMAS_MAX * spread)
-    rare = _upper(ordinary, _RARELY_ABOVE, median + _RARELY_SIGMAS_MAX * spread)
+    uncommon = _limit_above(ordinary, _ORDINARY_ABOVE, median + _ORDINARY_SIGMAS_MAX * spread)
+    rare = _limit_above(ordinary, _RARELY_ABOVE, median + _RARELY_SIGMAS_MAX * spread)
     low, high = rare, rare
     if members.size:
         low, high = np.quantile(members, [_MEMBERS_BELOW, _MEMBERS_BELOW_MAX]).tolist()
     start = max(low, min(uncommon, high))
     threshold = (count * start + _PRIOR_WEIGHT * rare) / (count + _PRIOR_WEIGHT)
     threshold = min(threshold, median + _WITHIN_REACH * max(reach - median, 0))
-    return _score_map(threshold, threshold - median, members), low < uncommon
+    return _make_score_map(threshold, threshold - median, members), low < uncommon
 
 
-def _upper(ordinary: NDArray[np.float64], above: float, at_most: float) -> float:
-    return min(float(np.quantile(ordinary, 1 - above)), at_most)
+def _limit_above(ordinary: NDArray[np.float64], above: float, limit_max: float) -> float:
+    return min(float(np.quantile(ordinary, 1 - above)), limit_max)
 
 
 def _fit_to_members(members: NDArray[np.float64], reach: float) -> ScoreMap:
-    """The curve when nothing is known of ordinary frames."""
+    """Fit the curve to elements alone, without a background."""
     if not members.size:
-        return _score_map(_LONE_ELEMENT_SIMILARITY * reach, 0, members)
+        return _make_score_map(_LONE_ELEMENT_SIMILARITY * reach, 0, members)
     threshold = float(np.quantile(members, _MEMBERS_BELOW))
-    return _score_map(threshold, float(np.median(members)) - threshold, members)
+    return _make_score_map(threshold, float(np.median(members)) - threshold, members)
 
 
-def _score_map(threshold: float, below: float, members: NDArray[np.float64]) -> ScoreMap:
+def _make_score_map(threshold: float, below: float, members: NDArray[np.float64]) -> ScoreMap:
     above = float(members.max()) - threshold if members.size else 0.0
     return ScoreMap(threshold, max(below, SCALE_MIN), max(above, SCALE_MIN))

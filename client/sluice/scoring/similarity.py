@@ -1,4 +1,4 @@
-"""How similar two frames are: what contrasts are sums of."""
+"""The similarity of two frames; contrasts are weighted sums of similarities."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SHARPNESS = 4
 """How fast similarity falls with the angle: at a right angle it is e^−4, some 2 %."""
 
 AT_RIGHT_ANGLE = math.exp(-SHARPNESS)
-"""The similarity of what has nothing in common."""
+"""The similarity of two orthogonal rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class BasisRows:
-    """Where rows are: `projected` `(rows, components)` of length 1, and what that leaves out.
+    """Rows in a basis: `projected` `(rows, components)` of length 1, and their remainders.
 
-    `remainder` is `(rows, further)`, of no particular length.
+    `remainder` is `(rows, further)`, of any length.
     """
 
     projected: NDArray[np.float32]
@@ -36,9 +36,8 @@ class BasisRows:
         """The similarity of all pairs of rows, `(rows, rows of other)`.
 
         exp(4 · (cosine − 1)), 1 for the same direction: the kernel of the von Mises-Fisher
-        distribution (Mardia and Jupp, Directional Statistics, 9.3). To it comes the product of the
-        remainders: in spaces that spread their variance over many components, those
-        distinguish frames.
+        distribution (Mardia and Jupp, Directional Statistics, 9.3). The product of the remainders
+        is added: it distinguishes frames in spaces with variance in many components.
         """
         cosines = self.projected.astype(np.float64) @ other.projected.T.astype(np.float64)
         similar: NDArray[np.float64] = np.exp(SHARPNESS * (cosines - 1))
@@ -47,8 +46,9 @@ class BasisRows:
         return similar
 
 
-def concatenate(*places: BasisRows) -> BasisRows:
-    """The rows of all, one after another."""
+def concatenate(*parts: BasisRows) -> BasisRows:
+    """Concatenate the rows of all parts."""
     return BasisRows(
-        np.concatenate([p.projected for p in places]), np.concatenate([p.remainder for p in places])
+        np.concatenate([part.projected for part in parts]),
+        np.concatenate([part.remainder for part in parts]),
     )

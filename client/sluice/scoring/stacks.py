@@ -1,4 +1,4 @@
-"""Rows of many models stacked, so that a batch meets them all in one product."""
+"""Stack the rows of many models, to compare a batch with all of them in one product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS
 from sluice.scoring.vectors import ROWS_PER_BLOCK
 
 COSINES_PER_BLOCK = 2**19
-"""How many cosines are held at a time, 2 MiB: they become similarities while they are in cache."""
+"""Limit on the cosines held at a time: 2 MiB, which stay in cache until they are summed."""
 
 _EXACT_WIDTH_MAX = 8
 _WIDTH_MAX = 2_048
@@ -22,12 +22,11 @@ _WIDTH_MAX = 2_048
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
-    """Rows of models that have about as many: `(models × width, components)`.
+    """The rows of models of about equal size: `(models × width, components)`.
 
-    `columns` says which model each is, in the order in which they were stacked, and `weights`
-    `(models, width)` what its rows weigh. Smaller models are filled up with rows of no weight.
-    Similarity is exp(4·cosine − 4): the 4 is in the rows already and the e^−4 in the weights,
-    which saves two passes over all cosines.
+    `columns` are the indices of the models, `weights` `(models, width)` those of their rows.
+    Smaller models are padded with rows of weight 0. Similarity is exp(4·cosine − 4): the rows are
+    already multiplied by 4 and the weights by e^−4, which saves two passes over all cosines.
     """
 
     columns: NDArray[np.intp]
@@ -44,14 +43,14 @@ class Stack:
     ) -> NDArray[np.float32]:
         """The weighted sums of similarities of a block of rows, `(rows, models)`.
 
-        `scratch` has room for as many numbers as there are pairs of rows.
+        `scratch` is a buffer with room for one number per pair of rows.
         """
         size = len(projected) * len(self.rows)
         similar = scratch[:size].reshape(len(projected), len(self.rows))
         np.matmul(projected, self.rows.T, out=similar)
         np.exp(similar, out=similar)
-        of_models = similar.reshape(len(projected), *self.weights.shape).transpose(1, 0, 2)
-        return np.asarray(np.matmul(of_models, self.weights[:, :, None])[..., 0].T, np.float32)
+        by_model = similar.reshape(len(projected), *self.weights.shape).transpose(1, 0, 2)
+        return np.asarray(np.matmul(by_model, self.weights[:, :, None])[..., 0].T, np.float32)
 
     def sums_of(
         self,
@@ -59,54 +58,56 @@ class Stack:
         rows: NDArray[np.intp],
         models: NDArray[np.intp],
     ) -> NDArray[np.float32]:
-        """The sums of those pairs of a row and a model alone, `(pairs,)`; models never fall.
+        """The sums of the given pairs of a row and a model, `(pairs,)`; `models` is ascending.
 
-        Every model that is named meets as many rows as the one with the most: little, where few
-        are wanted of any.
+        Each model in `models` is compared with as many rows as the one with the most pairs, so this
+        is fast only if every model has few pairs.
         """
-        named, of_named = np.unique(models, return_inverse=True)
-        counts = np.bincount(of_named)
-        place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[of_named]
-        chosen = np.zeros((len(named), counts.max(initial=0)), np.intp)
-        chosen[of_named, place] = rows
-        of_models = self.rows.reshape(*self.weights.shape, -1)[named]
-        similar = np.matmul(projected[chosen], of_models.transpose(0, 2, 1))
+        unique_models, model_index = np.unique(models, return_inverse=True)
+        counts = np.bincount(model_index)
+        slots = np.arange(len(rows)) - (np.cumsum(counts) - counts)[model_index]
+        rows_by_model = np.zeros((len(unique_models), counts.max(initial=0)), np.intp)
+        rows_by_model[model_index, slots] = rows
+        stacked_rows = self.rows.reshape(*self.weights.shape, -1)[unique_models]
+        similar = np.matmul(projected[rows_by_model], stacked_rows.transpose(0, 2, 1))
         np.exp(similar, out=similar)
-        sums = np.matmul(similar, self.weights[named][:, :, None])[..., 0]
-        return np.asarray(sums[of_named, place], np.float32)
+        sums = np.matmul(similar, self.weights[unique_models][:, :, None])[..., 0]
+        return np.asarray(sums[model_index, slots], np.float32)
 
 
 def stack(
     rows: Sequence[NDArray[np.float32]], weights: Sequence[NDArray[np.float32]]
 ) -> list[Stack]:
-    """Stack each model's rows and weights, models of about one size in one stack.
+    """Stack each model's rows and weights; models of about equal size share a stack.
 
-    The stacks are cut so that a block of rows against one stays within the bound of memory. Of
-    models with more rows than are stacked together, each piece is in a stack of its own.
+    The stacks are small enough that a block of rows against one stays within COSINES_PER_BLOCK. A
+    model with more rows than the maximal width is split into pieces in different stacks.
     """
-    of_size: defaultdict[tuple[int, int], list[_Piece]] = defaultdict(list)
-    for column, (given, weighed) in enumerate(zip(rows, weights, strict=True)):
-        for number, start in enumerate(range(0, len(weighed), _WIDTH_MAX)):
+    pieces_by_size: defaultdict[tuple[int, int], list[_Piece]] = defaultdict(list)
+    for column, (model_rows, model_weights) in enumerate(zip(rows, weights, strict=True)):
+        for number, start in enumerate(range(0, len(model_weights), _WIDTH_MAX)):
             piece = slice(start, start + _WIDTH_MAX)
-            size = len(weighed[piece])
-            of_size[number, _width(size)].append(_Piece(column, given[piece], weighed[piece]))
+            size = len(model_weights[piece])
+            pieces_by_size[number, _padded_width(size)].append(
+                _Piece(column, model_rows[piece], model_weights[piece])
+            )
     return [
-        _filled(pieces[start : start + step], width)
-        for (_, width), pieces in of_size.items()
+        _stack_pieces(pieces[start : start + step], width)
+        for (_, width), pieces in pieces_by_size.items()
         for step in [max(COSINES_PER_BLOCK // (ROWS_PER_BLOCK * width), 1)]
         for start in range(0, len(pieces), step)
     ]
 
 
 class _Piece(NamedTuple):
-    """So many rows of a model as are stacked together."""
+    """Up to _WIDTH_MAX rows of one model."""
 
     column: int
     rows: NDArray[np.float32]
     weights: NDArray[np.float32]
 
 
-def _filled(pieces: Sequence[_Piece], width: int) -> Stack:
+def _stack_pieces(pieces: Sequence[_Piece], width: int) -> Stack:
     components = pieces[0].rows.shape[1]
     rows = np.zeros((len(pieces), width, components), np.float32)
     weights = np.zeros((len(pieces), width), np.float32)
@@ -117,8 +118,8 @@ def _filled(pieces: Sequence[_Piece], width: int) -> Stack:
     return Stack(columns, rows.reshape(-1, components), weights)
 
 
-def _width(size: int) -> int:
-    """The number of rows, rounded up so that few widths serve all; an eighth is filling at most."""
+def _padded_width(size: int) -> int:
+    """The number of rows rounded up to one of few widths; padding is at most an eighth."""
     if size <= _EXACT_WIDTH_MAX:
         return size
     step = 1 << (size.bit_length() - 4)

@@ -1,4 +1,4 @@
-"""Files of a basis with a remainder and of a model with negatives, and how to damage them."""
+"""Files of a basis with a remainder and a model with negatives, and a helper to damage them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def facts_of(data: bytes) -> dict[str, Any]:
     return facts
 
 
-def rewritten(
+def rewrite(
     kind: str, facts: dict[str, Any] | None = None, **tensors: NDArray[Any] | None
 ) -> bytes:
     """The file with some facts and tensors replaced; None drops one."""

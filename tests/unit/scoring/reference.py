@@ -1,4 +1,4 @@
-"""The formulas of scoring, slow and plain, in float64: what the kernel is held against."""
+"""A slow and plain float64 implementation of the scoring formulas, to test the kernel."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def random_rows(seed: int, rows: int, dimension: int) -> NDArray[np.float32]:
 
 
 def numbered(count: int) -> list[ElementId]:
-    """That many ids, in canonical order."""
+    """Consecutive ids, in canonical order."""
     return [ElementId(f"frame-{index:05}") for index in range(count)]
 
 
 def random_model(
     seed: int, elements: int, dimension: int, basis: Basis | None, negatives: int = 0
 ) -> ScoringModel:
-    """The model of that many random elements and negatives."""
+    """A model of this many random elements and negatives."""
     unlike = random_rows(seed + 50, negatives, dimension)
     return build_model(random_rows(seed, elements, dimension), numbered(elements), basis, unlike)
 
 
 @dataclass(frozen=True)
 class Located:
-    """Where frames are: the directions whose cosines count, and the remainders of them."""
+    """Frames in a basis: their directions (for cosines) and their remainders."""
 
     directions: Rows
     remainders: Rows
 
     @classmethod
     def of(cls, directions: ArrayLike, remainders: ArrayLike | None = None) -> Located:
-        """Rows that are known; without remainders they have none."""
+        """Rows with these directions and remainders (default: none)."""
         rows = np.array(directions, np.float64)
         none = np.zeros((len(rows), 0))
         return cls(rows, none if remainders is None else np.array(remainders, np.float64))
@@ -52,12 +52,12 @@ class Located:
         return len(self.directions)
 
     def without(self, index: int) -> Located:
-        """The other rows."""
+        """All rows but this one."""
         kept = np.delete(self.directions, index, axis=0)
         return Located(kept, np.delete(self.remainders, index, axis=0))
 
     def only(self, index: int) -> Located:
-        """That row alone."""
+        """One row alone."""
         return Located(self.directions[[index]], self.remainders[[index]])
 
 
@@ -70,7 +70,7 @@ def joined(*parts: Located) -> Located:
 
 
 def locate(frames: NDArray[np.float32], basis: Basis | None) -> Located:
-    """Frames at length 1, or their projections at length 1 and what these leave out."""
+    """Frames at length 1; with a basis, their projections at length 1 and their remainders."""
     exact = frames.astype(np.float64)
     exact /= np.sqrt((exact**2).sum(axis=1, keepdims=True))
     if basis is None:
@@ -82,7 +82,7 @@ def locate(frames: NDArray[np.float32], basis: Basis | None) -> Located:
 
 
 def background_of(basis: Basis | None, like: Located) -> Located:
-    """Where the background is; no rows without a basis."""
+    """The background rows; none without a basis."""
     if basis is None:
         return Located(like.directions[:0], like.remainders[:0])
     return Located.of(basis.background, basis.background_remainder)
@@ -104,7 +104,7 @@ class Regression:
 
     @classmethod
     def of(cls, elements: Located, negatives: Located, background: Located) -> Regression:
-        """A tenth for elements, 1 for negatives; background weighs as much as the elements."""
+        """Ridges of 0.1 for elements and 1 for negatives; background weighs as much as elements."""
         counts = [len(elements), len(negatives), len(background)]
         of_background = max(0.1 * len(background) / len(elements), 1.0)
         targets = np.repeat([1.0, -1.0, -1.0], counts)
@@ -112,16 +112,16 @@ class Regression:
         return cls(joined(elements, negatives, background), targets, ridges)
 
     def weights(self) -> Row:
-        """Those that solve the regression, of all rows at once."""
+        """The solution of the regression over all rows at once."""
         regularised = similarities(self.rows, self.rows) + np.diag(self.ridges)
         return np.asarray(np.linalg.solve(regularised, self.targets), np.float64)
 
     def contrasts(self, frames: Located) -> Row:
-        """What the solution gives frames."""
+        """The contrasts of frames to the solution."""
         return similarities(frames, self.rows) @ self.weights()
 
     def left_out(self, index: int) -> float:
-        """The contrast of a row to the regression that never saw it."""
+        """The contrast of a row to the regression of all other rows."""
         targets, ridges = np.delete(self.targets, index), np.delete(self.ridges, index)
         other = Regression(self.rows.without(index), targets, ridges)
         return float(other.contrasts(self.rows.only(index))[0])
@@ -140,14 +140,14 @@ def fitted(
 
 def contrast(frame: NDArray[np.float32], model: ScoringModel, basis: Basis | None) -> float:
     """The weighted sum of a frame's similarities; a background row leaves itself out."""
-    here = locate(frame[None], basis)
-    known = np.concatenate([model.elements, model.negatives]).astype(np.float64)
-    total = float(np.exp(4 * (known @ here.directions[0] - 1)) @ model.weights)
+    located = locate(frame[None], basis)
+    rows = np.concatenate([model.elements, model.negatives]).astype(np.float64)
+    total = float(np.exp(4 * (rows @ located.directions[0] - 1)) @ model.weights)
     if basis is None:
         return total
-    background = background_of(basis, here)
-    similar = np.exp(4 * (background.directions @ here.directions[0] - 1))
-    is_same = np.abs(background.directions - here.directions[0]).max(axis=1) < 1e-5
+    background = background_of(basis, located)
+    similar = np.exp(4 * (background.directions @ located.directions[0] - 1))
+    is_same = np.abs(background.directions - located.directions[0]).max(axis=1) < 1e-5
     total += float(similar @ model.background_weights - is_same @ model.background_gains)
     if model.direction.size:
         unit = frame.astype(np.float64) / np.sqrt((frame.astype(np.float64) ** 2).sum())

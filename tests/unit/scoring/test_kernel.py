@@ -1,4 +1,4 @@
-"""Many frames against many versions at once score as each would, worked out by hand, alone."""
+"""Scoring many frames against many versions gives the same as the reference, one by one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.unit.scoring.versions import (
 
 
 def test_versions_have_what_is_to_be_tested() -> None:
-    """One basis has no remainder and one has: so both are scored below."""
+    """The bases under test include one with a remainder and one without."""
     assert [0, 6] == [basis.remainder.shape[1] for basis in BASES if basis is not None]
 
 
@@ -41,7 +41,7 @@ def test_versions_have_what_is_to_be_tested() -> None:
 def test_contrasts_are_the_regressions(
     elements: int, negatives: int, basis: int, seed: int
 ) -> None:
-    """From embeddings to contrasts: what one dense regression over all rows gives each frame."""
+    """Contrasts equal those of one dense regression over all rows."""
     given_elements = elements_of(seed, 0, elements)
     unlike = random_rows(seed + 50, negatives, DIMENSION)
     model = build_model(given_elements, numbered(elements), BASES[basis], unlike)
@@ -53,7 +53,7 @@ def test_contrasts_are_the_regressions(
 
 @given(versions, seeds)
 def test_scores_are_the_designs(chosen: list[Version], seed: int) -> None:
-    """Contrast and score are as defined, frame by frame; background rows leave themselves out."""
+    """Contrast and score equal the reference; background rows leave themselves out."""
     scorer = scorer_of(chosen, seed)
     frames = frames_for(scorer, seed)
     scores = scorer.score(normalise(frames))
@@ -97,7 +97,7 @@ def test_batches_score_as_their_parts(chosen: list[Version], seed: int, cut: int
 
 
 def test_equal_frames_score_alike_wherever_they_stand() -> None:
-    """In a batch of many blocks copies of a frame have one contrast but for rounding."""
+    """In a batch of many blocks, copies of a frame have equal contrasts up to rounding."""
     scorer = scorer_of([(40, 3, 2), (9, 0, 1), (5, 0, 0)], seed=1)
     unit = normalise(random_rows(3, 1, DIMENSION)).repeat(700, axis=0)
     contrasts = scorer.score(unit).contrasts
@@ -106,24 +106,24 @@ def test_equal_frames_score_alike_wherever_they_stand() -> None:
 
 @given(seeds, st.lists(st.integers(1, 4), min_size=1, max_size=8))
 def test_frames_score_by_the_best_of_their_crops(seed: int, crops: list[int]) -> None:
-    """A frame has its best crop's score and contrast, and says which row that was."""
+    """A frame has the score, contrast and row of its best crop."""
     scorer = scorer_of([(7, 0, 2), (3, 2, 0)], seed)
     frame_of_row = np.repeat(np.arange(len(crops)), crops)
     unit = normalise(random_rows(seed + 5, len(frame_of_row), DIMENSION))
-    each = scorer.score(unit)
+    by_row = scorer.score(unit)
     best = scorer.score(unit, frame_of_row, len(crops))
     assert (len(crops), 2) == best.scores.shape == best.rows.shape
     for frame in range(len(crops)):
         of_frame = np.flatnonzero(frame_of_row == frame)
         for column in range(2):
-            row = of_frame[each.contrasts[of_frame, column].argmax()]
+            row = of_frame[by_row.contrasts[of_frame, column].argmax()]
             assert row == best.rows[frame, column]
-            assert each.contrasts[row, column] == best.contrasts[frame, column]
-            assert each.scores[row, column] == best.scores[frame, column]
+            assert by_row.contrasts[row, column] == best.contrasts[frame, column]
+            assert by_row.scores[row, column] == best.scores[frame, column]
 
 
 def test_equal_crops_name_the_first() -> None:
-    """Of crops with the same contrast the first has the score."""
+    """Of crops with equal contrast, the first is named."""
     scorer = scorer_of([(7, 0, 2)], seed=2)
     unit = normalise(np.repeat(random_rows(3, 2, DIMENSION), [1, 3], axis=0))
     scores = scorer.score(unit, np.array([0, 1, 1, 1]), 2)
@@ -131,7 +131,7 @@ def test_equal_crops_name_the_first() -> None:
 
 
 def test_frames_without_crops_name_their_own_row() -> None:
-    """Where each frame is one row, it is that row, whether or not the rows are numbered."""
+    """A frame of one row names that row, with and without `frame_of_row`."""
     scorer = scorer_of([(7, 0, 2), (2, 1, 0)], seed=2)
     unit = normalise(random_rows(3, 5, DIMENSION))
     plain = scorer.score(unit)
@@ -141,7 +141,7 @@ def test_frames_without_crops_name_their_own_row() -> None:
 
 @pytest.mark.parametrize("numbered_rows", [False, True])
 def test_nothing_scores_nothing(numbered_rows: bool) -> None:
-    """A batch of no rows has no scores, and needs no exception."""
+    """An empty batch has no scores and raises nothing."""
     scorer = scorer_of([(7, 0, 2), (2, 1, 0)], seed=2)
     empty = np.empty((0, DIMENSION), np.float32)
     scores = scorer.score(empty, np.empty(0, np.intp), 0) if numbered_rows else scorer.score(empty)
@@ -149,29 +149,29 @@ def test_nothing_scores_nothing(numbered_rows: bool) -> None:
 
 
 def test_no_version_scores_nothing() -> None:
-    """Without an active campaign frames have no scores, of whatever dimension they are."""
+    """Without models, frames of any dimension have no scores."""
     unit = normalise(random_rows(1, 3, 5))
     assert (3, 0) == Scorer([], {}).score(unit).scores.shape
     assert (2, 0) == Scorer([], {}).score(unit, np.array([0, 0, 1]), 2).rows.shape
 
 
 def test_only_vectors_of_the_space_are_compared() -> None:
-    """Frames of another dimension are refused, saying which is expected."""
+    """Frames of another dimension are rejected; the error has the expected one."""
     scorer = scorer_of([(7, 0, 2)], seed=2)
-    with pytest.raises(InvalidArgument, match=f"dimension 5, expected {DIMENSION}") as refused:
+    with pytest.raises(InvalidArgument, match=f"dimension 5, expected {DIMENSION}") as raised:
         scorer.score(normalise(random_rows(1, 3, 5)))
-    assert "SPACE_MISMATCH" == refused.value.reason
+    assert "SPACE_MISMATCH" == raised.value.reason
 
 
 def test_versions_of_two_spaces_are_not_scored_together() -> None:
-    """Models of two dimensions are refused, naming both."""
+    """Models of two dimensions are rejected; the error names both."""
     models = [random_model(1, 3, dimension, None) for dimension in (5, 6)]
     with pytest.raises(InvalidArgument, match=r"\[5, 6\]"):
         Scorer(models, {})
 
 
 def test_scores_are_double_precision() -> None:
-    """Scores keep the order that float32 would lose near 0 and 1."""
+    """Scores are float64, which keeps their order near 0 and 1."""
     scores = scorer_of([(7, 0, 2)], seed=2).score(normalise(random_rows(3, 2, DIMENSION)))
     assert np.float64 == scores.scores.dtype
     assert np.float32 == scores.contrasts.dtype
@@ -179,7 +179,7 @@ def test_scores_are_double_precision() -> None:
 
 @pytest.mark.parametrize("basis", [basis for basis in BASES if basis is not None])
 def test_a_frame_unlike_anything_is_at_right_angles(basis: Basis) -> None:
-    """The mean of the background has no direction: it has nothing in common with any row."""
+    """The background mean has no direction: its cosine to every row is 0."""
     model = random_model(3, 5, DIMENSION, basis)
     # Not of length 1: taken into the basis as it is, it is the origin.
     scores = Scorer([model], {basis.digest: basis}).score(basis.mean[None])

@@ -1,4 +1,4 @@
-"""Only what matches is wanted: what all scores, filtered, are up to rounding, and less work."""
+"""Matches equal the filtered scores up to rounding, with fewer comparisons."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from sluice.scoring.stacks import Stack
 from tests.unit.scoring.reference import numbered, random_rows
 from tests.unit.scoring.versions import BASES, BY_DIGEST, DIMENSION, elements_of, scorer_of, seeds
 
-# A threshold is 0, 1, the default, or so drawn that some of the scores around it pass.
+# Extremes, the default, any value, and values near typical scores.
 thresholds = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0, 1), st.floats(0.4, 0.6))
-# What an issue is like: all elements (nearly) one, around one, or anything at all.
+# The spread of an issue: elements (nearly) equal, close together, or anywhere.
 spreads = st.sampled_from([0.0, 0.01, 0.3, 3.0])
 issues = st.lists(st.tuples(st.integers(1, 30), spreads, st.integers(0, 2)), min_size=1, max_size=6)
 
@@ -35,14 +35,16 @@ def issue_model(
     rows = rng.normal(size=DIMENSION) + spread * rng.normal(size=(count, DIMENSION))
     rows[2::5] = rows[1::5][: len(rows[2::5])]
     elements = rows.astype(np.float32)
-    # Some add to the contrasts of others: those must not be skipped.
+    # Some negatives raise contrasts: the bounds must include these.
     unlike = random_rows(seed + 3, negatives, DIMENSION)
     model = build_model(elements, numbered(count), BASES[basis], unlike)
     return np.concatenate([elements, unlike[::2]]), model
 
 
-def drawn(chosen: list[tuple[int, float, int]], seed: int) -> tuple[Scorer, NDArray[np.float32]]:
-    """A scorer of such issues, and frames that are their elements, near them, or neither."""
+def draw_issues(
+    chosen: list[tuple[int, float, int]], seed: int
+) -> tuple[Scorer, NDArray[np.float32]]:
+    """A scorer of these issues, and frames equal to their elements, near them, and far away."""
     built = [issue_model(seed + n, *issue, 7 * (n % 2)) for n, issue in enumerate(chosen)]
     elements = np.concatenate([rows[:4] for rows, _ in built])
     near = elements + 0.3 * random_rows(seed + 7, len(elements), DIMENSION)
@@ -78,21 +80,21 @@ def assert_rows_are_best(
     columns: NDArray[np.intp],
     rows: NDArray[np.intp],
 ) -> None:
-    """The row is one of the frame's, and none of them has more: of equal ones any may be named."""
-    each = scorer.score(unit).contrasts
+    """Check that the row belongs to the frame and has its largest contrast, up to rounding."""
+    by_row = scorer.score(unit).contrasts
     of_frame = np.arange(len(unit)) if frame_of_row is None else frame_of_row
     for frame, column, row in zip(frames, columns, rows, strict=True):
         assert frame == of_frame[row]
-        most = each[of_frame == frame, column].max()
-        assert most == pytest.approx(each[row, column], abs=2e-6)
+        largest = by_row[of_frame == frame, column].max()
+        assert largest == pytest.approx(by_row[row, column], abs=2e-6)
 
 
 @given(issues, seeds, st.lists(thresholds, min_size=6, max_size=6), st.sampled_from([0, 1, 8, 300]))
 def test_matches_are_the_scores_that_pass(
     chosen: list[tuple[int, float, int]], seed: int, least: list[float], apart: int
 ) -> None:
-    """Whatever the thresholds, whether pairs are compared one by one or a whole stack is."""
-    scorer, unit = drawn(chosen, seed)
+    """Matches are right for any threshold, comparing single pairs or whole stacks."""
+    scorer, unit = draw_issues(chosen, seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(group, "_ROWS_APART_MAX", apart)
         assert_matches_are_the_scores(scorer, unit, least[: len(chosen)])
@@ -102,8 +104,8 @@ def test_matches_are_the_scores_that_pass(
 def test_matches_of_crops_are_the_scores_that_pass(
     chosen: list[tuple[int, float, int]], seed: int, least: list[float], data: st.DataObject
 ) -> None:
-    """A frame matches by the best of its crops, equal ones among them, in several blocks too."""
-    scorer, unit = drawn(chosen, seed)
+    """A frame matches by the best of its crops, also if crops are equal or in several blocks."""
+    scorer, unit = draw_issues(chosen, seed)
     unit = unit[data.draw(st.permutations(range(len(unit))))]
     steps = data.draw(st.lists(st.booleans(), min_size=len(unit), max_size=len(unit)))
     frame_of_row = np.cumsum([0, *steps[1:]])
@@ -120,18 +122,18 @@ def many() -> tuple[Scorer, NDArray[np.float32]]:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
 def test_matches_of_many_blocks_and_stacks(share: float) -> None:
-    """With many campaigns and frames too, of which that share of pairs is over the threshold."""
+    """Matches are right for many models and frames, with this share of pairs over the threshold."""
     scorer, unit = many()
     least = np.quantile(scorer.score(unit).scores, 1 - share, axis=0) - 1e-3
-    found = assert_matches_are_the_scores(scorer, unit, least.clip(0, 1).tolist())
-    assert found >= share * 200 * 400
+    match_count = assert_matches_are_the_scores(scorer, unit, least.clip(0, 1).tolist())
+    assert match_count >= share * 200 * 400
 
 
 @pytest.mark.parametrize("gap", [34.0, 35.3, 35.8, 36.2, 40.0])
 def test_scores_rounded_to_nearly_1_match(gap: float) -> None:
-    """Just below 1 many contrasts share a score; at a threshold of that score all of them match.
+    """Just below 1 many contrasts share a score; a threshold of that score matches all of them.
 
-    The bound of a lone element is what it gives, so that nothing looser hides a wrong limit.
+    The bound of a lone element is tight, so a wrong limit shows.
     """
     scorer = scorer_of([(1, 0, 2)], seed=2)
     unit = normalise(random_rows(9, 4, DIMENSION))
@@ -147,14 +149,14 @@ def test_one_threshold_may_stand_for_all(basis: int) -> None:
     """A single number is every campaign's threshold."""
     scorer = scorer_of([(9, 0, basis), (3, 2, basis)], seed=2)
     unit = normalise(random_rows(2, 9, DIMENSION))
-    one, each = scorer.matches(unit, 0.5), scorer.matches(unit, [0.5, 0.5])
+    one, repeated = scorer.matches(unit, 0.5), scorer.matches(unit, [0.5, 0.5])
     assert len(one.rows) > 0
-    np.testing.assert_array_equal(each.frames, one.frames)
-    np.testing.assert_array_equal(each.columns, one.columns)
+    np.testing.assert_array_equal(repeated.frames, one.frames)
+    np.testing.assert_array_equal(repeated.columns, one.columns)
 
 
 def test_nothing_matches_nothing() -> None:
-    """Neither without frames nor without campaigns is there a match, or an exception."""
+    """Without frames, or without models, there is no match and no exception."""
     scorer = scorer_of([(9, 0, 2), (3, 2, 0)], seed=2)
     assert 0 == len(scorer.matches(np.empty((0, DIMENSION), np.float32), 0).rows)
     unit = normalise(random_rows(2, 9, DIMENSION))
@@ -162,8 +164,8 @@ def test_nothing_matches_nothing() -> None:
     assert 0 == len(Scorer([], {}).matches(unit, 0).rows)
 
 
-class Compared:
-    """Counts how often stacks of elements, not of bounds, were compared: whole, and pairs apart."""
+class ComparisonCounter:
+    """Counts comparisons with stacks of elements (not bounds): whole stacks, and single pairs."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.whole, self.pairs = 0, 0
@@ -188,40 +190,42 @@ class Compared:
 
 
 def tight(seed: int, basis: int) -> tuple[NDArray[np.float32], ScoringModel]:
-    """An issue whose elements are nearly one: its bounds are tight."""
+    """An issue with nearly equal elements, so its bounds are tight."""
     return issue_model(seed, 20, 0.01, basis)
 
 
 @pytest.mark.parametrize("basis", [0, 1, 2])
-def test_what_cannot_match_is_not_compared(basis: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Frames unlike an issue meet its bounds only; those like one meet it, and no other issue."""
+def test_frames_excluded_by_bounds_are_not_compared(
+    basis: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame is compared with the elements of issues whose bounds it reaches, and no others."""
     built = [tight(seed, basis) for seed in range(1, 9)]
     scorer = Scorer([model for _, model in built], BY_DIGEST)
     unlike = normalise(random_rows(5, 300, DIMENSION))
     least = scorer.score(unlike).scores.max(axis=0) * 1.001
-    compared = Compared(monkeypatch)
+    counter = ComparisonCounter(monkeypatch)
     frames = np.concatenate([unlike, normalise(built[3][0][:6])])
     assert 0 == len(scorer.matches(unlike, np.maximum(least, 0.5)).rows)
-    assert (0, 0) == (compared.whole, compared.pairs)
-    found = scorer.matches(frames, np.maximum(least, 0.5))
-    assert [3] * 6 == found.columns.tolist()
-    assert (0, 6) == (compared.whole, compared.pairs)
+    assert (0, 0) == (counter.whole, counter.pairs)
+    matches = scorer.matches(frames, np.maximum(least, 0.5))
+    assert [3] * 6 == matches.columns.tolist()
+    assert (0, 6) == (counter.whole, counter.pairs)
 
 
 def test_where_many_may_match_all_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a model that more than an eighth of a block may match, the whole stack is compared."""
+    """If more than an eighth of a block may match a model, its whole stack is compared."""
     elements, model = tight(1, 2)
     scorer = Scorer([model], BY_DIGEST)
-    compared = Compared(monkeypatch)
+    counter = ComparisonCounter(monkeypatch)
     few, many = (normalise(elements[:1]).repeat(count, axis=0) for count in (32, 33))
     assert 32 == len(scorer.matches(few, 0.5).rows)
-    assert (0, 32) == (compared.whole, compared.pairs)
+    assert (0, 32) == (counter.whole, counter.pairs)
     assert 33 == len(scorer.matches(many, 0.5).rows)
-    assert (1, 32) == (compared.whole, compared.pairs)
+    assert (1, 32) == (counter.whole, counter.pairs)
 
 
 def test_a_negative_that_adds_is_bounded_too() -> None:
-    """Beside other negatives one may get a positive weight: what is like it alone still matches."""
+    """A frame similar only to a negative of positive weight still matches."""
     scorer = scorer_of([(4, 0, 0)], seed=1)
     (model,) = scorer.models
     negatives = normalise(random_rows(8, 3, DIMENSION))
@@ -234,7 +238,7 @@ def test_a_negative_that_adds_is_bounded_too() -> None:
 
 
 @pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), [0.5, 0.5], [[0.5]]])
-def test_thresholds_that_are_none_are_refused(least: Any) -> None:
-    """A threshold outside 0 to 1, or a wrong number of them, is named."""
+def test_invalid_thresholds_are_rejected(least: Any) -> None:
+    """Thresholds outside 0 to 1, or a wrong number of them, are rejected."""
     with pytest.raises(InvalidArgument, match="thresholds"):
         scorer_of([(4, 0, 0)], seed=1).matches(normalise(random_rows(1, 2, DIMENSION)), least)

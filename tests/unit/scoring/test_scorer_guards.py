@@ -1,4 +1,4 @@
-"""What a scorer refuses: models without their basis, rows that do not make frames."""
+"""A scorer rejects models without their basis, and malformed `frame_of_row`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASIS = build_basis(draw(1, 80))
 
 
 def test_a_scorer_needs_the_bases_of_its_models() -> None:
-    """A basis that is missing, or not of the model's space, is refused by name."""
+    """A basis that is missing or not of the model's space is rejected by digest."""
     built = build_model(draw(1, 4), IDS, BASIS)
     with pytest.raises(InvalidArgument, match=f"{BASIS.digest}.*missing"):
         Scorer([built], {})
@@ -46,14 +46,14 @@ def test_a_scorer_needs_the_bases_of_its_models() -> None:
 def test_rows_that_do_not_make_frames_are_refused(
     frame_of_row: list[int], frames: int | None
 ) -> None:
-    """Every frame has rows, they stand together, and no row is left over."""
+    """Every frame must have rows, these must be adjacent, and every row needs a frame."""
     scorer = Scorer([build_model(draw(1, 4), IDS, None)], {})
     with pytest.raises(InvalidArgument, match="frame_of_row"):
         scorer.score(normalise(draw(2, 3)), np.array(frame_of_row), frames)
 
 
 def test_rows_without_a_frame_are_counted_too() -> None:
-    """Without `frame_of_row` the number of frames must be that of the rows."""
+    """Without `frame_of_row` the number of frames must equal the number of rows."""
     scorer = Scorer([build_model(draw(1, 4), IDS, None)], {})
     with pytest.raises(InvalidArgument, match="frame_of_row"):
         scorer.score(normalise(draw(2, 3)), None, 4)
