@@ -25,13 +25,13 @@ ALL = [*VANS, *TRAMS, *OTHERS]
 
 @pytest.fixture
 def synced(team: Team) -> Team:
-    """The team, who know their campaigns."""
+    """A team that has synced its campaigns."""
     team.sync_state()
     return team
 
 
 def test_what_matches_is_collected_and_all_is_counted(synced: Team) -> None:
-    """Each campaign collects its own; every frame sampled is seen by both."""
+    """Each campaign collects its own matches; both count every sampled frame as seen."""
     synced.sample_probabilities(frames(*ALL[:10]), embedding_model_id=MODEL)
     synced.sample_probabilities(frames(*ALL[10:]))
     report = synced.save_for_collection()
@@ -47,7 +47,7 @@ def test_what_matches_is_collected_and_all_is_counted(synced: Team) -> None:
 
 
 def test_probabilities_say_why(synced: Team) -> None:
-    """Per campaign there is a score, the closest cluster, and what was scored."""
+    """Each campaign has a score and an explanation with neighbours and runner-up."""
     sampled = synced.sample_probabilities(frames("v1", "x1"))
     assert {*synced.started.values()} == {*sampled[0]}
     van = sampled[0][synced.started["vans"]]
@@ -60,7 +60,7 @@ def test_probabilities_say_why(synced: Team) -> None:
 
 
 def test_sampling_uploads_nothing(synced: Team) -> None:
-    """Until it is saved, what was sampled is counted nowhere; a dry run saves nothing."""
+    """Sampled frames are counted only once they are saved; a dry run saves nothing."""
     synced.sample_probabilities(frames(*ALL))
     dry = synced.save_for_collection(dry_run=True)
     assert 0 == synced.funnel("vans").seen
@@ -75,7 +75,7 @@ def test_sampling_uploads_nothing(synced: Team) -> None:
 
 
 def test_the_best_are_selected_each_for_its_best_campaign(synced: Team) -> None:
-    """A target keeps the best frames; what passes and is not kept is counted as not selected."""
+    """A target keeps the best frames; other passing frames are counted as not selected."""
     both = (np.eye(64)[0] + np.eye(64)[1]) * 3
     middle = LabeledFrame("both", NOON, embedding=both.astype("f4"))
     sampled = synced.sample_probabilities([*frames(*VANS, *OTHERS), middle])
@@ -95,7 +95,7 @@ def _frame(index: np.intp) -> sluice.Frame:
 
 
 def test_a_second_save_sends_only_what_is_new(synced: Team) -> None:
-    """What was saved is not sent again, and what matched nothing is counted all the same."""
+    """Saved frames are not sent again; frames without a match are still counted."""
     synced.sample_probabilities(frames(*VANS))
     synced.save_for_collection()
     assert 0 == synced.save_for_collection().seen
@@ -105,7 +105,7 @@ def test_a_second_save_sends_only_what_is_new(synced: Team) -> None:
 
 
 def test_thresholds_have_their_precedence(synced: Team) -> None:
-    """The override comes before the campaign's threshold, and that before 0.5."""
+    """The override replaces the campaign's threshold, which replaces the default of 0.5."""
     synced.campaigns.set_threshold(synced.started["vans"], 1.0)
     synced.sync_state()
     synced.sample_probabilities(frames(*VANS, *TRAMS))
@@ -117,7 +117,7 @@ def test_thresholds_have_their_precedence(synced: Team) -> None:
 
 
 def test_crops_are_scored_and_named(synced: Team) -> None:
-    """A frame takes its best crop's score, and the sample says which crop it was."""
+    """A frame has the score of its best crop, and its sample names that crop."""
     frame = LabeledFrame("street", NOON)
     frame.add_image(sensor_id="cam", image_url="https://example.org/1.png", width=640, height=480)
     for label_id, top in (("far", 10), ("near", 20)):
@@ -142,7 +142,7 @@ def test_crops_are_scored_and_named(synced: Team) -> None:
 
 
 def test_targets_name_projects_and_issues(synced: Team) -> None:
-    """Only the campaigns asked for are scored; an unknown target is named."""
+    """Only campaigns of the targets are scored; an unknown target is rejected by name."""
     issue = next(i for i in synced.issues.list(synced.project) if i.display_name == "trams")
     synced.sync_state(target_project_names=["p"], target_issue_uuids=[issue.name.split("/")[-1]])
     [probability] = synced.sample_probabilities(frames("t1"))
@@ -166,7 +166,7 @@ def test_the_same_run_twice_counts_once(server: Server, team: Team, tmp_path: Pa
 
 
 def test_a_server_that_is_killed_and_comes_back(synced: Team, server: Server) -> None:
-    """A save that was cut off goes on with the next one, and counts every frame once."""
+    """A save resumes after a restart of the server, and counts every frame once."""
     for start in range(0, 29, 7):
         synced.sample_probabilities(frames(*ALL[start : start + 7]))
         synced.save_for_collection()
@@ -177,17 +177,17 @@ def test_a_server_that_is_killed_and_comes_back(synced: Team, server: Server) ->
 
 
 def test_a_damaged_model_on_the_disk_is_downloaded_again(synced: Team, tmp_path: Path) -> None:
-    """A file that is not what its name says is replaced."""
+    """A cached file that does not match its digest is replaced."""
     for file in (tmp_path / "models").iterdir():
         file.write_bytes(file.read_bytes()[:-1] + b"?")
     synced.sync_state()
     assert 2 == len(synced.sample_probabilities(frames("v1"))[0])
 
 
-def test_a_full_disk_is_said_before_the_download(
+def test_a_full_disk_is_reported_before_the_download(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without room for the models nothing is downloaded, and the error says how much there is."""
+    """Without enough disk space nothing is downloaded; the error has the free bytes."""
     usage = shutil.disk_usage("/")._replace(free=1_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(errors.ResourceExhausted, match="1,000 bytes are free"):
@@ -196,15 +196,15 @@ def test_a_full_disk_is_said_before_the_download(
 
 @pytest.mark.parametrize("api_key", ["slc_wrong_key", "nonsense"])
 def test_a_wrong_key(server: Server, api_key: str) -> None:
-    """A key that is not known is refused in so many words."""
+    """An unknown or malformed key is Unauthenticated."""
     with sluice.CollectionClient(server.target) as client:
         client.set_credentials(api_key=api_key)
         with pytest.raises(errors.Unauthenticated):
             client.sync_state()
 
 
-def test_what_is_wrong_with_a_frame_is_named(synced: Team) -> None:
-    """A frame that is not right is refused before anything is kept of the call."""
+def test_invalid_frames_are_rejected(synced: Team) -> None:
+    """An invalid frame is rejected by id, and the whole call has no effect."""
     naive = LabeledFrame("f", datetime(2026, 1, 1), embedding=vector("v1"))  # noqa: DTZ001
     with pytest.raises(errors.InvalidArgument, match="2026-01-01T00:00:00 has no time zone"):
         synced.sample_probabilities([*frames("v1"), naive])
@@ -223,7 +223,7 @@ def test_what_is_wrong_with_a_frame_is_named(synced: Team) -> None:
 
 
 def test_order_of_calls_is_explained(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that comes too early says which has to come first."""
+    """A call made too early names the call that must come first."""
     monkeypatch.delitem(os.environ, "SLUICE_API_KEY", raising=False)
     with sluice.CollectionClient(server.target) as client:
         with pytest.raises(errors.Unauthenticated, match="SLUICE_API_KEY"):
@@ -236,18 +236,18 @@ def test_order_of_calls_is_explained(server: Server, monkeypatch: pytest.MonkeyP
 
 
 def test_scores_of_a_stream_are_the_servers(synced: Team) -> None:
-    """Scored on the server, frames have the scores that they have here."""
+    """Scores computed on the server equal those of the client."""
     rows = np.stack([vector(i) for i in ALL])
     batches = [Embeddings.of_frames(MODEL, part) for part in np.array_split(normalise(rows), 3)]
-    answers = list(synced.score_stream(synced.project, batches))
-    streamed = np.concatenate([np.frombuffer(a.scores, "<f8").reshape(-1, 2) for a in answers])
+    responses = list(synced.score_stream(synced.project, batches))
+    streamed = np.concatenate([np.frombuffer(a.scores, "<f8").reshape(-1, 2) for a in responses])
     local = synced.sample_probabilities(frames(*ALL))
-    for column, version in enumerate(answers[0].versions):
+    for column, version in enumerate(responses[0].versions):
         np.testing.assert_allclose(streamed[:, column], local.scores(version.campaign), atol=1e-5)
 
 
-def test_a_stream_gives_matches_alone_where_they_are_wanted(synced: Team) -> None:
-    """Then answers hold the scores that reach their threshold, and no others."""
+def test_a_stream_can_return_matches_only(synced: Team) -> None:
+    """With `matches_only`, responses have only the scores at or over the threshold."""
     batches = [Embeddings.of_frames(MODEL, np.stack([vector(i) for i in ALL]))]
     [full] = synced.score_stream(synced.project, batches)
     [only] = synced.score_stream(synced.project, batches, matches_only=True)

@@ -1,4 +1,4 @@
-"""Runs of the collection client that are long, broken off, repeated, or over several projects."""
+"""Long, interrupted and repeated runs of the collection client, and several projects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.team import NOON, Team, frames, vector
 
 SESSION = "0b5e7c52-3d0c-4f5e-9d4e-6f1f3f1a2b3c"
 MANY = 256 * 12
-"""Frames of twelve batches, more than may be under way at once."""
+"""Frames of twelve batches, more than may be in flight at once."""
 
 
 def many_frames() -> list[LabeledFrame]:
@@ -29,7 +29,7 @@ def many_frames() -> list[LabeledFrame]:
 
 
 def check_exact(team: Team) -> None:
-    """Every frame was counted once, every match is stored once."""
+    """Check that every frame was counted once, and every match stored once."""
     funnel = team.funnel("vans")
     members = {f"v{index}" for index in range(0, MANY, 100)}
     assert (MANY, 0, len(members)) == (funnel.seen, funnel.duplicate, funnel.matches)
@@ -40,7 +40,7 @@ def check_exact(team: Team) -> None:
 def test_a_server_killed_in_the_middle_of_a_save(
     team: Team, server: Server, tmp_path: Path, moment: int
 ) -> None:
-    """With batches under way the server dies and comes back; the save ends, with exact counts."""
+    """A save survives a kill of the server with batches in flight; counts are exact."""
     killed = []
 
     def kill(what: str, done: int, total: int) -> None:
@@ -60,7 +60,7 @@ def test_a_server_killed_in_the_middle_of_a_save(
 
 
 def test_a_script_broken_off_and_run_again(team: Team, server: Server, tmp_path: Path) -> None:
-    """Under its session id a second run sends only what the first did not get through."""
+    """A second run with the same session id sends only what the first did not."""
 
     def break_off(what: str, done: int, total: int) -> None:
         if (what, done) == ("batches sent", 10):
@@ -80,7 +80,7 @@ def test_a_script_broken_off_and_run_again(team: Team, server: Server, tmp_path:
 
 
 def test_credentials_set_again_go_on(team: Team, server: Server) -> None:
-    """Over a new connection new batches are not taken for those that were sent before."""
+    """After a reconnect, new batches are not mistaken for earlier ones."""
     team.sync_state()
     for frame_ids in (["v1", "x1"], ["v2"], ["x2", "x3", "v3"]):
         team.set_credentials(api_key=server.admin_key)
@@ -111,18 +111,18 @@ def test_projects_are_counted_each_for_itself(team: Team, server: Server, tmp_pa
 def test_a_second_sync_takes_one_round_trip_for_each_project(
     team: Team, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is known and on the disk is not asked for again."""
+    """A second sync requests nothing that is cached."""
     with Team(server, tmp_path / "models") as other:
         other.create_project("q")
         other.start("trams", axis=1)
     called: list[str] = []
 
-    class Listening(channel._SyncKeyInterceptor):  # noqa: SLF001 - where every call passes
+    class RecordingInterceptor(channel._SyncKeyInterceptor):  # noqa: SLF001 - where every call passes
         def _add(self, details: Any) -> Any:
             called.append(details.method.rsplit("/", 1)[-1])
             return super()._add(details)
 
-    monkeypatch.setattr(channel, "_SyncKeyInterceptor", Listening)
+    monkeypatch.setattr(channel, "_SyncKeyInterceptor", RecordingInterceptor)
     with Team(server, tmp_path / "fresh") as client:
         client.sync_state()
         # The projects have the same background and the same trams: two models, one basis.
@@ -134,20 +134,20 @@ def test_a_second_sync_takes_one_round_trip_for_each_project(
 
 
 def test_progress_is_reported(team: Team, server: Server, tmp_path: Path) -> None:
-    """Long calls say what they count, how far they are, and how far they go."""
-    said: list[tuple[str, int, int]] = []
-    with Team(server, tmp_path / "fresh", on_progress=lambda *what: said.append(what)) as client:
+    """Long calls report what they count, how many are done, and the total."""
+    reports: list[tuple[str, int, int]] = []
+    with Team(server, tmp_path / "fresh", on_progress=lambda *what: reports.append(what)) as client:
         client.sync_state()
         client.sample_probabilities([*many_frames(), *frames(*(f"x-{i}" for i in range(2_000)))])
         client.save_for_collection()
     models = [("models", done, 3) for done in range(4)]
     scored = [("frames scored", done, 5_072) for done in (4_096, 5_072)]
     sent = [("batches sent", done, 20) for done in range(1, 21)]
-    assert [*models, *scored, *sent] == said
+    assert [*models, *scored, *sent] == reports
 
 
-def test_a_connection_refused_is_one_of_ours(tmp_path: Path) -> None:
-    """Nobody there is Unavailable, as everywhere."""
+def test_a_refused_connection_is_unavailable(tmp_path: Path) -> None:
+    """A refused connection raises Unavailable."""
     with CollectionClient("127.0.0.1:1", cache_dir=tmp_path) as client:
         client.set_credentials(api_key="slc_a_b")
         with pytest.raises(errors.Unavailable):

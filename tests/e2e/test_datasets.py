@@ -31,8 +31,8 @@ def dataset(team: Team) -> str:
     """The dataset of the team, with twenty plain frames and six of vans."""
     name = f"{team.project}/datasets/d"
     ids = [*PLAIN, *VANS]
-    made = [Frame(id=id) for id in ids]
-    team.datasets.append(name, made, np.stack(list(map(vector, ids))), model_id=MODEL)
+    rows = [Frame(id=id) for id in ids]
+    team.datasets.append(name, rows, np.stack(list(map(vector, ids))), model_id=MODEL)
     return name
 
 

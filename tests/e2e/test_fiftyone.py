@@ -36,16 +36,16 @@ def test_samples_are_read_and_written_back(team: Team) -> None:
     )
     first = append_dataset(team.datasets, name, source, SAMPLE_FIELDS)
     again = append_dataset(team.datasets, name, source, SAMPLE_FIELDS)
-    [found] = team.datasets.frames(name, frame_filter(tags=["night"], fields={"weather": "fog"}))
+    [frame] = team.datasets.frames(name, frame_filter(tags=["night"], fields={"weather": "fog"}))
     counts = team.datasets.counts(name)
-    read = Frame.from_proto(found.frame)
+    read = Frame.from_proto(frame.frame)
 
     assert (2, 0) == (first.added, first.unchanged)
     assert (0, 2) == (again.added, again.unchanged)
     assert (
         Label(id="b1", class_name="van", shape=Box2D(20, 20, 180, 50), sensor_id="image"),
     ) == read.labels
-    assert ["weather"] == list(found.fields)
+    assert ["weather"] == list(frame.fields)
     assert (MODEL, DIMENSION) == (counts.model_id, counts.dimension)
 
     team.datasets.set_status(name, ["v2"], "selected")
@@ -57,7 +57,7 @@ def test_samples_are_read_and_written_back(team: Team) -> None:
 
     assert source.autosaved
     assert {"next": ["v2"]} == source.views
-    assert [["batch:1"], ["batch:1"]] == [each.tags for each in source.samples]
+    assert [["batch:1"], ["batch:1"]] == [item.tags for item in source.samples]
     assert ("selected", "", 0.5, "sun") == tuple(
         source.samples[1][field] for field in ("sluice_status", "sluice_split", "zcore", "weather")
     )
@@ -77,7 +77,7 @@ def test_groups_are_scenes(team: Team) -> None:
 
     assert (4, 2, 1) == (counts.frames, counts.groups, counts.selected)
     assert {"Next": ["g1"]} == source.views
-    assert ["unlabelled"] * 2 + ["selected"] * 2 == [each["sluice_status"] for each in samples]
+    assert ["unlabelled"] * 2 + ["selected"] * 2 == [item["sluice_status"] for item in samples]
 
 
 def test_boxes_need_the_size_of_their_image(team: Team) -> None:

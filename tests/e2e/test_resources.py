@@ -1,4 +1,4 @@
-"""The resource clients, against a real server: what no other test of the client calls."""
+"""Resource client calls that no other test covers, against a real server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ATTEMPTS = 10_000
 
 
 def test_projects_keys_and_datasets(team: Team, server: Server) -> None:
-    """A key does what its scopes say until it is revoked."""
+    """A key has its scopes until it is revoked."""
     assert team.projects.get(team.project) == next(team.projects.list())
     assert [f"{team.project}/datasets/d"] == [d.name for d in team.projects.datasets(team.project)]
     secret = team.projects.create_api_key(team.project, ["log"], "car7")
@@ -33,7 +33,7 @@ def test_projects_keys_and_datasets(team: Team, server: Server) -> None:
 
 
 def test_issues_and_their_elements(team: Team) -> None:
-    """Elements are put in and taken out one by one; the campaign says what has changed."""
+    """Elements are added and removed; the campaign reports the changes."""
     [issue] = [i for i in team.issues.list(team.project) if i.display_name == "vans"]
     assert "trucks" == team.issues.rename(issue.name, "trucks").display_name
     rows = np.stack([vector("v-new")])
@@ -58,7 +58,7 @@ def test_issues_and_their_elements(team: Team) -> None:
 
 
 def test_a_budget_bounds_what_is_collected(team: Team) -> None:
-    """What is over the budget is counted; without a bound all is collected again."""
+    """Matches over the budget are counted; without a budget all are collected again."""
     vans = team.started["vans"]
     assert 2 == team.campaigns.set_budget(vans, total=2, per_day=5).budget.total
     team.sync_state()
@@ -77,7 +77,7 @@ def test_a_budget_bounds_what_is_collected(team: Team) -> None:
 
 
 def test_a_campaign_that_is_inactive_is_not_synced(team: Team) -> None:
-    """Deactivated it is not scored, activated again it is."""
+    """A deactivated campaign is not scored; once reactivated, it is."""
     team.campaigns.deactivate(team.started["vans"])
     team.sync_state()
     assert [team.started["trams"]] == list(team.sample_probabilities(frames("v1"))[0])
