@@ -1,6 +1,6 @@
-"""Labelled embeddings that ship in packages: what quality is measured on.
+"""Labelled embeddings from installed packages, for the quality benchmark.
 
-Four settings were looked at while the score was made; nothing was chosen by `sources`.
+The score was tuned on four of the settings; `sources` was not used for any choice.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Floats = NDArray[np.float32]
 class Setting:
     """Embeddings `(frames, dim)` of length 1, their classes, and how rare a class is made.
 
-    `wanted` are the classes that issues are made of: those with frames enough.
+    `issue_classes` are the classes with enough frames for issues.
     """
 
     name: str
     vectors: Floats
     classes: NDArray[np.intp]
-    wanted: NDArray[np.intp]
+    issue_classes: NDArray[np.intp]
     prevalence: float
 
 
@@ -45,11 +45,11 @@ def digits_pixels() -> Setting:
 
 
 def digits_hidden() -> Setting:
-    """Digits as a hidden layer of a network that was trained on the other five: 128 units."""
+    """Digits 5 to 9 in the hidden layer of a network trained on digits 0 to 4; 128 units."""
     pixels, digits = load_digits(return_X_y=True)
-    seen = digits < 5
+    is_training = digits < 5
     network = MLPClassifier((128,), max_iter=60, tol=0, n_iter_no_change=60, random_state=0)
-    network.fit(pixels[seen] / 16, digits[seen])
+    network.fit(pixels[is_training] / 16, digits[is_training])
     hidden = np.maximum(pixels / 16 @ network.coefs_[0] + network.intercepts_[0], 0)
     return _setting("digits_hidden", hidden, digits, np.arange(5, 10), 0.02)
 
@@ -62,14 +62,16 @@ def patches() -> Setting:
     mean and deviation of the colours.
     """
     size, step, region = 24, 4, (61, 64)
-    found, classes = [], []
+    images, classes = [], []
     for number, image in enumerate(load_sample_images().images):
         windows = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(0, 1))
         grid = windows[::step, ::step]
         down, across = np.indices(grid.shape[:2]) * step + size // 2
-        found.append(np.moveaxis(grid, 2, -1).reshape(-1, size, size, 3))
+        images.append(np.moveaxis(grid, 2, -1).reshape(-1, size, size, 3))
         classes.append((number * 100 + down // region[0] * 10 + across // region[1]).ravel())
-    return _setting("patches", _pooled(np.concatenate(found)), np.concatenate(classes), None, 0.005)
+    return _setting(
+        "patches", _pool_features(np.concatenate(images)), np.concatenate(classes), None, 0.005
+    )
 
 
 def docstrings() -> Setting:
@@ -91,7 +93,7 @@ def sources() -> Setting:
 
 
 SETTINGS: dict[str, Callable[[], Setting]] = {
-    made.__name__: made for made in (digits_pixels, digits_hidden, patches, docstrings, sources)
+    make.__name__: make for make in (digits_pixels, digits_hidden, patches, docstrings, sources)
 }
 _MEMBERS_MIN = 140
 
@@ -100,29 +102,30 @@ def _setting(
     name: str,
     vectors: NDArray[np.floating],
     classes: NDArray[np.integer],
-    wanted: NDArray[np.intp] | None,
+    issue_classes: NDArray[np.intp] | None,
     prevalence: float,
 ) -> Setting:
     counts = np.bincount(classes)
-    enough = np.flatnonzero(counts >= _MEMBERS_MIN) if wanted is None else wanted
-    return Setting(name, normalise(vectors), classes.astype(np.intp), enough, prevalence)
+    if issue_classes is None:
+        issue_classes = np.flatnonzero(counts >= _MEMBERS_MIN)
+    return Setting(name, normalise(vectors), classes.astype(np.intp), issue_classes, prevalence)
 
 
 def _texts(
     name: str, counts: object, dimension: int, modules: tuple[str, ...], prevalence: float
 ) -> Setting:
     vectors = TruncatedSVD(dimension, n_iter=3, random_state=0).fit_transform(counts)
-    told = np.linalg.norm(vectors, axis=1) > 1e-6  # a text of no known word is nowhere
+    is_nonzero = np.linalg.norm(vectors, axis=1) > 1e-6  # a text without known words is zero
     classes = np.unique(modules, return_inverse=True)[1]
-    return _setting(name, vectors[told], classes[told], None, prevalence)
+    return _setting(name, vectors[is_nonzero], classes[is_nonzero], None, prevalence)
 
 
 def _functions() -> Iterator[tuple[str, str, str]]:
     """Module, docstring ("" for none) and code of every function and class that has a docstring."""
     root = Path(sysconfig.get_paths()["stdlib"])
     for path in sorted(root.rglob("*.py")):
-        inside = path.relative_to(root).parts
-        if {"site-packages", "test", "tests", "idlelib", "lib2to3"} & set(inside):
+        parts = path.relative_to(root).parts
+        if {"site-packages", "test", "tests", "idlelib", "lib2to3"} & set(parts):
             continue
         try:
             text = path.read_text("utf-8")
@@ -136,13 +139,13 @@ def _functions() -> Iterator[tuple[str, str, str]]:
                 code = lines[body[0].lineno - 1 : node.end_lineno] if body else []
                 is_class = isinstance(node, ast.ClassDef)
                 yield (
-                    inside[0].removesuffix(".py"),
+                    parts[0].removesuffix(".py"),
                     ast.get_docstring(node) or "",
                     "" if is_class else "\n".join(code),
                 )
 
 
-def _pooled(images: NDArray[np.uint8]) -> Floats:
+def _pool_features(images: NDArray[np.uint8]) -> Floats:
     """Features `(patches, 262)` of `(patches, size, size, 3)` images."""
     rng = np.random.default_rng(0)
     sample = _windows(images[rng.integers(len(images), size=2_000)]).reshape(-1, 108)
@@ -151,13 +154,13 @@ def _pooled(images: NDArray[np.uint8]) -> Floats:
     whiten = (directions / np.sqrt(variances + 0.1) @ directions.T).astype(np.float32)
     kmeans = MiniBatchKMeans(64, random_state=0, n_init=1).fit((sample - mean) @ whiten)
     words = kmeans.cluster_centers_.astype(np.float32)
-    found = [
+    features = [
         _activations((_windows(images[start : start + 512]) - mean) @ whiten, words)
         for start in range(0, len(images), 512)
     ]
     colours = images.astype(np.float32) / 255
     return np.concatenate(
-        [np.concatenate(found), colours.mean(axis=(1, 2)), colours.std(axis=(1, 2))], axis=1
+        [np.concatenate(features), colours.mean(axis=(1, 2)), colours.std(axis=(1, 2))], axis=1
     )
 
 

@@ -1,4 +1,4 @@
-"""Ways to score frames by an issue: ours, and what it is held against."""
+"""Methods that score frames for an issue: ours, and those it is compared with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ours(issue: Floats, basis: Basis, frames: Floats, negatives: Floats | None =
 
 
 def contrast(issue: Floats, basis: Basis, frames: Floats) -> Floats:
-    """What Sluice scored by before: 5 nearest elements less a quarter of 10 nearest background."""
+    """The former score of Sluice: 5 nearest elements minus a quarter of 10 nearest background."""
     projected = basis.project(frames)
     near = _largest(projected @ basis.project(issue).T, 5)
     return np.asarray(near - _largest(projected @ basis.background.T, 10) / 4, np.float32)
@@ -42,19 +42,19 @@ def logistic(issue: Floats, background: Floats, frames: Floats) -> Floats:
 
 
 def logistic_c100(issue: Floats, background: Floats, frames: Floats) -> Floats:
-    """The same, hardly regularised: C = 100."""
+    """Logistic regression with weak regularisation, C = 100."""
     return _logistic(issue, background, frames, 100)
 
 
 def microclusters(issue: Floats, background: Floats, frames: Floats) -> Floats:
     """PCA on the background, clusters of the issue, and the distance in radii, at least 0.
 
-    How Aquarium's client scored, as far as is public. A lone element has the background's median
-    distance for a radius.
+    The method of Aquarium's client, as far as it is public. The radius of a single element is the
+    background's median distance.
     """
     mean = background.mean(axis=0)
     directions = np.linalg.svd(background - mean, full_matrices=False)[2][:64].T
-    rows, placed = (issue - mean) @ directions, (frames - mean) @ directions
+    rows, projected = (issue - mean) @ directions, (frames - mean) @ directions
     count = max(1, round(np.sqrt(len(rows) / 2)))
     kmeans = KMeans(count, n_init=3, random_state=0).fit(rows)
     centres = kmeans.cluster_centers_.astype(np.float32)
@@ -62,7 +62,7 @@ def microclusters(issue: Floats, background: Floats, frames: Floats) -> Floats:
     radii = np.array([own[kmeans.labels_ == cluster].max() for cluster in range(count)])
     typical = np.median(np.linalg.norm((background - mean) @ directions, axis=1))
     radii = np.where(radii > 1e-6, radii, typical)
-    squares = np.square(placed).sum(1)[:, None] - 2 * placed @ centres.T
+    squares = np.square(projected).sum(1)[:, None] - 2 * projected @ centres.T
     distances = np.sqrt(np.maximum(squares + np.square(centres).sum(1), 0))
     return np.asarray(np.maximum(1 - distances / (2 * radii), 0).max(axis=1), np.float32)
 

@@ -1,9 +1,9 @@
-"""The space that the scoring benchmark scores in: made here, the same in every run.
+"""The synthetic space of the scoring benchmark, the same in every run.
 
-Frames are of kinds, as real ones are: each kind is a tight cloud in the space. An issue holds 25
-elements each of 12 kinds, chosen at random of 600, so its campaign looks for 2 % of the kinds.
-Half of the frames are of the 600 kinds, the others ordinary: each of a kind of its own. So a frame
-matches about 1 % of campaigns.
+Frames belong to kinds, as in real data: each kind is a tight cloud in the space. An issue has 25
+elements of each of 12 kinds, drawn from 600, so its campaign looks for 2 % of the kinds. Half of
+the frames belong to the 600 kinds; each of the others has a kind of its own. So a frame matches
+about 1 % of the campaigns.
 
 A kind is a point in 128 latent dimensions whose variances fall like 1 / (1 + i / 16), as the
 spectra of embeddings do; its members lie around it with a third of that deviation. A random
@@ -63,8 +63,8 @@ class Space:
         """Random frames, `(count, dimension)`."""
         random = np.random.default_rng([2, seed])
         places = random.normal(size=(count, LATENT)) * self._deviations
-        of_kind = random.random(count) >= ORDINARY_SHARE
-        places[of_kind] = self._kinds[random.integers(KINDS, size=of_kind.sum())]
+        is_of_kind = random.random(count) >= ORDINARY_SHARE
+        places[is_of_kind] = self._kinds[random.integers(KINDS, size=is_of_kind.sum())]
         return self._members(places, random)
 
     def batches(self, count: int, rows: int = ROWS) -> list[Rows]:

@@ -1,7 +1,7 @@
 """`python -m bench._scoring_echo PORT CAMPAIGNS`: answers StreamScores without scoring anything.
 
-What remains is what any such server must do: take the message, see its vectors as an array, and
-send scores for so many campaigns, in a message like the real one.
+The remaining work is what any such server must do: parse the message, view its vectors as an array,
+and send scores for that many campaigns in a message like the real one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The kernel, and the other ways to score that it is measured against, each over one batch."""
+"""The kernel and the scoring methods that it is compared with, each over one batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sluice.scoring import Scorer, ScoringModel, normalise
 from sluice.scoring.basis import COMPONENTS_MAX
 
 NEIGHBOURS: Final = 5
-"""How many elements are searched for by those that search."""
+"""Nearest elements that the search-based methods look for."""
 
 Figures = dict[str, float]
 
@@ -27,11 +27,11 @@ LOOPED: Final = (1, 100)
 LOOP_FRAMES: Final = 8
 FAISS: Final = (1, 10, 100)
 BARE_COSINES: Final = (2**18, 2**19, 2**20)
-"""Products held at a time; the bare time is that of the best."""
+"""Sizes of the product buffer to try; the fastest counts."""
 
 
 def measure(spaces: Sequence[tuple[Space, list[ScoringModel]]]) -> Figures:
-    """The kernel's figures; the first space is the one without a name in them."""
+    """The kernel's figures; those of the first space have no dimension in their names."""
     figures: Figures = {}
     log("campaigns  dimension  threads  frames/s  over products")
     for space, models in spaces:
@@ -56,12 +56,12 @@ def measure(spaces: Sequence[tuple[Space, list[ScoringModel]]]) -> Figures:
 
 
 def scoring(scorer: Scorer, batch: Rows) -> Callable[[], object]:
-    """What a batch goes through, as it came: normalised and scored."""
+    """A call that normalises and scores a batch."""
     return lambda: scorer.score(normalise(batch))
 
 
 def _over_products(space: Space, models: list[ScoringModel], rounds: int) -> tuple[float, float]:
-    """Frames a second of the kernel, and its time over that of the bare products."""
+    """The kernel's frames per second, and its time over that of the bare products."""
     batch = space.frames(ROWS, seed=5)
     things = {"kernel": scoring(space.scorer(models), batch)}
     bare = {f"bare{cosines}": bare_products(space, models, cosines) for cosines in BARE_COSINES}
@@ -71,7 +71,7 @@ def _over_products(space: Space, models: list[ScoringModel], rounds: int) -> tup
 
 
 def bare_products(space: Space, models: list[ScoringModel], cosines: int) -> Callable[[], object]:
-    """The matrix products that scoring a batch cannot avoid, into memory that is there already."""
+    """A call that computes only the matrix products that scoring needs, in allocated memory."""
     basis = space.basis
     unit = normalise(space.frames(ROWS, seed=5))
     stacked = np.concatenate([model.elements for model in models])
@@ -79,8 +79,8 @@ def bare_products(space: Space, models: list[ScoringModel], cosines: int) -> Cal
     parts = [stacked[start : start + step].T for start in range(0, len(stacked), step)]
     projected = np.empty((ROWS, basis.components), np.float32)
     background = np.empty((ROWS, len(basis.background)), np.float32)
-    held = np.empty(ROWS * max(part.shape[1] for part in parts), np.float32)
-    products = [held[: ROWS * part.shape[1]].reshape(ROWS, -1) for part in parts]
+    buffer = np.empty(ROWS * max(part.shape[1] for part in parts), np.float32)
+    products = [buffer[: ROWS * part.shape[1]].reshape(ROWS, -1) for part in parts]
 
     def multiply() -> None:
         np.matmul(unit, basis.projection, out=projected)
@@ -92,7 +92,7 @@ def bare_products(space: Space, models: list[ScoringModel], cosines: int) -> Cal
 
 
 def _over_loop(space: Space, models: list[ScoringModel], threads: int) -> float:
-    """How many times as fast the kernel is as a loop over frames, campaigns and clusters."""
+    """The speed of the kernel over that of a loop over frames, campaigns and clusters."""
     batch = space.frames(ROWS, seed=5)
     loop = ClusterLoop(space, len(models), batch[:LOOP_FRAMES])
     with threadpool_limits(threads):
@@ -147,7 +147,7 @@ def _clusters(placed: Rows) -> list[tuple[Rows, float]]:
 
 
 def _over_faiss(space: Space, models: list[ScoringModel]) -> float:
-    """How many times as fast the kernel is as a flat index for each campaign.
+    """The speed of the kernel over that of a flat FAISS index per campaign.
 
     One index over the elements of all campaigns would not find the five nearest of each campaign.
     The batch is projected once for all; the background term is left out.

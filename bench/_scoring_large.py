@@ -1,4 +1,4 @@
-"""The largest issue there may be: how long its model takes to build, and what it holds."""
+"""The largest possible issue: the time to build its model, and the memory it takes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.peers.models import BYTES_MAX
 
 DIMENSION: Final = 2_048
 
-# In a process of its own, so that its peak of memory is its own: linear algebra with one thread.
+# In a separate process, to measure its peak memory; linear algebra uses one thread.
 _BUILD = """
 import json, sys, time
 from resource import RUSAGE_SELF, getrusage
@@ -50,12 +50,12 @@ print(json.dumps([build_s, built_mb - before_mb, held / 2**20, 256 / score_s]))
 
 def measure() -> Figures:
     """The figures; memory of scoring is that of model, basis and scorer as they are cached."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", _BUILD, str(ELEMENTS_PER_ISSUE_MAX), str(DIMENSION)],
         stdout=subprocess.PIPE,
         check=True,
     )
-    build_s, build_mb, held_mb, frames_per_s = json.loads(done.stdout)
+    build_s, build_mb, held_mb, frames_per_s = json.loads(completed.stdout)
     log(
         f"{ELEMENTS_PER_ISSUE_MAX:,} elements of {DIMENSION:,} dimensions: "
         f"built in {build_s:.1f} s with {build_mb:,.0f} MiB, "

@@ -1,4 +1,4 @@
-"""`python -m bench._scoring_load FOLDER`: loads all models of a folder, as a scorer that starts."""
+"""`python -m bench._scoring_load FOLDER`: loads all models of a folder, as a starting scorer."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ async def _write(space: Space, models: list[ScoringModel], folder: Path) -> None
 
 def _in_process(folder: Path) -> tuple[float, int]:
     command = [sys.executable, "-m", "bench._scoring_load", str(folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    loaded_s, grown_bytes = json.loads(done.stdout)
+    completed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    loaded_s, grown_bytes = json.loads(completed.stdout)
     return loaded_s, grown_bytes
 
 
 async def _load(folder: Path) -> tuple[float, int]:
-    """The seconds until the scorer is there, and by how many bytes the process has grown."""
+    """The seconds until the scorer is loaded, and the growth of the process in bytes."""
     versions = [Version(**fields) for fields in json.loads((folder / "versions.json").read_text())]
     models = Models(FolderBlobs(folder / "blobs"), bytes_max=BYTES_MAX)
     await models.basis(versions[0].basis_digest)

@@ -78,12 +78,12 @@ async def _logger(stub: Any, batch: pb.ScoreFramesRequest) -> list[float]:
     """The milliseconds of each batch of a logger, after it has warmed up."""
     call = stub.StreamScores()
     taken_ms = []
-    begins = time.perf_counter() + WARM_UP_S
-    while (sent := time.perf_counter()) < begins + LOGGER_TURN_S:
+    measured_from = time.perf_counter() + WARM_UP_S
+    while (sent := time.perf_counter()) < measured_from + LOGGER_TURN_S:
         await call.write(pb.StreamScoresRequest(batch=batch))
-        answer = await call.read()
-        assert LOGGER_ROWS == answer.scores.frame_count, answer.error
-        if sent >= begins:
+        response = await call.read()
+        assert LOGGER_ROWS == response.scores.frame_count, response.error
+        if sent >= measured_from:
             taken_ms.append(1_000 * (time.perf_counter() - sent))
     await call.done_writing()
     return taken_ms
@@ -117,7 +117,7 @@ def _at_once(target: str, admin_key: str, space: Space) -> Callable[[], None]:
     def run() -> None:
         with connect_sync(target, admin_key) as channel, ThreadPoolExecutor(STREAMS) as threads:
             stream = streaming(channel, space, CAMPAIGNS, STREAM_BATCHES)
-            for done in [threads.submit(stream) for _ in range(STREAMS)]:
-                done.result()
+            for future in [threads.submit(stream) for _ in range(STREAMS)]:
+                future.result()
 
     return run

@@ -1,4 +1,4 @@
-"""The kernel against asking Qdrant for each frame: its engine in this process, no network."""
+"""The kernel against one Qdrant query per frame; its engine runs in this process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from sluice.scoring import ScoringModel, normalise
 
 CAMPAIGNS: Final = (1, 10, 100)
 QUERIES: Final = 400
-"""Queries of a turn: a frame needs one for each campaign."""
+"""Queries per turn: a frame needs one for each campaign."""
 
 ROUNDS: Final = 3
 
 
 def measure(space: Space, models: list[ScoringModel], folder: Path) -> Figures:
-    """How many times as fast the kernel is, by campaigns; each side's best of a few turns."""
+    """The kernel's speed over Qdrant's, by campaigns; the best of a few turns of each."""
     return asyncio.run(_measure(space, models, folder))
 
 

@@ -1,4 +1,4 @@
-"""Servers of the scoring benchmark, each a process, and campaigns on them."""
+"""Server processes of the scoring benchmark, and their campaigns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Server:
 
 @contextmanager
 def sluiced(folder: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterator[Server]:
-    """A `sluiced` of its own in that folder."""
+    """Run a `sluiced` with its data in that folder."""
     port = free_port()
     command = ["-m", "services.embedded", f"--port={port}", f"--data-dir={folder / 'data'}"]
     env = {f"SLUICE_{name.upper()}": value for name, value in settings.items()}
@@ -46,14 +46,14 @@ def sluiced(folder: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> Iterato
 def process(
     name: str, arguments: list[str], ready: str, log: Path, env: Mapping[str, str] = _NO_SETTINGS
 ) -> Iterator[LocalProcess]:
-    """A Python process that is ready, and is stopped at the end."""
+    """Run a Python process: wait until it is ready, and stop it at the end."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    started = LocalProcess(name, [sys.executable, *arguments], ready=ready, log=log, env=env)
-    started.start()
+    server = LocalProcess(name, [sys.executable, *arguments], ready=ready, log=log, env=env)
+    server.start()
     try:
-        yield started
+        yield server
     finally:
-        started.stop()
+        server.stop()
 
 
 class Campaigns:
@@ -79,7 +79,7 @@ class Campaigns:
         for number in range(len(self.names), count):
             issue = self.client.issues.create(PROJECT, f"issue {number}", self._dataset).name
             elements = self.space.elements(number)
-            frames = [Frame(id=f"i{number}-{at}") for at in range(len(elements))]
+            frames = [Frame(id=f"i{number}-{index}") for index in range(len(elements))]
             self.client.issues.add_elements(issue, frames, elements, model_id=MODEL)
             self.names.append(self.client.campaigns.start(issue).name)
 

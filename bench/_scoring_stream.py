@@ -1,4 +1,4 @@
-"""StreamScores from end to end, against a server that only echoes, and against the kernel."""
+"""StreamScores from end to end, compared with an echo server and with the kernel."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def measure(space: Space, models: list[ScoringModel], folder: Path) -> Figures:
 
 
 def _over_limit(campaigns: Campaigns, models: list[ScoringModel], folder: Path) -> Figures:
-    """End to end, echo and kernel by turns, in frames a second."""
+    """Frames per second from end to end, of the echo server and of the kernel, in turns."""
     space, count = campaigns.space, len(models)
     batches = TURN_FRAMES[count] // ROWS
     port = free_port()
@@ -77,7 +77,7 @@ def _over_limit(campaigns: Campaigns, models: list[ScoringModel], folder: Path) 
 def streaming(
     channel: grpc.Channel, space: Space, campaigns: int, batches: int
 ) -> Callable[[], None]:
-    """One stream of batches, sent ahead as far as the server reads them."""
+    """A call that sends one stream of batches, as fast as the server reads them."""
     vectors = space.frames(ROWS, seed=5)
 
     def requests() -> Iterator[pb.StreamScoresRequest]:

@@ -1,4 +1,4 @@
-"""How fast a file is scanned, against reading it and scoring it; and how much memory that takes.
+"""Measures the speed and memory of a file scan, relative to reading and scoring alone.
 
 Figures: `scan.rows`, `scan.rss_mb` (the client's peak), `scan.frames_per_s`, `scan.over_limit`
 (frames a second over 1 / (1/read + 1/kernel), all of this run), `client.import_extra_s`.
@@ -50,13 +50,13 @@ print(time.perf_counter() - start)
 """
 
 
-def log(said: str) -> None:
-    """Say on stderr what is going on."""
-    print(said, file=sys.stderr, flush=True)
+def log(line: str) -> None:
+    """Print a line of progress to stderr."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def write_corpus(path: Path) -> None:
-    """Write the file: one frame of a hundred is like the issue."""
+    """Write the file; one frame in a hundred resembles the issue."""
     random = np.random.default_rng(0)
     schema = pa.schema(
         [("frame_id", pa.string()), ("embedding", pa.list_(pa.float32(), DIMENSION))]
@@ -72,10 +72,10 @@ def write_corpus(path: Path) -> None:
 
 
 def start_campaign(client: CollectionClient, source: Source) -> str:
-    """Make a project with one campaign of 300 elements and a background of the file's frames."""
+    """Create a project with a background from the file, and a campaign with 300 elements."""
     project = client.projects.create("bench").name
-    wanted = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
-    dataset = client.projects.create_dataset(project, "d", wanted).name
+    spec = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_CLASSIFICATION_2D)
+    dataset = client.projects.create_dataset(project, "d", spec).name
     client.campaigns.set_background(project, MODEL, next(source.batches(2_000)).embeddings)
     issue = client.issues.create(project, "hard", dataset).name
     elements = np.random.default_rng(1).standard_normal((ELEMENTS, DIMENSION), dtype=np.float32)
@@ -86,43 +86,43 @@ def start_campaign(client: CollectionClient, source: Source) -> str:
     return project
 
 
-def rate(rows: int, since: float) -> float:
-    """Rows a second."""
-    return rows / (time.perf_counter() - since)
+def compute_rate(rows: int, start: float) -> float:
+    """Rows per second."""
+    return rows / (time.perf_counter() - start)
 
 
-def read_rate(source: Source) -> float:
-    """How fast the file is read into arrays."""
+def measure_reading(source: Source) -> float:
+    """Rows per second when the file is only read into arrays."""
     start = time.perf_counter()
     rows = sum(len(batch) for batch in source.batches(batch_rows(DIMENSION)))
-    return rate(rows, start)
+    return compute_rate(rows, start)
 
 
-def kernel_rate(scorer: Scorer) -> float:
-    """How fast rows in memory are scored."""
+def measure_kernel(scorer: Scorer) -> float:
+    """Rows per second when rows in memory are scored."""
     rows = np.random.default_rng(2).standard_normal((batch_rows(DIMENSION), DIMENSION))
     batch = rows.astype(np.float32)
-    # One thread: on a busy machine several wait for each other.
+    # One thread: on a busy machine, several threads would wait for each other.
     with threadpool_limits(1):
         taken_s = by_turns({"kernel": lambda: scorer.score(normalise(batch))}, turn_s=1)
     return len(batch) / taken_s["kernel"]
 
 
 def scan(target: str, key: str, corpus: Path, cache: Path) -> tuple[float, float]:
-    """Scan the file by the command; frames a second, and the peak of memory in MB."""
+    """Run `sluice scan`; returns frames per second and the peak memory in MB."""
     arguments = ["scan", str(corpus), "-p", "bench", "--model-id", MODEL, "--json"]
     environment = {"SLUICE_TARGET": target, "SLUICE_API_KEY": key, "SLUICE_CACHE_DIR": str(cache)}
     start = time.perf_counter()
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", _SCAN, *arguments],
         env=os.environ | environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    speed = rate(ROWS, start)
-    assert ROWS == json.loads(done.stdout)["rows"]
-    return speed, float(done.stderr.split()[-1])
+    speed = compute_rate(ROWS, start)
+    assert ROWS == json.loads(completed.stdout)["rows"]
+    return speed, float(completed.stderr.split()[-1])
 
 
 def main() -> None:
@@ -139,7 +139,7 @@ def main() -> None:
                 active = read_active(client.channel, project)
                 [space] = load_state(client.channel, ModelStore(cache), active, None)
                 log("reading, scoring, scanning")
-                read, kernel = read_rate(source), kernel_rate(space.scorer)
+                read, kernel = measure_reading(source), measure_kernel(space.scorer)
             speed, rss_mb = scan(server.address, server.admin_key, corpus, cache)
     imported = subprocess.run(
         [sys.executable, "-c", _IMPORT], capture_output=True, text=True, check=True

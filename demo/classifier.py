@@ -54,7 +54,7 @@ def train(digits: Digits) -> Classifier:
     """Train on the labelled frames; every run gives the same network."""
     network = MLPClassifier((HIDDEN_UNITS,), max_iter=EPOCHS_MAX, random_state=SEED)
     with warnings.catch_warnings():
-        # A little more training would not matter here.
+        # The demo does not need a fully converged network.
         warnings.simplefilter("ignore", ConvergenceWarning)
         network.fit(digits.pixels(digits.labelled), digits.truth[digits.labelled])
     return Classifier(network)

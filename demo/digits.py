@@ -1,7 +1,7 @@
 """The frames of the demo: scikit-learn's handwritten digits, written as PNG files.
 
 Sluice and the classifier see only the files. The true classes serve as labels of the labelled
-parts, as the reviewer's eyes, and in the report.
+parts, as the reviewer's decisions, and in the report.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def _divide(
     labelled = np.concatenate(
         [order[truth[order] == class_id][:rows] for class_id, rows in enumerate(rows_per_class)]
     )
-    rest = order[~np.isin(order, labelled)]
-    return labelled, rest[:VALIDATION_ROWS], rest[VALIDATION_ROWS:]
+    unlabelled = order[~np.isin(order, labelled)]
+    return labelled, unlabelled[:VALIDATION_ROWS], unlabelled[VALIDATION_ROWS:]
 
 
 def _write_picture(path: Path, counts: NDArray[np.float64]) -> None:

@@ -92,11 +92,11 @@ async def commit_version(
 
 
 async def _poll(
-    call: Callable[[], Awaitable[Response]], done: Callable[[Response], bool]
+    call: Callable[[], Awaitable[Response]], is_done: Callable[[Response], bool]
 ) -> Response:
-    """Repeat a call until its response is `done`; TimeoutError after `TIMEOUT_S`."""
+    """Repeat a call until `is_done` accepts its response; TimeoutError after `TIMEOUT_S`."""
     deadline = time.monotonic() + TIMEOUT_S
-    while not done(response := await call()):
+    while not is_done(response := await call()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"condition not met after {TIMEOUT_S} s: {response}")
         await asyncio.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""Sluice's client: what an edge device needs to find the frames worth labelling.
+"""Sluice's client: finds the frames worth labelling, on an edge device or in a script.
 
 ```python
 client = sluice.CollectionClient("localhost:50050")
@@ -83,7 +83,7 @@ _MODULE_OF = {
     "connect_sync": "sluice.channel",
 }
 
-if not TYPE_CHECKING:  # or a type checker would accept any name
+if not TYPE_CHECKING:  # with __getattr__ a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         """An exported name, or a module of the package, imported on first use."""

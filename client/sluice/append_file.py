@@ -21,10 +21,10 @@ from sluice.scan import batch_rows, work_ahead
 from sluice.v1 import dataset_frame_pb2 as pb
 
 LABELLED_PER_CALL: Final = 512
-"""Frames of a COCO file that are sent at a time."""
+"""Frames of a COCO file in one call."""
 
 DOCUMENTS_BYTES_MAX: Final = 4 * 2**20
-"""Bytes of the frames that are sent at a time: their embeddings have as many beside them."""
+"""Maximum bytes of the frame messages in one call; their embeddings are bounded separately."""
 
 COCO: Final = ".json"
 
@@ -33,14 +33,14 @@ _Batch = tuple[Sequence[NewFrame], NDArray[np.float32] | None]
 
 @dataclass(slots=True)
 class AppendCounts:
-    """What became of the frames of a file so far."""
+    """How many frames of a file were added, replaced or left unchanged so far."""
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
 
     def add(self, response: pb.AppendFramesResponse) -> None:
-        """Count the frames of one call."""
+        """Add the counts of one call."""
         self.added += response.added_count
         self.replaced += response.replaced_count
         self.unchanged += response.unchanged_count
@@ -48,10 +48,10 @@ class AppendCounts:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the frames of a file go.
+    """How the frames of a file are grouped, and the status and split of new groups.
 
-    `group` and `slice` are columns that say which scene, and which view of it, a frame is; new
-    groups get the status and the split.
+    `group` and `slice` are the names of the columns with a frame's group (the scene) and its slice
+    (the view of that scene).
     """
 
     group: str = ""
@@ -69,10 +69,10 @@ def append_file(
     model_id: str = "",
     placement: Placement,
 ) -> AppendCounts:
-    """Append all frames of a file; a file that was cut off may be appended again.
+    """Append all frames of a file; after an interruption, append the same file again.
 
-    Columns that are nothing else become fields. A COCO file has neither columns nor embeddings.
-    Raises InvalidArgument naming file, column and row where something is wrong.
+    Columns without another use become fields. A COCO file has neither columns nor embeddings.
+    Raises InvalidArgument naming the file, column and row of an invalid value.
     """
     counts = AppendCounts()
     for frames, embeddings in work_ahead(_batches(file, columns, model_id, placement)):
@@ -95,16 +95,16 @@ def _batches(file: Path, columns: Columns, model_id: str, placement: Placement) 
             yield from _split(batch, None)
         return
     if not model_id:
-        raise InvalidArgument.of("model_id", f"is not given, and {file} has embeddings")
+        raise InvalidArgument.of("model_id", f"required, because {file} has embeddings")
     source = open_source(file, columns)
-    # Every call waits for a disk, so the fewer there are, the better.
+    # The server flushes its disk once per call, so few large calls are faster.
     for rows in source.batches(batch_rows(dimension_of(source))):
         frames = [rows.frame(index) for index in range(len(rows))]
         yield from _split([_new_frame(file, frame, placement) for frame in frames], rows.embeddings)
 
 
 def _split(frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None) -> Iterator[_Batch]:
-    """The same frames, in parts that fit into a message."""
+    """Split frames into parts whose messages are small enough for one call."""
     start = size_bytes = 0
     for index, frame in enumerate(frames):
         frame_bytes = frame.to_proto().ByteSize()
@@ -116,7 +116,7 @@ def _split(frames: Sequence[NewFrame], embeddings: NDArray[np.float32] | None) -
 
 
 def _new_frame(file: Path, frame: Frame, placement: Placement) -> NewFrame:
-    """A frame whose metadata are its fields, but for group and slice."""
+    """Move a frame's metadata to its fields, except for the group and the slice."""
     fields = dict(frame.metadata)
     group = _text(file, frame, fields.pop(placement.group, None), placement.group)
     slice_ = _text(file, frame, fields.pop(placement.slice, None), placement.slice)
@@ -125,5 +125,5 @@ def _new_frame(file: Path, frame: Frame, placement: Placement) -> NewFrame:
 
 def _text(file: Path, frame: Frame, value: object, column: str) -> str:
     if column and value is None:
-        raise InvalidArgument.of(column, f"{file}: frame {frame.id!r} has none")
+        raise InvalidArgument.of(column, f"{file}: frame {frame.id!r} has no value")
     return str(value) if column else ""

@@ -21,7 +21,7 @@ _SEED: Final = 0
 
 
 def dimension_of(source: Source) -> int:
-    """The dimension of a file's embeddings; InvalidArgument for one that vectors cannot have."""
+    """The dimension of a file's embeddings; InvalidArgument if it is out of range."""
     first = next(source.batches(1), None)
     if first is None:
         raise InvalidArgument.of("file", "has no rows")
@@ -38,7 +38,7 @@ def dimension_of(source: Source) -> int:
 def find_space(
     channel: grpc.Channel, project: str, model_id: str, dimension: int
 ) -> campaign_pb2.Space | None:
-    """A space of a project; None before its first vector."""
+    """The space of a model and dimension; None if the project has no vectors there yet."""
     for space in Campaigns(channel).spaces(project):
         if (space.model_id, space.dimension) == (model_id, dimension):
             return space
@@ -46,20 +46,21 @@ def find_space(
 
 
 def rows_needed(dimension: int) -> int:
-    """How many rows a background must have at least."""
+    """The minimum number of rows of a background."""
     return ROWS_PER_COMPONENT_MIN * min(COMPONENTS_MAX, dimension)
 
 
 def draw_background(source: Source, dimension: int) -> NDArray[np.float32]:
-    """Up to `BACKGROUND_ROWS` rows of a file, every one as likely as any other.
+    """Up to `BACKGROUND_ROWS` rows of a file, drawn with equal probability.
 
-    InvalidArgument naming file, column and rows where something is wrong.
+    Raises InvalidArgument naming the file, column and rows of invalid embeddings.
     """
     random = np.random.default_rng(_SEED)
-    keys, kept = np.empty(0), np.empty((0, dimension), np.float32)
+    sort_keys, background = np.empty(0), np.empty((0, dimension), np.float32)
     for rows in source.batches(_ROWS_AT_ONCE):
         rows.unit(dimension)
-        drawn = np.concatenate([keys, random.random(len(rows))])
-        chosen = np.argsort(drawn, kind="stable")[:BACKGROUND_ROWS]
-        keys, kept = drawn[chosen], np.concatenate([kept, rows.embeddings])[chosen]
-    return kept
+        candidate_keys = np.concatenate([sort_keys, random.random(len(rows))])
+        smallest = np.argsort(candidate_keys, kind="stable")[:BACKGROUND_ROWS]
+        sort_keys = candidate_keys[smallest]
+        background = np.concatenate([background, rows.embeddings])[smallest]
+    return background

@@ -16,9 +16,9 @@ PAUSE_S_MAX: Final = 5.0
 class Backoff:
     """Random pauses whose upper bound doubles with each failure, until an attempt succeeds.
 
-    Full jitter: a pause is drawn evenly from zero to the bound, so that clients that failed at one
-    moment do not retry at one moment (Brooker, "Exponential Backoff and Jitter", 2015). A delay
-    that the server asks for is added in full: jitter never shortens it.
+    Full jitter: a pause is drawn evenly from zero to the bound, so that clients that fail at the
+    same moment do not retry at the same moment (Brooker, "Exponential Backoff and Jitter", 2015).
+    A delay requested by the server is added in full: jitter never shortens it.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Backoff:
         self._deadline_s = None
 
     def wait(self, error: SluiceError) -> None:
-        """Pause after a failure, for `error.retry_after_s` at least and not beyond the deadline.
+        """Pause after a failure, for at least `error.retry_after_s`, at most until the deadline.
 
-        Raises the error when the deadline comes first.
+        Raises the error if the deadline comes before the end of that delay.
         """
         now_s = self._clock()
         if self._deadline_s is None:

@@ -1,4 +1,4 @@
-"""Batches as they are submitted: what was seen, summed up, and the documents of the matches."""
+"""Builds the batches to submit: tallies of all scored frames, and documents of the matches."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
 
 NUMBER_BYTES_MAX: Final = 11
-"""How much a batch grows by the number that a session gives it."""
+"""Maximum size of the `seq` field, which a session adds to a batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredFrames:
-    """Frames with their embeddings, their scores `(frames, versions) float64`, and what scored.
+    """Frames with embeddings and scores `(frames, versions) float64`; `scored_by` has the versions.
 
-    `frame` makes the frame of an index: only those that match are ever made.
+    `frame` builds the frame at an index; it is called for matches only.
     """
 
     ids: Sequence[str]
@@ -40,26 +40,27 @@ def make_batch(
     selected: NDArray[np.bool_] | None = None,
     threshold_override: float | None = None,
 ) -> ingest_pb2.SubmitBatch:
-    """The batch, without its number.
+    """Build a batch, without its number.
 
-    `passing` `(frames, versions)` are the scores at or over the threshold; `selected`, a part of
-    them, those that are submitted: all, where it is None. The others are counted as not selected.
+    `passing` `(frames, versions)` marks the scores at or over the threshold. `selected` marks those
+    to submit, by default all that pass; passing scores that are not submitted are counted as not
+    selected.
     """
-    chosen = passing if selected is None else selected & passing
-    not_selected = (passing & ~chosen).sum(axis=0).tolist()
+    submitted = passing if selected is None else selected & passing
+    not_selected = (passing & ~submitted).sum(axis=0).tolist()
     tallies = [
-        replace(tally, not_selected=left_out).to_proto()
-        for tally, left_out in zip(
+        replace(tally, not_selected=count).to_proto()
+        for tally, count in zip(
             tally_scores(scored.scores, scored.scored_by), not_selected, strict=True
         )
     ]
-    frames = np.flatnonzero(chosen.any(axis=1))
+    frames = np.flatnonzero(submitted.any(axis=1))
     return ingest_pb2.SubmitBatch(
         seen_hashes=frame_hashes(scored.ids).tobytes(),
         tallies=tallies,
         threshold_override=threshold_override,
         matches=[
-            _match(scored.frame(frame), scored.scores[frame], chosen[frame])
+            _match(scored.frame(frame), scored.scores[frame], submitted[frame])
             for frame in frames.tolist()
         ],
         embeddings=_embeddings_of(scored.embeddings, frames).to_proto() if len(frames) else None,
@@ -67,22 +68,22 @@ def make_batch(
 
 
 def no_frames() -> ingest_pb2.SubmitBatch:
-    """A batch of no frames at all: it takes a number, and counts nothing."""
+    """An empty batch, which uses up a batch number and counts nothing."""
     return ingest_pb2.SubmitBatch()
 
 
 def _match(
-    frame: Frame, scores: NDArray[np.float64], chosen: NDArray[np.bool_]
+    frame: Frame, scores: NDArray[np.float64], submitted: NDArray[np.bool_]
 ) -> ingest_pb2.Match:
     pairs = [
         ingest_pb2.Match.CampaignScore(tally_index=column, score=scores[column])
-        for column in np.flatnonzero(chosen).tolist()
+        for column in np.flatnonzero(submitted).tolist()
     ]
     return ingest_pb2.Match(frame=frame.to_proto(), scores=pairs)
 
 
 def _embeddings_of(embeddings: Embeddings, frames: NDArray[np.intp]) -> Embeddings:
-    """The rows of some frames, which are ascending."""
+    """The rows of the given frames; their indexes must be in ascending order."""
     rows = np.flatnonzero(np.isin(embeddings.frame_of_row, frames))
     return Embeddings(
         embeddings.model_id,

@@ -13,7 +13,7 @@ from sluice.targets import RoutedAioChannel, RoutedChannel, parse_target
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
-    # A network that went away is noticed, also while nothing is sent.
+    # Detects a lost connection even while no call is active.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 ]
@@ -25,21 +25,23 @@ def connect(
 ) -> grpc.aio.Channel:
     """An asyncio channel to `target` whose calls carry the key.
 
-    The target is `host:port`, or for services that run apart
-    `campaign=host:port,scorer=host:port,ingest=host:port,curation=host:port`, the last one only
-    for who curates. With `credentials`, over TLS. The channel is an async context manager, and
-    closes what is open when it is left.
+    The target is `host:port`, or for services in separate processes
+    `campaign=host:port,scorer=host:port,ingest=host:port,curation=host:port`; loggers do not need
+    curation. With `credentials`, the connection uses TLS. The channel is an async context manager
+    that closes all its connections.
     """
 
-    def channel(address: str) -> grpc.aio.Channel:
-        keyed = [kind(api_key) for kind in _KEYED]
+    def open_channel(address: str) -> grpc.aio.Channel:
+        interceptors = [interceptor(api_key) for interceptor in _KEY_INTERCEPTORS]
         if credentials is None:
-            return grpc.aio.insecure_channel(address, options=_options(address), interceptors=keyed)
+            return grpc.aio.insecure_channel(
+                address, options=_options(address), interceptors=interceptors
+            )
         return grpc.aio.secure_channel(
-            address, credentials, options=_options(address), interceptors=keyed
+            address, credentials, options=_options(address), interceptors=interceptors
         )
 
-    channels = {process: channel(address) for process, address in parse_target(target).items()}
+    channels = {process: open_channel(address) for process, address in parse_target(target).items()}
     return channels[""] if "" in channels else RoutedAioChannel(channels)
 
 
@@ -48,22 +50,22 @@ def connect_sync(
 ) -> grpc.Channel:
     """A blocking channel to `target` whose calls carry the key; otherwise as `connect`."""
 
-    def channel(address: str) -> grpc.Channel:
+    def open_channel(address: str) -> grpc.Channel:
         if credentials is None:
-            bare = grpc.insecure_channel(address, options=_options(address))
+            channel = grpc.insecure_channel(address, options=_options(address))
         else:
-            bare = grpc.secure_channel(address, credentials, options=_options(address))
-        return grpc.intercept_channel(bare, _SyncKeyInterceptor(api_key))
+            channel = grpc.secure_channel(address, credentials, options=_options(address))
+        return grpc.intercept_channel(channel, _SyncKeyInterceptor(api_key))
 
-    channels = {process: channel(address) for process, address in parse_target(target).items()}
+    channels = {process: open_channel(address) for process, address in parse_target(target).items()}
     return channels[""] if "" in channels else RoutedChannel(channels)
 
 
 def _options(address: str) -> list[tuple[str, Any]]:
-    # One server alone is connected to when it is called; several, or what a name server says, are
-    # kept connected, and each gets its share of the calls.
-    several = address.startswith(("dns:", "ipv4:", "ipv6:"))
-    return [*_OPTIONS, _ROUND_ROBIN] if several else _OPTIONS
+    # Calls are spread over all addresses of a target that may have several. Round robin keeps every
+    # connection open, which one address does not need.
+    may_be_several = address.startswith(("dns:", "ipv4:", "ipv6:"))
+    return [*_OPTIONS, _ROUND_ROBIN] if may_be_several else _OPTIONS
 
 
 class _SyncKeyInterceptor(
@@ -72,7 +74,7 @@ class _SyncKeyInterceptor(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Adds the key to a call of any shape."""
+    """Adds the key to unary and streaming calls."""
 
     def __init__(self, api_key: str) -> None:
         self._metadata = (("authorization", f"Bearer {api_key}"),)
@@ -102,10 +104,10 @@ class _SyncKeyInterceptor(
 
 
 class _KeyInterceptor:
-    """Adds the key to a call. grpc wants one interceptor for each shape of calls."""
+    """Adds the key to a call. grpc.aio requires one interceptor per kind of call."""
 
     def __init__(self, api_key: str) -> None:
-        # Not call credentials: grpc refuses those without TLS, which loopback does not need.
+        # Call credentials would require TLS, which loopback does not need.
         self._metadata = (("authorization", f"Bearer {api_key}"),)
 
     def _add(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
@@ -159,4 +161,4 @@ class _StreamStream(_KeyInterceptor, grpc.aio.StreamStreamClientInterceptor):
         return await continuation(self._add(client_call_details), request_iterator)
 
 
-_KEYED: Final = (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)
+_KEY_INTERCEPTORS: Final = (_UnaryUnary, _UnaryStream, _StreamUnary, _StreamStream)

@@ -1,4 +1,4 @@
-"""Checks that the typed objects and the services share; each names the field and its value."""
+"""Checks shared by the client and the services; their errors name the field and its value."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _UINT32_MAX = 2**32 - 1
 
 
 def too_large(field: str, problem: str, limit: int) -> InvalidArgument:
-    """The error for what is over a limit, which programs find in the metadata."""
+    """The error for a value over a limit; its metadata holds the limit for programs."""
     return InvalidArgument.of(field, problem, reason="TOO_LARGE", metadata={"limit": str(limit)})
 
 
 def check_text(
     field: str, value: str, bytes_max: int = ID_BYTES_MAX, *, empty: bool = False
 ) -> None:
-    """Refuse a text that is too long, cannot be UTF-8, or is empty where it may not be."""
+    """Reject a text that is too long, not encodable as UTF-8, or empty unless `empty` is set."""
     if not value and not empty:
         raise InvalidArgument.of(field, f"is empty; 1 to {bytes_max:,} bytes are accepted")
     try:
@@ -36,38 +36,38 @@ def check_text(
 
 
 def check_url(field: str, value: str) -> None:
-    """Refuse an empty or too long reference to a file."""
+    """Reject an empty or too long URL."""
     check_text(field, value, URL_BYTES_MAX)
 
 
 def check_finite(field: str, value: float) -> None:
-    """Refuse NaN and infinity."""
+    """Reject NaN and infinity."""
     if not math.isfinite(value):
         raise InvalidArgument.of(field, f"{value} is not a finite number")
 
 
 def check_positive(field: str, value: float) -> None:
-    """Refuse all but finite numbers over 0."""
+    """Reject all but finite numbers over 0."""
     check_finite(field, value)
     if value <= 0:
         raise InvalidArgument.of(field, f"{value} is not over 0")
 
 
 def check_count(field: str, value: int) -> None:
-    """Refuse a number that is negative, or too large for the message."""
+    """Reject a number that does not fit into uint32."""
     if not 0 <= value <= _UINT32_MAX:
         raise InvalidArgument.of(field, f"{value} is not in 0…{_UINT32_MAX:,}")
 
 
 def check_unique(field: str, what: str, values: Iterable[str]) -> None:
-    """Refuse a duplicate value."""
+    """Reject duplicate values."""
     value, count = max(Counter(values).items(), key=lambda item: item[1], default=("", 0))
     if count > 1:
         raise InvalidArgument.of(field, f"{what} {value!r} occurs {count} times")
 
 
 def check_time(field: str, value: datetime | None) -> None:
-    """Refuse a time without a time zone, and one outside the years that UTC can express."""
+    """Reject a time without a time zone, or outside the years 1 to 9999 in UTC."""
     if value is None:
         return
     if value.utcoffset() is None:
@@ -82,7 +82,7 @@ def check_time(field: str, value: datetime | None) -> None:
 
 
 def to_timestamp(value: datetime | None) -> Timestamp | None:
-    """The message of a time, None for none."""
+    """The message of a time; None for None."""
     if value is None:
         return None
     timestamp = Timestamp()
@@ -91,7 +91,7 @@ def to_timestamp(value: datetime | None) -> Timestamp | None:
 
 
 def from_timestamp(field: str, message: Timestamp) -> datetime:
-    """The time of a message, UTC, to the microsecond."""
+    """The time of a message, in UTC, with microseconds."""
     try:
         return message.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError):

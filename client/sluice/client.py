@@ -1,4 +1,4 @@
-"""The collection client: find the frames like those of the active campaigns, and send them."""
+"""The collection client: scores frames against the active campaigns and submits matches."""
 
 from __future__ import annotations
 
@@ -51,11 +51,10 @@ DEFAULT_TARGET = "localhost:50050"
 class CollectionClient:
     """Samples frames against the active campaigns and submits those that match.
 
-    A context manager. Its `session_id` names this run: another run under the same id goes on
-    where this one ended, and counts nothing twice. It must sample and save the same frames in the
-    same order: as many batches as are counted already are not sent.
+    A context manager. To resume an interrupted run, pass its `session_id`, and sample and save the
+    same frames in the same order: batches that the server has counted already are skipped.
 
-    Long calls say how far they are to `on_progress`, else on a terminal.
+    Long calls report their progress to `on_progress`, by default on the terminal.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class CollectionClient:
         self._store = ModelStore(cache_dir)
         self._on_progress = on_progress or TextProgress()
         self._channel: grpc.Channel | None = None
-        self._chosen: dict[tuple[str, ...] | None, list[str]] = {}
+        self._projects_by_names: dict[tuple[str, ...] | None, list[str]] = {}
         self._spaces: list[SpaceState] | None = None
         self._sampled: list[SampledFrames] = []
         self._outbox = Outbox(self.session_id, logger, self._on_progress)
@@ -84,7 +83,7 @@ class CollectionClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; `set_credentials` opens another, and what is unsent is kept."""
+        """Close the connection; unsent batches are kept, and `set_credentials` opens another."""
         self._outbox.close()
         if self._channel is not None:
             self._channel.close()
@@ -93,21 +92,21 @@ class CollectionClient:
     def set_credentials(
         self, api_key: str | None = None, *, credentials: grpc.ChannelCredentials | None = None
     ) -> None:
-        """Say by which key to connect: this one, else `SLUICE_API_KEY`.
+        """Connect with an API key, by default that of the variable `SLUICE_API_KEY`.
 
-        With `credentials` over TLS. Raises Unauthenticated when there is no key.
+        With `credentials`, the connection uses TLS. Raises Unauthenticated if there is no key.
         """
         key = api_key or os.environ.get("SLUICE_API_KEY", "")
         if not key:
-            raise errors.Unauthenticated("api_key: none given, and SLUICE_API_KEY is not set")
+            raise errors.Unauthenticated("api_key: required, because SLUICE_API_KEY is not set")
         self.close()
-        self._chosen.clear()
+        self._projects_by_names.clear()
         self._channel = connect_sync(self._target, key, credentials=credentials)
         self._outbox.use(self._channel)
 
     @property
     def channel(self) -> grpc.Channel:
-        """The connection, for calls that have no method here."""
+        """The connection, for calls that this class has no method for."""
         if self._channel is None:
             raise errors.Unauthenticated("call set_credentials first")
         return self._channel
@@ -119,7 +118,7 @@ class CollectionClient:
 
     @property
     def datasets(self) -> Datasets:
-        """Frames of datasets: status, tags, splits, views, and what is spaces among them."""
+        """Frames of datasets: status, tags, fields, splits, views and searches."""
         return Datasets(self.channel)
 
     @property
@@ -129,7 +128,7 @@ class CollectionClient:
 
     @property
     def batches(self) -> Batches:
-        """Batches of datasets: what to label next, and why."""
+        """Batches of datasets: the groups to label next, with the reasons."""
         return Batches(self.channel)
 
     @property
@@ -154,12 +153,12 @@ class CollectionClient:
 
     @property
     def progress(self) -> Progress:
-        """What rounds of labelling brought."""
+        """The metric of each labelling round, and the learning curve."""
         return Progress(self.channel)
 
     @property
     def doctor(self) -> Doctor:
-        """Examining projects, and mending them."""
+        """Diagnosis and repair of projects."""
         return Doctor(self.channel)
 
     def sync_state(
@@ -167,45 +166,45 @@ class CollectionClient:
         target_project_names: Sequence[str] | None = None,
         target_issue_uuids: Sequence[str] | None = None,
     ) -> None:
-        """Learn which campaigns are active, and download their models as far as they are missing.
+        """Read the active campaigns, and download models that are missing from the disk.
 
-        Of all projects that the key may see, and all issues, where no targets are given. Projects
-        are given by id or display name, and looked up once for each key; so a second call takes
-        one round trip for each project. Raises NotFound naming an unknown target,
-        ResourceExhausted when the disk has no room for the models.
+        By default, of all issues in all projects that the key may see. Projects are given by id or
+        display name. They are looked up once per key, so a second call takes one round trip per
+        project. Raises NotFound naming an unknown target, and ResourceExhausted if the disk has too
+        little space for the models.
         """
         active = [
             version
-            for project in self._projects(target_project_names)
+            for project in self._find_projects(target_project_names)
             for version in read_active(self.channel, project)
         ]
-        chosen = choose_issues(active, target_issue_uuids)
+        versions = choose_issues(active, target_issue_uuids)
         self._spaces = load_state(
             self.channel,
             self._store,
-            chosen,
+            versions,
             lambda done, total: self._on_progress("models", done, total),
         )
 
-    def _projects(self, names: Sequence[str] | None) -> list[str]:
+    def _find_projects(self, names: Sequence[str] | None) -> list[str]:
         key = None if names is None else tuple(names)
-        if key not in self._chosen:
-            self._chosen[key] = choose_projects(list_projects(self.channel), names)
-        return self._chosen[key]
+        if key not in self._projects_by_names:
+            self._projects_by_names[key] = choose_projects(list_projects(self.channel), names)
+        return self._projects_by_names[key]
 
     def sample_probabilities(
         self, frames: Iterable[LabeledFrame], embedding_model_id: str | None = None
     ) -> Probabilities:
         """Score frames against every active campaign of their space; uploads nothing.
 
-        The model id may be left out where all campaigns have one. What was sampled is kept for
-        the next `save_for_collection`. Raises InvalidArgument naming a frame that is not right,
-        and what is kept then is as before.
+        The model id is optional if all campaigns have the same one. Sampled frames are kept for the
+        next `save_for_collection`. Raises InvalidArgument naming an invalid frame; no frame of the
+        call is kept then.
         """
-        built = list(frames)
-        parts = [frame.vectors() for frame in built]
-        checked = [_checked(frame.frame()) for frame in built]
-        if not built:
+        labeled_frames = list(frames)
+        parts = [frame.vectors() for frame in labeled_frames]
+        checked = [_checked(frame.frame()) for frame in labeled_frames]
+        if not labeled_frames:
             return Probabilities(0, [])
         dimensions = {vectors.shape[1] for vectors, _ in parts}
         if len(dimensions) > 1:
@@ -216,14 +215,14 @@ class CollectionClient:
         embeddings = Embeddings(
             spaces[0].model_id,
             np.concatenate([vectors for vectors, _ in parts]),
-            np.repeat(np.arange(len(built)), [len(vectors) for vectors, _ in parts]),
+            np.repeat(np.arange(len(parts)), [len(vectors) for vectors, _ in parts]),
             [label_id for _, label_ids in parts for label_id in label_ids],
         )
         sampled = [
             SampledFrames.of(space, checked, embeddings, self._on_progress) for space in spaces
         ]
         self._sampled += sampled
-        return Probabilities(len(built), sampled)
+        return Probabilities(len(labeled_frames), sampled)
 
     def _spaces_of(self, model_id: str | None, dimension: int) -> list[SpaceState]:
         if self._spaces is None:
@@ -249,12 +248,12 @@ class CollectionClient:
         *,
         dry_run: bool = False,
     ) -> CollectionReport:
-        """Submit what was sampled since the last save and is at or over the threshold.
+        """Submit the frames sampled since the last save whose score reaches the threshold.
 
-        The threshold is the override, else the campaign's, else 0.5. With a target, only that
-        many frames are submitted, the best, each for its best campaign. A dry run uploads nothing
-        and keeps what was sampled. Raises what a batch was refused with, naming its number, and
-        Unavailable when the server stays away; what is unsent then is kept: call again.
+        The threshold is the override, else the campaign's, else 0.5. With a target count, only that
+        many of the best frames are submitted, each for its best campaign. A dry run uploads nothing
+        and keeps the sampled frames. Raises the error of a rejected batch, naming its number, and
+        Unavailable if the server does not respond; unsent batches are kept, so call again.
         """
         if override_sampling_threshold is not None and not 0 <= override_sampling_threshold <= 1:
             raise errors.InvalidArgument.of(
@@ -277,10 +276,10 @@ class CollectionClient:
     def score_stream(
         self, project: str, batches: Iterable[Embeddings], *, matches_only: bool = False
     ) -> Iterator[scorer_pb2.ScoreFramesResponse]:
-        """Score batches on the server, against its active campaigns; one answer each, in order.
+        """Score batches on the server against its active campaigns; yields one response per batch.
 
-        With `matches_only` answers have `matches` in place of scores, which may cost much less.
-        Raises what is wrong with a batch when its turn comes.
+        With `matches_only`, responses have `matches` in place of scores, which may be much faster.
+        Raises the error of an invalid batch in place of its response.
         """
         requests = (
             scorer_pb2.StreamScoresRequest(

@@ -1,4 +1,4 @@
-"""From scores to what is submitted: thresholds, the best of them, batches, and the report."""
+"""Selects the sampled frames to submit, splits them into batches, and builds the report."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
 
 BATCH_FRAMES = 256
-"""Frames in one batch: enough to be cheap, few enough to be sent again."""
+"""Maximum frames in one batch: enough to be efficient, few enough to send again."""
 
 
 @dataclass(frozen=True, slots=True)
 class BestFrame:
-    """The frame with the greatest score of all that would be collected, and why."""
+    """The selected frame with the highest score, with its explanation."""
 
     frame_id: str
     campaign: str
@@ -32,13 +32,14 @@ class BestFrame:
 
 @dataclass(frozen=True, slots=True)
 class CollectionReport:
-    """What a save came to, or would come to.
+    """The result of a save or of a dry run.
 
-    `seen` frames were sampled since the save before, `passing` of them are at or over a
-    threshold, `collected` were or would be submitted, for at least one campaign. The scores
-    summed up are those of the collected, each for its best campaign. `verdicts` counts the
-    server's verdicts by (campaign, verdict); empty for a dry run. `already_counted` are batches
-    that an earlier run under the same session id had sent; the report has no verdicts of these.
+    `seen` frames were sampled since the last save; `passing` of them reach a threshold; `collected`
+    of them were submitted (in a dry run: would be) for at least one campaign. Minimum, maximum,
+    mean and deviation are those of the collected frames' scores, each for its best campaign.
+    `verdicts` counts the server's verdicts by (campaign, verdict); empty for a dry run.
+    `already_counted` is the number of batches sent by an earlier run under the same session id;
+    their verdicts are not in the report.
     """
 
     seen: int = 0
@@ -56,7 +57,7 @@ class CollectionReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameSelection:
-    """The scores of one sampling that pass, and those submitted: `(frames, campaigns)` both."""
+    """Which scores of one sampling pass, and which are submitted; both `(frames, campaigns)`."""
 
     sampled: SampledFrames
     passing: NDArray[np.bool_]
@@ -79,10 +80,10 @@ def select_frames(
 def _best(
     sampled: Sequence[SampledFrames], passing: Sequence[NDArray[np.bool_]], count: int
 ) -> list[NDArray[np.bool_]]:
-    """Of all passing frames the best, each for the campaign it is most like.
+    """Mark the `count` best passing frames, each for the campaign with its highest score.
 
-    A frame scored in several projects or calls stands in each of them for itself; of equal
-    scores the one sampled first is kept.
+    A frame that was scored in several projects or calls counts once in each. Of equal scores, the
+    one sampled first is kept.
     """
     best = [
         np.where(part_passing, part.scores.scores, -1.0).max(axis=1, initial=-1.0)
@@ -104,15 +105,17 @@ def _best(
 
 
 def make_report(selections: Sequence[FrameSelection], *, dry_run: bool) -> CollectionReport:
-    """What the choices come to, before anything is submitted."""
+    """Summarise the selections, before anything is submitted."""
     scores = [
-        np.where(c.selected, c.sampled.scores.scores, -1.0).max(axis=1, initial=-1.0)
-        for c in selections
+        np.where(selection.selected, selection.sampled.scores.scores, -1.0).max(
+            axis=1, initial=-1.0
+        )
+        for selection in selections
     ]
     kept = np.concatenate([*(s[s >= 0] for s in scores), np.empty(0)])
     report = CollectionReport(
-        seen=sum(len(c.sampled.frames) for c in selections),
-        passing=sum(int(c.passing.any(axis=1).sum()) for c in selections),
+        seen=sum(len(selection.sampled.frames) for selection in selections),
+        passing=sum(int(selection.passing.any(axis=1).sum()) for selection in selections),
         collected=kept.size,
         best=_best_frame(selections, scores),
         dry_run=dry_run,
@@ -136,40 +139,39 @@ def _best_frame(
         return None
     index = int(np.argmax(maxima))
     selection, frame = selections[index], int(np.argmax(scores[index]))
-    scores_of_frames = np.where(
+    campaign_scores = np.where(
         selection.selected[frame], selection.sampled.scores.scores[frame], -1.0
     )
-    column = int(scores_of_frames.argmax())
+    column = int(campaign_scores.argmax())
     thresholds = selection.sampled.space.thresholds(selection.override).tolist()
-    at = np.array([frame]), np.array([column])
-    [explanation] = selection.sampled.explain(*at, thresholds)
+    [explanation] = selection.sampled.explain(np.array([frame]), np.array([column]), thresholds)
     campaign = selection.sampled.space.campaigns[column]
     frame_id = selection.sampled.frames[frame].id
-    return BestFrame(frame_id, campaign.name, float(scores_of_frames[column]), explanation)
+    return BestFrame(frame_id, campaign.name, float(campaign_scores[column]), explanation)
 
 
 def make_batches(selection: FrameSelection) -> Iterator[ingest_pb2.SubmitBatch]:
-    """The batches of a choice, in its frames' order; no frame twice in one of them."""
-    starts = _starts([frame.id for frame in selection.sampled.frames])
+    """The batches of a selection, in the order of its frames; no batch has duplicate frames."""
+    starts = _find_starts([frame.id for frame in selection.sampled.frames])
     for start, stop in zip(starts, [*starts[1:], len(selection.sampled.frames)], strict=True):
         yield from _split(selection, start, stop)
 
 
-def _starts(frame_ids: Sequence[str]) -> list[int]:
-    """Where batches start: when they are full, or a frame would stand in one twice."""
+def _find_starts(frame_ids: Sequence[str]) -> list[int]:
+    """The first index of each batch; a batch ends when it is full or before a duplicate frame."""
     starts: list[int] = []
-    inside: set[str] = set()
+    ids_in_batch: set[str] = set()
     for index, frame_id in enumerate(frame_ids):
-        if not starts or len(inside) == BATCH_FRAMES or frame_id in inside:
+        if not starts or len(ids_in_batch) == BATCH_FRAMES or frame_id in ids_in_batch:
             starts.append(index)
-            inside = set()
-        inside.add(frame_id)
+            ids_in_batch = set()
+        ids_in_batch.add(frame_id)
     return starts
 
 
 def _split(selection: FrameSelection, start: int, stop: int) -> Iterator[ingest_pb2.SubmitBatch]:
-    """The batch of some frames, or two halves of it where it would be too large."""
-    batch = _batch(selection, start, stop)
+    """The batch of a range of frames; halved again and again while it is too large."""
+    batch = _make_batch(selection, start, stop)
     if _fits(batch) or stop - start == 1:
         yield batch
         return
@@ -189,7 +191,7 @@ def _fits(batch: ingest_pb2.SubmitBatch) -> bool:
     )
 
 
-def _batch(selection: FrameSelection, start: int, stop: int) -> ingest_pb2.SubmitBatch:
+def _make_batch(selection: FrameSelection, start: int, stop: int) -> ingest_pb2.SubmitBatch:
     sampled, frames = selection.sampled, slice(start, stop)
     embeddings = sampled.embeddings
     rows = slice(*np.searchsorted(embeddings.frame_of_row, [start, stop]).tolist())
@@ -199,10 +201,10 @@ def _batch(selection: FrameSelection, start: int, stop: int) -> ingest_pb2.Submi
         embeddings.frame_of_row[rows] - start,
         embeddings.label_ids[rows],
     )
-    chosen = sampled.frames[frames]
+    batch_frames = sampled.frames[frames]
     scored = ScoredFrames(
-        [frame.id for frame in chosen],
-        chosen.__getitem__,
+        [frame.id for frame in batch_frames],
+        batch_frames.__getitem__,
         part,
         sampled.scores.scores[frames],
         sampled.space.scored_by,

@@ -7,7 +7,7 @@ SluiceError
 │   └── SequenceGap        a batch number was skipped; `expected_seq` is the next one
 ├── NotFound               no resource has that name (or the key may not see it)
 ├── AlreadyExists          a resource has that name already
-├── Aborted                a concurrent change came first: read and decide again
+├── Aborted                a concurrent change came first: read the resource and try again
 ├── Unauthenticated        API key missing or unknown
 ├── PermissionDenied       the API key lacks the right to do this
 ├── ResourceExhausted      a limit was reached; retry later, or with less
@@ -16,9 +16,9 @@ SluiceError
 └── Internal               internal error; see the server log
 ```
 
-Services raise these and nothing else. `sluice.rpc_errors` turns them into a gRPC status and back,
-so that a client catches the class that the server raised. This module imports neither grpc nor
-protobuf, so that the scoring kernel needs numpy alone.
+Services raise only these. `sluice.rpc_errors` converts them to a gRPC status and back, so that a
+client catches the class that the server raised. This module imports neither grpc nor protobuf, so
+that the scoring kernel needs only numpy.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class SluiceError(Exception):
     @property
     def code(self) -> grpc.StatusCode:
         """The gRPC status code."""
-        import grpc  # not above: the kernel raises errors too, where grpc may not be installed
+        import grpc  # not at the top: the scoring kernel works without grpc
 
         return grpc.StatusCode[self.status]
 
@@ -128,7 +128,7 @@ class AlreadyExists(SluiceError):
 
 
 class Aborted(SluiceError):
-    """A concurrent change came first: read the resource again and decide again."""
+    """A concurrent change came first: read the resource and try again."""
 
     status = "ABORTED"
     default_reason = "CONCURRENT_CHANGE"

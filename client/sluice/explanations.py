@@ -1,4 +1,4 @@
-"""Why a frame has its score, as people and programs read it."""
+"""Explanations: why a frame has its score."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sluice.v1 import scorer_pb2
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An element near the frame; `similarity` is the cosine in the basis, -1 to 1."""
+    """An element near the frame; `similarity` is the cosine in the basis space, -1 to 1."""
 
     frame_id: str
     label_id: str
@@ -23,13 +23,13 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What of the issue a frame is like, and by how much it passed.
+    """The elements of the issue that a frame resembles, and its margin over the threshold.
 
-    `label_id` is the crop that has the score, "" for the frame itself. The nearest cluster of
-    elements comes with its size, the distance to its centre and the radius that holds nine of ten
-    of its elements; then the nearest elements, nearest first. `runner_up` is the campaign that the
-    frame is next most like, of those scored together, or of its matches where only they are
-    wanted; "" if there is none.
+    `label_id` is the crop that has the score, "" for the frame itself. `cluster` is the nearest
+    cluster of elements; `distance` is measured to its centre, and `radius` contains nine of ten of
+    its elements. `neighbours` are the nearest elements, nearest first. `runner_up` is the campaign
+    with the next highest score among those scored together (with `matches_only`: among the frame's
+    matches); "" if there is none.
     """
 
     label_id: str
@@ -43,12 +43,12 @@ class Explanation:
     margin_to_runner_up: float = 0.0
 
     def to_proto(self) -> scorer_pb2.Explanation:
-        """The message that says the same."""
+        """The explanation as a message."""
         return scorer_pb2.Explanation(**asdict(self))
 
     @classmethod
     def from_proto(cls, message: scorer_pb2.Explanation) -> Explanation:
-        """The explanation that a message holds."""
+        """The explanation in a message."""
         return cls(
             label_id=message.label_id,
             cluster=message.cluster,
@@ -75,17 +75,17 @@ def explain_scores(
     thresholds: Sequence[float],
     label_ids: Sequence[str],
 ) -> list[Explanation]:
-    """Explain the scores at `frames` and `columns`, index by index.
+    """Explain the scores at each pair of `frames` and `columns`.
 
-    `unit` are the `(rows, dim)` normalised rows that were scored and `label_ids` their crops;
-    `campaigns` and `thresholds` are those of the scorer's columns.
+    `unit` has the normalised rows that were scored, `(rows, dim)`, and `label_ids` their crops;
+    `campaigns` and `thresholds` belong to the scorer's columns.
     """
     rows = scores.rows[frames, columns]
     near = nearest(scorer, unit[rows], columns)
     frame_scores = scores.scores[frames]
-    rivals = _runners_up(frame_scores, columns)
+    rivals = _find_runners_up(frame_scores, columns)
     pairs = np.arange(len(frame_scores))
-    return _written(
+    return _build_explanations(
         near,
         [label_ids[row] for row in rows],
         frame_scores[pairs, columns],
@@ -104,26 +104,26 @@ def explain_matches(
     thresholds: Sequence[float],
     label_ids: Sequence[str],
 ) -> list[Explanation]:
-    """Explain each match; the runner-up is the next best of its frame's matches.
+    """Explain each match; the runner-up is the next best match of the same frame.
 
     Otherwise as `explain_scores`.
     """
     near = nearest(scorer, unit[matches.rows], matches.columns)
-    rivals = _rivals(matches)
-    alone = rivals < 0
-    own = np.where(alone, np.arange(len(rivals)), rivals)
-    names = [campaigns[column] for column in matches.columns[own]]
-    return _written(
+    rivals = _find_rivals(matches)
+    is_alone = rivals < 0
+    rivals_or_self = np.where(is_alone, np.arange(len(rivals)), rivals)
+    names = [campaigns[column] for column in matches.columns[rivals_or_self]]
+    return _build_explanations(
         near,
         [label_ids[row] for row in matches.rows],
         matches.scores,
         np.asarray(thresholds, np.float64)[matches.columns],
-        ["" if none else name for none, name in zip(alone, names, strict=True)],
-        matches.scores[own],
+        ["" if alone else name for alone, name in zip(is_alone, names, strict=True)],
+        matches.scores[rivals_or_self],
     )
 
 
-def _written(
+def _build_explanations(
     near: Sequence[Nearest],
     label_ids: Sequence[str],
     scores: NDArray[np.float64],
@@ -131,7 +131,7 @@ def _written(
     runners_up: Sequence[str],
     rival_scores: NDArray[np.float64],
 ) -> list[Explanation]:
-    """The explanations, index by index; a rival's score is its own where there is no runner-up."""
+    """One explanation per index; without a runner-up, `rival_scores` repeats the score itself."""
     margins = (scores - thresholds).tolist(), (scores - rival_scores).tolist()
     return [
         Explanation(
@@ -154,8 +154,8 @@ def _written(
     ]
 
 
-def _runners_up(scores: NDArray[np.float64], columns: NDArray[np.intp]) -> NDArray[np.intp]:
-    """For each row of `(pairs, versions)` scores the best column but its own; -1 if alone."""
+def _find_runners_up(scores: NDArray[np.float64], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """For each row of `(pairs, versions)` scores, the best other column; -1 if there is none."""
     if scores.shape[1] < 2:
         return np.full(len(scores), -1)
     others = scores.copy()
@@ -163,8 +163,8 @@ def _runners_up(scores: NDArray[np.float64], columns: NDArray[np.intp]) -> NDArr
     return np.asarray(others.argmax(axis=1), np.intp)
 
 
-def _rivals(matches: Matches) -> NDArray[np.intp]:
-    """For each match the index of the best other of its frame; -1 if alone."""
+def _find_rivals(matches: Matches) -> NDArray[np.intp]:
+    """For each match, the index of the best other match of its frame; -1 if there is none."""
     order = np.lexsort((matches.columns, -matches.scores, matches.frames))
     is_first = np.diff(matches.frames, prepend=-1) > 0
     starts = np.flatnonzero(is_first)

@@ -1,7 +1,7 @@
-"""FiftyOne datasets: read into a dataset of Sluice; tags, fields and saved views written back.
+"""FiftyOne datasets: imports samples, and writes tags, fields and saved views back.
 
-Written against the names that FiftyOne documents for datasets, samples, groups and labels; the
-package itself is not imported, so a caller may have any version of it.
+The module uses only documented attributes of FiftyOne datasets, samples, groups and labels. It does
+not import the package, so it works with any version.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from sluice.v1 import dataset_frame_pb2 as pb
 FRAMES_PER_CALL: Final = 512
 
 STATUS, SPLIT, FAILURES = "sluice_status", "sluice_split", "sluice_failures"
-"""The fields of a sample that say what Sluice knows of it; they are not read in again."""
+"""Fields that `write_back` adds to samples; `append_dataset` ignores them."""
 
-_OWN: Final = {"id", "filepath", "tags", "metadata", "created_at", "last_modified_at"}
+_STANDARD_FIELDS: Final = {"id", "filepath", "tags", "metadata", "created_at", "last_modified_at"}
 """Fields that every sample has."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleFields:
-    """The fields of a sample that hold its labels and its embedding, if it has any."""
+    """The names of a sample's label and embedding fields; no embeddings if that name is empty."""
 
     label_field: str = "ground_truth"
     embedding_field: str = ""
@@ -56,13 +56,13 @@ def append_dataset(
     status: str = "unlabelled",
     split: str = "",
 ) -> AppendCounts:
-    """Append the samples of a FiftyOne dataset, with tags; again, it changes nothing.
+    """Append the samples of a FiftyOne dataset with their tags; a repeated call changes nothing.
 
-    A sample's id is the frame's, its group the scene, and its other fields that are texts, numbers
-    or flags are fields. Raises InvalidArgument naming a sample with boxes but without metadata,
-    which `compute_metadata()` makes, and one without the embedding that others have.
+    A frame gets the id and the group of its sample; other fields with texts, numbers or flags
+    become fields of the frame. Raises InvalidArgument naming a sample with boxes but without
+    metadata (call `compute_metadata()`), or one without an embedding if an embedding field is set.
     """
-    done = AppendCounts()
+    counts = AppendCounts()
     samples = _samples(source, autosave=False)
     while batch := list(islice(samples, FRAMES_PER_CALL)):
         response = datasets.append(
@@ -73,17 +73,17 @@ def append_dataset(
             status=status,
             split=split,
         )
-        done.add(response)
+        counts.add(response)
         _tag(datasets, dataset, batch)
-    return done
+    return counts
 
 
 def write_back(datasets: Datasets, dataset: str, target: Any) -> int:
-    """Write tags, fields and saved views of a dataset of Sluice into a FiftyOne dataset.
+    """Write tags, fields and saved views of a Sluice dataset into a FiftyOne dataset.
 
-    The tags of a sample become those of its frame. Status, split and failures stand in fields
-    named `sluice_…`. A view becomes one of the same name, in place of one that was there. Returns
-    the number of samples that are frames; others stay as they are.
+    A sample's tags are replaced by its frame's. Status, split and failures go to fields named
+    `sluice_…`. A saved view replaces a view of the same name. Returns the number of samples that
+    have a frame; other samples do not change.
     """
     frames = {frame.frame.id: frame for frame in datasets.frames(dataset)}
     written = 0
@@ -92,13 +92,13 @@ def write_back(datasets: Datasets, dataset: str, target: Any) -> int:
             _write(sample, frame)
             written += 1
     for view in datasets.views(dataset):
-        shown = list(datasets.frames(dataset, view.filter))
-        target.save_view(view.display_name, _selected(target, shown), overwrite=True)
+        view_frames = list(datasets.frames(dataset, view.filter))
+        target.save_view(view.display_name, _select_frames(target, view_frames), overwrite=True)
     return written
 
 
 def _samples(source: Any, *, autosave: bool) -> Iterator[Any]:
-    """All samples, those of all slices; with `autosave`, what is changed is saved."""
+    """All samples of all slices; with `autosave`, FiftyOne saves changed samples."""
     if source.group_field is None:
         yield from source.iter_samples(autosave=autosave)
         return
@@ -134,7 +134,7 @@ def _labels(sample: Any, field: str, sensor: SensorData) -> Iterator[Label]:
         yield Label(id=str(value.id), class_name=value.label, shape=Classification2D())
         return
     if value.detections and not (sensor.width and sensor.height):
-        problem = f"sample {sample.id} has none, and boxes are shares of it: compute_metadata()"
+        problem = f"sample {sample.id} has none, but its boxes need the size: compute_metadata()"
         raise InvalidArgument.of("metadata", problem)
     size = np.array([sensor.width, sensor.height] * 2)
     for detection in value.detections:
@@ -142,13 +142,13 @@ def _labels(sample: Any, field: str, sensor: SensorData) -> Iterator[Label]:
         yield Label(
             id=str(detection.id),
             class_name=detection.label,
-            shape=_inside(box, sensor),
+            shape=_clip(box, sensor),
             sensor_id=IMAGE_SENSOR,
         )
 
 
-def _inside(box: Box2D, sensor: SensorData) -> Box2D:
-    """A box without the last bits by which shares of an image may go over its edge."""
+def _clip(box: Box2D, sensor: SensorData) -> Box2D:
+    """Clip a box to its image: relative coordinates may exceed the edge by a rounding error."""
     left, top = max(box.left, 0.0), max(box.top, 0.0)
     right = min(box.left + box.width, float(sensor.width))
     bottom = min(box.top + box.height, float(sensor.height))
@@ -156,9 +156,9 @@ def _inside(box: Box2D, sensor: SensorData) -> Box2D:
 
 
 def _fields(source: Any, sample: Any, sample_fields: SampleFields) -> dict[str, MetadataValue]:
-    passed = _OWN | {STATUS, SPLIT, FAILURES, source.group_field}
-    passed |= {sample_fields.label_field, sample_fields.embedding_field}
-    values = {name: sample[name] for name in source.get_field_schema() if name not in passed}
+    ignored = _STANDARD_FIELDS | {STATUS, SPLIT, FAILURES, source.group_field}
+    ignored |= {sample_fields.label_field, sample_fields.embedding_field}
+    values = {name: sample[name] for name in source.get_field_schema() if name not in ignored}
     return {name: value for name, value in values.items() if isinstance(value, str | int | float)}
 
 
@@ -168,26 +168,26 @@ def _embeddings(batch: list[Any], sample_fields: SampleFields) -> NDArray[np.flo
         return None
     for sample in batch:
         if sample[field] is None:
-            raise InvalidArgument.of(field, f"sample {sample.id} has none")
+            raise InvalidArgument.of(field, f"sample {sample.id} has no embedding")
     return np.stack([np.asarray(sample[field], np.float32) for sample in batch])
 
 
 def _tag(datasets: Datasets, dataset: str, batch: list[Any]) -> None:
-    tagged: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    ids_by_tags: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for sample in batch:
-        tagged[tuple(sorted(sample.tags))].append(str(sample.id))
-    for tags, ids in tagged.items():
+        ids_by_tags[tuple(sorted(sample.tags))].append(str(sample.id))
+    for tags, ids in ids_by_tags.items():
         if tags:
             datasets.tag(dataset, ids, add=tags)
 
 
 def _write(sample: Any, frame: pb.DatasetFrame) -> None:
     sample.tags = list(frame.tags)
-    for name, value in _written(frame).items():
+    for name, value in _sample_values(frame).items():
         sample[name] = value
 
 
-def _written(frame: pb.DatasetFrame) -> Mapping[str, object]:
+def _sample_values(frame: pb.DatasetFrame) -> Mapping[str, object]:
     kinds = [
         f"{failure.round}:{word_of(pb.FailureKind, 'FAILURE_KIND_', kind)}"
         for failure in frame.failures
@@ -201,8 +201,8 @@ def _written(frame: pb.DatasetFrame) -> Mapping[str, object]:
     }
 
 
-def _selected(target: Any, shown: list[pb.DatasetFrame]) -> Any:
-    """The FiftyOne view that has these frames; of a grouped dataset their whole groups."""
+def _select_frames(target: Any, frames: list[pb.DatasetFrame]) -> Any:
+    """The FiftyOne view of these frames; in a grouped dataset, of their whole groups."""
     if target.group_field is None:
-        return target.select([frame.frame.id for frame in shown])
-    return target.select_groups(sorted({frame.group for frame in shown}))
+        return target.select([frame.frame.id for frame in frames])
+    return target.select_groups(sorted({frame.group for frame in frames}))

@@ -1,4 +1,4 @@
-"""Frames: one capture each, with what its sensors recorded and what is known of it."""
+"""Frames: one capture each, with its sensor files, labels and metadata."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 class Frame:
     """One capture; its id is unique in the project.
 
-    `capture_time` must have a time zone; None when it is not known. Made by a caller it is not
-    checked; `check` is, and both directions of the wire are.
+    `capture_time` must have a time zone; None if it is unknown. The constructor does not check
+    values; `check`, `to_proto` and `from_proto` do.
     """
 
     id: str
@@ -46,13 +46,13 @@ class Frame:
 
     @property
     def capture_time_us(self) -> int | None:
-        """The capture time in microseconds since 1970, UTC; None when it is not known."""
+        """The capture time in microseconds since 1970, UTC; None if it is unknown."""
         if self.capture_time is None:
             return None
         return (self.capture_time - _EPOCH) // timedelta(microseconds=1)
 
     def check(self, path: str = "frame") -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `path`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `path`."""
         check_text(f"{path}.id", self.id)
         check_text(f"{path}.device", self.device, empty=True)
         check_time(f"{path}.capture_time", self.capture_time)
@@ -66,7 +66,7 @@ class Frame:
         check_metadata(f"{path}.metadata", self.metadata)
 
     def _check_box(self, path: str, label: Label) -> None:
-        """Refuse a box outside its image, where the image's size is known."""
+        """Reject a box outside its image, if the image's size is known."""
         if not isinstance(label.shape, Box2D):
             return
         for sensor in self.sensors:
@@ -74,7 +74,7 @@ class Frame:
                 label.shape.check_inside(path, sensor.width, sensor.height)
 
     def to_proto(self, path: str = "frame") -> frame_pb2.Frame:
-        """The message that says the same; InvalidArgument for a frame that is not right."""
+        """The frame as a message; InvalidArgument for an invalid frame."""
         self.check(path)
         message = _message_of(self)
         _check_size(path, message)
@@ -82,13 +82,13 @@ class Frame:
 
     @classmethod
     def from_proto(cls, message: frame_pb2.Frame, path: str = "frame") -> Frame:
-        """The frame that a message holds; InvalidArgument for one that is not right."""
+        """The frame in a message; InvalidArgument for an invalid one."""
         _check_size(path, message)
         frame = cls._read(message, path)
         frame.check(path)
         if not all(sensor.media_type for sensor in message.sensors):
-            # Written again, the default media type has its name and takes room. What is accepted
-            # must fit then too, or it could be kept and never be read.
+            # The stored frame spells out the default media type, which makes it larger. It must
+            # still be within the limit, or it could be stored but never be read.
             _check_size(path, _message_of(frame))
         return frame
 
@@ -113,12 +113,12 @@ class Frame:
         )
 
     def to_bytes(self) -> bytes:
-        """The form that frames are stored in, once checked; equal frames give equal bytes."""
+        """The bytes of a checked frame, for storage; equal frames give equal bytes."""
         return _message_of(self).SerializeToString(deterministic=True)
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Frame:
-        """The frame that `to_bytes` was called on; DataLoss if `stored` is not one."""
+        """Read the bytes of `to_bytes`; DataLoss if they are malformed."""
         try:
             return cls._read(frame_pb2.Frame.FromString(stored), "frame")
         except (DecodeError, InvalidArgument) as error:
@@ -147,7 +147,7 @@ def _check_size(path: str, message: frame_pb2.Frame) -> None:
 
 
 def check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
-    """Refuse too many pairs, and keys or values that are not right, naming them below `path`."""
+    """Reject too many pairs, and invalid keys or values, naming their path below `path`."""
     if len(metadata) > METADATA_PAIRS_MAX:
         problem = f"has {len(metadata)} pairs; at most {METADATA_PAIRS_MAX} are accepted"
         raise too_large(path, problem, METADATA_PAIRS_MAX)
@@ -177,19 +177,19 @@ def _check_value(path: str, value: object) -> None:
 def metadata_to_proto(
     metadata: Mapping[str, MetadataValue],
 ) -> dict[str, frame_pb2.MetadataValue]:
-    """The messages of metadata, by key."""
+    """The metadata as messages, by key."""
     return {key: value_to_proto(value) for key, value in metadata.items()}
 
 
 def metadata_from_proto(
     messages: Mapping[str, frame_pb2.MetadataValue], path: str
 ) -> dict[str, MetadataValue]:
-    """What messages hold, by key; InvalidArgument naming one without a value."""
+    """The values of messages, by key; InvalidArgument naming a message without a value."""
     return {key: value_from_proto(value, f"{path}[{key!r}]") for key, value in messages.items()}
 
 
 def value_to_proto(value: MetadataValue) -> frame_pb2.MetadataValue:
-    """The message of one value."""
+    """A value as a message."""
     match value:
         case bool():
             return frame_pb2.MetadataValue(flag=value)
@@ -202,7 +202,7 @@ def value_to_proto(value: MetadataValue) -> frame_pb2.MetadataValue:
 
 
 def value_from_proto(message: frame_pb2.MetadataValue, path: str) -> MetadataValue:
-    """The value of a message; InvalidArgument naming `path` where there is none."""
+    """The value of a message; InvalidArgument naming `path` if it has none."""
     kind = message.WhichOneof("kind")
     if kind is None:
         raise InvalidArgument.of(path, "has no value; one must be set")

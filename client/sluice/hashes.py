@@ -1,4 +1,4 @@
-"""Hashes of frame ids: what distinct frames are counted by."""
+"""Hashes of frame ids, used to count distinct frames."""
 
 from __future__ import annotations
 

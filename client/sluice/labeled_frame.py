@@ -1,4 +1,4 @@
-"""Frames as a script builds them, call by call, with the vectors that go with them."""
+"""Frames that a script builds call by call, with their embeddings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Time = datetime | str
 
 
 class LabeledFrame:
-    """A frame under construction; what is wrong with it is said when it is sampled, by name.
+    """A frame under construction; invalid values are reported when the frame is sampled.
 
     Times are datetimes with a time zone, or ISO 8601 texts with an offset.
     """
@@ -69,25 +69,25 @@ class LabeledFrame:
         width: int = 0,
         height: int = 0,
     ) -> None:
-        """Add an image by reference; with its size in pixels, boxes are checked against it."""
+        """Add an image by URL; if its size in pixels is given, boxes are checked against it."""
         self._add_sensor(sensor_id, image_url, MediaType.IMAGE, date_captured, (width, height))
 
     def add_point_cloud(
         self, *, sensor_id: str, url: str, date_captured: Time | None = None
     ) -> None:
-        """Add a point cloud by reference."""
+        """Add a point cloud by URL."""
         self._add_sensor(sensor_id, url, MediaType.POINT_CLOUD, date_captured, (0, 0))
 
     def add_label_2d_classification(
         self, *, sensor_id: str, label_id: str, classification: str
     ) -> None:
-        """Say of which class an image is."""
+        """Add the class of an image."""
         self._add_label(label_id, classification, Classification2D(), sensor_id)
 
     def add_label_3d_classification(
         self, *, label_id: str, classification: str, coord_frame_id: str = ""
     ) -> None:
-        """Say of which class a scene is."""
+        """Add the class of a scene."""
         self._add_label(label_id, classification, Classification3D(coord_frame_id))
 
     def add_label_2d_bbox(
@@ -132,9 +132,9 @@ class LabeledFrame:
         center: Sequence[float] | None = None,
     ) -> None:
         """Add an instance as polygons `{"vertices": [(x, y), …]}`, in absolute pixels."""
-        if wrong := [polygon for polygon in polygons if "vertices" not in polygon]:
+        if invalid := [polygon for polygon in polygons if "vertices" not in polygon]:
             raise InvalidArgument.of(
-                "polygons", f'label {label_id!r} has {wrong[0]!r} without "vertices"'
+                "polygons", f'label {label_id!r} has {invalid[0]!r} without "vertices"'
             )
         outlines = tuple(tuple(map(tuple, polygon["vertices"])) for polygon in polygons)
         shape = Polygons2D(outlines, None if center is None else tuple(center))
@@ -145,11 +145,11 @@ class LabeledFrame:
         self._add_vector("", embedding)
 
     def add_crop_embedding(self, *, label_id: str, embedding: ArrayLike) -> None:
-        """Set the vector of a crop, `(dimension,)`; the crop is the label of that id."""
+        """Set the vector of a crop, `(dimension,)`: the part of the frame with that label."""
         self._add_vector(label_id, embedding)
 
     def frame(self) -> Frame:
-        """The frame as it was built."""
+        """The frame that was built."""
         return Frame(
             id=self.frame_id,
             capture_time=self._time,
@@ -160,10 +160,10 @@ class LabeledFrame:
         )
 
     def vectors(self) -> tuple[NDArray[np.float32], list[str]]:
-        """The frame's vectors `(rows, dimension)`, and which crop each is of, "" for the frame.
+        """The vectors `(rows, dimension)`, and the label id of each one's crop, "" for the frame.
 
-        Raises InvalidArgument for a frame without one, with vectors of several dimensions, or
-        with a crop that is none of its labels.
+        Raises InvalidArgument for a frame without vectors, with vectors of several dimensions, or
+        with a crop whose label does not exist.
         """
         frame = f"frame {self.frame_id!r}"
         if not self._vectors:
@@ -200,7 +200,7 @@ class LabeledFrame:
 
     def _add_vector(self, label_id: str, embedding: Any) -> None:
         try:
-            # What float32 cannot hold becomes infinity, and is refused when the frame is sampled.
+            # Values out of float32's range become infinity, which is rejected during sampling.
             with np.errstate(over="ignore"):
                 vector = np.asarray(embedding).astype(np.float32, casting="same_kind")
         except (TypeError, ValueError):
@@ -210,7 +210,7 @@ class LabeledFrame:
             raise InvalidArgument.of(
                 "embedding", f"of frame {self.frame_id!r} has {vector.ndim} axes, not one"
             )
-        self._vectors = [(known, v) for known, v in self._vectors if known != label_id]
+        self._vectors = [(crop_id, v) for crop_id, v in self._vectors if crop_id != label_id]
         self._vectors.append((label_id, vector))
 
 

@@ -1,4 +1,4 @@
-"""Labels: what is known to be in a frame, in one of six shapes."""
+"""Labels of frames, in one of six shapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _QUATERNION_TOLERANCE = 1e-3
 
 
 class TaskType(IntEnum):
-    """What the labels of a dataset are; numbered as in the API."""
+    """The kind of labels in a dataset; numbered as in the API."""
 
     CLASSIFICATION_2D = 1
     CLASSIFICATION_3D = 2
@@ -31,17 +31,17 @@ class Classification2D:
     """The class of an image."""
 
     def check(self, field: str) -> None:
-        """Nothing can be wrong."""
+        """Accept every instance: it has no fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classification3D:
-    """The class of a scene; the coordinate frame is the world when it is empty."""
+    """The class of a scene; an empty coordinate frame stands for the world frame."""
 
     coordinate_frame: str = ""
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `field`."""
         check_text(f"{field}.coordinate_frame", self.coordinate_frame, empty=True)
 
 
@@ -55,14 +55,14 @@ class Box2D:
     height: float
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `field`."""
         check_finite(f"{field}.left", self.left)
         check_finite(f"{field}.top", self.top)
         check_positive(f"{field}.width", self.width)
         check_positive(f"{field}.height", self.height)
 
     def check_inside(self, field: str, width: int, height: int) -> None:
-        """Refuse a box that is not inside an image of that size."""
+        """Reject a box that is not inside an image of that size, in pixels."""
         right, bottom = self.left + self.width, self.top + self.height
         if self.left < 0 or self.top < 0 or right > width or bottom > height:
             raise InvalidArgument.of(
@@ -82,7 +82,7 @@ class Cuboid3D:
     coordinate_frame: str = ""
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `field`."""
         for name, size in (("position", 3), ("dimensions", 3), ("rotation", 4)):
             numbers = getattr(self, name)
             if len(numbers) != size:
@@ -104,7 +104,7 @@ class Semseg2D:
     mask_url: str
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `field`."""
         check_url(f"{field}.mask_url", self.mask_url)
 
 
@@ -116,7 +116,7 @@ class Polygons2D:
     center: tuple[float, ...] | None = None
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `field`."""
         if not self.polygons:
             raise InvalidArgument.of(f"{field}.polygons", "is empty; at least one is needed")
         for index, polygon in enumerate(self.polygons):
@@ -142,7 +142,7 @@ Shape = Classification2D | Classification3D | Box2D | Cuboid3D | Semseg2D | Poly
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """One label of a frame; its id is unique in the frame and names the crop that it is."""
+    """One label of a frame; its id is unique in the frame and also identifies its crop."""
 
     id: str
     class_name: str
@@ -151,21 +151,21 @@ class Label:
 
     @property
     def task_type(self) -> TaskType:
-        """Which task the label is of."""
+        """The task type of the label's shape."""
         return _TASK_OF[type(self.shape)]
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `field`."""
         check_text(f"{field}.id", self.id)
         check_text(f"{field}.sensor_id", self.sensor_id, empty=True)
-        # A mask has a class for each pixel, and none of its own.
+        # A mask has a class per pixel, so the label itself has none.
         check_text(
             f"{field}.class_name", self.class_name, empty=self.task_type is TaskType.SEMSEG_2D
         )
         self.shape.check(f"{field}.{self.task_type.name.lower()}")
 
     def to_proto(self) -> frame_pb2.Label:
-        """The message that says the same."""
+        """The label as a message."""
         message = frame_pb2.Label(id=self.id, sensor_id=self.sensor_id, class_name=self.class_name)
         shape = getattr(message, self.task_type.name.lower())
         shape.SetInParent()
@@ -174,11 +174,11 @@ class Label:
 
     @classmethod
     def from_proto(cls, message: frame_pb2.Label, field: str) -> Label:
-        """The label that a message holds; InvalidArgument for one without a shape."""
+        """The label in a message; InvalidArgument for one without a shape."""
         case = message.WhichOneof("shape")
         if case is None:
             raise InvalidArgument.of(
-                f"{field}.shape", f"label {message.id!r} has none; one must be set"
+                f"{field}.shape", f"label {message.id!r} has no shape; one must be set"
             )
         task = TaskType[case.upper()]
         return cls(
@@ -213,13 +213,13 @@ def _polygons_to_proto(shape: Polygons2D) -> dict[str, Any]:
 
 def _polygons_from_proto(message: Any) -> Polygons2D:
     return Polygons2D(
-        tuple(_vertices(polygon.xy) for polygon in message.polygons),
+        tuple(_pair_up(polygon.xy) for polygon in message.polygons),
         tuple(message.center) or None,
     )
 
 
-def _vertices(xy: Sequence[float]) -> tuple[tuple[float, ...], ...]:
-    """Pairs; an odd number at the end stands alone, and is refused by the check."""
+def _pair_up(xy: Sequence[float]) -> tuple[tuple[float, ...], ...]:
+    """Split coordinates into vertices; `check` rejects the single one at an odd end."""
     return tuple(tuple(xy[start : start + 2]) for start in range(0, len(xy), 2))
 
 

@@ -1,41 +1,41 @@
-"""The limits and defaults of the API: what the client checks before it sends, and servers do."""
+"""The limits and defaults of the API, which both the client and the servers check."""
 
 from __future__ import annotations
 
 from typing import Final
 
 DIMENSION_MIN: Final = 2
-"""Columns that a vector has at least: one alone has no direction."""
+"""Minimum dimension of a vector: a single number has no direction."""
 
 DIMENSION_MAX: Final = 8_192
-"""Columns that a vector has at most."""
+"""Maximum dimension of a vector."""
 
 BATCH_ROWS_MAX: Final = 4_096
-"""Vectors, or frames seen, in one batch."""
+"""Maximum vectors, and maximum frames seen, in one batch."""
 
 BATCH_BYTES_MAX: Final = 8 * 2**20
-"""Bytes of the vectors in one message, and of one submitted batch."""
+"""Maximum bytes of the vectors in one message, and of one submitted batch."""
 
 BATCH_MATCHES_MAX: Final = 16_384
-"""Scores of matches in one batch: a frame that matches two campaigns has two."""
+"""Maximum match scores in one batch: a frame that matches two campaigns has two."""
 
 MESSAGE_BYTES_MAX: Final = 16 * 2**20
-"""Bytes of one gRPC message: a batch, and what stands beside it."""
+"""Maximum bytes of one gRPC message: a batch and the fields around it."""
 
 FRAME_BYTES_MAX: Final = 64 * 2**10
-"""Bytes of a frame as a message."""
+"""Maximum bytes of a frame as a message."""
 
 METADATA_PAIRS_MAX: Final = 64
-"""Pairs in a frame's metadata."""
+"""Maximum pairs in a frame's metadata."""
 
 ID_BYTES_MAX: Final = 256
-"""Bytes of an id or a name, as UTF-8."""
+"""Maximum bytes of an id or a name, as UTF-8."""
 
 THRESHOLD_DEFAULT: Final = 0.5
-"""A frame at or over this score is a match, unless the call or the campaign says otherwise."""
+"""Minimum score of a match, unless the call or the campaign sets a threshold."""
 
 URL_BYTES_MAX: Final = 4_096
-"""Bytes of a URL, as UTF-8."""
+"""Maximum bytes of a URL, as UTF-8."""
 
 NEAR_DUPLICATE_COSINE_MIN: Final = 0.97
-"""Two frames of at least this cosine, in the basis space, are near duplicates of each other."""
+"""Minimum cosine, in the basis space, of two frames that are near duplicates."""

@@ -1,4 +1,4 @@
-"""Scoring models on the disk, by digest: downloaded once, verified whenever they are read."""
+"""Scoring models on the disk by digest: downloaded once, verified at every read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from sluice.v1 import campaign_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 
 SPARE_BYTES: Final = 64 * 2**20
-"""How much of the disk is left free."""
+"""Disk space that downloads must leave free."""
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 _MODEL = campaign_pb2.GetScoringModelRequest.FILE_MODEL
 _BASIS = campaign_pb2.GetScoringModelRequest.FILE_BASIS
@@ -29,14 +29,14 @@ _BASIS = campaign_pb2.GetScoringModelRequest.FILE_BASIS
 _File = TypeVar("_File")
 
 OnProgress = Callable[[int, int], None]
-"""Called with the files that are there, and how many are needed."""
+"""Called with the number of files present, and the number needed."""
 
 
 def default_folder() -> Path:
-    """Where models are kept: `SLUICE_CACHE_DIR`, else a folder of the user's cache."""
-    chosen = os.environ.get("SLUICE_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
+    """The folder for models: `SLUICE_CACHE_DIR`, else a folder in the user's cache."""
+    configured = os.environ.get("SLUICE_CACHE_DIR")
+    if configured:
+        return Path(configured)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice"
 
 
@@ -52,13 +52,13 @@ class ModelStore:
         versions: Sequence[campaign_pb2.CampaignVersion],
         on_progress: OnProgress | None = None,
     ) -> None:
-        """Download what is missing of the models and bases of those versions.
+        """Download the models and bases of these versions that are missing or damaged.
 
-        Raises ResourceExhausted naming what is needed and what is free when the disk has no room,
-        DataLoss when what arrives is not what its digest says.
+        Raises ResourceExhausted with the needed and the free bytes if the disk has too little
+        space, and DataLoss if a download does not match its digest.
         """
         stub = CampaignServiceStub(channel)
-        files = _files(versions)
+        files = _needed_files(versions)
         for done, (digest, (version, file)) in enumerate(files.items()):
             if on_progress is not None:
                 on_progress(done, len(files))
@@ -68,9 +68,9 @@ class ModelStore:
             on_progress(len(files), len(files))
 
     def scorer(self, versions: Sequence[campaign_pb2.CampaignVersion]) -> Scorer:
-        """The scorer of versions that were fetched, one column each.
+        """The scorer of fetched versions, with one column per version.
 
-        Raises NotFound for a file that is not there, or is damaged: fetch again.
+        Raises NotFound for a missing or damaged file: fetch it again.
         """
         models = [self._load(v.model_digest, ScoringModel.from_bytes) for v in versions]
         digests = {v.basis_digest for v in versions} - {""}
@@ -80,12 +80,12 @@ class ModelStore:
         content = self._read(digest)
         if content is None:
             raise errors.NotFound(
-                f"{self._folder}: no file {digest}, or a damaged one; call sync_state again"
+                f"{self._folder}: file {digest} is missing or damaged; call sync_state again"
             )
         return read(content)
 
     def _read(self, digest: str) -> bytes | None:
-        """The content of that digest; None if it is missing or damaged."""
+        """The content with this digest; None if the file is missing or damaged."""
         try:
             content = (self._folder / digest).read_bytes()
         except FileNotFoundError:
@@ -98,44 +98,47 @@ class ModelStore:
         try:
             for chunk in stub.GetScoringModel(request):
                 if not content:
-                    self._check_room(chunk.total_bytes)
+                    self._check_free_space(chunk.total_bytes)
                 content += chunk.data
         except grpc.RpcError as error:
             raise rpc_errors.from_rpc_error(error) from error
         if sha256(content).hexdigest() != digest:
             raise errors.DataLoss(
-                f"{version}: what was downloaded is not {digest}", metadata={"digest": digest}
+                f"{version}: the downloaded file does not match digest {digest}",
+                metadata={"digest": digest},
             )
         return bytes(content)
 
-    def _check_room(self, size_bytes: int) -> None:
+    def _check_free_space(self, size_bytes: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         if size_bytes + SPARE_BYTES > shutil.disk_usage(self._folder).free:
-            raise self._full(size_bytes)
+            raise self._disk_full_error(size_bytes)
 
-    def _full(self, size_bytes: int) -> errors.ResourceExhausted:
+    def _disk_full_error(self, size_bytes: int) -> errors.ResourceExhausted:
         free = shutil.disk_usage(self._folder).free
         return errors.ResourceExhausted(
-            f"{self._folder}: {free:,} bytes are free; a model of {size_bytes:,} needs them and "
-            f"{SPARE_BYTES:,} to spare",
+            f"{self._folder}: {free:,} bytes are free; a model of {size_bytes:,} bytes needs that "
+            f"and {SPARE_BYTES:,} more",
             metadata={"limit": str(free)},
         )
 
     def _write(self, digest: str, content: bytes) -> None:
-        """Write a file under its name at once: a reader finds all of it, or nothing."""
+        """Write a file atomically: a reader sees all of it, or no file."""
         unfinished = self._folder / f"{digest}.{uuid4().hex}"
         try:
             unfinished.write_bytes(content)
             unfinished.replace(self._folder / digest)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
-            if error.errno in _NO_ROOM:
-                raise self._full(len(content)) from error
+            if error.errno in _DISK_FULL_ERRNOS:
+                raise self._disk_full_error(len(content)) from error
             raise
 
 
-def _files(versions: Iterable[campaign_pb2.CampaignVersion]) -> dict[str, tuple[str, Any]]:
-    """The digests that are needed, each with a version that has it and which of its files it is."""
+def _needed_files(
+    versions: Iterable[campaign_pb2.CampaignVersion],
+) -> dict[str, tuple[str, Any]]:
+    """The needed digests, each with the name of a version that has it and the kind of file."""
     files: dict[str, tuple[str, Any]] = {}
     for version in versions:
         files[version.model_digest] = (version.name, _MODEL)

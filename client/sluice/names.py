@@ -1,4 +1,4 @@
-"""Resource names: `projects/p/campaigns/c` and its kin, parsed and written in one place."""
+"""Resource names such as `projects/p/campaigns/c`: parsing and formatting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RESOURCE_ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 def check_resource_id(value: str, field: str) -> str:
-    """The value, if it can name a project or dataset; InvalidArgument naming `field` otherwise."""
+    """The value, if it is a valid id of a project or dataset; else InvalidArgument for `field`."""
     if not _RESOURCE_ID.fullmatch(value):
         raise InvalidArgument.of(
             field, f"{value!r} is not 1 to 63 of a-z, 0-9 and -, beginning with a letter"
@@ -23,10 +23,10 @@ def check_resource_id(value: str, field: str) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Name:
-    """A resource name: its segments in order; `str` writes it, `parse` reads it.
+    """A resource name; `str` formats it, `parse` reads it.
 
-    A segment is percent-encoded where it holds anything that would not be one segment of a path,
-    so that every id can stand in a name and in a ledger key.
+    Ids are percent-encoded, so that any id, even one with a slash, is one segment of a name and of
+    a ledger key.
     """
 
     pattern: ClassVar[tuple[str, ...]] = ()
@@ -37,7 +37,7 @@ class _Name:
 
     @classmethod
     def parse(cls, text: str, field: str = "name") -> Self:
-        """Read a name; InvalidArgument naming `field` and the form that would be accepted."""
+        """Read a name; InvalidArgument for `field`, with the expected form, if it is malformed."""
         parts = text.split("/")
         kinds, ids = parts[::2], parts[1::2]
         if tuple(kinds) != cls.pattern or len(ids) != len(kinds) or not all(ids):

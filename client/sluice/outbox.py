@@ -1,4 +1,4 @@
-"""Batches on their way to the server: one session for each project, none lost to an error."""
+"""Batches waiting to be sent, with one session per project; an error loses none of them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sluice.v1 import ingest_pb2
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What the server said: verdicts by (campaign's resource name, verdict in lower case).
+    """The server's verdicts, counted by (campaign's resource name, verdict in lower case).
 
-    `already_counted` are batches that an earlier run under the same session id had sent.
+    `already_counted` is the number of batches sent by an earlier run under the same session id.
     """
 
     verdicts: Counter[tuple[str, str]]
@@ -25,7 +25,7 @@ class SendResult:
 
 
 class Outbox:
-    """Keeps batches until the session of their project has taken them."""
+    """Keeps batches until their project's session accepts them."""
 
     def __init__(self, session_id: str, logger: str, on_progress: OnProgress) -> None:
         self._session_id = session_id
@@ -46,12 +46,12 @@ class Outbox:
         self._batches += ((project, batch) for batch in batches)
 
     def send(self) -> SendResult:
-        """Send all that is here, and wait until it is acknowledged.
+        """Send all batches, and wait until they are acknowledged.
 
-        Raises what a batch was refused with, naming its number, and Unavailable when the server
-        stays away. What is unsent then is kept: call again.
+        Raises the error of a rejected batch, naming its number, and Unavailable if the server does
+        not respond. Unsent batches are kept: call again.
         """
-        earlier, total = self._totals(), len(self._batches)
+        before, total = self._totals(), len(self._batches)
         while self._batches:
             project, batch = self._batches[0]
             self._session(project).submit(batch)
@@ -59,13 +59,13 @@ class Outbox:
             self._on_progress("batches sent", total - len(self._batches), total)
         for session in self._sessions.values():
             session.flush()
-        now = self._totals()
+        after = self._totals()
         return SendResult(
-            now.verdicts - earlier.verdicts, now.already_counted - earlier.already_counted
+            after.verdicts - before.verdicts, after.already_counted - before.already_counted
         )
 
     def close(self) -> None:
-        """End the streams; what is unsent is kept."""
+        """End the streams; unsent batches are kept."""
         for session in self._sessions.values():
             session.close()
 

@@ -1,4 +1,4 @@
-"""Pictures of what the API says; they need the extra `plot`."""
+"""Plots of progress reports; they require the extra `plot`."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _BLUE, _GREEN, _RED = "tab:blue", "tab:green", "tab:red"
 def draw_progress(progress: pb.DatasetProgress, path: Path) -> None:
     """Draw the metric of each round over the labelled groups, with the learning curve and target.
 
-    Bars are 95 % intervals; the one at the curve's end is of what the next batch is expected to
-    reach. Raises FailedPrecondition without a round, and InvalidArgument for a file that cannot be
-    written, or is of no format that matplotlib knows.
+    Bars are 95 % intervals; the last one, at the end of the curve, is a prediction for the next
+    batch. Raises FailedPrecondition if there are no rounds, and InvalidArgument for a file that
+    cannot be written or whose format matplotlib does not support.
     """
     if not progress.points:
         raise FailedPrecondition(f"no round of {progress.dataset} was recorded: nothing to draw")
@@ -58,27 +58,27 @@ def _draw_rounds(axes: Axes, progress: pb.DatasetProgress) -> None:
     axes.vlines(groups, lows, highs, color=_BLUE)
     axes.plot(groups, means, "o", color=_BLUE, label="rounds")
     for point in progress.points:
-        place = (point.labelled_groups, point.mean)
-        axes.annotate(f"{point.round}", place, xytext=(5, 5), textcoords="offset points")
+        position = (point.labelled_groups, point.mean)
+        axes.annotate(f"{point.round}", position, xytext=(5, 5), textcoords="offset points")
 
 
 def _draw_curve(axes: Axes, progress: pb.DatasetProgress) -> None:
-    """The curve as far as rounds go, and on to the end of the next batch."""
+    """Draw the curve over the recorded rounds, and dashed over the next batch."""
     curve = progress.curve
     groups = [point.labelled_groups for point in progress.points]
     now = progress.points[-1].labelled_groups
-    axes.plot(*_along(curve, min(groups), now), color=_GREEN, label="learning curve")
+    axes.plot(*_sample_curve(curve, min(groups), now), color=_GREEN, label="learning curve")
     if not curve.next_groups:
         return
     after, expected = now + curve.next_groups, curve.next_error
     label = f"{curve.next_groups:,} groups more"
-    axes.plot(*_along(curve, now, after), color=_GREEN, linestyle="--", label=label)
+    axes.plot(*_sample_curve(curve, now, after), color=_GREEN, linestyle="--", label=label)
     axes.vlines(after, 1 - expected.interval.high, 1 - expected.interval.low, color=_GREEN)
     axes.plot(after, 1 - expected.value, "o", color=_GREEN, fillstyle="none")
 
 
-def _along(curve: pb.LearningCurve, start: int, end: int) -> tuple[_Array, _Array]:
-    """Numbers of groups, and the metric of the curve at each, both `(points,)`."""
+def _sample_curve(curve: pb.LearningCurve, start: int, end: int) -> tuple[_Array, _Array]:
+    """Numbers of groups, and the metric on the curve at each; both `(points,)`."""
     groups = np.linspace(start, end, _CURVE_POINTS)
     return groups, 1 - (curve.scale * groups**-curve.exponent + curve.floor)
 
@@ -87,7 +87,7 @@ def _save(figure: Figure, path: Path) -> None:
     formats = figure.canvas.get_supported_filetypes()
     suffix = path.suffix.removeprefix(".").lower()
     if suffix not in formats:
-        accepted = ", ".join(f".{known}" for known in sorted(formats))
+        accepted = ", ".join(f".{extension}" for extension in sorted(formats))
         raise InvalidArgument.of("path", f"{str(path)!r} is none of {accepted}")
     try:
         figure.savefig(path)

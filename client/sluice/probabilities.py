@@ -1,4 +1,4 @@
-"""What sampling says of frames: per campaign a score, and what of the issue it comes from."""
+"""The scores of sampled frames per campaign, and their explanations."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sluice.state import Campaign, SpaceState
 from sluice.tensors import Embeddings
 
 FRAMES_PER_STEP = 4_096
-"""How many frames are scored before progress is reported."""
+"""Frames scored between two progress reports."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampledFrames:
-    """Frames of one call and their scores by the campaigns of one project and space."""
+    """The frames of one call, with their scores for the campaigns of one project and space."""
 
     space: SpaceState
     frames: Sequence[Frame]
@@ -37,7 +37,7 @@ class SampledFrames:
         embeddings: Embeddings,
         on_progress: OnProgress,
     ) -> SampledFrames:
-        """Score frames; InvalidArgument naming those whose vectors have no direction."""
+        """Score frames; InvalidArgument naming frames with NaN, infinite or all-zero vectors."""
         parts = []
         for start in range(0, len(frames), FRAMES_PER_STEP):
             stop = min(start + FRAMES_PER_STEP, len(frames))
@@ -56,12 +56,12 @@ class SampledFrames:
         columns: NDArray[np.intp],
         thresholds: Sequence[float] | None = None,
     ) -> list[Explanation]:
-        """Why those frames have those campaigns' scores, index by index."""
+        """Explain the score at each pair of `frames` and `columns`, which are indexes."""
         campaigns = self.space.campaigns
         return explain_scores(
             self.space.scorer,
             normalise(self.embeddings.vectors[self.scores.rows[frames, columns]]),
-            self._scores_of(frames),
+            self._select_scores(frames),
             frames=np.arange(len(frames)),
             columns=columns,
             campaigns=[campaign.name for campaign in campaigns],
@@ -71,8 +71,8 @@ class SampledFrames:
             ],
         )
 
-    def _scores_of(self, frames: NDArray[np.intp]) -> Scores:
-        """The scores of some frames, each with one row of its own: the one that is explained."""
+    def _select_scores(self, frames: NDArray[np.intp]) -> Scores:
+        """The scores of some frames; the row that explains frame i gets the number i."""
         rows = np.repeat(np.arange(len(frames))[:, None], len(self.space.campaigns), axis=1)
         return Scores(self.scores.scores[frames], self.scores.contrasts[frames], rows)
 
@@ -80,17 +80,17 @@ class SampledFrames:
 def _score(
     space: SpaceState, frames: Sequence[Frame], embeddings: Embeddings, start: int, stop: int
 ) -> Scores:
-    """The scores of some of the frames, with the row numbers of all."""
+    """Score a range of the frames; row numbers count from the first row of all frames."""
     first, last = np.searchsorted(embeddings.frame_of_row, [start, stop]).tolist()
     frame_of_row = embeddings.frame_of_row[first:last]
     try:
         unit = normalise(embeddings.vectors[first:last])
     except errors.InvalidArgument as error:
-        bad = [int(row) for row in error.metadata["rows"].split(", ")]
-        named = ", ".join(repr(frames[frame_of_row[row]].id) for row in bad)
+        invalid_rows = [int(row) for row in error.metadata["rows"].split(", ")]
+        frame_ids = ", ".join(repr(frames[frame_of_row[row]].id) for row in invalid_rows)
         raise errors.InvalidArgument.of(
             "embedding",
-            f"of frames {named}: NaN, infinity or only zeros, which have no direction",
+            f"of frames {frame_ids}: NaN, infinity or only zeros, which have no direction",
             reason=error.reason,
         ) from None
     scores = space.scorer.score(unit, frame_of_row - start, stop - start)
@@ -99,9 +99,9 @@ def _score(
 
 @dataclass(frozen=True, slots=True)
 class Probability:
-    """How like one campaign's issue a frame is, 0 to 1, and why.
+    """A frame's score for one campaign, 0 to 1, and its explanation.
 
-    `explanation` names the scored crop ("": the frame itself), the closest cluster and the
+    `explanation` names the scored crop ("" for the frame itself), the nearest cluster and the
     nearest elements.
     """
 
@@ -111,9 +111,9 @@ class Probability:
 
 
 class Probabilities(Sequence[Mapping[str, Probability]]):
-    """One mapping for each frame, from the campaign's resource name to its probability.
+    """One mapping per frame, from a campaign's resource name to its probability.
 
-    `scores` of a campaign come as one array; explanations are made when a frame is looked at.
+    `scores` returns a campaign's scores as one array. Indexing computes a frame's explanations.
     """
 
     def __init__(self, frame_count: int, sampled: Sequence[SampledFrames]) -> None:
@@ -127,17 +127,17 @@ class Probabilities(Sequence[Mapping[str, Probability]]):
         """The probabilities of one frame."""
         if not -self._frame_count <= index < self._frame_count:
             raise IndexError(index)
-        return dict(self._of(index % self._frame_count))
+        return dict(self._explain_frame(index % self._frame_count))
 
     def scores(self, campaign: str) -> NDArray[np.float64]:
         """The scores of all frames for one campaign, by its resource name."""
         for sampled in self._sampled:
-            for column, known in enumerate(sampled.space.campaigns):
-                if known.name == campaign:
+            for column, candidate in enumerate(sampled.space.campaigns):
+                if candidate.name == campaign:
                     return sampled.scores.scores[:, column]
         raise KeyError(campaign)
 
-    def _of(self, frame: int) -> Iterator[tuple[str, Probability]]:
+    def _explain_frame(self, frame: int) -> Iterator[tuple[str, Probability]]:
         for sampled in self._sampled:
             columns = np.arange(len(sampled.space.campaigns))
             explanations = sampled.explain(np.full(len(columns), frame), columns)

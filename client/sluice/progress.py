@@ -1,4 +1,4 @@
-"""How long calls say how far they are."""
+"""Progress reports of long calls."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import TextIO
 
 OnProgress = Callable[[str, int, int], None]
-"""Called with what is counted, how much of it is done, and how much there is."""
+"""Called with the name of the counted things, the number done, and the total."""
 
 _CLEAR_REST = "\x1b[K"
 
 
 class TextProgress:
-    """Writes progress on one line of a terminal, and nothing anywhere else."""
+    """Writes progress on one line of a terminal; writes nothing if it is not a terminal."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Show how far it is; the line is ended when all is done."""
+        """Show the progress; the line ends when all is done."""
         stream = self._stream or sys.stderr
         if stream.isatty() and total:
             end = "\n" if done >= total else ""

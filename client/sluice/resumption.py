@@ -1,4 +1,4 @@
-"""What an interrupted scan needs to go on, in a small file beside its input."""
+"""The state that lets an interrupted scan resume, in a small file beside its input."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from sluice.formats import Columns
 from sluice.state import SpaceState
 
 _FINGERPRINT_BYTES: Final = 2**16
-_OF_ITS_RUN: Final = {"session_id", "batch_rows"}
+_RUN_FIELDS: Final = {"session_id", "batch_rows"}
+"""Fields that may differ from a new scan; the other fields must be equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """One scan: its session, how its file is cut into batches, and what it scans for whom.
+    """The parameters of a scan, with its session and batch size.
 
-    The position is not kept here: the server alone knows which batches it has counted.
+    The position is not stored: only the server knows which batches it has counted.
     """
 
     session_id: str
@@ -42,7 +43,7 @@ class Resumption:
         threshold: float | None,
         batch_rows: int,
     ) -> Self:
-        """A scan that begins."""
+        """The state of a new scan."""
         return cls(
             session_id=str(uuid4()),
             batch_rows=batch_rows,
@@ -54,10 +55,10 @@ class Resumption:
         )
 
     def resumed(self, state: Path) -> Self:
-        """The scan that was interrupted, if it was this one.
+        """Read the saved state of this scan.
 
-        FailedPrecondition if there is none, or naming what was not the same: batches that are
-        not what they were would be counted wrong.
+        Raises FailedPrecondition if there is none, or if a parameter differs: the batches would
+        differ too, and would be counted wrong.
         """
         try:
             saved = type(self)(**json.loads(state.read_text()))
@@ -65,26 +66,26 @@ class Resumption:
             raise FailedPrecondition(f"{state}: no scan to resume: {error}") from error
         for field in fields(self):
             saved_value, value = getattr(saved, field.name), getattr(self, field.name)
-            if field.name not in _OF_ITS_RUN and saved_value != value:
+            if field.name not in _RUN_FIELDS and saved_value != value:
                 raise FailedPrecondition(
                     f"{state}: the interrupted scan had {field.name} {saved_value}, not {value}"
                 )
         return saved
 
     def save(self, state: Path) -> None:
-        """Keep it; FailedPrecondition where that is not possible."""
+        """Write the state file; FailedPrecondition if that fails."""
         unfinished = state.with_name(state.name + ".tmp")
         try:
             unfinished.write_text(json.dumps(asdict(self)))
             unfinished.replace(state)
         except OSError as error:
             raise FailedPrecondition(
-                f"{state}: what --resume needs cannot be kept: {error}; --state names another place"
+                f"{state}: cannot write the state for --resume: {error}; choose another --state"
             ) from error
 
 
 def _fingerprint(path: Path) -> str:
-    """What a file is known by: its size, and the digest of its beginning and end."""
+    """Identifies a file by its size and a digest of its beginning and end."""
     size = path.stat().st_size
     with path.open("rb") as file:
         digest = sha256(file.read(_FINGERPRINT_BYTES))

@@ -1,8 +1,8 @@
 """Errors on the wire and in storage, as a google.rpc.Status.
 
-One interceptor of the server turns an error into a status (`to_status`); clients turn the status
-back into an error of the same class (`from_rpc_error`). The details travel as
-google.rpc.ErrorInfo, BadRequest and RetryInfo, so that every gRPC tool can show them.
+An interceptor of the server converts an error to a status (`to_status`); clients convert it back to
+an error of the same class (`from_rpc_error`). The details are google.rpc.ErrorInfo, BadRequest and
+RetryInfo messages, so that every gRPC tool can show them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DOMAIN: Final = "sluice"
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
 _CONNECTION_LOST: Final = "Internal error from Core"
-"""The text of grpc.aio when a connection was lost while it was sending: not a server's error."""
+"""The message of grpc.aio for a connection lost while sending; not an error of the server."""
 
 _TYPE_URL: Final = "type.googleapis.com/google.rpc."
 
@@ -58,14 +58,14 @@ def to_status(error: SluiceError) -> errors_pb2.Status:
     info = errors_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     details = [any_pb2.Any(type_url=_TYPE_URL + "ErrorInfo", value=info.SerializeToString())]
     if error.fields:
-        bad = errors_pb2.BadRequest(
+        bad_request = errors_pb2.BadRequest(
             field_violations=[
                 errors_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
                 for v in error.fields
             ]
         )
         details.append(
-            any_pb2.Any(type_url=_TYPE_URL + "BadRequest", value=bad.SerializeToString())
+            any_pb2.Any(type_url=_TYPE_URL + "BadRequest", value=bad_request.SerializeToString())
         )
     if error.retry_after_s is not None:
         delay = Duration()
@@ -78,7 +78,7 @@ def to_status(error: SluiceError) -> errors_pb2.Status:
 
 
 def from_status(status: errors_pb2.Status) -> SluiceError:
-    """The error of a status: `from_status(to_status(error))` has its class and details."""
+    """The error of a status; `from_status(to_status(error))` keeps the class and details."""
     reason, metadata, fields, retry_after_s = None, {}, [], None
     for detail in status.details:
         match detail.type_url.removeprefix(_TYPE_URL):
@@ -86,8 +86,10 @@ def from_status(status: errors_pb2.Status) -> SluiceError:
                 info = errors_pb2.ErrorInfo.FromString(detail.value)
                 reason, metadata = info.reason, dict(info.metadata)
             case "BadRequest":
-                bad = errors_pb2.BadRequest.FromString(detail.value)
-                fields = [FieldViolation(v.field, v.description) for v in bad.field_violations]
+                bad_request = errors_pb2.BadRequest.FromString(detail.value)
+                fields = [
+                    FieldViolation(v.field, v.description) for v in bad_request.field_violations
+                ]
             case "RetryInfo":
                 delay = errors_pb2.RetryInfo.FromString(detail.value).retry_delay
                 retry_after_s = delay.ToMilliseconds() / 1000
@@ -103,8 +105,8 @@ def from_status(status: errors_pb2.Status) -> SluiceError:
 
 
 def from_rpc_error(error: grpc.RpcError) -> SluiceError:
-    """The Sluice error of a failed call; one of the network becomes the nearest class."""
-    # Pairs, in both of grpc's clients, whatever its type stubs say.
+    """The Sluice error of a failed call; a network error becomes the nearest class."""
+    # Both of grpc's clients return pairs, although the type stubs disagree.
     trailing = cast("Iterable[tuple[str, bytes]]", error.trailing_metadata() or ())
     for key, value in trailing:
         if key == DETAILS_KEY:

@@ -1,4 +1,4 @@
-"""Scanning a file: every row scored, all counted, what matches submitted; in constant memory."""
+"""Scans a file in constant memory: scores and counts every row, submits the matches."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
 
 BATCH_FLOATS_MAX = 2**20
-"""Values of a batch: so few that all its vectors could be submitted at once, in 4 MiB."""
+"""Maximum vector values in a batch: 4 MiB, so that it can submit all its vectors if all match."""
 
 LOGGER = "sluice scan"
-_TAKEN = ("pending", "collected")
+_COLLECTED_VERDICTS = ("pending", "collected")
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(slots=True)
 class ScanProgress:
-    """How far a scan has come.
+    """The counts of a scan so far.
 
-    `rows` were read, of them `skipped` in batches that an earlier run had sent, and `submitted`
-    now; `counted` are acknowledged by the server, in any run. `passing` are at or over a
-    threshold. `verdicts` count what the server made of matches, by (campaign's resource name,
-    verdict in lower case).
+    `rows` were read; `skipped` of them are in batches sent by an earlier run, `submitted` in
+    batches of this run. `counted` rows are acknowledged by the server, in any run. `passing` rows
+    reach a threshold. `verdicts` counts the server's verdicts on matches, by (campaign's resource
+    name, verdict in lower case).
     """
 
     rows: int = 0
@@ -49,22 +49,24 @@ class ScanProgress:
     passing: int = 0
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
-    """The scores of all rows, each for the campaign that it is most like."""
+    """Histogram of the rows' highest scores over all campaigns."""
 
     @property
     def collected(self) -> int:
-        """Matches that the server took; near duplicates among them are dropped a little later."""
-        return sum(count for (_, verdict), count in self.verdicts.items() if verdict in _TAKEN)
+        """Matches accepted by the server, which may still drop near duplicates among them."""
+        return sum(
+            count for (_, verdict), count in self.verdicts.items() if verdict in _COLLECTED_VERDICTS
+        )
 
 
 def batch_rows(dimension: int, campaigns: int = 1) -> int:
-    """How many rows a batch has: so few that all of them may match every campaign."""
-    most = (BATCH_ROWS_MAX, BATCH_FLOATS_MAX // dimension, BATCH_MATCHES_MAX // campaigns)
-    return max(1, min(most))
+    """Rows per batch: few enough that every row may match every campaign."""
+    bounds = (BATCH_ROWS_MAX, BATCH_FLOATS_MAX // dimension, BATCH_MATCHES_MAX // campaigns)
+    return max(1, min(bounds))
 
 
 def work_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
-    """The same items, the next one made in a thread while one is worked on."""
+    """Yield the items; a thread computes the next item while the caller handles the last one."""
     with ThreadPoolExecutor(1, thread_name_prefix="work-ahead") as worker:
         future = worker.submit(_next, items)
         while (item := future.result()) is not None:
@@ -81,7 +83,7 @@ def _next(items: Iterator[_Item]) -> tuple[_Item] | None:
 def load_space(
     channel: grpc.Channel, project: str, model_id: str, dimension: int, store: ModelStore
 ) -> SpaceState:
-    """The active campaigns of one space, and their scorer; FailedPrecondition if there are none."""
+    """The active campaigns of a space, and their scorer; FailedPrecondition if there are none."""
     active = [
         item
         for item in read_active(channel, project)
@@ -98,7 +100,7 @@ def load_space(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ScoredBatch:
-    """Frames with their scores, and which of these are matches, `(frames, versions)`."""
+    """Scored frames; `passing` marks the matches, `(frames, versions)`."""
 
     frames: ScoredFrames
     passing: NDArray[np.bool_]
@@ -108,13 +110,13 @@ class Scan:
     """One scan of a file for all active campaigns of its space."""
 
     def __init__(self, space: SpaceState, *, rows: int, threshold: float | None = None) -> None:
-        """`rows` make a batch; `threshold` overrides each campaign's threshold."""
+        """`rows` is the batch size; `threshold` overrides each campaign's threshold."""
         self._space, self._batch_rows, self._threshold = space, rows, threshold
         self._thresholds, self._scored_by = space.thresholds(threshold), space.scored_by
         self.progress = ScanProgress()
 
     def try_out(self, source: Source, on_progress: Callable[[ScanProgress], None]) -> ScanProgress:
-        """Score all rows, and submit nothing; raises as `run` does."""
+        """Score all rows without submitting anything; raises InvalidArgument as `run` does."""
         for batch in work_ahead(map(self._score, work_ahead(source.batches(self._batch_rows)))):
             self._make_batch(batch)
             on_progress(self.progress)
@@ -127,9 +129,9 @@ class Scan:
         session_id: str,
         on_progress: Callable[[ScanProgress], None],
     ) -> ScanProgress:
-        """Scan all rows; what an earlier run under the same session has submitted is passed over.
+        """Scan all rows; batches submitted by an earlier run under this session are skipped.
 
-        Raises InvalidArgument naming rows that are not right, and what a batch was refused with.
+        Raises InvalidArgument naming invalid rows, and the error of a rejected batch.
         """
         session = SubmitSession(channel, self._space.project, session_id=session_id, logger=LOGGER)
         try:
@@ -144,7 +146,7 @@ class Scan:
         return self.progress
 
     def _batches(self, source: Source, counted: int) -> Iterator[_ScoredBatch | int]:
-        """Batches that were scored; of those that are counted already, only how many rows."""
+        """Scored batches; for a batch that is counted already, only its number of rows."""
         for number, rows in enumerate(work_ahead(source.batches(self._batch_rows)), 1):
             yield len(rows) if number <= counted else self._score(rows)
 
@@ -159,7 +161,7 @@ class Scan:
         session.submit(message)
 
     def _update_progress(self, session: SubmitSession) -> None:
-        """Take over what the server has said so far."""
+        """Copy the session's verdicts and acknowledgements."""
         self.progress.verdicts = session.outcomes.verdicts
         acknowledged = session.acknowledged * self._batch_rows
         self.progress.counted = min(acknowledged, self.progress.rows)
@@ -171,7 +173,7 @@ class Scan:
         return _ScoredBatch(frames, scores >= self._thresholds)
 
     def _make_batch(self, batch: _ScoredBatch) -> ingest_pb2.SubmitBatch:
-        """What is submitted of a batch, which has been read then."""
+        """Build the message of a batch, and add the batch to the counts."""
         message = make_batch(batch.frames, batch.passing, threshold_override=self._threshold)
         best = (batch.frames.scores.max(axis=1) * BINS).astype(np.intp)
         self.progress.rows += len(batch.passing)

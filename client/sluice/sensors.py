@@ -1,4 +1,4 @@
-"""What the sensors of a frame recorded, by reference: Sluice never copies a file."""
+"""The sensor files of a frame, by URL: Sluice never copies a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sluice.v1 import frame_pb2
 
 
 class MediaType(IntEnum):
-    """What kind of file a sensor recorded; numbered as in the API."""
+    """The kind of file that a sensor recorded; numbered as in the API."""
 
     IMAGE = 1
     POINT_CLOUD = 2
@@ -29,7 +29,7 @@ class MediaType(IntEnum):
 class SensorData:
     """One file of one sensor: its URL, and for images the size in pixels.
 
-    `width` and `height` are 0 when not known; `capture_time` is the frame's when None.
+    `width` and `height` are 0 if unknown; without a `capture_time`, the frame's applies.
     """
 
     sensor_id: str
@@ -40,7 +40,7 @@ class SensorData:
     height: int = 0
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what is wrong, and where below `field`."""
+        """Raise InvalidArgument naming an invalid field, by its path below `field`."""
         check_text(f"{field}.sensor_id", self.sensor_id)
         check_url(f"{field}.url", self.url)
         check_time(f"{field}.capture_time", self.capture_time)
@@ -48,7 +48,7 @@ class SensorData:
         check_count(f"{field}.height", self.height)
 
     def to_proto(self) -> frame_pb2.SensorData:
-        """The message that says the same."""
+        """The data as a message."""
         return frame_pb2.SensorData(
             sensor_id=self.sensor_id,
             url=self.url,
@@ -60,7 +60,7 @@ class SensorData:
 
     @classmethod
     def from_proto(cls, message: frame_pb2.SensorData, field: str) -> SensorData:
-        """The data that a message holds; InvalidArgument for a media type that is not known."""
+        """The data in a message; InvalidArgument for an unknown media type."""
         try:
             media_type = MediaType(message.media_type or MediaType.IMAGE)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Submitting batches in one session: ahead of their answers, and again when a connection breaks."""
+"""Submits batches in a session: pipelined, and sent again after a lost connection."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from sluice.v1 import ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 
 PATIENCE_S: Final = 120.0
-"""How long a server may acknowledge nothing before the session gives up."""
+"""Seconds without an acknowledgement after which the session gives up."""
 
-_OPEN = (errors.Unavailable, errors.Aborted, errors.ResourceExhausted)
-"""The errors that leave a batch's number open, but for a replay with other content."""
+_RETRYABLE = (errors.Unavailable, errors.Aborted, errors.ResourceExhausted)
+"""Errors after which a batch may be sent again, except for a replay with other content."""
 
 
 @dataclass(slots=True)
 class Outcomes:
-    """What became of a session's batches so far.
+    """The results of a session's batches so far.
 
     `verdicts` counts matches by (campaign's resource name, verdict in lower case);
-    `already_counted` are batches that the server had acknowledged in an earlier run.
+    `already_counted` is the number of batches acknowledged in an earlier run.
     """
 
     batches: int = 0
@@ -42,10 +42,10 @@ class Outcomes:
 class SubmitSession:
     """One session, from its first batch to its last acknowledgement; a context manager.
 
-    Batches are kept until they are acknowledged. When the connection breaks or the server says
-    to come back, they are sent again under the same numbers, which the server counts once. A run
-    under a `session_id` that was used before goes on where that one ended: the batches it sends
-    again are taken as counted.
+    Batches are kept until they are acknowledged. After a lost connection, or when the server asks
+    for a retry, they are sent again under the same numbers; the server counts each number once. A
+    run with the `session_id` of an earlier run resumes it: batches that were acknowledged then are
+    skipped.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SubmitSession:
         self._backoff = Backoff(patience_s)
         self._seq = 0
         self._acknowledged = 0
-        self._unanswered: deque[ingest_pb2.SubmitBatch] = deque()
+        self._unacknowledged: deque[ingest_pb2.SubmitBatch] = deque()
         self._stream: _Stream | None = None
 
     def __enter__(self) -> SubmitSession:
@@ -85,21 +85,21 @@ class SubmitSession:
         return self._acknowledged
 
     def open(self) -> int:
-        """Connect, if that is still to be done; the number of the last batch acknowledged."""
-        self._connected()
+        """Connect unless connected; returns the number of the last acknowledged batch."""
+        self._ensure_stream()
         return self._acknowledged
 
     def use(self, channel: grpc.Channel) -> None:
-        """Go on over another channel, with all that is unanswered."""
+        """Switch to another channel; unacknowledged batches are sent again there."""
         self.close()
         self._stub = IngestServiceStub(channel)
 
     def submit(self, batch: ingest_pb2.SubmitBatch) -> None:
-        """Send a batch, as soon as few enough are unanswered.
+        """Send a batch, once fewer than the server's maximum are unacknowledged.
 
-        Raises InvalidArgument for one over 8 MiB, which no server takes; what an earlier batch was
-        refused with, naming its number; and Unavailable when the server stays away. The batch was
-        not taken then: submit it again.
+        Raises InvalidArgument for a batch over 8 MiB, the error of an earlier batch that was
+        rejected, naming its number, and Unavailable if the server does not respond. After an
+        error, this batch was not submitted: submit it again.
         """
         self.open()
         if self._seq < self._acknowledged:
@@ -108,95 +108,95 @@ class SubmitSession:
         numbered = ingest_pb2.SubmitBatch(seq=self._seq + 1)
         numbered.MergeFrom(batch)
         _check_size(numbered)
-        while len(self._unanswered) >= (stream := self._connected()).max_in_flight:
-            self._take_answer()
+        while len(self._unacknowledged) >= (stream := self._ensure_stream()).max_in_flight:
+            self._receive_result()
         self._seq = numbered.seq
-        self._unanswered.append(numbered)
+        self._unacknowledged.append(numbered)
         stream.send(numbered)
 
     def pass_over(self) -> None:
-        """Take the next batch as one of those that were acknowledged before `open`."""
+        """Skip the next batch, which was acknowledged in an earlier run."""
         self._seq += 1
         self.outcomes.already_counted += 1
 
     def flush(self) -> Outcomes:
-        """Wait until every batch has its answer; raises as `submit` does, and may be repeated."""
-        while self._unanswered:
-            self._take_answer()
+        """Wait until every batch has its result; raises as `submit` does, then call it again."""
+        while self._unacknowledged:
+            self._receive_result()
         return self.outcomes
 
     def close(self) -> None:
-        """End the stream; what is unanswered is kept, and sent again by the next call."""
+        """End the stream; unacknowledged batches are kept, and the next call sends them again."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
-    def _connected(self) -> _Stream:
+    def _ensure_stream(self) -> _Stream:
         while self._stream is None:
             try:
                 self._stream = self._connect()
-            except _OPEN as error:
+            except _RETRYABLE as error:
                 self._backoff.wait(error)
         return self._stream
 
     def _connect(self) -> _Stream:
-        """A new stream, on which all that is unanswered was sent again."""
+        """Open a stream, and send all unacknowledged batches again."""
         stream = _Stream(self._stub, self._start)
         counted = stream.next_seq - 1
         if counted < self._acknowledged:
             stream.close()
             raise errors.DataLoss(
-                f"session {self.session_id}: batch {self._acknowledged} was acknowledged, and now "
-                f"the server knows only {counted}"
+                f"session {self.session_id}: batch {self._acknowledged} was acknowledged, but the "
+                f"server's last batch is now {counted}"
             )
-        if not self._unanswered:
+        if not self._unacknowledged:
             self._acknowledged = counted
-        for batch in self._unanswered:
+        for batch in self._unacknowledged:
             stream.send(batch)
         return stream
 
-    def _take_answer(self) -> None:
-        """Take the answer to the oldest unanswered batch, or leave a stream that gives none."""
-        stream = self._connected()
+    def _receive_result(self) -> None:
+        """Receive the result of the oldest batch; close and retry a stream that fails."""
+        stream = self._ensure_stream()
         try:
-            result = stream.result()
+            result = stream.receive()
         except errors.SluiceError as error:
-            self._try_again(error)
+            self._prepare_retry(error)
         else:
-            self._conclude(self._unanswered[0], result)
+            self._conclude(self._unacknowledged[0], result)
 
     def _conclude(self, batch: ingest_pb2.SubmitBatch, result: ingest_pb2.BatchResult) -> None:
-        refusal = rpc_errors.from_status(result.error) if result.HasField("error") else None
-        if refusal is not None and _leaves_open(refusal):
-            self._try_again(refusal)
+        rejection = rpc_errors.from_status(result.error) if result.HasField("error") else None
+        if rejection is not None and _is_retryable(rejection):
+            self._prepare_retry(rejection)
             return
-        self._unanswered.popleft()
+        self._unacknowledged.popleft()
         self._acknowledged = batch.seq
         self._backoff.reset()
-        if refusal is not None:
-            raise _of_batch(batch.seq, refusal)
+        if rejection is not None:
+            raise _add_batch_number(rejection, batch.seq)
         self.outcomes.batches += 1
         self.outcomes.id_conflicts += result.verdicts.id_conflicts
-        self.outcomes.verdicts.update(_verdicts(batch, result.verdicts))
+        self.outcomes.verdicts.update(_pair_verdicts(batch, result.verdicts))
 
-    def _try_again(self, error: errors.SluiceError) -> None:
-        """Leave the stream and pause; raise what no further attempt would change."""
+    def _prepare_retry(self, error: errors.SluiceError) -> None:
+        """Close the stream and pause; raises an error that a retry would not change."""
         self.close()
-        if not _leaves_open(error):
+        if not _is_retryable(error):
             raise error
         self._backoff.wait(error)
 
 
 class _Stream:
-    """One Submit call. Writing and reading never wait for each other."""
+    """One Submit call; sending never waits for a response."""
 
     def __init__(self, stub: IngestServiceStub, start: ingest_pb2.SubmitStart) -> None:
         self._requests: queue.SimpleQueue[ingest_pb2.SubmitRequest | None] = queue.SimpleQueue()
         self._requests.put(ingest_pb2.SubmitRequest(start=start))
-        self._call: Any = stub.Submit(self._outgoing())
+        self._call: Any = stub.Submit(self._iterate_requests())
         try:
             started = self._read().started
-        except BaseException:  # an interruption too: nobody else could end the call
+        except BaseException:  # also KeyboardInterrupt: nothing else would end the call
             self.close()
             raise
         self.max_in_flight: int = max(started.max_in_flight, 1)
@@ -206,8 +206,8 @@ class _Stream:
         """Send a batch."""
         self._requests.put(ingest_pb2.SubmitRequest(batch=batch))
 
-    def result(self) -> ingest_pb2.BatchResult:
-        """The next answer; raises the error that the stream ends with."""
+    def receive(self) -> ingest_pb2.BatchResult:
+        """Wait for the next result; raises the error that ends the stream."""
         return self._read().result
 
     def close(self) -> None:
@@ -215,7 +215,7 @@ class _Stream:
         self._requests.put(None)
         self._call.cancel()
 
-    def _outgoing(self) -> Iterator[ingest_pb2.SubmitRequest]:
+    def _iterate_requests(self) -> Iterator[ingest_pb2.SubmitRequest]:
         while (request := self._requests.get()) is not None:
             yield request
 
@@ -236,12 +236,12 @@ def _check_size(batch: ingest_pb2.SubmitBatch) -> None:
         raise too_large("batch", problem, BATCH_BYTES_MAX)
 
 
-def _leaves_open(error: errors.SluiceError) -> bool:
-    return isinstance(error, _OPEN) and error.reason != "REPLAY_DIFFERS"
+def _is_retryable(error: errors.SluiceError) -> bool:
+    return isinstance(error, _RETRYABLE) and error.reason != "REPLAY_DIFFERS"
 
 
-def _of_batch(seq: int, error: errors.SluiceError) -> errors.SluiceError:
-    """The same error, which says what batch it is about."""
+def _add_batch_number(error: errors.SluiceError, seq: int) -> errors.SluiceError:
+    """The same error with the batch number in its message and metadata."""
     return type(error)(
         f"batch {seq}: {error.message}",
         reason=error.reason,
@@ -251,10 +251,10 @@ def _of_batch(seq: int, error: errors.SluiceError) -> errors.SluiceError:
     )
 
 
-def _verdicts(
+def _pair_verdicts(
     batch: ingest_pb2.SubmitBatch, verdicts: ingest_pb2.BatchVerdicts
 ) -> Iterator[tuple[str, str]]:
-    """For each score of each match the campaign and the verdict."""
+    """The campaign and the verdict of each score of each match."""
     columns = (score.tally_index for match in batch.matches for score in match.scores)
     for column, verdict in zip(columns, verdicts.verdicts, strict=True):
         name = ingest_pb2.Verdict.Name(verdict).removeprefix("VERDICT_").lower()

@@ -1,4 +1,4 @@
-"""What a client knows of the active campaigns: which there are, and how to score for them."""
+"""The client's view of the active campaigns, and the scorers of their models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Campaign:
     version: int
     model_digest: str
     threshold: float
-    """The campaign's threshold, or the default where it has none."""
+    """The campaign's threshold, or the default if it has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ class SpaceState:
 
     @property
     def scored_by(self) -> list[ScoredBy]:
-        """The versions that the scorer's columns belong to, as a batch names them."""
+        """The campaign version of each of the scorer's columns."""
         return [ScoredBy(c.name, c.version, c.model_digest) for c in self.campaigns]
 
     def thresholds(self, override: float | None) -> NDArray[np.float64]:
@@ -69,31 +69,31 @@ def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
 def choose_projects(
     projects: Sequence[project_pb2.Project], names: Sequence[str] | None
 ) -> list[str]:
-    """The resource names of the projects of those ids or display names; all when None.
+    """The resource names of the projects with these ids or display names; all if None.
 
-    An id overrides a display name. Raises NotFound naming the first that is none of them, and
-    InvalidArgument for a display name that several projects have.
+    An id takes precedence over a display name. Raises NotFound naming the first unknown project,
+    and InvalidArgument for a display name that several projects have.
     """
     by_id = {project.name.removeprefix("projects/"): project.name for project in projects}
     if names is None:
         return sorted(by_id.values())
-    titled = [(project.display_name, project.name) for project in projects]
-    return sorted({by_id.get(name) or _project_titled(name, titled) for name in names})
+    titles = [(project.display_name, project.name) for project in projects]
+    return sorted({by_id.get(name) or _find_by_title(name, titles) for name in names})
 
 
-def _project_titled(title: str, titled: Sequence[tuple[str, str]]) -> str:
-    names = [name for display_name, name in titled if display_name == title]
+def _find_by_title(title: str, titles: Sequence[tuple[str, str]]) -> str:
+    names = [name for display_name, name in titles if display_name == title]
     if len(names) == 1:
         return names[0]
     if names:
         problem = f"{title!r} is the display name of {', '.join(sorted(names))}; give the id"
         raise errors.InvalidArgument.of("target_project_names", problem)
-    known = ", ".join(sorted(name.removeprefix("projects/") for _, name in titled)) or "none"
+    known = ", ".join(sorted(name.removeprefix("projects/") for _, name in titles)) or "none"
     raise errors.NotFound(f"target_project_names: no project {title!r}; there are: {known}")
 
 
 def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.ActiveVersion]:
-    """The versions of a project that are to be scored now, in one round trip."""
+    """The active versions of a project, in one round trip."""
     request = campaign_pb2.WatchActiveVersionsRequest(parent=project)
     call = CampaignServiceStub(channel).WatchActiveVersions(request)
     try:
@@ -105,15 +105,15 @@ def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.Active
 def choose_issues(
     active: Sequence[campaign_pb2.ActiveVersion], uuids: Sequence[str] | None
 ) -> list[campaign_pb2.ActiveVersion]:
-    """The versions of the campaigns of those issues; all when None.
+    """The active versions of the campaigns of these issues; all if None.
 
     Raises NotFound naming the first issue without an active campaign.
     """
     if uuids is None:
         return list(active)
-    of_issue = {IssueName.parse(version.issue).issue for version in active}
+    active_uuids = {IssueName.parse(version.issue).issue for version in active}
     for uuid in uuids:
-        if uuid not in of_issue:
+        if uuid not in active_uuids:
             raise errors.NotFound(f"target_issue_uuids: no active campaign of issue {uuid!r}")
     return [version for version in active if IssueName.parse(version.issue).issue in uuids]
 
@@ -124,7 +124,7 @@ def load_state(
     active: Sequence[campaign_pb2.ActiveVersion],
     on_progress: OnProgress | None,
 ) -> list[SpaceState]:
-    """Fetch the models of those versions, and make a scorer for each project and space."""
+    """Fetch the models of these versions, and build a scorer per project and space."""
     store.fetch(channel, [version.version for version in active], on_progress)
     spaces: defaultdict[tuple[str, str, int], list[campaign_pb2.ActiveVersion]]
     spaces = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The scores of a batch, summed up: what the funnel needs of the frames that did not match."""
+"""Tallies: the scores of a batch summed up, which the funnel counts all seen frames by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sluice.errors import InvalidArgument
 from sluice.v1 import ingest_pb2
 
 BINS = 64
-"""Bins of the histogram, over 0…1."""
+"""Bins of the histogram over 0…1."""
 
 _SUM_TOLERANCE = 1e-6
 
@@ -38,7 +38,7 @@ class Tally:
     not_selected: int = 0
 
     def to_proto(self) -> ingest_pb2.Tally:
-        """The message that says the same."""
+        """The tally as a message."""
         return ingest_pb2.Tally(
             campaign=self.campaign,
             version=self.version,
@@ -54,7 +54,7 @@ class Tally:
 
     @classmethod
     def from_proto(cls, message: ingest_pb2.Tally, field: str) -> Tally:
-        """The tally that a message holds; InvalidArgument for one that contradicts itself."""
+        """The tally in a message; InvalidArgument if its numbers contradict each other."""
         tally = cls(
             campaign=message.campaign,
             version=message.version,
@@ -71,7 +71,7 @@ class Tally:
         return tally
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what contradicts what, below `field`."""
+        """Raise InvalidArgument naming contradicting numbers, by their path below `field`."""
         if len(self.histogram) != BINS or sum(self.histogram) != self.count:
             raise InvalidArgument.of(
                 f"{field}.histogram",
@@ -80,7 +80,7 @@ class Tally:
             )
         if self.not_selected > self.count:
             raise InvalidArgument.of(
-                f"{field}.not_selected", f"{self.not_selected} of {self.count} scores"
+                f"{field}.not_selected", f"{self.not_selected} is more than the {self.count} scores"
             )
         if not 0 <= self.minimum <= self.maximum <= 1:  # false for NaN too
             raise InvalidArgument.of(
@@ -89,18 +89,18 @@ class Tally:
         self._check_sum(f"{field}.sum", self.total, self.minimum, self.maximum)
         self._check_sum(f"{field}.sum_squares", self.sum_squares, self.minimum**2, self.maximum**2)
 
-    def _check_sum(self, field: str, value: float, least: float, greatest: float) -> None:
+    def _check_sum(self, field: str, value: float, minimum: float, maximum: float) -> None:
         slack = _SUM_TOLERANCE * (self.count + 1)
-        low, high = self.count * least - slack, self.count * greatest + slack
+        low, high = self.count * minimum - slack, self.count * maximum + slack
         if not (math.isfinite(value) and low <= value <= high):
             raise InvalidArgument.of(
-                field, f"{value} is not possible for {self.count} scores of {least}…{greatest}"
+                field, f"{value} is not possible for {self.count} scores of {minimum}…{maximum}"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredBy:
-    """What made one column of scores: the campaign's resource name, version and model."""
+    """The source of one column of scores: the campaign's resource name, version and model."""
 
     campaign: str
     version: int
@@ -108,25 +108,25 @@ class ScoredBy:
 
 
 def tally_scores(scores: NDArray[np.float64], scored_by: Sequence[ScoredBy]) -> list[Tally]:
-    """Sum up `(frames, versions) float64` scores, one tally for each column."""
+    """Sum up `(frames, versions) float64` scores, with one tally per column."""
     frames, versions = scores.shape
     columns = np.arange(versions) * BINS
     bins = np.minimum((scores * BINS).astype(np.intp), BINS - 1) + columns
     histogram = np.bincount(bins.ravel(), minlength=versions * BINS).reshape(versions, BINS)
     totals, squares = scores.sum(axis=0), np.square(scores).sum(axis=0)
-    least = scores.min(axis=0) if frames else np.zeros(versions)
-    greatest = scores.max(axis=0) if frames else np.zeros(versions)
+    minima = scores.min(axis=0) if frames else np.zeros(versions)
+    maxima = scores.max(axis=0) if frames else np.zeros(versions)
     return [
         Tally(
-            campaign=by.campaign,
-            version=by.version,
-            model_digest=by.model_digest,
+            campaign=source.campaign,
+            version=source.version,
+            model_digest=source.model_digest,
             count=frames,
             total=float(totals[column]),
             sum_squares=float(squares[column]),
-            minimum=float(least[column]),
-            maximum=float(greatest[column]),
+            minimum=float(minima[column]),
+            maximum=float(maxima[column]),
             histogram=tuple(histogram[column].tolist()),
         )
-        for column, by in enumerate(scored_by)
+        for column, source in enumerate(scored_by)
     ]

@@ -1,4 +1,4 @@
-"""Vectors on the wire: packed, and read without a copy."""
+"""Vectors in messages: packed as float32, and read without a copy."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def unpack(
 ) -> NDArray[np.float32]:
     """The `(rows, dimension) float32` vectors of a message: a read-only view of its bytes.
 
-    Raises InvalidArgument naming `field` for a dimension, a length or a number of rows that is not
-    accepted. Whether the values are finite is for `sluice.scoring.normalise` to say.
+    Raises InvalidArgument naming `field` for a dimension, length or number of rows out of range.
+    `sluice.scoring.normalise` checks that the values are finite.
     """
     data = tensor.data  # each access copies it
     dimension, size_bytes = tensor.dimension, len(data)
@@ -53,11 +53,11 @@ def unpack(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Embeddings of a batch of frames: a frame has one row for itself, or for each crop, or both.
+    """Embeddings of a batch of frames: rows for the frames themselves, for crops, or for both.
 
-    `vectors` is `(rows, dimension) float32`; `frame_of_row` is `(rows,)`, never falling, and
-    names every frame of the batch; `label_ids` says which crop each row is of, "" for the frame
-    itself.
+    `vectors` is `(rows, dimension) float32`. `frame_of_row`, `(rows,)`, has the frame index of each
+    row, in ascending order and with every frame of the batch. `label_ids` has the label id of each
+    row's crop, "" for the frame itself.
     """
 
     model_id: str
@@ -72,7 +72,7 @@ class Embeddings:
 
     @property
     def frame_count(self) -> int:
-        """How many frames there are."""
+        """The number of frames."""
         return int(self.frame_of_row[-1]) + 1 if len(self.frame_of_row) else 0
 
     @property
@@ -81,7 +81,7 @@ class Embeddings:
         return self.frame_count == len(self.vectors)
 
     def check(self, field: str) -> None:
-        """Raise InvalidArgument naming what does not fit the vectors, below `field`."""
+        """Raise InvalidArgument naming an invalid column, by its path below `field`."""
         rows = len(self.vectors)
         check_text(f"{field}.model_id", self.model_id)
         _check_column(f"{field}.frame_indices", len(self.frame_of_row), rows)
@@ -94,9 +94,9 @@ class Embeddings:
                     check_text(f"{field}.label_ids[{row}]", label_id)
 
     def to_proto(self, field: str = "embeddings") -> frame_pb2.Embeddings:
-        """The message that says the same; columns that say nothing are left empty.
+        """The embeddings as a message; columns with default values only are omitted.
 
-        Raises InvalidArgument for columns that do not fit: rows would get other frames.
+        Raises InvalidArgument for invalid columns, which would assign rows to wrong frames.
         """
         self.check(field)
         return frame_pb2.Embeddings(
@@ -108,7 +108,7 @@ class Embeddings:
 
     @classmethod
     def from_proto(cls, message: frame_pb2.Embeddings, field: str = "embeddings") -> Embeddings:
-        """The embeddings that a message holds; InvalidArgument naming what is not right."""
+        """The embeddings in a message; InvalidArgument naming an invalid field."""
         vectors = unpack(message.tensor, f"{field}.tensor")
         indices, label_ids = message.frame_indices, list(message.label_ids)
         embeddings = cls(
@@ -123,17 +123,21 @@ class Embeddings:
 
 def _check_column(field: str, length: int, rows: int) -> None:
     if length != rows:
-        raise InvalidArgument.of(field, f"has {length} entries for {rows} rows; none or all")
+        raise InvalidArgument.of(
+            field, f"has {length} entries for {rows} rows; expected one per row, or none"
+        )
 
 
 def _check_frames(field: str, frame_of_row: NDArray[np.intp]) -> None:
-    """Refuse indices that do not begin at 0, fall, or leave a frame out."""
+    """Reject indices that do not begin at 0, that fall, or that skip a frame."""
     steps = np.diff(frame_of_row, prepend=-1)
-    wrong = np.flatnonzero((steps < 0) | (steps > 1))
+    invalid_rows = np.flatnonzero((steps < 0) | (steps > 1))
     if frame_of_row[0] != 0:
-        wrong = np.array([0])
-    if wrong.size:
-        row = int(wrong[0])
+        invalid_rows = np.array([0])
+    if invalid_rows.size:
+        row = int(invalid_rows[0])
         raise InvalidArgument.of(
-            f"{field}[{row}]", f"{frame_of_row[row]} does not go on from the row before, from 0"
+            f"{field}[{row}]",
+            f"{frame_of_row[row]} is out of sequence; expected 0 in the first row, and in others "
+            "the index of the row before or the next one",
         )

@@ -1,6 +1,6 @@
-"""What the API has, one class a noun and one method a call, pages turned on the way.
+"""Typed access to the API: one class per resource, one method per call, listings without pages.
 
-Everything is known by its resource name, such as `projects/p/campaigns/c`.
+Resources are identified by their names, such as `projects/p/campaigns/c`.
 """
 
 from sluice.resources.batches import Batches

@@ -1,4 +1,4 @@
-"""Batches of datasets: what to label next, and why."""
+"""Batches of datasets: the groups to label next, with the reasons."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from sluice.v1.batch_pb2_grpc import BatchServiceStub
 
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """What is asked of a batch; the same settings give the same batch.
+    """How the groups of a batch are selected; the same settings give the same batch.
 
-    So many groups, or a fraction of those that remain, by default 0.2 and at least 10. Of these
-    `coverage_share`, by default 0.3, cover what is not covered yet (by `facility`, `k_center` or
-    `zcore`); the rest are like the failures of rounds (`joint` or `neighbours`), which weigh what
-    `failures` says. `zcore` takes the scores that `Datasets.compute_zcore` has stored in
-    `zcore_field`, by default `zcore`, or computes them. Of frames with one value in `scene_field`
-    at most one group is chosen.
+    The size is `count` groups, or a `fraction` of the groups that remain: by default 0.2, and at
+    least 10 groups. A share of them, `coverage_share`, by default 0.3, is selected for coverage by
+    the method `coverage`: `facility`, `k_center` or `zcore`. The others are selected for their
+    similarity to failures by the method `targeted`: `joint` or `neighbours`; `failures` has the
+    weight of each round's failures, by round id. `zcore` uses the scores that
+    `Datasets.compute_zcore` stored in `zcore_field`, by default `zcore`, or computes them. At most
+    one group is selected per value of `scene_field`.
     """
 
     count: int | None = None
@@ -39,10 +40,10 @@ class BatchSettings:
     zcore_field: str = ""
     model_id: str = ""
     golden_override: str = ""
-    """Why a failed golden check shall not block the batch."""
+    """The reason to create the batch in spite of a failed golden check."""
 
     def to_proto(self) -> pb.Batch:
-        """The message that says the same; InvalidArgument for a word that names no method."""
+        """The settings as a message; InvalidArgument for an unknown method."""
         if self.count is not None and self.fraction is not None:
             problem = f"{self.fraction}, and count {self.count}; expected one of them"
             raise InvalidArgument.of("fraction", problem)
@@ -74,11 +75,11 @@ class Batches:
     def create(
         self, dataset: str, batch_id: str, settings: BatchSettings | None = None
     ) -> pb.Batch:
-        """Choose the next batch: its groups become selected, and a view of its id shows them.
+        """Select the next batch: its groups get the status selected, and a view with its id.
 
-        Called again it returns the same batch, and finishes one that was cut off. Raises
-        AlreadyExists for another batch under that id, FailedPrecondition when no group remains,
-        or a golden check has failed and is not overridden.
+        A repeated call returns the same batch, and completes an interrupted one. Raises
+        AlreadyExists if the id has a batch with other settings, and FailedPrecondition if no group
+        remains, or if a golden check failed and is not overridden.
         """
         batch = (settings or BatchSettings()).to_proto()
         request = pb.CreateBatchRequest(parent=dataset, batch_id=batch_id, batch=batch)
@@ -93,5 +94,5 @@ class Batches:
         return list_items(self._stub.ListBatches, pb.ListBatchesRequest(parent=dataset), "batches")
 
     def picks(self, name: str) -> Iterator[pb.Pick]:
-        """The groups of a batch by rank, each with why it was picked."""
+        """The groups of a batch by rank, with the reason for each."""
         return list_items(self._stub.ListPicks, pb.ListPicksRequest(parent=name), "picks")

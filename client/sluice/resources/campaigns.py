@@ -1,4 +1,4 @@
-"""Campaigns, their versions, and the spaces they are scored in."""
+"""Campaigns, their versions and their spaces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Campaigns:
         self._stub = CampaignServiceStub(channel)
 
     def start(self, issue: str, *, threshold: float | None = None) -> campaign_pb2.Campaign:
-        """Start a campaign of an issue."""
+        """Start a campaign for an issue."""
         request = campaign_pb2.CreateCampaignRequest(
             parent="/".join(issue.split("/")[:2]),
             campaign=campaign_pb2.Campaign(issue=issue, threshold=threshold),
@@ -33,7 +33,7 @@ class Campaigns:
         return translate(self._stub.CreateCampaign, request)
 
     def get(self, name: str) -> campaign_pb2.Campaign:
-        """Read a campaign, with what has changed in its issue."""
+        """Read a campaign, with the changes of its issue since the last version."""
         return translate(self._stub.GetCampaign, campaign_pb2.GetCampaignRequest(name=name))
 
     def list(self, project: str) -> Iterator[campaign_pb2.Campaign]:
@@ -51,32 +51,32 @@ class Campaigns:
         return list_items(self._stub.ListVersions, request, "versions")
 
     def commit(self, name: str, *, with_feedback: bool = False) -> campaign_pb2.CampaignVersion:
-        """Commit the issue as it is now as the next version.
+        """Commit the current elements of the issue as the next version.
 
-        With feedback, all samples of the campaign that are accepted now become elements of that
-        version, and those that are discarded its negatives.
+        With feedback, the campaign's accepted samples become elements of the version, and its
+        discarded samples become negatives.
         """
         request = campaign_pb2.CommitVersionRequest(parent=name, with_feedback=with_feedback)
         return translate(self._stub.CommitVersion, request)
 
     def activate(self, name: str) -> campaign_pb2.Campaign:
-        """Make a campaign collect."""
+        """Make a campaign active: it collects samples."""
         request = campaign_pb2.ActivateCampaignRequest(name=name)
         return translate(self._stub.ActivateCampaign, request)
 
     def deactivate(self, name: str) -> campaign_pb2.Campaign:
-        """Make a campaign collect no more."""
+        """Make a campaign inactive: it stops collecting."""
         request = campaign_pb2.DeactivateCampaignRequest(name=name)
         return translate(self._stub.DeactivateCampaign, request)
 
     def set_threshold(self, name: str, threshold: float | None) -> campaign_pb2.Campaign:
-        """Set a campaign's threshold; None: the default, 0.5."""
+        """Set a campaign's threshold; None for the default, 0.5."""
         return self._update(campaign_pb2.Campaign(name=name, threshold=threshold), "threshold")
 
     def set_budget(
         self, name: str, *, total: int | None = None, per_day: int | None = None
     ) -> campaign_pb2.Campaign:
-        """Set how many samples may be collected, in all and in one UTC day; None: no bound."""
+        """Set the maximum number of samples, in total and per UTC day; None for no limit."""
         budget = campaign_pb2.Budget(total=total, per_day=per_day)
         return self._update(campaign_pb2.Campaign(name=name, budget=budget), "budget")
 
@@ -89,7 +89,7 @@ class Campaigns:
     def set_background(
         self, project: str, model_id: str, embeddings: NDArray[Any]
     ) -> campaign_pb2.Space:
-        """Give a space its background: a random sample `(rows, dimension)` of its frames."""
+        """Set the background of a space: a random sample of its frames, `(rows, dimension)`."""
         starts = range(0, len(embeddings), BACKGROUND_ROWS_PER_MESSAGE)
         requests = (
             campaign_pb2.SetBackgroundRequest(
@@ -102,6 +102,6 @@ class Campaigns:
         return translate(self._stub.SetBackground, requests)
 
     def spaces(self, project: str) -> Iterator[campaign_pb2.Space]:
-        """The spaces of a project, and which of them have a background."""
+        """The spaces of a project, and whether each has a background."""
         request = campaign_pb2.ListSpacesRequest(parent=project)
         return list_items(self._stub.ListSpaces, request, "spaces")

@@ -1,4 +1,4 @@
-"""The frames of datasets, what is found among them, and saved views."""
+"""The frames of datasets, searches among them, and saved views."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Response = TypeVar("_Response")
 
 @dataclass(frozen=True, slots=True)
 class NewFrame:
-    """A frame to append: the group that it is a slice of, by default its own, and its fields."""
+    """A frame to append with its fields; without a group, it becomes a group of its own."""
 
     frame: Frame
     group: str = ""
@@ -33,7 +33,7 @@ class NewFrame:
     fields: Mapping[str, MetadataValue] = field(default_factory=dict)
 
     def to_proto(self) -> pb.DatasetFrame:
-        """The message that says the same; InvalidArgument for a frame that is not right."""
+        """The frame as a message; InvalidArgument for an invalid frame."""
         return pb.DatasetFrame(
             frame=self.frame.to_proto(),
             group=self.group,
@@ -61,17 +61,17 @@ class Datasets:
         status: str = "unlabelled",
         split: str = "",
     ) -> pb.AppendFramesResponse:
-        """Append frames; those that are there already with the same content change nothing.
+        """Append frames; frames that exist already with the same content do not change.
 
-        `embeddings` is `(frames, dimension)`, one row for each, of that model; or `Embeddings`,
-        with crops; or None, and frames that are there keep theirs. Groups that are new get the
-        status and the split.
+        `embeddings` is `(frames, dimension)`, one row per frame, of model `model_id`; or
+        `Embeddings`, with crops; with None, existing frames keep their embeddings. New groups get
+        the status and the split.
         """
-        new = [frame if isinstance(frame, NewFrame) else NewFrame(frame) for frame in frames]
+        new_frames = [f if isinstance(f, NewFrame) else NewFrame(f) for f in frames]
         request = pb.AppendFramesRequest(
             dataset=dataset,
-            frames=[frame.to_proto() for frame in new],
-            embeddings=_embeddings(embeddings, model_id),
+            frames=[frame.to_proto() for frame in new_frames],
+            embeddings=_to_message(embeddings, model_id),
             status=read_status(status),
             split=read_split(split),
         )
@@ -84,27 +84,27 @@ class Datasets:
     def frames(
         self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.DatasetFrame]:
-        """The frames that pass a filter, or that a view shows, in the order of appending."""
+        """The frames of a filter or a view, in the order of appending."""
         request = pb.ListFramesRequest(parent=dataset, filter=frame_filter, view=view)
         return list_items(self._stub.ListFrames, request, "frames")
 
     def read(
         self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.ReadFramesResponse]:
-        """The same in one stream, with their embeddings."""
+        """The frames of a filter or a view in one stream, with their embeddings."""
         request = pb.ReadFramesRequest(
             parent=dataset, filter=frame_filter, view=view, with_embeddings=True
         )
         return _stream(self._stub.ReadFrames(request))
 
     def counts(self, dataset: str) -> pb.DatasetCounts:
-        """Groups and frames by status and split."""
+        """Numbers of groups and frames by status and split."""
         return translate(self._stub.CountFrames, pb.CountFramesRequest(dataset=dataset))
 
     def set_status(
         self, dataset: str, groups: Iterable[str], status: str, *, allow_backward: bool = False
     ) -> int:
-        """Move up to 1,000 groups on to a status; the number of those that changed."""
+        """Set the status of up to 1,000 groups; returns the number that changed."""
         request = pb.SetStatusRequest(
             dataset=dataset,
             groups=groups,
@@ -122,7 +122,7 @@ class Datasets:
         add: Iterable[str] = (),
         remove: Iterable[str] = (),
     ) -> int:
-        """Add and remove tags of up to 1,000 frames; the number of those that changed."""
+        """Add and remove tags of up to 1,000 frames; returns the number that changed."""
         request = pb.TagFramesRequest(
             dataset=dataset, frame_ids=frame_ids, add=add, remove=remove, request_id=str(uuid4())
         )
@@ -131,7 +131,7 @@ class Datasets:
     def set_fields(
         self, dataset: str, fields: Mapping[str, Mapping[str, MetadataValue | None]]
     ) -> int:
-        """Set fields of up to 1,000 frames by their ids; None removes one.
+        """Set fields of up to 1,000 frames, by frame id; the value None removes a field.
 
         Returns the number of frames that changed.
         """
@@ -157,10 +157,10 @@ class Datasets:
         draws: int = 0,
         neighbours: int = 0,
     ) -> Iterator[pb.ComputeZcoreResponse]:
-        """Compute ZCore scores on the server, and store them in a field; says how far it is.
+        """Compute ZCore scores on the server, and store them in a field; yields progress.
 
-        Of all frames with embeddings that pass a filter, or that a view shows. By default the
-        field is `zcore`, 1,000,000 points are drawn, and 1,000 neighbours count as repeated.
+        Scores the frames of a filter or a view that have embeddings. By default the field is
+        `zcore`, 1,000,000 points are drawn, and 1,000 neighbours count as redundant.
         """
         request = pb.ComputeZcoreRequest(
             dataset=dataset,
@@ -181,9 +181,9 @@ class Datasets:
         seed: int = 0,
         statuses: Sequence[str] = (),
     ) -> pb.DatasetCounts:
-        """Give groups without a split one, stratified by class; shares are 1 together.
+        """Assign a split to groups without one, stratified by class; the shares add up to 1.
 
-        Only groups of any of these statuses, all where there are none.
+        If `statuses` is given, only groups with one of these statuses get a split.
         """
         request = pb.AssignSplitsRequest(
             dataset=dataset,
@@ -205,7 +205,7 @@ class Datasets:
         frame_filter: pb.FrameFilter | None = None,
         query_dataset: str = "",
     ) -> Sequence[pb.FindSimilarResponse.Hit]:
-        """The frames most similar to given ones, which may be of another dataset, by its id."""
+        """The frames most similar to query frames, which may be in another dataset (its id)."""
         request = pb.FindSimilarRequest(
             dataset=dataset,
             frame_ids=frame_ids,
@@ -218,7 +218,7 @@ class Datasets:
     def pick(
         self, dataset: str, issue: str, keys: Iterable[str | tuple[str, str]]
     ) -> pb.PickElementsResponse:
-        """Put frames into an issue by id, crops by (frame id, label id)."""
+        """Add frames to an issue by id, and crops by (frame id, label id)."""
         pairs = [(key, "") if isinstance(key, str) else key for key in keys]
         request = pb.PickElementsRequest(
             dataset=dataset,
@@ -235,9 +235,9 @@ class Datasets:
         campaigns: Sequence[str] = (),
         threshold: float | None = None,
     ) -> Iterator[pb.SearchDatasetResponse]:
-        """Search a dataset with the active campaigns, on the server; says how far it is.
+        """Search a dataset on the server with the active campaigns; yields progress.
 
-        Under the same UUID again, it goes on where it ended.
+        With the UUID of an interrupted search as `search_id`, that search resumes.
         """
         request = pb.SearchDatasetRequest(
             dataset=dataset,
@@ -268,7 +268,7 @@ class Datasets:
         return list_items(self._stub.ListViews, pb.ListViewsRequest(parent=dataset), "views")
 
     def change_view(self, view: pb.View) -> pb.View:
-        """Give a view, as it was read, another filter."""
+        """Store the changed filter of a view that was read before."""
         request = pb.UpdateViewRequest(view=view, update_mask=FieldMask(paths=["filter"]))
         return translate(self._stub.UpdateView, request)
 
@@ -277,16 +277,18 @@ class Datasets:
         translate(self._stub.DeleteView, pb.DeleteViewRequest(name=name))
 
 
-def _embeddings(given: ArrayLike | Embeddings | None, model_id: str) -> frame_pb2.Embeddings | None:
-    if given is None:
+def _to_message(
+    embeddings: ArrayLike | Embeddings | None, model_id: str
+) -> frame_pb2.Embeddings | None:
+    if embeddings is None:
         return None
-    if isinstance(given, Embeddings):
-        return given.to_proto()
-    return frame_pb2.Embeddings(model_id=model_id, tensor=pack(given))
+    if isinstance(embeddings, Embeddings):
+        return embeddings.to_proto()
+    return frame_pb2.Embeddings(model_id=model_id, tensor=pack(embeddings))
 
 
 def _stream(call: Iterator[_Response]) -> Iterator[_Response]:
-    """The responses of a call; raises the Sluice error that it ends with."""
+    """The responses of a call; its error is raised as a Sluice error."""
     try:
         yield from call
     except grpc.RpcError as error:

@@ -1,4 +1,4 @@
-"""Examining a project: where the stores of each service differ from each other."""
+"""Diagnosis of a project: finds and repairs inconsistencies between a service's stores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 
 
 class Doctor:
-    """Examines what each service keeps of a project, and mends it."""
+    """Checks the stored data of a project in every service, and repairs it on request."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         stubs = CampaignServiceStub, IngestServiceStub, FrameServiceStub
@@ -23,9 +23,9 @@ class Doctor:
     def diagnose(
         self, project: str, *, repair: bool = False
     ) -> Iterator[finding_pb2.DiagnoseProjectResponse]:
-        """Findings as they are made, and in between how far the examination is.
+        """Examine a project; yields findings, and progress in between.
 
-        With `repair`, what can be mended is. For keys of scope admin.
+        With `repair`, repairable findings are repaired. Requires a key with scope admin.
         """
         request = finding_pb2.DiagnoseProjectRequest(name=project, repair=repair)
         try:

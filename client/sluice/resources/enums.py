@@ -1,4 +1,4 @@
-"""Values of the API's enums by their words: `selected` for ANNOTATION_STATUS_SELECTED."""
+"""Short words for values of the API's enums: `selected` for ANNOTATION_STATUS_SELECTED."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sluice.errors import InvalidArgument
 
 
 def value_of(enum: Any, prefix: str, word: str, field: str) -> Any:
-    """The value that a word names; InvalidArgument naming the field, and the words there are."""
+    """The value of a word; InvalidArgument for `field`, with the accepted words, if unknown."""
     values = {
         name.removeprefix(prefix).lower(): value
         for name, value in enum.items()
@@ -20,6 +20,6 @@ def value_of(enum: Any, prefix: str, word: str, field: str) -> Any:
 
 
 def word_of(enum: Any, prefix: str, value: int) -> str:
-    """The word of a value, "" for none."""
+    """The word of a value; "" for the unspecified value."""
     word = str(enum.Name(value)).removeprefix(prefix).lower()
     return "" if word == "unspecified" else word

@@ -1,4 +1,4 @@
-"""Filters of frames, from words."""
+"""Frame filters, built from words for statuses, splits and failures."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def frame_filter(
 ) -> pb.FrameFilter:
     """A filter whose conditions must all hold.
 
-    Any of the statuses (unlabelled, selected, annotated, reviewed) and of the splits (train,
-    validation, test, golden, none); all of the tags; `fields` have these values, and `bounds` are
-    the least and the greatest; any of these failures (missed, spurious, confused) in the round.
-    Raises InvalidArgument naming a word that is none of these.
+    A frame must have one of the `statuses` (unlabelled, selected, annotated, reviewed), one of the
+    `splits` (train, validation, test, golden, none), all `tags`, the given values of `fields`,
+    values within the `bounds` (minimum and maximum by field; None for no bound), and one of the
+    `failures` (missed, spurious, confused) in round `round_id`. Raises InvalidArgument naming an
+    unknown word.
     """
     conditions = [
         pb.FieldCondition(field=name, equals=value_to_proto(value))
@@ -50,7 +51,7 @@ def frame_filter(
 
 
 def read_status(word: str) -> pb.AnnotationStatus:
-    """The status that a word names."""
+    """The status of a word."""
     status: pb.AnnotationStatus = value_of(
         pb.AnnotationStatus, "ANNOTATION_STATUS_", word, "status"
     )
@@ -58,7 +59,7 @@ def read_status(word: str) -> pb.AnnotationStatus:
 
 
 def read_split(word: str) -> pb.Split:
-    """The split that a word names."""
+    """The split of a word."""
     if word in ("", NO_SPLIT):
         return pb.SPLIT_UNSPECIFIED
     split: pb.Split = value_of(pb.Split, "SPLIT_", word, "split")

@@ -1,4 +1,4 @@
-"""Golden sets, the history of their checks, and what a failed one blocks."""
+"""Golden sets, their checks, and the gate that a failed check closes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sluice.v1 import golden_set_pb2
 from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceStub
 
 BYTES_PER_MESSAGE: Final = 2**20
-"""An image more may be in a message; one has a megabyte at most."""
+"""Size at which a message is complete; its last image may exceed it, by a megabyte at most."""
 
 
 class GoldenSets:
     """Golden sets and their checks. Names are resource names: `projects/p/datasets/d/goldenSets/g`.
 
-    Annotations are frames with labels, such as `sluice.formats.coco.read_coco` reads: boxes, or
-    one class for each image. A frame without labels says that somebody looked, and it is empty.
+    Annotations are frames with labels, for example from `sluice.formats.coco.read_coco`: boxes, or
+    one class per image. A frame without labels is an annotated image without objects.
     """
 
     def __init__(self, channel: grpc.Channel) -> None:
@@ -40,8 +40,8 @@ class GoldenSets:
     ) -> golden_set_pb2.GoldenSet:
         """Create a golden set of a dataset; it never changes.
 
-        Of frames whose labels are of several sensors, `sensor_id` says which count. Sent again it
-        changes nothing; raises AlreadyExists where another one has the id.
+        `sensor_id` is required if frames have labels of several sensors. A repeated call changes
+        nothing; raises AlreadyExists if another golden set has the id.
         """
         first = golden_set_pb2.CreateGoldenSetRequest(
             parent=dataset,
@@ -72,10 +72,10 @@ class GoldenSets:
         guideline_version: str,
         sensor_id: str | None = None,
     ) -> golden_set_pb2.CheckRoundResponse:
-        """Compare a round's annotations with a golden set; the verdict is on record for good.
+        """Compare a round's annotations with a golden set; the check is stored permanently.
 
-        Frames that are not in the golden set are ignored. The same round sent again returns the
-        recorded check; raises AlreadyExists where other annotations have its key.
+        Frames that are not in the golden set are ignored. A repeated call returns the stored
+        check; raises AlreadyExists if the round has a check of other annotations.
         """
         first = golden_set_pb2.CheckRoundRequest(
             golden_set=name,
@@ -89,33 +89,33 @@ class GoldenSets:
         return translate(self._stub.CheckRound, _messages(first, frames, sensor_id))
 
     def get_check(self, name: str) -> golden_set_pb2.GoldenCheck:
-        """Read a check, with all that it rests on."""
+        """Read a check, with its details."""
         return translate(self._stub.GetCheck, golden_set_pb2.GetCheckRequest(name=name))
 
     def checks(self, name: str) -> Iterator[golden_set_pb2.GoldenCheck]:
-        """The checks of a golden set by round, without details."""
+        """The checks of a golden set, by round, without details."""
         request = golden_set_pb2.ListChecksRequest(parent=name)
         return list_items(self._stub.ListChecks, request, "checks")
 
     def override(
         self, check: str, reason: str, *, decided_by: str = ""
     ) -> golden_set_pb2.GoldenCheck:
-        """Let work go on in spite of a failed check; who, when and why stay on record."""
+        """Override a failed check; the person, the time and the reason are stored."""
         request = golden_set_pb2.OverrideCheckRequest(
             name=check, reason=reason, decided_by=decided_by
         )
         return translate(self._stub.OverrideCheck, request)
 
     def gate(self, dataset: str) -> golden_set_pb2.GoldenGate:
-        """Whether the next batch of a dataset is blocked, and by which check."""
+        """Read whether the next batch of a dataset is blocked, and by which check."""
         return translate(self._stub.GetGate, golden_set_pb2.GetGateRequest(dataset=dataset))
 
 
 def _messages(first: Any, frames: Iterable[Frame], sensor_id: str | None) -> Iterator[Any]:
-    """The first message, and the images in as many more as they need.
+    """The first message, followed by as many messages as the images need.
 
-    Images are read before the first message is sent: what is wrong with a file is said as what it
-    is, and not as a call that broke.
+    All images are read before the first message is sent, so that an invalid file raises its own
+    error and not that of an interrupted call.
     """
     parts, size = [type(first)()], 0
     for frame in frames:
@@ -128,15 +128,16 @@ def _messages(first: Any, frames: Iterable[Frame], sensor_id: str | None) -> Ite
 
 
 def image_of(frame: Frame, sensor_id: str | None) -> golden_set_pb2.AnnotatedImage:
-    """What a frame says of its sensor's image; without a sensor's id, of the only one with labels.
+    """The annotations of one sensor's image, by default of the only sensor with labels.
 
-    Raises InvalidArgument naming the sensors where there are several.
+    Raises InvalidArgument naming the sensors if several have labels and `sensor_id` is None.
     """
-    labelled = sorted({label.sensor_id for label in frame.labels})
-    if sensor_id is None and len(labelled) > 1:
-        problem = f"is not given, and frame {frame.id!r} has labels of {', '.join(labelled)}"
+    labelled_sensors = sorted({label.sensor_id for label in frame.labels})
+    if sensor_id is None and len(labelled_sensors) > 1:
+        sensors = ", ".join(labelled_sensors)
+        problem = f"required, because frame {frame.id!r} has labels of {sensors}"
         raise InvalidArgument.of("sensor_id", problem)
-    sensor = sensor_id if sensor_id is not None else "".join(labelled)
+    sensor = sensor_id if sensor_id is not None else "".join(labelled_sensors)
     sizes = [(s.width, s.height) for s in frame.sensors if s.sensor_id == sensor]
     width, height = sizes[0] if sizes else (0, 0)
     return golden_set_pb2.AnnotatedImage(

@@ -22,7 +22,7 @@ class Issues:
         self._stub = IssueServiceStub(channel)
 
     def create(self, project: str, display_name: str, dataset: str) -> issue_pb2.Issue:
-        """Create an issue of a dataset, without elements."""
+        """Create an issue for a dataset, without elements."""
         request = issue_pb2.CreateIssueRequest(
             parent=project, issue=issue_pb2.Issue(display_name=display_name, dataset=dataset)
         )
@@ -39,7 +39,7 @@ class Issues:
         )
 
     def rename(self, name: str, display_name: str) -> issue_pb2.Issue:
-        """Give an issue another display name."""
+        """Change the display name of an issue."""
         issue = issue_pb2.Issue(name=name, display_name=display_name)
         return translate(self._stub.UpdateIssue, issue_pb2.UpdateIssueRequest(issue=issue))
 
@@ -56,19 +56,19 @@ class Issues:
         model_id: str,
         label_ids: Sequence[str] = (),
     ) -> issue_pb2.Issue:
-        """Add frames, or the crops of those label ids; returns the issue as it is then.
+        """Add frames, or their crops with the given label ids; returns the updated issue.
 
-        `embeddings` is `(frames, dimension)`, one row for each.
+        `embeddings` is `(frames, dimension)`, one row per element.
         """
-        dataset, rows = self.get(issue).dataset, pack(embeddings)
-        labels = label_ids or [""] * len(frames)
+        dataset, tensor = self.get(issue).dataset, pack(embeddings)
+        crops = label_ids or [""] * len(frames)
         request = issue_pb2.AddElementsRequest(
             issue=issue,
             model_id=model_id,
-            embeddings=rows,
+            embeddings=tensor,
             elements=[
                 issue_pb2.Element(frame=frame.to_proto(), label_id=label_id, dataset=dataset)
-                for frame, label_id in zip(frames, labels, strict=True)
+                for frame, label_id in zip(frames, crops, strict=True)
             ],
         )
         return translate(self._stub.AddElements, request).issue
@@ -76,7 +76,7 @@ class Issues:
     def remove_elements(self, issue: str, keys: Iterable[tuple[str, str]]) -> issue_pb2.Issue:
         """Remove elements by (frame id, label id), "" for a whole frame.
 
-        Returns the issue as it is then.
+        Returns the updated issue.
         """
         elements = [issue_pb2.ElementKey(frame_id=frame, label_id=label) for frame, label in keys]
         request = issue_pb2.RemoveElementsRequest(issue=issue, elements=elements)

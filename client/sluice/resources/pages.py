@@ -1,4 +1,4 @@
-"""Listings, from the first item to the last."""
+"""Reads all pages of a listing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE_SIZE: Final = 1_000
 
 
 def list_items(call: Callable[[Any], Any], request: Any, field: str) -> Iterator[Any]:
-    """All items of a listing; a page is asked for when its first item is."""
+    """All items of a listing; each page is requested when its first item is needed."""
     request.page_size = PAGE_SIZE
     while True:
         page = translate(call, request)

@@ -1,4 +1,4 @@
-"""What each round of labelling brought, and whether another one is worth it."""
+"""The metric of each labelling round, and whether another round is worth it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sluice.v1.progress_pb2_grpc import ProgressServiceStub
 
 
 class Progress:
-    """The rounds of datasets. Names are resource names: `projects/p/datasets/d`."""
+    """The recorded rounds of datasets. Names are resource names: `projects/p/datasets/d`."""
 
     def __init__(self, channel: grpc.Channel) -> None:
         self._stub = ProgressServiceStub(channel)
@@ -29,13 +29,13 @@ class Progress:
         slices: Mapping[str, Iterable[str]] | None = None,
         failures: Sequence[tuple[str, str, str]] = (),
     ) -> progress_pb2.RecordRoundResponse:
-        """Record what a round's model is worth on the validation samples.
+        """Record the metric of a round's model on the validation samples.
 
-        `values` are the metric of each sample by its id, in 0…1, `predictions` the predicted
-        classes, `slices` the ids of samples that must reach the target on their own, `failures` a
-        random sample as (label, first annotator, second annotator). The same round again changes
-        nothing; raises AlreadyExists where another content has its number, KeyError for a sample
-        without a value, or a value without its prediction.
+        By sample id, `values` has the metric, in 0…1, and `predictions` the predicted class. Each
+        of `slices` has the ids of samples that must reach the target on their own. `failures` is a
+        random sample of failures as (label, first annotator, second annotator). A repeated call
+        changes nothing. Raises AlreadyExists if the round has other content, and KeyError for a
+        slice's sample without a value, or a value without a prediction.
         """
         ids = list(values)
         rows = {sample: row for row, sample in enumerate(ids)}
@@ -50,7 +50,7 @@ class Progress:
                 progress_pb2.SampleSlice(name=name, samples=[rows[s] for s in samples])
                 for name, samples in (slices or {}).items()
             ],
-            failures=_judged(failures),
+            failures=_to_messages(failures),
         )
         return translate(self._stub.RecordRound, request)
 
@@ -66,11 +66,11 @@ class Progress:
         slice_views: Iterable[str] = (),
         failures: Sequence[tuple[str, str, str]] = (),
     ) -> progress_pb2.RecordRoundResponse:
-        """Record what the predictions of a round of the dataset are worth in its metric split.
+        """Record the metric of an imported round's predictions, measured by the server.
 
-        The server measures them, and counts the groups that are labelled where they are 0.
-        `slice_views` are ids of views, each of which becomes a slice. The same call again returns
-        what was measured first.
+        The server measures the round's metric split. If `labelled_groups` is 0, the server counts
+        them. Each view of `slice_views`, by id, becomes a slice. A repeated call returns the first
+        measurement.
         """
         request = progress_pb2.RecordRoundRequest(
             dataset=dataset,
@@ -80,7 +80,7 @@ class Progress:
             iou_min=iou_min,
             score_min=score_min,
             slice_views=slice_views,
-            failures=_judged(failures),
+            failures=_to_messages(failures),
         )
         return translate(self._stub.RecordRound, request)
 
@@ -97,14 +97,14 @@ class Progress:
         gain_min: float | None = None,
         next_groups: int = 0,
     ) -> progress_pb2.DatasetProgress:
-        """What all rounds say together, and one recommendation; a person decides."""
+        """The learning curve over all rounds, and a recommendation; a person decides."""
         request = progress_pb2.GetProgressRequest(
             dataset=dataset, target=target, gain_min=gain_min, next_groups=next_groups
         )
         return translate(self._stub.GetProgress, request)
 
 
-def _judged(failures: Sequence[tuple[str, str, str]]) -> list[progress_pb2.JudgedFailure]:
+def _to_messages(failures: Sequence[tuple[str, str, str]]) -> list[progress_pb2.JudgedFailure]:
     return [
         progress_pb2.JudgedFailure(label=label, first=first, second=second)
         for label, first, second in failures

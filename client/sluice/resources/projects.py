@@ -22,7 +22,7 @@ class Projects:
         self._datasets = DatasetServiceStub(channel)
 
     def create(self, project_id: str, display_name: str = "") -> project_pb2.Project:
-        """Create a project; for the admin's key only."""
+        """Create a project; requires the server's admin key."""
         request = project_pb2.CreateProjectRequest(
             project_id=project_id, project=project_pb2.Project(display_name=display_name)
         )
@@ -37,18 +37,18 @@ class Projects:
         return list_items(self._stub.ListProjects, project_pb2.ListProjectsRequest(), "projects")
 
     def create_api_key(self, project: str, scopes: Iterable[str], display_name: str = "") -> str:
-        """Create a key of scopes `log`, `review` or `admin`.
+        """Create a key with scopes `log`, `review` or `admin`.
 
-        Returns its secret, which is shown only now.
+        Returns its secret, which cannot be read again.
         """
-        named = [f"SCOPE_{scope.upper()}" for scope in scopes]
-        if unknown := sorted(set(named) - set(project_pb2.Scope.keys()[1:])):
+        scope_names = [f"SCOPE_{scope.upper()}" for scope in scopes]
+        if unknown := sorted(set(scope_names) - set(project_pb2.Scope.keys()[1:])):
             raise InvalidArgument.of(
                 "scopes", f"{unknown[0][6:].lower()!r} is none of log, review, admin"
             )
         request = project_pb2.CreateApiKeyRequest(
             parent=project,
-            api_key=project_pb2.ApiKey(display_name=display_name, scopes=named),
+            api_key=project_pb2.ApiKey(display_name=display_name, scopes=scope_names),
         )
         return translate(self._stub.CreateApiKey, request).secret
 
@@ -64,7 +64,7 @@ class Projects:
     def create_dataset(
         self, project: str, dataset_id: str, dataset: dataset_pb2.Dataset
     ) -> dataset_pb2.Dataset:
-        """Create a dataset: its task type and class map."""
+        """Create a dataset with a task type and a class map."""
         request = dataset_pb2.CreateDatasetRequest(
             parent=project, dataset_id=dataset_id, dataset=dataset
         )

@@ -1,4 +1,4 @@
-"""Rounds: what a model predicted in the frames of a dataset, and where it failed."""
+"""Rounds: the predictions of a model on the frames of a dataset, and its failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sluice.v1.round_pb2_grpc import RoundServiceStub
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model predicted, as a label, and how sure it is, 0…1."""
+    """A predicted label, and the model's confidence as a score in 0…1."""
 
     label: Label
     score: float
@@ -26,13 +26,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class PredictedFrame:
-    """All predictions of one frame; none: the model saw nothing."""
+    """All predictions of one frame; none if the model predicted no object."""
 
     frame_id: str
     predictions: tuple[Prediction, ...] = ()
 
     def to_proto(self) -> pb.PredictedFrame:
-        """The message that says the same."""
+        """The predictions as a message."""
         return pb.PredictedFrame(
             frame_id=self.frame_id,
             predictions=[
@@ -53,7 +53,7 @@ class Rounds:
     def create(
         self, dataset: str, round_id: str, *, metric_split: str, display_name: str = ""
     ) -> pb.Round:
-        """Create a round; failures are never mined from the split whose metric it reports."""
+        """Create a round; failures are never mined from its metric split."""
         new_round = pb.Round(display_name=display_name, metric_split=read_split(metric_split))
         request = pb.CreateRoundRequest(
             parent=dataset, round_id=round_id, round=new_round, request_id=str(uuid4())
@@ -61,7 +61,7 @@ class Rounds:
         return translate(self._stub.CreateRound, request)
 
     def get(self, name: str) -> pb.Round:
-        """Read a round, with what its predictions are worth."""
+        """Read a round, with the metric of its predictions."""
         return translate(self._stub.GetRound, pb.GetRoundRequest(name=name))
 
     def list(self, dataset: str) -> Iterator[pb.Round]:
@@ -71,7 +71,7 @@ class Rounds:
     def import_predictions(
         self, name: str, frames: Sequence[PredictedFrame]
     ) -> pb.ImportPredictionsResponse:
-        """Import predictions of up to 1,000 frames; those of before are replaced."""
+        """Import predictions of up to 1,000 frames; earlier predictions are replaced."""
         request = pb.ImportPredictionsRequest(
             round=name, frames=[frame.to_proto() for frame in frames]
         )
@@ -80,7 +80,7 @@ class Rounds:
     def mine_failures(
         self, name: str, split: str, *, iou_min: float | None = None, score_min: float = 0
     ) -> pb.Round:
-        """Measure the reported split, and tag the failures of another one with the round."""
+        """Measure the metric split, and tag the failures in another split with the round."""
         request = pb.MineFailuresRequest(
             round=name, split=read_split(split), iou_min=iou_min, score_min=score_min
         )

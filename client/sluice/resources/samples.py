@@ -38,39 +38,40 @@ class Samples:
         version: int = 0,
         states: Iterable[str] = (),
     ) -> Iterator[ingest_pb2.Sample]:
-        """The samples of a campaign, best first; or newest version first, or of one version.
+        """The samples of a campaign, best first; with `by_version`, newest version first.
 
-        With `states`, only those that are `unsorted`, `accepted` or `discarded`.
+        `version` limits them to one version, and `states` to samples that are `unsorted`,
+        `accepted` or `discarded`.
         """
         request = ingest_pb2.ListSamplesRequest(
             parent=campaign,
             order=ingest_pb2.SAMPLE_ORDER_VERSION if by_version else ingest_pb2.SAMPLE_ORDER_SCORE,
             version=version,
-            states=map(_state, states),
+            states=map(_read_state, states),
         )
         return list_items(self._stub.ListSamples, request, "samples")
 
     def accept(self, campaign: str, frame_ids: Iterable[str]) -> int:
-        """Mark samples as what the campaign looks for; how many changed."""
+        """Mark samples as examples of the issue; returns the number that changed."""
         request = ingest_pb2.AcceptSamplesRequest(parent=campaign, frame_ids=frame_ids)
         return translate(self._stub.AcceptSamples, request).changed_count
 
     def discard(self, campaign: str, frame_ids: Iterable[str]) -> int:
-        """Mark samples as not what the campaign looks for; how many changed."""
+        """Mark samples as not examples of the issue; returns the number that changed."""
         request = ingest_pb2.DiscardSamplesRequest(parent=campaign, frame_ids=frame_ids)
         return translate(self._stub.DiscardSamples, request).changed_count
 
     def restore(self, campaign: str, frame_ids: Iterable[str]) -> int:
-        """Make samples unsorted again; how many changed."""
+        """Make samples unsorted again; returns the number that changed."""
         request = ingest_pb2.RestoreSamplesRequest(parent=campaign, frame_ids=frame_ids)
         return translate(self._stub.RestoreSamples, request).changed_count
 
     def funnel(self, campaign: str) -> ingest_pb2.Funnel:
-        """What became of the frames that the campaign's loggers have seen."""
+        """Read the funnel: counts of the frames that loggers have seen, by outcome."""
         return translate(self._stub.GetFunnel, ingest_pb2.GetFunnelRequest(campaign=campaign))
 
 
-def _state(name: str) -> ingest_pb2.Sample.State:
+def _read_state(name: str) -> ingest_pb2.Sample.State:
     if name not in _STATES:
         raise InvalidArgument.of("states", f"{name!r} is none of {', '.join(_STATES)}")
     return _STATES[name]

@@ -80,13 +80,13 @@ class _Plan:
 
 @dataclass(slots=True)
 class _AppendOperation:
-    """One call that appends frames; each attempt compares them with the stored rows anew."""
+    """One call that appends frames; each attempt reads the stored rows again."""
 
     stores: Stores
     name: DatasetName
     request: AppendRequest
     frames: list[PreparedFrame]
-    written: set[int] = field(default_factory=set)
+    indexes_with_points: set[int] = field(default_factory=set)
     """Indexes of the frames whose points are in the vector store already."""
 
     async def attempt(self) -> AppendResult:
@@ -112,7 +112,9 @@ class _AppendOperation:
             await self.stores.ledger.commit(
                 Transaction(self.name.project, plan.checks, plan.puts, adds=adds)
             )
-        unnamed = [self.frames[index].row for index in self.written.difference(reembedded)]
+        unnamed = [
+            self.frames[index].row for index in self.indexes_with_points.difference(reembedded)
+        ]
         replaced = [old.record for index in reembedded if (old := stored_rows[index])]
         await points.delete(self.stores, self.name, space, [*replaced, *unnamed])
         return AppendResult(added, len(changed) - added, len(stored_rows) - len(changed))
@@ -240,13 +242,15 @@ class _AppendOperation:
         return structs.replace(group, frames=frames, slices=slices)
 
     async def _write_points(self, space: DatasetFrames, reembedded: Collection[int]) -> None:
-        missing = [self.frames[index] for index in reembedded if index not in self.written]
+        missing = [
+            self.frames[index] for index in reembedded if index not in self.indexes_with_points
+        ]
         if not missing:
             return
         vectors = np.concatenate([frame.vectors for frame in missing])
         rows = [frame.row for frame in missing]
         await points.write(self.stores, self.name, space, rows, vectors)
-        self.written.update(reembedded)
+        self.indexes_with_points.update(reembedded)
 
 
 def _check_same_slice(index: int, old: FrameRow, new: FrameRow) -> None:

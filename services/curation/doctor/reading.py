@@ -1,4 +1,4 @@
-"""The datasets of a project, read for an examination, and rules that its examiners share."""
+"""Lists a project's datasets for the doctor, and rules shared by the doctor's checks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from services.records.scanning import list_children
 from sluice.names import DatasetName
 
 ATTEMPTS: Final = 3
-"""How often something is read anew that others change meanwhile."""
+"""Attempts to read records that change during the read."""
 
 LOST_DIGEST: Final = b"lost"
-"""The digest of what is lost: no content has it, so what is appended again is taken as new."""
+"""Digest noted for lost content. No real content has it, so a frame appended again is stored."""
 
-_OF_DATASETS: Final = (
+_KEY_PREFIXES: Final = (
     "dataset-frames",
     "frame",
     "frame-at",
@@ -26,7 +26,7 @@ _OF_DATASETS: Final = (
     "golden-check",
     "recorded-round",
 )
-"""First segments of the keys of a dataset's records."""
+"""First segments of the keys of dataset records."""
 
 
 def describe_recovery(examination: Examination, digest: bytes) -> str:
@@ -40,8 +40,8 @@ def describe_recovery(examination: Examination, digest: bytes) -> str:
 
 
 async def datasets_of(examination: Examination) -> list[DatasetName]:
-    """The datasets that have any record, by name."""
+    """The datasets with at least one record, in the order of their names."""
     datasets: set[str] = set()
-    for parent in _OF_DATASETS:
+    for parent in _KEY_PREFIXES:
         datasets.update(await list_children(examination.ledger, examination.project, parent))
     return [DatasetName(examination.project, dataset) for dataset in sorted(datasets)]

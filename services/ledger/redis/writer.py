@@ -17,9 +17,10 @@ from services.ledger.redis.server import RedisServer, Reply, is_transient
 from sluice import errors
 
 GROUP_COMMITS_MAX: Final = 128
-"""Also how many outcomes a partition remembers per writer: all that may be asked for again.
+"""Maximum transactions in a group, and outcomes stored per partition and writer.
 
-Up to 128 fields, Redis keeps a hash in one compact piece.
+A writer may look up the outcomes of its last group again. Redis stores a hash of up to 128 fields
+compactly.
 """
 
 GROUP_BYTES_MAX: Final = 16 * 2**20

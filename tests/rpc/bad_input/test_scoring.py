@@ -76,7 +76,7 @@ CASES = [
         lambda r: r.embeddings.frame_indices.extend([0, 2]),
         "INVALID_FIELD",
         "embeddings.frame_indices[1]",
-        "2 does not go on",
+        "2 is out of sequence",
     ),
     Case(
         "unknown campaign",

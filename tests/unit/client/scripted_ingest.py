@@ -1,4 +1,4 @@
-"""An ingest service that does what a test tells it, behind a real gRPC server."""
+"""A fake ingest service whose errors a test scripts, behind a real gRPC server."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Refuse = Callable[[pb.SubmitBatch], errors.SluiceError | None]
 
 
 class ScriptedIngest(IngestServiceServicer):
-    """Counts batches, each number once, unless `refuse` has an error for it.
+    """Counts batches, each number once, unless `refuse` returns an error for the batch.
 
-    `counted` are the batches that have an outcome, `streams` how often a stream was opened.
+    `counted` has the batches with a final result, `streams` the number of streams opened.
     """
 
     def __init__(self, max_in_flight: int = 2) -> None:
@@ -31,7 +31,7 @@ class ScriptedIngest(IngestServiceServicer):
     def Submit(  # noqa: N802 - the name is gRPC's
         self, request_iterator: Iterator[pb.SubmitRequest], context: Any
     ) -> Iterator[pb.SubmitResponse]:
-        """Start, then answer each batch in turn."""
+        """Respond to the start, then to each batch in order."""
         self.streams += 1
         next(request_iterator)
         started = pb.SubmitStarted(
@@ -39,18 +39,18 @@ class ScriptedIngest(IngestServiceServicer):
         )
         yield pb.SubmitResponse(started=started)
         for request in request_iterator:
-            yield pb.SubmitResponse(result=self._answer(request.batch))
+            yield pb.SubmitResponse(result=self._judge(request.batch))
 
-    def _answer(self, batch: pb.SubmitBatch) -> pb.BatchResult:
-        error = self.refuse(batch) or self._out_of_turn(batch)
-        leaves_open = isinstance(error, errors.Unavailable | errors.SequenceGap)
-        if not leaves_open and batch.seq > len(self.counted):
+    def _judge(self, batch: pb.SubmitBatch) -> pb.BatchResult:
+        error = self.refuse(batch) or self._check_sequence(batch)
+        is_retryable = isinstance(error, errors.Unavailable | errors.SequenceGap)
+        if not is_retryable and batch.seq > len(self.counted):
             self.counted.append(batch)
         if error is not None:
             return pb.BatchResult(seq=batch.seq, error=rpc_errors.to_status(error))
         return pb.BatchResult(seq=batch.seq, verdicts=pb.BatchVerdicts())
 
-    def _out_of_turn(self, batch: pb.SubmitBatch) -> errors.SluiceError | None:
+    def _check_sequence(self, batch: pb.SubmitBatch) -> errors.SluiceError | None:
         expected = len(self.counted) + 1
         if batch.seq <= expected:
             return None
@@ -59,7 +59,7 @@ class ScriptedIngest(IngestServiceServicer):
 
 @contextmanager
 def serving(servicer: ScriptedIngest) -> Iterator[grpc.Channel]:
-    """A channel to a server of it."""
+    """A channel to a server of that service."""
     server = grpc.server(ThreadPoolExecutor(4))
     add_IngestServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""Frames and their parts, as hypothesis draws them."""
+"""Hypothesis strategies for frames and their parts."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ zoned = st.builds(
 )
 
 
-def _unit(numbers_drawn: list[float]) -> tuple[float, ...]:
-    vector = np.add(numbers_drawn, [0, 0, 0, 10])
+def _normalise(components: list[float]) -> tuple[float, ...]:
+    vector = np.add(components, [0, 0, 0, 10])
     return tuple((vector / np.linalg.norm(vector)).tolist())
 
 
@@ -47,7 +47,7 @@ shapes = st.one_of(
         Cuboid3D,
         st.tuples(numbers, numbers, numbers),
         st.tuples(sizes, sizes, sizes),
-        st.lists(st.floats(-1, 1), min_size=4, max_size=4).map(_unit),
+        st.lists(st.floats(-1, 1), min_size=4, max_size=4).map(_normalise),
         st.just(""),
     ),
     st.builds(Semseg2D, ids),

@@ -1,4 +1,4 @@
-"""Backoff: pauses grow, are spread, last as long as the server asks, and end at the deadline."""
+"""Backoff: pauses grow, have jitter, respect the server's delay, and end at the deadline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE_S = 60.0
 
 
 class FakeClock:
-    """A clock that only pauses move on; it keeps the pauses."""
+    """A clock that advances only in pauses, which it records."""
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
@@ -27,24 +27,24 @@ class FakeClock:
         return self.now_s
 
     def sleep(self, pause_s: float) -> None:
-        """Move on at once."""
+        """Advance the clock at once."""
         self.pauses_s.append(pause_s)
         self.now_s += pause_s
 
 
 def longest(low: float, high: float) -> float:
-    """The random source that always draws the upper bound."""
+    """A random source that always draws the upper bound."""
     return high
 
 
 def fail_forever(backoff: Backoff, error: Unavailable) -> NoReturn:
-    """Wait after failure upon failure, until the backoff raises the error."""
+    """Fail and wait repeatedly, until the backoff raises the error."""
     while True:
         backoff.wait(error)
 
 
 def test_the_bound_doubles_up_to_a_maximum() -> None:
-    """Without a wish of the server the longest pause doubles, and stops growing at 5 s."""
+    """Without a delay from the server, the longest pause doubles, up to 5 s."""
     clock = FakeClock()
     backoff = Backoff(PATIENCE_S, uniform=longest, clock=clock, sleep=clock.sleep)
 
@@ -55,7 +55,7 @@ def test_the_bound_doubles_up_to_a_maximum() -> None:
 
 
 def test_a_success_starts_over() -> None:
-    """After a success the bound is the smallest again, and the deadline is a new one."""
+    """After a success, the bound and the deadline start over."""
     clock = FakeClock()
     backoff = Backoff(PATIENCE_S, uniform=longest, clock=clock, sleep=clock.sleep)
     for _ in range(4):
@@ -90,7 +90,7 @@ def test_pauses_respect_the_server_and_the_deadline(
 
 
 def test_a_delay_beyond_the_deadline_is_not_waited_for() -> None:
-    """A server that asks for more than the patience gets no further attempt, and no pause."""
+    """A delay beyond the deadline raises the error at once, without a pause."""
     clock = FakeClock()
     backoff = Backoff(2.0, uniform=longest, clock=clock, sleep=clock.sleep)
 

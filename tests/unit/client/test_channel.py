@@ -1,4 +1,4 @@
-"""Channels send the key with every call, and what a server raises is what the caller catches."""
+"""Channels send the key with every call, and the caller catches the error the server raised."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ RAISED = errors.SequenceGap("batch.seq: 9 skips 7", metadata={"expected_seq": "7
 
 
 def answer(context: grpc.ServicerContext) -> bytes:
-    """What the metadata of a call asks for: as many bytes, or the key and a value of its own."""
-    asked = dict(context.invocation_metadata())
-    size_bytes = int(asked.get("size", 0))
-    said = [str(asked.get(name)) for name in ("authorization", "own")]
-    return bytes(size_bytes) or " ".join(said).encode()
+    """Zeros of the size in the call's metadata, or else the metadata's key and own value."""
+    metadata = dict(context.invocation_metadata())
+    size_bytes = int(metadata.get("size", 0))
+    values = [str(metadata.get(name)) for name in ("authorization", "own")]
+    return bytes(size_bytes) or " ".join(values).encode()
 
 
-def fail_if_asked(context: grpc.ServicerContext) -> None:
-    """Abort as servers of Sluice do, where the metadata of a call asks for it."""
+def fail_on_request(context: grpc.ServicerContext) -> None:
+    """Abort as Sluice's servers do, if the call's metadata has the key `fail`."""
     if "fail" in dict(context.invocation_metadata()):
         context.set_trailing_metadata(((rpc_errors.DETAILS_KEY, rpc_errors.dumps(RAISED)),))
         context.abort(RAISED.code, RAISED.message)
 
 
 def answer_once(requests: object, context: grpc.ServicerContext) -> bytes:
-    """One message, or an error in its place."""
-    fail_if_asked(context)
+    """One message, or an error instead."""
+    fail_on_request(context)
     return answer(context)
 
 
 def answer_stream(requests: object, context: grpc.ServicerContext) -> Iterator[bytes]:
-    """A message, and an error in the middle of the stream or its end."""
+    """One message, then an error or the end of the stream."""
     yield answer(context)
-    fail_if_asked(context)
+    fail_on_request(context)
 
 
 def handler_of(shape: str) -> Any:
-    """The server's side of calls of a shape."""
+    """The server's handler for a kind of call."""
     make = getattr(grpc, f"{shape}_rpc_method_handler")
     return make(answer_stream if shape.endswith("stream") else answer_once)
 
 
 @pytest.fixture(scope="module", params=["insecure", "secure"])
 def served(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """What `connect` needs to reach a server that speaks in bytes, with and without credentials."""
+    """Arguments of `connect` for a server of raw bytes, with and without credentials."""
     server = grpc.server(ThreadPoolExecutor(2))
     handlers = {shape: handler_of(shape) for shape in SHAPES}
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("Echo", handlers)])
@@ -68,20 +68,20 @@ def served(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
 
 
 def call(channel: Any, shape: str, metadata: dict[str, str]) -> Any:
-    """Start a call of a shape."""
+    """Start a call of that kind."""
     request = iter([b""]) if shape.startswith("stream") else b""
     return getattr(channel, shape)(f"/Echo/{shape}")(request, metadata=tuple(metadata.items()))
 
 
 def ask_sync(served: dict[str, Any], shape: str, **metadata: str) -> list[bytes]:
-    """The messages that a blocking channel is answered with."""
+    """The responses to a call over a blocking channel."""
     with connect_sync(**served) as channel:
         reply = call(channel, shape, metadata)
         return list(reply) if shape.endswith("stream") else [reply]
 
 
 async def ask(served: dict[str, Any], shape: str, **metadata: str) -> list[bytes]:
-    """The messages that an asyncio channel is answered with."""
+    """The responses to a call over an asyncio channel."""
     async with connect(**served) as channel:
         reply = call(channel, shape, metadata)
         if shape.endswith("stream"):
@@ -90,7 +90,7 @@ async def ask(served: dict[str, Any], shape: str, **metadata: str) -> list[bytes
 
 
 def ask_aio(served: dict[str, Any], shape: str, **metadata: str) -> list[bytes]:
-    """As `ask`, for tests that ask both kinds of channel."""
+    """As `ask`, for tests of both kinds of channel."""
     return asyncio.run(ask(served, shape, **metadata))
 
 
@@ -100,14 +100,14 @@ BOTH = pytest.mark.parametrize("ask", [ask_sync, ask_aio])
 @BOTH
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_call_carries_the_key(ask: Any, shape: str, served: dict[str, Any]) -> None:
-    """Calls of all shapes send the key, and keep the metadata that the caller gave."""
+    """Calls of all kinds send the key, and keep the caller's metadata."""
     assert [b"Bearer slc_k_s mine"] == ask(served, shape, own="mine")
 
 
 @BOTH
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_a_server_raises_is_caught(ask: Any, shape: str, served: dict[str, Any]) -> None:
-    """The error behind a failed call or stream is the one that was raised, with its details."""
+def test_the_caller_catches_the_servers_error(ask: Any, shape: str, served: dict[str, Any]) -> None:
+    """A failed call or stream has the error that the server raised, with its details."""
     with pytest.raises(grpc.RpcError) as failed:
         ask(served, shape, fail="yes")
     error = rpc_errors.from_rpc_error(failed.value)
@@ -131,7 +131,7 @@ def test_messages_have_room_for_a_batch(ask: Any, served: dict[str, Any]) -> Non
 
 @BOTH
 def test_larger_messages_are_refused(ask: Any, served: dict[str, Any]) -> None:
-    """What is larger than that never fills the memory of a device."""
+    """A larger message is rejected, so that it cannot fill the memory of a device."""
     with pytest.raises(grpc.RpcError) as failed:
         ask(served, "unary_unary", size=str(MESSAGE_BYTES_MAX + 1))
     assert errors.ResourceExhausted is type(rpc_errors.from_rpc_error(failed.value))

@@ -1,4 +1,4 @@
-"""Which scores pass, which of them are kept, and into which batches they go."""
+"""Selecting scores that pass, keeping the best, and splitting them into batches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCORES = arrays(
     st.tuples(st.integers(1, 6), st.integers(1, 3)),
     elements=st.sampled_from([0.1, 0.4, 0.5, 0.6, 0.9]),
 )
-NOTHING_SCORED_HERE = cast(Scorer, None)
+UNUSED_SCORER = cast(Scorer, None)
 
 
 def sampled(
@@ -38,7 +38,7 @@ def sampled(
     rows_each: int = 1,
     dimension: int = 2,
 ) -> SampledFrames:
-    """Frames that have those scores."""
+    """Sampled frames with these scores."""
     scores = np.asarray(scores, np.float64)
     count, columns = scores.shape
     campaigns = tuple(
@@ -49,7 +49,7 @@ def sampled(
     vectors = np.repeat(frame_of_row[:, None], dimension, axis=1).astype("f4")
     labels = [f"l{index % rows_each}" for index in range(len(vectors))]
     return SampledFrames(
-        SpaceState("projects/p", "m", dimension, campaigns, NOTHING_SCORED_HERE),
+        SpaceState("projects/p", "m", dimension, campaigns, UNUSED_SCORER),
         [Frame(id=frame_id) for frame_id in ids or [f"f{index}" for index in range(count)]],
         Embeddings("m", vectors, frame_of_row, labels),
         Scores(scores, scores.astype("f4"), np.zeros(scores.shape, np.intp)),
@@ -57,7 +57,7 @@ def sampled(
 
 
 def hashes(batch: ingest_pb2.SubmitBatch) -> list[int]:
-    """The frames seen in a batch."""
+    """The hashes of the frames seen in a batch."""
     return list(np.frombuffer(batch.seen_hashes, "<u8").tolist())
 
 
@@ -76,28 +76,28 @@ def test_thresholds_are_each_campaigns_own_but_for_an_override() -> None:
 def test_a_target_keeps_the_best_each_for_its_best_campaign(
     parts: list[np.ndarray[Any, np.dtype[np.float64]]], count: int
 ) -> None:
-    """Just so many frames, or all that pass; none left out has a better score than one kept."""
+    """The target count is kept, or all that pass; no rejected score is over a kept one."""
     selections = select_frames([sampled(scores) for scores in parts], None, count)
-    kept, left = [], []
+    kept, rejected = [], []
     for selection, scores in zip(selections, parts, strict=True):
         assert not (selection.selected & ~selection.passing).any()
         for frame, best in enumerate(scores.max(axis=1)):
-            chosen = np.flatnonzero(selection.selected[frame])
-            if len(chosen):
-                assert 1 == len(chosen)
-                assert best == scores[frame, chosen[0]]
+            columns = np.flatnonzero(selection.selected[frame])
+            if len(columns):
+                assert 1 == len(columns)
+                assert best == scores[frame, columns[0]]
                 kept.append(best)
             elif best >= 0.5:
-                left.append(best)
-    assert min(count, len(kept) + len(left)) == len(kept)
-    assert max(left, default=0) <= min(kept, default=1)
+                rejected.append(best)
+    assert min(count, len(kept) + len(rejected)) == len(kept)
+    assert max(rejected, default=0) <= min(kept, default=1)
 
 
 @given(SCORES, st.none() | st.integers(0, 4))
 def test_batches_account_for_every_score(
     scores: np.ndarray[Any, np.dtype[np.float64]], count: int | None
 ) -> None:
-    """Of the passing scores those that are not matches are counted as not selected."""
+    """Passing scores that are not submitted are counted as not selected."""
     [selection] = select_frames([sampled(scores)], None, count)
     [batch] = make_batches(selection)
     matches = [score.tally_index for match in batch.matches for score in match.scores]
@@ -109,8 +109,8 @@ def test_batches_account_for_every_score(
         )
 
 
-def test_batches_are_full_and_no_frame_stands_in_one_twice() -> None:
-    """A frame that is sampled twice in one call is seen twice, in two batches."""
+def test_batches_are_full_and_have_no_duplicate_frames() -> None:
+    """A frame sampled twice in one call is counted twice, in two batches."""
     ids = [f"f{index}" for index in range(BATCH_FRAMES + 10)]
     ids.insert(5, "f0")
     [selection] = select_frames([sampled(np.full((len(ids), 1), 0.9), ids=ids)], None, None)
@@ -121,7 +121,7 @@ def test_batches_are_full_and_no_frame_stands_in_one_twice() -> None:
 
 
 def test_matches_keep_their_own_vectors() -> None:
-    """Each match goes with the vectors of its frame, and with no others."""
+    """A batch has the vectors of its matches, and no others."""
     [selection] = select_frames([sampled([[0.9], [0.1], [0.7]], rows_each=2)], None, None)
     [batch] = make_batches(selection)
     assert ["f0", "f2"] == [match.frame.id for match in batch.matches]
@@ -139,7 +139,7 @@ def test_matches_keep_their_own_vectors() -> None:
     ],
 )
 def test_batches_keep_the_limits(columns: int, options: dict[str, int]) -> None:
-    """A batch that would be refused for its size is split, and nothing of it is lost."""
+    """A batch over a size limit is split, and nothing is lost."""
     scored = sampled(np.full((BATCH_FRAMES, columns), 0.9), **options)  # type: ignore[arg-type]
     batches = list(make_batches(*select_frames([scored], None, None)))
     assert 2 == len(batches)
@@ -151,6 +151,6 @@ def test_batches_keep_the_limits(columns: int, options: dict[str, int]) -> None:
     assert [frame.id for frame in scored.frames] == submitted
 
 
-def test_nothing_sampled_is_nothing_chosen() -> None:
-    """Without samples there is nothing to keep."""
+def test_without_samples_nothing_is_selected() -> None:
+    """No samples give no selections."""
     assert [] == select_frames([], None, 3)

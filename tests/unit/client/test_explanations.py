@@ -1,4 +1,4 @@
-"""Why a frame has its score: the crop, what it is near, and by how much it passed."""
+"""Explanations of scores: the crop, its nearest elements, and the margins."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def scorer_of(campaigns: int) -> Scorer:
     return Scorer(models[:campaigns], {BASIS.digest: BASIS})
 
 
-def explained(scorer: Scorer) -> tuple[Scores, np.ndarray, np.ndarray, list[Explanation]]:
-    """The scores, and the explanations of all of them, last campaign and last frame first."""
+def explain_all(scorer: Scorer) -> tuple[Scores, np.ndarray, np.ndarray, list[Explanation]]:
+    """All scores and their explanations, last campaign and last frame first."""
     scores = scorer.score(UNIT, FRAME_OF_ROW, 3)
     frames, columns = np.indices(scores.scores.shape).reshape(2, -1)[:, ::-1]
-    found = explain_scores(
+    explanations = explain_scores(
         scorer,
         UNIT,
         scores,
@@ -42,28 +42,28 @@ def explained(scorer: Scorer) -> tuple[Scores, np.ndarray, np.ndarray, list[Expl
         thresholds=THRESHOLDS[: len(scorer.models)],
         label_ids=LABEL_IDS,
     )
-    return scores, frames, columns, found
+    return scores, frames, columns, explanations
 
 
 @pytest.mark.parametrize("campaigns", [1, 2, 3])
 def test_margins_are_those_of_the_scores(campaigns: int) -> None:
-    """By how much a score is over its own threshold, and over the best other campaign's."""
-    scores, frames, columns, found = explained(scorer_of(campaigns))
-    assert 3 * campaigns == len(found)
-    for frame, column, explanation in zip(frames, columns, found, strict=True):
-        of_frame = dict(zip(CAMPAIGNS, scores.scores[frame].tolist(), strict=False))
-        own = of_frame.pop(CAMPAIGNS[column])
+    """The margins are measured to the threshold and to the best other campaign's score."""
+    scores, frames, columns, explanations = explain_all(scorer_of(campaigns))
+    assert 3 * campaigns == len(explanations)
+    for frame, column, explanation in zip(frames, columns, explanations, strict=True):
+        other_scores = dict(zip(CAMPAIGNS, scores.scores[frame].tolist(), strict=False))
+        own = other_scores.pop(CAMPAIGNS[column])
         assert own - THRESHOLDS[column] == explanation.margin_to_threshold
-        rival = max(of_frame, key=lambda name: of_frame[name], default="")
+        rival = max(other_scores, key=lambda name: other_scores[name], default="")
         assert rival == explanation.runner_up
-        assert own - of_frame.get(rival, own) == explanation.margin_to_runner_up
+        assert own - other_scores.get(rival, own) == explanation.margin_to_runner_up
 
 
-def test_the_crop_that_has_the_score_is_explained() -> None:
-    """The label and all that is near are the best crop's, whose row the scores name."""
+def test_the_crop_that_has_the_score_is_explain_all() -> None:
+    """The label and the neighbours are those of the crop with the best score."""
     scorer = scorer_of(3)
-    scores, frames, columns, found = explained(scorer)
-    for frame, column, explanation in zip(frames, columns, found, strict=True):
+    scores, frames, columns, explanations = explain_all(scorer)
+    for frame, column, explanation in zip(frames, columns, explanations, strict=True):
         row = scores.rows[frame, column]
         assert LABEL_IDS[row] == explanation.label_id
         (near,) = nearest(scorer, UNIT[row : row + 1], np.array([column]))
@@ -71,19 +71,19 @@ def test_the_crop_that_has_the_score_is_explained() -> None:
         assert near.cluster_size == explanation.cluster_size
         assert near.radius == explanation.radius
         assert near.distance == pytest.approx(explanation.distance, abs=1e-5)
-        named = [(n.frame_id, n.label_id) for n in explanation.neighbours]
-        assert [tuple(element) for element, _ in near.elements] == named
+        neighbours = [(n.frame_id, n.label_id) for n in explanation.neighbours]
+        assert [tuple(element) for element, _ in near.elements] == neighbours
         similarities = [neighbour.similarity for neighbour in explanation.neighbours]
         np.testing.assert_allclose(similarities, [c for _, c in near.elements], atol=1e-6)
-    assert {"", "crop-a", "crop-b", "crop-c"} >= {e.label_id for e in found}
-    assert any(e.label_id for e in found)
+    assert {"", "crop-a", "crop-b", "crop-c"} >= {e.label_id for e in explanations}
+    assert any(e.label_id for e in explanations)
 
 
-def test_nothing_to_explain_is_no_error() -> None:
-    """A batch without a match has no explanations."""
+def test_a_batch_without_matches_has_no_explanations() -> None:
+    """Without matches, the result is empty."""
     scorer = scorer_of(2)
     none = np.empty(0, np.intp)
-    found = explain_scores(
+    explanations = explain_scores(
         scorer,
         UNIT,
         scorer.score(UNIT),
@@ -93,10 +93,10 @@ def test_nothing_to_explain_is_no_error() -> None:
         thresholds=THRESHOLDS[:2],
         label_ids=LABEL_IDS,
     )
-    assert [] == found
+    assert [] == explanations
 
 
 def test_explanations_survive_the_wire() -> None:
-    """What a logger reads is what the scorer found."""
-    for explanation in explained(scorer_of(3))[-1]:
+    """A logger reads the same explanation that the scorer computed."""
+    for explanation in explain_all(scorer_of(3))[-1]:
         assert explanation == Explanation.from_proto(explanation.to_proto())

@@ -1,4 +1,4 @@
-"""Frames come back as they were sent, and what is wrong with one is named."""
+"""Frames survive messages and storage, and errors name an invalid field."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ CAMERA = SensorData(sensor_id="cam", url="file.png", width=100, height=50)
 
 @given(frames)
 def test_frame_survives_the_wire(frame: Frame) -> None:
-    """A frame that was sent is the frame that is received."""
+    """The received frame equals the sent one."""
     sent = frame.to_proto().SerializeToString()
     assert frame == Frame.from_proto(frame_pb2.Frame.FromString(sent))
 
 
 @given(frames)
 def test_frame_survives_storage(frame: Frame) -> None:
-    """A stored frame is read as it was; the order of its metadata does not change its bytes."""
+    """A stored frame can be read; the order of its metadata does not change its bytes."""
     reordered = replace(frame, metadata=dict(reversed(list(frame.metadata.items()))))
     assert frame == Frame.from_bytes(frame.to_bytes())
     assert frame.to_bytes() == reordered.to_bytes()
@@ -47,28 +47,28 @@ def test_frame_survives_storage(frame: Frame) -> None:
 
 @given(zoned)
 def test_times_are_moments(time: datetime) -> None:
-    """A time in any zone is the same moment after the wire, to the microsecond."""
+    """A time in any zone is received as the same moment, to the microsecond."""
     received = Frame.from_proto(Frame(id="f", capture_time=time).to_proto())
     assert time == received.capture_time
 
 
 @given(times)
 def test_microseconds_since_1970(time: datetime) -> None:
-    """The whole number of microseconds says the same as the time."""
+    """The number of microseconds equals the time."""
     microseconds = Frame(id="f", capture_time=time).capture_time_us
     assert microseconds is not None
     assert round(time.timestamp() * 1e6) == pytest.approx(microseconds, abs=1)
 
 
 def box(left: float, top: float, width: float, height: float, sensor_id: str = "cam") -> Label:
-    """A label that is a box in the camera's image."""
+    """A label with a box in the camera's image."""
     return Label(
         id="l", class_name="van", sensor_id=sensor_id, shape=Box2D(left, top, width, height)
     )
 
 
-def shaped(shape: Shape, class_name: str = "van") -> dict[str, Any]:
-    """What makes a frame with one label of that shape."""
+def with_label(shape: Shape, class_name: str = "van") -> dict[str, Any]:
+    """Arguments of a frame with one label of that shape."""
     return {"labels": (Label(id="l", class_name=class_name, shape=shape),)}
 
 
@@ -116,36 +116,36 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"labels": (box(-1, 0, 20, 1),), "sensors": (CAMERA,)}, "frame.labels[0].box_2d", "(-1, 0)"),
     ({"labels": (box(0, 0, 0, 1),)}, "frame.labels[0].box_2d.width", "0 is not over 0"),
     ({"labels": (box(0, float("inf"), 1, 1),)}, "frame.labels[0].box_2d.top", "inf"),
-    (shaped(Classification2D(), class_name=""), "frame.labels[0].class_name", "empty"),
-    (shaped(Semseg2D("")), "frame.labels[0].semseg_2d.mask_url", "empty"),
+    (with_label(Classification2D(), class_name=""), "frame.labels[0].class_name", "empty"),
+    (with_label(Semseg2D("")), "frame.labels[0].semseg_2d.mask_url", "empty"),
     (
-        shaped(Cuboid3D((0, 0, 0), (1, 0, 1), QUARTER)),
+        with_label(Cuboid3D((0, 0, 0), (1, 0, 1), QUARTER)),
         "frame.labels[0].cuboid_3d.dimensions",
         "not over 0",
     ),
     (
-        shaped(Cuboid3D((0, 0), (1, 1, 1), QUARTER)),
+        with_label(Cuboid3D((0, 0), (1, 1, 1), QUARTER)),
         "frame.labels[0].cuboid_3d.position",
         "2 of 3",
     ),
     (
-        shaped(Cuboid3D((0, 0, 0), (1, 1, 1), (0, 0, 0, 2))),
+        with_label(Cuboid3D((0, 0, 0), (1, 1, 1), (0, 0, 0, 2))),
         "frame.labels[0].cuboid_3d.rotation",
         "length 2",
     ),
-    (shaped(Polygons2D(())), "frame.labels[0].polygons_2d.polygons", "empty"),
+    (with_label(Polygons2D(())), "frame.labels[0].polygons_2d.polygons", "empty"),
     (
-        shaped(Polygons2D((((0, 0), (1, 1)),))),
+        with_label(Polygons2D((((0, 0), (1, 1)),))),
         "frame.labels[0].polygons_2d.polygons[0]",
         "2 vertices",
     ),
     (
-        shaped(Polygons2D((((0, 0), (1, 1), (2, float("nan"))),))),
+        with_label(Polygons2D((((0, 0), (1, 1), (2, float("nan"))),))),
         "frame.labels[0].polygons_2d.polygons[0]",
         "nan",
     ),
     (
-        shaped(Polygons2D((((0, 0), (1, 1), (2, 0)),), (1,))),
+        with_label(Polygons2D((((0, 0), (1, 1), (2, 0)),), (1,))),
         "frame.labels[0].polygons_2d.center",
         "1 coordinates",
     ),
@@ -153,10 +153,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("changes", "field", "named"), WRONG)
-def test_what_is_wrong_is_named_before_it_is_sent(
+def test_invalid_frames_are_rejected_before_sending(
     changes: dict[str, Any], field: str, named: str
 ) -> None:
-    """A frame that is not right is refused with its field and value."""
+    """The error for an invalid frame names the field and value."""
     with pytest.raises(InvalidArgument) as refused:
         Frame(**{"id": "f", **changes}).to_proto()
     assert field == refused.value.fields[0].field
@@ -179,24 +179,24 @@ OVER: list[tuple[dict[str, Any], str, int]] = [
         "frame.labels[0].sensor_id",
         ID_BYTES_MAX,
     ),
-    (shaped(Classification2D(), LONG), "frame.labels[0].class_name", ID_BYTES_MAX),
+    (with_label(Classification2D(), LONG), "frame.labels[0].class_name", ID_BYTES_MAX),
     (
-        shaped(Classification3D(LONG)),
+        with_label(Classification3D(LONG)),
         "frame.labels[0].classification_3d.coordinate_frame",
         ID_BYTES_MAX,
     ),
     (
-        shaped(Cuboid3D((0, 0, 0), (1, 1, 1), QUARTER, LONG)),
+        with_label(Cuboid3D((0, 0, 0), (1, 1, 1), QUARTER, LONG)),
         "frame.labels[0].cuboid_3d.coordinate_frame",
         ID_BYTES_MAX,
     ),
-    (shaped(Semseg2D(URL)), "frame.labels[0].semseg_2d.mask_url", URL_BYTES_MAX),
+    (with_label(Semseg2D(URL)), "frame.labels[0].semseg_2d.mask_url", URL_BYTES_MAX),
 ]
 
 
 @pytest.mark.parametrize(("changes", "field", "limit"), OVER)
-def test_what_is_too_large_says_the_limit(changes: dict[str, Any], field: str, limit: int) -> None:
-    """A frame over a limit is refused before it is sent, and programs can read the limit."""
+def test_frames_over_a_limit_are_rejected(changes: dict[str, Any], field: str, limit: int) -> None:
+    """A frame over a limit is rejected before sending; the error's metadata has the limit."""
     with pytest.raises(InvalidArgument) as refused:
         Frame(**{"id": "f", **changes}).to_proto()
     assert ("TOO_LARGE", field) == (refused.value.reason, refused.value.fields[0].field)
@@ -204,7 +204,7 @@ def test_what_is_too_large_says_the_limit(changes: dict[str, Any], field: str, l
 
 
 def test_limits_may_be_reached() -> None:
-    """What is exactly as large as its limit is accepted."""
+    """Values exactly at their limit are accepted."""
     frame = Frame(
         id="x" * ID_BYTES_MAX,
         sensors=(replace(CAMERA, url="u" * URL_BYTES_MAX),),
@@ -215,8 +215,8 @@ def test_limits_may_be_reached() -> None:
 
 @pytest.mark.parametrize("size_bytes", range(FRAME_BYTES_MAX - 3, FRAME_BYTES_MAX + 2))
 @pytest.mark.parametrize("named", [True, False])
-def test_what_is_accepted_can_be_read_again(size_bytes: int, named: bool) -> None:
-    """A frame near the limit that is taken is also given back, though it grew by its defaults."""
+def test_accepted_frames_can_be_read_again(size_bytes: int, named: bool) -> None:
+    """An accepted frame near the limit can be read, although stored defaults make it larger."""
     sensor = {"sensor_id": "s", "url": "u", "media_type": MediaType.IMAGE if named else 0}
     received = message(metadata={"k": {"text": "v" * 65_000}}, sensors=[sensor])
     received.metadata["k"].text += "v" * (size_bytes - received.ByteSize())
@@ -259,10 +259,8 @@ RECEIVED: list[tuple[frame_pb2.Frame, str, str]] = [
 
 
 @pytest.mark.parametrize(("received", "field", "named"), RECEIVED)
-def test_what_is_wrong_is_named_when_it_is_received(
-    received: frame_pb2.Frame, field: str, named: str
-) -> None:
-    """A malformed message is refused with the path of its field."""
+def test_invalid_messages_are_rejected(received: frame_pb2.Frame, field: str, named: str) -> None:
+    """The error for a malformed message names the path of the field."""
     with pytest.raises(InvalidArgument) as refused:
         Frame.from_proto(received, "here")
     assert field == refused.value.fields[0].field
@@ -288,14 +286,14 @@ def test_tasks_are_numbered_as_in_the_api(task: TaskType) -> None:
     assert task == frame_pb2.TaskType.Value(f"TASK_TYPE_{task.name}")
 
 
-def test_rubbish_in_storage_is_data_loss() -> None:
-    """What is stored and no frame is loss of data, not the caller's fault."""
+def test_malformed_stored_bytes_are_data_loss() -> None:
+    """Malformed stored bytes raise DataLoss, because the caller is not at fault."""
     with pytest.raises(DataLoss):
         Frame.from_bytes(b"\xff\xff\xff")
 
 
 def test_time_is_kept_in_utc() -> None:
-    """What is read has the zone UTC."""
+    """A received time has the zone UTC."""
     time = Frame.from_proto(message(capture_time={"seconds": 1})).capture_time
     assert datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC) == time
     assert time is not None

@@ -1,4 +1,4 @@
-"""Frames as scripts build them."""
+"""Frames that a script builds call by call."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_calls_build_the_frame() -> None:
-    """Each call adds what it says, in the units it says."""
+    """Each call adds its part of the frame, in the documented units."""
     frame = LabeledFrame("f", NOON, device_id="car7")
     frame.add_user_metadata("location", "Oslo")
     frame.add_image(sensor_id="cam", image_url="https://e.org/1.png", width=64, height=48)
     frame.add_point_cloud(sensor_id="lidar", url="https://e.org/1.bin", date_captured=NOON)
-    of_image: dict[str, Any] = {"sensor_id": "cam", "label_id": "a", "classification": "van"}
-    frame.add_label_2d_classification(**of_image)
-    frame.add_label_2d_bbox(**of_image | {"label_id": "b"}, top=1, left=2, width=3, height=4)
+    image_label: dict[str, Any] = {"sensor_id": "cam", "label_id": "a", "classification": "van"}
+    frame.add_label_2d_classification(**image_label)
+    frame.add_label_2d_bbox(**image_label | {"label_id": "b"}, top=1, left=2, width=3, height=4)
     frame.add_label_2d_polygon_list(
-        **of_image | {"label_id": "c"},
+        **image_label | {"label_id": "c"},
         polygons=[{"vertices": [(0, 0), (4, 0), (0, 4)]}],
         center=[1, 1],
     )
@@ -89,21 +89,21 @@ def test_keywords_build_the_same() -> None:
 
 
 def test_a_vector_set_again_is_replaced() -> None:
-    """A frame has one vector of its own."""
+    """Setting the frame's vector again replaces it."""
     frame = LabeledFrame("f", embedding=[1, 2])
     frame.add_frame_embedding(embedding=[5, 6])
     np.testing.assert_array_equal([[5, 6]], frame.vectors()[0])
 
 
 @pytest.mark.parametrize("wrong", [["a", "b"], [1j, 2], [[1], [2, 3]], None, 7.0, [[1, 2]]])
-def test_what_is_no_vector_is_refused(wrong: Any) -> None:
-    """Whatever is given for a vector, the error names the frame."""
+def test_invalid_vectors_are_rejected(wrong: Any) -> None:
+    """The error for an invalid vector names the frame."""
     with pytest.raises(errors.InvalidArgument, match="embedding: of frame 'f'"):
         LabeledFrame("f").add_frame_embedding(embedding=wrong)
 
 
-def test_what_does_not_fit_together_is_named() -> None:
-    """Vectors of a frame have one dimension, and crops are labels."""
+def test_inconsistent_parts_are_rejected() -> None:
+    """The vectors of a frame have one dimension, and each crop has a label."""
     frame = LabeledFrame("f", embedding=[1, 2], crop_embeddings={"a": [1, 2, 3]})
     with pytest.raises(errors.InvalidArgument, match="'f' has vectors of several dimensions"):
         frame.vectors()

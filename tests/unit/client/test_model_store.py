@@ -1,4 +1,4 @@
-"""Models on the disk: fetched once, held to their digests, refused when there is no room."""
+"""The model store: downloads once, verifies digests, and reports a full disk."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Downloads(CampaignServiceServicer):
     def GetScoringModel(  # noqa: N802 - the name is gRPC's
         self, request: pb.GetScoringModelRequest, context: Any
     ) -> Iterator[pb.GetScoringModelResponse]:
-        """Send a file."""
+        """Stream a file."""
         self.requested.append(request.file)
         content = self.damage + FILES[request.file]
         for start in range(0, len(content), 4):
@@ -57,25 +57,25 @@ def downloads() -> Downloads:
 
 @pytest.fixture
 def channel(downloads: Downloads) -> Iterator[grpc.Channel]:
-    """The way to it."""
+    """A channel to the service."""
     server = grpc.server(ThreadPoolExecutor(2))
     add_CampaignServiceServicer_to_server(downloads, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as found:
-        yield found
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel
     server.stop(None).wait()
 
 
 def stored(folder: Path) -> dict[str, bytes]:
-    """The names of the files in a folder."""
+    """The contents of the files in a folder, by name."""
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_files_are_downloaded_once(
     tmp_path: Path, channel: grpc.Channel, downloads: Downloads
 ) -> None:
-    """What is there is not asked for again, not even by versions that share it."""
+    """A stored file is not requested again, not even for another version that shares it."""
     seen: list[tuple[int, int]] = []
     store = ModelStore(tmp_path / "models")
     store.fetch(channel, [VERSION, VERSION], lambda done, total: seen.append((done, total)))
@@ -88,12 +88,12 @@ def test_files_are_downloaded_once(
 def test_only_a_damaged_file_is_downloaded_again(
     tmp_path: Path, channel: grpc.Channel, downloads: Downloads
 ) -> None:
-    """A file that is not what its name says is replaced, the others are left."""
+    """A file that does not match its digest is replaced; the others do not change."""
     store = ModelStore(tmp_path)
     store.fetch(channel, [VERSION])
     (tmp_path / DIGESTS[1]).write_bytes(b"")
     with pytest.raises(errors.NotFound, match=f"{DIGESTS[1]}.*sync_state"):
-        store._load(DIGESTS[1], bytes)  # noqa: SLF001 - the models here are none that can be read
+        store._load(DIGESTS[1], bytes)  # noqa: SLF001 - these files are not real models
     store.fetch(channel, [VERSION])
     assert FILES[pb.GetScoringModelRequest.FILE_BASIS] == (tmp_path / DIGESTS[1]).read_bytes()
     assert [*FILES, pb.GetScoringModelRequest.FILE_BASIS] == downloads.requested
@@ -102,7 +102,7 @@ def test_only_a_damaged_file_is_downloaded_again(
 def test_a_damaged_download_is_not_kept(
     tmp_path: Path, channel: grpc.Channel, downloads: Downloads
 ) -> None:
-    """What arrives must be what the version names."""
+    """A download that does not match its digest is discarded."""
     downloads.damage = b"?"
     with pytest.raises(errors.DataLoss, match=f"versions/1.*{DIGESTS[0]}"):
         ModelStore(tmp_path).fetch(channel, [VERSION])
@@ -112,14 +112,14 @@ def test_a_damaged_download_is_not_kept(
 def test_a_disk_that_fills_up_meanwhile(
     tmp_path: Path, channel: grpc.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Room that somebody else has taken is said too, and nothing unfinished is left."""
+    """A disk that fills up during a write raises ResourceExhausted; no partial file remains."""
 
-    def full(path: Path, content: bytes) -> int:
+    def fail_to_write(path: Path, content: bytes) -> int:
         path.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(errors.ResourceExhausted, match="a model of 45 needs them"):
+    monkeypatch.setattr(Path, "write_bytes", fail_to_write)
+    with pytest.raises(errors.ResourceExhausted, match="a model of 45 bytes needs"):
         ModelStore(tmp_path).fetch(channel, [VERSION])
     assert {} == stored(tmp_path)
 

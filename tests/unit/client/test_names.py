@@ -1,4 +1,4 @@
-"""Resource names hold every id, and other texts are refused with the form that is expected."""
+"""Resource names hold any id, and malformed names are rejected with the expected form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = [
 
 @given(st.sampled_from(KINDS), st.data())
 def test_names_hold_every_id(kind: type[names.ProjectName], data: st.DataObject) -> None:
-    """A name with any ids is read as it was written, and has as many segments as its form."""
+    """A formatted name parses to itself, and has as many segments as its form."""
     name = kind(*(data.draw(ids) for _ in fields(kind)))
     assert name == kind.parse(str(name))
     assert 2 * len(fields(kind)) == len(str(name).split("/"))
@@ -35,16 +35,16 @@ def test_names_hold_every_id(kind: type[names.ProjectName], data: st.DataObject)
     "text",
     ["", "p", "projects/", "projects/p/issues", "projects/p/campaigns/c", "issues/i/projects/p"],
 )
-def test_other_texts_are_refused(text: str) -> None:
-    """A malformed name is refused, and the error shows the form."""
+def test_malformed_names_are_rejected(text: str) -> None:
+    """The error for a malformed name shows the expected form."""
     with pytest.raises(InvalidArgument, match=r"projects/\{project\}/issues/\{issue\}") as refused:
         names.IssueName.parse(text, "parent")
     assert "parent" == refused.value.fields[0].field
 
 
-@pytest.mark.parametrize("wrong", ["", "9p", "-p", "P", "p_q", "p" * 64, "ü", "p\n"])
-def test_resource_ids_that_people_choose_are_plain(wrong: str) -> None:
-    """An id that people choose is lower case and begins with a letter."""
+@pytest.mark.parametrize("invalid_id", ["", "9p", "-p", "P", "p_q", "p" * 64, "ü", "p\n"])
+def test_resource_ids_that_people_choose_are_plain(invalid_id: str) -> None:
+    """An id chosen by a person is lower case and begins with a letter."""
     with pytest.raises(InvalidArgument, match="project_id"):
-        names.check_resource_id(wrong, "project_id")
+        names.check_resource_id(invalid_id, "project_id")
     assert "a" * 63 == names.check_resource_id("a" * 63, "project_id")

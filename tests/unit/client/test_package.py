@@ -1,4 +1,4 @@
-"""What `import sluice` offers, although its modules are imported on first use only."""
+"""`import sluice` offers all exported names, and imports modules on first use only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sluice
 
 
 def test_every_exported_name_can_be_imported() -> None:
-    """Each name of `__all__` is there, `dir` lists it, and `from sluice import *` binds it."""
+    """Each name of `__all__` exists, `dir` lists it, and `from sluice import *` binds it."""
     names: dict[str, object] = {}
     exec("from sluice import *", names)  # noqa: S102 - the statement is ours
 
@@ -31,7 +31,7 @@ def test_modules_are_attributes_without_an_import() -> None:
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    """A misspelt name is refused as by any module, and `hasattr` is false for it."""
+    """A misspelt name raises AttributeError, so `hasattr` is false for it."""
     with pytest.raises(AttributeError, match="CollectionCleint"):
         getattr(sluice, "CollectionCleint")  # noqa: B009 - mypy knows that it is not there
     assert not hasattr(sluice, "CollectionCleint")

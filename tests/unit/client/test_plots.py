@@ -1,4 +1,4 @@
-"""Pictures of the progress of a dataset."""
+"""Plots of the progress of a dataset."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def progress(*, target: float | None = None, next_groups: int = 0) -> pb.Dataset
 
 
 def words(path: Path) -> set[str]:
-    """What stands in a picture; matplotlib says each text in a comment."""
+    """The texts of an SVG picture; matplotlib writes each one in a comment."""
     return set(re.findall(r"<!-- (.*?) -->", path.read_text()))
 
 
-def test_all_that_is_known_is_drawn(tmp_path: Path) -> None:
-    """Rounds by their numbers, the curve, how it goes on, and the target."""
+def test_rounds_curve_and_target_are_drawn(tmp_path: Path) -> None:
+    """The plot has the round numbers, the curve, the next batch and the target."""
     path = tmp_path / "p.svg"
     draw_progress(progress(target=0.9, next_groups=1_200), path)
     labels = {"rounds", "learning curve", "1,200 groups more", "target 0.9"}
@@ -53,42 +53,42 @@ def test_all_that_is_known_is_drawn(tmp_path: Path) -> None:
     assert {"1", "2", "3", "4", *labels, "projects/p/datasets/d"} <= words(path)
 
 
-def test_what_is_unknown_is_left_out(tmp_path: Path) -> None:
-    """Without a curve there is none, without a target no line, without a next batch no end."""
-    path, found = tmp_path / "p.svg", progress()
-    draw_progress(found, path)
+def test_missing_parts_are_not_drawn(tmp_path: Path) -> None:
+    """Without a curve, a target or a next batch, the plot omits it."""
+    path, report = tmp_path / "p.svg", progress()
+    draw_progress(report, path)
     assert not {"1,200 groups more", "target 0.9"} & words(path)
     assert "learning curve" in words(path)
 
-    found.ClearField("curve")
-    draw_progress(found, path)
+    report.ClearField("curve")
+    draw_progress(report, path)
     assert "learning curve" not in words(path)
 
 
 def test_the_file_has_the_format_that_its_name_says(tmp_path: Path) -> None:
-    """A name that ends with .png is one of a PNG."""
+    """A file named .png is a PNG."""
     draw_progress(progress(), tmp_path / "p.PNG")
     assert PNG == (tmp_path / "p.PNG").read_bytes()[: len(PNG)]
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("p.docx", "is none of ."), ("none/p.png", "cannot be written")]
+    ("name", "message"), [("p.docx", "is none of ."), ("none/p.png", "cannot be written")]
 )
-def test_a_file_that_cannot_be_is_named(tmp_path: Path, name: str, said: str) -> None:
-    """Formats that are none, and folders that are not there, are the caller's mistakes."""
-    with pytest.raises(InvalidArgument, match=re.escape(said)) as raised:
+def test_invalid_files_are_named(tmp_path: Path, name: str, message: str) -> None:
+    """An unsupported format or a missing folder is an invalid argument."""
+    with pytest.raises(InvalidArgument, match=re.escape(message)) as raised:
         draw_progress(progress(), tmp_path / name)
     assert "path" == raised.value.fields[0].field
 
 
 def test_without_a_round_there_is_nothing_to_draw(tmp_path: Path) -> None:
-    """An empty picture would say that nothing was reached."""
+    """An empty plot would be misleading, so it raises an error."""
     with pytest.raises(FailedPrecondition, match="no round of projects/p/datasets/d"):
         draw_progress(pb.DatasetProgress(dataset="projects/p/datasets/d"), tmp_path / "p.png")
 
 
-def test_what_pictures_need_is_said() -> None:
-    """Without matplotlib the extra that has it is named; all else works without it."""
+def test_without_matplotlib_the_error_names_the_extra() -> None:
+    """Only the plots need matplotlib; the error names the extra to install."""
     program = """
 import sys
 sys.modules["matplotlib"] = None

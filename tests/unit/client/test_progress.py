@@ -1,4 +1,4 @@
-"""Progress on a terminal, and nowhere else."""
+"""Progress is written to terminals only."""
 
 from __future__ import annotations
 

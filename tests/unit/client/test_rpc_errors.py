@@ -1,4 +1,4 @@
-"""Errors are the same on both sides of the wire, and any gRPC tool can read them."""
+"""Client and server have the same errors, and any gRPC tool can read their details."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def contents(error: errors.SluiceError) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_every_class_survives_the_wire_and_storage(cls: type[errors.SluiceError]) -> None:
-    """What a service raises is what a client catches."""
+    """A client catches the class and details that a service raised."""
     assert contents(full(cls)) == contents(rpc_errors.from_status(rpc_errors.to_status(full(cls))))
     assert contents(full(cls)) == contents(rpc_errors.loads(rpc_errors.dumps(full(cls))))
 
@@ -57,7 +57,7 @@ def failed_call(code: grpc.StatusCode, details: str, status: bytes = b"") -> grp
 
 
 def test_a_failed_call_is_the_error_that_the_server_raised() -> None:
-    """The details in the trailers decide, whatever the status line says."""
+    """The details in the trailers take precedence over the status code."""
     sent = full(errors.SequenceGap)
     call = failed_call(grpc.StatusCode.FAILED_PRECONDITION, "cut", rpc_errors.dumps(sent))
     assert contents(sent) == contents(rpc_errors.from_rpc_error(call))

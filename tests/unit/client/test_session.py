@@ -1,4 +1,4 @@
-"""One session: what is sent again, how soon, and the error of a batch that is refused."""
+"""Sessions: retries, their pauses, and the errors of rejected batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AWAY = errors.Unavailable("away", retry_after_s=3)
 @pytest.fixture
 def ingest() -> ScriptedIngest:
     """The service."""
-    return ScriptedIngest()  # type: ignore[abstract]  # what is not scripted is not called
+    return ScriptedIngest()  # type: ignore[abstract]  # the other methods are not called
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def channel(ingest: ScriptedIngest) -> Iterator[grpc.Channel]:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses of sessions, in seconds, each the longest that may be drawn; none takes time."""
+    """The pauses of sessions, in seconds: always the upper bound, and without waiting."""
     pauses_s: list[float] = []
 
     def sleep(pause_s: float) -> None:
-        assert len(pauses_s) < PAUSES_MAX, "retries without end"
+        assert len(pauses_s) < PAUSES_MAX, "too many retries"
         pauses_s.append(pause_s)
 
     backoff = partial(Backoff, sleep=sleep, uniform=lambda low, high: high)
@@ -49,19 +49,19 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def batch(number: int) -> ingest_pb2.SubmitBatch:
-    """A batch that can be told from others."""
+    """A distinct batch for each number."""
     return ingest_pb2.SubmitBatch(seen_hashes=number.to_bytes(8, "little"))
 
 
 def submitted(ingest: ScriptedIngest) -> list[int]:
-    """The batches that were counted."""
+    """The numbers of the counted batches."""
     return [int.from_bytes(counted.seen_hashes, "little") for counted in ingest.counted]
 
 
 def refuse_times(
     ingest: ScriptedIngest, seq: int, error: errors.SluiceError, times: int | None = None
 ) -> None:
-    """Refuse a number so many times; always, when None."""
+    """Reject a batch number this many times; always if None."""
     refusals = count() if times is None else iter(range(times))
 
     def refuse(batch: ingest_pb2.SubmitBatch) -> errors.SluiceError | None:
@@ -81,10 +81,10 @@ def test_batches_are_numbered_and_counted_once(
     assert (5, 5) == (session.acknowledged, session.outcomes.batches)
 
 
-def test_a_batch_that_is_left_open_is_sent_again_when_the_server_says(
+def test_an_unavailable_batch_is_retried_after_the_servers_delay(
     ingest: ScriptedIngest, channel: grpc.Channel, pauses: list[float]
 ) -> None:
-    """Between two attempts there is at least the pause that the server asks for."""
+    """The pause between two attempts is at least the delay that the server asks for."""
     refuse_times(ingest, 2, AWAY, times=3)
     with SubmitSession(channel, PROJECT) as session:
         for number in range(4):
@@ -96,7 +96,7 @@ def test_a_batch_that_is_left_open_is_sent_again_when_the_server_says(
 def test_pauses_grow_and_begin_anew_after_a_success(
     ingest: ScriptedIngest, channel: grpc.Channel, pauses: list[float]
 ) -> None:
-    """Without `retry_after_s` a pause is twice the one before, until a batch is counted."""
+    """Without `retry_after_s`, each pause doubles until a batch is counted."""
     refuse_times(ingest, 1, errors.Unavailable("away"), times=3)
     with SubmitSession(channel, PROJECT) as session:
         session.submit(batch(0))
@@ -106,10 +106,10 @@ def test_pauses_grow_and_begin_anew_after_a_success(
     assert [0.1, 0.2, 0.4, 0.1] == pytest.approx(pauses)
 
 
-def test_patience_ends_and_nothing_is_lost(
+def test_after_giving_up_no_batch_is_lost(
     ingest: ScriptedIngest, channel: grpc.Channel, pauses: list[float]
 ) -> None:
-    """A session that gave up goes on with the next call, with the batch it did not take too."""
+    """A session that gave up resumes with the next call; the failed batch is submitted again."""
     refuse_times(ingest, 1, AWAY)
     session = SubmitSession(channel, PROJECT, patience_s=2)
     session.submit(batch(0))
@@ -126,10 +126,10 @@ def test_patience_ends_and_nothing_is_lost(
     assert [0, 1, 2] == submitted(ingest)
 
 
-def test_a_refusal_names_its_batch_and_the_rest_goes_on(
+def test_a_rejection_names_its_batch_and_the_session_continues(
     ingest: ScriptedIngest, channel: grpc.Channel
 ) -> None:
-    """What is wrong with a batch is said with its number, once; the batches after it count."""
+    """The error of a rejected batch names its number, once; the next batches are counted."""
     refuse_times(ingest, 1, errors.InvalidArgument.of("embeddings", "row 7 holds NaN"))
     session = SubmitSession(channel, PROJECT)
     session.submit(batch(0))
@@ -147,7 +147,7 @@ def test_a_refusal_names_its_batch_and_the_rest_goes_on(
 def test_a_batch_that_is_too_large_takes_no_number(
     ingest: ScriptedIngest, channel: grpc.Channel
 ) -> None:
-    """What no server would take is refused before it is sent, and the next batch is counted."""
+    """A batch over the limit is rejected before sending, and the next one is counted."""
     large = ingest_pb2.SubmitBatch(seen_hashes=bytes(BATCH_BYTES_MAX))
     with SubmitSession(channel, PROJECT) as session:
         with pytest.raises(errors.InvalidArgument, match="more than 8,388,608") as refused:
@@ -158,10 +158,10 @@ def test_a_batch_that_is_too_large_takes_no_number(
     assert (1, 1) == (session.acknowledged, session.outcomes.batches)
 
 
-def test_a_replay_that_differs_is_not_tried_again(
+def test_a_replay_that_differs_is_not_retried(
     ingest: ScriptedIngest, channel: grpc.Channel, pauses: list[float]
 ) -> None:
-    """Aborted is worth another attempt, but not for a number that has other content."""
+    """Aborted is retried, except for a batch number with other content."""
     refuse_times(ingest, 1, errors.Aborted("other content", reason="REPLAY_DIFFERS"))
     with SubmitSession(channel, PROJECT) as session:
         session.submit(batch(0))
@@ -170,10 +170,8 @@ def test_a_replay_that_differs_is_not_tried_again(
     assert [] == pauses
 
 
-def test_a_run_goes_on_where_the_one_before_ended(
-    ingest: ScriptedIngest, channel: grpc.Channel
-) -> None:
-    """Under the same session id, batches that were counted are not sent again."""
+def test_a_run_resumes_the_previous_one(ingest: ScriptedIngest, channel: grpc.Channel) -> None:
+    """Under the same session id, counted batches are not sent again."""
     with SubmitSession(channel, PROJECT, session_id="s") as first:
         for number in range(3):
             first.submit(batch(number))
@@ -184,10 +182,10 @@ def test_a_run_goes_on_where_the_one_before_ended(
     assert (3, 2) == (second.outcomes.already_counted, second.outcomes.batches)
 
 
-def test_a_session_goes_on_over_another_channel(
+def test_a_session_continues_over_another_channel(
     ingest: ScriptedIngest, channel: grpc.Channel
 ) -> None:
-    """With a new connection the numbers go on: nothing is taken for a batch of an earlier run."""
+    """With a new connection the numbers continue; no batch counts as one of an earlier run."""
     session = SubmitSession(channel, PROJECT)
     session.submit(batch(0))
     session.submit(batch(1))
@@ -200,8 +198,10 @@ def test_a_session_goes_on_over_another_channel(
     assert 0 == session.outcomes.already_counted
 
 
-def test_a_server_that_forgot_is_found_out(ingest: ScriptedIngest, channel: grpc.Channel) -> None:
-    """A server that no longer knows an acknowledged batch has lost it, and that is said."""
+def test_a_server_that_lost_batches_raises_data_loss(
+    ingest: ScriptedIngest, channel: grpc.Channel
+) -> None:
+    """If the server no longer has an acknowledged batch, the session raises DataLoss."""
     session = SubmitSession(channel, PROJECT)
     session.submit(batch(0))
     session.flush()

@@ -8,7 +8,7 @@ from sluice import errors
 from sluice.state import choose_issues, choose_projects
 from sluice.v1 import campaign_pb2, project_pb2
 
-# The second is titled as the first is named, and two have one title.
+# The display name of b is the id of a; c and d have the same display name.
 PROJECTS = [
     project_pb2.Project(name=f"projects/{project_id}", display_name=title)
     for project_id, title in (("a", "Trucks"), ("b", "a"), ("c", "Trains"), ("d", "Trains"))
@@ -20,12 +20,12 @@ ACTIVE = [
 
 
 def test_all_projects_when_none_is_named() -> None:
-    """No project is hidden by the title of another."""
+    """A display name that equals another project's id hides no project."""
     assert [f"projects/{i}" for i in "abcd"] == choose_projects(PROJECTS, None)
 
 
 def test_projects_are_named_by_id_or_title() -> None:
-    """An id comes before a title, and a project named twice is used once."""
+    """An id takes precedence over a display name, and duplicate projects are used once."""
     assert ["projects/a"] == choose_projects(PROJECTS, ["a", "Trucks"])
     assert [] == choose_projects(PROJECTS, [])
     with pytest.raises(errors.NotFound, match=r"'q'; there are: a, b, c, d$"):

@@ -1,4 +1,4 @@
-"""A tally says of a batch what a plain loop would, and contradictions are refused."""
+"""Tallies equal those of a plain loop, and contradicting numbers are rejected."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ scores = arrays(
 
 
 def columns(count: int) -> list[ScoredBy]:
-    """What made so many columns of scores."""
+    """The sources of that many columns of scores."""
     return [ScoredBy(f"projects/p/campaigns/c{i}", i + 1, f"digest{i}") for i in range(count)]
 
 
 @given(scores)
 def test_tally_is_what_a_loop_counts(matrix: np.ndarray) -> None:
-    """Count, sums, extremes and bins of each column are those of its scores one by one."""
+    """Count, sums, extremes and bins of each column equal those of a loop over its scores."""
     for column, tally in enumerate(tally_scores(matrix, columns(matrix.shape[1]))):
         values = matrix[:, column].tolist()
         bins = [0] * BINS
@@ -43,12 +43,12 @@ def test_tally_is_what_a_loop_counts(matrix: np.ndarray) -> None:
 
 @given(scores)
 def test_tally_survives_the_wire(matrix: np.ndarray) -> None:
-    """An honest tally passes its own check, and comes back as it was sent."""
+    """A valid tally passes its check, and is received as it was sent."""
     for tally in tally_scores(matrix, columns(matrix.shape[1])):
         assert tally == Tally.from_proto(tally.to_proto(), "tally")
 
 
-HONEST = tally_scores(np.array([[0.2], [0.7]]), columns(1))[0]
+VALID = tally_scores(np.array([[0.2], [0.7]]), columns(1))[0]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ HONEST = tally_scores(np.array([[0.2], [0.7]]), columns(1))[0]
     ],
 )
 def test_a_tally_that_contradicts_itself_is_refused(changes: dict[str, Any], field: str) -> None:
-    """No scores could have been summed up like this."""
+    """A tally that no scores could have is rejected."""
     with pytest.raises(InvalidArgument) as refused:
-        Tally.from_proto(replace(HONEST, **changes).to_proto(), "t")
+        Tally.from_proto(replace(VALID, **changes).to_proto(), "t")
     assert field == refused.value.fields[0].field

@@ -1,4 +1,4 @@
-"""Where calls go when services run apart."""
+"""Routing of calls to services in separate processes."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
 PROCESSES = ("campaign", "scorer", "ingest", "curation")
 
 
-class Named(grpc.GenericRpcHandler):
-    """Ends every call with a status that says which server it came to."""
+class NameHandler(grpc.GenericRpcHandler):
+    """Ends every call with a status whose details are the server's name."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -54,7 +54,7 @@ def target() -> Iterator[str]:
     """A server for each process, and the target that names them."""
     servers, addresses = [], []
     for name in PROCESSES:
-        server = grpc.server(ThreadPoolExecutor(2), handlers=[Named(name)])
+        server = grpc.server(ThreadPoolExecutor(2), handlers=[NameHandler(name)])
         addresses.append(f"{name}=127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
         server.start()
         servers.append(server)
@@ -78,7 +78,7 @@ CALLS = [
 def test_a_call_goes_to_the_process_that_serves_it(
     target: str, stub: type, method: str, request_: object, process: str
 ) -> None:
-    """Blocking or not, each service is called where it listens."""
+    """Blocking and asyncio calls reach the process of their service."""
 
     async def call() -> str:
         async with connect(target, "key") as channel:
@@ -97,34 +97,38 @@ def test_an_address_is_for_all() -> None:
 
 
 def test_a_process_may_have_several_addresses() -> None:
-    """What is named again is an address more, which gRPC calls in turn."""
-    found = parse_target("campaign=h:1, scorer=127.0.0.1:2,scorer=127.0.0.1:3,ingest=h:4")
-    assert {"campaign": "h:1", "scorer": "ipv4:127.0.0.1:2,127.0.0.1:3", "ingest": "h:4"} == found
+    """A repeated process gets several addresses, which gRPC calls in turn."""
+    addresses = parse_target("campaign=h:1, scorer=127.0.0.1:2,scorer=127.0.0.1:3,ingest=h:4")
+    assert {
+        "campaign": "h:1",
+        "scorer": "ipv4:127.0.0.1:2,127.0.0.1:3",
+        "ingest": "h:4",
+    } == addresses
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "message"),
     [
         ("", "target: is empty"),
-        ("campaign=h:1,scorer=h:2", "names no ingest"),
+        ("campaign=h:1,scorer=h:2", "ingest is missing"),
         ("campaign=h:1,scorer=h:2,ingest=", "'ingest='"),
         ("campaign=h:1,score=h:2,ingest=h:3", "'score=h:2'"),
     ],
 )
-def test_a_target_that_is_wrong_is_named(target: str, said: str) -> None:
-    """What is missing or unknown is said, with what would be accepted."""
-    with pytest.raises(InvalidArgument, match=f"{said}.*expected host:port"):
+def test_invalid_targets_are_rejected(target: str, message: str) -> None:
+    """The error names the missing or unknown part, and the expected form."""
+    with pytest.raises(InvalidArgument, match=f"{message}.*expected host:port"):
         parse_target(target)
 
 
 def test_loggers_need_no_curation() -> None:
-    """A target without curation serves loggers, and says what it lacks to who curates."""
+    """A target without curation works for loggers; curation calls raise an error."""
     with connect_sync("campaign=h:1,scorer=h:2,ingest=h:3", "key") as channel:
         CampaignServiceStub(channel)
-        with pytest.raises(InvalidArgument, match="names no curation"):
+        with pytest.raises(InvalidArgument, match="curation is missing"):
             FrameServiceStub(channel)
 
 
-def test_what_belongs_to_no_service_goes_to_the_campaigns() -> None:
-    """Health and reflection are asked of the process that all others need."""
+def test_other_methods_go_to_the_campaign_process() -> None:
+    """Health and reflection calls go to the process that all others depend on."""
     assert "campaign" == process_of("/grpc.health.v1.Health/Check")

@@ -1,4 +1,4 @@
-"""Vectors are read as they were packed, without a copy, and refused where they are not right."""
+"""Packed vectors are read without a copy, and invalid tensors are rejected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ matrices = arrays(np.float32, st.tuples(st.integers(0, 5), st.integers(2, 9)))
 
 @given(matrices)
 def test_vectors_survive_packing(vectors: np.ndarray) -> None:
-    """Every bit of a float32 vector comes back, NaN too: that is for others to refuse."""
+    """Every bit of a float32 vector is kept, even NaN, which scoring rejects later."""
     unpacked = unpack(pack(vectors), "t")
     assert vectors.tobytes() == unpacked.tobytes()
     assert vectors.shape == unpacked.shape
@@ -45,10 +45,8 @@ def test_unpacking_copies_nothing() -> None:
         (frame_pb2.Tensor(dimension=1024, data=bytes(BATCH_BYTES_MAX + 4096)), "t.data", "bytes"),
     ],
 )
-def test_a_tensor_that_is_not_right_is_refused(
-    tensor: frame_pb2.Tensor, field: str, named: str
-) -> None:
-    """Dimension, length and size are checked before anything is read."""
+def test_invalid_tensors_are_rejected(tensor: frame_pb2.Tensor, field: str, named: str) -> None:
+    """Dimension, length and size are checked before the vectors are read."""
     with pytest.raises(InvalidArgument) as refused:
         unpack(tensor, field.split(".")[0])
     assert field == refused.value.fields[0].field
@@ -63,10 +61,10 @@ def test_a_tensor_that_is_not_right_is_refused(
         (DIMENSION_MAX, 257, BATCH_ROWS_MAX, BATCH_BYTES_MAX),
     ],
 )
-def test_a_tensor_that_is_too_large_says_the_limit(
+def test_tensors_over_a_limit_are_rejected(
     dimension: int, rows: int, rows_max: int, limit: int
 ) -> None:
-    """Programs can read how much would have been accepted; exactly that much is."""
+    """The error's metadata has the limit; a tensor exactly at the limit is accepted."""
     tensor = frame_pb2.Tensor(dimension=dimension, data=bytes(4 * dimension * rows))
     with pytest.raises(InvalidArgument) as refused:
         unpack(tensor, "t", rows_max=rows_max)
@@ -77,7 +75,7 @@ def test_a_tensor_that_is_too_large_says_the_limit(
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=6), st.booleans())
 def test_embeddings_survive_the_wire(rows_of_frame: list[int], crops: bool) -> None:
-    """Frames keep their rows and crops, and columns that say nothing are not sent."""
+    """Frames keep their rows and crops; columns with default values are not sent."""
     frame_of_row = np.repeat(np.arange(len(rows_of_frame)), rows_of_frame)
     labels = [f"l{row}" if crops else "" for row in range(len(frame_of_row))]
     sent = Embeddings("m", np.ones((len(frame_of_row), 2), "f4"), frame_of_row, labels)
@@ -101,8 +99,8 @@ def test_embeddings_survive_the_wire(rows_of_frame: list[int], crops: bool) -> N
         ({"frame_indices": [0, 1, 0]}, "e.frame_indices[2]"),
     ],
 )
-def test_columns_that_do_not_fit_are_refused(changes: dict[str, Any], field: str) -> None:
-    """A column has an entry for each row; frames begin at 0, never fall and none is left out."""
+def test_invalid_columns_are_rejected(changes: dict[str, Any], field: str) -> None:
+    """A column has one entry per row; frame indexes begin at 0, ascend and have no gap."""
     message = Embeddings.of_frames("m", np.ones((3, 2), "f4")).to_proto()
     for name, value in changes.items():
         message.ClearField(name)
@@ -122,10 +120,10 @@ def test_columns_that_do_not_fit_are_refused(changes: dict[str, Any], field: str
         ([0, 1, 2], ["a"], "embeddings.label_ids"),
     ],
 )
-def test_columns_that_do_not_fit_are_never_sent(
+def test_invalid_columns_are_never_sent(
     frame_of_row: list[int], label_ids: list[str], field: str
 ) -> None:
-    """A row would be scored for another frame: [0, 0, 2] would travel as one row for each."""
+    """Invalid columns could assign rows to wrong frames, so the client rejects them."""
     embeddings = Embeddings("m", np.ones((3, 2), "f4"), np.array(frame_of_row), label_ids)
     with pytest.raises(InvalidArgument) as refused:
         embeddings.to_proto()
@@ -134,6 +132,6 @@ def test_columns_that_do_not_fit_are_never_sent(
 
 @given(st.lists(st.text(st.characters(codec="utf-8"))))
 def test_hashes_are_sha256_prefixes(ids: list[str]) -> None:
-    """The hash of an id is what any language makes of its SHA-256."""
+    """The hash of an id is the beginning of its SHA-256, little-endian."""
     expected = [int.from_bytes(sha256(i.encode()).digest()[:8], "little") for i in ids]
     assert expected == frame_hashes(ids).tolist()
