@@ -90,7 +90,10 @@ async def test_crops_have_embeddings_of_their_own(api: Api) -> None:
 @pytest.mark.parametrize(
     ("frame_", "message"),
     [
-        (frame("a1", box("l", "bus")), "frames[0].frame.labels[0] (frame 'a1'): label 'l': class 'bus' is not in"),
+        (
+            frame("a1", box("l", "bus")),
+            "frames[0].frame.labels[0] (frame 'a1'): label 'l': class 'bus' is not in",
+        ),
         (frame("a1", group="other"), "frames[0].group (frame 'a1'): 'other'; it is 'a1'"),
         (frame("a2", group="a1"), "frames[0].slice (frame 'a2'): '' of group 'a1' is frame 'a1'"),
         (frame("a2", box("taken")), "'taken' is a label of frame 'b1'"),
