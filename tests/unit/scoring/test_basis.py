@@ -1,4 +1,4 @@
-"""The basis of a space: half-whitened principal components, and what is ordinary there."""
+"""Bases: half-whitened principal components, and the background rows kept with them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def draw(seed: int, rows: int, dimension: int) -> Rows:
 
 
 def unit_rows(rows: Rows) -> Rows:
-    """The rows at length 1, in float64."""
+    """The rows scaled to length 1, in float64."""
     lengths: Rows = np.sqrt((rows**2).sum(axis=1, keepdims=True))
     return rows / lengths
 
 
 def reference_cosines(background: Rows, rows: Rows) -> Rows:
-    """Cosines of all pairs of rows in the basis of a background, straight from the design."""
+    """Cosines of all pairs of rows in the basis of a background, by the design's formula."""
     components = min(64, background.shape[1])
     sample = unit_rows(background)
     mean = sample.mean(axis=0)
@@ -44,7 +44,7 @@ def reference_cosines(background: Rows, rows: Rows) -> Rows:
     ("rows", "dimension"), [(40, 3), (64, 16), (256, 64), (400, 100), (260, 300), (300, 299)]
 )
 def test_cosines_are_those_of_half_whitened_components(rows: int, dimension: int) -> None:
-    """Frames compare as the design says, with more dimensions than rows as with fewer."""
+    """Cosines follow the design's formula, with more dimensions than rows and with fewer."""
     background, frames = draw(1, rows, dimension), draw(2, 20, dimension)
     projected = build_basis(background).project(normalise(frames))
     assert np.float32 == projected.dtype
@@ -55,24 +55,24 @@ def test_cosines_are_those_of_half_whitened_components(rows: int, dimension: int
 
 @pytest.mark.parametrize(("rows", "dimension"), [(300, 70), (260, 300)])
 def test_a_basis_is_reproducible(rows: int, dimension: int) -> None:
-    """The same background gives the same file, and each component points where it is longest."""
-    basis, again = (build_basis(draw(3, rows, dimension)) for _ in range(2))
-    assert basis.digest == again.digest
+    """The same background gives the same digest; each component's largest entry is positive."""
+    basis, rebuilt = (build_basis(draw(3, rows, dimension)) for _ in range(2))
+    assert basis.digest == rebuilt.digest
     assert basis.digest != build_basis(draw(4, rows, dimension)).digest
     largest = np.abs(basis.projection).argmax(axis=0)
     assert (basis.projection[largest, np.arange(64)] > 0).all()
 
 
-@pytest.mark.parametrize(("dimension", "needed"), [(2, 8), (10, 40), (64, 256), (1_000, 256)])
-def test_a_small_background_is_refused(dimension: int, needed: int) -> None:
-    """One row fewer than four per component is refused, saying how many there must be."""
-    assert dimension == build_basis(draw(1, needed, dimension)).dimension
-    with pytest.raises(InvalidArgument, match=rf"{needed - 1} background rows.* {needed} are"):
-        build_basis(draw(1, needed - 1, dimension))
+@pytest.mark.parametrize(("dimension", "rows_min"), [(2, 8), (10, 40), (64, 256), (1_000, 256)])
+def test_a_small_background_is_refused(dimension: int, rows_min: int) -> None:
+    """A background needs four rows per component; the error says how many rows that is."""
+    assert dimension == build_basis(draw(1, rows_min, dimension)).dimension
+    with pytest.raises(InvalidArgument, match=rf"{rows_min - 1} background rows.* {rows_min} are"):
+        build_basis(draw(1, rows_min - 1, dimension))
 
 
 def test_an_invalid_background_row_is_named() -> None:
-    """A background that holds NaN is refused with the row's number."""
+    """A background row with NaN is refused by its row number."""
     background = draw(1, 40, 3)
     background[17, 1] = np.nan
     with pytest.raises(InvalidArgument, match="row 17"):
@@ -81,7 +81,7 @@ def test_an_invalid_background_row_is_named() -> None:
 
 @pytest.mark.parametrize("dimension", [6, 300])
 def test_dimensions_that_never_vary_do_no_harm(dimension: int) -> None:
-    """Constant dimensions leave every frame a finite place of length 1."""
+    """With constant dimensions, every frame still has a finite projection of length 1."""
     background = draw(1, 260, dimension)
     background[:, 1::3] = 2
     background[:, 2::3] = 0
@@ -92,22 +92,22 @@ def test_dimensions_that_never_vary_do_no_harm(dimension: int) -> None:
 
 @pytest.mark.parametrize("dimension", [2, 20, 300])
 def test_an_all_identical_background_is_one_row(dimension: int) -> None:
-    """A background of one frame, repeated, is kept once; that frame is unlike everything."""
+    """A background of one repeated frame is kept as one row, with cosine 0 to every frame."""
     background = np.repeat(draw(1, 1, dimension), 256, axis=0)
     basis = build_basis(background)
     assert (1, min(64, dimension)) == basis.background.shape
     assert not basis.background.any()
-    other = basis.project(normalise(draw(2, 3, dimension)))
-    assert np.isfinite(other).all()
-    # The similarity of right angles, within the rounding of exp.
+    projected = basis.project(normalise(draw(2, 3, dimension)))
+    assert np.isfinite(projected).all()
+    # The similarity at cosine 0, within the rounding of exp.
     at_right_angles = np.full((3, 1), np.exp(-4))
-    similar, own = basis.background_similarity(other)
-    np.testing.assert_allclose(similar, at_right_angles, rtol=1e-6)
-    assert own is None
+    similarity, own_rows = basis.background_similarity(projected)
+    np.testing.assert_allclose(similarity, at_right_angles, rtol=1e-6)
+    assert own_rows is None
 
 
 def test_rounding_makes_no_background() -> None:
-    """Rows that differ by no more than rounding are one row, and no direction is made of them."""
+    """Rows that differ only by rounding are kept as one row and give no component."""
     background = np.repeat(normalise(draw(1, 1, 300)), 256, axis=0)
     background[::2, 0] = np.nextafter(background[0, 0], np.float32(2))
     basis = build_basis(background)
@@ -116,7 +116,7 @@ def test_rounding_makes_no_background() -> None:
 
 
 def test_the_background_is_bounded_distinct_and_spread() -> None:
-    """Of a large sample a thousand distinct rows are kept, from its beginning to its end."""
+    """Of a large background, a thousand distinct rows are kept, evenly spaced."""
     distinct = draw(1, 1_500, 4)
     basis = build_basis(np.repeat(distinct, 3, axis=0))
     assert (BACKGROUND_ROWS_MAX, 4) == basis.background.shape
@@ -127,7 +127,7 @@ def test_the_background_is_bounded_distinct_and_spread() -> None:
 
 
 def test_components_come_from_a_bounded_sample() -> None:
-    """However large the background, the components are those of evenly spaced rows."""
+    """The components of a large background are computed from evenly spaced rows."""
     large = draw(1, 3 * PCA_ROWS_MAX, 5)
     basis, thinned = build_basis(large), build_basis(large[::3])
     np.testing.assert_array_equal(thinned.mean, basis.mean)
@@ -135,7 +135,7 @@ def test_components_come_from_a_bounded_sample() -> None:
 
 
 def test_a_basis_does_not_change() -> None:
-    """What content-addressing names cannot be written to."""
+    """The arrays of a basis are read-only, because its digest names their content."""
     basis = build_basis(draw(1, 40, 3))
     for name in TENSORS:
         array = getattr(basis, name)
@@ -144,9 +144,9 @@ def test_a_basis_does_not_change() -> None:
 
 
 def test_bytes_keep_the_basis() -> None:
-    """A basis read from its bytes is the same basis, with the same digest."""
+    """A basis read from its bytes has the same arrays and the same digest."""
     basis = build_basis(draw(1, 300, 70))
-    read = Basis.from_bytes(basis.to_bytes())
-    assert basis.digest == read.digest
+    decoded = Basis.from_bytes(basis.to_bytes())
+    assert basis.digest == decoded.digest
     for name in TENSORS:
-        np.testing.assert_array_equal(getattr(basis, name), getattr(read, name))
+        np.testing.assert_array_equal(getattr(basis, name), getattr(decoded, name))

@@ -1,4 +1,4 @@
-"""What is left of a space beyond the components, and how background rows leave themselves out."""
+"""The components of a basis beyond the first 64, and scores of its own background rows."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def draw(seed: int, rows: int, dimension: int) -> Rows:
 
 
 @pytest.mark.parametrize(
-    ("rows", "dimension", "further"),
+    ("rows", "dimension", "remainder_dimension"),
     [
         (40, 3, 0),
-        (2_000, 64, 0),  # no dimension is left
+        (2_000, 64, 0),  # no dimension remains
         (256, 300, 64),  # two rows for each of all components
         (259, 300, 65),
         (300, 65, 1),
@@ -47,16 +47,18 @@ def draw(seed: int, rows: int, dimension: int) -> Rows:
         (2_000, 600, REMAINDER_MAX),
     ],
 )
-def test_remainders_are_the_next_components(rows: int, dimension: int, further: int) -> None:
-    """As many as dimensions and rows allow, orthogonal to the first and to each other."""
+def test_remainders_are_the_next_components(
+    rows: int, dimension: int, remainder_dimension: int
+) -> None:
+    """Remainder components fill the dimensions and rows available, orthogonal to all others."""
     basis = build_basis(draw(1, rows, dimension))
     components = min(dimension, 64)
     assert (dimension, components) == basis.projection.shape
-    assert (dimension, further) == basis.remainder.shape
-    assert (len(basis.background), further) == basis.background_remainder.shape
+    assert (dimension, remainder_dimension) == basis.remainder.shape
+    assert (len(basis.background), remainder_dimension) == basis.background_remainder.shape
     directions = np.concatenate([basis.projection, basis.remainder], axis=1).astype(np.float64)
     directions /= np.linalg.norm(directions, axis=0)
-    identity = np.eye(components + further)
+    identity = np.eye(components + remainder_dimension)
     np.testing.assert_allclose(directions.T @ directions, identity, rtol=0, atol=1e-5)
 
 
@@ -64,17 +66,17 @@ def test_remainders_are_the_next_components(rows: int, dimension: int, further: 
 def test_remainders_are_half_whitened_and_weigh_as_the_variance_outside(
     rows: int, dimension: int
 ) -> None:
-    """As the first components are, but in sum by the variance outside over that inside."""
+    """Remainders are half-whitened and scaled to the ratio of variance outside to inside."""
     background = draw(1, rows, dimension)
     basis = build_basis(background)
     unit = background / np.linalg.norm(background, axis=1, keepdims=True)
     variances = np.linalg.eigvalsh(np.cov(unit.T, bias=True))[::-1]
-    further = basis.remainder.shape[1]
-    assert min(dimension, rows // 2) - 64 == further
+    remainder_dimension = basis.remainder.shape[1]
+    assert min(dimension, rows // 2) - 64 == remainder_dimension
     inside, outside = variances[:64], variances[64:].sum()
-    whitening = (variances[: 64 + further] + 0.05 * inside.mean()) ** -0.5
+    whitening = (variances[: 64 + remainder_dimension] + 0.05 * inside.mean()) ** -0.5
     scale = outside / inside.sum() / (inside * whitening[:64]).sum()
-    expected = scale * whitening[64:] * variances[64 : 64 + further]
+    expected = scale * whitening[64:] * variances[64 : 64 + remainder_dimension]
     actual = basis.background_remainder.astype(np.float64).var(axis=0)
     np.testing.assert_allclose(actual, expected, rtol=1e-3)
     np.testing.assert_allclose(basis.background_remainder.mean(axis=0), 0, atol=1e-5)
@@ -83,7 +85,7 @@ def test_remainders_are_half_whitened_and_weigh_as_the_variance_outside(
 
 
 def test_projected_rows_are_those_of_the_formulas() -> None:
-    """Where a frame is, in many blocks as alone: its projection and its remainder."""
+    """Projections and remainders of many blocks of frames follow the formulas."""
     basis, frames = build_basis(draw(1, 300, 75)), draw(2, 600, 75).astype(np.float32)
     rows = basis.project_rows(normalise(frames))
     expected = locate(frames, basis)
@@ -97,9 +99,9 @@ def test_projected_rows_are_those_of_the_formulas() -> None:
 
 @pytest.mark.parametrize("noise", [0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2])
 def test_a_background_that_hardly_varies_drowns_no_ridge(noise: float) -> None:
-    """One frame again and again, a still camera: elements still have the contrasts fitted to them.
+    """With a nearly constant background, elements still have the contrasts fitted to them.
 
-    These are 1 less the ridge times their weight.
+    These are 1 minus the ridge times their weight.
     """
     background = draw(1, 1, 300) + noise * np.random.default_rng(2).normal(size=(1_000, 300))
     basis = build_basis(background)
@@ -113,40 +115,42 @@ def test_a_background_that_hardly_varies_drowns_no_ridge(noise: float) -> None:
 
 def plain_similarities(frames: NDArray[np.float32], basis: Basis) -> Rows:
     """exp(4 · (cosine − 1)), pair by pair."""
-    exact, rows = frames.astype(np.float64), basis.background.astype(np.float64)
-    similar = np.empty((len(frames), len(rows)))
-    for frame, row in np.ndindex(*similar.shape):
-        similar[frame, row] = np.exp(4 * (exact[frame] @ rows[row] - 1))
-    return similar
+    frame_rows, background_rows = frames.astype(np.float64), basis.background.astype(np.float64)
+    similarities = np.empty((len(frames), len(background_rows)))
+    for frame, row in np.ndindex(*similarities.shape):
+        similarities[frame, row] = np.exp(4 * (frame_rows[frame] @ background_rows[row] - 1))
+    return similarities
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(64, 6), (280, 70)]))
 def test_background_rows_are_known(seed: int, shape: tuple[int, int]) -> None:
-    """Frames are compared with all rows, and frames that are rows themselves are reported."""
+    """Frames are compared with all background rows; those that are background rows are reported."""
     background = random_rows(seed, *shape)
     basis = build_basis(background)
     frames = np.concatenate([random_rows(seed + 1, 5, shape[1]), background[:5]])
     projected = basis.project(normalise(frames))
-    similar, own = basis.background_similarity(projected)
-    np.testing.assert_allclose(similar, plain_similarities(projected, basis), rtol=0, atol=2e-6)
-    assert own is not None
-    assert [*zip(range(5, 10), range(5), strict=True)] == [*zip(*map(list, own), strict=True)]
+    similarities, own_rows = basis.background_similarity(projected)
+    np.testing.assert_allclose(
+        similarities, plain_similarities(projected, basis), rtol=0, atol=2e-6
+    )
+    assert own_rows is not None
+    assert [*zip(range(5, 10), range(5), strict=True)] == [*zip(*map(list, own_rows), strict=True)]
     for row, frame in enumerate(frames):
-        own = basis.background_similarity(basis.project(normalise(frame[None])))[1]
+        own_rows = basis.background_similarity(basis.project(normalise(frame[None])))[1]
         assert (None if row < 5 else [row - 5]) == (
-            None if own is None else own.background.tolist()
+            None if own_rows is None else own_rows.background.tolist()
         )
 
 
 @pytest.mark.parametrize("elements", [1, 12, 90])
 def test_a_background_row_scores_as_if_it_were_not_there(elements: int) -> None:
-    """Its contrast is that of a regression that never saw it."""
+    """A background row's contrast is that of a regression without this row."""
     background = random_rows(1, 300, 75)
     basis = build_basis(background)
     rows = random_rows(2, elements, 75)
     model = build_model(rows, numbered(elements), basis)
     contrasts = Scorer([model], {basis.digest: basis}).score(normalise(background)).contrasts[:, 0]
-    everything = fitted(rows, basis)
+    regression = fitted(rows, basis)
     for row in (0, 1, 150, 299):
-        expected = everything.left_out(elements + row)
+        expected = regression.left_out(elements + row)
         assert expected == pytest.approx(contrasts[row], abs=1e-5)

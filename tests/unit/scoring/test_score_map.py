@@ -1,4 +1,4 @@
-"""From contrasts to scores: the curve's shape, and how it is fitted to a version."""
+"""Score maps: the shape of the curve from contrasts to scores, and its fit to a version."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ contrasts = st.floats(-1.25, 1.25)
 
 @given(curves, contrasts, st.floats(1e-6, 0.5))
 def test_scores_grow_with_contrast(curve: ScoreMap, contrast: float, step: float) -> None:
-    """Of two frames the one of higher contrast scores higher, and both in (0, 1)."""
+    """A higher contrast gives a higher score, and every score is inside (0, 1)."""
     low, high = curve.apply([contrast, contrast + step])
     assert 0 < low <= high < 1
-    if contrast + step < curve.threshold + 15 * curve.above:  # beyond, float64 has no room
+    # Further above, float64 cannot tell the scores apart.
+    if contrast + step < curve.threshold + 15 * curve.above:
         assert low < high
 
 
 @given(curves)
 def test_the_threshold_point_scores_half(curve: ScoreMap) -> None:
-    """At the threshold the score is 0.5, and there is no jump on either side of it."""
-    at = curve.threshold
-    below, half, above = curve.apply([np.nextafter(at, -9), at, np.nextafter(at, 9)])
+    """The threshold scores 0.5, without a jump on either side."""
+    threshold = curve.threshold
+    below, half, above = curve.apply(
+        [np.nextafter(threshold, -9), threshold, np.nextafter(threshold, 9)]
+    )
     assert 0.5 == half
     assert below <= 0.5 <= above
     np.testing.assert_allclose([below, above], 0.5, rtol=1e-12)
@@ -38,7 +41,7 @@ def test_the_threshold_point_scores_half(curve: ScoreMap) -> None:
 
 @given(curves, contrasts)
 def test_the_curve_is_the_designs(curve: ScoreMap, contrast: float) -> None:
-    """Half of an exponential below the threshold, its mirror image above, each with its scale."""
+    """The curve is half an exponential below the threshold and its mirror image above."""
     gap = contrast - curve.threshold
     below, above = 0.5 * np.exp(gap / curve.below), 1 - 0.5 * np.exp(-gap / curve.above)
     expected = below if gap < 0 else above
@@ -47,51 +50,51 @@ def test_the_curve_is_the_designs(curve: ScoreMap, contrast: float) -> None:
 
 @given(curves, contrasts)
 def test_rounding_moves_no_score_by_a_hundred_thousandth(curve: ScoreMap, contrast: float) -> None:
-    """The slope is at most 10: contrasts that agree to 1e-6 have scores that agree to 1e-5."""
+    """The slope is at most 10: contrasts equal to 1e-6 give scores equal to 1e-5."""
     low, high = curve.apply([contrast, contrast + 1e-6])
     assert high - low <= 1.0001e-5
 
 
 @pytest.mark.parametrize("contrast", [-1e9, -1e3, 1e3, 1e9])
 def test_no_score_reaches_0_or_1(contrast: float) -> None:
-    """However extreme the contrast, the score stays inside (0, 1)."""
+    """Even for an extreme contrast the score is inside (0, 1)."""
     assert 0 < float(ScoreMap(0.5, 0.05, 0.05).apply(contrast)) < 1
 
 
 @given(curves, st.floats(1e-9, 1 - 1e-9))
 def test_a_score_leads_back_to_its_contrast(curve: ScoreMap, score: float) -> None:
-    """Of any score the contrast is known, and it has that score."""
-    parameters = (np.array(each) for each in (curve.threshold, curve.below, curve.above))
-    found = float(unmap_scores(np.array(score), *parameters))
-    assert score == pytest.approx(float(curve.apply(found)), rel=1e-9)
+    """`unmap_scores` gives a contrast with the given score."""
+    parameters = (np.array(parameter) for parameter in (curve.threshold, curve.below, curve.above))
+    contrast = float(unmap_scores(np.array(score), *parameters))
+    assert score == pytest.approx(float(curve.apply(contrast)), rel=1e-9)
 
 
 @given(curves, contrasts)
 def test_a_contrast_is_found_by_its_score(curve: ScoreMap, contrast: float) -> None:
-    """As far as scores can tell contrasts apart: beside 1 they are 1e-16 from each other."""
-    parameters = (np.array(each) for each in (curve.threshold, curve.below, curve.above))
+    """`unmap_scores` recovers a contrast from its score, to the precision of float64 near 1."""
+    parameters = (np.array(parameter) for parameter in (curve.threshold, curve.below, curve.above))
     score = curve.apply(contrast)
-    found = float(unmap_scores(score, *parameters))
-    room = 1e-9 + curve.above * 4e-16 / (1 - float(score))
-    assert contrast == pytest.approx(found, abs=room)
+    recovered = float(unmap_scores(score, *parameters))
+    tolerance = 1e-9 + curve.above * 4e-16 / (1 - float(score))
+    assert contrast == pytest.approx(recovered, abs=tolerance)
 
 
 def test_contrasts_of_0_and_1_are_infinite() -> None:
-    """No contrast is low or high enough to have these scores, and the threshold has 0.5."""
+    """Scores 0 and 1 have infinite contrasts, and 0.5 has the threshold."""
     one = np.ones(3)
-    found = unmap_scores(np.array([0.0, 0.5, 1.0]), 0.3 * one, one, one)
-    assert [-np.inf, 0.3, np.inf] == found.tolist()
+    recovered = unmap_scores(np.array([0.0, 0.5, 1.0]), 0.3 * one, one, one)
+    assert [-np.inf, 0.3, np.inf] == recovered.tolist()
 
 
 def test_contrasts_of_many_scores_broadcast() -> None:
-    """Each score is taken back by the curve of its column."""
+    """Each score is converted by the score map of its column."""
     curves = np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])
     scores = np.array([[0.2, 0.6], [0.5, 0.9], [0.7, 0.1]])
-    found = unmap_scores(scores, *curves)
+    recovered = unmap_scores(scores, *curves)
     for row, column in np.ndindex(3, 2):
         curve = ScoreMap(*curves[:, column].tolist())
         expected = scores[row, column]
-        assert expected == pytest.approx(float(curve.apply(found[row, column])), rel=1e-9)
+        assert expected == pytest.approx(float(curve.apply(recovered[row, column])), rel=1e-9)
 
 
 Values = NDArray[np.float64]
@@ -100,15 +103,15 @@ Values = NDArray[np.float64]
 ORDINARY = np.linspace(-1, 0, 101)
 MEDIAN, SPREAD = -0.5, 0.34
 UNCOMMON, RARE = -0.04, -0.01
-NONE = np.empty(0)
+EMPTY = np.empty(0)
 FAR = 9.0
-"""A reach that binds nothing."""
+"""A reach too large to limit the threshold."""
 
 
 def fit_reference(
     members: Values, count: int, ordinary: Values, reach: float
 ) -> tuple[float, bool]:
-    """The threshold by the rules, one after another, and whether the background raised it."""
+    """The threshold, computed rule by rule, and whether the background raised it."""
     ranked = np.sort(ordinary)
     median = np.quantile(ranked, 0.5)
     spread = median - np.quantile(ranked, 0.16)
@@ -120,17 +123,17 @@ def fit_reference(
         diverse = bool(start < uncommon)
         if diverse:
             start = max(start, min(uncommon, np.quantile(members, 0.45)))
-    drawn = (count * start + 5 * rare) / (count + 5)
-    most = median + 0.85 * (reach - median) if reach > median else median
-    return float(min(drawn, most)), diverse
+    blended = (count * start + 5 * rare) / (count + 5)
+    threshold_max = median + 0.85 * (reach - median) if reach > median else median
+    return float(min(blended, threshold_max)), diverse
 
 
 values = st.lists(st.floats(-2, 2), min_size=1, max_size=30).map(np.array)
 
 
-@given(st.one_of(values, st.just(NONE)), values, st.floats(-3, 3))
+@given(st.one_of(values, st.just(EMPTY)), values, st.floats(-3, 3))
 def test_fits_are_those_of_the_rules(members: Values, ordinary: Values, reach: float) -> None:
-    """Whatever the members and the background are like."""
+    """For any members and background, the fit is that of the rules."""
     count = max(len(members), 1)
     curve, diverse = fit_score_map(members, count, ordinary, reach)
     expected, raised = fit_reference(members, count, ordinary, reach)
@@ -142,7 +145,7 @@ def test_fits_are_those_of_the_rules(members: Values, ordinary: Values, reach: f
 
 
 def test_fit_to_a_coherent_issue() -> None:
-    """Nine of ten elements pass, but for the background's weight of five elements."""
+    """Nine of ten elements pass, apart from the background's weight of five elements."""
     members = np.linspace(0, 1, 101)
     curve, diverse = fit_score_map(members, 101, ORDINARY, FAR)
     threshold = (101 * 0.1 + 5 * RARE) / 106
@@ -153,14 +156,14 @@ def test_fit_to_a_coherent_issue() -> None:
 
 
 def test_fit_to_an_issue_near_the_background() -> None:
-    """Where nine of ten would let more than 4 % of the background pass, fewer elements do."""
+    """Fewer than nine of ten elements pass where more than 4 % of the background would."""
     curve, diverse = fit_score_map(np.linspace(-0.3, 0.7, 101), 10**6, ORDINARY, FAR)
     assert UNCOMMON == pytest.approx(curve.threshold, abs=1e-5)
     assert diverse
 
 
 def test_fit_to_a_diverse_issue() -> None:
-    """At least 55 % of the elements pass, though much of the background then does."""
+    """At least 55 % of the elements pass, even if much of the background passes then."""
     members = np.linspace(-1.5, -0.5, 101)
     curve, diverse = fit_score_map(members, 10**6, ORDINARY, FAR)
     assert 0.55 == pytest.approx((members >= curve.threshold - 1e-4).mean(), abs=0.01)
@@ -170,14 +173,14 @@ def test_fit_to_a_diverse_issue() -> None:
 
 
 def test_an_issue_apart_from_all_but_a_few_is_not_diverse() -> None:
-    """Where nine of ten elements are above 96 % of the background, none need be left behind."""
+    """An issue with nine of ten elements above 96 % of the background is not diverse."""
     curve, diverse = fit_score_map(np.full(9, -0.02), 9, ORDINARY, FAR)
     assert UNCOMMON < -0.02 < curve.threshold < RARE
     assert not diverse
 
 
 def test_fit_to_a_few_elements() -> None:
-    """The fewer elements, the nearer the threshold is to what 1 % of the background reach."""
+    """The fewer the elements, the nearer the threshold is to the background's 99th percentile."""
     thresholds = [
         fit_score_map(np.full(count, 0.8), count, ORDINARY, FAR)[0].threshold
         for count in (1, 2, 5, 20, 1_000)
@@ -187,45 +190,52 @@ def test_fit_to_a_few_elements() -> None:
 
 
 def test_fit_to_a_sample_of_many_elements() -> None:
-    """However few are compared without themselves, all of the issue's elements count."""
-    sample, whole = (fit_score_map(np.full(9, 0.8), n, ORDINARY, FAR)[0] for n in (9, 90))
-    assert (90 * 0.8 + 5 * RARE) / 95 == pytest.approx(whole.threshold, abs=1e-12)
-    assert sample.threshold < whole.threshold
+    """The weight of the issue is its number of elements, not the size of the sample."""
+    small_issue, large_issue = (
+        fit_score_map(np.full(9, 0.8), count, ORDINARY, FAR)[0] for count in (9, 90)
+    )
+    assert (90 * 0.8 + 5 * RARE) / 95 == pytest.approx(large_issue.threshold, abs=1e-12)
+    assert small_issue.threshold < large_issue.threshold
 
 
 def test_fit_to_a_lone_element() -> None:
-    """One element says nothing of others like it: what 1 % of the background reach passes."""
-    curve, diverse = fit_score_map(NONE, 1, ORDINARY, FAR)
+    """With a single element, the threshold is the 99th percentile of the background."""
+    curve, diverse = fit_score_map(EMPTY, 1, ORDINARY, FAR)
     assert RARE == pytest.approx(curve.threshold, abs=1e-12)
     assert RARE - MEDIAN == pytest.approx(curve.below, abs=1e-12)
     assert SCALE_MIN == curve.above
     assert not diverse
 
 
-@pytest.mark.parametrize("members", [NONE, np.array([0.3, 0.4, 0.5])])
+@pytest.mark.parametrize("members", [EMPTY, np.array([0.3, 0.4, 0.5])])
 def test_fit_stays_within_reach(members: Values) -> None:
-    """A threshold that no frame could have is lowered, so that a copy of an element passes."""
+    """A threshold above every possible contrast is lowered, so that a copy of an element passes."""
     curve, _ = fit_score_map(members, max(len(members), 1), ORDINARY, reach=-0.1)
     assert MEDIAN + 0.85 * 0.4 == pytest.approx(curve.threshold, abs=1e-12)
     assert float(curve.apply(-0.1)) > 0.5
 
 
 def test_fit_to_an_issue_less_like_itself_than_the_background() -> None:
-    """Where even copies of elements are ordinary, the threshold is not below the median."""
+    """The threshold is never below the background's median, even if elements are."""
     curve, diverse = fit_score_map(np.array([-0.8, -0.7]), 2, ORDINARY, reach=-0.6)
     assert MEDIAN == pytest.approx(curve.threshold, abs=1e-12)
     assert SCALE_MIN == curve.below
     assert diverse
 
 
-@pytest.mark.parametrize("common", [0.06, 0.10])
-def test_a_contaminated_background_moves_no_threshold_far(common: float) -> None:
-    """Some background rows are of the issue: from median and spread it is known where few are.
+@pytest.mark.parametrize("contaminated_share", [0.06, 0.10])
+def test_a_contaminated_background_moves_no_threshold_far(contaminated_share: float) -> None:
+    """Background rows that belong to the issue move the threshold only a little.
 
     A tenth of the rows is far above; quantiles alone would put the threshold there.
     """
     clean = np.random.default_rng(1).normal(-1, 0.1, 1_000)
-    mixed = np.concatenate([clean[: int(1_000 * (1 - common))], np.full(int(1_000 * common), 0.9)])
+    mixed = np.concatenate(
+        [
+            clean[: int(1_000 * (1 - contaminated_share))],
+            np.full(int(1_000 * contaminated_share), 0.9),
+        ]
+    )
     median = np.median(mixed)
     spread = median - np.quantile(mixed, 0.16)
     members = np.linspace(-0.9, 1, 101)
@@ -233,14 +243,14 @@ def test_a_contaminated_background_moves_no_threshold_far(common: float) -> None
     assert max(np.quantile(members, 0.1), median + 4 * spread) == pytest.approx(
         curve.threshold, abs=1e-4
     )
-    lone, _ = fit_score_map(NONE, 1, mixed, FAR)
+    lone, _ = fit_score_map(EMPTY, 1, mixed, FAR)
     assert median + 5 * spread == pytest.approx(lone.threshold, abs=1e-12)
     assert lone.threshold < -0.2
 
 
 @pytest.mark.parametrize("members", [(), (-0.2,), (-0.2, -0.2), (-0.5, -0.5)])
 def test_fit_to_a_background_without_spread(members: tuple[float, ...]) -> None:
-    """Where all background rows are alike the scales stay positive and the curve a curve."""
+    """With equal background rows the scales stay positive."""
     curve, _ = fit_score_map(np.array(members), max(len(members), 1), np.full(20, -0.2), FAR)
     expected = (sum(members) + 5 * -0.2) / (len(members) + 5)
     assert expected == pytest.approx(curve.threshold, abs=1e-12)
@@ -249,8 +259,8 @@ def test_fit_to_a_background_without_spread(members: tuple[float, ...]) -> None:
 
 
 def test_fit_without_a_background() -> None:
-    """Nine of ten elements pass; the scales are the distances to their median and maximum."""
-    curve, diverse = fit_score_map(np.linspace(0.5, 1, 101), 101, NONE, FAR)
+    """Nine of ten elements pass; the scales reach from the threshold to median and maximum."""
+    curve, diverse = fit_score_map(np.linspace(0.5, 1, 101), 101, EMPTY, FAR)
     assert 0.55 == pytest.approx(curve.threshold, abs=1e-12)
     assert 0.2 == pytest.approx(curve.below, abs=1e-12)
     assert 0.45 == pytest.approx(curve.above, abs=1e-12)
@@ -258,7 +268,7 @@ def test_fit_without_a_background() -> None:
 
 
 def test_fit_without_a_background_to_a_lone_element() -> None:
-    """With nothing known but one element, only what is nearly it passes: a cosine of 0.9."""
-    curve, diverse = fit_score_map(NONE, 1, NONE, 0.5)
+    """With one element and no background, frames with a cosine of at least 0.9 pass."""
+    curve, diverse = fit_score_map(EMPTY, 1, EMPTY, 0.5)
     assert (ScoreMap(0.67 * 0.5, SCALE_MIN, SCALE_MIN), False) == (curve, diverse)
     assert 0.9 == pytest.approx(1 + np.log(curve.threshold / 0.5) / 4, abs=1e-3)

@@ -1,4 +1,4 @@
-"""Stacked models: however they are cut and filled up, each gives what it would alone."""
+"""Stacked models: however they are split and padded, each gives the sums it would give alone."""
 
 from __future__ import annotations
 
@@ -25,26 +25,29 @@ def unit_rows(seed: int, rows: int) -> Rows:
     return unit
 
 
-def models_of(chosen: list[int], seed: int) -> tuple[list[Rows], list[Rows]]:
-    """Rows and weights of models of those sizes."""
+def draw_models(model_sizes: list[int], seed: int) -> tuple[list[Rows], list[Rows]]:
+    """Rows and weights of models of these sizes."""
     rng = np.random.default_rng(seed)
-    weights = [rng.normal(size=size).astype(np.float32) for size in chosen]
-    return [unit_rows(seed + n, size) for n, size in enumerate(chosen)], weights
+    weights = [rng.normal(size=size).astype(np.float32) for size in model_sizes]
+    return [unit_rows(seed + number, size) for number, size in enumerate(model_sizes)], weights
 
 
 def plain_sums(frames: Rows, rows: list[Rows], weights: list[Rows]) -> NDArray[np.float64]:
     """The weighted sums of similarities, model by model."""
-    exact = frames.astype(np.float64)
-    sums = [np.exp(4 * (exact @ r.T - 1)) @ w for r, w in zip(rows, weights, strict=True)]
+    frame_rows = frames.astype(np.float64)
+    sums = [
+        np.exp(4 * (frame_rows @ model_rows.T - 1)) @ model_weights
+        for model_rows, model_weights in zip(rows, weights, strict=True)
+    ]
     return np.stack(sums, axis=1)
 
 
 @given(sizes, seeds, st.sampled_from([3, 16, 2_048]))
-def test_sums_are_those_of_each_model(chosen: list[int], seed: int, width_max: int) -> None:
-    """Models of any sizes, also of more rows than are stacked together, and of none."""
-    rows, weights = models_of(chosen, seed)
+def test_sums_are_those_of_each_model(model_sizes: list[int], seed: int, width_max: int) -> None:
+    """Sums are those of each model alone, also for empty ones and for ones split into parts."""
+    rows, weights = draw_models(model_sizes, seed)
     frames = unit_rows(seed + 100, 7)
-    sums = np.zeros((7, len(chosen)))
+    sums = np.zeros((7, len(model_sizes)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stacks, "_WIDTH_MAX", width_max)
         stacked = stack(rows, weights)
@@ -56,22 +59,26 @@ def test_sums_are_those_of_each_model(chosen: list[int], seed: int, width_max: i
 
 
 @given(sizes, seeds, st.data())
-def test_sums_of_pairs_are_those_of_all(chosen: list[int], seed: int, data: st.DataObject) -> None:
-    """Any pairs of a row and a model, none or all, have the sums that the whole has there."""
-    rows, weights = models_of(chosen, seed)
+def test_sums_of_pairs_are_those_of_all(
+    model_sizes: list[int], seed: int, data: st.DataObject
+) -> None:
+    """The sums of selected pairs of a frame and a model equal those of the full matrix."""
+    rows, weights = draw_models(model_sizes, seed)
     frames = unit_rows(seed + 100, 7)
     for part in stack(rows, weights):
         whole = part.sums(frames, np.empty(7 * len(part.rows), np.float32))
-        possible = st.lists(st.booleans(), min_size=whole.size, max_size=whole.size)
-        wanted = np.array(data.draw(possible), bool).reshape(whole.shape)
-        models, of_rows = np.nonzero(wanted.T)
-        found = part.sums_of(frames, of_rows, models)
-        np.testing.assert_allclose(found, whole[of_rows, models], rtol=0, atol=1e-5)
+        selections = st.lists(st.booleans(), min_size=whole.size, max_size=whole.size)
+        selected = np.array(data.draw(selections), bool).reshape(whole.shape)
+        model_numbers, frame_numbers = np.nonzero(selected.T)
+        pair_sums = part.sums_of(frames, frame_numbers, model_numbers)
+        np.testing.assert_allclose(
+            pair_sums, whole[frame_numbers, model_numbers], rtol=0, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("size", [*range(1, 41), 100, 127, 128, 129, 1_000])
 def test_filling_up_is_bounded(size: int) -> None:
-    """Up to eight rows nothing is filled up, beyond at most an eighth, with rows of no weight."""
+    """Models above eight rows are padded by at most an eighth, with rows of weight 0."""
     (part,) = stack([unit_rows(1, size)], [np.ones(size, np.float32)])
     width = part.weights.shape[1]
     assert size <= width <= (size if size <= 8 else size * 9 / 8)
@@ -80,9 +87,9 @@ def test_filling_up_is_bounded(size: int) -> None:
 
 @pytest.mark.parametrize("size", range(1, 41))
 def test_filled_up_stacks_score_as_full_ones(size: int) -> None:
-    """A model that shares its stack with larger ones is compared with its own elements only.
+    """A padded model is compared with its own elements only.
 
-    The frames are opposite to the elements, so anything that fills up would be nearer.
+    The frames are opposite to the elements, so any padding row would be nearer.
     """
     scorer = scorer_of([(other, other % 3, 0) for other in range(1, 41)], seed=7)
     frames = normalise(-random_rows(7 + size - 1, size, DIMENSION)[:4])
@@ -95,14 +102,14 @@ MODELS = scorer_of([(size, size % 4, size % 3) for size in (1, 5, 9, 33, 34, 35,
 UNIT = normalise(random_rows(4, 23, DIMENSION))
 
 
-def cut(
+def limited_scorer(
     patch: pytest.MonkeyPatch,
     rows: int,
     cosines: int,
     width: int = 2_048,
     models: tuple[ScoringModel, ...] = MODELS,
 ) -> Scorer:
-    """A scorer that works on that many rows, cosines and rows of a model at a time."""
+    """A scorer limited to this many rows, cosines and rows of a model at a time."""
     for module in (vectors, group, stacks):
         patch.setattr(module, "ROWS_PER_BLOCK", rows)
     patch.setattr(stacks, "COSINES_PER_BLOCK", cosines)
@@ -115,38 +122,40 @@ def cut(
 def test_bounds_of_memory_change_no_score(
     rows: int, cosines: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However finely work is cut, and models with it, the scores are the same."""
+    """The limits on memory do not change the scores."""
     whole = Scorer(MODELS, BY_DIGEST).score(UNIT)
-    assert_close(whole, cut(monkeypatch, rows, cosines, width).score(UNIT))
+    assert_close(whole, limited_scorer(monkeypatch, rows, cosines, width).score(UNIT))
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more cosines are held at a time than stated, unless one model alone has more."""
-    held: list[int] = []
+    """The number of cosines held at a time is limited, unless one model alone needs more."""
+    cosines_held: list[int] = []
     sums = Stack.sums
 
-    def watched(part: Stack, projected: Rows, scratch: Rows) -> Rows:
-        held.append(len(projected) * len(part.rows))
-        assert held[-1] <= scratch.size
+    def recording_sums(part: Stack, projected: Rows, scratch: Rows) -> Rows:
+        cosines_held.append(len(projected) * len(part.rows))
+        assert cosines_held[-1] <= scratch.size
         return sums(part, projected, scratch)
 
-    monkeypatch.setattr(Stack, "sums", watched)
+    monkeypatch.setattr(Stack, "sums", recording_sums)
     models = scorer_of([(40, 0, 1)] * 8, seed=5).models
-    for cosines, most in ((4 * 40 * 3, 4 * 40 * 3), (1, 4 * 40)):
-        held.clear()
-        scorer = cut(monkeypatch, 4, cosines, models=models)
+    for cosines, cosines_max in ((4 * 40 * 3, 4 * 40 * 3), (1, 4 * 40)):
+        cosines_held.clear()
+        scorer = limited_scorer(monkeypatch, 4, cosines, models=models)
         scorer.score(UNIT)
         scorer.matches(UNIT, 0)
-        assert most == max(held)
+        assert cosines_max == max(cosines_held)
 
 
 def test_stacks_say_what_they_hold() -> None:
-    """A scorer's memory is that of its elements, at most an eighth more, and of what goes along."""
+    """A scorer's memory is its elements, at most an eighth of padding, and fixed extras."""
     scorer = scorer_of([(size, 0, 2) for size in range(9, 41)], seed=2)
     basis = BASES[2]
     assert basis is not None
-    beside = 4 * 32 * (2 * len(basis.background) + DIMENSION)
-    elements = sum(model.elements.nbytes + model.weights.nbytes for model in scorer.models)
-    bounds = sum(m.bound_centres.nbytes + m.bound_weights.nbytes for m in scorer.models)
-    assert elements + bounds + beside <= scorer.nbytes
-    assert scorer.nbytes <= (elements + bounds) * 9 / 8 + beside
+    extra_bytes = 4 * 32 * (2 * len(basis.background) + DIMENSION)
+    element_bytes = sum(model.elements.nbytes + model.weights.nbytes for model in scorer.models)
+    bound_bytes = sum(
+        model.bound_centres.nbytes + model.bound_weights.nbytes for model in scorer.models
+    )
+    assert element_bytes + bound_bytes + extra_bytes <= scorer.nbytes
+    assert scorer.nbytes <= (element_bytes + bound_bytes) * 9 / 8 + extra_bytes

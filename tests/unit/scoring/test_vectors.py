@@ -1,4 +1,4 @@
-"""Rows are brought to length 1 whatever their magnitude, or refused by number."""
+"""Rows are scaled to length 1 at any magnitude, or refused by row number."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ cosines = arrays(
 def test_direction_is_kept_at_any_magnitude(
     rows: NDArray[np.float64], exponent: int, dtype: type[Any]
 ) -> None:
-    """From 1e-30 to 1e30 a row keeps its direction and has length 1."""
+    """From 1e-30 to 1e30 a row keeps its direction and gets length 1."""
     unit = normalise((rows * 10.0**exponent).astype(dtype))
     lengths = np.sqrt((rows**2).sum(axis=1, keepdims=True))
     assert np.float32 == unit.dtype
@@ -43,26 +43,26 @@ def test_direction_is_kept_at_any_magnitude(
 
 @pytest.mark.parametrize("exponent", range(-37, 38))
 def test_no_magnitude_costs_precision(exponent: int) -> None:
-    """Where squares leave float32's range, or lose digits near its ends, directions do not."""
+    """Directions stay precise even if squares overflow or underflow float32."""
     unit = normalise((np.array([[3, 4]]) * 10.0**exponent).astype(np.float32))
     np.testing.assert_allclose(unit, [[0.6, 0.8]], rtol=3e-7)
 
 
 @pytest.mark.parametrize("magnitude", [5e-324, 1e-310, 1e-300, 1e300, 1.7e308])
 def test_float64_is_used_to_its_ends(magnitude: float) -> None:
-    """A row that float32 cannot hold is normalised before it becomes float32."""
+    """A row outside the range of float32 is normalised before it becomes float32."""
     unit = normalise(np.array([[magnitude, 0, -magnitude]]))
     np.testing.assert_allclose(unit, [[0.5**0.5, 0, -(0.5**0.5)]], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8, np.uint8, np.int64])
 def test_real_numbers_of_any_kind_are_taken(dtype: type[Any]) -> None:
-    """Quantised embeddings need no conversion by the caller."""
+    """Integers and half floats are accepted without conversion by the caller."""
     np.testing.assert_allclose(normalise(np.array([[3, 4]], dtype)), [[0.6, 0.8]], rtol=1e-6)
 
 
 def test_the_callers_rows_stay_as_they_are() -> None:
-    """What is given is neither changed nor shared, at ordinary magnitudes and extreme ones."""
+    """The caller's array is neither changed nor shared, at ordinary and extreme magnitudes."""
     rows = np.array([[3, 4], [1e-30, 0]], np.float32)
     before = rows.copy()
     unit = normalise(rows)
@@ -79,23 +79,23 @@ def test_rows_do_not_depend_on_their_company() -> None:
         assert normalise(rows[index : index + 1]).tobytes() == batch[index].tobytes()
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("invalid_value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rows_without_direction_are_named(bad: float, dtype: type[Any]) -> None:
-    """NaN, infinity and zero rows are refused with their numbers, for people and for programs."""
+def test_rows_without_direction_are_named(invalid_value: float, dtype: type[Any]) -> None:
+    """NaN, infinite and zero rows are refused with their numbers, in message and metadata."""
     rows = np.ones((9, 3), dtype)
     rows[2] = 0
-    rows[5, 1] = bad
-    rows[7] = 1e30  # extreme, but right
-    with pytest.raises(InvalidArgument, match=r"embeddings: 2 .*: row 2, 5$") as refused:
+    rows[5, 1] = invalid_value
+    rows[7] = 1e30  # extreme, but valid
+    with pytest.raises(InvalidArgument, match=r"embeddings: 2 .*: row 2, 5$") as raised:
         normalise(rows)
-    assert {"rows": "2, 5"} == refused.value.metadata
-    assert "INVALID_EMBEDDING" == refused.value.reason
-    assert ["embeddings"] == [violation.field for violation in refused.value.fields]
+    assert {"rows": "2, 5"} == raised.value.metadata
+    assert "INVALID_EMBEDDING" == raised.value.reason
+    assert ["embeddings"] == [violation.field for violation in raised.value.fields]
 
 
 def test_the_first_ten_of_many_bad_rows_are_named() -> None:
-    """A batch of nothing but bad rows does not make a message of thousands of numbers."""
+    """An error about many bad rows gives the numbers of the first ten."""
     with pytest.raises(InvalidArgument, match=r"4000 .*: row 0, 1, 2, .*, 8, 9, …$"):
         normalise(np.zeros((4_000, 3)))
     with pytest.raises(InvalidArgument, match=r"10 .*: row 0, .*, 9$"):
@@ -103,7 +103,7 @@ def test_the_first_ten_of_many_bad_rows_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "values",
     [
         np.ones(3),
         np.ones((2, 2, 2)),
@@ -114,10 +114,10 @@ def test_the_first_ten_of_many_bad_rows_are_named() -> None:
         np.array([[1, None]], object),
     ],
 )
-def test_what_are_no_rows_of_numbers_is_refused(wrong: NDArray[Any]) -> None:
-    """The refusal says what was given and what would be accepted."""
+def test_anything_but_rows_of_numbers_is_refused(values: NDArray[Any]) -> None:
+    """Anything but a matrix of real numbers is refused, with its shape and what is accepted."""
     with pytest.raises(InvalidArgument, match=r"shape .*; expected real numbers of shape \(rows"):
-        normalise(wrong)
+        normalise(values)
 
 
 def test_no_rows_are_no_error() -> None:
@@ -127,21 +127,21 @@ def test_no_rows_are_no_error() -> None:
 
 @given(arrays(np.float32, (12, 2), elements=st.sampled_from([-0.0, 0.0, 1.0, 2.0])))
 def test_equal_rows_are_found(rows: NDArray[np.float32]) -> None:
-    """Rows are grouped as by comparing all values, in the order of first occurrence."""
+    """Equal rows are grouped by value, in the order of first occurrence."""
     first, unique_of = group_equal(rows)
-    seen: list[tuple[float, ...]] = []
+    distinct: list[tuple[float, ...]] = []
     expected = []
     for row in map(tuple, rows.tolist()):
-        if row not in seen:
-            seen.append(row)
-        expected.append(seen.index(row))
+        if row not in distinct:
+            distinct.append(row)
+        expected.append(distinct.index(row))
     assert expected == unique_of.tolist()
-    assert [expected.index(number) for number in range(len(seen))] == first.tolist()
+    assert [expected.index(number) for number in range(len(distinct))] == first.tolist()
 
 
 @given(st.integers(0, 5_000), st.integers(1, 1_000))
 def test_evenly_spaced_samples_are_even(count: int, count_max: int) -> None:
-    """A sample has the size asked for, no row twice, and gaps that differ by at most one."""
+    """A sample has the requested size, no duplicates, and gaps that differ by at most one."""
     indices = evenly_spaced(count, count_max)
     assert min(count, count_max) == len(indices)
     gaps = np.diff(indices, append=count)
@@ -151,25 +151,25 @@ def test_evenly_spaced_samples_are_even(count: int, count_max: int) -> None:
 
 @given(st.integers(0, 2_000))
 def test_blocks_cover_all_rows(count: int) -> None:
-    """Blocks are within the bound, and each row is in exactly one, in order."""
+    """Blocks are within the limit and cover each row once, in order."""
     covered = [index for block in blocks(count) for index in range(block.start, block.stop)]
     assert list(range(count)) == covered
     assert all(block.stop - block.start <= ROWS_PER_BLOCK for block in blocks(count))
 
 
 def test_arrays_that_are_kept_refuse_writes() -> None:
-    """What a model or basis holds cannot be changed through it."""
+    """An array kept by a model or basis cannot be written to."""
     with pytest.raises(ValueError, match="read-only"):
         read_only(np.ones((2, 2)), np.float32)[0, 0] = 2
 
 
 @given(cosines, st.integers(1, 12))
 def test_top_columns_hold_the_top_values(values: NDArray[np.float32], count: int) -> None:
-    """Columns come once each, largest value first, and of equal values the left one first."""
+    """Columns are distinct and sorted by value; equal values are sorted by column."""
     columns = top_columns(values, count)
-    for row, named in zip(values, columns, strict=True):
+    for row, row_columns in zip(values, columns, strict=True):
         expected = np.sort(row)[::-1][:count]
-        np.testing.assert_array_equal(expected, row[named])
-        assert len(set(named.tolist())) == len(expected)
-        pairs = [(-row[column], column) for column in named.tolist()]
+        np.testing.assert_array_equal(expected, row[row_columns])
+        assert len(set(row_columns.tolist())) == len(expected)
+        pairs = [(-row[column], column) for column in row_columns.tolist()]
         assert sorted(pairs) == pairs

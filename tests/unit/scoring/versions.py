@@ -1,4 +1,4 @@
-"""Versions of one space to score against: without a basis, with one, with one of a remainder."""
+"""Versions in one space: without a basis, with one, and with a remainder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ DIMENSION = 70
 
 
 def without_remainder(background: NDArray[np.float32]) -> Basis:
-    """A basis of 64 components alone."""
+    """A basis of 64 components, without a remainder."""
     basis = build_basis(background)
-    rows = basis.background_remainder[:, :0]
-    return replace(basis, remainder=basis.remainder[:, :0], background_remainder=rows)
+    background_remainder = basis.background_remainder[:, :0]
+    return replace(
+        basis, remainder=basis.remainder[:, :0], background_remainder=background_remainder
+    )
 
 
 BACKGROUNDS = [random_rows(1, 256, DIMENSION), random_rows(2, 280, DIMENSION)]
@@ -26,7 +28,7 @@ BASES: list[Basis | None] = [None, without_remainder(BACKGROUNDS[0]), build_basi
 BY_DIGEST = {basis.digest: basis for basis in BASES if basis is not None}
 
 Version = tuple[int, int, int]
-"""Numbers of elements and negatives, and of the basis."""
+"""Number of elements, number of negatives, and index into `BASES`."""
 
 versions = st.lists(
     st.tuples(st.integers(1, 40), st.sampled_from([0, 0, 1, 7]), st.integers(0, 2)),
@@ -41,11 +43,11 @@ def elements_of(seed: int, column: int, count: int) -> NDArray[np.float32]:
     return random_rows(seed + column, count, DIMENSION)
 
 
-def scorer_of(chosen: list[Version], seed: int) -> Scorer:
-    """A scorer of such versions."""
+def scorer_of(specs: list[Version], seed: int) -> Scorer:
+    """A scorer of versions with these sizes and bases."""
     models = [
         random_model(seed + column, elements, DIMENSION, BASES[basis], negatives)
-        for column, (elements, negatives, basis) in enumerate(chosen)
+        for column, (elements, negatives, basis) in enumerate(specs)
     ]
     return Scorer(models, BY_DIGEST)
 
@@ -58,7 +60,7 @@ def frames_for(scorer: Scorer, seed: int) -> NDArray[np.float32]:
 
 
 def assert_close(expected: Scores, actual: Scores) -> None:
-    """Equal but for rounding."""
+    """Check that scores are equal up to rounding."""
     np.testing.assert_allclose(actual.contrasts, expected.contrasts, rtol=0, atol=2e-6)
     np.testing.assert_allclose(actual.scores, expected.scores, rtol=0, atol=2e-5)
     np.testing.assert_array_equal(expected.rows, actual.rows)
