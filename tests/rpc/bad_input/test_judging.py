@@ -18,8 +18,8 @@ from tests.rpc.curation.judging import (
     box,
     image,
     images,
-    key_of,
-    recording,
+    record_round_request,
+    round_key,
     stream,
 )
 
@@ -262,8 +262,8 @@ PROGRESS_REQUESTS = [
 async def judging(admin: grpc.aio.Channel, project: str) -> Judging:
     """The services with the admin's key; there is a golden set `g` of boxes."""
     judging = Judging(admin)
-    await judging.dataset()
-    await judging.golden_set(images("car"))
+    await judging.create_dataset()
+    await judging.create_golden_set(images("car"))
     return judging
 
 
@@ -278,7 +278,7 @@ def create(judging: Judging) -> tuple[pb.CreateGoldenSetRequest, Any]:
 def check(judging: Judging) -> tuple[pb.CheckRoundRequest, Any]:
     """A valid request, and the call that sends it."""
     request = pb.CheckRoundRequest(
-        golden_set=GOLDEN_SET, key=key_of(1), images=images("car", count=2)
+        golden_set=GOLDEN_SET, key=round_key(1), images=images("car", count=2)
     )
     return request, judging.golden.CheckRound
 
@@ -320,12 +320,12 @@ async def test_an_invalid_round_is_not_checked(judging: Judging, case: Case) -> 
 @pytest.mark.parametrize("case", RECORDINGS, ids=lambda case: case.what)
 async def test_an_invalid_recording_is_not_stored(judging: Judging, case: Case) -> None:
     """The error names field and value; no round is stored, and a valid one is afterwards."""
-    invalid = recording(1, [0, 1, 0.5])
+    invalid = record_round_request(1, [0, 1, 0.5])
     case.spoil(invalid)
     case.check(await refused(judging.progress.RecordRound(invalid)))
     request = progress_pb2.ListRecordedRoundsRequest(parent=DATASET)
     assert 0 == len((await judging.progress.ListRecordedRounds(request)).rounds)
-    assert (await judging.record(1, [0, 1, 0.5])).added
+    assert (await judging.record_round(1, [0, 1, 0.5])).added
 
 
 @pytest.mark.parametrize("case", PROGRESS_REQUESTS, ids=lambda case: case.what)

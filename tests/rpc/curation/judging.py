@@ -1,4 +1,4 @@
-"""Golden QA and progress over one channel, and shorter ways to call them."""
+"""Helpers to call the golden set and progress services over one channel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMAGES = 40
 
 
 class Judging:
-    """Both services, and what many tests do first."""
+    """The golden set and progress services, with shortcuts for frequent calls."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.projects = ProjectServiceStub(channel)
@@ -33,10 +33,10 @@ class Judging:
         self.golden = GoldenSetServiceStub(channel)
         self.progress = ProgressServiceStub(channel)
 
-    async def dataset(
+    async def create_dataset(
         self, dataset_id: str = "d", task_type: frame_pb2.TaskType = frame_pb2.TASK_TYPE_BOX_2D
     ) -> None:
-        """A dataset of trams and cars."""
+        """Create a dataset with the classes car and tram."""
         classes = [dataset_pb2.LabelClass(id=i, name=name) for i, name in enumerate(CLASSES)]
         await self.datasets.CreateDataset(
             dataset_pb2.CreateDatasetRequest(
@@ -46,15 +46,15 @@ class Judging:
             )
         )
 
-    async def new_project(self) -> None:
-        """The project with its dataset, where there is none yet."""
+    async def create_project(self) -> None:
+        """Create the project and its dataset."""
         await self.projects.CreateProject(project_pb2.CreateProjectRequest(project_id="p"))
-        await self.dataset()
+        await self.create_dataset()
 
-    async def golden_set(
+    async def create_golden_set(
         self, images: Iterable[pb.AnnotatedImage], golden_set_id: str = "g", **fields: Any
     ) -> pb.GoldenSet:
-        """A new golden set, its images one to a message."""
+        """Create a golden set, sending one image per message."""
         first = pb.CreateGoldenSetRequest(
             parent=fields.pop("parent", DATASET),
             golden_set_id=golden_set_id,
@@ -63,39 +63,39 @@ class Judging:
         rest = (pb.CreateGoldenSetRequest(images=[image]) for image in images)
         return await self.golden.CreateGoldenSet(stream(first, *rest))
 
-    async def check(
+    async def check_round(
         self,
         images: Iterable[pb.AnnotatedImage],
         round_number: int = 1,
         golden_set: str = GOLDEN_SET,
         **key: str,
     ) -> pb.CheckRoundResponse:
-        """The check of a round, its images one to a message."""
-        first = pb.CheckRoundRequest(golden_set=golden_set, key=key_of(round_number, **key))
+        """Check a round, sending one image per message."""
+        first = pb.CheckRoundRequest(golden_set=golden_set, key=round_key(round_number, **key))
         rest = (pb.CheckRoundRequest(images=[image]) for image in images)
         return await self.golden.CheckRound(stream(first, *rest))
 
-    async def gate(self) -> pb.GoldenGate:
-        """The gate of the dataset."""
+    async def get_gate(self) -> pb.GoldenGate:
+        """Get the gate of the dataset."""
         return await self.golden.GetGate(pb.GetGateRequest(dataset=DATASET))
 
-    async def record(
+    async def record_round(
         self, round_number: int, values: Sequence[float], **fields: Any
     ) -> progress_pb2.RecordRoundResponse:
-        """Record a round, of samples s0, s1 and so on."""
-        return await self.progress.RecordRound(recording(round_number, values, **fields))
+        """Record a round with the samples s0, s1 and so on."""
+        return await self.progress.RecordRound(record_round_request(round_number, values, **fields))
 
 
-def key_of(round_number: int, **key: str) -> pb.CheckRoundRequest.Key:
-    """The key of a round."""
-    same = {"schema_version": "1", "annotator": "ann", "guideline_version": "2"}
-    return pb.CheckRoundRequest.Key(round=round_number, **same | key)
+def round_key(round_number: int, **key: str) -> pb.CheckRoundRequest.Key:
+    """The key of a round's check."""
+    defaults = {"schema_version": "1", "annotator": "ann", "guideline_version": "2"}
+    return pb.CheckRoundRequest.Key(round=round_number, **defaults | key)
 
 
-def recording(
+def record_round_request(
     round_number: int, values: Sequence[float], **fields: Any
 ) -> progress_pb2.RecordRoundRequest:
-    """A request that records a round."""
+    """A request to record a round."""
     return progress_pb2.RecordRoundRequest(
         dataset=fields.pop("dataset", DATASET),
         round=round_number,
@@ -107,30 +107,30 @@ def recording(
 
 
 def box(class_name: str, left: float = 0) -> frame_pb2.Label:
-    """A square of 20 × 20 pixels."""
+    """A square box of 20 × 20 pixels."""
     shape = frame_pb2.Box2D(left=left, top=0, width=20, height=20)
     return frame_pb2.Label(class_name=class_name, box_2d=shape)
 
 
 def image(image_id: str, *class_names: str) -> pb.AnnotatedImage:
-    """An image with objects that do not overlap."""
+    """An image with one object per class name, without overlaps."""
     labels = [box(name, 30 * index) for index, name in enumerate(class_names)]
     return pb.AnnotatedImage(id=image_id, width=1_000, height=1_000, labels=labels)
 
 
 def images(*class_names: str, count: int = IMAGES) -> list[pb.AnnotatedImage]:
-    """Images i000, i001 and so on, each with those objects."""
+    """Images i000, i001 and so on, each with these objects."""
     return [image(f"i{index:03}", *class_names) for index in range(count)]
 
 
 async def stream(*messages: Any) -> AsyncIterator[Any]:
-    """Messages one after the other."""
+    """The messages, one after the other."""
     for message in messages:
         yield message
 
 
-async def refusal(call: Awaitable[Any]) -> SluiceError:
-    """The error that a call ends with."""
+async def raised_error(call: Awaitable[Any]) -> SluiceError:
+    """The error that a call raises."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
     return from_rpc_error(raised.value)

@@ -1,4 +1,4 @@
-"""Golden checks over gRPC: the verdict on a round, its history, and what it blocks."""
+"""Golden checks over gRPC: the verdict on a round, its history, and the gate."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from tests.rpc.curation.judging import (
     Judging,
     image,
     images,
-    key_of,
-    refusal,
+    raised_error,
+    round_key,
     stream,
 )
 
-TRUE = images("car", "tram")
-MISSED = images("car")
-CONFUSED = images("car", "car")
+GOLDEN_IMAGES = images("car", "tram")
+MISSED_TRAMS = images("car")
+TRAMS_AS_CARS = images("car", "car")
 
 
 @pytest.fixture
 async def judging(admin: grpc.aio.Channel, project: str) -> Judging:
-    """The services with the admin's key; the golden set `g` has a car and a tram in each image."""
-    found = Judging(admin)
-    await found.dataset()
-    await found.golden_set(TRUE)
-    return found
+    """The services with the admin's key; golden set `g` has a car and a tram in each image."""
+    services = Judging(admin)
+    await services.create_dataset()
+    await services.create_golden_set(GOLDEN_IMAGES)
+    return services
 
 
-async def listed(judging: Judging) -> list[pb.GoldenCheck]:
-    """The checks of the golden set."""
+async def list_checks(judging: Judging) -> list[pb.GoldenCheck]:
+    """List the checks of the golden set."""
     return list((await judging.golden.ListChecks(pb.ListChecksRequest(parent=GOLDEN_SET))).checks)
 
 
 async def test_the_same_labels_pass(judging: Judging) -> None:
-    """Nothing is found in a round that is the golden set itself, hidden among other images."""
-    answer = await judging.check([*TRUE, image("other", "car", "car", "car")])
-    check, details = answer.check, answer.check.details
+    """A round with the golden labels passes without findings, among other images."""
+    response = await judging.check_round([*GOLDEN_IMAGES, image("other", "car", "car", "car")])
+    check, details = response.check, response.check.details
 
-    assert answer.added
+    assert response.added
     assert (pb.GOLDEN_VERDICT_PASS, False) == (check.verdict, check.blocks)
     assert f"no drift was found in {IMAGES} images" == check.reason
     assert (IMAGES, IMAGES, 2 * IMAGES, 2.0) == (
@@ -66,8 +66,8 @@ async def test_the_same_labels_pass(judging: Judging) -> None:
 
 
 async def test_missed_objects_fail(judging: Judging) -> None:
-    """A class that is gone is found by test and by agreement, and the reason names it."""
-    check = (await judging.check(MISSED)).check
+    """A class missing from the round fails by test and by agreement, and the reason names it."""
+    check = (await judging.check_round(MISSED_TRAMS)).check
     drift, agreement = check.details.drift, check.details.agreement
 
     assert (pb.GOLDEN_VERDICT_FAIL, True) == (check.verdict, check.blocks)
@@ -83,8 +83,8 @@ async def test_missed_objects_fail(judging: Judging) -> None:
 
 
 async def test_few_images_prove_nothing(judging: Judging) -> None:
-    """With fewer than 30 golden images nobody can know, and nothing is blocked."""
-    check = (await judging.check(MISSED[:20])).check
+    """With fewer than 30 golden images the verdict is INSUFFICIENT and blocks nothing."""
+    check = (await judging.check_round(MISSED_TRAMS[:20])).check
 
     assert (pb.GOLDEN_VERDICT_INSUFFICIENT, False) == (check.verdict, check.blocks)
     assert 20 == check.missing_count
@@ -92,8 +92,8 @@ async def test_few_images_prove_nothing(judging: Judging) -> None:
 
 
 async def test_no_golden_image_is_a_check_too(judging: Judging) -> None:
-    """A round that lacks all golden images has neither drift nor agreement."""
-    check = (await judging.check([image("other", "car")])).check
+    """A round without golden images has neither drift nor agreement."""
+    check = (await judging.check_round([image("other", "car")])).check
 
     assert (pb.GOLDEN_VERDICT_INSUFFICIENT, IMAGES) == (check.verdict, check.missing_count)
     assert not check.details.HasField("drift")
@@ -101,8 +101,8 @@ async def test_no_golden_image_is_a_check_too(judging: Judging) -> None:
 
 
 async def test_other_classes_are_listed(judging: Judging) -> None:
-    """A label outside the class map plays no part in the verdict."""
-    check = (await judging.check(images("car", "tram", "bus"))).check
+    """Labels outside the class map are listed and do not count in the verdict."""
+    check = (await judging.check_round(images("car", "tram", "bus"))).check
 
     assert pb.GOLDEN_VERDICT_PASS == check.verdict
     assert {"bus": IMAGES} == check.details.other_classes
@@ -110,184 +110,189 @@ async def test_other_classes_are_listed(judging: Judging) -> None:
 
 
 async def test_limits_are_the_golden_sets(judging: Judging) -> None:
-    """A team whose objects are harder has set limits that let the same round only warn."""
+    """The limits of a golden set decide whether the same round fails or only warns."""
     lenient = pb.GoldenLimits(
         class_change_fail=1, agreement_warn=0, agreement_fail=0, class_agreement_fail=0
     )
-    named = (await judging.golden_set(TRUE, "lenient", limits=lenient)).name
-    found = images("car", "tram")[:20] + images("car")[20:]
+    lenient_set = (await judging.create_golden_set(GOLDEN_IMAGES, "lenient", limits=lenient)).name
+    annotated = images("car", "tram")[:20] + images("car")[20:]
 
-    assert pb.GOLDEN_VERDICT_FAIL == (await judging.check(found)).check.verdict
-    check = (await judging.check(found, golden_set=named)).check
+    assert pb.GOLDEN_VERDICT_FAIL == (await judging.check_round(annotated)).check.verdict
+    check = (await judging.check_round(annotated, golden_set=lenient_set)).check
     assert pb.GOLDEN_VERDICT_WARN == check.verdict
 
 
 async def test_a_round_sent_twice_adds_nothing(judging: Judging) -> None:
-    """In whatever order: the answer is the check that is there, also to many at once."""
-    first = await judging.check(MISSED)
-    again = await judging.check(reversed(MISSED))
-    many = await asyncio.gather(*(judging.check(TRUE, 2) for _ in range(8)))
+    """Repeated checks, reordered or concurrent, return the check that exists."""
+    first = await judging.check_round(MISSED_TRAMS)
+    repeated = await judging.check_round(reversed(MISSED_TRAMS))
+    responses = await asyncio.gather(*(judging.check_round(GOLDEN_IMAGES, 2) for _ in range(8)))
 
-    assert (True, False) == (first.added, again.added)
-    assert first.check == again.check
-    assert 1 == sum(answer.added for answer in many)
-    assert 1 == len({answer.check.name for answer in many})
-    assert [1, 2] == [check.round for check in await listed(judging)]
+    assert (True, False) == (first.added, repeated.added)
+    assert first.check == repeated.check
+    assert 1 == sum(response.added for response in responses)
+    assert 1 == len({response.check.name for response in responses})
+    assert [1, 2] == [check.round for check in await list_checks(judging)]
 
 
 async def test_changed_annotations_are_refused(judging: Judging) -> None:
-    """Under the key of a check there can be no others; what is there stays."""
-    first = await judging.check(TRUE)
-    error = await refusal(judging.check(MISSED))
+    """Other annotations under the key of a check are refused, and the stored check stays."""
+    first = await judging.check_round(GOLDEN_IMAGES)
+    error = await raised_error(judging.check_round(MISSED_TRAMS))
 
     assert (errors.AlreadyExists, {"changed": "annotations"}) == (type(error), error.metadata)
     assert "round 1, schema '1', annotator 'ann', guideline '2'" in error.message
-    [known] = await listed(judging)
-    assert first.check.digest == known.digest
-    assert not (await judging.gate()).blocked
+    [stored] = await list_checks(judging)
+    assert first.check.digest == stored.digest
+    assert not (await judging.get_gate()).blocked
 
 
 async def test_the_history_is_by_round(judging: Judging) -> None:
-    """Each round, schema, annotator and guideline is a check of its own, without details."""
-    await judging.check(TRUE, 10)
-    await judging.check(TRUE, 2)
-    for changed in ("schema_version", "annotator", "guideline_version"):
-        await judging.check(MISSED, 2, **{changed: "x"})
-    found = await listed(judging)
+    """Checks are listed by round without details, one per schema, annotator and guideline."""
+    await judging.check_round(GOLDEN_IMAGES, 10)
+    await judging.check_round(GOLDEN_IMAGES, 2)
+    for field in ("schema_version", "annotator", "guideline_version"):
+        await judging.check_round(MISSED_TRAMS, 2, **{field: "x"})
+    checks = await list_checks(judging)
 
-    assert [2, 2, 2, 2, 10] == [check.round for check in found]
-    assert 5 == len({check.name for check in found})
-    assert not any(check.HasField("details") for check in found)
+    assert [2, 2, 2, 2, 10] == [check.round for check in checks]
+    assert 5 == len({check.name for check in checks})
+    assert not any(check.HasField("details") for check in checks)
     request = pb.ListChecksRequest(parent=GOLDEN_SET, page_size=3)
     pages = [await judging.golden.ListChecks(request)]
     request.page_token = pages[0].next_page_token
     pages.append(await judging.golden.ListChecks(request))
-    assert found == [check for page in pages for check in page.checks]
+    assert checks == [check for page in pages for check in page.checks]
 
 
 async def test_a_check_is_read_as_it_was_made(judging: Judging) -> None:
-    """With all its details, also by a server that starts on the same data."""
-    made = (await judging.check(CONFUSED)).check
+    """A check is read with all details, and listed without them."""
+    check = (await judging.check_round(TRAMS_AS_CARS)).check
 
-    assert made == await judging.golden.GetCheck(pb.GetCheckRequest(name=made.name))
-    [known] = await listed(judging)
-    made.ClearField("details")
-    assert made == known
+    assert check == await judging.golden.GetCheck(pb.GetCheckRequest(name=check.name))
+    [stored] = await list_checks(judging)
+    check.ClearField("details")
+    assert check == stored
 
 
 async def test_what_is_not_there_is_not_found(judging: Judging) -> None:
-    """Checks by an id that is none, and all of a golden set that is none."""
-    made = (await judging.check(TRUE)).check.name
-    for name in (f"{GOLDEN_SET}/checks/x", made[:-1] + "x", made.replace("1-", "2-")):
-        error = await refusal(judging.golden.GetCheck(pb.GetCheckRequest(name=name)))
+    """A missing check or golden set is NOT_FOUND."""
+    check_name = (await judging.check_round(GOLDEN_IMAGES)).check.name
+    for name in (f"{GOLDEN_SET}/checks/x", check_name[:-1] + "x", check_name.replace("1-", "2-")):
+        error = await raised_error(judging.golden.GetCheck(pb.GetCheckRequest(name=name)))
         assert errors.NotFound is type(error)
         assert name in error.message
-    none = f"{GOLDEN_SET}x"
+    missing = f"{GOLDEN_SET}x"
     for call in (
-        judging.golden.GetGoldenSet(pb.GetGoldenSetRequest(name=none)),
-        judging.golden.ListChecks(pb.ListChecksRequest(parent=none)),
-        judging.check(TRUE, golden_set=none),
+        judging.golden.GetGoldenSet(pb.GetGoldenSetRequest(name=missing)),
+        judging.golden.ListChecks(pb.ListChecksRequest(parent=missing)),
+        judging.check_round(GOLDEN_IMAGES, golden_set=missing),
     ):
-        assert errors.NotFound is type(await refusal(call))
+        assert errors.NotFound is type(await raised_error(call))
 
 
 async def test_a_failed_check_blocks_until_the_next(judging: Judging) -> None:
-    """The newest check counts, whatever its round; an older one stays older when sent again."""
+    """The newest check decides, whatever its round; sending an older one again changes nothing."""
     assert ("no golden check was made", False) == (
-        (await judging.gate()).reason,
-        (await judging.gate()).blocked,
+        (await judging.get_gate()).reason,
+        (await judging.get_gate()).blocked,
     )
-    await judging.check(MISSED, 2)
-    gate = await judging.gate()
+    await judging.check_round(MISSED_TRAMS, 2)
+    gate = await judging.get_gate()
     assert gate.blocked
     assert gate.reason.startswith("round 2 failed golden set 'g': class 'tram' has 0 objects")
-    await judging.check(TRUE, 1)
-    assert not (await judging.gate()).blocked
-    await judging.check(MISSED, 2)
-    gate = await judging.gate()
+    await judging.check_round(GOLDEN_IMAGES, 1)
+    assert not (await judging.get_gate()).blocked
+    await judging.check_round(MISSED_TRAMS, 2)
+    gate = await judging.get_gate()
     assert not gate.blocked
     assert [1] == [check.round for check in gate.checks]
 
 
 async def test_each_golden_set_must_pass(judging: Judging) -> None:
-    """One that passes does not speak for another one that fails."""
-    other = (await judging.golden_set(TRUE, "other")).name
-    await judging.check(MISSED, golden_set=other)
-    await judging.check(TRUE)
-    gate = await judging.gate()
+    """A golden set that fails blocks, even if another one passes."""
+    other_set = (await judging.create_golden_set(GOLDEN_IMAGES, "other")).name
+    await judging.check_round(MISSED_TRAMS, golden_set=other_set)
+    await judging.check_round(GOLDEN_IMAGES)
+    gate = await judging.get_gate()
 
     assert gate.blocked
     assert "'other'" in gate.reason
-    assert {GOLDEN_SET, other} == {check.name.partition("/checks")[0] for check in gate.checks}
+    assert {GOLDEN_SET, other_set} == {check.name.partition("/checks")[0] for check in gate.checks}
 
 
-async def override(judging: Judging, name: str, reason: str, by: str = "") -> pb.GoldenCheck:
+async def override(
+    judging: Judging, name: str, reason: str, decided_by: str = ""
+) -> pb.GoldenCheck:
     """Override a check."""
-    request = pb.OverrideCheckRequest(name=name, reason=reason, decided_by=by)
+    request = pb.OverrideCheckRequest(name=name, reason=reason, decided_by=decided_by)
     return await judging.golden.OverrideCheck(request)
 
 
 async def test_an_override_is_on_record(judging: Judging) -> None:
-    """It unblocks, says who, when and why, and the first decision stays."""
-    made = (await judging.check(MISSED)).check
-    done = await override(judging, made.name, "trams are gone", "Ada")
+    """An override unblocks, records who, when and why, and cannot be changed."""
+    check = (await judging.check_round(MISSED_TRAMS)).check
+    overridden = await override(judging, check.name, "trams are gone", "Ada")
 
-    assert ("trams are gone", "Ada") == (done.override.reason, done.override.decided_by)
-    assert done.override.api_key_id
-    assert done.override.create_time.ToMicroseconds() >= made.create_time.ToMicroseconds()
-    assert (pb.GOLDEN_VERDICT_FAIL, False) == (done.verdict, done.blocks)
-    assert done == await override(judging, made.name, "trams are gone", "Ada")
-    for reason, by in (("another reason", "Ada"), ("trams are gone", "Bob")):
-        error = await refusal(override(judging, made.name, reason, by))
+    assert ("trams are gone", "Ada") == (overridden.override.reason, overridden.override.decided_by)
+    assert overridden.override.api_key_id
+    assert overridden.override.create_time.ToMicroseconds() >= check.create_time.ToMicroseconds()
+    assert (pb.GOLDEN_VERDICT_FAIL, False) == (overridden.verdict, overridden.blocks)
+    assert overridden == await override(judging, check.name, "trams are gone", "Ada")
+    for reason, decided_by in (("another reason", "Ada"), ("trams are gone", "Bob")):
+        error = await raised_error(override(judging, check.name, reason, decided_by))
         assert errors.AlreadyExists is type(error)
         assert "by Ada: 'trams are gone'" in error.message
-    gate = await judging.gate()
+    gate = await judging.get_gate()
     assert (False, "a failed golden check is overridden") == (gate.blocked, gate.reason)
-    assert done == (await judging.check(MISSED)).check
+    assert overridden == (await judging.check_round(MISSED_TRAMS)).check
 
 
 async def test_only_failed_checks_are_overridden(judging: Judging) -> None:
     """A check that blocks nothing cannot be overridden, and an override needs a reason."""
-    passed = (await judging.check(TRUE, 1)).check.name
-    failed = (await judging.check(MISSED, 2)).check.name
+    passed = (await judging.check_round(GOLDEN_IMAGES, 1)).check.name
+    failed = (await judging.check_round(MISSED_TRAMS, 2)).check.name
 
-    assert errors.FailedPrecondition is type(await refusal(override(judging, passed, "r")))
-    error = await refusal(override(judging, failed, ""))
+    assert errors.FailedPrecondition is type(await raised_error(override(judging, passed, "r")))
+    error = await raised_error(override(judging, failed, ""))
     assert (errors.InvalidArgument, "reason") == (type(error), error.fields[0].field)
-    assert (await judging.gate()).blocked
+    assert (await judging.get_gate()).blocked
 
 
 async def test_reviewers_check_and_admins_override(
     judging: Judging, with_scopes: WithScopes
 ) -> None:
-    """Who labels may bring rounds in, and may not wave them through."""
+    """The review scope may check rounds, but neither override checks nor create golden sets."""
     reviewer = Judging(await with_scopes(project_pb2.SCOPE_REVIEW))
-    failed = (await reviewer.check(MISSED)).check.name
+    failed = (await reviewer.check_round(MISSED_TRAMS)).check.name
 
-    assert errors.PermissionDenied is type(await refusal(override(reviewer, failed, "r")))
-    assert errors.PermissionDenied is type(await refusal(reviewer.golden_set(TRUE, "h")))
-    assert (await reviewer.gate()).blocked
+    assert errors.PermissionDenied is type(await raised_error(override(reviewer, failed, "r")))
+    assert errors.PermissionDenied is type(
+        await raised_error(reviewer.create_golden_set(GOLDEN_IMAGES, "h"))
+    )
+    assert (await reviewer.get_gate()).blocked
 
 
 async def test_checks_outlive_the_server(settings: Settings) -> None:
-    """Golden sets, checks and the gate are read from disk again."""
+    """Golden sets, checks and the gate survive a restart of the server."""
     async with serve(settings) as server, connect(server.target, server.admin_key) as channel:
         judging = Judging(channel)
-        await judging.new_project()
-        await judging.golden_set(TRUE)
-        made = (await judging.check(MISSED)).check
+        await judging.create_project()
+        await judging.create_golden_set(GOLDEN_IMAGES)
+        check = (await judging.check_round(MISSED_TRAMS)).check
     async with serve(settings) as server, connect(server.target, server.admin_key) as channel:
         judging = Judging(channel)
-        assert made == await judging.golden.GetCheck(pb.GetCheckRequest(name=made.name))
-        assert (await judging.gate()).blocked
+        assert check == await judging.golden.GetCheck(pb.GetCheckRequest(name=check.name))
+        assert (await judging.get_gate()).blocked
 
 
 async def test_many_images_come_in_one_message_or_many(judging: Judging) -> None:
-    """How a round is cut into messages means nothing."""
-    first = pb.CheckRoundRequest(golden_set=GOLDEN_SET, key=key_of(1), images=TRUE[:3])
-    rest = iter(TRUE[3:])
-    more = (pb.CheckRoundRequest(images=part) for part in iter(lambda: list(islice(rest, 8)), []))
-    whole = await judging.golden.CheckRound(stream(first, *more))
+    """How a round is split into messages does not matter."""
+    first = pb.CheckRoundRequest(golden_set=GOLDEN_SET, key=round_key(1), images=GOLDEN_IMAGES[:3])
+    remaining_images = iter(GOLDEN_IMAGES[3:])
+    batches = iter(lambda: list(islice(remaining_images, 8)), [])
+    further = (pb.CheckRoundRequest(images=batch) for batch in batches)
+    response = await judging.golden.CheckRound(stream(first, *further))
 
-    assert not (await judging.check(TRUE)).added
-    assert pb.GOLDEN_VERDICT_PASS == whole.check.verdict
+    assert not (await judging.check_round(GOLDEN_IMAGES)).added
+    assert pb.GOLDEN_VERDICT_PASS == response.check.verdict
