@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,12 @@ PATIENCE_S: Final = 60
 
 def running_children() -> set[int]:
     """The ids of the child processes that are running."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    children: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        # A thread may end between the listing and the read; its children pass to another thread.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children |= {int(pid) for pid in (task / "children").read_text().split()}
+    return children
 
 
 async def wait_for_start(before: set[int]) -> set[int]:
