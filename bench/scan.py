@@ -45,7 +45,7 @@ finally:
 _IMPORT = """
 import time, grpc
 start = time.perf_counter()
-import sluice
+from sluice import CollectionClient
 print(time.perf_counter() - start)
 """
 
