@@ -19,6 +19,10 @@ COSINES_PER_BLOCK = 2**19
 _EXACT_WIDTH_MAX = 8
 _WIDTH_MAX = 2_048
 
+# OpenBLAS 0.3.31 raised the flag "invalid value" once for a product of finite rows with a right
+# result; OpenMathLib/OpenBLAS#1924 is an earlier case.
+_products = np.errstate(invalid="ignore")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stack:
@@ -38,6 +42,7 @@ class Stack:
         """Memory, in bytes."""
         return self.rows.nbytes + self.weights.nbytes
 
+    @_products
     def sums(
         self, projected: NDArray[np.float32], scratch: NDArray[np.float32]
     ) -> NDArray[np.float32]:
@@ -52,6 +57,7 @@ class Stack:
         by_model = similar.reshape(len(projected), *self.weights.shape).transpose(1, 0, 2)
         return np.asarray(np.matmul(by_model, self.weights[:, :, None])[..., 0].T, np.float32)
 
+    @_products
     def sums_of(
         self,
         projected: NDArray[np.float32],
