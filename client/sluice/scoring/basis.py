@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
+from sluice.scoring.averaging import measure_structure
 from sluice.scoring.codec import decode, encode
 from sluice.scoring.regression import Background
 from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS, BasisRows
@@ -46,6 +47,7 @@ _NOISE = 1e-6
 # Scaled by a smaller variance, frames unlike the background get products that dwarf the ridge.
 _VARIANCE_MIN = 1e-8
 _KIND = "sluice.basis"
+_FORMAT = 2
 
 
 class Pairs(NamedTuple):
@@ -96,6 +98,11 @@ class Basis:
         return Background(BasisRows(self.background, self.background_remainder))
 
     @cached_property
+    def structure(self) -> float:
+        """How much structure the remainders of the background have, from 0 (noise) to 1."""
+        return measure_structure(self.ordinary.rows)
+
+    @cached_property
     def _noise_length(self) -> float:
         """Projected vectors up to this length are rounding errors, without direction."""
         return _NOISE * float(np.sqrt(np.square(self.projection).sum(axis=0).max()))
@@ -142,12 +149,12 @@ class Basis:
 
     def to_bytes(self) -> bytes:
         """The basis as a safetensors file; equal bases give equal bytes."""
-        return encode(_KIND, {}, {name: getattr(self, name) for name in _TENSORS})
+        return encode(_KIND, _FORMAT, {}, {name: getattr(self, name) for name in _TENSORS})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Basis:
         """Read a basis from the bytes of `to_bytes`; raises DataLoss for any other content."""
-        file = decode(_KIND, data)
+        file = decode(_KIND, {_FORMAT}, data)
         axes = [1, 2, 2, 2, 2]
         tensors = (file.tensor(name, np.float32, n) for name, n in zip(_TENSORS, axes))
         basis = cls(*tensors)

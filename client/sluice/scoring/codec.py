@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -13,9 +13,6 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sluice.errors import DataLoss
-
-FORMAT: Final = 2
-"""The version of the file format; a reader rejects any other."""
 
 MAGNITUDE_MAX: Final = 1e9
 """Limit on the values of a file, so that sums of their products stay in float32's range."""
@@ -29,9 +26,11 @@ _LENGTH_MAX = 1.001  # the squared length of a unit row, with room for rounding
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-def encode(kind: str, facts: Mapping[str, Any], tensors: dict[str, NDArray[Any]]) -> bytes:
-    """Encode a file of `kind` with its facts (as JSON) and tensors."""
-    all_facts = {"kind": kind, "format": FORMAT, **facts}
+def encode(
+    kind: str, version: int, facts: Mapping[str, Any], tensors: dict[str, NDArray[Any]]
+) -> bytes:
+    """Encode a file of `kind` and format version with its facts (as JSON) and tensors."""
+    all_facts = {"kind": kind, "format": version, **facts}
     return save(tensors, {_FACTS: to_json(all_facts)})
 
 
@@ -76,8 +75,8 @@ class File:
             raise _damage_error(self.kind, part)
 
 
-def decode(kind: str, data: bytes) -> File:
-    """Decode a file of `kind`; raises DataLoss for any other content."""
+def decode(kind: str, versions: Collection[int], data: bytes) -> File:
+    """Decode a file of `kind` and one of these format versions; raises DataLoss for any other."""
     try:
         tensors = load(data)
         length = int.from_bytes(data[:_HEADER_LENGTH_BYTES], "little")
@@ -90,7 +89,9 @@ def decode(kind: str, data: bytes) -> File:
     file = File(kind, facts, tensors)
     file.check(facts.get("kind") == kind, "kind")
     version = facts.get("format")
-    file.check(version == FORMAT, f"format version {version!r} (this Sluice reads {FORMAT})")
+    readable = " and ".join(map(str, sorted(versions)))
+    is_readable = type(version) is int and version in versions
+    file.check(is_readable, f"format version {version!r} (this Sluice reads {readable})")
     return file
 
 

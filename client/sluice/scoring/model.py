@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import blake2b, sha256
 from itertools import pairwise
@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
+from sluice.scoring.averaging import REMAINDER_WEIGHTS, Weights, fit
 from sluice.scoring.basis import BACKGROUND_ROWS_MAX, COMPONENTS_MAX, SELF_COSINE, Basis
 from sluice.scoring.bounds import bound
 from sluice.scoring.clusters import cluster
 from sluice.scoring.codec import MAGNITUDE_MAX, File, decode, encode, to_json
-from sluice.scoring.regression import Background, Weights, fit
+from sluice.scoring.members import MemberShare
+from sluice.scoring.regression import Background
 from sluice.scoring.score_map import SCALE_MIN, ScoreMap, fit_score_map
 from sluice.scoring.similarity import BasisRows, concatenate
 from sluice.scoring.vectors import (
@@ -37,6 +39,8 @@ The time to fit grows with the cube of their number.
 """
 
 _KIND = "sluice.scoring-model"
+_FORMAT = 3
+_FORMAT_BEFORE = 2  # without a FitSummary; still read, and scores as it did
 _FLOATS = (
     "elements",
     "negatives",
@@ -60,6 +64,20 @@ class ElementId(NamedTuple):
     label_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FitSummary:
+    """What the fit of a model chose from data, to be shown to people.
+
+    `remainder_weight` is the average weight of the remainder, 0 to 1. `members` is the share of
+    the background that looks like the issue (None for fewer than three elements or without a
+    basis), and `set_aside` the number of background rows left out for that.
+    """
+
+    remainder_weight: float
+    set_aside: int
+    members: MemberShare | None
+
+
 @dataclass(frozen=True, eq=False)
 class ScoringModel:
     """One version's model; immutable and content-addressed.
@@ -79,6 +97,7 @@ class ScoringModel:
       has no remainder.
 
     See `Bounds` for `bound_centres` `(bounds, components)` and `bound_weights` `(bounds,)`.
+    `summary` is None in models of format 2, which earlier versions of Sluice wrote.
     """
 
     dimension: int
@@ -98,6 +117,7 @@ class ScoringModel:
     bound_weights: NDArray[np.float32]
     score_map: ScoreMap
     diverse: bool
+    summary: FitSummary | None
 
     def __post_init__(self) -> None:
         for name in _FLOATS:
@@ -122,7 +142,7 @@ class ScoringModel:
 
     def to_bytes(self) -> bytes:
         """The model as a safetensors file; equal models give equal bytes."""
-        facts = {
+        facts: dict[str, Any] = {
             "dimension": self.dimension,
             "basis": self.basis_digest,
             "threshold": self.score_map.threshold,
@@ -130,15 +150,19 @@ class ScoringModel:
             "above": self.score_map.above,
             "diverse": self.diverse,
         }
+        version = _FORMAT_BEFORE
+        if self.summary is not None:
+            version = _FORMAT
+            facts["fit"] = asdict(self.summary)
         tensors = {name: getattr(self, name) for name in _FLOATS + _INTEGERS}
         # Stored as a tensor: 50,000 ids may exceed the limit of safetensors on the header.
         ids = np.frombuffer(to_json(self.element_ids).encode(), np.uint8)
-        return encode(_KIND, facts, {**tensors, "element_ids": ids})
+        return encode(_KIND, version, facts, {**tensors, "element_ids": ids})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ScoringModel:
         """Read a model from the bytes of `to_bytes`; raises DataLoss for any other content."""
-        file = decode(_KIND, data)
+        file = decode(_KIND, {_FORMAT_BEFORE, _FORMAT}, data)
         model = cls(
             dimension=file.fact("dimension", int),
             basis_digest=file.fact("basis", str),
@@ -146,6 +170,7 @@ class ScoringModel:
             **_read_tensors(file),
             score_map=ScoreMap(*(file.fact(f, float) for f in ("threshold", "below", "above"))),
             diverse=file.fact("diverse", bool),
+            summary=_read_summary(file),
         )
         _check_model(file, model)
         return model
@@ -183,7 +208,7 @@ def build_model(
         weights=np.append(weights.elements, weights.negatives).astype(np.float32),
         background_weights=weights.background.astype(np.float32),
         background_gains=weights.background_gains.astype(np.float32),
-        direction=_sum_remainders(weights, unique, negative_rows, basis),
+        direction=_direction(weights, basis),
         cluster_of=clusters.cluster_of.astype(np.int32),
         centroids=clusters.centroids,
         radii=clusters.radii,
@@ -191,6 +216,7 @@ def build_model(
         bound_weights=bounds.weights,
         score_map=score_map,
         diverse=diverse,
+        summary=FitSummary(weights.remainder_weight, weights.set_aside, weights.members),
     )
 
 
@@ -249,40 +275,57 @@ def _select_negatives(
 def _fit_weights(elements: BasisRows, negatives: BasisRows, basis: Basis | None) -> Weights:
     """Fit the weights; background rows that are elements are left out, with weight 0."""
     if basis is None:
-        return fit(elements, negatives, Background(elements[:0]))
+        return fit(elements, negatives, Background(elements[:0]), 0.0)
     similar = (basis.background[rows] for rows in blocks(len(basis.background)))
     nearest = np.concatenate([(rows @ elements.projected.T).max(axis=1) for rows in similar])
     others = np.flatnonzero(nearest < SELF_COSINE)
     if len(others) == len(basis.background):
-        return fit(elements, negatives, basis.ordinary)
-    weights = fit(elements, negatives, Background(basis.ordinary.rows[others]))
+        return fit(elements, negatives, basis.ordinary, basis.structure)
+    rest = Background(basis.ordinary.rows[others])
+    weights = fit(elements, negatives, rest, basis.structure)
     background, gains = np.zeros((2, len(basis.background)))
     background[others], gains[others] = weights.background, weights.background_gains
     return replace(weights, background=background, background_gains=gains)
 
 
-def _sum_remainders(
-    weights: Weights, elements: BasisRows, negatives: BasisRows, basis: Basis | None
-) -> NDArray[np.float32]:
+def _direction(weights: Weights, basis: Basis | None) -> NDArray[np.float32]:
     """The weighted sum of the remainders of all rows, as a direction of the space."""
     if basis is None or not basis.remainder.shape[1]:
         return np.empty(0, np.float32)
-    remainder = (
-        weights.elements @ elements.remainder
-        + weights.negatives @ negatives.remainder
-        + weights.background @ basis.background_remainder
-    )
-    return np.asarray(basis.remainder @ remainder, np.float32)
+    return np.asarray(basis.remainder @ weights.remainder, np.float32)
 
 
 def _calibrate(weights: Weights, count: int) -> tuple[ScoreMap, bool]:
     members = weights.leave_one_out if count > 1 else np.empty(0)
-    return fit_score_map(members, count, weights.ordinary, float(weights.own.max()))
+    share = weights.members.estimate if weights.members else 0.0
+    return fit_score_map(members, count, weights.ordinary, float(weights.own.max()), share)
 
 
 def _read_tensors(file: File) -> dict[str, Any]:
     floats = {name: file.tensor(name, np.float32, _AXES.get(name, 1)) for name in _FLOATS}
     return floats | {name: file.tensor(name, np.int32, 1) for name in _INTEGERS}
+
+
+def _read_summary(file: File) -> FitSummary | None:
+    if file.facts["format"] == _FORMAT_BEFORE:
+        return None
+    facts = file.fact("fit", dict)
+    try:
+        members = facts["members"]
+        summary = FitSummary(**facts | {"members": members and MemberShare(**members)})
+        shares = [] if members is None else [members["low"], members["estimate"], members["high"]]
+        in_range = all(type(share) is float and 0 <= share <= 1 for share in shares)
+        is_valid = in_range and shares == sorted(shares) and _is_fit(summary)
+    except (KeyError, TypeError):
+        is_valid = False
+    file.check(is_valid, "fact 'fit'")
+    return summary
+
+
+def _is_fit(summary: FitSummary) -> bool:
+    weight, rows = summary.remainder_weight, summary.set_aside
+    is_weight = type(weight) is float and 0 <= weight <= max(REMAINDER_WEIGHTS)
+    return is_weight and type(rows) is int and 0 <= rows <= BACKGROUND_ROWS_MAX
 
 
 def _read_ids(file: File) -> tuple[ElementId, ...]:

@@ -2,32 +2,17 @@
 
 The contrast of a frame is the weighted sum of its similarities. The weights are fitted so that
 elements have a contrast near 1, negatives and background rows near −1 (Saunders, Gammerman and
-Vovk, "Ridge Regression Learning Algorithm in Dual Variables", 1998). Issues with too many elements
-to solve at once are divided, and the parts' weights averaged (Zhang, Duchi and Wainwright,
-"Divide and Conquer Kernel Ridge Regression", 2015).
+Vovk, "Ridge Regression Learning Algorithm in Dual Variables", 1998).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.scoring.similarity import BasisRows, concatenate
-from sluice.scoring.vectors import blocks, evenly_spaced
-
-ELEMENTS_SOLVED_MAX = 1_024
-"""Limit on the elements solutions at once, in well under a second."""
-
-ELEMENTS_PER_PART = 256
-"""Elements per part of a larger issue: 50,000 elements then take seconds."""
-
-LEAVE_ONE_OUT_MAX = 1_024
-"""Limit on the elements with a leave-one-out contrast; a sample moves quantiles by some 1 %."""
+from sluice.scoring.similarity import BasisRows
 
 RIDGE = 0.1
 """The ridge of elements, relative to an element's similarity to itself."""
@@ -39,162 +24,202 @@ Some background rows show what the issue is about, and negatives are near it. Wi
 element they would lower the contrast around it by too much.
 """
 
+_FEW_ELEMENTS = 3  # with this many elements the ridge of background rows is doubled
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The weight of each row: `(elements,)`, `(negatives,)`, `(background,)`.
-
-    `own` are the contrasts of a sample of the elements, `leave_one_out` their contrasts to a fit
-    without the element. `ordinary` `(background,)` are the leave-one-out contrasts of background
-    rows, `background_gains` `(background,)` how much each adds to its own contrast. All float64.
-    """
-
-    elements: NDArray[np.float64]
-    negatives: NDArray[np.float64]
-    background: NDArray[np.float64]
-    own: NDArray[np.float64]
-    leave_one_out: NDArray[np.float64]
-    ordinary: NDArray[np.float64]
-    background_gains: NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 class Background:
-    """Background rows, and the inverse of their regularised similarities.
+    """Background rows, and the inverses of their regularised similarities.
 
-    The inverse is cached: most models that are built in a row have the same ridge.
+    The inverses of the newest ridge are cached, one per weight of the remainder: most models that
+    are built in a row have the same ridge.
     """
 
     def __init__(self, rows: BasisRows) -> None:
         self.rows = rows
-        self._cached: tuple[float, NDArray[np.float64]] | None = None
+        self._ridge = 0.0
+        self._inverses: dict[float, Floats] = {}
 
-    def inverse(self, ridge: float) -> NDArray[np.float64]:
+    def inverse(self, ridge: float, remainder_weight: float) -> Floats:
         """The inverse of their similarities plus the ridge, `(rows, rows)`."""
-        cached = self._cached
-        if cached is None or cached[0] != ridge:
-            cached = self._cached = ridge, _inverse(self.rows, np.full(len(self.rows), ridge))
-        return cached[1]
+        if ridge != self._ridge:
+            self._ridge, self._inverses = ridge, {}
+        inverse = self._inverses.get(remainder_weight)
+        if inverse is None:
+            similar = self.rows.similarities(self.rows).total(remainder_weight)
+            similar[np.diag_indices(len(similar))] += ridge
+            inverse = self._inverses[remainder_weight] = _invert(similar)
+        return inverse
 
 
-def fit(elements: BasisRows, negatives: BasisRows, background: Background) -> Weights:
-    """Fit the weights of all rows.
+def background_ridge(background: int, elements: float) -> float:
+    """The ridge of each background row.
 
     The inverse ridges of elements and of background have equal sums, independent of their numbers,
-    but that of a background row is at most that of a negative: a tenth of an element's.
-    Deterministic.
+    but that of a background row is at most that of a negative: a tenth of an element's. A few
+    elements say little of where the issue ends, so background rows weigh less beside them.
     """
-    parts = _count_parts(len(elements))
-    fixed = _SharedRows.of(background, negatives, len(elements) / parts)
-    solutions = _solve_all(fixed, [elements[part::parts] for part in range(parts)])
-    weights, own, gain = np.empty((3, len(elements)))
-    for part, part_weights in enumerate(solutions):
-        weights[part::parts] = part_weights.elements / parts
-        own[part::parts], gain[part::parts] = part_weights.own, part_weights.gain / parts
-    shared = np.mean([part_weights.fixed for part_weights in solutions], axis=0)
-    sample = evenly_spaced(len(elements), LEAVE_ONE_OUT_MAX)
-    if parts > 1:
-        own[sample] = _sum_similarities(elements[sample], elements, weights)
-        own[sample] += _sum_similarities(elements[sample], fixed.rows, shared)
-    return Weights(
-        elements=weights,
-        negatives=shared[fixed.background :],
-        background=shared[: fixed.background],
-        own=own[sample],
-        leave_one_out=own[sample] - gain[sample],
-        ordinary=np.mean([part_weights.ordinary for part_weights in solutions], axis=0),
-        background_gains=np.mean(
-            [part_weights.background_gain for part_weights in solutions], axis=0
-        ),
-    )
-
-
-def _count_parts(elements: int) -> int:
-    return 1 if elements <= ELEMENTS_SOLVED_MAX else -(-elements // ELEMENTS_PER_PART)
+    equal = max(RIDGE * background / elements, RIDGE_OF_OTHERS_MIN)
+    return equal * (1 + _FEW_ELEMENTS / elements)
 
 
 @dataclass(frozen=True, slots=True)
-class _PartWeights:
-    """The weights of one part of the elements, and of the rows that all parts share.
+class Solution:
+    """The weights of `(elements,)`, and of `(background + negatives,)` shared rows.
 
-    `gain` and `background_gain` are how much a row adds to its own contrast.
+    `gains` `(elements,)` and `background_gains` `(background,)` are how much a row adds to its own
+    contrast; `ordinary` `(background,)` are contrasts to a fit without the row itself.
     """
 
-    elements: NDArray[np.float64]
-    fixed: NDArray[np.float64]
-    own: NDArray[np.float64]
-    gain: NDArray[np.float64]
-    ordinary: NDArray[np.float64]
-    background_gain: NDArray[np.float64]
+    elements: Floats
+    gains: Floats
+    shared: Floats
+    ordinary: Floats
+    background_gains: Floats
 
+    @property
+    def own(self) -> Floats:
+        """The contrasts of the elements, unless these were solved in parts."""
+        return 1 - RIDGE * self.elements
 
-def _solve_all(fixed: _SharedRows, parts: Sequence[BasisRows]) -> list[_PartWeights]:
-    """Solve each part; on all cores if there are several: 50,000 elements are 196 parts."""
-    if len(parts) == 1:
-        return [fixed.solve(parts[0])]
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fit") as pool:
-        return list(pool.map(fixed.solve, parts))
+    @property
+    def leave_one_out(self) -> Floats:
+        """The contrasts of the elements to a fit without the element."""
+        return self.own - self.gains
 
 
 @dataclass(frozen=True, slots=True)
-class _SharedRows:
-    """Background and negative rows, and the inverse of their regularised similarities."""
+class System:
+    """The solved equations of some elements and all shared rows.
 
-    rows: BasisRows
-    background: int
-    background_ridge: float
-    inverse: NDArray[np.float64]
+    The inverse of all regularised similarities has the blocks `inverse` `(elements, elements)`,
+    −`spread` `(shared, elements)` and `shared_inverse` + `spread` · `reach`ᵀ `(shared, shared)`.
+    `elements` and `shared` are the weights, `diagonal` and `background_diagonal` those of the
+    inverse at elements and at background rows.
+    """
+
+    ridge: float
+    shared_inverse: Floats
+    reach: Floats
+    spread: Floats
+    elements: Floats
+    shared: Floats
+    diagonal: Floats
+    background_diagonal: Floats
 
     @classmethod
-    def of(cls, background: Background, negatives: BasisRows, elements: float) -> _SharedRows:
-        """Prepare to solve for this number of elements at a time."""
-        count = len(background.rows)
-        ordinary = max(RIDGE * count / elements, RIDGE_OF_OTHERS_MIN)
-        if not len(negatives):
-            return cls(background.rows, count, ordinary, background.inverse(ordinary))
-        rows = concatenate(background.rows, negatives)
-        ridge = np.repeat([ordinary, RIDGE_OF_OTHERS_MIN], [count, len(negatives)])
-        return cls(rows, count, ordinary, _inverse(rows, ridge))
+    def of(cls, rows: SharedRows, reach: Floats, inverse: Floats) -> System:
+        """Solve by the inverse of the Schur complement of the elements."""
+        elements = inverse @ (1 + reach.sum(axis=0))
+        spread = reach @ inverse
+        background = slice(rows.background)
+        gain = _row_products(spread[background], reach[background])
+        return cls(
+            ridge=rows.ridge,
+            shared_inverse=rows.inverse,
+            reach=reach,
+            spread=spread,
+            elements=elements,
+            shared=-rows.inverse.sum(axis=1) - reach @ elements,
+            diagonal=inverse.diagonal(),
+            background_diagonal=rows.inverse.diagonal()[background] + gain,
+        )
 
-    def solve(self, elements: BasisRows) -> _PartWeights:
-        """Solve for elements by the Schur complement; leave-one-out values have closed forms.
+    def solve(self) -> Solution:
+        """The solution; leave-one-out values have closed forms.
 
         In ridge regression the leave-one-out value of a row is its target less its weight divided
         by its diagonal entry of the inverse (Cawley and Talbot, "Fast exact leave-one-out
         cross-validation of sparse least-squares support vector machines", 2004).
         """
-        shared = self.rows.similarity(elements)
-        reach = self.inverse @ shared
-        schur = elements.similarity(elements) - shared.T @ reach
-        schur[np.diag_indices(len(elements))] += RIDGE
-        inverse = np.linalg.inv(schur)
-        weights = inverse @ (1 + reach.sum(axis=0))
-        fixed = -self.inverse.sum(axis=1) - reach @ weights
-        ordinary = slice(self.background)
-        diagonal = self.inverse.diagonal()[ordinary] + np.einsum(
-            "ij,ij->i", reach[ordinary] @ inverse, reach[ordinary]
-        )
-        residuals = fixed[ordinary] / diagonal
-        return _PartWeights(
-            elements=weights,
-            fixed=fixed,
-            own=1 - RIDGE * weights,
-            gain=weights / inverse.diagonal() - RIDGE * weights,
+        background = self.shared[: len(self.background_diagonal)]
+        residuals = background / self.background_diagonal
+        return Solution(
+            elements=self.elements,
+            gains=self.elements / self.diagonal - RIDGE * self.elements,
+            shared=self.shared,
             ordinary=-1 - residuals,
-            background_gain=residuals - self.background_ridge * fixed[ordinary],
+            background_gains=residuals - self.ridge * background,
+        )
+
+    def set_aside(self, rows: NDArray[np.intp]) -> Solution:
+        """The solution without some background rows, whose weight is 0.
+
+        Their `ordinary` contrasts are those of frames that the fit has not seen. By block
+        inversion: weights change by the columns of the inverse at these rows, times the residuals
+        that the rows have without one another.
+        """
+        element_columns = -self.spread[rows].T
+        shared_columns = self.shared_inverse[:, rows] + self.spread @ self.reach[rows].T
+        inverse = _invert(shared_columns[rows])
+        residuals = inverse @ self.shared[rows]
+        elements = self.elements - element_columns @ residuals
+        shared = self.shared - shared_columns @ residuals
+        diagonal = self.diagonal - _row_products(element_columns @ inverse, element_columns)
+        columns = shared_columns[: len(self.background_diagonal)]
+        background_diagonal = self.background_diagonal - _row_products(columns @ inverse, columns)
+        # Rows set aside have neither weight nor diagonal: what is left of both is rounding.
+        shared[rows], background_diagonal[rows] = 0, 1
+        background = shared[: len(background_diagonal)]
+        left_out = background / background_diagonal
+        gains = left_out - self.ridge * background
+        left_out[rows] = residuals
+        return Solution(
+            elements=elements,
+            gains=elements / diagonal - RIDGE * elements,
+            shared=shared,
+            ordinary=-1 - left_out,
+            background_gains=gains,
         )
 
 
-def _sum_similarities(
-    rows: BasisRows, others: BasisRows, weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The weighted sums of the similarities of rows to `others`, computed in blocks of these."""
-    sums = np.zeros(len(rows))
-    for block in blocks(len(others)):
-        sums += rows.similarity(others[block]) @ weights[block]
-    return sums
+@dataclass(frozen=True, slots=True)
+class SharedRows:
+    """Background rows, then negatives, and the inverse of their regularised similarities."""
+
+    background: int
+    ridge: float
+    remainder_weight: float
+    inverse: Floats
+
+    @classmethod
+    def of(
+        cls, background: Background, negatives: BasisRows, elements: float, remainder_weight: float
+    ) -> SharedRows:
+        """Prepare to solve for this number of elements at a time."""
+        count = len(background.rows)
+        ridge = background_ridge(count, elements)
+        inverse = background.inverse(ridge, remainder_weight)
+        if len(negatives):
+            cross = background.rows.similarities(negatives).total(remainder_weight)
+            corner = negatives.similarities(negatives).total(remainder_weight)
+            corner[np.diag_indices(len(negatives))] += RIDGE_OF_OTHERS_MIN
+            inverse = _extend_inverse(inverse, cross, corner)
+        return cls(count, ridge, remainder_weight, inverse)
+
+    def system(self, to_elements: Floats, among_elements: Floats) -> System:
+        """The equations of elements by their similarities to the shared rows and among themselves.
+
+        Solved by the Schur complement; the inverse of the shared rows is used as it is.
+        """
+        reach = self.inverse @ to_elements
+        schur = among_elements - to_elements.T @ reach
+        schur[np.diag_indices(len(schur))] += RIDGE
+        return System.of(self, reach, _invert(schur))
 
 
-def _inverse(rows: BasisRows, ridge: NDArray[np.float64]) -> NDArray[np.float64]:
-    regularised = rows.similarity(rows)
-    regularised[np.diag_indices(len(rows))] += ridge
-    return np.asarray(np.linalg.inv(regularised), np.float64)
+def _row_products(rows: Floats, others: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", rows, others), np.float64)
+
+
+def _invert(matrix: Floats) -> Floats:
+    return np.asarray(np.linalg.inv(matrix), np.float64)
+
+
+def _extend_inverse(inverse: Floats, cross: Floats, corner: Floats) -> Floats:
+    """The inverse of a matrix with more rows: `cross` to the earlier ones, `corner` their own."""
+    reach = inverse @ cross
+    block = _invert(corner - cross.T @ reach)
+    spread = reach @ block
+    return np.block([[inverse + spread @ reach.T, -spread], [-spread.T, block]])

@@ -14,13 +14,16 @@ _Parameter = float | NDArray[np.float64]
 
 _SCORE_MIN, _SCORE_MAX = np.nextafter(0.0, 1.0), np.nextafter(1.0, 0.0)
 _MEMBERS_BELOW = 0.10  # the share of elements that may be below the threshold
-_MEMBERS_BELOW_MAX = 0.45  # the most that may be, to keep ordinary frames out
-_ORDINARY_ABOVE = 0.04  # the share of background rows that may be above the threshold
+_MEMBERS_BELOW_MAX = 0.5  # the most that may be, to keep ordinary frames out
+_ORDINARY_ABOVE = 0.04  # the share of ordinary frames that may be above the threshold
 _RARELY_ABOVE = 0.01  # the same for issues with few elements
-# Some background rows show what the issue is about: up to 10 % if it is common. They move the
-# quantiles above, but hardly the median and the quantile one deviation below it.
+# Background rows that are members count too, as far as they are expected above the threshold.
+_MEMBERS_ABOVE, _MEMBERS_RARELY_ABOVE = 0.7, 0.35
+_SHARE_MAX = 0.2
+# And the estimate of their share may fail: members hardly move the median and the quantile one
+# deviation below it, so the limits are at most as many deviations above the median.
 _ONE_SIGMA_BELOW = 0.16
-_ORDINARY_SIGMAS_MAX, _RARELY_SIGMAS_MAX = 4, 5
+_ORDINARY_SIGMAS_MAX, _RARELY_SIGMAS_MAX = 5, 6
 _PRIOR_WEIGHT = 5  # in elements: the weight of the background in the threshold
 # In spaces of few dimensions the rare limit may exceed every contrast, and nothing would match.
 _WITHIN_REACH = 0.85
@@ -68,24 +71,32 @@ def unmap_scores(
 
 
 def fit_score_map(
-    leave_one_out: NDArray[np.float64], count: int, ordinary: NDArray[np.float64], reach: float
+    leave_one_out: NDArray[np.float64],
+    count: int,
+    ordinary: NDArray[np.float64],
+    reach: float,
+    share: float = 0.0,
 ) -> tuple[ScoreMap, bool]:
     """Fit the curve so that most elements and few ordinary frames pass.
 
     `leave_one_out` are the leave-one-out contrasts of the `count` elements or of a sample of them
     (empty for a lone element), `ordinary` those of background rows (empty without a basis).
-    `reach` is the contrast of a copy of an element, the highest to expect of any frame. Nine of
-    ten elements pass; if more than 4 % of the background would pass with them, fewer elements do,
-    but at least 55 %. The returned flag is then True: the issue is diverse, its elements are
-    hardly more similar to each other than to the background.
+    `reach` is the contrast of a copy of an element, the highest to expect of any frame; `share` is
+    that of members in the background. Nine of ten elements pass; if more than 4 % of ordinary
+    frames would pass with them, fewer elements do, but at least half. The returned flag is then
+    True: the issue is diverse, its elements are hardly more similar to each other than to the
+    background.
     """
     members = leave_one_out
     if not ordinary.size:
         return _fit_to_members(members, reach), False
     median = float(np.median(ordinary))
     spread = median - float(np.quantile(ordinary, _ONE_SIGMA_BELOW))
-    uncommon = _limit_above(ordinary, _ORDINARY_ABOVE, median + _ORDINARY_SIGMAS_MAX * spread)
-    rare = _limit_above(ordinary, _RARELY_ABOVE, median + _RARELY_SIGMAS_MAX * spread)
+    share = min(share, _SHARE_MAX)
+    uncommon_above = _ORDINARY_ABOVE * (1 - share) + _MEMBERS_ABOVE * share
+    rarely_above = _RARELY_ABOVE * (1 - share) + _MEMBERS_RARELY_ABOVE * share
+    uncommon = _limit_above(ordinary, uncommon_above, median + _ORDINARY_SIGMAS_MAX * spread)
+    rare = _limit_above(ordinary, rarely_above, median + _RARELY_SIGMAS_MAX * spread)
     low, high = rare, rare
     if members.size:
         low, high = np.quantile(members, [_MEMBERS_BELOW, _MEMBERS_BELOW_MAX]).tolist()

@@ -32,18 +32,30 @@ class BasisRows:
     def __getitem__(self, rows: slice | NDArray[Any]) -> BasisRows:
         return BasisRows(self.projected[rows], self.remainder[rows])
 
-    def similarity(self, other: BasisRows) -> NDArray[np.float64]:
-        """The similarity of all pairs of rows, `(rows, rows of other)`.
-
-        exp(4 · (cosine − 1)), 1 for the same direction: the kernel of the von Mises-Fisher
-        distribution (Mardia and Jupp, Directional Statistics, 9.3). The product of the remainders
-        is added: it distinguishes frames in spaces with variance in many components.
-        """
+    def similarities(self, other: BasisRows) -> Similarities:
+        """The similarities of all pairs of rows."""
         cosines = self.projected.astype(np.float64) @ other.projected.T.astype(np.float64)
-        similar: NDArray[np.float64] = np.exp(SHARPNESS * (cosines - 1))
-        if self.remainder.shape[1]:
-            similar += self.remainder.astype(np.float64) @ other.remainder.T.astype(np.float64)
-        return similar
+        products = self.remainder.astype(np.float64) @ other.remainder.T.astype(np.float64)
+        return Similarities(np.exp(SHARPNESS * (cosines - 1)), products)
+
+
+@dataclass(frozen=True, slots=True)
+class Similarities:
+    """The similarities of all pairs of two sets of rows, both `(rows, others) float64`.
+
+    `projected` is exp(4 · (cosine − 1)), 1 for the same direction: the kernel of the von
+    Mises-Fisher distribution (Mardia and Jupp, Directional Statistics, 9.3). `products` are those
+    of the remainders: they distinguish frames in spaces with variance in many components.
+    """
+
+    projected: NDArray[np.float64]
+    products: NDArray[np.float64]
+
+    def total(self, remainder_weight: float) -> NDArray[np.float64]:
+        """The similarities with this weight of the remainder."""
+        if not remainder_weight:
+            return self.projected
+        return np.asarray(self.projected + remainder_weight * self.products, np.float64)
 
 
 def concatenate(*parts: BasisRows) -> BasisRows:
