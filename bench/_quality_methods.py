@@ -8,15 +8,19 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
 from sluice.scoring import Basis, ElementId, Scorer, Scores, build_model
+from sluice.scoring.model import FitSummary
 
 Floats = NDArray[np.float32]
 
 
-def ours(issue: Floats, basis: Basis, frames: Floats, negatives: Floats | None = None) -> Scores:
-    """The scores of Sluice."""
+def ours(
+    issue: Floats, basis: Basis, frames: Floats, negatives: Floats | None = None
+) -> tuple[Scores, FitSummary]:
+    """The scores of Sluice, and what its model chose from data."""
     ids = [ElementId(f"{number:05}") for number in range(len(issue))]
     model = build_model(issue, ids, basis, negatives)
-    return Scorer([model], {basis.digest: basis}).score(frames)
+    assert model.summary is not None
+    return Scorer([model], {basis.digest: basis}).score(frames), model.summary
 
 
 def contrast(issue: Floats, basis: Basis, frames: Floats) -> Floats:

@@ -46,6 +46,7 @@ def needs() -> dict[str, list[str]]:
             *client["build-system"]["requires"],
             *server["build-system"]["requires"],
         ],
+        "requirements-bench.lock": extras["bench-embed"],
         "requirements-deploy.lock": extras["deploy"],
         "requirements-oldest.lock": [floor(need) for need in base],
         "requirements-protos.lock": extras["protos"],

@@ -13,7 +13,7 @@ ELEMENTS_MIN = 3
 _UPPER_LEVELS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 _LOWER_LEVELS = (0.3, 0.5, 0.7)
 # Between these quantiles nearly all rows are others; their tail is extrapolated from there.
-_TAIL_FROM, _TAIL_TO = 0.5, 0.9
+_TAIL_FROM, _TAIL_TO = 0.5, 0.8
 _ROWS_MIN = 2  # fewer rows cannot be told from the tail of the others
 _DEVIATIONS = 1.64
 
@@ -59,6 +59,7 @@ def _bound_below(leave_one_out: NDArray[np.float64], ordinary: NDArray[np.float6
     scale = max((end - start) / np.log((1 - _TAIL_FROM) / (1 - _TAIL_TO)), 1e-12)
     limits = np.quantile(leave_one_out, _LOWER_LEVELS)
     rows = (ordinary > limits[:, None]).mean(axis=1)
-    tail = np.where(limits > end, (1 - _TAIL_TO) * np.exp(-(limits - end) / scale), rows)
+    beyond = np.maximum(limits - end, 0) / scale
+    tail = np.where(limits > end, (1 - _TAIL_TO) * np.exp(-beyond), rows)
     excess = (rows - tail) / (1 - np.array(_LOWER_LEVELS))
     return max(float(np.median(excess)), _ROWS_MIN / len(ordinary))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.scoring import Basis, ElementId, ScoringModel, build_model, normalise
+from sluice.scoring.members import MemberShare, estimate_share
 
 Row = NDArray[np.float64]
 Rows = NDArray[np.float64]
@@ -51,11 +52,6 @@ class Located:
     def __len__(self) -> int:
         return len(self.directions)
 
-    def without(self, index: int) -> Located:
-        """All rows but this one."""
-        kept = np.delete(self.directions, index, axis=0)
-        return Located(kept, np.delete(self.remainders, index, axis=0))
-
     def only(self, index: int) -> Located:
         """One row alone."""
         return Located(self.directions[[index]], self.remainders[[index]])
@@ -88,10 +84,10 @@ def background_of(basis: Basis | None, like: Located) -> Located:
     return Located.of(basis.background, basis.background_remainder)
 
 
-def similarities(rows: Located, others: Located) -> Rows:
-    """exp(4 · (cosine − 1)) and the product of the remainders, of all pairs."""
+def similarities(rows: Located, others: Located, remainder_weight: float = 1.0) -> Rows:
+    """exp(4 · (cosine − 1)) and the weighted product of the remainders, of all pairs."""
     similar: Rows = np.exp(4 * (rows.directions @ others.directions.T - 1))
-    return similar + rows.remainders @ others.remainders.T
+    return similar + remainder_weight * (rows.remainders @ others.remainders.T)
 
 
 @dataclass(frozen=True)
@@ -101,41 +97,147 @@ class Regression:
     rows: Located
     targets: Row
     ridges: Row
+    remainder_weight: float = 1.0
 
     @classmethod
-    def of(cls, elements: Located, negatives: Located, background: Located) -> Regression:
-        """Ridges of 0.1 for elements and 1 for negatives; background weighs as much as elements."""
+    def of(
+        cls,
+        elements: Located,
+        negatives: Located,
+        background: Located,
+        remainder_weight: float = 1.0,
+    ) -> Regression:
+        """Ridges of 0.1 for elements, 1 for negatives; background weighs at most as elements do."""
         counts = [len(elements), len(negatives), len(background)]
-        of_background = max(0.1 * len(background) / len(elements), 1.0)
+        of_background = max(0.1 * len(background) / len(elements), 1.0) * (1 + 3 / len(elements))
         targets = np.repeat([1.0, -1.0, -1.0], counts)
         ridges = np.repeat([0.1, 1.0, of_background], counts)
-        return cls(joined(elements, negatives, background), targets, ridges)
+        return cls(joined(elements, negatives, background), targets, ridges, remainder_weight)
+
+    def without(self, rows: list[int]) -> Regression:
+        """The regression of all other rows, with their ridges."""
+        kept = np.delete(np.arange(len(self.rows)), rows)
+        located = Located(self.rows.directions[kept], self.rows.remainders[kept])
+        return Regression(located, self.targets[kept], self.ridges[kept], self.remainder_weight)
+
+    def regularised(self) -> Rows:
+        """The similarities of all rows plus the ridges."""
+        similar = similarities(self.rows, self.rows, self.remainder_weight)
+        return similar + np.diag(self.ridges)
 
     def weights(self) -> Row:
         """The solution of the regression over all rows at once."""
-        regularised = similarities(self.rows, self.rows) + np.diag(self.ridges)
-        return np.asarray(np.linalg.solve(regularised, self.targets), np.float64)
+        return np.asarray(np.linalg.solve(self.regularised(), self.targets), np.float64)
 
     def contrasts(self, frames: Located) -> Row:
         """The contrasts of frames to the solution."""
-        return similarities(frames, self.rows) @ self.weights()
+        return similarities(frames, self.rows, self.remainder_weight) @ self.weights()
 
     def left_out(self, index: int) -> float:
         """The contrast of a row to the regression of all other rows."""
-        targets, ridges = np.delete(self.targets, index), np.delete(self.ridges, index)
-        other = Regression(self.rows.without(index), targets, ridges)
-        return float(other.contrasts(self.rows.only(index))[0])
+        return float(self.without([index]).contrasts(self.rows.only(index))[0])
+
+    def all_left_out(self) -> Row:
+        """The contrast of every row to the regression of all others, by its closed form."""
+        inverse = np.linalg.inv(self.regularised())
+        return np.asarray(self.targets - self.weights() / inverse.diagonal(), np.float64)
+
+
+@dataclass(frozen=True)
+class Average:
+    """Regressions with different weights of the remainder, averaged with these shares.
+
+    `aside` are the rows of the background that were set aside; `left_out` the contrasts of all rows
+    to a fit without the row itself, in the order of the first regressions.
+    """
+
+    regressions: list[Regression]
+    shares: Row
+    complete: list[Regression]
+    aside: list[int]
+    members: MemberShare | None
+
+    def contrasts(self, frames: Located) -> Row:
+        """The contrasts of frames."""
+        parts = [regression.contrasts(frames) for regression in self.regressions]
+        return np.asarray(self.shares @ np.array(parts), np.float64)
+
+    def weights(self) -> Row:
+        """The weights of all rows; those set aside have none."""
+        parts = [regression.weights() for regression in self.regressions]
+        weights = np.zeros(len(self.complete[0].rows))
+        weights[self._kept()] = self.shares @ np.array(parts)
+        return weights
+
+    def remainder(self) -> Row:
+        """The weighted sum of all remainders."""
+        parts = [
+            share
+            * regression.remainder_weight
+            * (regression.weights() @ regression.rows.remainders)
+            for share, regression in zip(self.shares, self.regressions, strict=True)
+        ]
+        return np.asarray(np.sum(parts, axis=0), np.float64)
+
+    def left_out(self) -> Row:
+        """The contrasts of all rows to a fit without the row."""
+        parts = [regression.all_left_out() for regression in self.regressions]
+        contrasts = np.zeros(len(self.complete[0].rows))
+        contrasts[self._kept()] = self.shares @ np.array(parts)
+        if self.aside:
+            rows = self.complete[0].rows
+            aside = Located(rows.directions[self.aside], rows.remainders[self.aside])
+            contrasts[self.aside] = self.contrasts(aside)
+        return contrasts
+
+    def _kept(self) -> NDArray[np.intp]:
+        return np.delete(np.arange(len(self.complete[0].rows)), self.aside)
+
+
+def average(
+    elements: Located, negatives: Located, background: Located, structure: float
+) -> Average:
+    """The average of an issue; `structure` is that of the space."""
+    count, first = len(elements), len(elements) + len(negatives)
+    candidates = (0.0, 0.1, 0.3, 1.0) if elements.remainders.shape[1] else (0.0,)
+    fits = [Regression.of(elements, negatives, background, weight) for weight in candidates]
+    left_out = np.array([fit.all_left_out() for fit in fits])
+    shares = np.ones(1)
+    if len(fits) > 1:
+        noise, full = np.array([0.55, 0.3, 0.12, 0.03]), np.array([0.02, 0.08, 0.4, 0.5])
+        shares = (1 - structure) * noise + structure * full
+    if len(fits) > 1 and count > 1:
+        for index, contrasts in enumerate(left_out):
+            ordinary = contrasts[first:]
+            ranks = [(ordinary >= contrast).sum() + 10 for contrast in contrasts[:count]]
+            evidence = -np.log(np.array(ranks) / (len(ordinary) + 10)).mean()
+            shares[index] *= np.exp(np.sqrt(count) * evidence)
+    if len(background):
+        for index, contrasts in enumerate(left_out):
+            median, low = np.quantile(contrasts[first:], [0.5, 0.16])
+            shares[index] /= median - low
+    shares /= shares.sum()
+    mean = shares @ left_out
+    members, aside = None, list[int]()
+    if count >= 3 and len(background):
+        members = estimate_share(mean[:count], mean[first:])
+        number = round(min(members.estimate, 0.1) / (1 + count / 30) * len(background))
+        aside = sorted((first + np.argsort(-mean[first:], kind="stable")[:number]).tolist())
+    return Average([fit.without(aside) for fit in fits], shares, fits, aside, members)
 
 
 def fitted(
     elements: NDArray[np.float32],
     basis: Basis | None = None,
     negatives: NDArray[np.float32] | None = None,
-) -> Regression:
-    """The regression of an issue of unequal elements, none of which is of the background."""
+    shared_rows: int = 0,
+) -> Average:
+    """The fit of an issue of unequal elements, the first of which are of the background too."""
     of_issue = locate(elements, basis)
     unlike = locate(elements[:0] if negatives is None else negatives, basis)
-    return Regression.of(of_issue, unlike, background_of(basis, of_issue))
+    background = background_of(basis, of_issue)
+    other_rows = Located(background.directions[shared_rows:], background.remainders[shared_rows:])
+    return average(of_issue, unlike, other_rows, basis.structure if basis else 0.0)
 
 
 def contrast(frame: NDArray[np.float32], model: ScoringModel, basis: Basis | None) -> float:

@@ -22,6 +22,7 @@ def test_bytes_keep_the_model() -> None:
     assert MODEL.digest == decoded.digest
     assert IDS == list(decoded.element_ids)
     assert (MODEL.score_map, MODEL.diverse) == (decoded.score_map, decoded.diverse)
+    assert MODEL.summary == decoded.summary is not None
     assert (MODEL.dimension, BASIS.digest) == (decoded.dimension, decoded.basis_digest)
     arrays = [name for name, value in vars(MODEL).items() if isinstance(value, np.ndarray)]
     assert 12 == len(arrays)
@@ -39,8 +40,8 @@ def test_a_read_model_scores_as_the_built_one() -> None:
 
 def test_facts_are_one_line_in_one_order() -> None:
     """Equal content gives equal bytes: one metadata key of sorted JSON without spaces."""
-    first = encode("k", {"b": 1.5, "a": "é"}, {"y": ROWS, "x": ROWS[0]})
-    second = encode("k", {"a": "é", "b": 1.5}, {"x": ROWS[0], "y": ROWS})
+    first = encode("k", 2, {"b": 1.5, "a": "é"}, {"y": ROWS, "x": ROWS[0]})
+    second = encode("k", 2, {"a": "é", "b": 1.5}, {"x": ROWS[0], "y": ROWS})
     assert first == second
     assert rb"{\"a\":\"\\u00e9\",\"b\":1.5,\"format\":2,\"kind\":\"k\"}" in first
 
@@ -62,7 +63,7 @@ def test_a_score_map_that_is_not_finite_is_not_written(threshold: float) -> None
 
 def test_a_file_is_of_the_kind_asked_for() -> None:
     """Facts and tensors are read back unchanged; reading them as another type is DataLoss."""
-    file = decode("k", encode("k", {"n": 3}, {"x": ROWS}))
+    file = decode("k", {1, 2}, encode("k", 2, {"n": 3}, {"x": ROWS}))
     assert 3 == file.fact("n", int)
     np.testing.assert_array_equal(ROWS, file.tensor("x", np.float32, 2))
     with pytest.raises(DataLoss, match="'x'"):

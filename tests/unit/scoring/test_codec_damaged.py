@@ -167,7 +167,7 @@ def test_every_damaged_tensor_is_data_loss(kind: str, name: str, what: str) -> N
         save(load(FILES["model"]), {"sluice": "[" * 100_000}),
         rewrite("model", {"kind": "sluice.other"}),
         rewrite("model", {"format": 1}),
-        rewrite("model", {"format": 3}),
+        rewrite("model", {"format": 4}),
         rewrite("model", {"format": None}),
         rewrite("model", {"dimension": 63}),
         rewrite("model", {"dimension": 64}),  # has no remainder

@@ -17,21 +17,14 @@ from sluice.scoring import (
     ScoreMap,
     Scorer,
     ScoringModel,
+    averaging,
     build_basis,
     build_model,
     model,
     normalise,
-    regression,
 )
 from sluice.scoring.score_map import fit_score_map
-from tests.unit.scoring.reference import (
-    Located,
-    Regression,
-    background_of,
-    locate,
-    numbered,
-    random_rows,
-)
+from tests.unit.scoring.reference import fitted, locate, numbered, random_rows
 
 Rows = NDArray[np.float32]
 
@@ -39,16 +32,6 @@ DIMENSION = 70
 BACKGROUND = random_rows(1, 280, DIMENSION)
 BASIS = build_basis(BACKGROUND)
 bases = pytest.mark.parametrize("basis", [None, BASIS], ids=["no basis", "basis"])
-
-
-def dense_regression(
-    elements: Rows, basis: Basis | None, negatives: Rows, shared_rows: int = 0
-) -> Regression:
-    """The regression of an issue that shares its first elements with the background."""
-    issue_rows = locate(elements, basis)
-    background = background_of(basis, issue_rows)
-    other_rows = Located(background.directions[shared_rows:], background.remainders[shared_rows:])
-    return Regression.of(issue_rows, locate(negatives, basis), other_rows)
 
 
 def model_contrasts(built: ScoringModel, frames: Rows) -> Rows:
@@ -71,18 +54,18 @@ def test_the_curve_is_fitted_to_leave_one_out_contrasts(
     reaches = []
 
     def recording_fit(*arguments: Any) -> tuple[ScoreMap, bool]:
-        reaches.append(arguments[-1])
+        reaches.append(arguments[3])
         return fit_score_map(*arguments)
 
     monkeypatch.setattr(model, "fit_score_map", recording_fit)
     built = build_model(elements, numbered(size), basis, negatives)
-    solution = dense_regression(elements, basis, negatives, size // 2)
-    member_contrasts = np.array([solution.left_out(row) for row in range(size)])
-    background_rows = range(size + negative_count, len(solution.rows))
-    ordinary_contrasts = np.array([solution.left_out(row) for row in background_rows])
-    reach = float(solution.contrasts(solution.rows)[:size].max())
+    fit = fitted(elements, basis, negatives, size // 2)
+    left_out = fit.left_out()
+    members, ordinary = left_out[:size], left_out[size + negative_count :]
+    reach = float(fit.contrasts(locate(elements, basis)).max())
     assert [reach] == pytest.approx(reaches, abs=5e-6)
-    expected, diverse = fit_score_map(member_contrasts, size, ordinary_contrasts, reach)
+    share = fit.members.estimate if fit.members else 0.0
+    expected, diverse = fit_score_map(members, size, ordinary, reach, share)
     actual = built.score_map
     assert expected.threshold == pytest.approx(actual.threshold, abs=5e-6)
     assert expected.below == pytest.approx(actual.below, abs=5e-6)
@@ -96,9 +79,9 @@ def test_a_lone_element_has_no_others(basis: Basis | None) -> None:
     element = random_rows(2, 1, DIMENSION)
     single = build_model(element, numbered(1), basis)
     copies = build_model(element.repeat(3, axis=0), numbered(3), basis)
-    solution = dense_regression(element, basis, element[:0])
-    ordinary = np.array([solution.left_out(row) for row in range(1, len(solution.rows))])
-    reach = float(solution.contrasts(solution.rows)[0])
+    fit = fitted(element, basis)
+    ordinary = fit.left_out()[1:]
+    reach = float(fit.contrasts(locate(element, basis))[0])
     expected, _ = fit_score_map(np.empty(0), 1, ordinary, reach)
     assert expected.threshold == pytest.approx(single.score_map.threshold, abs=5e-6)
     assert single.score_map == copies.score_map
@@ -116,27 +99,27 @@ def test_weights_are_the_regressions(basis: Basis | None) -> None:
     built = build_model(elements, numbered(12), basis, negatives)
     order = [negative_digest(row) for row in normalise(negatives)]
     negatives = negatives[np.argsort(order)]
-    weights = dense_regression(elements, basis, negatives).weights()
+    fit = fitted(elements, basis, negatives)
+    weights = fit.weights()
     np.testing.assert_allclose(built.weights, weights[:17], rtol=0, atol=5e-6)
     np.testing.assert_allclose(built.background_weights, weights[17:], rtol=0, atol=5e-6)
     if basis is None:
         assert 0 == built.direction.size
     else:
-        solution = dense_regression(elements, basis, negatives)
-        direction = basis.remainder @ (weights @ solution.rows.remainders)
+        direction = basis.remainder @ fit.remainder()
         np.testing.assert_allclose(built.direction, direction, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("shared_rows", [1, 9, 280])
 def test_background_rows_that_are_elements_have_no_weight(shared_rows: int) -> None:
-    """Background rows that are elements have weight 0; all other background rows have one."""
+    """Background rows that are elements or set aside have weight 0; all others have one."""
     elements = np.concatenate([BACKGROUND[:shared_rows], random_rows(2, 3, DIMENSION)])
     built = build_model(elements, numbered(len(elements)), BASIS)
-    assert not built.background_weights[:shared_rows].any()
-    assert built.background_weights[shared_rows:].all()
-    solution = dense_regression(elements, BASIS, elements[:0], shared_rows)
+    fit = fitted(elements, BASIS, shared_rows=shared_rows)
+    weightless = [*range(shared_rows), *(row - 3 for row in fit.aside)]
+    assert weightless == np.flatnonzero(built.background_weights == 0).tolist()
     frames = random_rows(4, 9, DIMENSION)
-    expected = solution.contrasts(locate(frames, BASIS))
+    expected = fit.contrasts(locate(frames, BASIS))
     np.testing.assert_allclose(model_contrasts(built, frames), expected, rtol=0, atol=1e-5)
 
 
@@ -206,27 +189,22 @@ def test_negatives_are_checked_as_elements_are() -> None:
 def test_large_issues_are_calibrated_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more elements than the limit, evenly spaced ones get leave-one-out contrasts."""
     elements = random_rows(3, 90, DIMENSION)
-    monkeypatch.setattr(regression, "LEAVE_ONE_OUT_MAX", 30)
+    monkeypatch.setattr(averaging, "LEAVE_ONE_OUT_MAX", 30)
     built = build_model(elements, numbered(90), None)
-    solution = dense_regression(elements, None, elements[:0])
-    members = np.array([solution.left_out(row) for row in range(0, 90, 3)])
+    members = fitted(elements).left_out()[::3]
     expected, _ = fit_score_map(members, 90, np.empty(0), 1.0)
     assert expected.threshold == pytest.approx(built.score_map.threshold, abs=5e-6)
 
 
 @bases
-def test_issues_solved_in_parts_score_as_their_mean(
+def test_issues_solved_in_parts_match_as_they_score(
     basis: Basis | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model solved in parts has their mean contrast, and its matches are the scores that pass."""
-    monkeypatch.setattr(regression, "ELEMENTS_SOLVED_MAX", 20)
-    monkeypatch.setattr(regression, "ELEMENTS_PER_PART", 10)
+    """The matches of a model solved in parts are the scores that pass."""
+    monkeypatch.setattr(averaging, "ELEMENTS_SOLVED_MAX", 20)
+    monkeypatch.setattr(averaging, "ELEMENTS_PER_PART", 10)
     elements, negatives = random_rows(2, 40, DIMENSION), random_rows(3, 5, DIMENSION)
     built = build_model(elements, numbered(40), basis, negatives)
-    frames = random_rows(4, 9, DIMENSION)
-    parts = [dense_regression(elements[part::4], basis, negatives) for part in range(4)]
-    expected = np.mean([part.contrasts(locate(frames, basis)) for part in parts], axis=0)
-    np.testing.assert_allclose(model_contrasts(built, frames), expected, rtol=0, atol=5e-6)
-    scorer, unit = Scorer([built], {BASIS.digest: BASIS}), normalise(frames)
+    scorer, unit = Scorer([built], {BASIS.digest: BASIS}), normalise(random_rows(4, 9, DIMENSION))
     passing = np.flatnonzero(scorer.score(unit).scores[:, 0] >= 0.4)
     assert passing.tolist() == scorer.matches(unit, 0.4).frames.tolist()

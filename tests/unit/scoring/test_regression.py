@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sluice.scoring import regression
-from sluice.scoring.regression import LEAVE_ONE_OUT_MAX, Background, Weights
-from sluice.scoring.similarity import BasisRows
+from sluice.scoring.regression import Background, SharedRows, Solution, System
+from sluice.scoring.similarity import BasisRows, concatenate
 from tests.unit.scoring.reference import Located, Regression
 
 seeds = st.integers(0, 2**32 - 1)
@@ -30,167 +26,127 @@ def draw_rows(seed: int, rows: int, remainder_dimension: int = 3) -> BasisRows:
 
 
 def dense_regression(
-    elements: BasisRows, negatives: BasisRows, background: BasisRows
+    elements: BasisRows, negatives: BasisRows, background: BasisRows, remainder_weight: float
 ) -> Regression:
     """The reference regression of the same rows."""
-    parts = [Located.of(p.projected, p.remainder) for p in (elements, negatives, background)]
-    return Regression.of(*parts)
+    unlike = Located.of(negatives.projected, negatives.remainder)
+    return Regression.of(
+        Located.of(elements.projected, elements.remainder),
+        unlike,
+        Located.of(background.projected, background.remainder),
+        remainder_weight,
+    )
 
 
-def fit_weights(elements: BasisRows, negatives: BasisRows, background: BasisRows) -> Weights:
-    """The weights that the tested `regression.fit` gives."""
-    return regression.fit(elements, negatives, Background(background))
+def solved_system(
+    elements: BasisRows, negatives: BasisRows, background: Background, remainder_weight: float
+) -> System:
+    """The equations of these rows."""
+    shared = SharedRows.of(background, negatives, len(elements), remainder_weight)
+    to_shared = concatenate(background.rows, negatives).similarities(elements)
+    among = elements.similarities(elements)
+    return shared.system(to_shared.total(remainder_weight), among.total(remainder_weight))
 
 
-def all_weights(weights: Weights) -> NDArray[np.float64]:
-    """All weights, in the reference's order."""
-    return np.concatenate([weights.elements, weights.negatives, weights.background])
+def all_weights(solution: Solution, background: int) -> NDArray[np.float64]:
+    """All weights, in the reference's order: elements, negatives, background."""
+    shared = solution.shared
+    return np.concatenate([solution.elements, shared[background:], shared[:background]])
 
 
-@given(seeds, st.integers(1, 20), counts, counts, st.sampled_from([0, 3]))
+remainder_weights = st.sampled_from([0.0, 0.3, 1.0])
+
+
+@given(seeds, st.integers(1, 20), counts, counts, st.sampled_from([0, 3]), remainder_weights)
 def test_weights_are_the_dense_solution(
-    seed: int, elements: int, negatives: int, background: int, remainder_dimension: int
+    seed: int,
+    elements: int,
+    negatives: int,
+    background: int,
+    remainder_dimension: int,
+    remainder_weight: float,
 ) -> None:
     """Weights equal the dense solution, with any number of rows, duplicates and remainders."""
-    rows = [
-        draw_rows(seed + i, n, remainder_dimension)
-        for i, n in enumerate((elements, negatives, background))
-    ]
-    expected = dense_regression(*rows)
-    weights = fit_weights(*rows)
-    np.testing.assert_allclose(all_weights(weights), expected.weights(), rtol=0, atol=1e-8)
+    sizes = enumerate((elements, negatives, background))
+    of_issue, unlike, ordinary = (draw_rows(seed + i, n, remainder_dimension) for i, n in sizes)
+    expected = dense_regression(of_issue, unlike, ordinary, remainder_weight)
+    solution = solved_system(of_issue, unlike, Background(ordinary), remainder_weight).solve()
+    weights = all_weights(solution, background)
+    np.testing.assert_allclose(weights, expected.weights(), rtol=0, atol=1e-8)
     own = expected.contrasts(expected.rows)[:elements]
-    np.testing.assert_allclose(weights.own, own, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(solution.own, own, rtol=0, atol=1e-8)
 
 
-@given(seeds, st.integers(1, 12), counts, counts)
+@given(seeds, st.integers(1, 12), counts, counts, remainder_weights)
 def test_leaving_one_out_is_leaving_it_out(
-    seed: int, elements: int, negatives: int, background: int
+    seed: int, elements: int, negatives: int, background: int, remainder_weight: float
 ) -> None:
     """The closed forms give each row's contrast in a solution without that row."""
-    rows = [draw_rows(seed + i, n) for i, n in enumerate((elements, negatives, background))]
-    expected = dense_regression(*rows)
-    weights = fit_weights(*rows)
+    sizes = enumerate((elements, negatives, background))
+    of_issue, unlike, ordinary = (draw_rows(seed + i, n) for i, n in sizes)
+    expected = dense_regression(of_issue, unlike, ordinary, remainder_weight)
+    solution = solved_system(of_issue, unlike, Background(ordinary), remainder_weight).solve()
     element_contrasts = [expected.left_out(i) for i in range(elements)]
-    np.testing.assert_allclose(weights.leave_one_out, element_contrasts, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(solution.leave_one_out, element_contrasts, rtol=0, atol=1e-8)
     background_contrasts = [expected.left_out(elements + negatives + i) for i in range(background)]
-    np.testing.assert_allclose(weights.ordinary, background_contrasts, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(solution.ordinary, background_contrasts, rtol=0, atol=1e-8)
     full_contrasts = expected.contrasts(expected.rows)[elements + negatives :]
     np.testing.assert_allclose(
-        weights.background_gains, full_contrasts - background_contrasts, rtol=0, atol=1e-8
+        solution.background_gains, full_contrasts - background_contrasts, rtol=0, atol=1e-8
     )
+
+
+@given(seeds, st.integers(1, 12), counts, st.integers(3, 12), st.integers(1, 3), remainder_weights)
+def test_rows_set_aside_are_left_out(
+    seed: int, elements: int, negatives: int, background: int, aside: int, remainder_weight: float
+) -> None:
+    """A solution with background rows set aside is the dense solution of all other rows."""
+    sizes = enumerate((elements, negatives, background))
+    of_issue, unlike, ordinary = (draw_rows(seed + i, n) for i, n in sizes)
+    first = elements + negatives
+    kept = np.arange(aside, background)
+    dense = dense_regression(of_issue, unlike, ordinary, remainder_weight)
+    expected = dense.without([*range(first, first + aside)])
+    system = solved_system(of_issue, unlike, Background(ordinary), remainder_weight)
+    solution = system.set_aside(np.arange(aside))
+    weights = all_weights(solution, background)
+    assert [0.0] * aside == weights[first : first + aside].tolist()
+    others = np.delete(weights, np.arange(first, first + aside))
+    np.testing.assert_allclose(others, expected.weights(), rtol=0, atol=1e-7)
+    left_out = expected.all_left_out()
+    np.testing.assert_allclose(solution.leave_one_out, left_out[:elements], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(solution.ordinary[kept], left_out[first:], rtol=0, atol=1e-7)
+    unseen = Located.of(ordinary.projected[:aside], ordinary.remainder[:aside])
+    contrasts = expected.contrasts(unseen)
+    np.testing.assert_allclose(solution.ordinary[:aside], contrasts, rtol=0, atol=1e-7)
+    gains = expected.contrasts(expected.rows)[first:] - left_out[first:]
+    np.testing.assert_allclose(solution.background_gains[kept], gains, rtol=0, atol=1e-7)
+    assert [0.0] * aside == solution.background_gains[:aside].tolist()
 
 
 def test_a_background_may_be_fitted_to_again() -> None:
-    """A background used for several fits gives each the weights of its own ridge."""
+    """A background used for several fits gives each the weights of its own ridge and remainder."""
     background = Background(draw_rows(3, 60))
-    for size in (2, 5, 2, 9):
+    for size, remainder_weight in ((2, 0.0), (2, 1.0), (5, 1.0), (2, 0.0), (9, 0.3)):
         elements = draw_rows(1, size)
-        weights = regression.fit(elements, elements[:0], background)
-        expected = dense_regression(elements, elements[:0], background.rows).weights()
-        np.testing.assert_allclose(all_weights(weights), expected, rtol=0, atol=1e-8)
-
-
-@pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Limits by which more than six elements are solved in parts of four."""
-    monkeypatch.setattr(regression, "ELEMENTS_SOLVED_MAX", 6)
-    monkeypatch.setattr(regression, "ELEMENTS_PER_PART", 4)
-    return iter([None])
-
-
-def part_solutions(
-    elements: BasisRows, negatives: BasisRows, background: BasisRows
-) -> list[Regression]:
-    """One solution per part: every n-th element, with all negatives and background rows."""
-    parts = -(-len(elements) // 4)
-    solutions = []
-    for part in range(parts):
-        solution = dense_regression(elements[part::parts], negatives, background)
-        ridges = solution.ridges.copy()
-        if len(background):  # the same in all parts, though one may have one element fewer
-            ridges[-len(background) :] = max(0.1 * len(background) / (len(elements) / parts), 1)
-        solutions.append(Regression(solution.rows, solution.targets, ridges))
-    return solutions
-
-
-@pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize("size", [7, 8, 9, 23])
-@pytest.mark.parametrize("background_count", [0, 9, 90])
-def test_many_elements_are_averaged_parts(size: int, background_count: int) -> None:
-    """Many elements are solved in parts, and a contrast is the mean of the parts' contrasts."""
-    rows = draw_rows(1, size), draw_rows(2, background_count // 3), draw_rows(3, background_count)
-    solutions = part_solutions(*rows)
-    weights = fit_weights(*rows)
-    frames = draw_rows(4, 11)
-    everything = dense_regression(*rows).rows
-    all_regression = Regression(everything, np.zeros(0), np.zeros(0))
-    similar = np.exp(4 * (frames.projected.astype(float) @ all_regression.rows.directions.T - 1))
-    similar += frames.remainder.astype(float) @ all_regression.rows.remainders.T
-    located_frames = Located.of(frames.projected, frames.remainder)
-    expected = np.mean([solution.contrasts(located_frames) for solution in solutions], axis=0)
-    np.testing.assert_allclose(similar @ all_weights(weights), expected, rtol=0, atol=1e-8)
-
-
-@pytest.mark.usefixtures("small_parts")
-@pytest.mark.parametrize("size", [7, 23])
-def test_parts_leave_one_out_too(size: int) -> None:
-    """An element is left out of its own part, a background row out of all parts."""
-    rows = draw_rows(1, size), draw_rows(2, 3), draw_rows(3, 30)
-    solutions = part_solutions(*rows)
-    weights = fit_weights(*rows)
-    for index in range(size):
-        part, position = index % len(solutions), index // len(solutions)
-        element = solutions[part].rows.only(position)
-        other_contrasts = [
-            solution.contrasts(element)[0]
-            for other_part, solution in enumerate(solutions)
-            if other_part != part
-        ]
-        expected = np.mean([solutions[part].left_out(position), *other_contrasts])
-        assert expected == pytest.approx(weights.leave_one_out[index], abs=1e-8)
-        own = np.mean([solutions[part].contrasts(element)[0], *other_contrasts])
-        assert own == pytest.approx(weights.own[index], abs=1e-8)
-    for index in range(30):
-        background_contrasts = [
-            solution.left_out(len(solution.rows) - 30 + index) for solution in solutions
-        ]
-        assert np.mean(background_contrasts) == pytest.approx(weights.ordinary[index], abs=1e-8)
-
-
-def test_up_to_the_limit_elements_are_solved_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many elements as the limit are solved in one part."""
-    rows = draw_rows(1, 8), draw_rows(2, 2), draw_rows(3, 20)
-    monkeypatch.setattr(regression, "ELEMENTS_SOLVED_MAX", 8)
-    monkeypatch.setattr(regression, "ELEMENTS_PER_PART", 2)
-    np.testing.assert_allclose(
-        all_weights(fit_weights(*rows)), dense_regression(*rows).weights(), rtol=0, atol=1e-8
-    )
-
-
-def test_a_bounded_sample_is_compared_without_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of more elements than the limit, evenly spaced ones get leave-one-out contrasts."""
-    rows = draw_rows(1, 25), draw_rows(2, 3), draw_rows(3, 9)
-    complete = fit_weights(*rows)
-    assert 25 == len(complete.own) < LEAVE_ONE_OUT_MAX
-    monkeypatch.setattr(regression, "LEAVE_ONE_OUT_MAX", 5)
-    sampled = fit_weights(*rows)
-    np.testing.assert_array_equal(complete.own[::5], sampled.own)
-    np.testing.assert_array_equal(complete.leave_one_out[::5], sampled.leave_one_out)
+        none = elements[:0]
+        solution = solved_system(elements, none, background, remainder_weight).solve()
+        expected = dense_regression(elements, none, background.rows, remainder_weight)
+        weights = all_weights(solution, 60)
+        np.testing.assert_allclose(weights, expected.weights(), rtol=0, atol=1e-8)
 
 
 def test_neither_side_outweighs_the_other() -> None:
-    """Inverse ridges of elements and background have equal sums; no background ridge is below 1.
+    """Inverse ridges of elements and background have equal sums, less 3 / elements.
 
     For nearly dissimilar rows, a weight is the remaining target over own similarity plus ridge.
     """
-    dissimilar_rows = BasisRows(np.zeros((66, 1), np.float32), np.eye(66, dtype=np.float32) * 9)
+    dissimilar = BasisRows(np.zeros((66, 1), np.float32), np.eye(66, dtype=np.float32) * 9)
     common_similarity = np.exp(-4)  # the similarity at cosine 0
-    for elements, background, ridge in ((1, 40, 4.0), (2, 60, 3.0), (5, 60, 1.2), (20, 40, 1.0)):
-        weights = fit_weights(
-            dissimilar_rows[:elements], dissimilar_rows[:0], dissimilar_rows[66 - background :]
-        )
-        remaining_target = -1 - common_similarity * all_weights(weights).sum()
-        np.testing.assert_allclose(weights.background, remaining_target / (81 + ridge), rtol=1e-9)
-        remaining_target = 1 - common_similarity * all_weights(weights).sum()
-        np.testing.assert_allclose(weights.elements, remaining_target / (81 + 0.1), rtol=1e-9)
+    for elements, background, ridge in ((1, 40, 16.0), (2, 60, 7.5), (5, 60, 1.92), (20, 40, 1.15)):
+        rows = dissimilar[:elements], dissimilar[:0]
+        system = solved_system(*rows, Background(dissimilar[66 - background :]), 1.0)
+        solution = system.solve()
+        total = common_similarity * all_weights(solution, background).sum()
+        np.testing.assert_allclose(solution.shared, (-1 - total) / (81 + ridge), rtol=1e-9)
+        np.testing.assert_allclose(solution.elements, (1 - total) / (81 + 0.1), rtol=1e-9)

@@ -109,20 +109,22 @@ FAR = 9.0
 
 
 def fit_reference(
-    members: Values, count: int, ordinary: Values, reach: float
+    members: Values, count: int, ordinary: Values, reach: float, share: float
 ) -> tuple[float, bool]:
     """The threshold, computed rule by rule, and whether the background raised it."""
     ranked = np.sort(ordinary)
     median = np.quantile(ranked, 0.5)
     spread = median - np.quantile(ranked, 0.16)
-    rare = min(np.quantile(ranked, 0.99), median + 5 * spread)
-    uncommon = min(np.quantile(ranked, 0.96), median + 4 * spread)
+    share = min(share, 0.2)
+    rare_above, uncommon_above = 0.01 + 0.34 * share, 0.04 + 0.66 * share
+    rare = min(np.quantile(ranked, 1 - rare_above), median + 6 * spread)
+    uncommon = min(np.quantile(ranked, 1 - uncommon_above), median + 5 * spread)
     start, diverse = rare, False
     if len(members):
         start = np.quantile(members, 0.1)
         diverse = bool(start < uncommon)
         if diverse:
-            start = max(start, min(uncommon, np.quantile(members, 0.45)))
+            start = max(start, min(uncommon, np.quantile(members, 0.5)))
     blended = (count * start + 5 * rare) / (count + 5)
     threshold_max = median + 0.85 * (reach - median) if reach > median else median
     return float(min(blended, threshold_max)), diverse
@@ -131,12 +133,14 @@ def fit_reference(
 values = st.lists(st.floats(-2, 2), min_size=1, max_size=30).map(np.array)
 
 
-@given(st.one_of(values, st.just(EMPTY)), values, st.floats(-3, 3))
-def test_fits_are_those_of_the_rules(members: Values, ordinary: Values, reach: float) -> None:
+@given(st.one_of(values, st.just(EMPTY)), values, st.floats(-3, 3), st.floats(0, 1))
+def test_fits_are_those_of_the_rules(
+    members: Values, ordinary: Values, reach: float, share: float
+) -> None:
     """For any members and background, the fit is that of the rules."""
     count = max(len(members), 1)
-    curve, diverse = fit_score_map(members, count, ordinary, reach)
-    expected, raised = fit_reference(members, count, ordinary, reach)
+    curve, diverse = fit_score_map(members, count, ordinary, reach, share)
+    expected, raised = fit_reference(members, count, ordinary, reach, share)
     assert raised == diverse
     assert expected == pytest.approx(curve.threshold, abs=1e-9)
     assert max(expected - np.median(ordinary), SCALE_MIN) == pytest.approx(curve.below, abs=1e-9)
@@ -166,7 +170,7 @@ def test_fit_to_a_diverse_issue() -> None:
     """At least 55 % of the elements pass, even if much of the background passes then."""
     members = np.linspace(-1.5, -0.5, 101)
     curve, diverse = fit_score_map(members, 10**6, ORDINARY, FAR)
-    assert 0.55 == pytest.approx((members >= curve.threshold - 1e-4).mean(), abs=0.01)
+    assert 0.5 == pytest.approx((members >= curve.threshold - 1e-4).mean(), abs=0.01)
     assert SCALE_MIN == curve.below
     assert -0.5 == pytest.approx(curve.threshold + curve.above)
     assert diverse
@@ -240,11 +244,11 @@ def test_a_contaminated_background_moves_no_threshold_far(contaminated_share: fl
     spread = median - np.quantile(mixed, 0.16)
     members = np.linspace(-0.9, 1, 101)
     curve, _ = fit_score_map(members, 10**6, mixed, FAR)
-    assert max(np.quantile(members, 0.1), median + 4 * spread) == pytest.approx(
+    assert max(np.quantile(members, 0.1), median + 5 * spread) == pytest.approx(
         curve.threshold, abs=1e-4
     )
     lone, _ = fit_score_map(EMPTY, 1, mixed, FAR)
-    assert median + 5 * spread == pytest.approx(lone.threshold, abs=1e-12)
+    assert median + 6 * spread == pytest.approx(lone.threshold, abs=1e-12)
     assert lone.threshold < -0.2
 
 
