@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from uuid import uuid4
+
+from msgspec import convert
 
 from services.campaign.campaigns import CampaignTerms, read_campaign
 from services.campaign.feedback import add_feedback
@@ -20,6 +22,7 @@ from services.campaign.projects import get_project
 from services.campaign.records import (
     GENERATION,
     CampaignRecord,
+    FitRecord,
     IssueCampaignsRecord,
     VersionRecord,
     campaign_key,
@@ -175,6 +178,7 @@ async def _write_version(
         created_us=now_us(),
         accepted_count=len(content.accepted.entries),
         negative_count=len(content.negatives.entries),
+        fit=None if model.summary is None else convert(asdict(model.summary), FitRecord),
     )
     return _UnboundVersion(version, pending.checks)
 

@@ -110,11 +110,28 @@ class ElementRecord(ElementEntry, frozen=True, kw_only=True):
     point: bytes
 
 
+class MemberShareRecord(Record, frozen=True, kw_only=True):
+    """The share of members in a background, 0 to 1, and its interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class FitRecord(Record, frozen=True, kw_only=True):
+    """The fit summary of a scoring model; `members` is None if the share was not estimated."""
+
+    remainder_weight: float
+    set_aside: int
+    members: MemberShareRecord | None = None
+
+
 class VersionRecord(Record, frozen=True, kw_only=True):
     """A campaign version; `issue_edits` are the issue's edits at the time of the snapshot.
 
     `element_count` includes the `accepted_count` samples that were taken in beside the issue's
-    elements.
+    elements. `fit` is None if the scoring model has format 2, which earlier versions of Sluice
+    wrote.
     """
 
     number: int
@@ -130,6 +147,7 @@ class VersionRecord(Record, frozen=True, kw_only=True):
     created_us: int
     accepted_count: int = 0
     negative_count: int = 0
+    fit: FitRecord | None = None
 
 
 class BudgetRecord(Record, frozen=True, kw_only=True):

@@ -243,6 +243,19 @@ def test_tables_are_for_people(cli: Cli) -> None:
     assert "0 added, 0 removed" in cli.run("campaigns", "show", campaign)
 
 
+def test_the_share_of_the_corpus_is_shown(cli: Cli) -> None:
+    """A campaign and its versions show how much of the corpus looks like the issue."""
+    campaign = cli.start_campaign()
+    fit = cli.json("campaigns", "show", campaign)["version"]["fit"]
+    percent = f"{fit['member_share']['estimate']:.1%}"
+    shown = cli.run("campaigns", "show", campaign)
+    assert f"about {percent} of the corpus looks like this issue (" in shown
+    rows = fit["background_set_aside"]
+    assert f"average remainder weight 0.00; {rows} rows of the background set aside" in shown
+    assert f"{percent} (" in cli.run("campaigns", "versions", campaign)
+    assert fit == cli.json("campaigns", "commit", campaign)["fit"]
+
+
 def test_names_are_shown_as_they_are(cli: Cli) -> None:
     """A display name is printed as plain text: no markup, no control characters."""
     cli.run("projects", "create", "p", "--called", "[red]fleet[/red] \x1b[2J")

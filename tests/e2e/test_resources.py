@@ -51,6 +51,8 @@ def test_issues_and_their_elements(team: Team) -> None:
     assert (1, 2) == (campaign.elements_added, campaign.elements_removed)
     committed = team.campaigns.commit(campaign.name)
     assert (2, 4) == (committed.number, committed.element_count)
+    share = committed.fit.member_share
+    assert 0 < share.low <= share.estimate <= share.high <= 1
     assert committed == team.campaigns.version(f"{campaign.name}/versions/2")
     assert [2, 1] == [version.number for version in team.campaigns.versions(campaign.name)]
     with pytest.raises(errors.FailedPrecondition):

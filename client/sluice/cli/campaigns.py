@@ -32,6 +32,42 @@ def _note(campaign: Any) -> str:
     return "; ".join(notes)
 
 
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.01 else f"{share:.2%}"
+
+
+def _member_share(version: Any) -> str:
+    """The share of the corpus that looks like the issue, with its interval."""
+    if not version.fit.HasField("member_share"):
+        return "unknown"
+    share = version.fit.member_share
+    return f"{_percent(share.estimate)} ({_percent(share.low)} to {_percent(share.high)})"
+
+
+def _corpus(campaign: Any) -> str:
+    """How much of the corpus looks like the issue; if that is unknown, what it needs."""
+    version = campaign.version
+    if version.fit.HasField("member_share"):
+        share, interval = _member_share(version).split(" ", 1)
+        return f"about {share} of the corpus looks like this issue {interval}"
+    if not version.HasField("fit"):
+        return "unknown for a version of an earlier Sluice: commit again"
+    if not version.basis_digest:
+        return "unknown without a background"
+    return "unknown for fewer than three different elements"
+
+
+def _fit(campaign: Any) -> str:
+    """What the fit of the newest version chose from the data."""
+    fit = campaign.version.fit
+    if not campaign.version.HasField("fit"):
+        return ""
+    rows = "1 row" if fit.background_set_aside == 1 else f"{fit.background_set_aside} rows"
+    return (
+        f"average remainder weight {fit.remainder_weight:.2f}; {rows} of the background set aside"
+    )
+
+
 COLUMNS = [
     ("campaign", lambda c: c.name),
     ("called", lambda c: c.display_name),
@@ -45,6 +81,8 @@ DETAILS = [
     ("issue", lambda c: c.issue),
     ("clusters", lambda c: c.version.cluster_count),
     ("since then", lambda c: f"{c.elements_added} added, {c.elements_removed} removed"),
+    ("corpus", _corpus),
+    ("fit", _fit),
     ("note", _note),
 ]
 VERSION = [
@@ -55,6 +93,7 @@ VERSION = [
     ("clusters", lambda v: v.cluster_count),
     ("model", lambda v: v.model_digest[:12]),
     ("background", lambda v: "yes" if v.basis_digest else "no"),
+    ("share of corpus", _member_share),
 ]
 
 
@@ -84,7 +123,7 @@ def start_campaign(
 
 
 def show_campaign(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
-    """Show a campaign, and the changes of its issue since the newest version.
+    """Show a campaign, the changes of its issue since the newest version, and that version's fit.
 
     Example: sluice campaigns show CAMPAIGN
     """

@@ -42,7 +42,11 @@ class Campaigns:
         return list_items(self._stub.ListCampaigns, request, "campaigns")
 
     def version(self, name: str) -> campaign_pb2.CampaignVersion:
-        """Read a version, by its own resource name."""
+        """Read a version, by its own resource name.
+
+        `fit.member_share` is the share of the corpus that looks like the issue, with an interval;
+        `HasField("fit")` is false for versions committed before model format 3.
+        """
         return translate(self._stub.GetVersion, campaign_pb2.GetVersionRequest(name=name))
 
     def versions(self, name: str) -> Iterator[campaign_pb2.CampaignVersion]:

@@ -58,7 +58,7 @@ class Budget(_message.Message):
     def __init__(self, total: _Optional[int] = ..., per_day: _Optional[int] = ...) -> None: ...
 
 class CampaignVersion(_message.Message):
-    __slots__ = ("name", "number", "snapshot_digest", "model_digest", "basis_digest", "model_id", "dimension", "element_count", "cluster_count", "diverse", "create_time", "accepted_count", "negative_count")
+    __slots__ = ("name", "number", "snapshot_digest", "model_digest", "basis_digest", "model_id", "dimension", "element_count", "cluster_count", "diverse", "create_time", "accepted_count", "negative_count", "fit")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +72,7 @@ class CampaignVersion(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIT_FIELD_NUMBER: _ClassVar[int]
     name: str
     number: int
     snapshot_digest: str
@@ -85,7 +86,28 @@ class CampaignVersion(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     accepted_count: int
     negative_count: int
-    def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ..., snapshot_digest: _Optional[str] = ..., model_digest: _Optional[str] = ..., basis_digest: _Optional[str] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ..., element_count: _Optional[int] = ..., cluster_count: _Optional[int] = ..., diverse: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_count: _Optional[int] = ..., negative_count: _Optional[int] = ...) -> None: ...
+    fit: FitSummary
+    def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ..., snapshot_digest: _Optional[str] = ..., model_digest: _Optional[str] = ..., basis_digest: _Optional[str] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ..., element_count: _Optional[int] = ..., cluster_count: _Optional[int] = ..., diverse: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_count: _Optional[int] = ..., negative_count: _Optional[int] = ..., fit: _Optional[_Union[FitSummary, _Mapping]] = ...) -> None: ...
+
+class FitSummary(_message.Message):
+    __slots__ = ("remainder_weight", "background_set_aside", "member_share")
+    REMAINDER_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BACKGROUND_SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_SHARE_FIELD_NUMBER: _ClassVar[int]
+    remainder_weight: float
+    background_set_aside: int
+    member_share: MemberShare
+    def __init__(self, remainder_weight: _Optional[float] = ..., background_set_aside: _Optional[int] = ..., member_share: _Optional[_Union[MemberShare, _Mapping]] = ...) -> None: ...
+
+class MemberShare(_message.Message):
+    __slots__ = ("estimate", "low", "high")
+    ESTIMATE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    estimate: float
+    low: float
+    high: float
+    def __init__(self, estimate: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
 
 class Space(_message.Message):
     __slots__ = ("model_id", "dimension", "basis_digest", "background_count", "background_time")

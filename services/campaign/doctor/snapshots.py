@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -129,7 +129,20 @@ async def _examine_version(
         rebuilt = manifest is not None and await rebuild_model(
             examination, files, name, version, manifest
         )
-        yield finding.mark_repaired(examination.repair) if rebuilt else finding.mark_lost()
+        lost = _mark_model_lost(finding, name, version)
+        yield finding.mark_repaired(examination.repair) if rebuilt else lost
+
+
+def _mark_model_lost(finding: Finding, name: CampaignName, version: VersionRecord) -> Finding:
+    """A copy that says why the model cannot be built again, and what to do.
+
+    A version without a fit summary has a model of an earlier formula, which nothing computes any
+    more: built again it has another digest.
+    """
+    formula_changed = version.fit is None
+    reason = ": the formula has changed since it was committed" if formula_changed else ""
+    actual = f"{finding.actual}, and cannot be rebuilt{reason}; commit {name} again"
+    return replace(finding, actual=actual).mark_lost()
 
 
 async def _examine_points(examination: Examination, snapshot: _Snapshot) -> ExaminationEvents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec.structs import asdict
 
 from services.campaign.active_campaigns import ActiveCampaignList
 from services.campaign.records import (
@@ -12,6 +13,7 @@ from services.campaign.records import (
     CampaignRecord,
     DatasetRecord,
     ElementRecord,
+    FitRecord,
     IssueRecord,
     ProjectRecord,
     SpaceRecord,
@@ -132,7 +134,18 @@ def version(name: CampaignName, record: VersionRecord) -> campaign_pb2.CampaignV
         create_time=timestamp(record.created_us),
         accepted_count=record.accepted_count,
         negative_count=record.negative_count,
+        fit=None if record.fit is None else fit_summary(record.fit),
     )
+
+
+def fit_summary(record: FitRecord) -> campaign_pb2.FitSummary:
+    """The fit summary of a version's scoring model."""
+    summary = campaign_pb2.FitSummary(
+        remainder_weight=record.remainder_weight, background_set_aside=record.set_aside
+    )
+    if record.members is not None:
+        summary.member_share.CopyFrom(campaign_pb2.MemberShare(**asdict(record.members)))
+    return summary
 
 
 def campaign(

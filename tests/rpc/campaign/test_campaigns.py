@@ -162,6 +162,47 @@ async def test_a_model_is_downloaded_whole(api: ApiClient) -> None:
     assert (len(loaded.centroids), loaded.diverse) == (version.cluster_count, version.diverse)
 
 
+async def test_a_version_has_the_summary_of_its_model(api: ApiClient) -> None:
+    """The fit summary of the model's file is in each response, the share with its interval."""
+    await set_background(api, make_first_message(64))
+    campaign = await api.create_campaign(await api.create_issue("a", "b", "c"))
+
+    model = await download(api, campaign.version.name, pb.GetScoringModelRequest.FILE_MODEL)
+    summary = ScoringModel.from_bytes(model).summary
+
+    assert summary is not None
+    assert summary.members is not None
+    assert (
+        pb.FitSummary(
+            remainder_weight=summary.remainder_weight,
+            background_set_aside=summary.set_aside,
+            member_share=pb.MemberShare(
+                estimate=summary.members.estimate,
+                low=summary.members.low,
+                high=summary.members.high,
+            ),
+        )
+        == campaign.version.fit
+    )
+    assert campaign.version == (await read(api, campaign.name)).version
+    watched = await anext(watch_project(api))
+    assert [campaign.version] == [active.version for active in watched.active_versions]
+
+
+@pytest.mark.parametrize(("rows", "ids"), [(0, "abc"), (64, "ab")])
+async def test_a_share_needs_a_background_and_three_elements(
+    api: ApiClient, rows: int, ids: str
+) -> None:
+    """Without a background, or for two elements, a version has a summary without a share."""
+    if rows:
+        await set_background(api, make_first_message(rows))
+
+    version = (await api.create_campaign(await api.create_issue(*ids))).version
+
+    assert (True, False) == (version.HasField("fit"), version.fit.HasField("member_share"))
+    assert 0 == version.fit.background_set_aside
+
+
 async def test_large_models_come_in_chunks(api: ApiClient) -> None:
     """A file over 1 MiB comes in several messages of at most 1 MiB."""
     dimension, rows = 2_048, 200

@@ -137,3 +137,16 @@ async def test_a_sample_of_no_other_version_is_lost(scenario: Scenario, frame_id
         [finding] = await examine(scenario.service, repair=repair)
         assert (FindingKind.SNAPSHOT_POINTS, FindingOutcome.LOST) == (finding.kind, finding.outcome)
         assert "1 of them missing or different, 1 lost" == finding.actual
+
+
+async def test_a_model_that_cannot_be_rebuilt_is_committed_again(scenario: Scenario) -> None:
+    """The finding for a lost model names the campaign to commit again."""
+    version = (await scenario.read_campaign()).version
+    for digest in (version.model_digest, version.basis_digest):
+        await scenario.stores.blobs.delete(digest)
+
+    findings = {finding.subject: finding for finding in await examine(scenario.service)}
+
+    finding = findings[f"a scoring model, blob {version.model_digest}"]
+    expected = f"missing or damaged, and cannot be rebuilt; commit {scenario.campaign} again"
+    assert (expected, FindingOutcome.LOST) == (finding.actual, finding.outcome)

@@ -1,13 +1,16 @@
-"""A version that is committed during an examination is not reported."""
+"""Campaigns are compared with their version records, also during commits."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from msgspec import structs
+
+from services.campaign.records import campaign_key
+from services.doctor.findings import FindingKind
+from services.records.records import encode
 from tests.unit.campaign.doctor.examining import examine
-from tests.unit.campaign.doctor.tampering import (
-    Scenario,
-)
+from tests.unit.campaign.doctor.tampering import Scenario
 from tests.unit.campaign.faults import InterceptedStore
 
 
@@ -23,3 +26,16 @@ async def test_a_commit_between_two_reads_is_no_difference(scenario: Scenario) -
     ledger = InterceptedStore(scenario.stores.ledger, "scan", scan)
     assert [] == await examine(scenario.service.with_stores(ledger=ledger), later=False)
     assert [] == waiting
+
+
+async def test_a_dropped_fit_summary_is_restored(scenario: Scenario) -> None:
+    """A campaign that an older process has changed gets the fit summary of its version back."""
+    campaign = await scenario.read_campaign()
+    older = structs.replace(campaign, version=structs.replace(campaign.version, fit=None))
+    await scenario.put(campaign_key(scenario.campaign.campaign), encode(older))
+
+    [finding] = await examine(scenario.service, repair=True)
+
+    assert FindingKind.ACTIVE_VERSION == finding.kind
+    assert campaign.version.fit is not None
+    assert campaign.version == (await scenario.read_campaign()).version
