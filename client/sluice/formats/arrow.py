@@ -28,9 +28,8 @@ _DAMAGED = (pa.ArrowInvalid, OSError)
 class ArrowSource:
     """A Parquet file, or an Arrow IPC file or stream."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
+    def __init__(self, path: Path, columns: Columns, *, embeddings_required: bool = True) -> None:
         self._path, self._file = path, str(path)
-        self._columns = columns
         self._is_parquet = path.suffix.lower() == ".parquet"
         try:
             reader = self._open()
@@ -38,6 +37,9 @@ class ArrowSource:
             self._row_count = self._count_rows(reader)
         except _DAMAGED as error:
             raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error
+        if not embeddings_required and columns.embedding not in self._schema.names:
+            columns = columns.without_embedding()
+        self._columns = columns
         self._check_schema()
         self._used = columns.used_of(self._schema.names)
 
@@ -108,11 +110,8 @@ class ArrowSource:
         for name in (columns.frame_id, columns.image_url, columns.device):
             if name in names and not _is_text(data_type := self._schema.field(name).type):
                 raise column_error(self._file, name, f"is {data_type}, not strings")
-        data_type = self._schema.field(columns.embedding).type
-        if not _is_vector(data_type):
-            raise column_error(
-                self._file, columns.embedding, f"is {data_type}, not lists of floats"
-            )
+        if columns.embedding:
+            self._check_vector_type(self._schema.field(columns.embedding).type)
         if columns.date_captured in names:
             self._check_time_type(self._schema.field(columns.date_captured).type)
         metadata = columns.metadata_of(names)
@@ -121,6 +120,11 @@ class ArrowSource:
             if not _is_metadata(data_type := self._schema.field(name).type):
                 problem = f"is {data_type}; metadata are strings, numbers, booleans or times"
                 raise column_error(self._file, name, f"{problem} (choose columns by --metadata)")
+
+    def _check_vector_type(self, data_type: Any) -> None:
+        if not _is_vector(data_type):
+            problem = f"is {data_type}, not lists of floats"
+            raise column_error(self._file, self._columns.embedding, problem)
 
     def _check_time_type(self, data_type: Any) -> None:
         column = self._columns.date_captured
@@ -134,11 +138,13 @@ class ArrowSource:
         ids = table.column(columns.frame_id)
         if ids.null_count:
             raise column_error(self._file, columns.frame_id, "is null", _find_null_rows(ids, start))
-        embeddings = self._read_embeddings(start, _join_chunks(table.column(columns.embedding)))
+        embeddings = np.empty((len(ids), 0), np.float32)
+        if columns.embedding:
+            embeddings = self._read_embeddings(start, _join_chunks(table.column(columns.embedding)))
         others = {
             name: self._read_column(start, name, table.column(name))
             for name in self._used
-            if name not in columns.needed[:2]
+            if name not in columns.own
         }
         rows = Rows(self._file, start, columns, ids.to_pylist(), embeddings, others)
         rows.check()
