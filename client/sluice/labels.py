@@ -63,11 +63,11 @@ class Box2D:
 
     def clip(self, width: int, height: int) -> Box2D | None:
         """The part of the box inside an image of that size, in pixels; None if there is none."""
-        left, right = _clip_span(self.left, self.width, width)
-        top, bottom = _clip_span(self.top, self.height, height)
-        if right <= 0 or bottom <= 0:
+        left, inside_width = _clip_span(self.left, self.width, width)
+        top, inside_height = _clip_span(self.top, self.height, height)
+        if inside_width <= 0 or inside_height <= 0:
             return None
-        return Box2D(left, top, right, bottom)
+        return Box2D(left, top, inside_width, inside_height)
 
     def check_inside(self, field: str, width: int, height: int) -> None:
         """Reject a box that is not inside an image of that size, in pixels."""

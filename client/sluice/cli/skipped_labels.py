@@ -27,7 +27,7 @@ class SkippedLabels:
         """Print the number and the first reasons on stderr, if any label was skipped."""
         if not self.count:
             return
-        stderr_console.print(f"{self.count:,} labels skipped:", highlight=False)
+        stderr_console.print(f"skipped labels: {self.count:,}", highlight=False)
         for reason in self.reasons:
             stderr_console.print(reason, soft_wrap=True, highlight=False, markup=False)
         if self.count > len(self.reasons):
