@@ -24,6 +24,11 @@ except ImportError as error:
 
 _DAMAGED = (pa.ArrowInvalid, OSError)
 
+_DAYS = (-719_162, 2_932_896)
+"""The first and the last day that Python has, counted from 1970: of the years 1 and 9999."""
+
+_UNITS_PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
+
 
 class ArrowSource:
     """A Parquet file, or an Arrow IPC file or stream."""
@@ -151,6 +156,11 @@ class ArrowSource:
         return rows
 
     def _read_column(self, start: int, name: str, column: Any) -> Column:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if rows := _find_unsupported_times(column, start):
+            problem = f"has times beyond the years 1 to 9999 (is its unit {column.type}?)"
+            raise column_error(self._file, name, problem, rows)
         if pa.types.is_timestamp(column.type):
             # Python's datetime has no nanoseconds.
             return _LazyColumn(column.cast(pa.timestamp("us", column.type.tz), safe=False))
@@ -203,6 +213,21 @@ def _find_null_rows(column: Any, start: int) -> list[int]:
     nulls = column.is_null()
     flags = nulls.to_numpy() if isinstance(nulls, pa.ChunkedArray) else nulls.to_numpy(False)
     return [start + int(row) for row in np.flatnonzero(flags)]
+
+
+def _find_unsupported_times(column: Any, start: int) -> list[int]:
+    """The rows whose time or date is beyond the years that Python has."""
+    data_type = column.type
+    if pa.types.is_timestamp(data_type):
+        units_per_day = _UNITS_PER_DAY[data_type.unit]
+    elif pa.types.is_date(data_type):
+        units_per_day = 1 if pa.types.is_date32(data_type) else _UNITS_PER_DAY["ms"]
+    else:
+        return []
+    values = column.cast(pa.int32() if pa.types.is_date32(data_type) else pa.int64())
+    units = values.combine_chunks().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    days = units // units_per_day
+    return (np.flatnonzero((days < _DAYS[0]) | (days > _DAYS[1])) + start).tolist()
 
 
 def _is_text(data_type: Any) -> bool:
