@@ -112,7 +112,14 @@ def _ensure_background(
     if len(sample) < (needed := rows_needed(space.dimension)):
         stderr_console.print(f"{len(sample)} rows are too few: a background needs {needed}")
         return
-    Campaigns(channel).set_background(space.project, space.model_id, sample)
+    try:
+        Campaigns(channel).set_background(space.project, space.model_id, sample)
+    except errors.PermissionDenied:
+        stored = find_space(channel, space.project, space.model_id, space.dimension)
+        if stored is None or not stored.basis_digest:
+            raise
+        stderr_console.print("another scan has set a background meanwhile; that one is kept")
+        return
     stderr_console.print("this scan scores without it; to use it, commit the campaigns:")
     for campaign in space.campaigns:
         stderr_console.print(f"sluice campaigns commit {campaign.name}", soft_wrap=True)
