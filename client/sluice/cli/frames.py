@@ -118,8 +118,8 @@ def _show_append(
 ) -> None:
     if counts.kept_status:
         stderr_console.print(
-            f"{counts.kept_status:,} groups keep a status later than {status}; to move them back, "
-            "use `sluice datasets status … --allow-backward`",
+            f"groups that keep a status later than {status}: {counts.kept_status:,}; to move them "
+            "back, use `sluice datasets status … --allow-backward`",
             soft_wrap=True,
         )
     skipped.show()
