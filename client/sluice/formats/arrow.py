@@ -216,7 +216,7 @@ def _find_null_rows(column: Any, start: int) -> list[int]:
 
 
 def _find_unsupported_times(column: Any, start: int) -> list[int]:
-    """The rows whose time or date is beyond the years that Python has."""
+    """The rows with a time or date beyond the years that Python has."""
     data_type = column.type
     if pa.types.is_timestamp(data_type):
         units_per_day = _UNITS_PER_DAY[data_type.unit]
