@@ -11,7 +11,7 @@ import typer
 from sluice.cli.arguments import Dataset, DisplayName, IouMin, Json, NewId, Round, ScoreMin
 from sluice.cli.connection import connection
 from sluice.cli.filters import SplitOption, split_word
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.output import show, show_one, show_text, without_predictions
 from sluice.formats.predictions import read_predictions
 
 _FRAMES_PER_CALL = 500
@@ -19,11 +19,13 @@ _FRAMES_PER_CALL = 500
 
 def _metric(evaluation: Any) -> str:
     if not evaluation.split:
-        return "not mined yet"
+        return "not measured yet"
+    ignored = f", {evaluation.ignored:,} in crowds" if evaluation.ignored else ""
     return (
         f"{split_word(evaluation.split)}: {evaluation.right:,} right, "
         f"{evaluation.confused:,} confused, {evaluation.missed:,} missed, "
-        f"{evaluation.spurious:,} spurious in {evaluation.frames:,} frames"
+        f"{evaluation.spurious:,} spurious{ignored} in {evaluation.frames:,} frames"
+        f"{without_predictions(evaluation.frames_without_predictions)}"
     )
 
 

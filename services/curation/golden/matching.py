@@ -116,7 +116,7 @@ def match_objects(
     order = np.argsort(-scores, kind="stable")
     taken = _take_best(overlaps, of_one_class, order, not_counted, reference.crowd)
     matched = taken != _ABSENT
-    ignored = np.asarray(current.crowd | (~matched & current.are_outside(area_range)))
+    ignored = np.asarray(current.crowd | (~matched & current.are_outside(area_range)), np.bool_)
     ignored[matched] = not_counted[taken[matched]]
     free = ~not_counted
     free[taken[matched]] = False
@@ -155,7 +155,7 @@ def _take_best(
     """The reference row that each current row takes, `(current,)`; a crowd is never used up."""
     free = np.ones(len(overlaps), np.bool_)
     taken = np.full(overlaps.shape[1], _ABSENT, np.intp)
-    for column in order[allowed.any(axis=0)[order]].tolist():
+    for column in order[np.asarray(allowed.any(axis=0))[order]].tolist():
         rows = np.flatnonzero(allowed[:, column] & free)
         counting = rows[~not_counted[rows]]
         rows = counting if len(counting) else rows
