@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Dataset, DisplayName, IouMin, Json, NewId, Round, ScoreMin
+from sluice.cli.arguments import (
+    ClassMap,
+    Dataset,
+    DisplayName,
+    IouMin,
+    Json,
+    NewId,
+    Round,
+    ScoreMin,
+    parse_class_map,
+)
 from sluice.cli.connection import connection
 from sluice.cli.filters import SplitOption, split_word
 from sluice.cli.output import show, show_one, show_text, without_predictions
@@ -71,17 +81,19 @@ def import_predictions(
     context: typer.Context,
     round_: Round,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Predictions: .jsonl.")],
+    class_map: ClassMap = None,
     json: Json = False,
 ) -> None:
     """Import the predictions of a round's model; they replace those of the same frames.
 
     Example: sluice rounds import-predictions ROUND predictions.jsonl
     """
+    renamed = parse_class_map(class_map)
     added, replaced, unchanged = 0, 0, 0
     with connection(context).client() as client:
         frames = read_predictions(file)
         while batch := list(islice(frames, _FRAMES_PER_CALL)):
-            counts = client.rounds.import_predictions(round_, batch)
+            counts = client.rounds.import_predictions(round_, batch, class_map=renamed)
             added += counts.added_count
             replaced += counts.replaced_count
             unchanged += counts.unchanged_count
