@@ -217,7 +217,7 @@ def test_unknown_names_never_pass(cli: Cli) -> None:
     bad = ("golden-sets", "check", golden, "renamed-missed.json", "--annotator", "acme")
     stderr = " ".join(cli.run(*bad, "--round", "3", code=ExitCode.REFUSED).split())
     assert "none of the round's 40 images is in the golden set, which has '000.png'" in stderr
-    assert "Without folders and case 40 match" in stderr
+    assert "without folders and case 40 match" in stderr
 
 
 def test_predictions_get_the_names_of_classes(cli: Cli) -> None:

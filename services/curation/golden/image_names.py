@@ -27,7 +27,7 @@ def check_images_match(reference: Annotations, current: Annotations) -> None:
     if renamed := find_renamed(golden, names):
         old, new = next(iter(renamed.items()))
         problem += (
-            f". Without folders and case {len(renamed):,} match, {new!r} with {old!r}; give the "
+            f"; without folders and case {len(renamed):,} match, {new!r} with {old!r}: give the "
             "images the names that the golden set has"
         )
     raise InvalidArgument.of("images", problem)

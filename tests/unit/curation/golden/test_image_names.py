@@ -22,8 +22,8 @@ def test_one_common_image_is_enough() -> None:
 
 NONE = "is in the golden set, which has '0.jpg', '1.jpg', '2.jpg', …; the round has"
 RENAMED = (
-    r"'images\\0.jpg', 'images\\1.jpg', 'images\\9.jpg'. Without folders and case 2 match, "
-    r"'images\\0.jpg' with '0.jpg'; give the images the names that the golden set has"
+    r"'images\\0.jpg', 'images\\1.jpg', 'images\\9.jpg'; without folders and case 2 match, "
+    r"'images\\0.jpg' with '0.jpg': give the images the names that the golden set has"
 )
 
 
