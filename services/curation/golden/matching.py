@@ -75,16 +75,31 @@ class ObjectMatches:
     """What became of the objects of one image, as rows of the reference and the current side.
 
     `right` are pairs of one class, `confused` pairs of two, both `(pairs, 2)`: reference, current.
-    `missed` are other rows of the reference, `spurious` other rows of the current side. COCO counts
-    a confused pair as one missed and one spurious object. `ignored` are current rows that are
-    neither right nor wrong. Ignored rows of the reference are in none of these.
+    `ious` are theirs, `(right and confused pairs,)`. `missed` are other rows of the reference,
+    `spurious` other rows of the current side. COCO counts a confused pair as one missed and one
+    spurious object. `ignored` are current rows that are neither right nor wrong. Ignored rows of
+    the reference are in none of these.
     """
 
     right: NDArray[np.intp]
     confused: NDArray[np.intp]
+    ious: NDArray[np.float64]
     missed: NDArray[np.intp]
     spurious: NDArray[np.intp]
     ignored: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlaps:
+    """The pairs of objects that may match, `(pairs,)`, by current row and then by reference row."""
+
+    reference: NDArray[np.intp]
+    current: NDArray[np.intp]
+    ious: NDArray[np.float64]
+
+    def select(self, pairs: NDArray[np.bool_]) -> Overlaps:
+        """Some of the pairs."""
+        return Overlaps(self.reference[pairs], self.current[pairs], self.ious[pairs])
 
 
 def match_objects(
@@ -103,34 +118,55 @@ def match_objects(
     sides are then matched across classes in the same way: these pairs are confused. Raises
     InvalidArgument for an `iou_min` that is not in (0, 1].
     """
-    if not 0 < iou_min <= 1:
-        raise InvalidArgument.of("iou_min", f"{iou_min} is not in (0, 1]")
-    overlaps = overlap(reference, current)
-    allowed = (overlaps >= min(iou_min, 1 - _ROUNDING)) & ~current.crowd
-    of_one_class = allowed & (reference.classes[:, None] == current.classes[None, :])
+    overlaps = find_overlaps(reference, current, iou_min)
+    return match_overlapping(reference, current, overlaps, area_range)
+
+
+def match_overlapping(
+    reference: ImageObjects,
+    current: ImageObjects,
+    overlaps: Overlaps,
+    area_range: tuple[float, float] = ANY_AREA,
+) -> ObjectMatches:
+    """Match the objects of one image whose overlaps are known, see `match_objects`."""
+    same_class = reference.classes[overlaps.reference] == current.classes[overlaps.current]
+    of_one_class = overlaps.select(same_class)
     not_counted = reference.crowd | reference.are_outside(area_range)
-    scores = current.scores
-    if scores is None:
-        counting = of_one_class & ~not_counted[:, None]
-        scores = np.where(counting, overlaps, 0).max(axis=0, initial=0)
-    order = np.argsort(-scores, kind="stable")
-    taken = _take_best(overlaps, of_one_class, order, not_counted, reference.crowd)
+    order = _order(current, of_one_class.select(~not_counted[of_one_class.reference]))
+    taken = _take_best(of_one_class, order, not_counted, reference.crowd)
     matched = taken != _ABSENT
-    ignored = np.asarray(current.crowd | (~matched & current.are_outside(area_range)), np.bool_)
+    ignored = np.array(current.crowd | (~matched & current.are_outside(area_range)), np.bool_)
     ignored[matched] = not_counted[taken[matched]]
     free = ~not_counted
     free[taken[matched]] = False
-    allowed &= free[:, None] & ~(matched | ignored)[None, :]
+    remaining = free[overlaps.reference] & ~(matched | ignored)[overlaps.current]
     none = np.zeros(len(free), np.bool_)
-    mistaken = _take_best(overlaps, allowed, order, none, none)
+    mistaken = _take_best(overlaps.select(remaining), order, none, none)
     free[mistaken[mistaken != _ABSENT]] = False
+    right, confused = _pairs(taken, matched & ~ignored), _pairs(mistaken, mistaken != _ABSENT)
     return ObjectMatches(
-        right=_pairs(taken, matched & ~ignored),
-        confused=_pairs(mistaken, mistaken != _ABSENT),
+        right=right,
+        confused=confused,
+        ious=_find_ious(overlaps, np.concatenate([right, confused])),
         missed=np.flatnonzero(free),
         spurious=np.flatnonzero(~ignored & ~matched & (mistaken == _ABSENT)),
         ignored=np.flatnonzero(ignored),
     )
+
+
+def find_overlaps(
+    reference: ImageObjects, current: ImageObjects, iou_min: float = IOU_MIN
+) -> Overlaps:
+    """The pairs that overlap by `iou_min`, of whatever class, without crowds of the current side.
+
+    Raises InvalidArgument for an `iou_min` that is not in (0, 1].
+    """
+    if not 0 < iou_min <= 1:
+        raise InvalidArgument.of("iou_min", f"{iou_min} is not in (0, 1]")
+    ious = overlap(reference, current)
+    allowed = (ious >= min(iou_min, 1 - _ROUNDING)) & ~current.crowd
+    columns, rows = np.nonzero(allowed.T)
+    return Overlaps(rows, columns, ious[rows, columns])
 
 
 def overlap(reference: ImageObjects, current: ImageObjects) -> NDArray[np.float64]:
@@ -145,28 +181,43 @@ def overlap(reference: ImageObjects, current: ImageObjects) -> NDArray[np.float6
     return np.asarray(shared / whole, np.float64)
 
 
+def _order(current: ImageObjects, counted: Overlaps) -> NDArray[np.intp]:
+    """The order in which current rows choose; equal scores keep the order of the rows."""
+    scores = current.scores
+    if scores is None:
+        scores = np.zeros(len(current.boxes))
+        np.maximum.at(scores, counted.current, counted.ious)
+    return np.argsort(-scores, kind="stable")
+
+
 def _take_best(
-    overlaps: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
+    overlaps: Overlaps,
     order: NDArray[np.intp],
     not_counted: NDArray[np.bool_],
     crowd: NDArray[np.bool_],
 ) -> NDArray[np.intp]:
     """The reference row that each current row takes, `(current,)`; a crowd is never used up."""
-    free = np.ones(len(overlaps), np.bool_)
-    taken = np.full(overlaps.shape[1], _ABSENT, np.intp)
-    for column in order[np.asarray(allowed.any(axis=0))[order]].tolist():
-        rows = np.flatnonzero(allowed[:, column] & free)
-        counting = rows[~not_counted[rows]]
-        rows = counting if len(counting) else rows
-        if len(rows):
+    # Images have few objects, and few of these overlap: lists are faster than arrays.
+    free, counted, is_crowd = [True] * len(crowd), (~not_counted).tolist(), crowd.tolist()
+    rows, ious = overlaps.reference.tolist(), overlaps.ious.tolist()
+    bounds = np.searchsorted(overlaps.current, np.arange(len(order) + 1)).tolist()
+    taken = np.full(len(order), _ABSENT, np.intp)
+    for column in order.tolist():
+        pairs = [x for x in range(bounds[column], bounds[column + 1]) if free[rows[x]]]
+        if pairs:
             # Of equal overlaps COCOeval takes the last.
-            best = rows[::-1][np.argmax(overlaps[rows[::-1], column])]
-            taken[column] = best
-            free[best] = crowd[best]
+            row = rows[max(pairs, key=lambda x: (counted[rows[x]], ious[x], x))]
+            taken[column], free[row] = row, is_crowd[row]
     return taken
 
 
 def _pairs(taken: NDArray[np.intp], columns: NDArray[np.bool_]) -> NDArray[np.intp]:
     rows = np.flatnonzero(columns)
     return np.stack([taken[rows], rows], axis=1)
+
+
+def _find_ious(overlaps: Overlaps, pairs: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The IoUs of pairs `(pairs, 2)` that are among the overlaps."""
+    width = int(overlaps.reference.max(initial=0)) + 1
+    keys = overlaps.current * width + overlaps.reference
+    return overlaps.ious[np.searchsorted(keys, pairs[:, 1] * width + pairs[:, 0])]

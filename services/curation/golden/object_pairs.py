@@ -13,9 +13,9 @@ from services.curation.golden.annotations import AnnotatedImage, check_classes
 from services.curation.golden.matching import (
     ANY_AREA,
     ImageObjects,
-    ObjectMatches,
-    match_objects,
-    overlap,
+    Overlaps,
+    find_overlaps,
+    match_overlapping,
 )
 from services.curation.intervals import Share
 from sluice.labels import Box2D
@@ -70,8 +70,12 @@ def pair_objects(
     """
     check_classes(classes)
     numbers = {name: index for index, name in enumerate(classes)}
-    sides = [tuple(_read_objects(image, numbers) for image in pair) for pair in pairs]
-    parts = [_pair(reference, current) for reference, current in sides]
+    sides = [
+        (_read_objects(first, numbers), _read_objects(second, numbers)) for first, second in pairs
+    ]
+    overlaps = [find_overlaps(reference, current) for reference, current in sides]
+    images = list(zip(sides, overlaps, strict=True))
+    parts = [_pair(*objects, overlap) for objects, overlap in images]
     boxes = any(isinstance(x.shape, Box2D) for pair in pairs for y in pair for x in y.labels)
     columns = [np.concatenate([np.empty(0), *column]) for column in zip(*parts, strict=True)]
     first, second, ious = columns or [np.empty(0)] * 3
@@ -82,7 +86,7 @@ def pair_objects(
         reference=first.astype(np.intp),
         current=second.astype(np.intp),
         ious=ious if boxes else np.full(len(ious), np.nan),
-        recall_by_size={size: _measure_size(sides, size) for size in SIZES} if boxes else {},
+        recall_by_size={size: _measure_size(images, size) for size in SIZES} if boxes else {},
     )
 
 
@@ -91,18 +95,16 @@ def _read_objects(image: AnnotatedImage, numbers: Mapping[str, int]) -> ImageObj
 
 
 def _pair(
-    reference: ImageObjects, current: ImageObjects
+    reference: ImageObjects, current: ImageObjects, overlaps: Overlaps
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """The pairs of one image: classes and IoUs of right, confused, missed and extra objects."""
-    matches = match_objects(reference, current)
+    matches = match_overlapping(reference, current, overlaps)
     rows, columns = np.concatenate([matches.right, matches.confused]).T
     missed, extra = matches.missed, matches.spurious
     return (
         np.concatenate([reference.classes[rows], reference.classes[missed], _absent(extra)]),
         np.concatenate([current.classes[columns], _absent(missed), current.classes[extra]]),
-        np.concatenate(
-            [overlap(reference, current)[rows, columns], np.full(len(missed) + len(extra), np.nan)]
-        ),
+        np.concatenate([matches.ious, np.full(len(missed) + len(extra), np.nan)]),
     )
 
 
@@ -110,14 +112,15 @@ def _absent(rows: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.full(len(rows), ABSENT)
 
 
-def _measure_size(sides: Sequence[tuple[ImageObjects, ...]], size: str) -> Share:
+def _measure_size(
+    images: Sequence[tuple[tuple[ImageObjects, ImageObjects], Overlaps]], size: str
+) -> Share:
+    """The recall of the reference's objects of a size."""
     matched = total = 0
-    for reference, current in sides:
-        matches = match_objects(reference, current, area_range=SIZES[size])
-        matched += len(matches.right)
-        total += _count_reference(matches)
+    for (reference, current), overlaps in images:
+        counted = ~(reference.crowd | reference.are_outside(SIZES[size]))
+        if counted.any():
+            matches = match_overlapping(reference, current, overlaps, SIZES[size])
+            matched += len(matches.right)
+            total += int(counted.sum())
     return Share.of(matched, total)
-
-
-def _count_reference(matches: ObjectMatches) -> int:
-    return len(matches.right) + len(matches.confused) + len(matches.missed)
