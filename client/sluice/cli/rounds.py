@@ -29,7 +29,7 @@ _FRAMES_PER_CALL = 500
 
 def _metric(evaluation: Any) -> str:
     if not evaluation.split:
-        return "not measured yet"
+        return "not measured: no predictions, or not mined yet"
     ignored = f", {evaluation.ignored:,} in crowds" if evaluation.ignored else ""
     return (
         f"{split_word(evaluation.split)}: {evaluation.right:,} right, "

@@ -22,7 +22,6 @@ from services.curation.rounds.predictions import (
 )
 from services.curation.rounds.rounds import dataset_of
 from services.peers.datasets import Dataset
-from sluice.errors import FailedPrecondition
 from sluice.names import RoundName
 
 
@@ -58,22 +57,18 @@ async def compare_frames(
         ]
 
 
-async def check_predicted(curation: Curation, name: RoundName, split: Split) -> None:
-    """Refuse a split with annotated frames of which none has predictions in the round.
+async def is_predicted(curation: Curation, name: RoundName, split: Split) -> bool:
+    """Whether an annotated frame of the split has predictions in the round, or none is annotated.
 
-    A model that was not run on a split has not failed there. Raises FailedPrecondition.
+    A model that was not run on a split has not failed there.
     """
     annotated = 0
     async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
         counting = _select_counting(page, {split})
         annotated += len(counting)
         if await find_predicted(curation, name, [summary.row.id for summary in counting]):
-            return
-    if annotated:
-        raise FailedPrecondition(
-            f"split: none of the {annotated:,} annotated frames of split {split.value!r} has "
-            f"predictions in {name}; import the predictions of that split first"
-        )
+            return True
+    return not annotated
 
 
 def _select_counting(page: Sequence[FrameSummary], splits: Collection[Split]) -> list[FrameSummary]:

@@ -14,7 +14,7 @@ from services.curation.records import (
     Split,
     frame_key,
 )
-from services.curation.rounds.comparison import FrameComparison, check_predicted, compare_frames
+from services.curation.rounds.comparison import FrameComparison, compare_frames, is_predicted
 from services.curation.rounds.outcomes import FrameOutcome, MatchRule, check_comparable
 from services.curation.rounds.rounds import (
     Evaluation,
@@ -40,10 +40,10 @@ async def mine_failures(
 ) -> RoundSummary:
     """Measure the round's metric split, and tag the failures of `split`.
 
-    Annotated frames count; in those without predictions every label was missed. Raises
-    FailedPrecondition if `split` is the metric split, whose metric would be biased by training on
-    its failures, and if none of its annotated frames has predictions; and Aborted if predictions
-    are imported meanwhile.
+    Annotated frames count; in those without predictions every label was missed. A split without
+    any predictions is left out: its evaluation is None. Raises FailedPrecondition if `split` is the
+    metric split, whose metric would be biased by training on its failures, and Aborted if
+    predictions are imported meanwhile.
     """
     rule.check()
     if not split:
@@ -56,8 +56,8 @@ async def mine_failures(
         raise FailedPrecondition(
             f"split: {split.value!r} is the metric split of {name}; mine failures of another split"
         )
-    await check_predicted(curation, name, split)
-    splits = (split, stored.record.metric_split)
+    metric_split = stored.record.metric_split
+    splits = [x for x in (split, metric_split) if await is_predicted(curation, name, x)]
     evaluations = {measured: Evaluation(split=measured) for measured in splits}
     async for page in compare_frames(curation, name, dataset, splits, rule):
         for frame in page:
@@ -67,11 +67,8 @@ async def mine_failures(
                     evaluations[measured], frame.outcome, predicted=frame.predicted
                 )
         await _tag(curation, name, split, page)
-    metric = evaluations[stored.record.metric_split]
     mined = structs.replace(
-        stored.record,
-        metric=None if metric.frames and metric.frames == metric.without_predictions else metric,
-        mined=evaluations[split],
+        stored.record, metric=evaluations.get(metric_split), mined=evaluations.get(split)
     )
     await _store(curation, name, stored, mined)
     return await summarise_round(curation, dataset_of(name), mined)

@@ -37,7 +37,7 @@ class Evaluation(Record, frozen=True, kw_only=True):
 class Round(Record, frozen=True, kw_only=True):
     """A round; `metric` evaluates its metric split, `mined` the split that was mined last.
 
-    `metric` is None while no annotated frame of its split has predictions.
+    Both are None where no annotated frame of the split has predictions.
     """
 
     id: str
