@@ -125,7 +125,7 @@ async def test_a_split_without_predictions_is_not_mined(api: Api) -> None:
     await labelled(api)
     round_ = await api.round("r1", VALIDATION)
     nothing = await mine(api, round_)
-    tags = (await api.get("a")).tags
+    tags = list((await api.get("a")).tags)
     await api.predict(round_, {"a": []})
     train = await mine(api, round_)
 
