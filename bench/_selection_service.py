@@ -18,7 +18,7 @@ from sluice.append_file import Placement, append_file
 from sluice.formats import Columns
 from sluice.labels import Classification2D, Label
 from sluice.resources.batches import BatchSettings
-from sluice.resources.rounds import PredictedFrame
+from sluice.resources.rounds import PredictedFrame, Prediction
 from sluice.scoring import normalise
 from sluice.v1 import dataset_pb2, frame_pb2
 
@@ -91,8 +91,12 @@ def _append(client: CollectionClient, folder: Path) -> float:
 def _fail(client: CollectionClient) -> None:
     """Import a round whose model misses the labels of the first frames, and mine its failures."""
     name = client.rounds.create(DATASET, "r", metric_split="validation").name
-    missed = [PredictedFrame(_id(number)) for number in range(FAILURES)]
-    client.rounds.import_predictions(name, missed)
+    predicted = [
+        PredictedFrame(_id(number), (Prediction(_car(number), 1),) if number >= FAILURES else ())
+        for number in range(LABELLED)
+    ]
+    for start in range(0, LABELLED, PREDICTED_PER_CALL):
+        client.rounds.import_predictions(name, predicted[start : start + PREDICTED_PER_CALL])
     client.rounds.mine_failures(name, "train")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import grpc
 
 from sluice.limits import MESSAGE_BYTES_MAX
+from sluice.proxies import NO_PROXY, is_loopback
 from sluice.targets import RoutedAioChannel, RoutedChannel, parse_target
 
 _OPTIONS: Final = [
@@ -27,8 +28,9 @@ def connect(
 
     The target is `host:port`, or for services in separate processes
     `campaign=host:port,scorer=host:port,ingest=host:port,curation=host:port`; loggers do not need
-    curation. With `credentials`, the connection uses TLS. The channel is an async context manager
-    that closes all its connections.
+    curation. With `credentials`, the connection uses TLS. Addresses of this machine are never
+    connected through a proxy. The channel is an async context manager that closes all its
+    connections.
     """
 
     def open_channel(address: str) -> grpc.aio.Channel:
@@ -46,15 +48,22 @@ def connect(
 
 
 def connect_sync(
-    target: str, api_key: str, *, credentials: grpc.ChannelCredentials | None = None
+    target: str,
+    api_key: str,
+    *,
+    credentials: grpc.ChannelCredentials | None = None,
+    may_use_proxy: bool = True,
 ) -> grpc.Channel:
     """A blocking channel to `target` whose calls carry the key; otherwise as `connect`."""
 
     def open_channel(address: str) -> grpc.Channel:
+        options = _options(address)
+        if not may_use_proxy:
+            options = [*options, NO_PROXY]
         if credentials is None:
-            channel = grpc.insecure_channel(address, options=_options(address))
+            channel = grpc.insecure_channel(address, options=options)
         else:
-            channel = grpc.secure_channel(address, credentials, options=_options(address))
+            channel = grpc.secure_channel(address, credentials, options=options)
         return grpc.intercept_channel(channel, _SyncKeyInterceptor(api_key))
 
     channels = {process: open_channel(address) for process, address in parse_target(target).items()}
@@ -65,7 +74,8 @@ def _options(address: str) -> list[tuple[str, Any]]:
     # Calls are spread over all addresses of a target that may have several. Round robin keeps every
     # connection open, which one address does not need.
     may_be_several = address.startswith(("dns:", "ipv4:", "ipv6:"))
-    return [*_OPTIONS, _ROUND_ROBIN] if may_be_several else _OPTIONS
+    options = [*_OPTIONS, _ROUND_ROBIN] if may_be_several else _OPTIONS
+    return [*options, NO_PROXY] if is_loopback(address) else options
 
 
 class _SyncKeyInterceptor(

@@ -30,6 +30,7 @@ from sluice.errors import (
     Unauthenticated,
     Unavailable,
 )
+from sluice.proxies import explain_proxy
 from sluice.v1 import errors_pb2
 
 DOMAIN: Final = "sluice"
@@ -114,6 +115,8 @@ def from_rpc_error(error: grpc.RpcError) -> SluiceError:
     code, details = error.code(), error.details() or str(error.code())
     if code is grpc.StatusCode.INTERNAL and _CONNECTION_LOST in details:
         return Unavailable(details)
+    if code is grpc.StatusCode.UNAVAILABLE:
+        details = explain_proxy(details)
     return _BY_CODE.get(code, SluiceError)(details)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.campaign.records import DatasetRecord, ElementRecord, IssueRecord
 from services.records.points import create_point_id
+from sluice.class_names import suggest_class
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Label, TaskType
@@ -163,7 +164,12 @@ def _label_problem(label: Label, task_type: TaskType, class_names: set[str]) -> 
         return f"label {label.id!r} is {label.task_type.name}, the dataset's are {task_type.name}"
     # A mask has one class per pixel, and no class of its own.
     if task_type != TaskType.SEMSEG_2D and label.class_name not in class_names:
-        return f"class {label.class_name!r} of label {label.id!r} is not in the dataset's class map"
+        suggestion = suggest_class(label.class_name, class_names)
+        question = f"; did you mean {suggestion!r}?" if suggestion else ""
+        return (
+            f"class {label.class_name!r} of label {label.id!r} is not in the dataset's class map"
+            + question
+        )
     return ""
 
 

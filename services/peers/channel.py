@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sluice.errors import SluiceError, Unavailable
 from sluice.limits import MESSAGE_BYTES_MAX
+from sluice.proxies import NO_PROXY
 from sluice.rpc_errors import from_rpc_error
 
 REQUEST_TIMEOUT_S: Final = 5.0
@@ -25,6 +26,8 @@ OPTIONS: Final = [
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    # Services are on one network; a proxy for the internet cannot reach them.
+    NO_PROXY,
 ]
 
 _TRANSIENT: Final = {

@@ -29,7 +29,7 @@ async def connect_curation_peers(
 ) -> AsyncIterator[CurationPeers]:
     """Connect to the services at those gRPC targets, which need not be up yet."""
     async with AsyncExitStack() as stack:
-        ingest = stack.enter_context(connect_sync(ingest_target, internal_key))
+        ingest = stack.enter_context(connect_sync(ingest_target, internal_key, may_use_proxy=False))
         campaign = await stack.enter_async_context(
             connect_peer("campaign", campaign_target, internal_key)
         )

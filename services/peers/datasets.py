@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.peers.channel import PeerChannel
+from sluice.class_names import suggest_class
 from sluice.labels import Label, TaskType
 from sluice.names import DatasetName
 from sluice.v1 import dataset_pb2 as pb
@@ -29,8 +30,11 @@ class Dataset:
             )
         # A mask has a class per pixel, so the label itself has none.
         if self.task_type != TaskType.SEMSEG_2D and label.class_name not in self.class_names:
+            suggestion = suggest_class(label.class_name, self.class_names)
+            question = f"; did you mean {suggestion!r}?" if suggestion else ""
             return (
                 f"label {label.id!r}: class {label.class_name!r} is not in the dataset's class map"
+                + question
             )
         return ""
 

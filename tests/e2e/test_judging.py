@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.e2e.team import Team
 
 IMAGES, SAMPLES = 40, 1_000
 STREET = "projects/night-fleet/datasets/street"
-KEY = {"schema_version": "1", "annotator": "acme", "guideline_version": "2"}
+KEY: dict[str, Any] = {"schema_version": "1", "annotator": "acme", "guideline_version": "2"}
 
 
 @pytest.fixture
@@ -180,6 +181,57 @@ def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
     write_coco(cli.folder / "missed.json", vans=1)
     stderr = cli.run(*check, *bad, code=ExitCode.REFUSED)
     assert "is already in the history, with different" in " ".join(stderr.split())
+
+
+def rename(cli: Cli, file: str, class_name: str = "van", folder: str = "") -> None:
+    """Let the class and the images of a COCO file have other names."""
+    document = json.loads((cli.folder / file).read_text())
+    document["categories"][0]["name"] = class_name
+    for image in document["images"]:
+        image["file_name"] = folder + image["file_name"]
+    (cli.folder / f"renamed-{file}").write_text(json.dumps(document))
+
+
+def test_unknown_names_never_pass(cli: Cli) -> None:
+    """Classes in another case are listed and mapped; images of other names are rejected."""
+    for file in ("golden.json", "round-1.json"):
+        rename(cli, file, "Van")
+    stderr = cli.run(
+        "golden-sets", "create", STREET, "vans", "renamed-golden.json", code=ExitCode.REFUSED
+    )
+    assert "'Van' (40; did you mean 'van'?)" in " ".join(stderr.split())
+    (cli.folder / "names.txt").write_text("Van=van\n")
+    created = ("golden-sets", "create", STREET, "vans", "renamed-golden.json")
+    golden = cli.json(*created, "--class-map", "names.txt")["name"]
+
+    check = ("golden-sets", "check", golden, "renamed-round-1.json", "--annotator", "acme")
+    cli.run(*check, "--round", "1", code=ExitCode.BLOCKED)
+    shown = cli.run("golden-sets", "show", cli.json("golden-sets", "history", golden)[0]["name"])
+    assert "40 Van (did you mean van?)" in shown
+    mapped = cli.json(*check, "--round", "2", "--class-map", "Van=van")
+    assert "GOLDEN_VERDICT_PASS" == mapped["check"]["verdict"]
+    usage = cli.run(*check, "--round", "3", "--class-map", "Van", code=ExitCode.USAGE)
+    assert "'Van' is neither a file nor OLD=NEW" in " ".join(usage.split())
+
+    rename(cli, "missed.json", folder="upload\\")
+    bad = ("golden-sets", "check", golden, "renamed-missed.json", "--annotator", "acme")
+    stderr = " ".join(cli.run(*bad, "--round", "3", code=ExitCode.REFUSED).split())
+    assert "none of the round's 40 images is in the golden set, which has '000.png'" in stderr
+    assert "without folders and case 40 match" in stderr
+
+
+def test_predictions_get_the_names_of_classes(cli: Cli) -> None:
+    """A class in another case is refused with a suggestion, and `--class-map` renames it."""
+    cli.run("datasets", "append", STREET, "golden.json", "--status", "annotated")
+    round_ = cli.json("rounds", "create", STREET, "r1", "--metric-split", "validation")["name"]
+    van = {"class_name": "Van", "score": 0.9, "box": [10, 10, 50, 40]}
+    (cli.folder / "p.jsonl").write_text(json.dumps({"frame_id": "000.png", "predictions": [van]}))
+
+    imported = ("rounds", "import-predictions", round_, "p.jsonl")
+    stderr = cli.run(*imported, code=ExitCode.REFUSED)
+
+    assert "class map; did you mean 'van'?" in " ".join(stderr.split())
+    assert 1 == cli.json(*imported, "--class-map", "Van=van")["added"]
 
 
 def test_progress_is_shown_for_people(cli: Cli) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sluice import errors
+from sluice.class_names import read_class_map
 from sluice.formats import Columns, Source, open_source
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -48,6 +49,14 @@ Threshold = Annotated[
     float | None,
     typer.Option("--threshold", min=0, max=1, help="Overrides each campaign's threshold."),
 ]
+ClassMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--class-map",
+        metavar="FILE|OLD=NEW",
+        help="New names of classes, a JSON object or lines OLD=NEW; may be repeated.",
+    ),
+]
 IouMin = Annotated[
     float | None, typer.Option("--iou-min", help="Minimum IoU for a match; default 0.5.")
 ]
@@ -63,6 +72,14 @@ def parse_columns(mapping: list[str] | None, metadata: list[str] | None) -> Colu
     """The columns that --map and --metadata name; a malformed mapping is wrong usage."""
     try:
         return Columns.of(mapping or [], metadata or [])
+    except errors.InvalidArgument as error:
+        raise typer.BadParameter(error.message) from error
+
+
+def parse_class_map(entries: list[str] | None) -> dict[str, str]:
+    """The new names of classes that --class-map gives; a malformed one is wrong usage."""
+    try:
+        return read_class_map(entries or [])
     except errors.InvalidArgument as error:
         raise typer.BadParameter(error.message) from error
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Dataset, DisplayName, Json, NewId
+from sluice.cli.arguments import ClassMap, Dataset, DisplayName, Json, NewId, parse_class_map
 from sluice.cli.connection import connection
 from sluice.cli.exit_codes import ExitCode
 from sluice.cli.output import as_json, cell, console, print_json, show, show_one
@@ -34,6 +34,15 @@ def _verdict(check: Any) -> str:
 
 def _counts(summary: Any) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(summary.class_counts.items()))
+
+
+def _other_classes(message: Any) -> str:
+    """Classes that are not in the class map, with the classes that they may stand for."""
+    suggestions = message.suggested_classes
+    return ", ".join(
+        f"{count} {name}" + (f" (did you mean {suggestions[name]}?)" if name in suggestions else "")
+        for name, count in sorted(message.other_classes.items())
+    )
 
 
 def _override(check: Any) -> str:
@@ -67,6 +76,7 @@ SETS = [
     ("images", lambda g: g.image_count),
     ("labels", lambda g: g.label_count),
     ("classes", lambda g: ", ".join(g.classes)),
+    ("other classes", _other_classes),
 ]
 HISTORY = [
     ("round", lambda c: c.round),
@@ -78,6 +88,7 @@ HISTORY = [
     ("with labels", lambda c: c.summary.images_with_labels),
     ("labels", lambda c: c.summary.detections),
     ("per image", lambda c: f"{c.summary.detections_per_image:.2f}"),
+    ("not counted", lambda c: c.summary.other_labels or ""),
     ("reason", lambda c: c.reason),
 ]
 DETAILS = [
@@ -88,6 +99,8 @@ DETAILS = [
     ("missing", lambda c: c.missing_count),
     ("golden labels", lambda c: _counts(c.details.reference)),
     ("round's labels", lambda c: _counts(c.summary)),
+    ("other classes", lambda c: _other_classes(c.details)),
+    ("crowds", lambda c: c.summary.crowds or ""),
     ("precision", lambda c: _share(c.details.agreement.precision)),
     ("recall", lambda c: _share(c.details.agreement.recall)),
     ("mean overlap", _iou),
@@ -104,6 +117,7 @@ def create_golden_set(
     golden_set_id: NewId,
     file: Coco,
     frame_id_field: FrameIdField = "file_name",
+    class_map: ClassMap = None,
     called: DisplayName = "",
     json: Json = False,
 ) -> None:
@@ -112,12 +126,14 @@ def create_golden_set(
     Example: sluice golden-sets create DATASET vans golden.json
     """
     skipped = SkippedLabels()
+    renamed = parse_class_map(class_map)
     with connection(context).client() as client:
         golden_set = client.golden_sets.create(
             dataset,
             golden_set_id,
             read_coco(file, frame_id=frame_id_field, on_skip=skipped.add),
             display_name=called,
+            class_map=renamed,
         )
     skipped.show()
     show_one(golden_set, SETS, to_json=json)
@@ -141,15 +157,18 @@ def check(
     schema: Annotated[str, typer.Option(help="The version of the label schema.")] = "1",
     guideline: Annotated[str, typer.Option(help="The version of the guideline.")] = "1",
     frame_id_field: FrameIdField = "file_name",
+    class_map: ClassMap = None,
     json: Json = False,
 ) -> None:
     """Compare a round's COCO file with a golden set; the verdict is kept.
 
-    Exit code 7: the check failed, and the next batch is blocked.
+    A round without any golden image is rejected. Exit code 7: the check failed, and the next batch
+    is blocked.
 
     Example: sluice golden-sets check GOLDEN_SET round-1.json --round 1 --annotator acme
     """
     skipped = SkippedLabels()
+    renamed = parse_class_map(class_map)
     with connection(context).client() as client:
         response = client.golden_sets.check(
             golden_set,
@@ -158,6 +177,7 @@ def check(
             schema_version=schema,
             annotator=annotator,
             guideline_version=guideline,
+            class_map=renamed,
         )
     skipped.show()
     if json:

@@ -71,3 +71,8 @@ def print_json(value: object) -> None:
     """Print indented JSON on stdout."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def without_predictions(count: int) -> str:
+    """How many frames of a number have no predictions, in brackets; "" for none."""
+    return f" ({count:,} without predictions)" if count else ""

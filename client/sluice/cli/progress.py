@@ -9,7 +9,7 @@ import typer
 
 from sluice.cli.arguments import Dataset, Json
 from sluice.cli.connection import connection
-from sluice.cli.output import as_json, print_json, show, show_one
+from sluice.cli.output import as_json, print_json, show, show_one, without_predictions
 from sluice.cli.progress_tables import print_progress
 from sluice.formats.results import read_judged, read_results
 
@@ -51,7 +51,10 @@ MeasuredScoreMin = Annotated[
 ROUNDS = [
     ("round", lambda r: r.round),
     ("groups", lambda r: r.labelled_groups),
-    ("samples", lambda r: r.sample_count),
+    (
+        "samples",
+        lambda r: f"{r.sample_count:,}{without_predictions(r.samples_without_predictions)}",
+    ),
     ("metric", lambda r: f"{r.mean:.3f}"),
     ("predictions", lambda r: "yes" if r.with_predictions else "no"),
     ("slices", lambda r: ", ".join(r.slices)),

@@ -8,10 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Dataset, DisplayName, IouMin, Json, NewId, Round, ScoreMin
+from sluice.cli.arguments import (
+    ClassMap,
+    Dataset,
+    DisplayName,
+    IouMin,
+    Json,
+    NewId,
+    Round,
+    ScoreMin,
+    parse_class_map,
+)
 from sluice.cli.connection import connection
 from sluice.cli.filters import SplitOption, split_word
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.output import show, show_one, show_text, without_predictions
 from sluice.formats.predictions import read_predictions
 
 _FRAMES_PER_CALL = 500
@@ -19,11 +29,13 @@ _FRAMES_PER_CALL = 500
 
 def _metric(evaluation: Any) -> str:
     if not evaluation.split:
-        return "not mined yet"
+        return "not measured: no predictions, or not mined yet"
+    ignored = f", {evaluation.ignored:,} in crowds" if evaluation.ignored else ""
     return (
         f"{split_word(evaluation.split)}: {evaluation.right:,} right, "
         f"{evaluation.confused:,} confused, {evaluation.missed:,} missed, "
-        f"{evaluation.spurious:,} spurious in {evaluation.frames:,} frames"
+        f"{evaluation.spurious:,} spurious{ignored} in {evaluation.frames:,} frames"
+        f"{without_predictions(evaluation.frames_without_predictions)}"
     )
 
 
@@ -69,17 +81,19 @@ def import_predictions(
     context: typer.Context,
     round_: Round,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Predictions: .jsonl.")],
+    class_map: ClassMap = None,
     json: Json = False,
 ) -> None:
     """Import the predictions of a round's model; they replace those of the same frames.
 
     Example: sluice rounds import-predictions ROUND predictions.jsonl
     """
+    renamed = parse_class_map(class_map)
     added, replaced, unchanged = 0, 0, 0
     with connection(context).client() as client:
         frames = read_predictions(file)
         while batch := list(islice(frames, _FRAMES_PER_CALL)):
-            counts = client.rounds.import_predictions(round_, batch)
+            counts = client.rounds.import_predictions(round_, batch, class_map=renamed)
             added += counts.added_count
             replaced += counts.replaced_count
             unchanged += counts.unchanged_count

@@ -34,9 +34,9 @@ def read_coco(
     `frame_id` is the image field to use as frame id; a number becomes text. Label ids are
     `{frame id}#{annotation id}`: annotation ids are unique in one file only. Boxes are clipped to
     their image, and one without area is skipped; `on_skip` is called with the reason. Crowds
-    (`iscrowd`) are not single objects and are skipped, as are segmentations. The file is read item
-    by item, so memory grows only with the numbers of images and boxes. Raises InvalidArgument for
-    invalid data, naming file, item and field.
+    (`iscrowd`) are read as the box of their region; segmentations are skipped. The file is read
+    item by item, so memory grows only with the numbers of images and boxes. Raises InvalidArgument
+    for invalid data, naming file, item and field.
     """
     file = _CocoFile(str(path), frame_id, on_skip)
     adders = file.adders
@@ -62,6 +62,7 @@ class _Box:
     image: _Id
     category: _Id
     box: Box2D
+    crowd: bool
 
 
 @dataclass(slots=True)
@@ -110,9 +111,7 @@ class _CocoFile:
         self.categories[category] = name
 
     def add_annotation(self, place: str, item: dict[str, Any]) -> None:
-        """Add an annotation; crowds are skipped."""
-        if item.get("iscrowd"):
-            return
+        """Add an annotation."""
         if len(self.boxes) == LABELS_MAX:
             raise _file_error(place, f"is over the limit of {LABELS_MAX:,} labels")
         box = _Box(
@@ -120,6 +119,7 @@ class _CocoFile:
             _read_id(place, "image_id", item),
             _read_id(place, "category_id", item),
             _read_box(place, item.get("bbox")),
+            _read_crowd(place, item.get("iscrowd", 0)),
         )
         self.boxes.append(box)
 
@@ -158,7 +158,13 @@ class _CocoFile:
             return None
         label_id = scope_label_id(frame_id, str(box.id))
         name = self.categories[box.category]
-        return Label(id=label_id, class_name=name, shape=shape, sensor_id=IMAGE_SENSOR)
+        return Label(
+            id=label_id,
+            class_name=name,
+            shape=shape,
+            sensor_id=IMAGE_SENSOR,
+            crowd=box.crowd,
+        )
 
 
 def _read_id(place: str, name: str, item: dict[str, Any]) -> _Id:
@@ -181,6 +187,12 @@ def _read_box(place: str, bbox: object) -> Box2D:
     if bbox[2] < 0 or bbox[3] < 0:
         raise _file_error(f"{place}.bbox", f"{bbox!r:.64}: width and height must not be negative")
     return Box2D(*map(float, bbox))
+
+
+def _read_crowd(place: str, value: object) -> bool:
+    if value not in (0, 1, None):  # some files write true and false, or null
+        raise _file_error(f"{place}.iscrowd", f"{value!r:.32} is not 0 or 1")
+    return bool(value)
 
 
 def _is_finite(value: object) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import grpc
 
+from sluice.class_names import rename_classes
 from sluice.errors import InvalidArgument
 from sluice.frames import Frame
 from sluice.resources.pages import list_items
@@ -37,18 +38,21 @@ class GoldenSets:
         sensor_id: str | None = None,
         display_name: str = "",
         limits: golden_set_pb2.GoldenLimits | None = None,
+        class_map: Mapping[str, str] | None = None,
     ) -> golden_set_pb2.GoldenSet:
         """Create a golden set of a dataset; it never changes.
 
-        `sensor_id` is required if frames have labels of several sensors. A repeated call changes
-        nothing; raises AlreadyExists if another golden set has the id.
+        `sensor_id` is required if frames have labels of several sensors; `class_map` gives classes
+        the names that the dataset has, old → new. Classes that the dataset lacks are counted in
+        `other_classes`. A repeated call changes nothing; raises AlreadyExists if another golden set
+        has the id, and InvalidArgument if no label has a class of the dataset.
         """
         first = golden_set_pb2.CreateGoldenSetRequest(
             parent=dataset,
             golden_set_id=golden_set_id,
             golden_set=golden_set_pb2.GoldenSet(display_name=display_name, limits=limits),
         )
-        requests = _messages(first, frames, sensor_id)
+        requests = _messages(first, rename_classes(frames, class_map or {}), sensor_id)
         return translate(self._stub.CreateGoldenSet, requests)
 
     def get(self, name: str) -> golden_set_pb2.GoldenSet:
@@ -71,11 +75,14 @@ class GoldenSets:
         annotator: str,
         guideline_version: str,
         sensor_id: str | None = None,
+        class_map: Mapping[str, str] | None = None,
     ) -> golden_set_pb2.CheckRoundResponse:
         """Compare a round's annotations with a golden set; the check is stored permanently.
 
-        Frames that are not in the golden set are ignored. A repeated call returns the stored
-        check; raises AlreadyExists if the round has a check of other annotations.
+        Frames that are not in the golden set are ignored; raises InvalidArgument naming some of
+        both sides if all are. `class_map` gives classes the names that the dataset has, old → new.
+        A repeated call returns the stored check; raises AlreadyExists if the round has a check of
+        other annotations.
         """
         first = golden_set_pb2.CheckRoundRequest(
             golden_set=name,
@@ -86,7 +93,8 @@ class GoldenSets:
                 guideline_version=guideline_version,
             ),
         )
-        return translate(self._stub.CheckRound, _messages(first, frames, sensor_id))
+        renamed = rename_classes(frames, class_map or {})
+        return translate(self._stub.CheckRound, _messages(first, renamed, sensor_id))
 
     def get_check(self, name: str) -> golden_set_pb2.GoldenCheck:
         """Read a check, with its details."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 import grpc
 
+from sluice.class_names import rename_label
 from sluice.labels import Label
 from sluice.resources.filters import read_split
 from sluice.resources.pages import list_items
@@ -30,6 +31,16 @@ class PredictedFrame:
 
     frame_id: str
     predictions: tuple[Prediction, ...] = ()
+
+    def rename_classes(self, class_map: Mapping[str, str]) -> PredictedFrame:
+        """The frame with the new names of its predictions' classes."""
+        return PredictedFrame(
+            self.frame_id,
+            tuple(
+                Prediction(rename_label(prediction.label, class_map), prediction.score)
+                for prediction in self.predictions
+            ),
+        )
 
     def to_proto(self) -> pb.PredictedFrame:
         """The predictions as a message."""
@@ -69,11 +80,19 @@ class Rounds:
         return list_items(self._stub.ListRounds, pb.ListRoundsRequest(parent=dataset), "rounds")
 
     def import_predictions(
-        self, name: str, frames: Sequence[PredictedFrame]
+        self,
+        name: str,
+        frames: Sequence[PredictedFrame],
+        *,
+        class_map: Mapping[str, str] | None = None,
     ) -> pb.ImportPredictionsResponse:
-        """Import predictions of up to 1,000 frames; earlier predictions are replaced."""
+        """Import predictions of up to 1,000 frames; earlier predictions are replaced.
+
+        `class_map` gives classes the names that the dataset has, old → new.
+        """
+        renamed = [frame.rename_classes(class_map or {}) for frame in frames]
         request = pb.ImportPredictionsRequest(
-            round=name, frames=[frame.to_proto() for frame in frames]
+            round=name, frames=[frame.to_proto() for frame in renamed]
         )
         return translate(self._stub.ImportPredictions, request)
 

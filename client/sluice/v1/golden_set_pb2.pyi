@@ -23,7 +23,21 @@ GOLDEN_VERDICT_FAIL: GoldenVerdict
 GOLDEN_VERDICT_INSUFFICIENT: GoldenVerdict
 
 class GoldenSet(_message.Message):
-    __slots__ = ("name", "display_name", "task_type", "classes", "limits", "image_count", "label_count", "digest", "create_time")
+    __slots__ = ("name", "display_name", "task_type", "classes", "limits", "image_count", "label_count", "digest", "create_time", "crowd_count", "other_classes", "suggested_classes")
+    class OtherClassesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SuggestedClassesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     TASK_TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +47,9 @@ class GoldenSet(_message.Message):
     LABEL_COUNT_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CROWD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OTHER_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTED_CLASSES_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     task_type: _frame_pb2.TaskType
@@ -42,7 +59,10 @@ class GoldenSet(_message.Message):
     label_count: int
     digest: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., task_type: _Optional[_Union[_frame_pb2.TaskType, str]] = ..., classes: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[GoldenLimits, _Mapping]] = ..., image_count: _Optional[int] = ..., label_count: _Optional[int] = ..., digest: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    crowd_count: int
+    other_classes: _containers.ScalarMap[str, int]
+    suggested_classes: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., task_type: _Optional[_Union[_frame_pb2.TaskType, str]] = ..., classes: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[GoldenLimits, _Mapping]] = ..., image_count: _Optional[int] = ..., label_count: _Optional[int] = ..., digest: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., crowd_count: _Optional[int] = ..., other_classes: _Optional[_Mapping[str, int]] = ..., suggested_classes: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GoldenLimits(_message.Message):
     __slots__ = ("class_change_fail", "empty_change_fail", "agreement_warn", "agreement_fail", "class_agreement_fail", "iou_warn")
@@ -91,7 +111,7 @@ class Share(_message.Message):
     def __init__(self, count: _Optional[int] = ..., total: _Optional[int] = ..., interval: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
 
 class AnnotationSummary(_message.Message):
-    __slots__ = ("images", "images_with_labels", "detections", "detections_per_image", "class_counts")
+    __slots__ = ("images", "images_with_labels", "detections", "detections_per_image", "class_counts", "crowds", "other_labels")
     class ClassCountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -104,12 +124,16 @@ class AnnotationSummary(_message.Message):
     DETECTIONS_FIELD_NUMBER: _ClassVar[int]
     DETECTIONS_PER_IMAGE_FIELD_NUMBER: _ClassVar[int]
     CLASS_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    CROWDS_FIELD_NUMBER: _ClassVar[int]
+    OTHER_LABELS_FIELD_NUMBER: _ClassVar[int]
     images: int
     images_with_labels: int
     detections: int
     detections_per_image: float
     class_counts: _containers.ScalarMap[str, int]
-    def __init__(self, images: _Optional[int] = ..., images_with_labels: _Optional[int] = ..., detections: _Optional[int] = ..., detections_per_image: _Optional[float] = ..., class_counts: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    crowds: int
+    other_labels: int
+    def __init__(self, images: _Optional[int] = ..., images_with_labels: _Optional[int] = ..., detections: _Optional[int] = ..., detections_per_image: _Optional[float] = ..., class_counts: _Optional[_Mapping[str, int]] = ..., crowds: _Optional[int] = ..., other_labels: _Optional[int] = ...) -> None: ...
 
 class GoldenCheck(_message.Message):
     __slots__ = ("name", "round", "schema_version", "annotator", "guideline_version", "verdict", "reason", "summary", "missing_count", "digest", "create_time", "override", "blocks", "details")
@@ -156,7 +180,7 @@ class CheckOverride(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., decided_by: _Optional[str] = ..., api_key_id: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CheckDetails(_message.Message):
-    __slots__ = ("findings", "reference", "other_classes", "missing", "drift", "agreement")
+    __slots__ = ("findings", "reference", "other_classes", "missing", "drift", "agreement", "suggested_classes")
     class Finding(_message.Message):
         __slots__ = ("verdict", "reason")
         VERDICT_FIELD_NUMBER: _ClassVar[int]
@@ -171,19 +195,28 @@ class CheckDetails(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SuggestedClassesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     OTHER_CLASSES_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     DRIFT_FIELD_NUMBER: _ClassVar[int]
     AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTED_CLASSES_FIELD_NUMBER: _ClassVar[int]
     findings: _containers.RepeatedCompositeFieldContainer[CheckDetails.Finding]
     reference: AnnotationSummary
     other_classes: _containers.ScalarMap[str, int]
     missing: _containers.RepeatedScalarFieldContainer[str]
     drift: GoldenDrift
     agreement: GoldenAgreement
-    def __init__(self, findings: _Optional[_Iterable[_Union[CheckDetails.Finding, _Mapping]]] = ..., reference: _Optional[_Union[AnnotationSummary, _Mapping]] = ..., other_classes: _Optional[_Mapping[str, int]] = ..., missing: _Optional[_Iterable[str]] = ..., drift: _Optional[_Union[GoldenDrift, _Mapping]] = ..., agreement: _Optional[_Union[GoldenAgreement, _Mapping]] = ...) -> None: ...
+    suggested_classes: _containers.ScalarMap[str, str]
+    def __init__(self, findings: _Optional[_Iterable[_Union[CheckDetails.Finding, _Mapping]]] = ..., reference: _Optional[_Union[AnnotationSummary, _Mapping]] = ..., other_classes: _Optional[_Mapping[str, int]] = ..., missing: _Optional[_Iterable[str]] = ..., drift: _Optional[_Union[GoldenDrift, _Mapping]] = ..., agreement: _Optional[_Union[GoldenAgreement, _Mapping]] = ..., suggested_classes: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GoldenDrift(_message.Message):
     __slots__ = ("classes", "empty", "detections", "jensen_shannon", "psi")

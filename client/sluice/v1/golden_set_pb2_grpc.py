@@ -84,7 +84,7 @@ class GoldenSetServiceServicer(object):
     def CreateGoldenSet(self, request_iterator, context):
         """Creates a golden set; it never changes. The first message names it, all messages carry images.
         All or none; the same set sent again changes nothing, another one under its name is
-        ALREADY_EXISTS.
+        ALREADY_EXISTS. INVALID_ARGUMENT if no label has a class of the class map.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +107,8 @@ class GoldenSetServiceServicer(object):
     def CheckRound(self, request_iterator, context):
         """Compares a round with the golden set, and adds the check to its history. The first message says
         which round, all messages carry images. The same round sent again changes nothing, other
-        annotations under its key are ALREADY_EXISTS.
+        annotations under its key are ALREADY_EXISTS. A round that has no image of the golden set is
+        INVALID_ARGUMENT, and the message has names of both.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,8 +136,8 @@ class GoldenSetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetGate(self, request, context):
-        """Says whether the next batch of a dataset is blocked: the newest check of one of its golden sets
-        failed and is not overridden.
+        """Says whether the next batch of a dataset is blocked: of one of its golden sets, the newest check
+        that is not INSUFFICIENT failed and is not overridden.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class GoldenSetServiceStub:
     CreateGoldenSet: _grpc.StreamUnaryMultiCallable[_golden_set_pb2.CreateGoldenSetRequest, _golden_set_pb2.GoldenSet]
     """Creates a golden set; it never changes. The first message names it, all messages carry images.
     All or none; the same set sent again changes nothing, another one under its name is
-    ALREADY_EXISTS.
+    ALREADY_EXISTS. INVALID_ARGUMENT if no label has a class of the class map.
     """
     GetGoldenSet: _grpc.UnaryUnaryMultiCallable[_golden_set_pb2.GetGoldenSetRequest, _golden_set_pb2.GoldenSet]
     """Reads one golden set, without its images."""
@@ -45,7 +45,8 @@ class GoldenSetServiceStub:
     CheckRound: _grpc.StreamUnaryMultiCallable[_golden_set_pb2.CheckRoundRequest, _golden_set_pb2.CheckRoundResponse]
     """Compares a round with the golden set, and adds the check to its history. The first message says
     which round, all messages carry images. The same round sent again changes nothing, other
-    annotations under its key are ALREADY_EXISTS.
+    annotations under its key are ALREADY_EXISTS. A round that has no image of the golden set is
+    INVALID_ARGUMENT, and the message has names of both.
     """
     GetCheck: _grpc.UnaryUnaryMultiCallable[_golden_set_pb2.GetCheckRequest, _golden_set_pb2.GoldenCheck]
     """Reads one check with its details."""
@@ -54,8 +55,8 @@ class GoldenSetServiceStub:
     OverrideCheck: _grpc.UnaryUnaryMultiCallable[_golden_set_pb2.OverrideCheckRequest, _golden_set_pb2.GoldenCheck]
     """Overrides a failed check. Who, when and why are recorded permanently."""
     GetGate: _grpc.UnaryUnaryMultiCallable[_golden_set_pb2.GetGateRequest, _golden_set_pb2.GoldenGate]
-    """Says whether the next batch of a dataset is blocked: the newest check of one of its golden sets
-    failed and is not overridden.
+    """Says whether the next batch of a dataset is blocked: of one of its golden sets, the newest check
+    that is not INSUFFICIENT failed and is not overridden.
     """
 
 @_typing.type_check_only
@@ -66,7 +67,7 @@ class GoldenSetServiceAsyncStub(GoldenSetServiceStub):
     CreateGoldenSet: _aio.StreamUnaryMultiCallable[_golden_set_pb2.CreateGoldenSetRequest, _golden_set_pb2.GoldenSet]  # type: ignore[assignment]
     """Creates a golden set; it never changes. The first message names it, all messages carry images.
     All or none; the same set sent again changes nothing, another one under its name is
-    ALREADY_EXISTS.
+    ALREADY_EXISTS. INVALID_ARGUMENT if no label has a class of the class map.
     """
     GetGoldenSet: _aio.UnaryUnaryMultiCallable[_golden_set_pb2.GetGoldenSetRequest, _golden_set_pb2.GoldenSet]  # type: ignore[assignment]
     """Reads one golden set, without its images."""
@@ -75,7 +76,8 @@ class GoldenSetServiceAsyncStub(GoldenSetServiceStub):
     CheckRound: _aio.StreamUnaryMultiCallable[_golden_set_pb2.CheckRoundRequest, _golden_set_pb2.CheckRoundResponse]  # type: ignore[assignment]
     """Compares a round with the golden set, and adds the check to its history. The first message says
     which round, all messages carry images. The same round sent again changes nothing, other
-    annotations under its key are ALREADY_EXISTS.
+    annotations under its key are ALREADY_EXISTS. A round that has no image of the golden set is
+    INVALID_ARGUMENT, and the message has names of both.
     """
     GetCheck: _aio.UnaryUnaryMultiCallable[_golden_set_pb2.GetCheckRequest, _golden_set_pb2.GoldenCheck]  # type: ignore[assignment]
     """Reads one check with its details."""
@@ -84,8 +86,8 @@ class GoldenSetServiceAsyncStub(GoldenSetServiceStub):
     OverrideCheck: _aio.UnaryUnaryMultiCallable[_golden_set_pb2.OverrideCheckRequest, _golden_set_pb2.GoldenCheck]  # type: ignore[assignment]
     """Overrides a failed check. Who, when and why are recorded permanently."""
     GetGate: _aio.UnaryUnaryMultiCallable[_golden_set_pb2.GetGateRequest, _golden_set_pb2.GoldenGate]  # type: ignore[assignment]
-    """Says whether the next batch of a dataset is blocked: the newest check of one of its golden sets
-    failed and is not overridden.
+    """Says whether the next batch of a dataset is blocked: of one of its golden sets, the newest check
+    that is not INSUFFICIENT failed and is not overridden.
     """
 
 class GoldenSetServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -99,7 +101,7 @@ class GoldenSetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_golden_set_pb2.GoldenSet, _abc.Awaitable[_golden_set_pb2.GoldenSet]]:
         """Creates a golden set; it never changes. The first message names it, all messages carry images.
         All or none; the same set sent again changes nothing, another one under its name is
-        ALREADY_EXISTS.
+        ALREADY_EXISTS. INVALID_ARGUMENT if no label has a class of the class map.
         """
 
     @_abc_1.abstractmethod
@@ -126,7 +128,8 @@ class GoldenSetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_golden_set_pb2.CheckRoundResponse, _abc.Awaitable[_golden_set_pb2.CheckRoundResponse]]:
         """Compares a round with the golden set, and adds the check to its history. The first message says
         which round, all messages carry images. The same round sent again changes nothing, other
-        annotations under its key are ALREADY_EXISTS.
+        annotations under its key are ALREADY_EXISTS. A round that has no image of the golden set is
+        INVALID_ARGUMENT, and the message has names of both.
         """
 
     @_abc_1.abstractmethod
@@ -159,8 +162,8 @@ class GoldenSetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _golden_set_pb2.GetGateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_golden_set_pb2.GoldenGate, _abc.Awaitable[_golden_set_pb2.GoldenGate]]:
-        """Says whether the next batch of a dataset is blocked: the newest check of one of its golden sets
-        failed and is not overridden.
+        """Says whether the next batch of a dataset is blocked: of one of its golden sets, the newest check
+        that is not INSUFFICIENT failed and is not overridden.
         """
 
 def add_GoldenSetServiceServicer_to_server(servicer: GoldenSetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

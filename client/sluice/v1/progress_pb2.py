@@ -26,61 +26,61 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from sluice.v1 import golden_set_pb2 as sluice_dot_v1_dot_golden__set__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/progress.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asluice/v1/golden_set.proto\"\x9d\x02\n\rRecordedRound\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05round\x18\x02 \x01(\r\x12\x17\n\x0flabelled_groups\x18\x03 \x01(\r\x12\x14\n\x0csample_count\x18\x04 \x01(\r\x12\x0c\n\x04mean\x18\x05 \x01(\x01\x12\x18\n\x10with_predictions\x18\x06 \x01(\x08\x12\x0e\n\x06slices\x18\x07 \x03(\t\x12\x14\n\x0cjudged_count\x18\x08 \x01(\r\x12\x0e\n\x06\x64igest\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\rmeasured_from\x18\x0b \x01(\x0b\x32\x17.sluice.v1.MeasuredFrom\"A\n\x0cMeasuredFrom\x12\r\n\x05round\x18\x01 \x01(\t\x12\x0f\n\x07iou_min\x18\x02 \x01(\x01\x12\x11\n\tscore_min\x18\x03 \x01(\x01\",\n\x0bSampleSlice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x03(\r\"=\n\rJudgedFailure\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\t\x12\x0e\n\x06second\x18\x03 \x01(\t\"{\n\x0bMetricPoint\x12\r\n\x05round\x18\x01 \x01(\r\x12\x17\n\x0flabelled_groups\x18\x02 \x01(\r\x12\x0f\n\x07samples\x18\x03 \x01(\r\x12\x0c\n\x04mean\x18\x04 \x01(\x01\x12%\n\x08interval\x18\x05 \x01(\x0b\x32\x13.sluice.v1.Interval\"\x8e\x01\n\x0cMetricChange\x12\x0f\n\x07\x65\x61rlier\x18\x01 \x01(\r\x12\r\n\x05later\x18\x02 \x01(\r\x12\x0f\n\x07samples\x18\x03 \x01(\r\x12\x12\n\ndifference\x18\x04 \x01(\x01\x12%\n\x08interval\x18\x05 \x01(\x0b\x32\x13.sluice.v1.Interval\x12\x12\n\ndetectable\x18\x06 \x01(\x01\"E\n\rCurveEstimate\x12\r\n\x05value\x18\x01 \x01(\x01\x12%\n\x08interval\x18\x02 \x01(\x0b\x32\x13.sluice.v1.Interval\"\xaf\x01\n\rLearningCurve\x12\r\n\x05scale\x18\x01 \x01(\x01\x12\x10\n\x08\x65xponent\x18\x02 \x01(\x01\x12\r\n\x05\x66loor\x18\x03 \x01(\x01\x12\x13\n\x0bnext_groups\x18\x04 \x01(\r\x12,\n\nnext_error\x18\x05 \x01(\x0b\x32\x18.sluice.v1.CurveEstimate\x12+\n\tnext_gain\x18\x06 \x01(\x0b\x32\x18.sluice.v1.CurveEstimate\"\x8f\x01\n\x13PredictionStability\x12\x0f\n\x07\x65\x61rlier\x18\x01 \x01(\r\x12\r\n\x05later\x18\x02 \x01(\r\x12\"\n\x08\x61greeing\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Share\x12\r\n\x05kappa\x18\x04 \x01(\x01\x12%\n\x08interval\x18\x05 \x01(\x0b\x32\x13.sluice.v1.Interval\"\x8e\x01\n\rFailureCauses\x12\r\n\x05round\x18\x01 \x01(\r\x12#\n\tambiguous\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Share\x12%\n\x0bmislabelled\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Share\x12\"\n\x08\x64oubtful\x18\x04 \x01(\x0b\x32\x10.sluice.v1.Share\"\xb1\x02\n\x0eTargetStanding\x12\x0e\n\x06target\x18\x01 \x01(\x01\x12\x16\n\x0esamples_needed\x18\x02 \x01(\r\x12\x0f\n\x07reached\x18\x03 \x01(\x08\x12\x30\n\x07overall\x18\x04 \x01(\x0b\x32\x1f.sluice.v1.TargetStanding.Slice\x12/\n\x06slices\x18\x05 \x03(\x0b\x32\x1f.sluice.v1.TargetStanding.Slice\x1a\x82\x01\n\x05Slice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x01(\r\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12%\n\x08interval\x18\x04 \x01(\x0b\x32\x13.sluice.v1.Interval\x12%\n\x05reach\x18\x05 \x01(\x0e\x32\x16.sluice.v1.TargetReach\"\xc9\x01\n\x06\x41\x64vice\x12\x31\n\x0erecommendation\x18\x01 \x01(\x0e\x32\x19.sluice.v1.Recommendation\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12)\n\x07signals\x18\x03 \x03(\x0b\x32\x18.sluice.v1.Advice.Signal\x1aQ\n\x06Signal\x12\x10\n\x08question\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.sluice.v1.SignalState\x12\x0e\n\x06reason\x18\x03 \x01(\t\"p\n\x11LabellingProgress\x12\x10\n\x08held_out\x18\x01 \x01(\x04\x12\x12\n\nunlabelled\x18\x02 \x01(\x04\x12\x10\n\x08selected\x18\x03 \x01(\x04\x12\x11\n\tannotated\x18\x04 \x01(\x04\x12\x10\n\x08reviewed\x18\x05 \x01(\x04\"\x94\x03\n\x0f\x44\x61tasetProgress\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12&\n\x06points\x18\x02 \x03(\x0b\x32\x16.sluice.v1.MetricPoint\x12(\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x17.sluice.v1.MetricChange\x12\'\n\x05\x63urve\x18\x04 \x01(\x0b\x32\x18.sluice.v1.LearningCurve\x12\x17\n\x0fno_curve_reason\x18\x05 \x01(\t\x12\x31\n\tstability\x18\x06 \x01(\x0b\x32\x1e.sluice.v1.PredictionStability\x12*\n\x08\x66\x61ilures\x18\x07 \x01(\x0b\x32\x18.sluice.v1.FailureCauses\x12)\n\x06target\x18\x08 \x01(\x0b\x32\x19.sluice.v1.TargetStanding\x12!\n\x06\x61\x64vice\x18\t \x01(\x0b\x32\x11.sluice.v1.Advice\x12/\n\tlabelling\x18\n \x01(\x0b\x32\x1c.sluice.v1.LabellingProgress\"\xbc\x02\n\x12RecordRoundRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05round\x18\x02 \x01(\r\x12\x17\n\x0flabelled_groups\x18\x03 \x01(\r\x12\x12\n\nsample_ids\x18\x04 \x03(\t\x12\x0e\n\x06values\x18\x05 \x03(\x01\x12\x13\n\x0bpredictions\x18\x06 \x03(\t\x12&\n\x06slices\x18\x07 \x03(\x0b\x32\x16.sluice.v1.SampleSlice\x12*\n\x08\x66\x61ilures\x18\x08 \x03(\x0b\x32\x18.sluice.v1.JudgedFailure\x12\x16\n\x0emeasured_round\x18\t \x01(\t\x12\x14\n\x07iou_min\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tscore_min\x18\x0b \x01(\x01\x12\x13\n\x0bslice_views\x18\x0c \x03(\tB\n\n\x08_iou_min\"M\n\x13RecordRoundResponse\x12\'\n\x05round\x18\x01 \x01(\x0b\x32\x18.sluice.v1.RecordedRound\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x08\"R\n\x19ListRecordedRoundsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x1aListRecordedRoundsResponse\x12(\n\x06rounds\x18\x01 \x03(\x0b\x32\x18.sluice.v1.RecordedRound\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"~\n\x12GetProgressRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x13\n\x06target\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08gain_min\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bnext_groups\x18\x04 \x01(\rB\t\n\x07_targetB\x0b\n\t_gain_min*\xab\x01\n\x0eRecommendation\x12\x1e\n\x1aRECOMMENDATION_UNSPECIFIED\x10\x00\x12\x1b\n\x17RECOMMENDATION_CONTINUE\x10\x01\x12$\n RECOMMENDATION_CHANGE_COLLECTION\x10\x02\x12\x1d\n\x19RECOMMENDATION_FIX_LABELS\x10\x03\x12\x17\n\x13RECOMMENDATION_STOP\x10\x04*\xae\x01\n\x0bSignalState\x12\x1c\n\x18SIGNAL_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10SIGNAL_STATE_YES\x10\x01\x12\x13\n\x0fSIGNAL_STATE_NO\x10\x02\x12\x18\n\x14SIGNAL_STATE_UNCLEAR\x10\x03\x12\x1d\n\x19SIGNAL_STATE_UNDETECTABLE\x10\x04\x12\x1d\n\x19SIGNAL_STATE_NOT_MEASURED\x10\x05*\x94\x01\n\x0bTargetReach\x12\x1c\n\x18TARGET_REACH_UNSPECIFIED\x10\x00\x12\x18\n\x14TARGET_REACH_REACHED\x10\x01\x12\x15\n\x11TARGET_REACH_OPEN\x10\x02\x12\x17\n\x13TARGET_REACH_MISSED\x10\x03\x12\x1d\n\x19TARGET_REACH_UNDETECTABLE\x10\x04\x32\x8c\x02\n\x0fProgressService\x12L\n\x0bRecordRound\x12\x1d.sluice.v1.RecordRoundRequest\x1a\x1e.sluice.v1.RecordRoundResponse\x12\x61\n\x12ListRecordedRounds\x12$.sluice.v1.ListRecordedRoundsRequest\x1a%.sluice.v1.ListRecordedRoundsResponse\x12H\n\x0bGetProgress\x12\x1d.sluice.v1.GetProgressRequest\x1a\x1a.sluice.v1.DatasetProgressb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/progress.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1asluice/v1/golden_set.proto\"\xc2\x02\n\rRecordedRound\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05round\x18\x02 \x01(\r\x12\x17\n\x0flabelled_groups\x18\x03 \x01(\r\x12\x14\n\x0csample_count\x18\x04 \x01(\r\x12\x0c\n\x04mean\x18\x05 \x01(\x01\x12\x18\n\x10with_predictions\x18\x06 \x01(\x08\x12\x0e\n\x06slices\x18\x07 \x03(\t\x12\x14\n\x0cjudged_count\x18\x08 \x01(\r\x12\x0e\n\x06\x64igest\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\rmeasured_from\x18\x0b \x01(\x0b\x32\x17.sluice.v1.MeasuredFrom\x12#\n\x1bsamples_without_predictions\x18\x0c \x01(\r\"A\n\x0cMeasuredFrom\x12\r\n\x05round\x18\x01 \x01(\t\x12\x0f\n\x07iou_min\x18\x02 \x01(\x01\x12\x11\n\tscore_min\x18\x03 \x01(\x01\",\n\x0bSampleSlice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x03(\r\"=\n\rJudgedFailure\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\t\x12\x0e\n\x06second\x18\x03 \x01(\t\"{\n\x0bMetricPoint\x12\r\n\x05round\x18\x01 \x01(\r\x12\x17\n\x0flabelled_groups\x18\x02 \x01(\r\x12\x0f\n\x07samples\x18\x03 \x01(\r\x12\x0c\n\x04mean\x18\x04 \x01(\x01\x12%\n\x08interval\x18\x05 \x01(\x0b\x32\x13.sluice.v1.Interval\"\x8e\x01\n\x0cMetricChange\x12\x0f\n\x07\x65\x61rlier\x18\x01 \x01(\r\x12\r\n\x05later\x18\x02 \x01(\r\x12\x0f\n\x07samples\x18\x03 \x01(\r\x12\x12\n\ndifference\x18\x04 \x01(\x01\x12%\n\x08interval\x18\x05 \x01(\x0b\x32\x13.sluice.v1.Interval\x12\x12\n\ndetectable\x18\x06 \x01(\x01\"E\n\rCurveEstimate\x12\r\n\x05value\x18\x01 \x01(\x01\x12%\n\x08interval\x18\x02 \x01(\x0b\x32\x13.sluice.v1.Interval\"\xaf\x01\n\rLearningCurve\x12\r\n\x05scale\x18\x01 \x01(\x01\x12\x10\n\x08\x65xponent\x18\x02 \x01(\x01\x12\r\n\x05\x66loor\x18\x03 \x01(\x01\x12\x13\n\x0bnext_groups\x18\x04 \x01(\r\x12,\n\nnext_error\x18\x05 \x01(\x0b\x32\x18.sluice.v1.CurveEstimate\x12+\n\tnext_gain\x18\x06 \x01(\x0b\x32\x18.sluice.v1.CurveEstimate\"\x8f\x01\n\x13PredictionStability\x12\x0f\n\x07\x65\x61rlier\x18\x01 \x01(\r\x12\r\n\x05later\x18\x02 \x01(\r\x12\"\n\x08\x61greeing\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Share\x12\r\n\x05kappa\x18\x04 \x01(\x01\x12%\n\x08interval\x18\x05 \x01(\x0b\x32\x13.sluice.v1.Interval\"\x8e\x01\n\rFailureCauses\x12\r\n\x05round\x18\x01 \x01(\r\x12#\n\tambiguous\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Share\x12%\n\x0bmislabelled\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Share\x12\"\n\x08\x64oubtful\x18\x04 \x01(\x0b\x32\x10.sluice.v1.Share\"\xb1\x02\n\x0eTargetStanding\x12\x0e\n\x06target\x18\x01 \x01(\x01\x12\x16\n\x0esamples_needed\x18\x02 \x01(\r\x12\x0f\n\x07reached\x18\x03 \x01(\x08\x12\x30\n\x07overall\x18\x04 \x01(\x0b\x32\x1f.sluice.v1.TargetStanding.Slice\x12/\n\x06slices\x18\x05 \x03(\x0b\x32\x1f.sluice.v1.TargetStanding.Slice\x1a\x82\x01\n\x05Slice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x01(\r\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12%\n\x08interval\x18\x04 \x01(\x0b\x32\x13.sluice.v1.Interval\x12%\n\x05reach\x18\x05 \x01(\x0e\x32\x16.sluice.v1.TargetReach\"\xc9\x01\n\x06\x41\x64vice\x12\x31\n\x0erecommendation\x18\x01 \x01(\x0e\x32\x19.sluice.v1.Recommendation\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12)\n\x07signals\x18\x03 \x03(\x0b\x32\x18.sluice.v1.Advice.Signal\x1aQ\n\x06Signal\x12\x10\n\x08question\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.sluice.v1.SignalState\x12\x0e\n\x06reason\x18\x03 \x01(\t\"p\n\x11LabellingProgress\x12\x10\n\x08held_out\x18\x01 \x01(\x04\x12\x12\n\nunlabelled\x18\x02 \x01(\x04\x12\x10\n\x08selected\x18\x03 \x01(\x04\x12\x11\n\tannotated\x18\x04 \x01(\x04\x12\x10\n\x08reviewed\x18\x05 \x01(\x04\"\x94\x03\n\x0f\x44\x61tasetProgress\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12&\n\x06points\x18\x02 \x03(\x0b\x32\x16.sluice.v1.MetricPoint\x12(\n\x07\x63hanges\x18\x03 \x03(\x0b\x32\x17.sluice.v1.MetricChange\x12\'\n\x05\x63urve\x18\x04 \x01(\x0b\x32\x18.sluice.v1.LearningCurve\x12\x17\n\x0fno_curve_reason\x18\x05 \x01(\t\x12\x31\n\tstability\x18\x06 \x01(\x0b\x32\x1e.sluice.v1.PredictionStability\x12*\n\x08\x66\x61ilures\x18\x07 \x01(\x0b\x32\x18.sluice.v1.FailureCauses\x12)\n\x06target\x18\x08 \x01(\x0b\x32\x19.sluice.v1.TargetStanding\x12!\n\x06\x61\x64vice\x18\t \x01(\x0b\x32\x11.sluice.v1.Advice\x12/\n\tlabelling\x18\n \x01(\x0b\x32\x1c.sluice.v1.LabellingProgress\"\xbc\x02\n\x12RecordRoundRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\r\n\x05round\x18\x02 \x01(\r\x12\x17\n\x0flabelled_groups\x18\x03 \x01(\r\x12\x12\n\nsample_ids\x18\x04 \x03(\t\x12\x0e\n\x06values\x18\x05 \x03(\x01\x12\x13\n\x0bpredictions\x18\x06 \x03(\t\x12&\n\x06slices\x18\x07 \x03(\x0b\x32\x16.sluice.v1.SampleSlice\x12*\n\x08\x66\x61ilures\x18\x08 \x03(\x0b\x32\x18.sluice.v1.JudgedFailure\x12\x16\n\x0emeasured_round\x18\t \x01(\t\x12\x14\n\x07iou_min\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tscore_min\x18\x0b \x01(\x01\x12\x13\n\x0bslice_views\x18\x0c \x03(\tB\n\n\x08_iou_min\"M\n\x13RecordRoundResponse\x12\'\n\x05round\x18\x01 \x01(\x0b\x32\x18.sluice.v1.RecordedRound\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x08\"R\n\x19ListRecordedRoundsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x1aListRecordedRoundsResponse\x12(\n\x06rounds\x18\x01 \x03(\x0b\x32\x18.sluice.v1.RecordedRound\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"~\n\x12GetProgressRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x13\n\x06target\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08gain_min\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bnext_groups\x18\x04 \x01(\rB\t\n\x07_targetB\x0b\n\t_gain_min*\xab\x01\n\x0eRecommendation\x12\x1e\n\x1aRECOMMENDATION_UNSPECIFIED\x10\x00\x12\x1b\n\x17RECOMMENDATION_CONTINUE\x10\x01\x12$\n RECOMMENDATION_CHANGE_COLLECTION\x10\x02\x12\x1d\n\x19RECOMMENDATION_FIX_LABELS\x10\x03\x12\x17\n\x13RECOMMENDATION_STOP\x10\x04*\xae\x01\n\x0bSignalState\x12\x1c\n\x18SIGNAL_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10SIGNAL_STATE_YES\x10\x01\x12\x13\n\x0fSIGNAL_STATE_NO\x10\x02\x12\x18\n\x14SIGNAL_STATE_UNCLEAR\x10\x03\x12\x1d\n\x19SIGNAL_STATE_UNDETECTABLE\x10\x04\x12\x1d\n\x19SIGNAL_STATE_NOT_MEASURED\x10\x05*\x94\x01\n\x0bTargetReach\x12\x1c\n\x18TARGET_REACH_UNSPECIFIED\x10\x00\x12\x18\n\x14TARGET_REACH_REACHED\x10\x01\x12\x15\n\x11TARGET_REACH_OPEN\x10\x02\x12\x17\n\x13TARGET_REACH_MISSED\x10\x03\x12\x1d\n\x19TARGET_REACH_UNDETECTABLE\x10\x04\x32\x8c\x02\n\x0fProgressService\x12L\n\x0bRecordRound\x12\x1d.sluice.v1.RecordRoundRequest\x1a\x1e.sluice.v1.RecordRoundResponse\x12\x61\n\x12ListRecordedRounds\x12$.sluice.v1.ListRecordedRoundsRequest\x1a%.sluice.v1.ListRecordedRoundsResponse\x12H\n\x0bGetProgress\x12\x1d.sluice.v1.GetProgressRequest\x1a\x1a.sluice.v1.DatasetProgressb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.progress_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECOMMENDATION']._serialized_start=3115
-  _globals['_RECOMMENDATION']._serialized_end=3286
-  _globals['_SIGNALSTATE']._serialized_start=3289
-  _globals['_SIGNALSTATE']._serialized_end=3463
-  _globals['_TARGETREACH']._serialized_start=3466
-  _globals['_TARGETREACH']._serialized_end=3614
+  _globals['_RECOMMENDATION']._serialized_start=3152
+  _globals['_RECOMMENDATION']._serialized_end=3323
+  _globals['_SIGNALSTATE']._serialized_start=3326
+  _globals['_SIGNALSTATE']._serialized_end=3500
+  _globals['_TARGETREACH']._serialized_start=3503
+  _globals['_TARGETREACH']._serialized_end=3651
   _globals['_RECORDEDROUND']._serialized_start=101
-  _globals['_RECORDEDROUND']._serialized_end=386
-  _globals['_MEASUREDFROM']._serialized_start=388
-  _globals['_MEASUREDFROM']._serialized_end=453
-  _globals['_SAMPLESLICE']._serialized_start=455
-  _globals['_SAMPLESLICE']._serialized_end=499
-  _globals['_JUDGEDFAILURE']._serialized_start=501
-  _globals['_JUDGEDFAILURE']._serialized_end=562
-  _globals['_METRICPOINT']._serialized_start=564
-  _globals['_METRICPOINT']._serialized_end=687
-  _globals['_METRICCHANGE']._serialized_start=690
-  _globals['_METRICCHANGE']._serialized_end=832
-  _globals['_CURVEESTIMATE']._serialized_start=834
-  _globals['_CURVEESTIMATE']._serialized_end=903
-  _globals['_LEARNINGCURVE']._serialized_start=906
-  _globals['_LEARNINGCURVE']._serialized_end=1081
-  _globals['_PREDICTIONSTABILITY']._serialized_start=1084
-  _globals['_PREDICTIONSTABILITY']._serialized_end=1227
-  _globals['_FAILURECAUSES']._serialized_start=1230
-  _globals['_FAILURECAUSES']._serialized_end=1372
-  _globals['_TARGETSTANDING']._serialized_start=1375
-  _globals['_TARGETSTANDING']._serialized_end=1680
-  _globals['_TARGETSTANDING_SLICE']._serialized_start=1550
-  _globals['_TARGETSTANDING_SLICE']._serialized_end=1680
-  _globals['_ADVICE']._serialized_start=1683
-  _globals['_ADVICE']._serialized_end=1884
-  _globals['_ADVICE_SIGNAL']._serialized_start=1803
-  _globals['_ADVICE_SIGNAL']._serialized_end=1884
-  _globals['_LABELLINGPROGRESS']._serialized_start=1886
-  _globals['_LABELLINGPROGRESS']._serialized_end=1998
-  _globals['_DATASETPROGRESS']._serialized_start=2001
-  _globals['_DATASETPROGRESS']._serialized_end=2405
-  _globals['_RECORDROUNDREQUEST']._serialized_start=2408
-  _globals['_RECORDROUNDREQUEST']._serialized_end=2724
-  _globals['_RECORDROUNDRESPONSE']._serialized_start=2726
-  _globals['_RECORDROUNDRESPONSE']._serialized_end=2803
-  _globals['_LISTRECORDEDROUNDSREQUEST']._serialized_start=2805
-  _globals['_LISTRECORDEDROUNDSREQUEST']._serialized_end=2887
-  _globals['_LISTRECORDEDROUNDSRESPONSE']._serialized_start=2889
-  _globals['_LISTRECORDEDROUNDSRESPONSE']._serialized_end=2984
-  _globals['_GETPROGRESSREQUEST']._serialized_start=2986
-  _globals['_GETPROGRESSREQUEST']._serialized_end=3112
-  _globals['_PROGRESSSERVICE']._serialized_start=3617
-  _globals['_PROGRESSSERVICE']._serialized_end=3885
+  _globals['_RECORDEDROUND']._serialized_end=423
+  _globals['_MEASUREDFROM']._serialized_start=425
+  _globals['_MEASUREDFROM']._serialized_end=490
+  _globals['_SAMPLESLICE']._serialized_start=492
+  _globals['_SAMPLESLICE']._serialized_end=536
+  _globals['_JUDGEDFAILURE']._serialized_start=538
+  _globals['_JUDGEDFAILURE']._serialized_end=599
+  _globals['_METRICPOINT']._serialized_start=601
+  _globals['_METRICPOINT']._serialized_end=724
+  _globals['_METRICCHANGE']._serialized_start=727
+  _globals['_METRICCHANGE']._serialized_end=869
+  _globals['_CURVEESTIMATE']._serialized_start=871
+  _globals['_CURVEESTIMATE']._serialized_end=940
+  _globals['_LEARNINGCURVE']._serialized_start=943
+  _globals['_LEARNINGCURVE']._serialized_end=1118
+  _globals['_PREDICTIONSTABILITY']._serialized_start=1121
+  _globals['_PREDICTIONSTABILITY']._serialized_end=1264
+  _globals['_FAILURECAUSES']._serialized_start=1267
+  _globals['_FAILURECAUSES']._serialized_end=1409
+  _globals['_TARGETSTANDING']._serialized_start=1412
+  _globals['_TARGETSTANDING']._serialized_end=1717
+  _globals['_TARGETSTANDING_SLICE']._serialized_start=1587
+  _globals['_TARGETSTANDING_SLICE']._serialized_end=1717
+  _globals['_ADVICE']._serialized_start=1720
+  _globals['_ADVICE']._serialized_end=1921
+  _globals['_ADVICE_SIGNAL']._serialized_start=1840
+  _globals['_ADVICE_SIGNAL']._serialized_end=1921
+  _globals['_LABELLINGPROGRESS']._serialized_start=1923
+  _globals['_LABELLINGPROGRESS']._serialized_end=2035
+  _globals['_DATASETPROGRESS']._serialized_start=2038
+  _globals['_DATASETPROGRESS']._serialized_end=2442
+  _globals['_RECORDROUNDREQUEST']._serialized_start=2445
+  _globals['_RECORDROUNDREQUEST']._serialized_end=2761
+  _globals['_RECORDROUNDRESPONSE']._serialized_start=2763
+  _globals['_RECORDROUNDRESPONSE']._serialized_end=2840
+  _globals['_LISTRECORDEDROUNDSREQUEST']._serialized_start=2842
+  _globals['_LISTRECORDEDROUNDSREQUEST']._serialized_end=2924
+  _globals['_LISTRECORDEDROUNDSRESPONSE']._serialized_start=2926
+  _globals['_LISTRECORDEDROUNDSRESPONSE']._serialized_end=3021
+  _globals['_GETPROGRESSREQUEST']._serialized_start=3023
+  _globals['_GETPROGRESSREQUEST']._serialized_end=3149
+  _globals['_PROGRESSSERVICE']._serialized_start=3654
+  _globals['_PROGRESSSERVICE']._serialized_end=3922
 # @@protoc_insertion_point(module_scope)

@@ -51,7 +51,7 @@ TARGET_REACH_MISSED: TargetReach
 TARGET_REACH_UNDETECTABLE: TargetReach
 
 class RecordedRound(_message.Message):
-    __slots__ = ("dataset", "round", "labelled_groups", "sample_count", "mean", "with_predictions", "slices", "judged_count", "digest", "create_time", "measured_from")
+    __slots__ = ("dataset", "round", "labelled_groups", "sample_count", "mean", "with_predictions", "slices", "judged_count", "digest", "create_time", "measured_from", "samples_without_predictions")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     LABELLED_GROUPS_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +63,7 @@ class RecordedRound(_message.Message):
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     MEASURED_FROM_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_WITHOUT_PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     round: int
     labelled_groups: int
@@ -74,7 +75,8 @@ class RecordedRound(_message.Message):
     digest: str
     create_time: _timestamp_pb2.Timestamp
     measured_from: MeasuredFrom
-    def __init__(self, dataset: _Optional[str] = ..., round: _Optional[int] = ..., labelled_groups: _Optional[int] = ..., sample_count: _Optional[int] = ..., mean: _Optional[float] = ..., with_predictions: bool = ..., slices: _Optional[_Iterable[str]] = ..., judged_count: _Optional[int] = ..., digest: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., measured_from: _Optional[_Union[MeasuredFrom, _Mapping]] = ...) -> None: ...
+    samples_without_predictions: int
+    def __init__(self, dataset: _Optional[str] = ..., round: _Optional[int] = ..., labelled_groups: _Optional[int] = ..., sample_count: _Optional[int] = ..., mean: _Optional[float] = ..., with_predictions: bool = ..., slices: _Optional[_Iterable[str]] = ..., judged_count: _Optional[int] = ..., digest: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., measured_from: _Optional[_Union[MeasuredFrom, _Mapping]] = ..., samples_without_predictions: _Optional[int] = ...) -> None: ...
 
 class MeasuredFrom(_message.Message):
     __slots__ = ("round", "iou_min", "score_min")

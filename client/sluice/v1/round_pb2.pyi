@@ -28,7 +28,7 @@ class Round(_message.Message):
     def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., metric_split: _Optional[_Union[_dataset_frame_pb2.Split, str]] = ..., predicted_count: _Optional[int] = ..., metric: _Optional[_Union[Evaluation, _Mapping]] = ..., mined: _Optional[_Union[Evaluation, _Mapping]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Evaluation(_message.Message):
-    __slots__ = ("split", "frames", "right", "confused", "missed", "spurious", "failed_frames")
+    __slots__ = ("split", "frames", "right", "confused", "missed", "spurious", "failed_frames", "frames_without_predictions", "ignored")
     SPLIT_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,8 @@ class Evaluation(_message.Message):
     MISSED_FIELD_NUMBER: _ClassVar[int]
     SPURIOUS_FIELD_NUMBER: _ClassVar[int]
     FAILED_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_WITHOUT_PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    IGNORED_FIELD_NUMBER: _ClassVar[int]
     split: _dataset_frame_pb2.Split
     frames: int
     right: int
@@ -43,7 +45,9 @@ class Evaluation(_message.Message):
     missed: int
     spurious: int
     failed_frames: int
-    def __init__(self, split: _Optional[_Union[_dataset_frame_pb2.Split, str]] = ..., frames: _Optional[int] = ..., right: _Optional[int] = ..., confused: _Optional[int] = ..., missed: _Optional[int] = ..., spurious: _Optional[int] = ..., failed_frames: _Optional[int] = ...) -> None: ...
+    frames_without_predictions: int
+    ignored: int
+    def __init__(self, split: _Optional[_Union[_dataset_frame_pb2.Split, str]] = ..., frames: _Optional[int] = ..., right: _Optional[int] = ..., confused: _Optional[int] = ..., missed: _Optional[int] = ..., spurious: _Optional[int] = ..., failed_frames: _Optional[int] = ..., frames_without_predictions: _Optional[int] = ..., ignored: _Optional[int] = ...) -> None: ...
 
 class PredictedFrame(_message.Message):
     __slots__ = ("frame_id", "predictions")

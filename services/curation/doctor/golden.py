@@ -116,21 +116,26 @@ async def _examine_newest(
 ) -> Finding | None:
     """Compare the newest check, which was read before the checks, with the checks.
 
-    A check is named as the newest in the transaction that adds it, and never deleted.
+    A check is named as the newest in the transaction that adds it, and never deleted. One that
+    decides is never replaced by one that does not; before it was so, failures were hidden.
     """
-    kind, names = FindingKind.GOLDEN_NEWEST, {check_name(name, check.key).check for check in checks}
-    if newest is not None:
-        finding = Finding(kind, str(name), f"check {newest.check}", "no such check")
-        return finding.mark_lost() if newest.check not in names else None
-    ledger_key = newest_key(name)
-    ledger, project = examination.ledger, examination.project
-    if not checks or await find_record(ledger, project, ledger_key, NewestCheck):
+    kind, ledger_key = FindingKind.GOLDEN_NEWEST, newest_key(name)
+    check_by_name = {check_name(name, check.key).check: check for check in checks}
+    if newest is not None and newest.check not in check_by_name:
+        return Finding(kind, str(name), f"check {newest.check}", "no such check").mark_lost()
+    deciding = [check for check in checks if check.decides]
+    if newest is not None and (check_by_name[newest.check].decides or not deciding):
+        return None
+    current = await find_record(examination.ledger, examination.project, ledger_key, NewestCheck)
+    if not checks or (current.record if current else None) != newest:
         return None
     # The order of additions is lost, but creation times are right within seconds.
-    last = check_name(name, max(checks, key=lambda check: check.created_us).key).check
+    last = check_name(name, max(deciding or checks, key=lambda check: check.created_us).key).check
     puts = {ledger_key: encode(NewestCheck(check=last))}
-    repaired = await examination.commit_repair({ledger_key: ABSENT}, puts)
-    return Finding(kind, str(name), f"check {last}", "none").mark_repaired(repaired)
+    revisions = {ledger_key: current.revision if current else ABSENT}
+    repaired = await examination.commit_repair(revisions, puts)
+    stored_check = f"check {newest.check}, which is insufficient" if newest else "none"
+    return Finding(kind, str(name), f"check {last}", stored_check).mark_repaired(repaired)
 
 
 async def _read(examination: Examination, digest: str) -> bytes | None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from sluice.checks import check_count, check_text, too_large
 from sluice.errors import DataLoss, InvalidArgument
@@ -19,12 +17,23 @@ IMAGES_MAX: Final = 10_000
 """A golden set is small by definition, and every round of it is held in memory."""
 
 LABELS_PER_IMAGE_MAX: Final = 2_000
-"""Matching compares every pair of boxes of an image, and takes cubic time."""
+"""Matching compares every pair of boxes of an image."""
 
 SIDE_MIN, COORDINATE_MAX = 1e-6, 1e9
 """Pixels: beyond them the areas of boxes are not exact enough to be compared."""
 
-_Row = tuple[str, float, float, float, float]
+_Row = tuple[str | float, ...]
+
+
+class _StoredLabel(msgspec.Struct, array_like=True, frozen=True):
+    """A label as `_label_row` writes it; the crowd is left out if false."""
+
+    class_name: str
+    left: float
+    top: float
+    width: float
+    height: float
+    crowd: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +41,7 @@ class AnnotatedImage:
     """The labels of one image: boxes in absolute pixels, or its class.
 
     `id` is the frame's. Width and height are in pixels, 0 if unknown. An image without labels was
-    annotated as empty.
+    annotated as empty. Crowds are never objects of their own.
     """
 
     id: str
@@ -53,6 +62,8 @@ class AnnotatedImage:
 
     def _check_label(self, field: str, label: Label) -> None:
         check_text(f"{field}.class_name", label.class_name)
+        if label.crowd and not isinstance(label.shape, Box2D):
+            raise InvalidArgument.of(f"{field}.crowd", "true; only boxes can be crowds")
         if isinstance(label.shape, Box2D):
             label.shape.check(f"{field}.box_2d")
             _check_measures(f"{field}.box_2d", label.shape)
@@ -112,12 +123,14 @@ class Annotations:
     def from_bytes(cls, stored: bytes) -> Annotations:
         """Annotations from `to_bytes`, without label ids; DataLoss if the bytes are malformed."""
         try:
-            rows = msgspec.msgpack.decode(stored, type=list[tuple[str, int, int, list[_Row]]])
+            rows = msgspec.msgpack.decode(
+                stored, type=list[tuple[str, int, int, list[_StoredLabel]]]
+            )
         except msgspec.MsgspecError as error:
             raise DataLoss(f"stored annotations cannot be read: {error}") from error
         return cls(
             tuple(
-                AnnotatedImage(id=i, width=w, height=h, labels=tuple(map(_label_from_row, labels)))
+                AnnotatedImage(id=i, width=w, height=h, labels=tuple(map(_read_label, labels)))
                 for i, w, h, labels in rows
             )
         )
@@ -144,17 +157,6 @@ def pair_images(
     return pairs, tuple(image.id for image in reference.images if image.id not in images_by_id)
 
 
-def count_classes(images: Sequence[AnnotatedImage], classes: Sequence[str]) -> NDArray[np.int64]:
-    """The number of labels by image and class, `(images, classes)`; other classes do not count."""
-    column = {name: index for index, name in enumerate(classes)}
-    counts = np.zeros((len(images), len(classes)), np.int64)
-    for row, image in enumerate(images):
-        for label in image.labels:
-            if (index := column.get(label.class_name)) is not None:
-                counts[row, index] += 1
-    return counts
-
-
 def check_classes(classes: Sequence[str]) -> None:
     """Refuse an empty class map, or a duplicate class name."""
     if not classes:
@@ -170,15 +172,17 @@ def _label_row(label: Label) -> _Row:
     box = label.shape
     if isinstance(box, Box2D):
         left, top, width, height = map(float, (box.left, box.top, box.width, box.height))
-        return label.class_name, left, top, width, height
+        row = (label.class_name, left, top, width, height)
+        # The digests of rounds without crowds stay those of before there were any.
+        return (*row, True) if label.crowd else row
     return label.class_name, 0.0, 0.0, 0.0, 0.0
 
 
-def _label_from_row(row: _Row) -> Label:
-    name, left, top, width, height = row
+def _read_label(row: _StoredLabel) -> Label:
     # A box has a width; the class of an image is stored with width 0.
-    shape = Box2D(left, top, width, height) if width else Classification2D()
-    return Label(id="", class_name=name, shape=shape)
+    box = Box2D(row.left, row.top, row.width, row.height)
+    shape = box if row.width else Classification2D()
+    return Label(id="", class_name=row.class_name, shape=shape, crowd=row.crowd)
 
 
 def _check_measures(field: str, box: Box2D) -> None:

@@ -16,10 +16,10 @@ from sluice.names import DatasetName, GoldenCheckName
 
 @dataclass(frozen=True, slots=True)
 class GoldenGate:
-    """The newest check of each golden set of a dataset that has one, the newest of all first.
+    """The deciding check of each golden set of a dataset that has one, the newest of all first.
 
-    Every golden set counts: one that passes does not outweigh one that fails, since their images
-    differ.
+    That is its newest check that is not insufficient, if there is any. Every golden set counts: one
+    that passes does not outweigh one that fails, since their images differ.
     """
 
     checks: Sequence[tuple[GoldenCheckName, RoundCheck]]

@@ -11,6 +11,7 @@ from msgspec import structs
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.golden_sets import check_task, get_golden_set, read_reference
 from services.curation.golden.history import CheckContent, HistoryKey, check_unchanged
+from services.curation.golden.image_names import check_images_match
 from services.curation.golden.records import (
     CheckOverride,
     NewestCheck,
@@ -49,8 +50,9 @@ async def add_check(
 ) -> CheckResult:
     """Compare a round with a golden set, and add the check to its history.
 
-    An existing round is not compared again. Raises InvalidArgument for an invalid key and labels of
-    another task, AlreadyExists if other annotations have the key.
+    An existing round is not compared again. Raises InvalidArgument for an invalid key, labels of
+    another task, and a round without any golden image; AlreadyExists if other annotations have the
+    key.
     """
     key.check()
     golden_set = await get_golden_set(stores, name)
@@ -61,6 +63,7 @@ async def add_check(
     if existing := await _find_existing(stores, name, key, content):
         return existing
     reference = await read_reference(stores, golden_set)
+    check_images_match(reference, annotations)
     details = await asyncio.to_thread(
         check_round, reference, annotations, golden_set.classes, limits=golden_set.limits
     )
@@ -75,14 +78,17 @@ async def add_check(
         missing=len(details.missing),
         created_us=now_us(),
     )
-    try:
-        await _bind(stores, name, record)
-    except Conflict:
-        existing = await _find_existing(stores, name, key, content)
-        if existing is None:
+
+    async def attempt() -> CheckResult:
+        try:
+            await _bind(stores, name, record)
+        except Conflict:
+            if existing := await _find_existing(stores, name, key, content):
+                return existing
             raise
-        return existing
-    return CheckResult(record, details, added=True)
+        return CheckResult(record, details, added=True)
+
+    return await retry(attempt, check_name(name, key))
 
 
 async def get_check(stores: Stores, name: GoldenCheckName) -> tuple[RoundCheck, CheckDetails]:
@@ -162,11 +168,24 @@ async def _read_details(stores: Stores, record: RoundCheck) -> CheckDetails:
 
 
 async def _bind(stores: Stores, name: GoldenSetName, record: RoundCheck) -> None:
-    """Add a check as the newest one; of concurrent ones, the last commit wins."""
+    """Add a check as the one that decides; of concurrent ones, the last commit wins.
+
+    An insufficient check proves nothing, so it takes the place of insufficient ones only.
+    """
     full_name = check_name(name, record.key)
+    ledger_key, newest_ledger_key = check_key(full_name), newest_key(name)
+    checks, puts = {ledger_key: ABSENT}, {ledger_key: encode(record)}
+    newest = await find_record(stores.ledger, name.project, newest_ledger_key, NewestCheck)
+    if record.decides or newest is None or not await _decides(stores, name, newest.record):
+        puts[newest_ledger_key] = encode(NewestCheck(check=full_name.check))
+    if not record.decides:
+        checks[newest_ledger_key] = ABSENT if newest is None else newest.revision
+    await stores.ledger.commit(Transaction(name.project, checks=checks, puts=puts))
+
+
+async def _decides(stores: Stores, name: GoldenSetName, newest: NewestCheck) -> bool:
+    """Whether a check that is named as the newest one decides."""
+    full_name = GoldenCheckName(name.project, name.dataset, name.golden_set, newest.check)
     ledger_key = check_key(full_name)
-    puts = {
-        ledger_key: encode(record),
-        newest_key(name): encode(NewestCheck(check=full_name.check)),
-    }
-    await stores.ledger.commit(Transaction(name.project, checks={ledger_key: ABSENT}, puts=puts))
+    stored = await find_record(stores.ledger, name.project, ledger_key, RoundCheck)
+    return stored is not None and stored.record.decides

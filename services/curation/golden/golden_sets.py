@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from services.curation.golden.annotations import Annotations
 from services.curation.golden.limits import GoldenLimits
 from services.curation.golden.records import GoldenSet, golden_set_key, golden_sets_prefix
+from services.curation.golden.summary import Summary, summarise
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.peers.datasets import Dataset, DatasetReader
 from services.records.blobs import read_blob
@@ -16,12 +19,18 @@ from services.records.pages import Page
 from services.records.records import encode, now_us
 from services.records.stores import Stores
 from sluice.checks import check_text
+from sluice.class_names import describe_classes
 from sluice.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from sluice.labels import TaskType
 from sluice.names import DatasetName, GoldenSetName, check_resource_id
 
 COMPARABLE: Final = (TaskType.BOX_2D, TaskType.CLASSIFICATION_2D)
 """Task types with labels that can be compared."""
+
+OTHER_CLASSES_MAX: Final = 100
+"""Classes beside the class map that a golden set names; their number has no limit."""
+
+_NAMED_MAX: Final = 5
 
 _CONTENT = ("display_name", "limits", "annotations")
 """Fields that must be equal when a golden set is created again."""
@@ -38,8 +47,8 @@ async def create_golden_set(
     """Create a golden set of a dataset; its display name defaults to its id.
 
     An equal golden set that exists is returned. Raises InvalidArgument naming the first invalid
-    value, FailedPrecondition for a dataset without comparable labels, and AlreadyExists if a
-    different one has the name.
+    value, or the classes of labels of which none counts; FailedPrecondition for a dataset without
+    comparable labels; and AlreadyExists if a different one has the name.
     """
     check_resource_id(name.golden_set, "golden_set_id")
     check_text("golden_set.display_name", display_name, empty=True)
@@ -49,16 +58,21 @@ async def create_golden_set(
     if not annotations.images:
         raise InvalidArgument.of("images", "no images; at least one is required")
     check_task(annotations, dataset.task_type)
+    classes = tuple(sorted(dataset.class_names))
+    summary = await asyncio.to_thread(summarise, annotations, classes)
+    _check_compared(summary)
     content = await asyncio.to_thread(annotations.to_bytes)
     record = GoldenSet(
         id=name.golden_set,
         display_name=display_name or name.golden_set,
         task_type=dataset.task_type,
-        classes=tuple(sorted(dataset.class_names)),
+        classes=classes,
         limits=limits,
         annotations=await stores.blobs.put(content),
         images=len(annotations.images),
         labels=sum(len(image.labels) for image in annotations.images),
+        crowds=summary.crowds,
+        other_classes=_most_frequent(summary.other_classes),
         created_us=now_us(),
     )
     return await _bind(stores, name, record)
@@ -110,6 +124,27 @@ def _check_dataset(dataset: Dataset) -> None:
         raise FailedPrecondition(problem)
     if not dataset.class_names:
         raise FailedPrecondition(f"{dataset.name} has no class map, so no label would count")
+
+
+def _check_compared(summary: Summary) -> None:
+    """Refuse labels of which none has a class of the class map: no check could compare any."""
+    if summary.other_labels and not summary.detections:
+        problem = (
+            f"none of the {summary.other_labels:,} labels has a class of the dataset's class map: "
+            f"{describe_classes(summary.other_classes, summary.class_counts)}; the class map has "
+            f"{_name_some(summary.class_counts)}. Rename the classes, or give a class map OLD=NEW"
+        )
+        raise InvalidArgument.of("images", problem, reason="LABEL_MISMATCH")
+
+
+def _name_some(names: Iterable[str]) -> str:
+    some = list(islice(names, _NAMED_MAX + 1))
+    return ", ".join(map(repr, some[:_NAMED_MAX])) + (", …" if len(some) > _NAMED_MAX else "")
+
+
+def _most_frequent(counts: Mapping[str, int]) -> dict[str, int]:
+    names = sorted(counts, key=lambda name: (-counts[name], name))[:OTHER_CLASSES_MAX]
+    return {name: counts[name] for name in sorted(names)}
 
 
 async def _bind(stores: Stores, name: GoldenSetName, record: GoldenSet) -> GoldenSet:

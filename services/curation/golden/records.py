@@ -6,7 +6,7 @@ They are in the partition of their project; they name the blobs of annotations a
 | --- | --- |
 | `golden-set/{dataset}/{set}` | a golden set; it never changes |
 || `golden-check/{dataset}/{set}/{check}` | a check; only its override may be added later |
-| `golden-newest/{dataset}/{set}` | the check of a golden set that was added last ||
+| `golden-newest/{dataset}/{set}` | the check of a golden set that decides ||
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Final
 
 import msgspec
+from msgspec import field
 
 from services.curation.golden.history import HistoryKey
 from services.curation.golden.limits import GoldenLimits
@@ -31,7 +32,11 @@ _ID_DIGITS: Final = 16
 
 
 class GoldenSet(Record, frozen=True, kw_only=True):
-    """A golden set; `annotations` is the digest of its images, and of the blob that has them."""
+    """A golden set; `annotations` is the digest of its images, and of the blob that has them.
+
+    `labels` counts all labels, `crowds` the crowds of them. `other_classes` counts labels by class
+    for the most frequent classes that are not in the class map.
+    """
 
     id: str
     display_name: str
@@ -41,6 +46,8 @@ class GoldenSet(Record, frozen=True, kw_only=True):
     annotations: str
     images: int
     labels: int
+    crowds: int = 0
+    other_classes: dict[str, int] = field(default_factory=dict)
     created_us: int
 
 
@@ -77,13 +84,21 @@ class RoundCheck(Record, frozen=True, kw_only=True):
     override: CheckOverride | None = None
 
     @property
+    def decides(self) -> bool:
+        """Whether enough was compared for a verdict."""
+        return self.verdict is not GoldenVerdict.INSUFFICIENT
+
+    @property
     def blocks(self) -> bool:
         """Whether it failed and is not overridden."""
         return self.verdict is GoldenVerdict.FAIL and self.override is None
 
 
 class NewestCheck(Record, frozen=True, kw_only=True):
-    """The check of a golden set that was added last."""
+    """The check of a golden set that decides: the last one that is not insufficient.
+
+    It is the last one of all if every check is insufficient.
+    """
 
     check: str
 

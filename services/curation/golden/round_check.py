@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.curation.golden.agreement import Agreement, measure_agreement
-from services.curation.golden.annotations import (
-    AnnotatedImage,
-    Annotations,
-    check_classes,
-    count_classes,
-    pair_images,
-)
+from services.curation.golden.annotations import Annotations, check_classes, pair_images
 from services.curation.golden.drift import Drift, measure_drift
+from services.curation.golden.image_names import find_renamed
 from services.curation.golden.limits import GoldenLimits
+from services.curation.golden.object_pairs import pair_objects
 from services.curation.golden.summary import Summary, summarise
 from services.curation.golden.verdict import (
     GoldenVerdict,
+    RoundEvidence,
     VerdictReason,
     conclude,
     list_reasons,
@@ -62,28 +59,31 @@ def check_round(
     images = Annotations(tuple(image for _, image in pairs))
     drift = agreement = None
     if pairs:
-        drift = _measure_drift(pairs, classes, seed)
-        agreement = measure_agreement(pairs, classes)
-    reasons = list_reasons(len(pairs), missing, drift, agreement, limits)
+        objects = pair_objects(pairs, classes)
+        drift = measure_drift(
+            objects.count_reference(), objects.count_current(), classes, seed=seed
+        )
+        agreement = measure_agreement(objects)
+    summaries = summarise(reference, classes), summarise(images, classes)
+    others = {image.id for image in current.images} - {image.id for image in images.images}
+    evidence = RoundEvidence(
+        images=len(pairs),
+        missing=missing,
+        renamed=find_renamed(missing, others),
+        reference=summaries[0],
+        current=summaries[1],
+        drift=drift,
+        agreement=agreement,
+    )
+    reasons = list_reasons(evidence, limits)
     verdict, reason = conclude(reasons, len(pairs))
     return CheckDetails(
         verdict=verdict,
         reason=reason,
         findings=reasons,
-        reference=summarise(reference, classes),
-        current=summarise(images, classes),
+        reference=summaries[0],
+        current=summaries[1],
         missing=missing,
         drift=drift,
         agreement=agreement,
-    )
-
-
-def _measure_drift(
-    pairs: Sequence[tuple[AnnotatedImage, AnnotatedImage]], classes: Sequence[str], seed: int
-) -> Drift:
-    return measure_drift(
-        count_classes([reference for reference, _ in pairs], classes),
-        count_classes([current for _, current in pairs], classes),
-        classes,
-        seed=seed,
     )

@@ -12,7 +12,8 @@ from services.records.records import Record
 class Summary(Record, frozen=True, kw_only=True):
     """Counts of one round; only classes of the class map count, `other_classes` has the rest.
 
-    `images` counts all annotated images, `images_with_labels` those with at least one label.
+    `images` counts all annotated images, `images_with_labels` those with a label that counts.
+    Crowds are counted apart, whatever their class; `other_labels` is the sum of `other_classes`.
     """
 
     images: int
@@ -20,6 +21,8 @@ class Summary(Record, frozen=True, kw_only=True):
     detections: int
     class_counts: dict[str, int]
     other_classes: dict[str, int]
+    other_labels: int = 0
+    crowds: int = 0
 
     @property
     def detections_per_image(self) -> float:
@@ -31,9 +34,10 @@ def summarise(annotations: Annotations, classes: Sequence[str]) -> Summary:
     """The summary of a round; `classes` are the names of the dataset's class map."""
     check_classes(classes)
     counts, other_counts = Counter(dict.fromkeys(classes, 0)), Counter[str]()
-    with_labels = 0
+    with_labels = crowds = 0
     for image in annotations.images:
-        names = Counter(label.class_name for label in image.labels)
+        names = Counter(label.class_name for label in image.labels if not label.crowd)
+        crowds += len(image.labels) - names.total()
         counted = Counter({name: count for name, count in names.items() if name in counts})
         with_labels += bool(counted)
         counts.update(counted)
@@ -44,4 +48,6 @@ def summarise(annotations: Annotations, classes: Sequence[str]) -> Summary:
         detections=counts.total(),
         class_counts=dict(counts),
         other_classes=dict(sorted(other_counts.items())),
+        other_labels=other_counts.total(),
+        crowds=crowds,
     )

@@ -7,15 +7,19 @@ enough to matter, since a large golden set makes any change significant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from services.curation.golden.agreement import Agreement
 from services.curation.golden.drift import ClassDrift, Drift
 from services.curation.golden.limits import GoldenLimits
+from services.curation.golden.summary import Summary
 from services.curation.intervals import Share
 from services.records.records import Record
+from sluice.class_names import describe_classes, suggest_class
 
 IMAGES_MIN: Final = 30
 """With fewer images a class would have to lose most of its objects to be noticed."""
@@ -31,7 +35,7 @@ DETECTIONS_LEVEL: Final = 0.01
 
 
 class GoldenVerdict(StrEnum):
-    """The quality of a round, from best to worst; `insufficient` if it has too few images."""
+    """The quality of a round, from best to worst; `insufficient` if too little was compared."""
 
     PASS = "pass"  # noqa: S105  # no password
     WARN = "warn"
@@ -46,24 +50,41 @@ class VerdictReason(Record, frozen=True, kw_only=True):
     reason: str
 
 
-def list_reasons(
-    images: int,
-    missing: Sequence[str],
-    drift: Drift | None,
-    agreement: Agreement | None,
-    limits: GoldenLimits,
-) -> tuple[VerdictReason, ...]:
-    """All reasons against a round of so many golden images, the worst first."""
-    if images < IMAGES_MIN or drift is None or agreement is None:
-        reason = f"only {images} golden images were annotated; {IMAGES_MIN} are needed"
-        return (VerdictReason(verdict=GoldenVerdict.INSUFFICIENT, reason=reason),)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundEvidence:
+    """What the verdict on a round follows from.
+
+    `images` is the number of annotated golden images, `missing` are the others, and `renamed` those
+    of them that the round may have under the other name. Drift and agreement are None without
+    images.
+    """
+
+    images: int
+    missing: Sequence[str]
+    renamed: Mapping[str, str]
+    reference: Summary
+    current: Summary
+    drift: Drift | None
+    agreement: Agreement | None
+
+
+def list_reasons(evidence: RoundEvidence, limits: GoldenLimits) -> tuple[VerdictReason, ...]:
+    """All reasons against a round, the worst first."""
+    drift, agreement = evidence.drift, evidence.agreement
+    if evidence.images < IMAGES_MIN or drift is None or agreement is None:
+        reason = f"only {evidence.images} golden images were annotated; {IMAGES_MIN} are needed"
+        return (_insufficient(reason + _describe_renamed(evidence.renamed)),)
+    sides = (evidence.reference, evidence.current)
+    if not any(side.detections for side in sides) and any(side.other_labels for side in sides):
+        return (_insufficient(f"nothing was compared: {_describe_uncounted(*sides)}"),)
     reasons = [
+        *_check_class_names(evidence),
         *_check_classes(drift, limits),
         *_check_empty(drift, limits),
         *_check_agreement(agreement, limits),
         *_check_detections(drift),
         *_check_boxes(agreement, limits),
-        *_check_missing(missing, images),
+        *_check_missing(evidence),
     ]
     return tuple(sorted(reasons, key=lambda reason: reason.verdict is not GoldenVerdict.FAIL))
 
@@ -80,6 +101,40 @@ def conclude(reasons: Sequence[VerdictReason], images: int) -> tuple[GoldenVerdi
 def _reason(fails: bool, reason: str) -> VerdictReason:
     verdict = GoldenVerdict.FAIL if fails else GoldenVerdict.WARN
     return VerdictReason(verdict=verdict, reason=reason)
+
+
+def _insufficient(reason: str) -> VerdictReason:
+    return VerdictReason(verdict=GoldenVerdict.INSUFFICIENT, reason=reason)
+
+
+def _check_class_names(evidence: RoundEvidence) -> Iterator[VerdictReason]:
+    """A reason where no label of the round counts, or where some would under another name."""
+    current = evidence.current
+    if current.other_labels and not current.detections:
+        yield _reason(True, _describe_uncounted(current))
+        return
+    for owner, side in (("golden set", evidence.reference), ("round", current)):
+        misspelt = {
+            name: count
+            for name, count in side.other_classes.items()
+            if suggest_class(name, side.class_counts)
+        }
+        if misspelt:
+            classes = describe_classes(misspelt, side.class_counts)
+            yield _reason(False, f"labels of the {owner} were not counted: {classes}")
+
+
+def _describe_uncounted(*sides: Summary) -> str:
+    counts = sum((Counter(side.other_classes) for side in sides), Counter[str]())
+    classes = describe_classes(counts, sides[0].class_counts)
+    return f"none of {counts.total():,} labels has a class of the class map: {classes}"
+
+
+def _describe_renamed(renamed: Mapping[str, str]) -> str:
+    if not renamed:
+        return ""
+    old, new = next(iter(renamed.items()))
+    return f"; {len(renamed):,} may have other names: {new!r} in the round for {old!r}"
 
 
 def _check_classes(drift: Drift, limits: GoldenLimits) -> Iterator[VerdictReason]:
@@ -148,10 +203,10 @@ def _check_boxes(agreement: Agreement, limits: GoldenLimits) -> Iterator[Verdict
         yield _reason(False, reason)
 
 
-def _check_missing(missing: Sequence[str], annotated: int) -> Iterator[VerdictReason]:
-    if missing:
+def _check_missing(evidence: RoundEvidence) -> Iterator[VerdictReason]:
+    if missing := evidence.missing:
         reason = (
-            f"{len(missing)} of {len(missing) + annotated} golden images were not annotated, "
+            f"{len(missing)} of {len(missing) + evidence.images} golden images were not annotated, "
             f"{missing[0]!r} first; those left out may be the hard ones"
         )
-        yield _reason(False, reason)
+        yield _reason(False, reason + _describe_renamed(evidence.renamed))

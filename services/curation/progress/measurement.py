@@ -70,9 +70,13 @@ class MeasureRoundSpec(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class RoundMeasurement:
-    """The samples of a round, and the revision of the round that they were measured at."""
+    """The samples of a round, and the revision of the round that they were measured at.
+
+    `without_predictions` are samples in which every label was missed for lack of predictions.
+    """
 
     samples: RoundSamples
+    without_predictions: int
     round_revision: int
 
 
@@ -96,7 +100,7 @@ async def measure_round(
     async for page in compare_frames(curation, round_name, dataset, {split}, spec.rule):
         for comparison in page:
             columns.add(comparison)
-    if not columns.ids:
+    if columns.without_predictions == len(columns.ids):
         raise FailedPrecondition(
             f"measured_round: no frame of split {split.value!r} of {name} is annotated and has "
             f"predictions in {round_name}"
@@ -110,7 +114,7 @@ async def measure_round(
         slices=columns.slices(),
         failures=spec.failures,
     )
-    return RoundMeasurement(samples, stored_round.revision)
+    return RoundMeasurement(samples, columns.without_predictions, stored_round.revision)
 
 
 @dataclass(slots=True)
@@ -122,6 +126,7 @@ class _SampleColumns:
     values: list[float] = field(default_factory=list)
     predicted: list[str] = field(default_factory=list)
     shown: dict[str, list[int]] = field(default_factory=dict)
+    without_predictions: int = 0
 
     def add(self, comparison: FrameComparison) -> None:
         """Add a frame, if it counts."""
@@ -133,6 +138,7 @@ class _SampleColumns:
         for view in self.views:
             if view.filter.passes(comparison.summary.row, comparison.summary.group):
                 self.shown.setdefault(view.id, []).append(len(self.ids))
+        self.without_predictions += not comparison.predicted
         self.ids.append(comparison.summary.row.id)
         self.values.append(comparison.outcome.f1)
         self.predicted.append(comparison.outcome.predicted)

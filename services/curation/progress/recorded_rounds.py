@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from services.curation.context import Curation
 from services.curation.progress.measurement import MeasureRoundSpec, measure_round
 from services.curation.progress.records import (
-    MeasuredFrom,
     RecordedRound,
     RoundSamples,
     round_key,
@@ -65,7 +65,10 @@ async def record_measured_round(
     if stored := await find_record(stores.ledger, name.project, ledger_key, RecordedRound):
         return _check_same(name, stored.record, stored.record.measured_from == origin), False
     measured = await measure_round(curation, name, spec)
-    record = await _store_samples(stores, measured.samples, origin)
+    stored_samples = await _store_samples(stores, measured.samples)
+    record = structs.replace(
+        stored_samples, measured_from=origin, without_predictions=measured.without_predictions
+    )
     source = RoundName(name.project, name.dataset, spec.round)
     checks = {measured_round_key(source): measured.round_revision}
     try:
@@ -80,9 +83,7 @@ async def record_measured_round(
     return record, True
 
 
-async def _store_samples(
-    stores: Stores, samples: RoundSamples, origin: MeasuredFrom | None = None
-) -> RecordedRound:
+async def _store_samples(stores: Stores, samples: RoundSamples) -> RecordedRound:
     content = await asyncio.to_thread(_encode_checked, samples)
     return RecordedRound(
         round=samples.round,
@@ -93,7 +94,6 @@ async def _store_samples(
         with_predictions=bool(samples.predictions),
         slices=tuple(sample_slice.name for sample_slice in samples.slices),
         judged=len(samples.failures),
-        measured_from=origin,
         created_us=now_us(),
     )
 

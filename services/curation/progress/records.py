@@ -110,7 +110,8 @@ class MeasuredFrom(Record, frozen=True, kw_only=True):
 class RecordedRound(Record, frozen=True, kw_only=True):
     """A round without its samples; `samples` is the digest of the blob that has them.
 
-    `measured_from` is None where the samples were sent.
+    `measured_from` is None where the samples were sent; `without_predictions` counts its samples
+    without predictions.
     """
 
     round: int
@@ -122,6 +123,7 @@ class RecordedRound(Record, frozen=True, kw_only=True):
     slices: tuple[str, ...] = ()
     judged: int = 0
     measured_from: MeasuredFrom | None = None
+    without_predictions: int = 0
     created_us: int
 
 

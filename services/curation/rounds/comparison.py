@@ -7,10 +7,19 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
 from services.curation.context import Curation
-from services.curation.datasets.frames import FrameSummary, read_frames, scan_summaries
+from services.curation.datasets.frames import (
+    DatasetFrame,
+    FrameSummary,
+    read_frames,
+    scan_summaries,
+)
 from services.curation.records import STATUS_ORDER, Split, Status
 from services.curation.rounds.outcomes import FrameOutcome, MatchRule, compare
-from services.curation.rounds.predictions import read_predictions
+from services.curation.rounds.predictions import (
+    FramePredictions,
+    find_predicted,
+    read_predictions,
+)
 from services.curation.rounds.rounds import dataset_of
 from services.peers.datasets import Dataset
 from sluice.names import RoundName
@@ -18,10 +27,14 @@ from sluice.names import RoundName
 
 @dataclass(frozen=True, slots=True)
 class FrameComparison:
-    """A frame and the outcome of its predictions, None if the frame does not count."""
+    """A frame and the outcome of its predictions, None if the frame does not count.
+
+    In a frame without predictions (`predicted` is false), every label was missed.
+    """
 
     summary: FrameSummary
     outcome: FrameOutcome | None
+    predicted: bool = False
 
 
 async def compare_frames(
@@ -33,17 +46,38 @@ async def compare_frames(
 ) -> AsyncIterator[list[FrameComparison]]:
     """Compare all frames of the dataset, page by page.
 
-    Frames of the splits count if they are annotated and have predictions in the round.
+    Annotated frames of the splits count, those without predictions in the round too: models leave
+    out the images in which they detect nothing.
     """
     async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
-        counting = [
-            summary
-            for summary in page
-            if summary.group.split in splits
-            and STATUS_ORDER[summary.group.status] >= STATUS_ORDER[Status.ANNOTATED]
+        counting = _select_counting(page, splits)
+        comparisons = await _compare(curation, name, dataset, counting, rule)
+        yield [
+            comparisons.get(summary.row.id) or FrameComparison(summary, None) for summary in page
         ]
-        outcomes = await _compare(curation, name, dataset, counting, rule)
-        yield [FrameComparison(summary, outcomes.get(summary.row.id)) for summary in page]
+
+
+async def is_predicted(curation: Curation, name: RoundName, split: Split) -> bool:
+    """Whether an annotated frame of the split has predictions in the round, or none is annotated.
+
+    A model that was not run on a split has not failed there.
+    """
+    annotated = 0
+    async for page in scan_summaries(curation.stores.ledger, dataset_of(name)):
+        counting = _select_counting(page, {split})
+        annotated += len(counting)
+        if await find_predicted(curation, name, [summary.row.id for summary in counting]):
+            return True
+    return not annotated
+
+
+def _select_counting(page: Sequence[FrameSummary], splits: Collection[Split]) -> list[FrameSummary]:
+    return [
+        summary
+        for summary in page
+        if summary.group.split in splits
+        and STATUS_ORDER[summary.group.status] >= STATUS_ORDER[Status.ANNOTATED]
+    ]
 
 
 async def _compare(
@@ -52,21 +86,16 @@ async def _compare(
     dataset: Dataset,
     summaries: Sequence[FrameSummary],
     rule: MatchRule,
-) -> dict[str, FrameOutcome]:
-    """The outcomes of the frames that have predictions, by frame id."""
+) -> dict[str, FrameComparison]:
+    """The comparisons of frames, by frame id."""
     predictions = await read_predictions(curation, name, [summary.row.id for summary in summaries])
-    predicted = [summary for summary in summaries if summary.row.id in predictions]
-    frames = await read_frames(curation.stores.ledger, dataset_of(name), predicted)
+    frames = await read_frames(curation.stores.ledger, dataset_of(name), summaries)
+    summary_by_id = {summary.row.id: summary for summary in summaries}
 
-    def compare_all() -> dict[str, FrameOutcome]:
-        return {
-            frame.row.id: compare(
-                dataset.task_type,
-                frame.frame.labels,
-                predictions[frame.row.id].predictions,
-                rule,
-            )
-            for frame in frames
-        }
+    def compare_frame(frame: DatasetFrame) -> FrameComparison:
+        predicted = predictions.get(frame.row.id, FramePredictions(frame.row.id))
+        outcome = compare(dataset.task_type, frame.frame.labels, predicted.predictions, rule)
+        summary = summary_by_id[frame.row.id]
+        return FrameComparison(summary, outcome, predicted=frame.row.id in predictions)
 
-    return await asyncio.to_thread(compare_all)
+    return await asyncio.to_thread(lambda: {x.row.id: compare_frame(x) for x in frames})

@@ -14,7 +14,7 @@ from services.curation.records import (
     Split,
     frame_key,
 )
-from services.curation.rounds.comparison import FrameComparison, compare_frames
+from services.curation.rounds.comparison import FrameComparison, compare_frames, is_predicted
 from services.curation.rounds.outcomes import FrameOutcome, MatchRule, check_comparable
 from services.curation.rounds.rounds import (
     Evaluation,
@@ -40,8 +40,9 @@ async def mine_failures(
 ) -> RoundSummary:
     """Measure the round's metric split, and tag the failures of `split`.
 
-    Frames count if they are annotated and have predictions. Raises FailedPrecondition if `split`
-    is the metric split: its metric would be biased by training on its failures; and Aborted if
+    Annotated frames count; in those without predictions every label was missed. A split without
+    any predictions is left out: its evaluation is None. Raises FailedPrecondition if `split` is the
+    metric split, whose metric would be biased by training on its failures, and Aborted if
     predictions are imported meanwhile.
     """
     rule.check()
@@ -55,31 +56,34 @@ async def mine_failures(
         raise FailedPrecondition(
             f"split: {split.value!r} is the metric split of {name}; mine failures of another split"
         )
-    splits = (split, stored.record.metric_split)
+    metric_split = stored.record.metric_split
+    splits = [x for x in (split, metric_split) if await is_predicted(curation, name, x)]
     evaluations = {measured: Evaluation(split=measured) for measured in splits}
     async for page in compare_frames(curation, name, dataset, splits, rule):
         for frame in page:
             if frame.outcome is not None:
                 measured = frame.summary.group.split
-                evaluations[measured] = _add_outcome(evaluations[measured], frame.outcome)
+                evaluations[measured] = _add_outcome(
+                    evaluations[measured], frame.outcome, predicted=frame.predicted
+                )
         await _tag(curation, name, split, page)
     mined = structs.replace(
-        stored.record,
-        metric=evaluations[stored.record.metric_split],
-        mined=evaluations[split],
+        stored.record, metric=evaluations.get(metric_split), mined=evaluations.get(split)
     )
     await _store(curation, name, stored, mined)
     return await summarise_round(curation, dataset_of(name), mined)
 
 
-def _add_outcome(evaluation: Evaluation, outcome: FrameOutcome) -> Evaluation:
+def _add_outcome(evaluation: Evaluation, outcome: FrameOutcome, *, predicted: bool) -> Evaluation:
     return structs.replace(
         evaluation,
         frames=evaluation.frames + 1,
+        without_predictions=evaluation.without_predictions + (not predicted),
         right=evaluation.right + outcome.right,
         confused=evaluation.confused + outcome.confused,
         missed=evaluation.missed + outcome.missed,
         spurious=evaluation.spurious + outcome.spurious,
+        ignored=evaluation.ignored + outcome.ignored,
         failed_frames=evaluation.failed_frames + bool(outcome.kinds),
     )
 

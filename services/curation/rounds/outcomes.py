@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from services.curation.golden.matching import IOU_MIN, iou, match_boxes
+from services.curation.golden.matching import IOU_MIN, ImageObjects, match_objects
 from services.curation.records import FailureKind
 from services.curation.rounds.predictions import ScoredLabel
 from sluice.checks import check_finite
 from sluice.errors import FailedPrecondition, InvalidArgument
-from sluice.labels import Box2D, Label, TaskType
+from sluice.labels import Label, TaskType
 
 _CLASSIFICATION: Final = (TaskType.CLASSIFICATION_2D, TaskType.CLASSIFICATION_3D)
 
@@ -40,6 +37,10 @@ class MatchRule:
 class FrameOutcome:
     """How many labels and predictions of a frame are right, confused, missed or spurious.
 
+    Labels are right, confused or missed; predictions right, confused, spurious, or ignored because
+    they are in a crowd. In COCO's terms `right` are true positives, `missed` and `confused` false
+    negatives, `spurious` and `confused` false positives.
+
     `predicted` is the predicted class of a classification; "" without one, and for boxes.
     """
 
@@ -47,6 +48,7 @@ class FrameOutcome:
     confused: int = 0
     missed: int = 0
     spurious: int = 0
+    ignored: int = 0
     predicted: str = ""
 
     @property
@@ -91,17 +93,20 @@ def compare(
 ) -> FrameOutcome:
     """Match predictions with at least the rule's score with labels of the same sensor.
 
-    Boxes are matched one to one, by the best match of those that overlap. A classification has
-    one class: of several predictions, the one with the highest score counts.
+    Boxes are matched by COCO's rules, see `match_objects`. A classification has one class: of
+    several predictions, the one with the highest score counts.
     """
     counting = [prediction for prediction in predictions if prediction.score >= rule.score_min]
     if is_classification(task_type):
         best = sorted(counting, key=lambda prediction: (-prediction.score, prediction.label.id))
         return _compare_classes(labels, [prediction.label for prediction in best[:1]])
-    predicted = [prediction.label for prediction in counting]
-    sensors = sorted({label.sensor_id for label in (*labels, *predicted)})
+    sensors = {label.sensor_id for label in (*labels, *(x.label for x in counting))}
     parts = [
-        _compare_boxes(_of_sensor(labels, sensor), _of_sensor(predicted, sensor), rule.iou_min)
+        _compare_boxes(
+            [label for label in labels if label.sensor_id == sensor],
+            [prediction for prediction in counting if prediction.label.sensor_id == sensor],
+            rule.iou_min,
+        )
         for sensor in sensors
     ]
     return FrameOutcome(
@@ -109,11 +114,8 @@ def compare(
         confused=sum(part.confused for part in parts),
         missed=sum(part.missed for part in parts),
         spurious=sum(part.spurious for part in parts),
+        ignored=sum(part.ignored for part in parts),
     )
-
-
-def _of_sensor(labels: Sequence[Label], sensor_id: str) -> list[Label]:
-    return [label for label in labels if label.sensor_id == sensor_id]
 
 
 def _compare_classes(labels: Sequence[Label], predictions: Sequence[Label]) -> FrameOutcome:
@@ -125,18 +127,21 @@ def _compare_classes(labels: Sequence[Label], predictions: Sequence[Label]) -> F
 
 
 def _compare_boxes(
-    labels: Sequence[Label], predictions: Sequence[Label], iou_min: float
+    labels: Sequence[Label], predictions: Sequence[ScoredLabel], iou_min: float
 ) -> FrameOutcome:
-    names = [[label.class_name for label in side] for side in (labels, predictions)]
-    same = np.array([[name == other for other in names[1]] for name in names[0]], np.bool_).reshape(
-        len(labels), len(predictions)
+    predicted = [prediction.label for prediction in predictions]
+    names = sorted({label.class_name for label in (*labels, *predicted)})
+    numbers = {name: index for index, name in enumerate(names)}
+    scores = [prediction.score for prediction in predictions]
+    matches = match_objects(
+        ImageObjects.of(labels, numbers),
+        ImageObjects.of(predicted, numbers, scores),
+        iou_min=iou_min,
     )
-    matches = match_boxes(iou(_corners(labels), _corners(predictions)), same, iou_min)
-    right = int(same[matches.reference, matches.current].sum())
-    pairs = len(matches.reference)
-    return FrameOutcome(right, pairs - right, len(labels) - pairs, len(predictions) - pairs)
-
-
-def _corners(labels: Sequence[Label]) -> NDArray[np.float64]:
-    boxes = [(b.left, b.top, b.width, b.height) for x in labels if isinstance(b := x.shape, Box2D)]
-    return np.array(boxes, np.float64).reshape(-1, 4)
+    return FrameOutcome(
+        right=len(matches.right),
+        confused=len(matches.confused),
+        missed=len(matches.missed),
+        spurious=len(matches.spurious),
+        ignored=len(matches.ignored),
+    )

@@ -103,6 +103,15 @@ async def read_predictions(
     return {frame.frame_id: frame for frame in read}
 
 
+async def find_predicted(
+    curation: Curation, name: RoundName, frame_ids: Sequence[str]
+) -> list[str]:
+    """Those of the frames that have predictions in the round."""
+    keys = {prediction_key(name, frame_id): frame_id for frame_id in frame_ids}
+    entries = await curation.stores.ledger.get(name.project, list(keys))
+    return [frame_id for key, frame_id in keys.items() if key in entries]
+
+
 async def _commit(
     curation: Curation,
     name: RoundName,
@@ -134,6 +143,9 @@ def _to_record(index: int, frame: FramePredictions, dataset: Dataset) -> StoredP
         path = f"frames[{index}].predictions[{number}]"
         if not 0 <= prediction.score <= 1:
             raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
+        if prediction.label.crowd:
+            problem = f"true (frame {frame.frame_id!r}); only labels can be crowds"
+            raise InvalidArgument.of(f"{path}.label.crowd", problem)
         if problem := dataset.describe_mismatch(prediction.label):
             raise InvalidArgument(
                 f"{path}.label (frame {frame.frame_id!r}): {problem}",

@@ -17,19 +17,28 @@ from sluice.names import DatasetName, RoundName, check_resource_id
 
 
 class Evaluation(Record, frozen=True, kw_only=True):
-    """How the predictions of a split compare with its labels."""
+    """How the predictions of a split compare with its labels.
+
+    `frames` are all annotated frames, `without_predictions` those of them in which every label
+    was missed because the round has no predictions.
+    """
 
     split: Split
     frames: int = 0
+    without_predictions: int = 0
     right: int = 0
     confused: int = 0
     missed: int = 0
     spurious: int = 0
+    ignored: int = 0
     failed_frames: int = 0
 
 
 class Round(Record, frozen=True, kw_only=True):
-    """A round; `metric` evaluates its metric split, `mined` the split that was mined last."""
+    """A round; `metric` evaluates its metric split, `mined` the split that was mined last.
+
+    Both are None where no annotated frame of the split has predictions.
+    """
 
     id: str
     display_name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Final
 
@@ -14,6 +15,7 @@ from services.curation.golden.round_check import CheckDetails
 from services.curation.golden.summary import Summary
 from services.curation.golden.verdict import GoldenVerdict
 from services.curation.servicer.common_messages import interval, share, timestamp
+from sluice.class_names import suggest_class
 from sluice.names import DatasetName, GoldenCheckName, GoldenSetName
 from sluice.v1 import golden_set_pb2 as pb
 
@@ -46,6 +48,9 @@ def golden_set(dataset: DatasetName, record: GoldenSet) -> pb.GoldenSet:
         ),
         image_count=record.images,
         label_count=record.labels,
+        crowd_count=record.crowds,
+        other_classes=record.other_classes,
+        suggested_classes=_suggestions(record.other_classes, record.classes),
         digest=record.annotations,
         create_time=timestamp(record.created_us),
     )
@@ -107,17 +112,27 @@ def _summary(record: Summary) -> pb.AnnotationSummary:
         detections=record.detections,
         detections_per_image=record.detections_per_image,
         class_counts=record.class_counts,
+        crowds=record.crowds,
+        other_labels=record.other_labels,
     )
 
 
+def _suggestions(names: Iterable[str], classes: Collection[str]) -> dict[str, str]:
+    """The class of the class map that each name may stand for, where there is one."""
+    suggestions = {name: suggest_class(name, classes) for name in names}
+    return {name: suggestion for name, suggestion in suggestions.items() if suggestion}
+
+
 def _details(record: CheckDetails) -> pb.CheckDetails:
+    other_classes = dict(islice(record.current.other_classes.items(), LISTED_MAX))
     return pb.CheckDetails(
         findings=[
             pb.CheckDetails.Finding(verdict=_VERDICTS[entry.verdict], reason=entry.reason)
             for entry in record.findings
         ],
         reference=_summary(record.reference),
-        other_classes=dict(islice(record.current.other_classes.items(), LISTED_MAX)),
+        other_classes=other_classes,
+        suggested_classes=_suggestions(other_classes, record.current.class_counts),
         missing=record.missing[:LISTED_MAX],
         drift=None if record.drift is None else _drift(record.drift),
         agreement=None if record.agreement is None else _agreement(record.agreement),

@@ -111,6 +111,7 @@ def recorded(name: DatasetName, record: RecordedRound) -> pb.RecordedRound:
         digest=record.samples,
         create_time=timestamp(record.created_us),
         measured_from=None if record.measured_from is None else _origin(name, record.measured_from),
+        samples_without_predictions=record.without_predictions,
     )
 
 

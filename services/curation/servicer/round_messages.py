@@ -45,9 +45,11 @@ def _evaluation(record: Evaluation | None) -> pb.Evaluation | None:
     return pb.Evaluation(
         split=SPLIT_NUMBERS[record.split],
         frames=record.frames,
+        frames_without_predictions=record.without_predictions,
         right=record.right,
         confused=record.confused,
         missed=record.missed,
         spurious=record.spurious,
+        ignored=record.ignored,
         failed_frames=record.failed_frames,
     )

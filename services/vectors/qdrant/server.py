@@ -21,6 +21,7 @@ from sluice.errors import (
     SluiceError,
     Unavailable,
 )
+from sluice.proxies import NO_PROXY
 
 PORT: Final = 6334
 """Qdrant's port for gRPC, used when the address has none."""
@@ -40,6 +41,7 @@ _CHANNEL_OPTIONS: Final = [
     # Detects a connection that was lost without being closed, and reconnects.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    NO_PROXY,
 ]
 
 # INTERNAL: Qdrant answers so while another client is creating the collection ("0 of 0 read

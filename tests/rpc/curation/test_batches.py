@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from sluice import errors
 from sluice.v1 import batch_pb2 as pb
 from sluice.v1 import dataset_frame_pb2 as frame_pb
-from tests.rpc.curation.api import DATASET, Api, box, frame, refusal
+from tests.rpc.curation.api import DATASET, Api, box, frame, prediction, refusal
 
 ANNOTATED, REVIEWED = frame_pb.ANNOTATION_STATUS_ANNOTATED, frame_pb.ANNOTATION_STATUS_REVIEWED
 SELECTED = frame_pb.ANNOTATION_STATUS_SELECTED
@@ -54,16 +54,16 @@ async def scenes(api: Api, count: int = 40) -> None:
     )
 
 
-async def failing(api: Api, *ids: str, round_: str = "r1") -> None:
+async def failing(api: Api, *ids: str, round_: str = "r1", right: Sequence[str] = ()) -> None:
     """Annotated frames to train on whose car the model of a round has missed."""
     await api.append(*(frame(id, box(f"{id}-box")) for id in ids), status=ANNOTATED, split=TRAIN)
-    await mined(api, round_, *ids)
+    await mined(api, round_, *ids, right=right)
 
 
-async def mined(api: Api, round_: str, *ids: str) -> None:
-    """A round in which those frames are failures."""
+async def mined(api: Api, round_: str, *ids: str, right: Sequence[str] = ()) -> None:
+    """A round in which those frames are failures, and other annotated ones are right."""
     name = await api.round(round_, VALIDATION)
-    await api.predict(name, {id: [] for id in ids})
+    await api.predict(name, {**{id: [] for id in ids}, **{id: [prediction()] for id in right}})
     await api.mine(name, TRAIN)
 
 
@@ -116,7 +116,7 @@ async def test_weights_decide_between_rounds(api: Api) -> None:
     """Failures of a round that weighs more are answered to first."""
     await scenes(api)
     await failing(api, "a-failed")
-    await failing(api, "d-failed", round_="r2")
+    await failing(api, "d-failed", round_="r2", right=["a-failed"])
     weighed = [
         pb.Batch.Failures(round="r1", weight=0.01),
         pb.Batch.Failures(round="r2", weight=1),

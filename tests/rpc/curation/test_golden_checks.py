@@ -12,8 +12,8 @@ from services.embedded.process import serve
 from services.server.settings import Settings
 from sluice import errors
 from sluice.channel import connect
+from sluice.v1 import frame_pb2, project_pb2
 from sluice.v1 import golden_set_pb2 as pb
-from sluice.v1 import project_pb2
 from tests.rpc.conftest import WithScopes
 from tests.rpc.curation.judging import (
     GOLDEN_SET,
@@ -91,13 +91,43 @@ async def test_few_images_prove_nothing(judging: Judging) -> None:
     assert [f"i{index:03}" for index in range(20, 40)] == list(check.details.missing)
 
 
-async def test_no_golden_image_is_a_check_too(judging: Judging) -> None:
-    """A round without golden images has neither drift nor agreement."""
-    check = (await judging.check_round([image("other", "car")])).check
+async def test_a_round_without_golden_images_is_refused(judging: Judging) -> None:
+    """The error has images of both sides, and the round can be checked under the same key."""
+    error = await raised_error(judging.check_round([image("data/i000.png", "car")]))
 
-    assert (pb.GOLDEN_VERDICT_INSUFFICIENT, IMAGES) == (check.verdict, check.missing_count)
-    assert not check.details.HasField("drift")
-    assert not check.details.HasField("agreement")
+    assert errors.InvalidArgument is type(error)
+    assert (
+        "images: none of the round's 1 images is in the golden set, which has 'i000', 'i001', "
+        "'i002', …; the round has 'data/i000.png'" == error.message
+    )
+    assert [] == await list_checks(judging)
+    assert (await judging.check_round(GOLDEN_IMAGES)).added
+
+
+async def test_an_insufficient_check_keeps_the_earlier_verdict(judging: Judging) -> None:
+    """Too few images neither block the next batch nor unblock it."""
+    await judging.check_round(MISSED_TRAMS[:20], 1)
+    insufficient = await judging.get_gate()
+    await judging.check_round(MISSED_TRAMS, 2)
+    await judging.check_round(GOLDEN_IMAGES[:20], 3)
+    blocked = await judging.get_gate()
+    await judging.check_round(GOLDEN_IMAGES, 4)
+    await judging.check_round(MISSED_TRAMS[:20], 5)
+    passed = await judging.get_gate()
+
+    gates = [
+        (gate.blocked, [check.round for check in gate.checks])
+        for gate in (insufficient, blocked, passed)
+    ]
+    assert [(False, [1]), (True, [2]), (False, [4])] == gates
+
+
+async def test_concurrent_checks_never_hide_a_failure(judging: Judging) -> None:
+    """Of checks that are added at once, an insufficient one is never the one that decides."""
+    rounds = [MISSED_TRAMS if number == 4 else GOLDEN_IMAGES[:20] for number in range(8)]
+    await asyncio.gather(*(judging.check_round(rounds[n], n) for n in range(8)))
+
+    assert [4] == [check.round for check in (await judging.get_gate()).checks]
 
 
 async def test_other_classes_are_listed(judging: Judging) -> None:
@@ -106,7 +136,41 @@ async def test_other_classes_are_listed(judging: Judging) -> None:
 
     assert pb.GOLDEN_VERDICT_PASS == check.verdict
     assert {"bus": IMAGES} == check.details.other_classes
-    assert 2 * IMAGES == check.summary.detections
+    assert {} == check.details.suggested_classes
+    assert (2 * IMAGES, IMAGES) == (check.summary.detections, check.summary.other_labels)
+    assert [IMAGES] == [check.summary.other_labels for check in await list_checks(judging)]
+
+
+async def test_a_class_in_another_case_is_named(judging: Judging) -> None:
+    """A round that calls its cars otherwise fails, and says what the name may mean."""
+    check = (await judging.check_round(images("Car", "Tram"))).check
+
+    assert (pb.GOLDEN_VERDICT_FAIL, True) == (check.verdict, check.blocks)
+    assert "'Car' (40; did you mean 'car'?), 'Tram' (40; did you mean 'tram'?)" in check.reason
+    assert {"Car": "car", "Tram": "tram"} == check.details.suggested_classes
+
+
+async def test_crowds_of_a_golden_set_absorb(judging: Judging) -> None:
+    """Cars that a round draws within a crowd do not count, and the crowd is not missed."""
+    golden_images = images("car")
+    for golden_image in golden_images:
+        crowd = golden_image.labels.add(class_name="car", crowd=True)
+        crowd.box_2d.MergeFrom(frame_pb2.Box2D(left=100, top=0, width=300, height=100))
+    crowds = await judging.create_golden_set(golden_images, "crowds")
+    drawn = images("car", *["tram"] * 3)
+    for annotated in drawn:
+        for label in annotated.labels[1:]:
+            label.class_name = "car"
+            label.box_2d.left += 100
+    for number, annotated_images in enumerate((drawn, images("car"), golden_images)):
+        check = (await judging.check_round(annotated_images, number, crowds.name)).check
+
+        assert (pb.GOLDEN_VERDICT_PASS, IMAGES) == (
+            check.verdict,
+            check.details.agreement.precision.total,
+        )
+    assert (IMAGES, 2 * IMAGES) == (crowds.crowd_count, crowds.label_count)
+    assert IMAGES == check.summary.crowds
 
 
 async def test_limits_are_the_golden_sets(judging: Judging) -> None:

@@ -53,15 +53,16 @@ async def digest(api: Api, **fields: Any) -> str:
 
 
 async def test_images_are_measured_by_their_own_f1(api: Api) -> None:
-    """Annotated frames of the reported split with predictions, each with its value."""
+    """Annotated frames of the reported split count, those without predictions as missed."""
     await labelled(api)
     recorded = (await record(api)).round
 
     # c misses one and has one too many; d has no predictions, and t is for training.
-    values = {"a": 1.0, "b": 0.5, "c": 0.5, "e": 1.0}
+    values = {"a": 1.0, "b": 0.5, "c": 0.5, "d": 0.0, "e": 1.0}
     sent = {"sample_ids": values, "values": values.values()}
     assert await digest(api, labelled_groups=2, **sent) == recorded.digest
-    assert (4, 0.75, False) == (recorded.sample_count, recorded.mean, recorded.with_predictions)
+    assert (5, 0.6, False) == (recorded.sample_count, recorded.mean, recorded.with_predictions)
+    assert 1 == recorded.samples_without_predictions
     assert pb.MeasuredFrom(round=ROUND, iou_min=0.5) == recorded.measured_from
     mined = await api.mine(ROUND, TRAIN)
     assert recorded.sample_count == mined.metric.frames
@@ -102,7 +103,7 @@ async def test_the_rule_is_that_of_mining(api: Api) -> None:
     unsure = (await record(api, score_min=0.5, iou_min=0.6)).round
 
     assert (0.6, 0.5) == (unsure.measured_from.iou_min, unsure.measured_from.score_min)
-    assert pytest.approx((1 + 0.5 + 2 / 3 + 1) / 4) == unsure.mean
+    assert pytest.approx((1 + 0.5 + 2 / 3 + 0 + 1) / 5) == unsure.mean
 
 
 async def test_groups_are_counted_where_they_are_not_said(api: Api) -> None:
@@ -137,9 +138,9 @@ async def test_views_become_slices(api: Api) -> None:
         await api.frames.CreateView(request)
     recorded = (await record(api, slice_views=["val", "fog"])).round
 
-    expected = {"val": [0, 1, 2, 3], "fog": [0, 2]}
+    expected = {"val": [0, 1, 2, 3, 4], "fog": [0, 2, 3]}
     slices = [pb.SampleSlice(name=name, samples=rows) for name, rows in expected.items()]
-    sent = {"sample_ids": "abce", "values": [1, 0.5, 0.5, 1], "slices": slices}
+    sent = {"sample_ids": "abcde", "values": [1, 0.5, 0.5, 0, 1], "slices": slices}
     assert list(expected) == recorded.slices
     assert await digest(api, labelled_groups=2, **sent) == recorded.digest
 
@@ -153,7 +154,7 @@ async def test_a_slice_of_nothing_is_refused(api: Api) -> None:
     empty = await refusal(record(api, slice_views=["fog"]))
     missing = await refusal(record(api, slice_views=["rain"]))
 
-    assert "slice_views[0]: view 'fog' contains none of the 4 samples" == empty.message
+    assert "slice_views[0]: view 'fog' contains none of the 5 samples" == empty.message
     assert errors.FailedPrecondition is type(empty)
     assert f"{DATASET}/views/rain does not exist" == missing.message
     assert not (await api.progress.ListRecordedRounds(listing())).rounds
@@ -179,14 +180,14 @@ async def test_what_was_measured_stays(api: Api) -> None:
         error = await refusal(record(api, **fields))
         assert errors.AlreadyExists is type(error)
     assert [recorded.round] == list((await api.progress.ListRecordedRounds(listing())).rounds)
-    assert 0.75 < (await record(api, 2)).round.mean
+    assert 0.6 < (await record(api, 2)).round.mean
 
 
 async def test_measured_is_not_sent(api: Api) -> None:
     """Samples of the same content that were sent are another round, either way round."""
     await labelled(api)
     sent = pb.RecordRoundRequest(
-        dataset=DATASET, labelled_groups=2, sample_ids="abce", values=[1, 0.5, 0.5, 1]
+        dataset=DATASET, labelled_groups=2, sample_ids="abcde", values=[1, 0.5, 0.5, 0, 1]
     )
     await record(api)
     sent.round = 1

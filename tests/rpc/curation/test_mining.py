@@ -94,7 +94,56 @@ async def test_mining_again_takes_back_what_is_mended(api: Api) -> None:
     assert (0, 1, 0) == counts
     assert ["failure:r2"] == (await api.get("a")).tags
     round_after = await api.rounds.GetRound(pb.GetRoundRequest(name=rounds[0]))
-    assert (1, 0) == (round_after.predicted_count, round_after.mined.failed_frames)
+    assert (1, 2) == (round_after.predicted_count, round_after.mined.failed_frames)
+
+
+async def test_frames_without_predictions_are_missed(api: Api) -> None:
+    """Models leave out frames in which they detect nothing: their labels count as missed."""
+    await labelled(api)
+    await api.append(frame("e"), status=ANNOTATED, split=TRAIN)
+    round_ = await api.round("r1", VALIDATION)
+    await api.predict(round_, {"a": [prediction(), prediction(left=50)]})
+    mined = (await mine(api, round_)).mined
+
+    assert (
+        pb.Evaluation(
+            split=TRAIN,
+            frames=4,
+            right=2,
+            missed=4,
+            failed_frames=2,
+            frames_without_predictions=3,
+        )
+        == mined
+    )
+    assert [frame_pb.Failure(round="r1", kinds=[MISSED])] == list((await api.get("b")).failures)
+    assert [] == (await api.get("e")).tags
+
+
+async def test_a_split_without_predictions_is_not_mined(api: Api) -> None:
+    """A model that was not run on a split did not fail there: its evaluation stays unset."""
+    await labelled(api)
+    round_ = await api.round("r1", VALIDATION)
+    nothing = await mine(api, round_)
+    tags = list((await api.get("a")).tags)
+    await api.predict(round_, {"a": []})
+    train = await mine(api, round_)
+
+    assert ([], False, False) == (tags, nothing.HasField("metric"), nothing.HasField("mined"))
+    assert (False, True) == (train.HasField("metric"), train.HasField("mined"))
+
+
+async def test_crowds_absorb_predictions(api: Api) -> None:
+    """Predictions in a crowd are counted as ignored, and the crowd is not a failure."""
+    crowd = box("crowd", left=100, size=50)
+    crowd.crowd = True
+    await api.append(frame("a", box("a1"), crowd), status=ANNOTATED, split=TRAIN)
+    round_ = await api.round("r1", VALIDATION)
+    await api.predict(round_, {"a": [prediction(left=left) for left in (0, 110, 130)]})
+    mined = (await mine(api, round_)).mined
+
+    assert pb.Evaluation(split=TRAIN, frames=1, right=1, ignored=2) == mined
+    assert (await api.get("a")).frame.labels[1].crowd
 
 
 async def test_what_counts_no_more_is_no_failure(api: Api) -> None:
@@ -113,7 +162,7 @@ async def test_what_counts_no_more_is_no_failure(api: Api) -> None:
     )
     await mine(api, round_)
 
-    assert [[], ["failure:r1"]] == [(await api.get(id)).tags for id in "ab"]
+    assert [[], ["failure:r1"], ["failure:r1"]] == [(await api.get(id)).tags for id in "abc"]
 
 
 async def test_only_what_is_sure_and_annotated_counts(api: Api) -> None:
@@ -124,9 +173,9 @@ async def test_only_what_is_sure_and_annotated_counts(api: Api) -> None:
     unsure = prediction(left=50, score=0.3)
     await api.predict(round_, {id: [prediction(), unsure] for id in ("a", "d")})
 
-    assert (1, 2, 0) == _outcomes(await mine(api, round_))
-    assert (1, 1, 1) == _outcomes(await mine(api, round_, score_min=0.5))
-    assert (1, 0, 2) == _outcomes(await mine(api, round_, score_min=0.95))
+    assert (3, 2, 4) == _outcomes(await mine(api, round_))
+    assert (3, 1, 5) == _outcomes(await mine(api, round_, score_min=0.5))
+    assert (3, 0, 6) == _outcomes(await mine(api, round_, score_min=0.95))
 
 
 def _outcomes(mined: pb.Round) -> tuple[int, int, int]:

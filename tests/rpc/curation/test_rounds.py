@@ -22,6 +22,13 @@ async def labelled(api: Api) -> None:
         await api.append(*frames, status=ANNOTATED, split=split)
 
 
+def crowd() -> pb.PredictedFrame.Prediction:
+    """A prediction that claims to be a crowd."""
+    predicted = prediction()
+    predicted.label.crowd = True
+    return predicted
+
+
 @pytest.mark.parametrize(
     ("predicted", "message"),
     [
@@ -30,6 +37,7 @@ async def labelled(api: Api) -> None:
             {"a": [prediction("bus")]},
             "label 'bus-0': class 'bus' is not in the dataset's class map",
         ),
+        ({"a": [crowd()]}, "frames[0].predictions[0].label.crowd: true (frame 'a'); only labels"),
         ({"a": [prediction(score=1.5)]}, "frames[0].predictions[0].score: 1.5 is not in 0…1"),
         ({}, "frames: 0 in one call"),
     ],

@@ -20,10 +20,20 @@ import pytest
 
 from sluice import errors, rpc_errors
 from sluice.channel import connect
-from sluice.v1 import campaign_pb2, ingest_pb2, project_pb2, scorer_pb2
+from sluice.v1 import (
+    campaign_pb2,
+    dataset_pb2,
+    frame_pb2,
+    ingest_pb2,
+    project_pb2,
+    round_pb2,
+    scorer_pb2,
+)
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
+from sluice.v1.round_pb2_grpc import RoundServiceStub
 from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -134,6 +144,23 @@ async def test_the_first_start_shows_the_admin_key(start: Start, tmp_path: Path)
     async with connect(second.target, token) as opened:
         listed = await ProjectServiceStub(opened).ListProjects(project_pb2.ListProjectsRequest())
     assert ["projects/p"] == [project.name for project in listed.projects]
+
+
+async def test_services_never_use_a_proxy(start: Start, tmp_path: Path) -> None:
+    """With a proxy that does not listen in its environment, a server still serves itself."""
+    proxies = {"http_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+    server = await start(**proxies)
+    async with open_channel(server, tmp_path) as opened:
+        await create_project(opened)
+        dataset = dataset_pb2.Dataset(task_type=frame_pb2.TASK_TYPE_BOX_2D)
+        created = await DatasetServiceStub(opened).CreateDataset(
+            dataset_pb2.CreateDatasetRequest(parent="projects/p", dataset_id="d", dataset=dataset)
+        )
+        # The curation service asks the campaign service for the dataset.
+        request = round_pb2.ListRoundsRequest(parent=created.name)
+        listed = await RoundServiceStub(opened).ListRounds(request)
+
+    assert [] == list(listed.rounds)
 
 
 async def test_data_belongs_to_one_server(start: Start, tmp_path: Path) -> None:

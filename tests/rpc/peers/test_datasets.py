@@ -72,6 +72,11 @@ def box(class_name: str) -> Label:
             "label 'l': class 'bus' is not in the dataset's class map",
         ),
         (
+            TaskType.BOX_2D,
+            box("Car"),
+            "label 'l': class 'Car' is not in the dataset's class map; did you mean 'car'?",
+        ),
+        (
             TaskType.CLASSIFICATION_2D,
             box("car"),
             "label 'l' is BOX_2D, the dataset's are CLASSIFICATION_2D",

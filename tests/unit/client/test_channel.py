@@ -135,3 +135,43 @@ def test_larger_messages_are_refused(ask: Any, served: dict[str, Any]) -> None:
     with pytest.raises(grpc.RpcError) as failed:
         ask(served, "unary_unary", size=str(MESSAGE_BYTES_MAX + 1))
     assert errors.ResourceExhausted is type(rpc_errors.from_rpc_error(failed.value))
+
+
+PROXY = "http://127.0.0.1:9"
+"""A proxy that does not listen."""
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy for all connections, as company laptops have it."""
+    for name in ("grpc_proxy", "https_proxy", "no_grpc_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", PROXY)
+
+
+@pytest.mark.usefixtures("proxy")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_loopback_is_reached_without_the_proxy(served: dict[str, Any], host: str) -> None:
+    """Both channels connect to this machine directly."""
+    if host == "localhost" and served["credentials"] is not None:
+        host = "127.0.0.1"  # local credentials accept literal addresses only
+    target = served["target"].replace("127.0.0.1", host)
+
+    assert ask_sync(served | {"target": target}, "unary_unary")
+    async with connect(**served | {"target": target}) as channel:
+        assert await call(channel, "unary_unary", {})
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_refused_proxy_is_named(served: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine is connected through the proxy, unless the caller forbids it."""
+    monkeypatch.setattr("sluice.channel.is_loopback", lambda address: False)
+
+    with pytest.raises(grpc.RpcError) as raised:
+        ask_sync(served, "unary_unary")
+    error = rpc_errors.from_rpc_error(raised.value)
+
+    assert errors.Unavailable is type(error)
+    assert "the connection goes through the proxy 127.0.0.1:9 of http_proxy" in error.message
+    with connect_sync(**served, may_use_proxy=False) as channel:
+        assert call(channel, "unary_unary", {})

@@ -33,6 +33,18 @@ async def test_every_call_has_key_and_deadline(server: QdrantServer) -> None:
     assert all(call.deadline_s and call.deadline_s <= rounded_up_s for call in server.calls)
 
 
+async def test_qdrant_is_reached_without_a_proxy(
+    server: QdrantServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy for the internet, here one that does not listen, is not asked for the store."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    async with store_on(server.url) as store:
+        await every_call(store, "t")
+
+    assert server.calls
+
+
 @pytest.mark.parametrize("url", ["localhost:6334", "ftp://host", "http://", "http://host/path"])
 async def test_a_malformed_address_is_rejected(url: str) -> None:
     """An address without http or https, or with more than host and port, is InvalidArgument."""

@@ -15,10 +15,12 @@ from services.curation.datasets.views import view_key
 from services.curation.golden.records import (
     GoldenSet,
     NewestCheck,
+    check_key,
     check_name,
     golden_set_key,
     newest_key,
 )
+from services.curation.golden.verdict import GoldenVerdict
 from services.curation.progress.records import rounds_counter
 from services.curation.records import (
     DatasetFrames,
@@ -189,6 +191,15 @@ async def delete_newest(scene: Scene) -> None:
     await scene.write(newest_key(GOLDEN))
 
 
+async def hide_failure(scene: Scene) -> None:
+    """Let a check of too few images be the newest, as versions before did."""
+    key = structs.replace(scene.check.key, round=2)
+    check = structs.replace(scene.check, key=key, verdict=GoldenVerdict.INSUFFICIENT)
+    name = check_name(GOLDEN, key)
+    newest = encode(NewestCheck(check=name.check))
+    await scene.write(puts={check_key(name): encode(check), newest_key(GOLDEN): newest})
+
+
 REPAIRABLE: Final[list[tuple[Tamper, FindingKind, str]]] = [
     (delete_number, FindingKind.FRAME_RECORDS, f"{NAME}/frames/7-left"),
     (redirect_number, FindingKind.FRAME_RECORDS, f"{NAME}/frames/7-left"),
@@ -215,6 +226,7 @@ REPAIRABLE: Final[list[tuple[Tamper, FindingKind, str]]] = [
     (leave_plan, FindingKind.BATCH_PLAN, f"{NAME}/batches/b2, plan "),
     (delete_check_details, FindingKind.BLOB_DAMAGED, f"{GOLDEN}/checks/"),
     (delete_newest, FindingKind.GOLDEN_NEWEST, str(GOLDEN)),
+    (hide_failure, FindingKind.GOLDEN_NEWEST, str(GOLDEN)),
 ]
 """Differences that can be repaired, each with the kind and the start of the subject."""
 

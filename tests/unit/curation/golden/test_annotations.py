@@ -13,12 +13,13 @@ from services.curation.golden.annotations import (
     AnnotatedImage,
     Annotations,
     check_classes,
-    count_classes,
     pair_images,
 )
 from sluice.errors import DataLoss, InvalidArgument
 from sluice.labels import Label, Semseg2D
-from tests.unit.curation.golden.annotated_rounds import CLASSES, box, image, image_class, round_of
+from tests.unit.curation.golden.annotated_rounds import CLASSES, box, image, image_class
+
+DIGEST = "71ccdb2683770e1b87b552c95d49b3043f30a62480ed8adf3c626547d7da0aca"
 
 
 @given(st.permutations(range(6)), st.permutations(["car", "van", "tram", "car"]))
@@ -42,6 +43,7 @@ def test_order_and_label_ids_do_not_matter(order: list[int], names: list[str]) -
     [
         image("i", box("van")),
         image("i", box("car", side=11)),
+        image("i", replace(box("car"), crowd=True)),
         image("j", box("car")),
         image("i"),
         AnnotatedImage(id="i", labels=(box("car"),)),
@@ -84,6 +86,11 @@ def test_different_content_has_a_different_digest(other: AnnotatedImage) -> None
             "semseg_2d cannot be compared",
         ),
         (
+            [image("i", replace(image_class("car"), crowd=True))],
+            "images[0].labels[0].crowd",
+            "only boxes can be crowds",
+        ),
+        (
             [image("i", *[box("car")] * (LABELS_PER_IMAGE_MAX + 1))],
             "images[0].labels",
             "image 'i' has 2001; at most 2,000",
@@ -116,13 +123,6 @@ def test_only_images_of_both_rounds_are_compared() -> None:
     assert ("a",) == missing
 
 
-def test_only_classes_of_the_map_are_counted() -> None:
-    """A count for each image and class, and none for other classes."""
-    annotations = round_of(("car", "bus", "car"), (), ("tram",))
-
-    assert [[2, 0, 0], [0, 0, 0], [0, 0, 1]] == count_classes(annotations.images, CLASSES).tolist()
-
-
 def test_rounds_of_different_kinds_are_not_compared() -> None:
     """The class of an image cannot be compared with a box."""
     boxes = Annotations.of([image("i", box("car"))])
@@ -132,7 +132,11 @@ def test_rounds_of_different_kinds_are_not_compared() -> None:
         pair_images(boxes, classes)
 
 
-@pytest.mark.parametrize("label", [box("car", left=2), image_class("car")], ids=["box", "class"])
+@pytest.mark.parametrize(
+    "label",
+    [box("car", left=2), replace(box("car"), crowd=True), image_class("car")],
+    ids=["box", "crowd", "class"],
+)
 def test_stored_annotations_are_read_again(label: Label) -> None:
     """All but label ids is kept, so the digest stays the same."""
     message = Annotations.of([image("b", label), AnnotatedImage(id="a")])
@@ -140,6 +144,13 @@ def test_stored_annotations_are_read_again(label: Label) -> None:
 
     assert message.digest() == stored.digest()
     assert [(), (replace(label, id=""),)] == [image.labels for image in stored.images]
+
+
+def test_rounds_without_crowds_keep_their_digest() -> None:
+    """Golden sets from before there were crowds are still the same when they are sent again."""
+    digest = Annotations.of([image("i", box("car", left=2)), image("j")]).digest().hex()
+
+    assert DIGEST == digest
 
 
 def test_malformed_annotations_are_data_loss() -> None:

@@ -49,6 +49,40 @@ def test_too_few_images_are_insufficient() -> None:
     assert GoldenVerdict.FAIL is judge(gone, [*few, ("car",)])[0]
 
 
+def test_nothing_compared_is_insufficient() -> None:
+    """Without a label that counts in either round, nothing is concluded."""
+    empty: list[Names] = [()] * 40
+    uncounted: list[Names] = [("Car",)] * 40
+
+    for images, reference in ((uncounted, empty), (empty, uncounted), (uncounted, uncounted)):
+        verdict, reason = judge(images, reference)
+
+        assert GoldenVerdict.INSUFFICIENT is verdict
+        assert reason.startswith("nothing was compared: none of ")
+        assert "'Car' (" in reason
+        assert "did you mean 'car'?" in reason
+    assert GoldenVerdict.PASS is judge(empty, empty)[0]
+
+
+def test_a_round_in_which_no_label_counts_fails_by_name() -> None:
+    """The first reason has the classes that were not counted, and what they may mean."""
+    verdict, reason = judge([("Car",) for _ in IMAGES])
+
+    assert GoldenVerdict.FAIL is verdict
+    expected = "none of 40 labels has a class of the class map: 'Car' (40; did you mean 'car'?)"
+    assert reason.startswith(expected)
+
+
+def test_labels_under_a_similar_name_warn() -> None:
+    """Some labels of a class under another name are a mistake; classes of their own are not."""
+    images: list[Names] = [*(("car", "Car", "bus") for _ in range(2)), *[("car",)] * 38]
+
+    result = check(images, [("car",)] * 40)
+
+    expected = "labels of the round were not counted: 'Car' (2; did you mean 'car'?)"
+    assert (GoldenVerdict.WARN, expected) == (result.verdict, result.reason)
+
+
 def test_a_class_that_is_missed_fails_the_round() -> None:
     """Half of the vans gone: the reason has the class, both counts, the change and the p-value."""
     images = [tuple(name for name in names if name != "van") for names in IMAGES[:20]]
@@ -143,6 +177,19 @@ def test_images_that_were_left_out_warn() -> None:
     )
     assert result.reason.startswith("4 of 40 golden images were not annotated, 'i036' first")
     assert (36, 40) == (result.current.images, result.reference.images)
+
+
+def test_images_under_other_names_are_named() -> None:
+    """Where missing images may be in the round under another name, the reason says so."""
+    reference = round_of(*IMAGES)
+    moved = [replace(x, id=f"batch/{x.id}") for x in reference.images]
+
+    some = check_round(reference, Annotations.of([*reference.images[4:], *moved[:4]]), CLASSES)
+    most = check_round(reference, Annotations.of([*reference.images[:4], *moved[4:]]), CLASSES)
+
+    named = "may have other names: 'batch/i000' in the round for 'i000'"
+    assert some.reason.endswith(f"; 4 {named}")
+    assert most.reason.startswith("only 4 golden images were annotated; 30 are needed; 36 may have")
 
 
 def test_the_worst_reason_is_first() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,26 @@ def test_every_kind_of_failure_is_counted() -> None:
 
     assert FrameOutcome(right=1, confused=1, missed=1, spurious=1) == result
     assert tuple(FailureKind) == result.kinds
+
+
+def test_what_is_in_a_crowd_is_neither_right_nor_wrong() -> None:
+    """Predictions in a crowd of their class are ignored, and the crowd is not missed."""
+    crowd = replace(box("car", 100), shape=Box2D(100, 0, 90, 30), crowd=True)
+    predictions = [predicted(box("car", left)) for left in (0, 110, 130, 150)]
+
+    result = outcome([box("car", 0), crowd], [*predictions, predicted(box("tram", 170))])
+
+    assert FrameOutcome(right=1, spurious=1, ignored=3) == result
+    assert (FailureKind.SPURIOUS,) == result.kinds
+
+
+def test_a_sure_box_is_not_confused_by_an_unsure_one() -> None:
+    """The right class keeps its object, though another class overlaps it better."""
+    van, truck = box("van", 0), replace(box("truck", 0), shape=Box2D(0, 0, 100, 85))
+    label = replace(van, shape=Box2D(0, 0, 100, 100))
+    sure = predicted(replace(van, shape=Box2D(0, 0, 72, 100)), 0.95)
+
+    assert FrameOutcome(right=1, spurious=1) == outcome([label], [predicted(truck, 0.03), sure])
 
 
 def test_boxes_of_two_sensors_never_match() -> None:
