@@ -26,6 +26,9 @@ class TaskType(IntEnum):
     POLYGONS_2D = 6
 
 
+_CROWD_TASKS = (TaskType.BOX_2D, TaskType.POLYGONS_2D)
+
+
 @dataclass(frozen=True, slots=True)
 class Classification2D:
     """The class of an image."""
@@ -142,12 +145,17 @@ Shape = Classification2D | Classification3D | Box2D | Cuboid3D | Semseg2D | Poly
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """One label of a frame; its id is unique in the frame and also identifies its crop."""
+    """One label of a frame; its id is unique in the frame and also identifies its crop.
+
+    A `crowd` is a region with objects of the class that are not labelled one by one, as COCO's
+    `iscrowd`: it is never missed, and predictions in it are neither right nor wrong.
+    """
 
     id: str
     class_name: str
     shape: Shape
     sensor_id: str = ""
+    crowd: bool = False
 
     @property
     def task_type(self) -> TaskType:
@@ -162,11 +170,16 @@ class Label:
         check_text(
             f"{field}.class_name", self.class_name, empty=self.task_type is TaskType.SEMSEG_2D
         )
+        if self.crowd and self.task_type not in _CROWD_TASKS:
+            problem = f"label {self.id!r} is {self.task_type.name.lower()}; only box_2d and "
+            raise InvalidArgument.of(f"{field}.crowd", problem + "polygons_2d can be crowds")
         self.shape.check(f"{field}.{self.task_type.name.lower()}")
 
     def to_proto(self) -> frame_pb2.Label:
         """The label as a message."""
-        message = frame_pb2.Label(id=self.id, sensor_id=self.sensor_id, class_name=self.class_name)
+        message = frame_pb2.Label(
+            id=self.id, sensor_id=self.sensor_id, class_name=self.class_name, crowd=self.crowd
+        )
         shape = getattr(message, self.task_type.name.lower())
         shape.SetInParent()
         shape.MergeFrom(type(shape)(**_TO_PROTO[self.task_type](self.shape)))
@@ -185,6 +198,7 @@ class Label:
             id=message.id,
             class_name=message.class_name,
             sensor_id=message.sensor_id,
+            crowd=message.crowd,
             shape=_FROM_PROTO[task](getattr(message, case)),
         )
 

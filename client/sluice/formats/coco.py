@@ -26,7 +26,7 @@ def read_coco(path: Path, *, frame_id: str = "file_name") -> Iterator[Frame]:
     """The images of a COCO file as frames with 2D boxes, in the file's order.
 
     `frame_id` is the image field to use as frame id; a number becomes text. Crowds (`iscrowd`) are
-    not single objects and are skipped, as are segmentations. The file is read item by item, so
+    read as the box of their region; segmentations are skipped. The file is read item by item, so
     memory grows only with the numbers of images and boxes. Raises InvalidArgument for invalid
     data, naming file, item and field.
     """
@@ -54,6 +54,7 @@ class _Box:
     image: _Id
     category: _Id
     box: Box2D
+    crowd: bool
 
 
 @dataclass(slots=True)
@@ -101,9 +102,7 @@ class _CocoFile:
         self.categories[category] = name
 
     def add_annotation(self, place: str, item: dict[str, Any]) -> None:
-        """Add an annotation; crowds are skipped."""
-        if item.get("iscrowd"):
-            return
+        """Add an annotation."""
         if len(self.boxes) == LABELS_MAX:
             raise _file_error(place, f"is over the limit of {LABELS_MAX:,} labels")
         box = _Box(
@@ -111,6 +110,7 @@ class _CocoFile:
             _read_id(place, "image_id", item),
             _read_id(place, "category_id", item),
             _read_box(place, item.get("bbox")),
+            _read_crowd(place, item.get("iscrowd", 0)),
         )
         self.boxes.append(box)
 
@@ -132,7 +132,13 @@ class _CocoFile:
 
     def _make_label(self, box: _Box) -> Label:
         name = self.categories[box.category]
-        return Label(id=str(box.id), class_name=name, shape=box.box, sensor_id=IMAGE_SENSOR)
+        return Label(
+            id=str(box.id),
+            class_name=name,
+            shape=box.box,
+            sensor_id=IMAGE_SENSOR,
+            crowd=box.crowd,
+        )
 
 
 def _read_id(place: str, name: str, item: dict[str, Any]) -> _Id:
@@ -155,6 +161,12 @@ def _read_box(place: str, bbox: object) -> Box2D:
     if bbox[2] <= 0 or bbox[3] <= 0:
         raise _file_error(f"{place}.bbox", f"{bbox!r:.64}: width and height must be over 0")
     return Box2D(*map(float, bbox))
+
+
+def _read_crowd(place: str, value: object) -> bool:
+    if value not in (0, 1, None):  # some files write true and false, or null
+        raise _file_error(f"{place}.iscrowd", f"{value!r:.32} is not 0 or 1")
+    return bool(value)
 
 
 def _is_finite(value: object) -> bool:

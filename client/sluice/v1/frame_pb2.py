@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/frame.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x02\n\x05\x46rame\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x0c\x63\x61pture_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12&\n\x07sensors\x18\x04 \x03(\x0b\x32\x15.sluice.v1.SensorData\x12 \n\x06labels\x18\x05 \x03(\x0b\x32\x10.sluice.v1.Label\x12\x30\n\x08metadata\x18\x06 \x03(\x0b\x32\x1e.sluice.v1.Frame.MetadataEntry\x1aI\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.sluice.v1.MetadataValue:\x02\x38\x01\"\\\n\rMetadataValue\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04\x66lag\x18\x04 \x01(\x08H\x00\x42\x06\n\x04kind\"\xa7\x01\n\nSensorData\x12\x11\n\tsensor_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12(\n\nmedia_type\x18\x03 \x01(\x0e\x32\x14.sluice.v1.MediaType\x12\x30\n\x0c\x63\x61pture_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05width\x18\x05 \x01(\r\x12\x0e\n\x06height\x18\x06 \x01(\r\"\xdd\x02\n\x05Label\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tsensor_id\x18\x02 \x01(\t\x12\x12\n\nclass_name\x18\x03 \x01(\t\x12\x38\n\x11\x63lassification_2d\x18\x04 \x01(\x0b\x32\x1b.sluice.v1.Classification2DH\x00\x12\x38\n\x11\x63lassification_3d\x18\x05 \x01(\x0b\x32\x1b.sluice.v1.Classification3DH\x00\x12\"\n\x06\x62ox_2d\x18\x06 \x01(\x0b\x32\x10.sluice.v1.Box2DH\x00\x12(\n\tcuboid_3d\x18\x07 \x01(\x0b\x32\x13.sluice.v1.Cuboid3DH\x00\x12(\n\tsemseg_2d\x18\x08 \x01(\x0b\x32\x13.sluice.v1.Semseg2DH\x00\x12,\n\x0bpolygons_2d\x18\t \x01(\x0b\x32\x15.sluice.v1.Polygons2DH\x00\x42\x07\n\x05shape\"\x12\n\x10\x43lassification2D\",\n\x10\x43lassification3D\x12\x18\n\x10\x63oordinate_frame\x18\x01 \x01(\t\"A\n\x05\x42ox2D\x12\x0c\n\x04left\x18\x01 \x01(\x01\x12\x0b\n\x03top\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\"\\\n\x08\x43uboid3D\x12\x10\n\x08position\x18\x01 \x03(\x01\x12\x12\n\ndimensions\x18\x02 \x03(\x01\x12\x10\n\x08rotation\x18\x03 \x03(\x01\x12\x18\n\x10\x63oordinate_frame\x18\x04 \x01(\t\"\x1c\n\x08Semseg2D\x12\x10\n\x08mask_url\x18\x01 \x01(\t\"d\n\nPolygons2D\x12/\n\x08polygons\x18\x01 \x03(\x0b\x32\x1d.sluice.v1.Polygons2D.Polygon\x12\x0e\n\x06\x63\x65nter\x18\x02 \x03(\x01\x1a\x15\n\x07Polygon\x12\n\n\x02xy\x18\x01 \x03(\x01\")\n\x06Tensor\x12\x11\n\tdimension\x18\x01 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"k\n\nEmbeddings\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12!\n\x06tensor\x18\x02 \x01(\x0b\x32\x11.sluice.v1.Tensor\x12\x15\n\rframe_indices\x18\x03 \x03(\r\x12\x11\n\tlabel_ids\x18\x04 \x03(\t*Y\n\tMediaType\x12\x1a\n\x16MEDIA_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_TYPE_IMAGE\x10\x01\x12\x1a\n\x16MEDIA_TYPE_POINT_CLOUD\x10\x02*\xca\x01\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bTASK_TYPE_CLASSIFICATION_2D\x10\x01\x12\x1f\n\x1bTASK_TYPE_CLASSIFICATION_3D\x10\x02\x12\x14\n\x10TASK_TYPE_BOX_2D\x10\x03\x12\x17\n\x13TASK_TYPE_CUBOID_3D\x10\x04\x12\x17\n\x13TASK_TYPE_SEMSEG_2D\x10\x05\x12\x19\n\x15TASK_TYPE_POLYGONS_2D\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/frame.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x02\n\x05\x46rame\x12\n\n\x02id\x18\x01 \x01(\t\x12\x30\n\x0c\x63\x61pture_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12&\n\x07sensors\x18\x04 \x03(\x0b\x32\x15.sluice.v1.SensorData\x12 \n\x06labels\x18\x05 \x03(\x0b\x32\x10.sluice.v1.Label\x12\x30\n\x08metadata\x18\x06 \x03(\x0b\x32\x1e.sluice.v1.Frame.MetadataEntry\x1aI\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.sluice.v1.MetadataValue:\x02\x38\x01\"\\\n\rMetadataValue\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04\x66lag\x18\x04 \x01(\x08H\x00\x42\x06\n\x04kind\"\xa7\x01\n\nSensorData\x12\x11\n\tsensor_id\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\x12(\n\nmedia_type\x18\x03 \x01(\x0e\x32\x14.sluice.v1.MediaType\x12\x30\n\x0c\x63\x61pture_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05width\x18\x05 \x01(\r\x12\x0e\n\x06height\x18\x06 \x01(\r\"\xec\x02\n\x05Label\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tsensor_id\x18\x02 \x01(\t\x12\x12\n\nclass_name\x18\x03 \x01(\t\x12\x38\n\x11\x63lassification_2d\x18\x04 \x01(\x0b\x32\x1b.sluice.v1.Classification2DH\x00\x12\x38\n\x11\x63lassification_3d\x18\x05 \x01(\x0b\x32\x1b.sluice.v1.Classification3DH\x00\x12\"\n\x06\x62ox_2d\x18\x06 \x01(\x0b\x32\x10.sluice.v1.Box2DH\x00\x12(\n\tcuboid_3d\x18\x07 \x01(\x0b\x32\x13.sluice.v1.Cuboid3DH\x00\x12(\n\tsemseg_2d\x18\x08 \x01(\x0b\x32\x13.sluice.v1.Semseg2DH\x00\x12,\n\x0bpolygons_2d\x18\t \x01(\x0b\x32\x15.sluice.v1.Polygons2DH\x00\x12\r\n\x05\x63rowd\x18\n \x01(\x08\x42\x07\n\x05shape\"\x12\n\x10\x43lassification2D\",\n\x10\x43lassification3D\x12\x18\n\x10\x63oordinate_frame\x18\x01 \x01(\t\"A\n\x05\x42ox2D\x12\x0c\n\x04left\x18\x01 \x01(\x01\x12\x0b\n\x03top\x18\x02 \x01(\x01\x12\r\n\x05width\x18\x03 \x01(\x01\x12\x0e\n\x06height\x18\x04 \x01(\x01\"\\\n\x08\x43uboid3D\x12\x10\n\x08position\x18\x01 \x03(\x01\x12\x12\n\ndimensions\x18\x02 \x03(\x01\x12\x10\n\x08rotation\x18\x03 \x03(\x01\x12\x18\n\x10\x63oordinate_frame\x18\x04 \x01(\t\"\x1c\n\x08Semseg2D\x12\x10\n\x08mask_url\x18\x01 \x01(\t\"d\n\nPolygons2D\x12/\n\x08polygons\x18\x01 \x03(\x0b\x32\x1d.sluice.v1.Polygons2D.Polygon\x12\x0e\n\x06\x63\x65nter\x18\x02 \x03(\x01\x1a\x15\n\x07Polygon\x12\n\n\x02xy\x18\x01 \x03(\x01\")\n\x06Tensor\x12\x11\n\tdimension\x18\x01 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"k\n\nEmbeddings\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12!\n\x06tensor\x18\x02 \x01(\x0b\x32\x11.sluice.v1.Tensor\x12\x15\n\rframe_indices\x18\x03 \x03(\r\x12\x11\n\tlabel_ids\x18\x04 \x03(\t*Y\n\tMediaType\x12\x1a\n\x16MEDIA_TYPE_UNSPECIFIED\x10\x00\x12\x14\n\x10MEDIA_TYPE_IMAGE\x10\x01\x12\x1a\n\x16MEDIA_TYPE_POINT_CLOUD\x10\x02*\xca\x01\n\x08TaskType\x12\x19\n\x15TASK_TYPE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bTASK_TYPE_CLASSIFICATION_2D\x10\x01\x12\x1f\n\x1bTASK_TYPE_CLASSIFICATION_3D\x10\x02\x12\x14\n\x10TASK_TYPE_BOX_2D\x10\x03\x12\x17\n\x13TASK_TYPE_CUBOID_3D\x10\x04\x12\x17\n\x13TASK_TYPE_SEMSEG_2D\x10\x05\x12\x19\n\x15TASK_TYPE_POLYGONS_2D\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FRAME_METADATAENTRY']._loaded_options = None
   _globals['_FRAME_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_MEDIATYPE']._serialized_start=1483
-  _globals['_MEDIATYPE']._serialized_end=1572
-  _globals['_TASKTYPE']._serialized_start=1575
-  _globals['_TASKTYPE']._serialized_end=1777
+  _globals['_MEDIATYPE']._serialized_start=1498
+  _globals['_MEDIATYPE']._serialized_end=1587
+  _globals['_TASKTYPE']._serialized_start=1590
+  _globals['_TASKTYPE']._serialized_end=1792
   _globals['_FRAME']._serialized_start=70
   _globals['_FRAME']._serialized_end=354
   _globals['_FRAME_METADATAENTRY']._serialized_start=281
@@ -47,23 +47,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENSORDATA']._serialized_start=451
   _globals['_SENSORDATA']._serialized_end=618
   _globals['_LABEL']._serialized_start=621
-  _globals['_LABEL']._serialized_end=970
-  _globals['_CLASSIFICATION2D']._serialized_start=972
-  _globals['_CLASSIFICATION2D']._serialized_end=990
-  _globals['_CLASSIFICATION3D']._serialized_start=992
-  _globals['_CLASSIFICATION3D']._serialized_end=1036
-  _globals['_BOX2D']._serialized_start=1038
-  _globals['_BOX2D']._serialized_end=1103
-  _globals['_CUBOID3D']._serialized_start=1105
-  _globals['_CUBOID3D']._serialized_end=1197
-  _globals['_SEMSEG2D']._serialized_start=1199
-  _globals['_SEMSEG2D']._serialized_end=1227
-  _globals['_POLYGONS2D']._serialized_start=1229
-  _globals['_POLYGONS2D']._serialized_end=1329
-  _globals['_POLYGONS2D_POLYGON']._serialized_start=1308
-  _globals['_POLYGONS2D_POLYGON']._serialized_end=1329
-  _globals['_TENSOR']._serialized_start=1331
-  _globals['_TENSOR']._serialized_end=1372
-  _globals['_EMBEDDINGS']._serialized_start=1374
-  _globals['_EMBEDDINGS']._serialized_end=1481
+  _globals['_LABEL']._serialized_end=985
+  _globals['_CLASSIFICATION2D']._serialized_start=987
+  _globals['_CLASSIFICATION2D']._serialized_end=1005
+  _globals['_CLASSIFICATION3D']._serialized_start=1007
+  _globals['_CLASSIFICATION3D']._serialized_end=1051
+  _globals['_BOX2D']._serialized_start=1053
+  _globals['_BOX2D']._serialized_end=1118
+  _globals['_CUBOID3D']._serialized_start=1120
+  _globals['_CUBOID3D']._serialized_end=1212
+  _globals['_SEMSEG2D']._serialized_start=1214
+  _globals['_SEMSEG2D']._serialized_end=1242
+  _globals['_POLYGONS2D']._serialized_start=1244
+  _globals['_POLYGONS2D']._serialized_end=1344
+  _globals['_POLYGONS2D_POLYGON']._serialized_start=1323
+  _globals['_POLYGONS2D_POLYGON']._serialized_end=1344
+  _globals['_TENSOR']._serialized_start=1346
+  _globals['_TENSOR']._serialized_end=1387
+  _globals['_EMBEDDINGS']._serialized_start=1389
+  _globals['_EMBEDDINGS']._serialized_end=1496
 # @@protoc_insertion_point(module_scope)

@@ -86,7 +86,7 @@ class SensorData(_message.Message):
     def __init__(self, sensor_id: _Optional[str] = ..., url: _Optional[str] = ..., media_type: _Optional[_Union[MediaType, str]] = ..., capture_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
 
 class Label(_message.Message):
-    __slots__ = ("id", "sensor_id", "class_name", "classification_2d", "classification_3d", "box_2d", "cuboid_3d", "semseg_2d", "polygons_2d")
+    __slots__ = ("id", "sensor_id", "class_name", "classification_2d", "classification_3d", "box_2d", "cuboid_3d", "semseg_2d", "polygons_2d", "crowd")
     ID_FIELD_NUMBER: _ClassVar[int]
     SENSOR_ID_FIELD_NUMBER: _ClassVar[int]
     CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +96,7 @@ class Label(_message.Message):
     CUBOID_3D_FIELD_NUMBER: _ClassVar[int]
     SEMSEG_2D_FIELD_NUMBER: _ClassVar[int]
     POLYGONS_2D_FIELD_NUMBER: _ClassVar[int]
+    CROWD_FIELD_NUMBER: _ClassVar[int]
     id: str
     sensor_id: str
     class_name: str
@@ -105,7 +106,8 @@ class Label(_message.Message):
     cuboid_3d: Cuboid3D
     semseg_2d: Semseg2D
     polygons_2d: Polygons2D
-    def __init__(self, id: _Optional[str] = ..., sensor_id: _Optional[str] = ..., class_name: _Optional[str] = ..., classification_2d: _Optional[_Union[Classification2D, _Mapping]] = ..., classification_3d: _Optional[_Union[Classification3D, _Mapping]] = ..., box_2d: _Optional[_Union[Box2D, _Mapping]] = ..., cuboid_3d: _Optional[_Union[Cuboid3D, _Mapping]] = ..., semseg_2d: _Optional[_Union[Semseg2D, _Mapping]] = ..., polygons_2d: _Optional[_Union[Polygons2D, _Mapping]] = ...) -> None: ...
+    crowd: bool
+    def __init__(self, id: _Optional[str] = ..., sensor_id: _Optional[str] = ..., class_name: _Optional[str] = ..., classification_2d: _Optional[_Union[Classification2D, _Mapping]] = ..., classification_3d: _Optional[_Union[Classification3D, _Mapping]] = ..., box_2d: _Optional[_Union[Box2D, _Mapping]] = ..., cuboid_3d: _Optional[_Union[Cuboid3D, _Mapping]] = ..., semseg_2d: _Optional[_Union[Semseg2D, _Mapping]] = ..., polygons_2d: _Optional[_Union[Polygons2D, _Mapping]] = ..., crowd: bool = ...) -> None: ...
 
 class Classification2D(_message.Message):
     __slots__ = ()

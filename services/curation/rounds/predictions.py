@@ -134,6 +134,9 @@ def _to_record(index: int, frame: FramePredictions, dataset: Dataset) -> StoredP
         path = f"frames[{index}].predictions[{number}]"
         if not 0 <= prediction.score <= 1:
             raise InvalidArgument.of(f"{path}.score", f"{prediction.score} is not in 0…1")
+        if prediction.label.crowd:
+            problem = f"true (frame {frame.frame_id!r}); only labels can be crowds"
+            raise InvalidArgument.of(f"{path}.label.crowd", problem)
         if problem := dataset.describe_mismatch(prediction.label):
             raise InvalidArgument(
                 f"{path}.label (frame {frame.frame_id!r}): {problem}",

@@ -71,7 +71,11 @@ sensors = st.builds(
     # Unknown, so that any box fits.
     height=st.just(0),
 )
-labels = st.builds(Label, id=ids, class_name=ids, sensor_id=ids, shape=shapes)
+crowdable = shapes.filter(lambda shape: isinstance(shape, Box2D | Polygons2D))
+labels = st.one_of(
+    st.builds(Label, id=ids, class_name=ids, sensor_id=ids, shape=shapes),
+    st.builds(Label, id=ids, class_name=ids, sensor_id=ids, shape=crowdable, crowd=st.just(True)),
+)
 values = st.one_of(
     ids,
     st.booleans(),

@@ -117,6 +117,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"labels": (box(0, 0, 0, 1),)}, "frame.labels[0].box_2d.width", "0 is not over 0"),
     ({"labels": (box(0, float("inf"), 1, 1),)}, "frame.labels[0].box_2d.top", "inf"),
     (with_label(Classification2D(), class_name=""), "frame.labels[0].class_name", "empty"),
+    (
+        {"labels": (Label(id="l", class_name="van", shape=Classification2D(), crowd=True),)},
+        "frame.labels[0].crowd",
+        "only box_2d and polygons_2d can be crowds",
+    ),
     (with_label(Semseg2D("")), "frame.labels[0].semseg_2d.mask_url", "empty"),
     (
         with_label(Cuboid3D((0, 0, 0), (1, 0, 1), QUARTER)),

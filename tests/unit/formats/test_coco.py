@@ -26,7 +26,7 @@ FILE: dict[str, Any] = {
     "annotations": [
         {"id": 1, "image_id": 7, "category_id": 2, "bbox": [1, 2.5, 30, 40], "area": 9},
         {"id": 2, "image_id": 7, "category_id": 1, "bbox": [5, 6, 7, 8], "iscrowd": 0},
-        {"id": 3, "image_id": 3, "category_id": 1, "segmentation": {}, "iscrowd": 1},
+        {"id": 3, "image_id": 3, "category_id": 1, "bbox": [0, 9, 80, 70], "iscrowd": 1},
     ],
     "categories": [{"id": 1, "name": "car"}, {"id": 2, "name": "van"}],
 }
@@ -44,20 +44,25 @@ def write(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
     return write
 
 
-def label(label_id: str, class_name: str, *box: float) -> Label:
+def label(label_id: str, class_name: str, *box: float, crowd: bool = False) -> Label:
     """A box of the image."""
-    return Label(id=label_id, class_name=class_name, shape=Box2D(*box), sensor_id="image")
+    shape = Box2D(*box)
+    return Label(id=label_id, class_name=class_name, shape=shape, sensor_id="image", crowd=crowd)
 
 
 @pytest.mark.parametrize("order", [list(FILE), list(FILE)[::-1]])
 def test_images_become_frames(write: Callable[[dict[str, Any]], Path], order: list[str]) -> None:
-    """Frames come in file order with sizes and boxes, without crowds; parts may be in any order."""
+    """Frames come in file order with sizes, boxes and crowds; parts may be in any order."""
     frames = list(read_coco(write({key: FILE[key] for key in order})))
 
     sensor = SensorData(sensor_id="image", url="b.png", width=640, height=480)
     labels = (label("1", "van", 1, 2.5, 30, 40), label("2", "car", 5, 6, 7, 8))
     first = Frame(id="b.png", sensors=(sensor,), labels=labels)
-    second = Frame(id="a.png", sensors=(SensorData(sensor_id="image", url="a.png"),))
+    second = Frame(
+        id="a.png",
+        sensors=(SensorData(sensor_id="image", url="a.png"),),
+        labels=(label("3", "car", 0, 9, 80, 70, crowd=True),),
+    )
     assert [first, second] == frames
     for frame in frames:
         frame.check()
@@ -96,6 +101,7 @@ def test_another_field_can_be_the_frames_id(write: Callable[[dict[str, Any]], Pa
             {"bbox": [1, 2, 3, 1e999]},
             "bbox: [1, 2, 3, inf] is not",
         ),
+        ("annotations", 1, {"iscrowd": "no"}, "annotations[1].iscrowd: 'no' is not 0 or 1"),
         ("annotations", 1, {"bbox": [1, 2, 0, 4]}, "[1, 2, 0, 4]: width and height must be over 0"),
     ],
 )
