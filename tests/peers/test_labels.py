@@ -159,6 +159,21 @@ def test_boxes_need_the_size_of_their_image(team: Team, flat: Any) -> None:
         append_dataset(team.datasets, f"{team.project}/datasets/d", flat, LABELS)
 
 
+def test_crowds_are_read(team: Team, flat: Any) -> None:
+    """A label with COCO's `iscrowd`, in either form of FiftyOne's attributes, is a crowd."""
+    name = f"{team.project}/datasets/d"
+    attributes = {"iscrowd": fo.NumericAttribute(value=1)}
+    options: list[dict[str, Any]] = [{}, {"iscrowd": 0}, {"iscrowd": 1}, {"attributes": attributes}]
+    boxes = [fo.Detection(label="van", bounding_box=[0, 0, 1, 1], **option) for option in options]
+    flat.add_sample(image("a", vans(*boxes)))
+
+    append_dataset(team.datasets, name, flat, LABELS)
+
+    [frame] = team.datasets.frames(name)
+    crowds = [label.crowd for label in Frame.from_proto(frame.frame).labels]
+    assert [False, False, True, True] == crowds
+
+
 def test_boxes_are_clipped(team: Team, flat: Any) -> None:
     """A box that leaves the image is the part inside it, whatever the rounding."""
     name = f"{team.project}/datasets/d"

@@ -57,7 +57,14 @@ def _read_label(label: Any, media: SampleMedia, path: str) -> Label:
         class_name=class_name,
         shape=read_shape(label, media, path),
         sensor_id=media.sensor.sensor_id,
+        crowd=_is_crowd(label),
     )
+
+
+def _is_crowd(label: Any) -> bool:
+    """COCO's `iscrowd`: an attribute of the label, or in the dictionary of older datasets."""
+    attribute = (getattr(label, "attributes", None) or {}).get("iscrowd")
+    return bool(getattr(label, "iscrowd", None) or getattr(attribute, "value", None))
 
 
 def _read_classification(label: Any, media: SampleMedia, path: str) -> _Shape:
