@@ -64,6 +64,14 @@ class Box2D:
         check_positive(f"{field}.width", self.width)
         check_positive(f"{field}.height", self.height)
 
+    def clip(self, width: int, height: int) -> Box2D | None:
+        """The part of the box inside an image of that size, in pixels; None if there is none."""
+        left, inside_width = _clip_span(self.left, self.width, width)
+        top, inside_height = _clip_span(self.top, self.height, height)
+        if inside_width <= 0 or inside_height <= 0:
+            return None
+        return Box2D(left, top, inside_width, inside_height)
+
     def check_inside(self, field: str, width: int, height: int) -> None:
         """Reject a box that is not inside an image of that size, in pixels."""
         right, bottom = self.left + self.width, self.top + self.height
@@ -73,6 +81,18 @@ class Box2D:
                 f"({self.left:g}, {self.top:g}) to ({right:g}, {bottom:g}) is not inside the "
                 f"image of {width} × {height} pixels",
             )
+
+
+def _clip_span(start: float, length: float, limit: int) -> tuple[float, float]:
+    """Start and length of the part of a span within 0…limit."""
+    end = min(start + length, limit)
+    if start >= 0 and end < limit:
+        return start, length
+    start = max(start, 0.0)
+    length = end - start
+    while length > 0 and start + length > limit:  # by rounding
+        length = math.nextafter(length, 0)
+    return start, length
 
 
 @dataclass(frozen=True, slots=True)

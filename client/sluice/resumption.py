@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
 from sluice.errors import FailedPrecondition
-from sluice.formats import Columns
+from sluice.formats import Columns, Source
 from sluice.state import SpaceState
 
 _FINGERPRINT_BYTES: Final = 2**16
-_RUN_FIELDS: Final = {"session_id", "batch_rows"}
-"""Fields that may differ from a new scan; the other fields must be equal."""
+_RUN_FIELDS: Final = {"session_id", "batch_rows", "file", "counted_batches", "counted_digest"}
+"""Fields that may differ from a new scan; the other fields must be equal. The file may differ if
+its rows that are counted do not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
     """The parameters of a scan, with its session and batch size.
 
-    The position is not stored: only the server knows which batches it has counted.
+    The position is not stored: only the server knows which batches it has counted. An invalid row
+    has ended a scan with a `counted_digest`: the digest of the rows in its `counted_batches`.
     """
 
     session_id: str
@@ -32,6 +35,8 @@ class Resumption:
     model_id: str
     threshold: float | None
     columns: dict[str, Any]
+    counted_batches: int = 0
+    counted_digest: str = ""
 
     @classmethod
     def new(
@@ -54,11 +59,17 @@ class Resumption:
             columns=json.loads(json.dumps(asdict(columns))),
         )
 
-    def resumed(self, state: Path) -> Self:
+    def ended_by_row(self, source: Source, batches: int) -> Self:
+        """The state of a scan that an invalid row has ended after so many counted batches."""
+        digest = _digest_rows(source, self.batch_rows, batches)
+        return replace(self, counted_batches=batches, counted_digest=digest)
+
+    def resumed(self, state: Path, source: Source) -> Self:
         """Read the saved state of this scan.
 
-        Raises FailedPrecondition if there is none, or if a parameter differs: the batches would
-        differ too, and would be counted wrong.
+        The file may have been corrected after the rows that are counted. Raises FailedPrecondition
+        if there is no state, or if a parameter or a counted row differs: the batches would differ
+        too, and would be counted wrong.
         """
         try:
             saved = type(self)(**json.loads(state.read_text()))
@@ -70,7 +81,23 @@ class Resumption:
                 raise FailedPrecondition(
                     f"{state}: the interrupted scan had {field.name} {saved_value}, not {value}"
                 )
+        if saved.file != self.file:
+            self._check_counted(state, saved, source)
         return saved
+
+    def _check_counted(self, state: Path, saved: Self, source: Source) -> None:
+        """Refuse another file than the saved one, unless the counted rows are the same."""
+        if not saved.counted_digest:
+            raise FailedPrecondition(
+                f"{state}: the interrupted scan had file {saved.file}, not {self.file}"
+            )
+        digest = _digest_rows(source, saved.batch_rows, saved.counted_batches)
+        if digest != saved.counted_digest:
+            raise FailedPrecondition(
+                f"{state}: the first {saved.counted_batches * saved.batch_rows:,} rows of the file "
+                "are counted, and have changed since; undo that, or count all rows again by "
+                "--restart"
+            )
 
     def save(self, state: Path) -> None:
         """Write the state file; FailedPrecondition if that fails."""
@@ -92,3 +119,12 @@ def _fingerprint(path: Path) -> str:
         file.seek(max(0, size - _FINGERPRINT_BYTES))
         digest.update(file.read())
     return f"{size}-{digest.hexdigest()[:16]}"
+
+
+def _digest_rows(source: Source, batch_rows: int, batches: int) -> str:
+    """Digest of the ids and embeddings in the first batches of a file."""
+    digest = sha256()
+    for rows in islice(source.batches(batch_rows), batches):
+        digest.update("\0".join(rows.ids).encode())
+        digest.update(rows.embeddings.tobytes())
+    return digest.hexdigest()

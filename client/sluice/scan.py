@@ -37,15 +37,19 @@ class ScanProgress:
     """The counts of a scan so far.
 
     `rows` were read; `skipped` of them are in batches sent by an earlier run, `submitted` in
-    batches of this run. `counted` rows are acknowledged by the server, in any run. `passing` rows
-    reach a threshold. `verdicts` counts the server's verdicts on matches, by (campaign's resource
-    name, verdict in lower case).
+    batches of this run. `counted` rows are counted by the server, in any run, and `in_flight`
+    batches have no result yet. `batches` have a result; `rejected` of them were not counted.
+    `passing` rows reach a threshold. `verdicts` counts the server's verdicts on matches, by
+    (campaign's resource name, verdict in lower case).
     """
 
     rows: int = 0
     skipped: int = 0
     submitted: int = 0
     counted: int = 0
+    in_flight: int = 0
+    batches: int = 0
+    rejected: int = 0
     passing: int = 0
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     histogram: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
@@ -113,6 +117,8 @@ class Scan:
         """`rows` is the batch size; `threshold` overrides each campaign's threshold."""
         self._space, self._batch_rows, self._threshold = space, rows, threshold
         self._thresholds, self._scored_by = space.thresholds(threshold), space.scored_by
+        self._row_ends = [0]
+        """The number of rows up to each batch, by its number."""
         self.progress = ScanProgress()
 
     def try_out(self, source: Source, on_progress: Callable[[ScanProgress], None]) -> ScanProgress:
@@ -131,19 +137,32 @@ class Scan:
     ) -> ScanProgress:
         """Scan all rows; batches submitted by an earlier run under this session are skipped.
 
-        Raises InvalidArgument naming invalid rows, and the error of a rejected batch.
+        Raises InvalidArgument naming invalid rows, and the error of a rejected batch; batches that
+        were sent before have their results then, unless the server does not answer.
         """
         session = SubmitSession(channel, self._space.project, session_id=session_id, logger=LOGGER)
         try:
             with session:
-                for batch in work_ahead(self._batches(source, session.open())):
-                    self._submit(session, batch)
-                    self._update_progress(session)
-                    on_progress(self.progress)
+                self._submit_all(session, source, on_progress)
         finally:
             self._update_progress(session)
         on_progress(self.progress)
         return self.progress
+
+    def _submit_all(
+        self,
+        session: SubmitSession,
+        source: Source,
+        on_progress: Callable[[ScanProgress], None],
+    ) -> None:
+        try:
+            for batch in work_ahead(self._batches(source, session.open())):
+                self._submit(session, batch)
+                self._update_progress(session)
+                on_progress(self.progress)
+        except errors.InvalidArgument:
+            _await_results(session)
+            raise
 
     def _batches(self, source: Source, counted: int) -> Iterator[_ScoredBatch | int]:
         """Scored batches; for a batch that is counted already, only its number of rows."""
@@ -151,6 +170,8 @@ class Scan:
             yield len(rows) if number <= counted else self._score(rows)
 
     def _submit(self, session: SubmitSession, batch: _ScoredBatch | int) -> None:
+        rows = batch if isinstance(batch, int) else len(batch.passing)
+        self._row_ends.append(self._row_ends[-1] + rows)
         if isinstance(batch, int):
             session.pass_over()
             self.progress.skipped += batch
@@ -162,9 +183,12 @@ class Scan:
 
     def _update_progress(self, session: SubmitSession) -> None:
         """Copy the session's verdicts and acknowledgements."""
-        self.progress.verdicts = session.outcomes.verdicts
-        acknowledged = session.acknowledged * self._batch_rows
-        self.progress.counted = min(acknowledged, self.progress.rows)
+        progress, ends, rejected = self.progress, self._row_ends, session.outcomes.rejected
+        progress.verdicts = session.outcomes.verdicts
+        progress.in_flight, progress.rejected = session.unacknowledged, len(rejected)
+        progress.batches = min(session.acknowledged, len(ends) - 1)
+        not_counted = sum(ends[number] - ends[number - 1] for number in rejected)
+        progress.counted = ends[progress.batches] - not_counted
 
     def _score(self, rows: Rows) -> _ScoredBatch:
         scores = self._space.scorer.score(rows.unit(self._space.dimension)).scores
@@ -180,3 +204,13 @@ class Scan:
         self.progress.histogram += np.bincount(np.minimum(best, BINS - 1), minlength=BINS)
         self.progress.passing += int(batch.passing.any(axis=1).sum())
         return message
+
+
+def _await_results(session: SubmitSession) -> None:
+    """Wait for the results of all batches, also rejected ones, while the server answers."""
+    while waiting := session.unacknowledged:
+        try:
+            session.flush()
+        except errors.SluiceError:
+            if session.unacknowledged == waiting:
+                return

@@ -30,11 +30,13 @@ class Outcomes:
     """The results of a session's batches so far.
 
     `verdicts` counts matches by (campaign's resource name, verdict in lower case);
-    `already_counted` is the number of batches acknowledged in an earlier run.
+    `already_counted` is the number of batches acknowledged in an earlier run; `rejected` has the
+    numbers of the batches that the server rejected, and so did not count.
     """
 
     batches: int = 0
     already_counted: int = 0
+    rejected: list[int] = field(default_factory=list)
     verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     id_conflicts: list[str] = field(default_factory=list)
 
@@ -83,6 +85,11 @@ class SubmitSession:
     def acknowledged(self) -> int:
         """The number of the last batch that the server has acknowledged, in any run."""
         return self._acknowledged
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many batches were sent, and have no result yet."""
+        return len(self._unacknowledged)
 
     def open(self) -> int:
         """Connect unless connected; returns the number of the last acknowledged batch."""
@@ -174,6 +181,7 @@ class SubmitSession:
         self._acknowledged = batch.seq
         self._backoff.reset()
         if rejection is not None:
+            self.outcomes.rejected.append(batch.seq)
             raise _add_batch_number(rejection, batch.seq)
         self.outcomes.batches += 1
         self.outcomes.id_conflicts += result.verdicts.id_conflicts

@@ -14,13 +14,13 @@ from services.campaign.records import (
     SpaceRecord,
     space_key,
 )
-from services.ledger.interface import Transaction
-from services.records.documents import find_record, read_records
+from services.ledger.interface import ABSENT, Transaction
+from services.records.documents import find_record, read_records, retry
 from services.records.pages import Page
 from services.records.records import encode, now_us, prefix
 from services.records.stores import Stores
 from sluice.checks import check_text, too_large
-from sluice.errors import InvalidArgument
+from sluice.errors import InvalidArgument, PermissionDenied
 from sluice.names import ProjectName
 from sluice.scoring import build_basis
 
@@ -33,12 +33,14 @@ async def set_background(
     model_id: str,
     chunks: AsyncIterable[NDArray[np.float32]],
     *,
+    may_replace: bool = True,
     bytes_max: int = BACKGROUND_BYTES_MAX,
 ) -> SpaceRecord:
     """Set the background of a space from chunks of rows, each `(rows, dimension) float32`.
 
     Raises InvalidArgument for rows of different dimensions, rows without direction, too few rows,
-    or more than `bytes_max`.
+    or more than `bytes_max`, and PermissionDenied if the space has another background, unless the
+    caller may replace it.
     """
     check_text("model_id", model_id)
     await get_project(stores, project)
@@ -53,9 +55,29 @@ async def set_background(
         background_us=now_us(),
     )
     key = space_key(model_id, space.dimension)
-    # No check: the last background wins.
-    await stores.ledger.commit(Transaction(project.project, puts={key: encode(space)}))
-    return space
+
+    async def attempt() -> SpaceRecord:
+        stored = await find_record(stores.ledger, project.project, key, SpaceRecord)
+        if not may_replace and stored is not None and stored.record.basis_digest:
+            return _check_same_background(project, stored.record, digest)
+        # Without this check the last background wins.
+        checks = {} if may_replace else {key: stored.revision if stored else ABSENT}
+        await stores.ledger.commit(Transaction(project.project, checks, {key: encode(space)}))
+        return space
+
+    return await retry(attempt, project)
+
+
+def _check_same_background(project: ProjectName, stored: SpaceRecord, digest: str) -> SpaceRecord:
+    """The stored space; PermissionDenied if its background has another digest."""
+    if stored.basis_digest != digest:
+        raise PermissionDenied(
+            f"embeddings: the space of model {stored.model_id!r} and dimension {stored.dimension} "
+            f"in {project} has a background of {stored.background_count:,} rows, and replacing it "
+            "requires scope admin",
+            metadata={"scope": "admin"},
+        )
+    return stored
 
 
 async def find_space(stores: Stores, project: str, model_id: str, dimension: int) -> SpaceRecord:

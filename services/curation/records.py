@@ -62,6 +62,11 @@ HELD_OUT: Final = frozenset({Split.VALIDATION, Split.TEST, Split.GOLDEN})
 """Splits that measure models: their groups are never picked for training."""
 
 
+LOST_DIGEST: Final = b"lost"
+"""Digest that the doctor notes for lost content. No real content has it, so a frame that is
+appended again is stored."""
+
+
 class FailureKind(StrEnum):
     """How a model failed in a frame."""
 
@@ -94,7 +99,7 @@ class FrameRow(Record, frozen=True, kw_only=True):
     """Everything about a frame except its document; `failures` are keyed by round.
 
     The digests show whether a frame that is appended again has changed; without vectors,
-    `vectors_digest` is empty.
+    `vectors_digest` is empty. `labelled`: the frame's labels are stated, even if it has none.
     """
 
     id: str
@@ -107,6 +112,7 @@ class FrameRow(Record, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     fields: dict[str, MetadataValue] = field(default_factory=dict)
     failures: dict[str, tuple[FailureKind, ...]] = field(default_factory=dict)
+    labelled: bool = False
     created_us: int
 
 

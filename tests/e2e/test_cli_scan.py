@@ -212,6 +212,35 @@ def test_a_bad_file_costs_nothing(
     assert not (cli.folder / "damaged.parquet.scan").exists()
 
 
+def test_a_bad_row_is_corrected_and_the_scan_resumed(cli: Cli, campaign: str) -> None:
+    """The message says what is counted; the corrected file counts the remaining rows once."""
+    write_big(cli)
+    table = pq.read_table(cli.folder / "big.parquet")
+    good = table["embedding"].to_pylist()
+    write_damaged_rows(cli, table, [*good[:59_000], [float("nan")] * 64, *good[59_001:]])
+    stderr = cli.run("scan", "big.parquet", *CORPUS_SPACE, SMALL, code=1)
+    counted = cli.funnel(campaign)["seen"]
+
+    assert "'embedding' holds NaN, infinity or only zeros in row 59000" in stderr
+    assert counted > 58_000
+    assert f"the server has counted {counted:,}" in stderr
+    assert "Correct the file, then use --resume" in stderr
+    resume = ("scan", "big.parquet", *CORPUS_SPACE, "--resume")
+    write_damaged_rows(cli, table, [good[1], *good[1:]])
+    assert f"the first {counted:,} rows of the file are counted" in cli.run(*resume, code=1)
+    pq.write_table(table, cli.folder / "big.parquet")
+    assert 60_000 == cli.scan("--resume", file="big.parquet")["rows"]
+    funnel = cli.funnel(campaign)
+    assert (60_000, 0) == (funnel["seen"], funnel["duplicate"])
+
+
+def write_damaged_rows(cli: Cli, table: pa.Table, embeddings: list[list[float]]) -> None:
+    """Write a file of frames with other embeddings."""
+    index = table.column_names.index("embedding")
+    changed = table.set_column(index, "embedding", pa.array(embeddings, pa.list_(pa.float32())))
+    pq.write_table(changed, cli.folder / "big.parquet")
+
+
 def test_a_truncated_file_is_named(standing_cli: Cli, standing_campaign: str) -> None:
     """Half a file is rejected before anything is counted."""
     cli = standing_cli

@@ -83,7 +83,7 @@ def test_a_round_of_the_loop(team: Team, dataset: str, tmp_path: Path) -> None:
     )
     mined = team.rounds.mine_failures(round_, "train")
 
-    assert (0, 6) == (labels.added, labels.replaced)
+    assert (0, 6) == (labels.added, labels.changed)
     assert (20, 6, 3, 3) == (counts.unlabelled, counts.annotated, counts.train, counts.validation)
     assert (3, 0, 1) == (mined.metric.right, mined.metric.failed_frames, mined.mined.failed_frames)
     failed = frame_filter(round_id="r1", failures=["missed"])

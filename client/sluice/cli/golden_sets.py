@@ -11,6 +11,7 @@ from sluice.cli.arguments import Dataset, DisplayName, Json, NewId
 from sluice.cli.connection import connection
 from sluice.cli.exit_codes import ExitCode
 from sluice.cli.output import as_json, cell, console, print_json, show, show_one
+from sluice.cli.skipped_labels import SkippedLabels
 from sluice.formats.coco import read_coco
 from sluice.v1 import frame_pb2, golden_set_pb2
 
@@ -110,13 +111,15 @@ def create_golden_set(
 
     Example: sluice golden-sets create DATASET vans golden.json
     """
+    skipped = SkippedLabels()
     with connection(context).client() as client:
         golden_set = client.golden_sets.create(
             dataset,
             golden_set_id,
-            read_coco(file, frame_id=frame_id_field),
+            read_coco(file, frame_id=frame_id_field, on_skip=skipped.add),
             display_name=called,
         )
+    skipped.show()
     show_one(golden_set, SETS, to_json=json)
 
 
@@ -146,15 +149,17 @@ def check(
 
     Example: sluice golden-sets check GOLDEN_SET round-1.json --round 1 --annotator acme
     """
+    skipped = SkippedLabels()
     with connection(context).client() as client:
         response = client.golden_sets.check(
             golden_set,
-            read_coco(file, frame_id=frame_id_field),
+            read_coco(file, frame_id=frame_id_field, on_skip=skipped.add),
             round_number=round_number,
             schema_version=schema,
             annotator=annotator,
             guideline_version=guideline,
         )
+    skipped.show()
     if json:
         print_json(as_json(response))
     else:

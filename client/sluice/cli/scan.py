@@ -69,7 +69,9 @@ def scan(
         rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
         started = Resumption.new(file, columns, space, threshold=threshold, batch_rows=rows)
         resumption = (
-            started if dry_run else _resume(started, state_path, resume=resume, restart=restart)
+            started
+            if dry_run
+            else _resume(started, state_path, source, resume=resume, restart=restart)
         )
         _ensure_background(client.channel, source, space, dry_run=dry_run)
         job = Scan(space, rows=resumption.batch_rows, threshold=threshold)
@@ -81,10 +83,12 @@ def scan(
     _report(job.progress, "" if dry_run else resumption.session_id, to_json=json)
 
 
-def _resume(started: Resumption, state_path: Path, *, resume: bool, restart: bool) -> Resumption:
+def _resume(
+    started: Resumption, state_path: Path, source: Source, *, resume: bool, restart: bool
+) -> Resumption:
     """The scan to start or resume; an interrupted one is discarded only with --restart."""
     if resume:
-        return started.resumed(state_path)
+        return started.resumed(state_path, source)
     if state_path.exists() and not restart:
         raise errors.FailedPrecondition(
             f"{state_path}: a scan of this file was interrupted; --resume continues it, --restart "
@@ -108,7 +112,14 @@ def _ensure_background(
     if len(sample) < (needed := rows_needed(space.dimension)):
         stderr_console.print(f"{len(sample)} rows are too few: a background needs {needed}")
         return
-    Campaigns(channel).set_background(space.project, space.model_id, sample)
+    try:
+        Campaigns(channel).set_background(space.project, space.model_id, sample)
+    except errors.PermissionDenied:
+        stored = find_space(channel, space.project, space.model_id, space.dimension)
+        if stored is None or not stored.basis_digest:
+            raise
+        stderr_console.print("another scan has set a background meanwhile; that one is kept")
+        return
     stderr_console.print("this scan scores without it; to use it, commit the campaigns:")
     for campaign in space.campaigns:
         stderr_console.print(f"sluice campaigns commit {campaign.name}", soft_wrap=True)
@@ -139,8 +150,9 @@ def _run(
         exit_interrupted(f"interrupted: {_sent(progress)}. Continue with --resume ({state_path}).")
     except errors.SluiceError as error:
         if progress.submitted or resumed:
-            bad_file = isinstance(error, errors.InvalidArgument)
-            step = "Correct the file, then use --restart" if bad_file else "Continue with --resume"
+            step = "Continue with --resume"
+            if isinstance(error, errors.InvalidArgument):
+                step = _prepare_correction(progress, source, resumption, state_path)
             stderr_console.print(f"{_sent(progress)}. {step} ({state_path}).", soft_wrap=True)
         else:
             state_path.unlink(missing_ok=True)  # nothing was sent, so nothing can be resumed
@@ -148,10 +160,21 @@ def _run(
     state_path.unlink(missing_ok=True)
 
 
+def _prepare_correction(
+    progress: ScanProgress, source: Source, resumption: Resumption, state_path: Path
+) -> str:
+    """Keep what a corrected file must have in common with this one; returns the next step."""
+    if progress.rejected or progress.in_flight:
+        return "Correct the file, then use --restart, which counts all rows again"
+    resumption.ended_by_row(source, progress.batches).save(state_path)
+    return "Correct the file, then use --resume, which counts the remaining rows"
+
+
 def _sent(progress: ScanProgress) -> str:
+    at_least = "at least " if progress.in_flight else ""
     return (
-        f"{progress.rows:,} rows read; the server has counted {progress.counted:,} "
-        f"and collected {progress.collected:,}"
+        f"{progress.rows:,} rows read; the server has counted {at_least}{progress.counted:,} "
+        f"and collected {at_least}{progress.collected:,}"
     )
 
 

@@ -24,13 +24,17 @@ except ImportError as error:
 
 _DAMAGED = (pa.ArrowInvalid, OSError)
 
+_DAYS = (-719_162, 2_932_896)
+"""The first and the last day that Python has, counted from 1970: of the years 1 and 9999."""
+
+_UNITS_PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
+
 
 class ArrowSource:
     """A Parquet file, or an Arrow IPC file or stream."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
+    def __init__(self, path: Path, columns: Columns, *, embeddings_required: bool = True) -> None:
         self._path, self._file = path, str(path)
-        self._columns = columns
         self._is_parquet = path.suffix.lower() == ".parquet"
         try:
             reader = self._open()
@@ -38,6 +42,9 @@ class ArrowSource:
             self._row_count = self._count_rows(reader)
         except _DAMAGED as error:
             raise InvalidArgument.of("file", f"{path} cannot be read: {error}") from error
+        if not embeddings_required and columns.embedding not in self._schema.names:
+            columns = columns.without_embedding()
+        self._columns = columns
         self._check_schema()
         self._used = columns.used_of(self._schema.names)
 
@@ -108,11 +115,8 @@ class ArrowSource:
         for name in (columns.frame_id, columns.image_url, columns.device):
             if name in names and not _is_text(data_type := self._schema.field(name).type):
                 raise column_error(self._file, name, f"is {data_type}, not strings")
-        data_type = self._schema.field(columns.embedding).type
-        if not _is_vector(data_type):
-            raise column_error(
-                self._file, columns.embedding, f"is {data_type}, not lists of floats"
-            )
+        if columns.embedding:
+            self._check_vector_type(self._schema.field(columns.embedding).type)
         if columns.date_captured in names:
             self._check_time_type(self._schema.field(columns.date_captured).type)
         metadata = columns.metadata_of(names)
@@ -121,6 +125,11 @@ class ArrowSource:
             if not _is_metadata(data_type := self._schema.field(name).type):
                 problem = f"is {data_type}; metadata are strings, numbers, booleans or times"
                 raise column_error(self._file, name, f"{problem} (choose columns by --metadata)")
+
+    def _check_vector_type(self, data_type: Any) -> None:
+        if not _is_vector(data_type):
+            problem = f"is {data_type}, not lists of floats"
+            raise column_error(self._file, self._columns.embedding, problem)
 
     def _check_time_type(self, data_type: Any) -> None:
         column = self._columns.date_captured
@@ -134,17 +143,24 @@ class ArrowSource:
         ids = table.column(columns.frame_id)
         if ids.null_count:
             raise column_error(self._file, columns.frame_id, "is null", _find_null_rows(ids, start))
-        embeddings = self._read_embeddings(start, _join_chunks(table.column(columns.embedding)))
+        embeddings = np.empty((len(ids), 0), np.float32)
+        if columns.embedding:
+            embeddings = self._read_embeddings(start, _join_chunks(table.column(columns.embedding)))
         others = {
             name: self._read_column(start, name, table.column(name))
             for name in self._used
-            if name not in columns.needed[:2]
+            if name not in columns.own
         }
         rows = Rows(self._file, start, columns, ids.to_pylist(), embeddings, others)
         rows.check()
         return rows
 
     def _read_column(self, start: int, name: str, column: Any) -> Column:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if rows := _find_unsupported_times(column, start):
+            problem = f"has times beyond the years 1 to 9999 (is its unit {column.type}?)"
+            raise column_error(self._file, name, problem, rows)
         if pa.types.is_timestamp(column.type):
             # Python's datetime has no nanoseconds.
             return _LazyColumn(column.cast(pa.timestamp("us", column.type.tz), safe=False))
@@ -197,6 +213,21 @@ def _find_null_rows(column: Any, start: int) -> list[int]:
     nulls = column.is_null()
     flags = nulls.to_numpy() if isinstance(nulls, pa.ChunkedArray) else nulls.to_numpy(False)
     return [start + int(row) for row in np.flatnonzero(flags)]
+
+
+def _find_unsupported_times(column: Any, start: int) -> list[int]:
+    """The rows with a time or date beyond the years that Python has."""
+    data_type = column.type
+    if pa.types.is_timestamp(data_type):
+        units_per_day = _UNITS_PER_DAY[data_type.unit]
+    elif pa.types.is_date(data_type):
+        units_per_day = 1 if pa.types.is_date32(data_type) else _UNITS_PER_DAY["ms"]
+    else:
+        return []
+    values = column.cast(pa.int32() if pa.types.is_date32(data_type) else pa.int64())
+    units = values.combine_chunks().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    days = units // units_per_day
+    return (np.flatnonzero((days < _DAYS[0]) | (days > _DAYS[1])) + start).tolist()
 
 
 def _is_text(data_type: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sluice.errors import InvalidArgument
 from sluice.formats.json_items import json_arrays
+from sluice.formats.label_ids import scope_label_id
 from sluice.formats.rows import IMAGE_SENSOR
 from sluice.frames import Frame
 from sluice.labels import Box2D, Label
@@ -22,15 +23,22 @@ LABELS_MAX: Final = 2_000_000
 _Id = int | str
 
 
-def read_coco(path: Path, *, frame_id: str = "file_name") -> Iterator[Frame]:
+def read_coco(
+    path: Path,
+    *,
+    frame_id: str = "file_name",
+    on_skip: Callable[[str], None] = lambda _problem: None,
+) -> Iterator[Frame]:
     """The images of a COCO file as frames with 2D boxes, in the file's order.
 
-    `frame_id` is the image field to use as frame id; a number becomes text. Crowds (`iscrowd`) are
-    read as the box of their region; segmentations are skipped. The file is read item by item, so
-    memory grows only with the numbers of images and boxes. Raises InvalidArgument for invalid
-    data, naming file, item and field.
+    `frame_id` is the image field to use as frame id; a number becomes text. Label ids are
+    `{frame id}#{annotation id}`: annotation ids are unique in one file only. Boxes are clipped to
+    their image, and one without area is skipped; `on_skip` is called with the reason. Crowds
+    (`iscrowd`) are read as the box of their region; segmentations are skipped. The file is read
+    item by item, so memory grows only with the numbers of images and boxes. Raises InvalidArgument
+    for invalid data, naming file, item and field.
     """
-    file = _CocoFile(str(path), frame_id)
+    file = _CocoFile(str(path), frame_id, on_skip)
     adders = file.adders
     missing = set(adders)
     for part, items in json_arrays(path):
@@ -63,6 +71,7 @@ class _CocoFile:
 
     path: str
     frame_id: str
+    on_skip: Callable[[str], None]
     images: dict[_Id, tuple[str, str, int, int]] = field(default_factory=dict)
     categories: dict[_Id, str] = field(default_factory=dict)
     boxes: list[_Box] = field(default_factory=list)
@@ -127,15 +136,32 @@ class _CocoFile:
         self.boxes.clear()
         for image, (name, url, width, height) in self.images.items():
             sensor = SensorData(sensor_id=IMAGE_SENSOR, url=url or name, width=width, height=height)
-            labels = tuple(map(self._make_label, boxes.pop(image)))
-            yield Frame(id=name, sensors=(sensor,), labels=labels)
+            labels = {}
+            for box in boxes.pop(image):
+                if label := self._make_label(sensor, name, box):
+                    if label.id in labels:
+                        place = f"{self.path}: annotation {box.id!r}"
+                        raise _file_error(f"{place}.id", f"duplicate in image {name!r}")
+                    labels[label.id] = label
+            yield Frame(id=name, sensors=(sensor,), labels=tuple(labels.values()))
 
-    def _make_label(self, box: _Box) -> Label:
+    def _make_label(self, sensor: SensorData, frame_id: str, box: _Box) -> Label | None:
+        """The label of a box, clipped to its image; None for one without area."""
+        shape: Box2D | None = box.box
+        if shape and sensor.width and sensor.height:
+            shape = shape.clip(sensor.width, sensor.height)
+        if not shape or not shape.width or not shape.height:
+            self.on_skip(
+                f"{self.path}: annotation {box.id!r} of image {frame_id!r}: box {box.box.left:g}, "
+                f"{box.box.top:g}, {box.box.width:g}, {box.box.height:g} has no area in the image"
+            )
+            return None
+        label_id = scope_label_id(frame_id, str(box.id))
         name = self.categories[box.category]
         return Label(
-            id=str(box.id),
+            id=label_id,
             class_name=name,
-            shape=box.box,
+            shape=shape,
             sensor_id=IMAGE_SENSOR,
             crowd=box.crowd,
         )
@@ -158,8 +184,8 @@ def _read_size(place: str, name: str, item: dict[str, Any]) -> int:
 def _read_box(place: str, bbox: object) -> Box2D:
     if not isinstance(bbox, list) or len(bbox) != 4 or not all(map(_is_finite, bbox)):
         raise _file_error(f"{place}.bbox", f"{bbox!r:.64} is not left, top, width and height")
-    if bbox[2] <= 0 or bbox[3] <= 0:
-        raise _file_error(f"{place}.bbox", f"{bbox!r:.64}: width and height must be over 0")
+    if bbox[2] < 0 or bbox[3] < 0:
+        raise _file_error(f"{place}.bbox", f"{bbox!r:.64}: width and height must not be negative")
     return Box2D(*map(float, bbox))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 from sluice.errors import InvalidArgument
@@ -13,7 +13,8 @@ from sluice.errors import InvalidArgument
 class Columns:
     """The column names of a frame's id, embedding, image URL, capture time and device.
 
-    `metadata` names the columns kept as metadata; None keeps all other columns.
+    `metadata` names the columns kept as metadata; None keeps all other columns. The embedding
+    column is empty for a file without embeddings.
     """
 
     frame_id: str = "frame_id"
@@ -41,10 +42,19 @@ class Columns:
             overrides[field] = column
         return cls(**overrides, metadata=tuple(metadata) or None)
 
+    def without_embedding(self) -> Columns:
+        """The columns of a file without embeddings."""
+        return replace(self, embedding="")
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The columns that each row must have a value in: id and embedding."""
+        return (self.frame_id, self.embedding) if self.embedding else (self.frame_id,)
+
     @property
     def needed(self) -> tuple[str, ...]:
         """The columns that a file must have: id, embedding and the named metadata."""
-        return self.frame_id, self.embedding, *(self.metadata or ())
+        return *self.own, *(self.metadata or ())
 
     @property
     def known(self) -> set[str]:

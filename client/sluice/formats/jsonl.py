@@ -19,8 +19,11 @@ from sluice.formats.rows import Column, Rows, column_error, parse_times
 class JsonlSource:
     """A file with one JSON object per line; empty lines are skipped."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
+    def __init__(self, path: Path, columns: Columns, *, embeddings_required: bool = True) -> None:
         self._path, self._file, self._columns = path, str(path), columns
+        self._embedding = columns.embedding
+        if not embeddings_required and not self._has_embeddings():
+            self._columns = columns.without_embedding()
 
     @property
     def row_count(self) -> int | None:
@@ -36,8 +39,24 @@ class JsonlSource:
                 yield self._to_rows(start, batch)
                 start += len(batch)
 
+    def _has_embeddings(self) -> bool:
+        """Whether the first row has an embedding."""
+        with self._path.open("rb") as file:
+            first = next(self._parse_lines(file), {})
+        return first.get(self._embedding) is not None
+
     def _read_objects(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
-        row = 0
+        for row, item in enumerate(self._parse_lines(file)):
+            for needed in self._columns.own:
+                if item.get(needed) is None:
+                    raise column_error(self._file, needed, "is missing", [row])
+            if not self._columns.embedding and item.pop(self._embedding, None) is not None:
+                raise column_error(
+                    self._file, self._embedding, "is missing in row 0, but not", [row]
+                )
+            yield item
+
+    def _parse_lines(self, file: IO[bytes]) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -48,20 +67,14 @@ class JsonlSource:
                 raise InvalidArgument.of("file", problem) from error
             if not isinstance(item, dict):
                 raise InvalidArgument.of("file", f"{self._path} line {number} is not a JSON object")
-            for needed in self._columns.needed[:2]:
-                if item.get(needed) is None:
-                    raise column_error(self._file, needed, "is missing", [row])
             yield item
-            row += 1
 
     def _to_rows(self, start: int, objects: list[dict[str, Any]]) -> Rows:
         columns = self._columns
         ids = self._read_texts(start, columns.frame_id, objects)
         names = columns.used_of(dict.fromkeys(name for item in objects for name in item))
         others: dict[str, Column] = {
-            name: [item.get(name) for item in objects]
-            for name in names
-            if name not in columns.needed[:2]
+            name: [item.get(name) for item in objects] for name in names if name not in columns.own
         }
         for name in {columns.image_url, columns.device} & others.keys():
             self._read_texts(start, name, objects)
@@ -70,7 +83,9 @@ class JsonlSource:
             others[columns.date_captured] = parse_times(
                 self._file, columns.date_captured, start, times
             )
-        embeddings = self._read_embeddings(start, [item[columns.embedding] for item in objects])
+        embeddings = np.empty((len(ids), 0), np.float32)
+        if columns.embedding:
+            embeddings = self._read_embeddings(start, [item[columns.embedding] for item in objects])
         rows = Rows(self._file, start, columns, ids, embeddings, others)
         rows.check()
         return rows

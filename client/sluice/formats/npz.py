@@ -55,10 +55,13 @@ class _Array:
 class NpzSource:
     """An npz file; pickled objects are rejected."""
 
-    def __init__(self, path: Path, columns: Columns) -> None:
-        self._path, self._file, self._columns = path, str(path), columns
+    def __init__(self, path: Path, columns: Columns, *, embeddings_required: bool = True) -> None:
+        self._path, self._file = path, str(path)
         with self._open() as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            if not embeddings_required and columns.embedding not in members:
+                columns = columns.without_embedding()
+            self._columns = columns
             self._check_names(list(members))
             used = columns.used_of(members)
             self._arrays = {name: _Array(archive, members[name]) for name in used}
@@ -67,7 +70,7 @@ class NpzSource:
     @property
     def row_count(self) -> int | None:
         """The number of rows."""
-        return int(self._arrays[self._columns.embedding].shape[0])
+        return int(self._arrays[self._columns.own[-1]].shape[0])
 
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`."""
@@ -90,8 +93,10 @@ class NpzSource:
 
     def _to_rows(self, start: int, batch: dict[str, NDArray[Any]]) -> Rows:
         columns = self._columns
-        embeddings = np.asarray(batch.pop(columns.embedding), np.float32)
         ids = batch.pop(columns.frame_id).tolist()
+        embeddings = np.empty((len(ids), 0), np.float32)
+        if columns.embedding:
+            embeddings = np.asarray(batch.pop(columns.embedding), np.float32)
         others: dict[str, Column] = {**batch}
         if (times := batch.get(columns.date_captured)) is not None:
             captured = parse_times(self._file, columns.date_captured, start, times.tolist())
@@ -109,14 +114,16 @@ class NpzSource:
 
     def _check_arrays(self) -> None:
         columns, arrays = self._columns, self._arrays
-        vectors = arrays[columns.embedding]
-        if len(vectors.shape) != 2 or vectors.dtype.kind != "f":
-            problem = f"is {vectors.description}, not floats of (rows, dimension)"
-            raise column_error(self._file, columns.embedding, problem)
+        if columns.embedding:
+            vectors = arrays[columns.embedding]
+            if len(vectors.shape) != 2 or vectors.dtype.kind != "f":
+                problem = f"is {vectors.description}, not floats of (rows, dimension)"
+                raise column_error(self._file, columns.embedding, problem)
+        rows = arrays[columns.own[-1]].shape[:1] or (0,)
         for name, array in arrays.items():
-            if array.shape[:1] != vectors.shape[:1]:
+            if array.shape[:1] != rows:
                 count = array.shape[0] if array.shape else "no"
-                raise column_error(self._file, name, f"has {count} rows, not {vectors.shape[0]}")
+                raise column_error(self._file, name, f"has {count} rows, not {rows[0]}")
         texts = {columns.frame_id, columns.image_url, columns.date_captured, columns.device}
         for name in arrays.keys() - {columns.embedding}:
             kinds = "U" if name in texts else _METADATA_KINDS

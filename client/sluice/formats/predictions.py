@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from sluice.errors import InvalidArgument
 from sluice.formats.rows import IMAGE_SENSOR
+from sluice.formats.unique_ids import UniqueIds
 from sluice.labels import Box2D, Classification2D, Label
 from sluice.resources.rounds import PredictedFrame, Prediction
+
+_LINES_AT_ONCE = 500
 
 
 def read_predictions(path: Path) -> Iterator[PredictedFrame]:
@@ -20,15 +24,32 @@ def read_predictions(path: Path) -> Iterator[PredictedFrame]:
     A line is `{"frame_id": "a", "predictions": [{"class_name": "van", "score": 0.9, "box": [left,
     top, width, height]}]}`; a prediction without a box classifies the image. Boxes belong to the
     sensor `image`, unless `sensor_id` names another. Raises InvalidArgument for invalid data,
-    naming file, line and field.
+    naming file, line and field, and for a second line of a frame.
     """
+    lines, ids = _read_lines(path), UniqueIds()
+    while part := list(islice(lines, _LINES_AT_ONCE)):
+        for index in ids.add([frame.frame_id for _, frame in part]):
+            _check_first(path, *part[index])
+        yield from (frame for _, frame in part)
+
+
+def _read_lines(path: Path) -> Iterator[tuple[int, PredictedFrame]]:
+    """The frames of a file, with their line numbers."""
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _parse_frame(f"{path} line {number}", line)
+                    yield number, _parse_frame(f"{path} line {number}", line)
     except UnicodeDecodeError as error:
         raise InvalidArgument.of("file", f"{path} is not UTF-8: {error}") from error
+
+
+def _check_first(path: Path, line: int, frame: PredictedFrame) -> None:
+    """Refuse the frame of a line if an earlier line has it too."""
+    first = next(n for n, other in _read_lines(path) if other.frame_id == frame.frame_id)
+    if first < line:
+        problem = f"duplicate {frame.frame_id!r}, which line {first} has too"
+        raise _file_error(f"{path} line {line}", f"frame_id: {problem}")
 
 
 def _parse_frame(place: str, line: str) -> PredictedFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -32,7 +32,8 @@ class Column(Protocol):
 class Rows:
     """Consecutive rows: ids, embeddings `(rows, dimension) float32`, and all other columns.
 
-    `start` is the number of the first row; row numbers begin with 0.
+    `start` is the number of the first row; row numbers begin with 0. The dimension is 0 in a file
+    without embeddings.
     """
 
     file: str
@@ -64,18 +65,10 @@ class Rows:
         return frame
 
     def check(self) -> None:
-        """Raise InvalidArgument for an empty or duplicate id."""
-        first_index: dict[str, int] = {}
-        for index, frame_id in enumerate(self.ids):
-            if not frame_id:
-                raise column_error(
-                    self.file, self.columns.frame_id, "is empty", [self.start + index]
-                )
-            earlier = first_index.setdefault(frame_id, index)
-            if earlier != index:
-                rows = [self.start + earlier, self.start + index]
-                problem = f"has duplicate {frame_id!r}"
-                raise column_error(self.file, self.columns.frame_id, problem, rows)
+        """Raise InvalidArgument for an empty id."""
+        empty = [self.start + index for index, frame_id in enumerate(self.ids) if not frame_id]
+        if empty:
+            raise column_error(self.file, self.columns.frame_id, "is empty", empty)
 
     def unit(self, dimension: int) -> NDArray[np.float32]:
         """The normalised embeddings, `(rows, dimension) float32`.
@@ -96,6 +89,20 @@ class Rows:
             raise column_error(
                 file, column, problem, invalid_rows.tolist(), reason="INVALID_VECTOR"
             ) from None
+
+
+class Source(Protocol):
+    """A file of frames."""
+
+    @property
+    def row_count(self) -> int | None:
+        """The number of rows; None for formats that store no row count."""
+
+    def batches(self, rows: int) -> Iterator[Rows]:
+        """All rows in file order, in batches of `rows`; the last batch may be smaller.
+
+        Raises InvalidArgument for invalid data, naming file, column and rows.
+        """
 
 
 def parse_times(

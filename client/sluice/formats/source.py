@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from sluice.errors import InvalidArgument
 from sluice.formats.columns import Columns
-from sluice.formats.rows import Rows
+from sluice.formats.rows import Source
+from sluice.formats.unique_ids import UniqueSource
 
 
-class Source(Protocol):
-    """A file of frames."""
-
-    @property
-    def row_count(self) -> int | None:
-        """The number of rows; None for formats that store no row count."""
-
-    def batches(self, rows: int) -> Iterator[Rows]:
-        """All rows in file order, in batches of `rows`; the last batch may be smaller.
-
-        Raises InvalidArgument for invalid data, naming file, column and rows.
-        """
-
-
-def open_source(path: Path, columns: Columns) -> Source:
+def open_source(path: Path, columns: Columns, *, embeddings_required: bool = True) -> Source:
     """Open a file by its ending: .parquet, .arrow, .ipc, .feather, .npz or .jsonl.
 
-    Raises InvalidArgument for an unsupported ending, an unreadable file or missing columns.
+    Reading a duplicate frame id raises InvalidArgument naming both rows. Raises InvalidArgument for
+    an unsupported ending, an unreadable file or missing columns; embeddings may be missing unless
+    they are required.
     """
     open_format = _OPENERS.get(path.suffix.lower())
     if open_format is None:
@@ -36,28 +24,28 @@ def open_source(path: Path, columns: Columns) -> Source:
         raise InvalidArgument.of("file", f"{path}: unsupported file type; supported: {endings}")
     if not path.is_file():
         raise InvalidArgument.of("file", f"{path} does not exist")
-    return open_format(path, columns)
+    return UniqueSource(open_format(path, columns, embeddings_required))
 
 
-def _open_arrow(path: Path, columns: Columns) -> Source:
+def _open_arrow(path: Path, columns: Columns, embeddings_required: bool) -> Source:
     from sluice.formats.arrow import ArrowSource  # needs the extra `arrow`
 
-    return ArrowSource(path, columns)
+    return ArrowSource(path, columns, embeddings_required=embeddings_required)
 
 
-def _open_npz(path: Path, columns: Columns) -> Source:
+def _open_npz(path: Path, columns: Columns, embeddings_required: bool) -> Source:
     from sluice.formats.npz import NpzSource
 
-    return NpzSource(path, columns)
+    return NpzSource(path, columns, embeddings_required=embeddings_required)
 
 
-def _open_jsonl(path: Path, columns: Columns) -> Source:
+def _open_jsonl(path: Path, columns: Columns, embeddings_required: bool) -> Source:
     from sluice.formats.jsonl import JsonlSource
 
-    return JsonlSource(path, columns)
+    return JsonlSource(path, columns, embeddings_required=embeddings_required)
 
 
-_OPENERS: dict[str, Callable[[Path, Columns], Source]] = {
+_OPENERS: dict[str, Callable[[Path, Columns, bool], Source]] = {
     ".parquet": _open_arrow,
     ".arrow": _open_arrow,
     ".ipc": _open_arrow,

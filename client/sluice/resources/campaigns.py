@@ -89,7 +89,10 @@ class Campaigns:
     def set_background(
         self, project: str, model_id: str, embeddings: NDArray[Any]
     ) -> campaign_pb2.Space:
-        """Set the background of a space: a random sample of its frames, `(rows, dimension)`."""
+        """Set the background of a space: a random sample of its frames, `(rows, dimension)`.
+
+        Raises PermissionDenied for a key without scope admin if the space has another one.
+        """
         starts = range(0, len(embeddings), BACKGROUND_ROWS_PER_MESSAGE)
         requests = (
             campaign_pb2.SetBackgroundRequest(

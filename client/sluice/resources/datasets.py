@@ -25,12 +25,16 @@ _Response = TypeVar("_Response")
 
 @dataclass(frozen=True, slots=True)
 class NewFrame:
-    """A frame to append with its fields; without a group, it becomes a group of its own."""
+    """A frame to append with its fields; without a group, a new one is a group of its own.
+
+    With `labelled`, a frame without labels shows no object; else it states nothing about labels.
+    """
 
     frame: Frame
     group: str = ""
     slice: str = ""
     fields: Mapping[str, MetadataValue] = field(default_factory=dict)
+    labelled: bool = False
 
     def to_proto(self) -> pb.DatasetFrame:
         """The frame as a message; InvalidArgument for an invalid frame."""
@@ -39,6 +43,7 @@ class NewFrame:
             group=self.group,
             slice=self.slice,
             fields=metadata_to_proto(self.fields),
+            labelled=self.labelled,
         )
 
 
@@ -58,22 +63,29 @@ class Datasets:
         embeddings: ArrayLike | Embeddings | None = None,
         *,
         model_id: str = "",
-        status: str = "unlabelled",
+        status: str = "",
         split: str = "",
+        replace: bool = False,
+        urls_are_file_names: bool = False,
     ) -> pb.AppendFramesResponse:
-        """Append frames; frames that exist already with the same content do not change.
+        """Append frames; those that exist are merged: what a frame does not state stays.
 
         `embeddings` is `(frames, dimension)`, one row per frame, of model `model_id`; or
-        `Embeddings`, with crops; with None, existing frames keep their embeddings. New groups get
-        the status and the split.
+        `Embeddings`, with crops; with None, existing frames keep their embeddings. The status and
+        the split apply to the frames' groups: new ones are unlabelled by default; existing ones
+        keep a later status, and the split that they have (another one is FailedPrecondition). With
+        `replace`, parts of existing frames that are not stated are removed. With
+        `urls_are_file_names`, sensor URLs never replace stored ones.
         """
         new_frames = [f if isinstance(f, NewFrame) else NewFrame(f) for f in frames]
         request = pb.AppendFramesRequest(
             dataset=dataset,
             frames=[frame.to_proto() for frame in new_frames],
             embeddings=_to_message(embeddings, model_id),
-            status=read_status(status),
+            status=read_status(status) if status else None,
             split=read_split(split),
+            replace=replace,
+            urls_are_file_names=urls_are_file_names,
         )
         return translate(self._stub.AppendFrames, request)
 

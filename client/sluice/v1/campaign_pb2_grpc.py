@@ -195,7 +195,8 @@ class CampaignServiceServicer(object):
 
     def SetBackground(self, request_iterator, context):
         """Gives a space its background: a random sample of its frames, in any number of messages. Versions
-        committed from then on use it.
+        committed from then on use it. A key with scope log may set the first background of a space, or
+        send the same one again; to replace it is PERMISSION_DENIED without scope admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -65,7 +65,8 @@ class CampaignServiceStub:
     """Sends the versions to score: at once, and again within a second of every change."""
     SetBackground: _grpc.StreamUnaryMultiCallable[_campaign_pb2.SetBackgroundRequest, _campaign_pb2.Space]
     """Gives a space its background: a random sample of its frames, in any number of messages. Versions
-    committed from then on use it.
+    committed from then on use it. A key with scope log may set the first background of a space, or
+    send the same one again; to replace it is PERMISSION_DENIED without scope admin.
     """
     ListSpaces: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]
     """Lists the spaces of a project and the background of each."""
@@ -110,7 +111,8 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     """Sends the versions to score: at once, and again within a second of every change."""
     SetBackground: _aio.StreamUnaryMultiCallable[_campaign_pb2.SetBackgroundRequest, _campaign_pb2.Space]  # type: ignore[assignment]
     """Gives a space its background: a random sample of its frames, in any number of messages. Versions
-    committed from then on use it.
+    committed from then on use it. A key with scope log may set the first background of a space, or
+    send the same one again; to replace it is PERMISSION_DENIED without scope admin.
     """
     ListSpaces: _aio.UnaryUnaryMultiCallable[_campaign_pb2.ListSpacesRequest, _campaign_pb2.ListSpacesResponse]  # type: ignore[assignment]
     """Lists the spaces of a project and the background of each."""
@@ -224,7 +226,8 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_campaign_pb2.Space, _abc.Awaitable[_campaign_pb2.Space]]:
         """Gives a space its background: a random sample of its frames, in any number of messages. Versions
-        committed from then on use it.
+        committed from then on use it. A key with scope log may set the first background of a space, or
+        send the same one again; to replace it is PERMISSION_DENIED without scope admin.
         """
 
     @_abc_1.abstractmethod

@@ -51,7 +51,7 @@ FAILURE_KIND_SPURIOUS: FailureKind
 FAILURE_KIND_CONFUSED: FailureKind
 
 class DatasetFrame(_message.Message):
-    __slots__ = ("name", "frame", "group", "slice", "fields", "status", "split", "tags", "failures", "number", "embedded", "create_time")
+    __slots__ = ("name", "frame", "group", "slice", "fields", "status", "split", "tags", "failures", "number", "embedded", "create_time", "labelled")
     class FieldsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +71,7 @@ class DatasetFrame(_message.Message):
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     EMBEDDED_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_FIELD_NUMBER: _ClassVar[int]
     name: str
     frame: _frame_pb2.Frame
     group: str
@@ -83,7 +84,8 @@ class DatasetFrame(_message.Message):
     number: int
     embedded: _containers.RepeatedScalarFieldContainer[str]
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., frame: _Optional[_Union[_frame_pb2.Frame, _Mapping]] = ..., group: _Optional[str] = ..., slice: _Optional[str] = ..., fields: _Optional[_Mapping[str, _frame_pb2.MetadataValue]] = ..., status: _Optional[_Union[AnnotationStatus, str]] = ..., split: _Optional[_Union[Split, str]] = ..., tags: _Optional[_Iterable[str]] = ..., failures: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., number: _Optional[int] = ..., embedded: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    labelled: bool
+    def __init__(self, name: _Optional[str] = ..., frame: _Optional[_Union[_frame_pb2.Frame, _Mapping]] = ..., group: _Optional[str] = ..., slice: _Optional[str] = ..., fields: _Optional[_Mapping[str, _frame_pb2.MetadataValue]] = ..., status: _Optional[_Union[AnnotationStatus, str]] = ..., split: _Optional[_Union[Split, str]] = ..., tags: _Optional[_Iterable[str]] = ..., failures: _Optional[_Iterable[_Union[Failure, _Mapping]]] = ..., number: _Optional[int] = ..., embedded: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., labelled: bool = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("round", "kinds")
@@ -168,28 +170,34 @@ class DatasetCounts(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., frames: _Optional[int] = ..., groups: _Optional[int] = ..., unlabelled: _Optional[int] = ..., selected: _Optional[int] = ..., annotated: _Optional[int] = ..., reviewed: _Optional[int] = ..., train: _Optional[int] = ..., validation: _Optional[int] = ..., test: _Optional[int] = ..., golden: _Optional[int] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ...) -> None: ...
 
 class AppendFramesRequest(_message.Message):
-    __slots__ = ("dataset", "frames", "embeddings", "status", "split")
+    __slots__ = ("dataset", "frames", "embeddings", "status", "split", "replace", "urls_are_file_names")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SPLIT_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
+    URLS_ARE_FILE_NAMES_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     frames: _containers.RepeatedCompositeFieldContainer[DatasetFrame]
     embeddings: _frame_pb2.Embeddings
     status: AnnotationStatus
     split: Split
-    def __init__(self, dataset: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[DatasetFrame, _Mapping]]] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ..., status: _Optional[_Union[AnnotationStatus, str]] = ..., split: _Optional[_Union[Split, str]] = ...) -> None: ...
+    replace: bool
+    urls_are_file_names: bool
+    def __init__(self, dataset: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[DatasetFrame, _Mapping]]] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ..., status: _Optional[_Union[AnnotationStatus, str]] = ..., split: _Optional[_Union[Split, str]] = ..., replace: bool = ..., urls_are_file_names: bool = ...) -> None: ...
 
 class AppendFramesResponse(_message.Message):
-    __slots__ = ("added_count", "replaced_count", "unchanged_count")
+    __slots__ = ("added_count", "changed_count", "unchanged_count", "kept_status_count")
     ADDED_COUNT_FIELD_NUMBER: _ClassVar[int]
-    REPLACED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
     UNCHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    KEPT_STATUS_COUNT_FIELD_NUMBER: _ClassVar[int]
     added_count: int
-    replaced_count: int
+    changed_count: int
     unchanged_count: int
-    def __init__(self, added_count: _Optional[int] = ..., replaced_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ...) -> None: ...
+    kept_status_count: int
+    def __init__(self, added_count: _Optional[int] = ..., changed_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ..., kept_status_count: _Optional[int] = ...) -> None: ...
 
 class GetFrameRequest(_message.Message):
     __slots__ = ("name",)

@@ -139,9 +139,14 @@ class FrameServiceServicer(object):
     """
 
     def AppendFrames(self, request, context):
-        """Appends frames, all or none. One that is there already with the same content changes nothing,
-        with other content it is replaced, and keeps its status, tags, fields and number; without
-        embeddings it keeps those that it has.
+        """Appends frames, all or none. A frame that exists is merged: the parts that the request states
+        are set, all others stay, and a request that states nothing new changes nothing. So sources
+        that state different parts can be appended in any order, and again.
+
+        A request states: a capture time that is set; a device that is not empty; each sensor that it
+        lists, by sensor id, except for a size or a capture time that is not set; each pair of metadata
+        and fields, by key; the labels of a frame as a whole, if it has any or is `labelled`; each
+        embedding, by label id. Embeddings of crops are removed with their labels.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,9 +36,14 @@ class FrameServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FrameServiceAsyncStub: ...
     AppendFrames: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.AppendFramesRequest, _dataset_frame_pb2.AppendFramesResponse]
-    """Appends frames, all or none. One that is there already with the same content changes nothing,
-    with other content it is replaced, and keeps its status, tags, fields and number; without
-    embeddings it keeps those that it has.
+    """Appends frames, all or none. A frame that exists is merged: the parts that the request states
+    are set, all others stay, and a request that states nothing new changes nothing. So sources
+    that state different parts can be appended in any order, and again.
+
+    A request states: a capture time that is set; a device that is not empty; each sensor that it
+    lists, by sensor id, except for a size or a capture time that is not set; each pair of metadata
+    and fields, by key; the labels of a frame as a whole, if it has any or is `labelled`; each
+    embedding, by label id. Embeddings of crops are removed with their labels.
     """
     GetFrame: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.GetFrameRequest, _dataset_frame_pb2.DatasetFrame]
     """Reads one frame."""
@@ -95,9 +100,14 @@ class FrameServiceAsyncStub(FrameServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AppendFrames: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.AppendFramesRequest, _dataset_frame_pb2.AppendFramesResponse]  # type: ignore[assignment]
-    """Appends frames, all or none. One that is there already with the same content changes nothing,
-    with other content it is replaced, and keeps its status, tags, fields and number; without
-    embeddings it keeps those that it has.
+    """Appends frames, all or none. A frame that exists is merged: the parts that the request states
+    are set, all others stay, and a request that states nothing new changes nothing. So sources
+    that state different parts can be appended in any order, and again.
+
+    A request states: a capture time that is set; a device that is not empty; each sensor that it
+    lists, by sensor id, except for a size or a capture time that is not set; each pair of metadata
+    and fields, by key; the labels of a frame as a whole, if it has any or is `labelled`; each
+    embedding, by label id. Embeddings of crops are removed with their labels.
     """
     GetFrame: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.GetFrameRequest, _dataset_frame_pb2.DatasetFrame]  # type: ignore[assignment]
     """Reads one frame."""
@@ -157,9 +167,14 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dataset_frame_pb2.AppendFramesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_frame_pb2.AppendFramesResponse, _abc.Awaitable[_dataset_frame_pb2.AppendFramesResponse]]:
-        """Appends frames, all or none. One that is there already with the same content changes nothing,
-        with other content it is replaced, and keeps its status, tags, fields and number; without
-        embeddings it keeps those that it has.
+        """Appends frames, all or none. A frame that exists is merged: the parts that the request states
+        are set, all others stay, and a request that states nothing new changes nothing. So sources
+        that state different parts can be appended in any order, and again.
+
+        A request states: a capture time that is set; a device that is not empty; each sensor that it
+        lists, by sensor id, except for a size or a capture time that is not set; each pair of metadata
+        and fields, by key; the labels of a frame as a whole, if it has any or is `labelled`; each
+        embedding, by label id. Embeddings of crops are removed with their labels.
         """
 
     @_abc_1.abstractmethod

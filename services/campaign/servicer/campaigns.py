@@ -28,7 +28,9 @@ from services.peers.reviews import Reviews
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from services.records.stores import Stores
+from services.server.auth import current_caller
 from services.server.draining import Draining
+from services.server.keys import Scope
 from sluice.errors import InvalidArgument
 from sluice.limits import BATCH_BYTES_MAX
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
@@ -163,7 +165,11 @@ class CampaignServicer(CampaignServiceServicer):
         first = await anext(requests, pb.SetBackgroundRequest())
         parent = ProjectName.parse(first.parent, "parent")
         rows = _parse_background(first, requests)
-        return messages.space(await set_background(self._stores, parent, first.model_id, rows))
+        may_replace = Scope.ADMIN in current_caller().scopes
+        space = await set_background(
+            self._stores, parent, first.model_id, rows, may_replace=may_replace
+        )
+        return messages.space(space)
 
     async def ListSpaces(
         self, request: pb.ListSpacesRequest, context: Any

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from msgspec import structs
@@ -14,68 +12,60 @@ from msgspec import structs
 from services.curation.context import Curation
 from services.curation.datasets import points
 from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.group_changes import GroupChanges, plan_groups
 from services.curation.datasets.labels import claim_labels
+from services.curation.datasets.merging import MergedFrame
 from services.curation.datasets.new_frames import (
     AppendRequest,
     PreparedFrame,
     check_frames,
-    frame_error,
     prepare_frames,
 )
+from services.curation.datasets.stored_frames import Merge, StoredRows, read_rows
 from services.curation.records import (
     DatasetFrames,
     FrameDocument,
     FrameReference,
     FrameRow,
-    Group,
-    counters_of,
+    StoredVector,
     dataset_frames_key,
     document_key,
     frame_key,
-    group_key,
     number_key,
 )
 from services.ledger.interface import ABSENT, Add, Transaction
 from services.records.documents import StoredRecord, retry
-from services.records.records import decode, encode
+from services.records.records import encode
 from services.records.stores import Stores
 from sluice.errors import InvalidArgument
 from sluice.names import DatasetName
 
-SLICES_MAX: Final = 64
-"""Slices of a group: it is read and written as a whole."""
-
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """How many frames of one call were added, replaced and left unchanged."""
+    """How many frames of one call were added, changed and left unchanged.
+
+    `kept_status_count` groups keep a status later than the request's.
+    """
 
     added_count: int
-    replaced_count: int
+    changed_count: int
     unchanged_count: int
+    kept_status_count: int = 0
 
 
 async def append_frames(
     curation: Curation, name: DatasetName, request: AppendRequest
 ) -> AppendResult:
-    """Append frames to a dataset, all or none; an unchanged frame is not written.
+    """Append frames to a dataset, all or none; existing frames are merged or replaced.
 
-    Raises NotFound for a dataset that does not exist, and InvalidArgument naming the first frame
-    that does not fit the dataset.
+    Raises NotFound for a dataset that does not exist, InvalidArgument naming the first frame that
+    does not fit the dataset, and FailedPrecondition for a group in another split.
     """
     dataset = await curation.others.datasets.get(name)
     check_frames(request, dataset)
     frames = await asyncio.to_thread(prepare_frames, request)
     return await retry(_AppendOperation(curation.stores, name, request, frames).attempt, name)
-
-
-@dataclass(slots=True)
-class _Plan:
-    """The checks, puts and counter changes of one transaction while it is built."""
-
-    checks: dict[str, int] = field(default_factory=dict)
-    puts: dict[str, bytes] = field(default_factory=dict)
-    adds: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -86,177 +76,119 @@ class _AppendOperation:
     name: DatasetName
     request: AppendRequest
     frames: list[PreparedFrame]
-    indexes_with_points: set[int] = field(default_factory=set)
-    """Indexes of the frames whose points are in the vector store already."""
+    written: dict[StoredVector, FrameRow] = field(default_factory=dict)
+    """The points that are in the vector store already, with the row of each one's frame."""
 
     async def attempt(self) -> AppendResult:
-        """Append new and changed frames; raises Conflict if another call changed one of them."""
+        """Append new frames and merge others; Conflict if another call changed one of them."""
         dataset_frames = await read_dataset_frames(self.stores, self.name)
-        stored_rows = await self._read_rows()
-        reembedded = {
-            index for index, old in enumerate(stored_rows) if self._has_new_vectors(index, old)
-        }
-        changed = [
-            index
-            for index, old in enumerate(stored_rows)
-            if index in reembedded or self._has_new_document(index, old)
-        ]
-        added = sum(stored_rows[index] is None for index in changed)
-        space = dataset_frames.record
-        if changed:
-            space = self._extend_space(dataset_frames.record, added)
-            plan = await self._plan(dataset_frames, space, stored_rows, changed)
+        self._check_space(dataset_frames.record)
+        stored = await read_rows(self.stores, self.name, self.frames)
+        merge = Merge(self.stores, self.name, self.request, self.frames)
+        merged = await merge.merge(dataset_frames.record, stored)
+        rows = [(frame.row, old is None) for frame, old in zip(merged, stored, strict=True)]
+        groups = await plan_groups(self.stores.ledger, self.name, self.request, rows)
+        changed = [i for i, old in enumerate(stored) if old is None or merged[i].row != old.record]
+        space = self._extend_space(dataset_frames.record, stored, merged)
+        if changed or groups.puts:
+            before = StoredRecord(space, dataset_frames.revision)
+            changes = await self._plan(before, stored, merged, changed, groups)
             # Points are written first: one that no row names is harmless, the reverse is not.
-            await self._write_points(space, reembedded)
-            adds = {counter: Add(delta) for counter, delta in plan.adds.items()}
-            await self.stores.ledger.commit(
-                Transaction(self.name.project, plan.checks, plan.puts, adds=adds)
+            await self._write_points(space, [merged[index] for index in changed])
+            await self.stores.ledger.commit(changes)
+        await self._delete_points(space, stored, merged)
+        moved = {i for i, (row, _) in enumerate(rows) if row.group in groups.changed}
+        added, touched = _count_new(stored), len(moved.union(changed))
+        return AppendResult(added, touched - added, len(stored) - touched, groups.kept_status_count)
+
+    def _check_space(self, stored: DatasetFrames) -> None:
+        """Refuse embeddings of another space than the dataset's."""
+        embeddings = self.request.embeddings
+        if embeddings is None or not stored.model_id:
+            return
+        model_id, dimension = embeddings.model_id, embeddings.vectors.shape[1]
+        if (model_id, dimension) != (stored.model_id, stored.dimension):
+            problem = (
+                f"model {model_id!r} and dimension {dimension}; {self.name} has model "
+                f"{stored.model_id!r} and dimension {stored.dimension}"
             )
-        unnamed = [
-            self.frames[index].row for index in self.indexes_with_points.difference(reembedded)
-        ]
-        replaced = [old.record for index in reembedded if (old := stored_rows[index])]
-        await points.delete(self.stores, self.name, space, [*replaced, *unnamed])
-        return AppendResult(added, len(changed) - added, len(stored_rows) - len(changed))
+            raise InvalidArgument.of("embeddings", problem, reason="SPACE_MISMATCH")
 
-    def _has_new_vectors(self, index: int, old: StoredRecord[FrameRow] | None) -> bool:
-        """Whether the request replaces a frame's embeddings; without any, it keeps the stored."""
-        digest = self.frames[index].row.vectors_digest
-        return bool(digest) and (old is None or old.record.vectors_digest != digest)
-
-    def _has_new_document(self, index: int, old: StoredRecord[FrameRow] | None) -> bool:
-        digest = self.frames[index].row.document_digest
-        return old is None or old.record.document_digest != digest
-
-    async def _read_rows(self) -> list[StoredRecord[FrameRow] | None]:
-        keys = [self._key(frame) for frame in self.frames]
-        entries = await self.stores.ledger.get(self.name.project, keys)
-        return [
-            StoredRecord(decode(FrameRow, entry), entry.revision)
-            if (entry := entries.get(key))
-            else None
-            for key in keys
-        ]
-
-    def _key(self, frame: PreparedFrame) -> str:
-        return frame_key(self.name.dataset, frame.row.id)
-
-    def _extend_space(self, before: DatasetFrames, added: int) -> DatasetFrames:
-        """The dataset's frames after the call; InvalidArgument for embeddings of another space."""
-        after = structs.replace(before, count=before.count + added)
+    def _extend_space(
+        self, before: DatasetFrames, stored: StoredRows, merged: Sequence[MergedFrame]
+    ) -> DatasetFrames:
+        """The dataset's frames after the call."""
+        after = structs.replace(before, count=before.count + _count_new(stored))
         embeddings = self.request.embeddings
         if embeddings is None:
             return after
-        model_id, dimension = embeddings.model_id, embeddings.vectors.shape[1]
-        if before.model_id and (model_id, dimension) != (before.model_id, before.dimension):
-            problem = (
-                f"model {model_id!r} and dimension {dimension}; {self.name} has model "
-                f"{before.model_id!r} and dimension {before.dimension}"
-            )
-            raise InvalidArgument.of("embeddings", problem, reason="SPACE_MISMATCH")
-        rows_max = max(len(frame.vectors) for frame in self.frames)
+        rows_max = max(len(frame.row.vectors) for frame in merged)
         return structs.replace(
             after,
-            model_id=model_id,
-            dimension=dimension,
+            model_id=embeddings.model_id,
+            dimension=embeddings.vectors.shape[1],
             rows_per_frame_max=max(before.rows_per_frame_max, rows_max),
         )
 
     async def _plan(
         self,
-        before: StoredRecord[DatasetFrames],
-        after: DatasetFrames,
-        stored_rows: Sequence[StoredRecord[FrameRow] | None],
+        after: StoredRecord[DatasetFrames],
+        stored: StoredRows,
+        merged: Sequence[MergedFrame],
         changed: Sequence[int],
-    ) -> _Plan:
+        groups: GroupChanges,
+    ) -> Transaction:
+        """The transaction of the call; `after` has the revision that the dataset was read at."""
         key = dataset_frames_key(self.name.dataset)
-        plan = _Plan({key: before.revision}, {key: encode(after)})
-        number = before.record.count
-        added = [index for index in changed if stored_rows[index] is None]
+        checks, puts = {key: after.revision, **groups.checks}, {key: encode(after.record)}
+        number = after.record.count - _count_new(stored)
         for index in changed:
-            number += stored_rows[index] is None
-            self._put(plan, index, stored_rows[index], number)
-        await self._put_groups(plan, added)
+            old = stored[index]
+            number += old is None
+            puts.update(self._put(merged[index], number if old is None else old.record.number))
+            key = frame_key(self.name.dataset, merged[index].row.id)
+            checks[key] = ABSENT if old is None else old.revision
         labels = await claim_labels(
-            self.stores.ledger,
-            self.name,
-            [(index, self.frames[index]) for index in changed],
+            self.stores.ledger, self.name, [(index, self.frames[index]) for index in changed]
         )
-        plan.checks.update(dict.fromkeys(labels, ABSENT))
-        plan.puts.update(labels)
-        return plan
+        checks.update(dict.fromkeys(labels, ABSENT))
+        adds = {counter: Add(delta) for counter, delta in groups.adds.items() if delta}
+        return Transaction(self.name.project, checks, {**puts, **groups.puts, **labels}, adds=adds)
 
-    def _put(
-        self, plan: _Plan, index: int, old: StoredRecord[FrameRow] | None, number: int
+    def _put(self, frame: MergedFrame, number: int) -> dict[str, bytes]:
+        """The records of a new or changed frame, by their keys."""
+        dataset, row = self.name.dataset, frame.row
+        puts = {frame_key(dataset, row.id): encode(structs.replace(row, number=number))}
+        if not row.number:
+            puts[number_key(dataset, number)] = encode(FrameReference(frame_id=row.id))
+        if frame.document is not None:
+            puts[document_key(dataset, row.id)] = encode(FrameDocument(frame=frame.document))
+        return puts
+
+    async def _write_points(self, space: DatasetFrames, changed: Sequence[MergedFrame]) -> None:
+        rows, vectors = [], []
+        for frame in changed:
+            if frame.vectors is not None and not self.written.keys() >= {*frame.row.vectors}:
+                rows.append(frame.row)
+                vectors.append(frame.vectors)
+        if rows:
+            await points.write(self.stores, self.name, space, rows, np.concatenate(vectors))
+            self.written.update((vector, row) for row in rows for vector in row.vectors)
+
+    async def _delete_points(
+        self, space: DatasetFrames, stored: StoredRows, merged: Sequence[MergedFrame]
     ) -> None:
-        frame, key = self.frames[index], self._key(self.frames[index])
-        row = frame.row
-        if old is None:
-            plan.checks[key] = ABSENT
-            plan.puts[key] = encode(structs.replace(row, number=number))
-            plan.puts[number_key(self.name.dataset, number)] = encode(
-                FrameReference(frame_id=row.id)
-            )
-        else:
-            _check_same_slice(index, old.record, row)
-            plan.checks[key] = old.revision
-            new = structs.replace(old.record, document_digest=row.document_digest)
-            if self._has_new_vectors(index, old):
-                new = structs.replace(new, vectors=row.vectors, vectors_digest=row.vectors_digest)
-            plan.puts[key] = encode(new)
-        document = FrameDocument(frame=frame.document)
-        plan.puts[document_key(self.name.dataset, row.id)] = encode(document)
-
-    async def _put_groups(self, plan: _Plan, added: Sequence[int]) -> None:
-        """Put the added frames into their groups, in their order."""
-        ids = dict.fromkeys(self.frames[index].row.group for index in added)
-        keys = {group_key(self.name.dataset, group): group for group in ids}
-        entries = await self.stores.ledger.get(self.name.project, list(keys))
-        plan.checks.update((key, e.revision if (e := entries.get(key)) else ABSENT) for key in keys)
-        groups = {keys[key]: decode(Group, entry) for key, entry in entries.items()}
-        for index in added:
-            row = self.frames[index].row
-            group = groups.get(row.group)
-            groups[row.group] = self._add_slice(index, row, group)
-            if group is None:
-                plan.adds.update(counters_of(self.name.dataset, groups[row.group]))
-        plan.puts.update((key, encode(groups[group])) for key, group in keys.items())
-
-    def _add_slice(self, index: int, row: FrameRow, group: Group | None) -> Group:
-        if group is None:
-            return Group(
-                id=row.group,
-                frames=(row.id,),
-                slices=(row.slice,),
-                status=self.request.status,
-                split=self.request.split,
-            )
-        if row.slice in group.slices:
-            taken = group.frames[group.slices.index(row.slice)]
-            problem = f"{row.slice!r} of group {row.group!r} is frame {taken!r} already"
-            raise frame_error(index, row.id, ".slice", problem)
-        if len(group.frames) >= SLICES_MAX:
-            problem = f"{row.group!r} has {SLICES_MAX} slices already; more are not accepted"
-            raise frame_error(index, row.id, ".group", problem, "TOO_LARGE", limit=str(SLICES_MAX))
-        frames, slices = (*group.frames, row.id), (*group.slices, row.slice)
-        return structs.replace(group, frames=frames, slices=slices)
-
-    async def _write_points(self, space: DatasetFrames, reembedded: Collection[int]) -> None:
-        missing = [
-            self.frames[index] for index in reembedded if index not in self.indexes_with_points
+        """Delete the points that the frames named before, or that an attempt wrote in vain."""
+        named = {vector for frame in merged for vector in frame.row.vectors}
+        rows = [old.record for old in stored if old] + [
+            structs.replace(row, vectors=(vector,)) for vector, row in self.written.items()
         ]
-        if not missing:
-            return
-        vectors = np.concatenate([frame.vectors for frame in missing])
-        rows = [frame.row for frame in missing]
-        await points.write(self.stores, self.name, space, rows, vectors)
-        self.indexes_with_points.update(reembedded)
+        unnamed = [
+            structs.replace(row, vectors=tuple(v for v in row.vectors if v not in named))
+            for row in rows
+        ]
+        await points.delete(self.stores, self.name, space, unnamed)
 
 
-def _check_same_slice(index: int, old: FrameRow, new: FrameRow) -> None:
-    """Refuse a frame that would move to another group or slice."""
-    slices = (("group", old.group, new.group), ("slice", old.slice, new.slice))
-    for path, stored, given in slices:
-        if stored != given:
-            problem = f"{given!r}; it is {stored!r}, which cannot be changed"
-            raise frame_error(index, new.id, f".{path}", problem)
+def _count_new(stored: StoredRows) -> int:
+    return sum(old is None for old in stored)

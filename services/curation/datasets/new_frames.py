@@ -27,37 +27,56 @@ VECTORS_PER_FRAME_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class FrameToAppend:
-    """A frame to append to a dataset; without a group it is a group of its own."""
+    """What a request states of a frame; a new one without a group is a group of its own.
+
+    With `labelled`, a frame without labels shows no object; else it states nothing about labels.
+    """
 
     frame: Frame
     group: str = ""
     slice: str = ""
     fields: Mapping[str, MetadataValue] = field(default_factory=dict)
+    labelled: bool = False
 
     @property
-    def group_id(self) -> str:
-        """The group that the frame is a slice of."""
-        return self.group or self.frame.id
+    def states_labels(self) -> bool:
+        """Whether the labels of the frame are stated, none included."""
+        return self.labelled or bool(self.frame.labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AppendRequest:
-    """Frames, all or none of them with embeddings, and the status and split of new groups."""
+    """Frames, all or none of them with embeddings, and the status and split of their groups.
+
+    Without a status, new groups are unlabelled and existing ones keep theirs. With `replace`, what
+    the request does not state of an existing frame is removed. With `urls_are_file_names`, URLs of
+    sensors never replace stored ones.
+    """
 
     frames: Sequence[FrameToAppend]
     embeddings: Embeddings | None = None
-    status: Status = Status.UNLABELLED
+    status: Status | None = None
     split: Split = Split.NONE
+    replace: bool = False
+    urls_are_file_names: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedFrame:
-    """A checked frame: its row without a number, document, unit vectors and label ids."""
+    """A checked frame: its row and document as a new frame's, and its unit vectors.
 
+    The row has no number; its vectors are in the order of their label ids.
+    """
+
+    new: FrameToAppend
     row: FrameRow
     document: bytes
     vectors: NDArray[np.float32]
-    label_ids: tuple[str, ...]
+
+    @property
+    def label_ids(self) -> list[str]:
+        """The ids of its labels."""
+        return [label.id for label in self.new.frame.labels]
 
 
 def check_frames(request: AppendRequest, dataset: Dataset) -> None:
@@ -98,23 +117,33 @@ def prepare_frames(request: AppendRequest) -> list[PreparedFrame]:
 def _prepare_frame(
     index: int, new: FrameToAppend, label_ids: tuple[str, ...], vectors: NDArray[np.float32]
 ) -> PreparedFrame:
-    _check_crops(index, new.frame, label_ids)
-    document = new.frame.to_bytes()
+    if len(set(label_ids)) < len(label_ids):
+        problem = "duplicate embedding of a crop, or of the whole frame"
+        raise frame_error(index, new.frame.id, "", problem)
+    if len(label_ids) > 1:
+        order = sorted(range(len(label_ids)), key=label_ids.__getitem__)
+        label_ids, vectors = tuple(label_ids[position] for position in order), vectors[order]
+    document, group = new.frame.to_bytes(), new.group or new.frame.id
     row = FrameRow(
         id=new.frame.id,
         number=0,
-        group=new.group_id,
+        group=group,
         slice=new.slice,
-        document_digest=document_digest(document, new.group_id, new.slice),
+        document_digest=document_digest(document, group, new.slice),
         vectors_digest=vectors_digest(label_ids, vectors),
-        vectors=tuple(
-            StoredVector(label_id=label_id, point=create_point_id().bytes) for label_id in label_ids
-        ),
+        vectors=create_vectors(label_ids),
         fields=dict(new.fields),
+        labelled=new.states_labels,
         created_us=now_us(),
     )
-    labels = tuple(label.id for label in new.frame.labels)
-    return PreparedFrame(row, document, vectors, labels)
+    return PreparedFrame(new, row, document, vectors)
+
+
+def create_vectors(label_ids: Iterable[str]) -> tuple[StoredVector, ...]:
+    """A new point for each of these embeddings."""
+    return tuple(
+        StoredVector(label_id=label_id, point=create_point_id().bytes) for label_id in label_ids
+    )
 
 
 def document_digest(document: bytes, group: str, slice_: str) -> bytes:
@@ -172,15 +201,13 @@ def _unit(frames: Sequence[FrameToAppend], embeddings: Embeddings) -> NDArray[np
         ) from None
 
 
-def _check_crops(index: int, frame: Frame, label_ids: tuple[str, ...]) -> None:
+def check_crops(index: int, frame: Frame, label_ids: Sequence[str]) -> None:
+    """Refuse too many embeddings of a frame, and one of a label that the frame does not have."""
     if len(label_ids) > VECTORS_PER_FRAME_MAX:
         problem = f"{len(label_ids)} embeddings; at most {VECTORS_PER_FRAME_MAX} are accepted"
         raise frame_error(
             index, frame.id, "", problem, "TOO_LARGE", limit=str(VECTORS_PER_FRAME_MAX)
         )
-    if len(set(label_ids)) < len(label_ids):
-        problem = "duplicate embedding of a crop, or of the whole frame"
-        raise frame_error(index, frame.id, "", problem)
     labels = {label.id for label in frame.labels}
     for label_id in label_ids:
         if label_id and label_id not in labels:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from msgspec import structs
 
-from services.curation.datasets.append import SLICES_MAX
+from services.curation.datasets.group_changes import SLICES_MAX
 from services.curation.datasets.new_frames import document_digest
-from services.curation.doctor.reading import ATTEMPTS, LOST_DIGEST, describe_recovery
+from services.curation.doctor.reading import ATTEMPTS, describe_recovery
 from services.curation.records import (
+    LOST_DIGEST,
     FrameDocument,
     FrameReference,
     FrameRow,

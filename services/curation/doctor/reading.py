@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.curation.records import LOST_DIGEST
 from services.doctor.examination import Examination
 from services.records.scanning import list_children
 from sluice.names import DatasetName
 
 ATTEMPTS: Final = 3
 """Attempts to read records that change during the read."""
-
-LOST_DIGEST: Final = b"lost"
-"""Digest noted for lost content. No real content has it, so a frame appended again is stored."""
 
 _KEY_PREFIXES: Final = (
     "dataset-frames",

@@ -16,8 +16,8 @@ from services.curation.datasets.frames import stream_size
 from services.curation.datasets.new_frames import vectors_digest
 from services.curation.datasets.points import frames_collection, payload_of, tenant_of
 from services.curation.doctor.frames import frame_subject
-from services.curation.doctor.reading import LOST_DIGEST, describe_recovery
-from services.curation.records import FrameRow, frame_key, frame_prefix
+from services.curation.doctor.reading import describe_recovery
+from services.curation.records import LOST_DIGEST, FrameRow, frame_key, frame_prefix
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.records.documents import StoredRecord, find_record

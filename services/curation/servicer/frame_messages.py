@@ -33,16 +33,21 @@ def read_append_request(request: pb.AppendFramesRequest) -> AppendRequest:
             frame_message.group,
             frame_message.slice,
             metadata_from_proto(frame_message.fields, f"frames[{index}].fields"),
+            frame_message.labelled,
         )
         for index, frame_message in enumerate(request.frames)
     ]
     embeddings = None
     if request.HasField("embeddings"):
         embeddings = Embeddings.from_proto(request.embeddings)
-    status = Status.UNLABELLED
-    if request.status:
-        status = read_status(request.status, "status")
-    return AppendRequest(frames, embeddings, status, read_split(request.split, "split"))
+    return AppendRequest(
+        frames,
+        embeddings,
+        read_status(request.status, "status") if request.status else None,
+        read_split(request.split, "split"),
+        replace=request.replace,
+        urls_are_file_names=request.urls_are_file_names,
+    )
 
 
 def read_field_changes(request: pb.SetFieldsRequest) -> dict[str, FieldChange]:
@@ -89,6 +94,7 @@ def frame(name: DatasetName, record: DatasetFrame) -> pb.DatasetFrame:
         number=row.number,
         embedded=[vector.label_id for vector in row.vectors],
         create_time=timestamp(row.created_us),
+        labelled=row.labelled or bool(record.frame.labels),
     )
 
 

@@ -68,8 +68,9 @@ class FrameServicer(ViewMethods):
         )
         return pb.AppendFramesResponse(
             added_count=counts.added_count,
-            replaced_count=counts.replaced_count,
+            changed_count=counts.changed_count,
             unchanged_count=counts.unchanged_count,
+            kept_status_count=counts.kept_status_count,
         )
 
     async def GetFrame(self, request: pb.GetFrameRequest, context: Any) -> pb.DatasetFrame:

@@ -431,14 +431,18 @@ async def test_a_stopping_server_ends_its_watches(settings: Settings) -> None:
 
 
 async def test_a_logger_reads_and_does_not_write(api: ApiClient, with_scopes: WithScopes) -> None:
-    """The scope LOG is enough to watch, download and set a background, and not to commit."""
+    """The scope LOG is enough to watch, download and set a first background, and not to commit."""
     version = (await api.create_campaign(await api.create_issue("a"))).version
     logger = ApiClient(await with_scopes(project_pb2.SCOPE_LOG))
 
     response = await anext(watch_project(logger))
     assert [version] == [active.version for active in response.active_versions]
     assert await download(logger, version.name, pb.GetScoringModelRequest.FILE_MODEL)
-    assert (await set_background(logger, make_first_message(64))).basis_digest
+    space = await set_background(logger, make_first_message(64))
+    assert space == await set_background(logger, make_first_message(64))
+    error = await catch_error(set_background(logger, make_first_message(63)))
+    assert (errors.PermissionDenied, "admin") == (type(error), error.metadata["scope"])
+    assert space.basis_digest != (await set_background(api, make_first_message(63))).basis_digest
     campaign = version.name.rpartition("/versions/")[0]
     assert isinstance(await catch_error(logger.commit_version(campaign)), errors.PermissionDenied)
 

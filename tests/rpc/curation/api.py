@@ -78,7 +78,7 @@ class Api:
         )
         message.MergeFrom(dataset_frame_pb2.AppendFramesRequest(**request))
         response = await self.frames.AppendFrames(message)
-        return response.added_count, response.replaced_count, response.unchanged_count
+        return response.added_count, response.changed_count, response.unchanged_count
 
     async def get(self, frame_id: str) -> dataset_frame_pb2.DatasetFrame:
         """A frame of the dataset."""

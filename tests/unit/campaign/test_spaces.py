@@ -10,7 +10,7 @@ import pytest
 
 from services.campaign.records import SpaceRecord
 from services.campaign.spaces import list_spaces, set_background
-from sluice.errors import InvalidArgument, NotFound
+from sluice.errors import InvalidArgument, NotFound, PermissionDenied
 from sluice.names import ProjectName
 from sluice.scoring import Basis, build_basis
 from tests.unit.campaign.campaign_service import (
@@ -32,9 +32,9 @@ async def stream(*chunks: Any) -> AsyncIterator[Any]:
         yield chunk
 
 
-async def background(service: CampaignService, *chunks: Any, **limits: int) -> SpaceRecord:
+async def background(service: CampaignService, *chunks: Any, **options: Any) -> SpaceRecord:
     """The space of `MODEL_ID` with a background."""
-    return await set_background(service.stores, PROJECT, MODEL_ID, stream(*chunks), **limits)
+    return await set_background(service.stores, PROJECT, MODEL_ID, stream(*chunks), **options)
 
 
 async def test_chunks_make_one_background(service: CampaignService) -> None:
@@ -53,6 +53,29 @@ async def test_a_new_background_takes_the_place_of_the_old(service: CampaignServ
     (space,), _ = await list_spaces(service.stores, PROJECT, ALL)
 
     assert first.basis_digest != second.basis_digest == space.basis_digest
+
+
+async def test_only_who_may_replace_a_background_does(service: CampaignService) -> None:
+    """A caller who may not gets the first background set, and the same one again, no other."""
+    first = await background(service, ROWS, may_replace=False)
+    again = await background(service, ROWS, may_replace=False)
+    with pytest.raises(PermissionDenied, match="has a background of 40 rows, and replacing it"):
+        await background(service, ROWS * 2 + 1, may_replace=False)
+    (space,), _ = await list_spaces(service.stores, PROJECT, ALL)
+
+    assert first == again == space
+
+
+async def test_of_two_first_backgrounds_the_faster_one_stays(service: CampaignService) -> None:
+    """A background set meanwhile is not replaced by a caller who may not replace it."""
+    late = service.with_stores(
+        ledger=overtaken(service.stores.ledger, "commit", service.set_background())
+    )
+    with pytest.raises(PermissionDenied):
+        await background(late, ROWS, may_replace=False)
+    (space,), _ = await list_spaces(service.stores, PROJECT, ALL)
+
+    assert 64 == space.background_count
 
 
 async def test_elements_leave_the_background_alone(service: CampaignService) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from sluice.append_file import Placement, append_file
+from sluice.errors import InvalidArgument
 from sluice.formats import Columns
 from sluice.resources.datasets import Datasets, NewFrame
 from sluice.v1 import dataset_frame_pb2 as pb
@@ -20,7 +22,8 @@ class RecordingDatasets:
     def __init__(self) -> None:
         self.frames: list[list[str]] = []
         self.bytes: list[int] = []
-        self.rows: list[np.ndarray[Any, Any]] = []
+        self.rows: list[Any] = []
+        self.options: list[dict[str, Any]] = []
 
     def append(
         self, dataset: str, frames: list[NewFrame], embeddings: Any, **placing: Any
@@ -29,6 +32,7 @@ class RecordingDatasets:
         self.frames.append([frame.frame.id for frame in frames])
         self.bytes.append(sum(frame.to_proto().ByteSize() for frame in frames))
         self.rows.append(embeddings)
+        self.options.append(placing | {"labelled": {frame.labelled for frame in frames}})
         return pb.AppendFramesResponse(added_count=len(frames))
 
 
@@ -77,3 +81,38 @@ def test_large_documents_have_smaller_calls(
         size <= 1_000 or len(frame_ids) == 1 for frame_ids, size in zip(calls.frames, calls.bytes)
     )
     assert 2 == max(map(len, calls.frames))
+
+
+def test_a_coco_file_states_labels(tmp_path: Path) -> None:
+    """All images of a COCO file are labelled, those without boxes too; URLs are file names."""
+    file = tmp_path / "labels.json"
+    images = [{"id": 1, "file_name": "a.jpg"}]
+    file.write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
+    calls = RecordingDatasets()
+    append_file(
+        cast(Datasets, calls), "d", file, Columns(), placement=Placement(status="annotated")
+    )
+
+    [options] = calls.options
+    assert ({True}, True) == (options["labelled"], options["urls_are_file_names"])
+    assert ("annotated", "", False) == (options["status"], options["split"], options["replace"])
+
+
+def test_a_file_may_state_no_embeddings(tmp_path: Path) -> None:
+    """Without a model a file with metadata alone is appended, and one with embeddings is not."""
+    file = tmp_path / "meta.jsonl"
+    file.write_text(json.dumps({"frame_id": "a", "weather": "fog"}))
+    calls = RecordingDatasets()
+    placement = Placement()
+    append_file(cast(Datasets, calls), "d", file, Columns(), placement=placement, replace=True)
+
+    assert ([["a"]], [None]) == (calls.frames, calls.rows)
+    [options] = calls.options
+    assert ({False}, False) == (options["labelled"], options["urls_are_file_names"])
+    assert ("", True, "") == (options["status"], options["replace"], options["model_id"])
+    file.write_text(json.dumps({"frame_id": "a", "embedding": [1, 2]}))
+    with pytest.raises(InvalidArgument, match=r"model_id: required, because .* has embeddings"):
+        append_file(cast(Datasets, calls), "d", file, Columns(), placement=placement)
+    file.write_text(json.dumps({"frame_id": "a"}))
+    with pytest.raises(InvalidArgument, match="'embedding' is missing"):
+        append_file(cast(Datasets, calls), "d", file, Columns(), model_id="m", placement=placement)

@@ -56,12 +56,12 @@ def test_images_become_frames(write: Callable[[dict[str, Any]], Path], order: li
     frames = list(read_coco(write({key: FILE[key] for key in order})))
 
     sensor = SensorData(sensor_id="image", url="b.png", width=640, height=480)
-    labels = (label("1", "van", 1, 2.5, 30, 40), label("2", "car", 5, 6, 7, 8))
+    labels = (label("b.png#1", "van", 1, 2.5, 30, 40), label("b.png#2", "car", 5, 6, 7, 8))
     first = Frame(id="b.png", sensors=(sensor,), labels=labels)
     second = Frame(
         id="a.png",
         sensors=(SensorData(sensor_id="image", url="a.png"),),
-        labels=(label("3", "car", 0, 9, 80, 70, crowd=True),),
+        labels=(label("a.png#3", "car", 0, 9, 80, 70, crowd=True),),
     )
     assert [first, second] == frames
     for frame in frames:
@@ -102,7 +102,8 @@ def test_another_field_can_be_the_frames_id(write: Callable[[dict[str, Any]], Pa
             "bbox: [1, 2, 3, inf] is not",
         ),
         ("annotations", 1, {"iscrowd": "no"}, "annotations[1].iscrowd: 'no' is not 0 or 1"),
-        ("annotations", 1, {"bbox": [1, 2, 0, 4]}, "[1, 2, 0, 4]: width and height must be over 0"),
+        ("annotations", 1, {"bbox": [1, 2, -1, 4]}, "[1, 2, -1, 4]: width and height must not be"),
+        ("annotations", 1, {"id": 1}, "annotation 1.id: duplicate in image 'b.png'"),
     ],
 )
 def test_errors_name_the_item_and_field(
@@ -122,6 +123,39 @@ def test_errors_name_the_item_and_field(
 
     assert message in raised.value.message
     assert str(path) in raised.value.message
+
+
+def test_boxes_are_clipped_to_their_image(write: Callable[[dict[str, Any]], Path]) -> None:
+    """A box that leaves its image is cut, as after rounding; without a size it stays."""
+    boxes = [(7, [600.31, 10, 39.7, 40]), (7, [-4, 470, 39, 40]), (3, [-4, 470, 39, 40])]
+    annotations = [
+        {"id": n, "image_id": image, "category_id": 1, "bbox": box}
+        for n, (image, box) in enumerate(boxes)
+    ]
+    frames = list(read_coco(write(FILE | {"annotations": annotations})))
+    for frame in frames:
+        frame.check()
+    [rounded, cut], [other] = [[label.shape for label in frame.labels] for frame in frames]
+
+    assert isinstance(rounded, Box2D)
+    assert pytest.approx(39.69) == rounded.width
+    assert [Box2D(0, 470, 35, 10), Box2D(-4, 470, 39, 40)] == [cut, other]
+
+
+def test_boxes_without_area_are_skipped_by_name(write: Callable[[dict[str, Any]], Path]) -> None:
+    """A box of height 0 and one outside its image are left out, each with a reason."""
+    boxes = [[1, 2, 3, 0], [640, 0, 5, 5], [1, 2, 3, 4]]
+    annotations = [
+        {"id": n, "image_id": 7, "category_id": 1, "bbox": box} for n, box in enumerate(boxes)
+    ]
+    reasons: list[str] = []
+    first, _ = read_coco(write(FILE | {"annotations": annotations}), on_skip=reasons.append)
+
+    assert (label("b.png#2", "car", 1, 2, 3, 4),) == first.labels
+    assert [
+        "annotation 0 of image 'b.png': box 1, 2, 3, 0 has no area in the image",
+        "annotation 1 of image 'b.png': box 640, 0, 5, 5 has no area in the image",
+    ] == [reason.partition(": ")[2] for reason in reasons]
 
 
 @pytest.mark.parametrize("part", ["images", "annotations", "categories"])

@@ -34,7 +34,11 @@ def test_boxes_and_classes_are_read(tmp_path: Path) -> None:
     """Boxes belong to the sensor `image` by default; a prediction without a box is a class."""
     left = GOOD | {"sensor_id": "left"}
     file = write_file(
-        tmp_path, line(GOOD, left), "", line({"class_name": "car", "score": 1}), line()
+        tmp_path,
+        line(GOOD, left),
+        "",
+        line({"class_name": "car", "score": 1}, frame_id="b"),
+        line(frame_id="c"),
     )
     boxes, class_only, empty = read_predictions(file)
 
@@ -44,7 +48,17 @@ def test_boxes_and_classes_are_read(tmp_path: Path) -> None:
     assert ["0", "1"] == [prediction.label.id for prediction in boxes.predictions]
     [car] = class_only.predictions
     assert ("car", Classification2D(), 1.0) == (car.label.class_name, car.label.shape, car.score)
-    assert PredictedFrame("a") == empty
+    assert PredictedFrame("c") == empty
+
+
+@pytest.mark.parametrize("apart", [1, 1_000])
+def test_a_second_line_of_a_frame_is_refused(tmp_path: Path, apart: int) -> None:
+    """A duplicate frame is named with both lines, however far apart they are."""
+    lines = [line(GOOD, frame_id=f"f{number}") for number in range(apart)]
+    file = write_file(tmp_path, *lines, line(frame_id="f0"))
+
+    with pytest.raises(InvalidArgument, match=rf"line {apart + 1}: .* 'f0', which line 1 has"):
+        list(read_predictions(file))
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,57 @@ def test_errors_name_column_and_rows(
 
 
 @pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_a_duplicate_is_found_in_any_batch(
+    tmp_path: Path, write: Callable[[Path, Table], Path], size: int
+) -> None:
+    """A duplicate id is named with both rows, in one batch or far apart."""
+    path = write(tmp_path / "file", change_table(frame_id=[*IDS[:9], "f1"]))
+    with pytest.raises(InvalidArgument, match=r"'frame_id' has duplicate 'f1' in 2 rows: 1, 9"):
+        read(path, size)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_file_may_have_no_embeddings(
+    tmp_path: Path, write: Callable[[Path, Table], Path]
+) -> None:
+    """Without embeddings rows have their other columns, if embeddings are not required."""
+    path = write(tmp_path / "file", change_table(embedding=None))
+    source = open_source(path, Columns(), embeddings_required=False)
+    [batch] = source.batches(100)
+    assert ((10, 0), IDS) == (batch.embeddings.shape, list(batch.ids))
+    assert ({"speed": 3.0}, NOON) == (batch.frame(3).metadata, batch.frame(3).capture_time)
+    with_embeddings = write(tmp_path / "other", table())
+    [batch] = open_source(with_embeddings, Columns(), embeddings_required=False).batches(100)
+    np.testing.assert_array_equal(VECTORS, batch.embeddings)
+
+
+def test_embeddings_in_some_lines(tmp_path: Path) -> None:
+    """A line with an embedding after one without is rejected with its row."""
+    path = write_jsonl(tmp_path / "f", change_table(embedding=[None, *VECTORS.tolist()[1:]]))
+    with pytest.raises(InvalidArgument, match="'embedding' is missing in row 0, but not in row 1"):
+        list(open_source(path, Columns(), embeddings_required=False).batches(100))
+
+
+MICROSECONDS_OF_2026 = 1_770_000_000_000_000
+TIMES = {
+    "ms": pa.array([0] * 7 + [MICROSECONDS_OF_2026, 0, 0], pa.timestamp("ms", "UTC")),
+    "seconds": pa.array([0] * 7 + [300_000_000_000, 0, 0], pa.timestamp("s")),
+    "days": pa.array([None] * 7 + [-1_000_000, 0, 0], pa.int32()).cast(pa.date32()),
+}
+
+
+@pytest.mark.parametrize("kind", TIMES)
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_times_that_python_lacks(tmp_path: Path, kind: str, dictionary: bool) -> None:
+    """A time before the year 1 or after 9999 is rejected with its column and row."""
+    times = TIMES[kind].dictionary_encode() if dictionary else TIMES[kind]
+    pq.write_table(pa.table(table() | {"until": times}), tmp_path / "f.parquet")
+    with pytest.raises(InvalidArgument, match=r"'until' has times beyond .* in row 7"):
+        read(tmp_path / "f.parquet", 4)
+
+
+@pytest.mark.parametrize("write", WRITERS)
 def test_a_truncated_file(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
     """A truncated file is rejected by name."""
     path = write(tmp_path / "file", table())

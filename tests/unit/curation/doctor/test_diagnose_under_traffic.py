@@ -174,7 +174,7 @@ async def test_points_that_are_not_named_yet_or_no_longer_are_no_difference(scen
         await gate.reached.wait()
         assert [] == await examine(scene.harness, repair=True, later=False)
         gate.opened.set()
-        assert 1 == (await task).replaced_count
+        assert 1 == (await task).changed_count
         assert [] == await examine(scene.harness)
 
 
