@@ -82,6 +82,42 @@ def test_a_group_is_labelled_as_a_whole(team: Team, grouped: Any) -> None:
     assert 7 == counts.added
 
 
+def test_labels_move_a_group_on(team: Team, flat: Any) -> None:
+    """A sample that gets ground truth later is annotated by the next call; others stay."""
+    name = f"{team.project}/datasets/d"
+    sample, reviewed = image("a", None), image("b", vans())
+    flat.add_samples([sample, reviewed])
+    append_dataset(team.datasets, name, flat, LABELS, status="annotated")
+    team.datasets.set_status(name, [reviewed.id], "reviewed")
+    sample["ground_truth"] = vans(van())
+    sample.save()
+
+    counts = append_dataset(team.datasets, name, flat, LABELS, status="annotated")
+
+    frames = {frame.frame.id: frame for frame in team.datasets.frames(name)}
+    assert (1, 1, 1) == (counts.changed, counts.unchanged, counts.kept_status)
+    assert {sample.id: ANNOTATED, reviewed.id: pb.ANNOTATION_STATUS_REVIEWED} == {
+        id: frame.status for id, frame in frames.items()
+    }
+    assert (1, 0) == tuple(len(frames[s.id].frame.labels) for s in (sample, reviewed))
+
+
+def test_empty_ground_truth_removes_labels(team: Team, flat: Any) -> None:
+    """Labels that FiftyOne no longer has are removed; None says nothing about labels."""
+    name = f"{team.project}/datasets/d"
+    emptied, cleared = image("a", vans(van())), image("b", vans(van()))
+    flat.add_samples([emptied, cleared])
+    append_dataset(team.datasets, name, flat, LABELS)
+    emptied["ground_truth"], cleared["ground_truth"] = vans(), None
+    emptied.save()
+    cleared.save()
+
+    append_dataset(team.datasets, name, flat, LABELS)
+
+    frames = {f.frame.id: (f.labelled, len(f.frame.labels)) for f in team.datasets.frames(name)}
+    assert {emptied.id: (True, 0), cleared.id: (True, 1)} == frames
+
+
 def test_a_labelled_status_needs_a_label_field(team: Team, flat: Any) -> None:
     """Samples cannot become annotated by a call that reads no labels."""
     flat.add_sample(image("a"))

@@ -19,13 +19,15 @@ from sluice.fiftyone.source import SampleSource
 from sluice.frames import Frame
 from sluice.resources.datasets import Datasets, NewFrame
 
-_UNLABELLED: Final = "unlabelled"
+_NO_STATUS: Final = ""
+"""New groups are unlabelled, existing ones stay."""
+
 _LABELLED_STATUSES: Final = ("annotated", "reviewed")
 
 
 @dataclass(slots=True)
 class FiftyOneCounts(AppendCounts):
-    """How many frames were added, replaced or left unchanged, and which are incomplete."""
+    """How many frames were added, changed or left unchanged, and which are incomplete."""
 
     unlabelled_groups: list[str] = field(default_factory=list)
     """Groups without ground truth: they stay unlabelled whatever the status of the call. A sample
@@ -41,7 +43,7 @@ def append_dataset(
     source: Any,
     sample_fields: SampleFields,
     *,
-    status: str = _UNLABELLED,
+    status: str = _NO_STATUS,
     split: str = "",
 ) -> FiftyOneCounts:
     """Append the samples of a FiftyOne dataset or view with their tags; repeating changes nothing.
@@ -89,10 +91,16 @@ def _prepare(
         if sample_fields.embedding_field and embedding is None:
             counts.without_embedding.append(str(sample.id))
         yield PreparedSample(
-            NewFrame(frame, group, slice_, read_fields(sample, samples.field_names)),
+            NewFrame(
+                frame,
+                group,
+                slice_,
+                read_fields(sample, samples.field_names),
+                labelled=ground_truth is not None,
+            ),
             tuple(sorted(sample.tags)),
             embedding,
-            _UNLABELLED if (group or frame.id) in unlabelled else status,
+            _NO_STATUS if (group or frame.id) in unlabelled else status,
         )
 
 

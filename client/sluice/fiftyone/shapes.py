@@ -20,11 +20,12 @@ def read_box(detection: Any, media: SampleMedia, path: str) -> Box2D:
     if len(relative) != 4 or not all(map(math.isfinite, relative)):
         raise media.error(path, f"{relative} is not left, top, width and height")
     width, height = media.size()
-    left, right = _clip(relative[0], relative[2], width)
-    top, bottom = _clip(relative[1], relative[3], height)
-    if not (left < right and top < bottom):
+    left, top, box_width, box_height = map(float, relative)
+    box = Box2D(left * width, top * height, box_width * width, box_height * height)
+    clipped = box.clip(width, height)
+    if clipped is None:
         raise media.error(path, f"{relative} has no area inside the image")
-    return Box2D(left, top, _span(left, right), _span(top, bottom))
+    return clipped
 
 
 def read_polygons(polyline: Any, media: SampleMedia, path: str) -> Polygons2D:
@@ -55,16 +56,3 @@ def _read_outline(
     if len(vertices) < 3:
         raise media.error(path, f"has {len(vertices)} vertices; it needs three")
     return tuple(vertices)
-
-
-def _clip(start: float, extent: float, size: int) -> tuple[float, float]:
-    """The part of a relative interval that is inside an image side, in pixels."""
-    return max(start * size, 0.0), min((start + extent) * size, float(size))
-
-
-def _span(start: float, end: float) -> float:
-    """The largest extent with `start + extent <= end`; a plain difference may round up."""
-    extent = end - start
-    while start + extent > end:
-        extent = math.nextafter(extent, 0)
-    return extent
