@@ -113,6 +113,9 @@ def _batches(
     on_skip: Callable[[str], None],
 ) -> Iterator[_Batch]:
     if _is_coco(file):
+        for option, column in (("group", placement.group), ("slice", placement.slice)):
+            if column:
+                raise InvalidArgument.of(option, f"{column!r}: {file} is COCO and has no columns")
         frames = read_coco(file, on_skip=on_skip)
         # An image without annotations is one that shows no object.
         labelled = (NewFrame(frame, labelled=True) for frame in frames)

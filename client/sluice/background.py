@@ -1,4 +1,4 @@
-"""The background of a space: a random sample of a file, drawn in one pass and constant memory."""
+"""The background of a space: a random sample of a file, drawn in one pass, batch by batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Scans a file in constant memory: scores and counts every row, submits the matches."""
+"""Scans a file batch by batch: scores and counts every row, submits the matches.
+
+Memory does not grow with the file, apart from 8 bytes a row for duplicate ids.
+"""
 
 from __future__ import annotations
 

@@ -96,6 +96,8 @@ def test_a_coco_file_states_labels(tmp_path: Path) -> None:
     [options] = calls.options
     assert ({True}, True) == (options["labelled"], options["urls_are_file_names"])
     assert ("annotated", "", False) == (options["status"], options["split"], options["replace"])
+    with pytest.raises(InvalidArgument, match=r"group: 'scene': .* is COCO and has no columns"):
+        append_file(cast(Datasets, calls), "d", file, Columns(), placement=Placement(group="scene"))
 
 
 def test_a_file_may_state_no_embeddings(tmp_path: Path) -> None:
