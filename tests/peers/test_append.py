@@ -243,11 +243,18 @@ def test_point_clouds_are_not_images(team: Team, grouped: Any) -> None:
     assert expected == {slice_: frame.sensors[0] for slice_, frame in frames.items()}
 
 
-def test_videos_are_refused(team: Team, grouped: Any) -> None:
-    """A video is refused, naming its sample."""
-    video = fo.Sample("/videos/a.mp4")
-    add_scene(grouped, left=image("a"), clip=video)
+@pytest.mark.parametrize(("path", "kind"), [("/a.mp4", "video"), ("/a.las", "unknown")])
+def test_other_media_are_refused(team: Team, grouped: Any, path: str, kind: str) -> None:
+    """A video, or a file of an unknown type, is refused, naming its sample."""
+    sample = fo.Sample(path)
+    add_scene(grouped, left=image("a"), other=sample)
     with pytest.raises(
-        errors.InvalidArgument, match=f"media_type: sample {video.id}: 'video' is not supported"
+        errors.InvalidArgument, match=f"media_type: sample {sample.id}: '{kind}' is not supported"
     ):
         append_dataset(team.datasets, f"{team.project}/datasets/d", grouped, LABELS)
+
+
+def test_images_need_no_extension(team: Team, flat: Any) -> None:
+    """A file of an unknown type with a size in pixels is an image."""
+    flat.add_sample(fo.Sample("/a", metadata=fo.ImageMetadata(width=20, height=10)))
+    assert 1 == append_dataset(team.datasets, f"{team.project}/datasets/d", flat, LABELS).added

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import fiftyone as fo
@@ -228,17 +227,16 @@ def test_a_failed_call_is_completed(
     ids = flat.values("id")
     team.datasets.tag(name, ids, add=["new"])
     team.datasets.save_view(name, "all", frame_filter())
-    iter_samples = fo.Dataset.iter_samples
+    set_values = fo.Dataset.set_values
 
-    def iter_three(dataset: Any, **options: Any) -> Iterator[Any]:
-        samples = iter_samples(dataset, **options)
-        yield from (next(samples) for _ in range(3))
+    def set_three(dataset: Any, field: str, values: dict[str, Any], **options: Any) -> None:
+        set_values(dataset, field, dict(list(values.items())[:3]), **options)
         raise _DatabaseError
 
     def save_view(*_: Any, **__: Any) -> None:
         raise _DatabaseError
 
-    for method, replacement in (("iter_samples", iter_three), ("save_view", save_view)):
+    for method, replacement in (("set_values", set_three), ("save_view", save_view)):
         with monkeypatch.context() as patch:
             patch.setattr(fo.Dataset, method, replacement)
             with pytest.raises(_DatabaseError):

@@ -33,18 +33,18 @@ class SampleMedia:
                 media_type=MediaType.POINT_CLOUD,
             )
             return cls(str(sample.id), sensor)
-        if kind != "image":
-            accepted = f"image, {', '.join(_POINT_CLOUDS)}"
-            problem = f"sample {sample.id}: {kind!r} is not supported; accepted are {accepted}"
-            raise InvalidArgument.of("media_type", problem)
-        metadata = sample.metadata
         sensor = SensorData(
             sensor_id=IMAGE_SENSOR,
             url=str(sample.filepath),
-            width=int(getattr(metadata, "width", None) or 0),
-            height=int(getattr(metadata, "height", None) or 0),
+            width=int(getattr(sample.metadata, "width", None) or 0),
+            height=int(getattr(sample.metadata, "height", None) or 0),
         )
-        return cls(str(sample.id), sensor)
+        media = cls(str(sample.id), sensor)
+        # FiftyOne goes by the file's extension; a size in pixels is an image's all the same.
+        if kind == "image" or (kind == "unknown" and sensor.width and sensor.height):
+            return media
+        accepted = "image, point-cloud, 3d, and unknown with ImageMetadata"
+        raise media.error("media_type", f"{kind!r} is not supported; accepted are {accepted}")
 
     @property
     def is_image(self) -> bool:

@@ -67,16 +67,15 @@ class _WriteBack:
         )
 
     def write_samples(self) -> None:
-        """Write what differs."""
-        for sample in flatten(self.target).iter_samples(autosave=True):
-            sample_id = str(sample.id)
-            if sample_id not in self.tags:
-                continue
-            if sample.tags != self.tags[sample_id]:
-                sample.tags = self.tags[sample_id]
-            for name, values in self.values.items():
-                if sample_id in values and _differs(sample, name, values[sample_id]):
-                    sample[name] = values[sample_id]
+        """Write the values that differ, field by field."""
+        samples = flatten(self.target)
+        for name, values in (("tags", self.tags), *self.values.items()):
+            stored: dict[str, object] = {}
+            if samples.has_field(name):
+                stored = dict(zip(*samples.values(["id", name]), strict=True))
+            changed = {id: value for id, value in values.items() if stored.get(id) != value}
+            if changed:
+                samples.set_values(name, changed, key_field="id")
 
     def save_views(self) -> None:
         """Save the views; in a grouped dataset, of whole groups."""
@@ -128,7 +127,3 @@ def _read_groups(target: Any, samples: Any) -> dict[str, str]:
     if target.group_field is None:
         return {}
     return dict(zip(*samples.values(["id", f"{target.group_field}.id"]), strict=True))
-
-
-def _differs(sample: Any, name: str, value: FieldValue) -> bool:
-    return not sample.has_field(name) or sample[name] != value
