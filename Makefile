@@ -32,7 +32,7 @@ cluster: .venv/.ready  ## run each service as a process of its own, on Redis; AR
 	$(PY) -m deploy.local $(ARGS)
 
 .PHONY: test
-test: .venv/.ready .venv-deploy/.ready  ## run all tests; ARGS=… goes to pytest
+test: .venv/.ready .venv-deploy/.ready  ## run all tests but those of test-peers; ARGS=… goes to pytest
 	@tools/need.sh strace
 	@tools/need.sh redis-server
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
