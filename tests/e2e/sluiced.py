@@ -37,11 +37,13 @@ class Server(Protocol):
 class Sluiced:
     """The process; its data folder and port stay the same at every start."""
 
-    def __init__(self, folder: Path, program: Sequence[str] = SLUICED) -> None:
+    def __init__(
+        self, folder: Path, program: Sequence[str] = SLUICED, python: str = sys.executable
+    ) -> None:
         port = free_port()
         self.target = f"127.0.0.1:{port}"
         self.data = folder / "data"
-        command = [sys.executable, *program, f"--port={port}", f"--data-dir={self.data}"]
+        command = [python, *program, f"--port={port}", f"--data-dir={self.data}"]
         log = folder / "sluiced.log"
         env = {"SLUICE_LOG_FORMAT": "json"}
         self._process = LocalProcess("sluiced", command, ready="listens on", log=log, env=env)
@@ -70,10 +72,12 @@ class Sluiced:
 
 
 @contextmanager
-def running(folder: Path, program: Sequence[str] = SLUICED) -> Iterator[Sluiced]:
+def running(
+    folder: Path, program: Sequence[str] = SLUICED, python: str = sys.executable
+) -> Iterator[Sluiced]:
     """A server with its data in a new folder, stopped at the end."""
     folder.mkdir()
-    server = Sluiced(folder, program)
+    server = Sluiced(folder, program, python)
     server.start()
     try:
         yield server
