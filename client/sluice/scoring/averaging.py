@@ -36,7 +36,7 @@ LEAVE_ONE_OUT_MAX = 1_024
 REMAINDER_WEIGHTS = (0.0, 0.1, 0.3, 1.0)
 """The weights of the remainder that are tried."""
 
-# The prior of each in a space whose remainder is noise, and in one where it is full of structure.
+# The prior of each in a space with a remainder of noise, and in one with a remainder of structure.
 _PRIOR_OF_NOISE = np.array([0.55, 0.30, 0.12, 0.03])
 _PRIOR_OF_STRUCTURE = np.array([0.02, 0.08, 0.40, 0.50])
 # Of 1,000 products of noise the largest is some 3.2 deviations.
@@ -127,13 +127,7 @@ def fit(
     if aside.size:
         solutions = [system.set_aside(aside) for system in systems]
         solution = _average(shares, solutions)
-    by_fit = [
-        share
-        * weight
-        * (fitted.elements @ elements.remainder + fitted.shared @ shared_rows.remainder)
-        for share, weight, fitted in zip(shares, weights, solutions, strict=True)
-    ]
-    remainder = np.sum(by_fit, axis=0)
+    remainder = _sum_remainders(shares * weights, solutions, elements, shared_rows)
     own = solution.own[sample]
     if parts > 1:
         own = elements.remainder[sample] @ remainder

@@ -144,7 +144,7 @@ class System:
         )
 
     def set_aside(self, rows: NDArray[np.intp]) -> Solution:
-        """The solution without some background rows, whose weight is 0.
+        """The solution without some background rows: their weight is 0.
 
         Their `ordinary` contrasts are those of frames that the fit has not seen. By block
         inversion: weights change by the columns of the inverse at these rows, times the residuals
