@@ -167,7 +167,7 @@ def test_fit_to_an_issue_near_the_background() -> None:
 
 
 def test_fit_to_a_diverse_issue() -> None:
-    """At least 55 % of the elements pass, even if much of the background passes then."""
+    """At least half of the elements pass, even if much of the background passes then."""
     members = np.linspace(-1.5, -0.5, 101)
     curve, diverse = fit_score_map(members, 10**6, ORDINARY, FAR)
     assert 0.5 == pytest.approx((members >= curve.threshold - 1e-4).mean(), abs=0.01)
