@@ -37,7 +37,7 @@ REMAINDER_WEIGHTS = (0.0, 0.1, 0.3, 1.0)
 """The weights of the remainder that are tried."""
 
 # The prior of each in a space with a remainder of noise, and in one with a remainder of structure.
-_PRIOR_OF_NOISE = np.array([0.55, 0.30, 0.12, 0.03])
+_PRIOR_OF_NOISE = np.array([0.4, 0.3, 0.2, 0.1])
 _PRIOR_OF_STRUCTURE = np.array([0.02, 0.08, 0.40, 0.50])
 # Of 1,000 products of noise the largest is some 3.2 deviations.
 _NOISE_DEVIATIONS, _STRUCTURE_DEVIATIONS = 4, 6
@@ -45,6 +45,7 @@ _NEIGHBOURS_PER_ROW = 100  # one row in this many is a neighbour
 
 _PROBABILITY_MIN = 0.05  # of a fit that is worth its time in an issue of many parts
 _RANKS_ADDED = 10  # to each rank: one good rank by luck decides nothing
+_ELEMENTS_TO_TRUST = 9  # with fewer, the ranks count less
 _SPREAD_MIN = 1e-6
 
 _SET_ASIDE_MAX = 0.1  # of the background
@@ -177,8 +178,8 @@ class _Part:
 def _weigh(solutions: Sequence[Solution], structure: float) -> Floats:
     """The probability of each fit, `(fits,)`.
 
-    The prior times exp(√n · c), where c is the mean over the n elements of −log(rank among the
-    background rows), all contrasts left out.
+    The prior times exp(2n / √(n + 9) · c), where c is the mean over the n elements of −log(rank
+    among the background rows), all contrasts left out.
     """
     if len(solutions) == 1:
         return np.ones(1)
@@ -186,7 +187,8 @@ def _weigh(solutions: Sequence[Solution], structure: float) -> Floats:
     count = len(solutions[0].elements)
     logarithms = np.log(prior)
     if count > 1:
-        logarithms += np.sqrt(count) * np.array([_rank_elements(fitted) for fitted in solutions])
+        trust = 2 * count / np.sqrt(count + _ELEMENTS_TO_TRUST)
+        logarithms += trust * np.array([_rank_elements(fitted) for fitted in solutions])
     weights: Floats = np.exp(logarithms - logarithms.max())
     return np.asarray(weights / weights.sum(), np.float64)
 

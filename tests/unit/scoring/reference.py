@@ -204,14 +204,14 @@ def average(
     left_out = np.array([fit.all_left_out() for fit in fits])
     shares = np.ones(1)
     if len(fits) > 1:
-        noise, full = np.array([0.55, 0.3, 0.12, 0.03]), np.array([0.02, 0.08, 0.4, 0.5])
+        noise, full = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.02, 0.08, 0.4, 0.5])
         shares = (1 - structure) * noise + structure * full
     if len(fits) > 1 and count > 1:
         for index, contrasts in enumerate(left_out):
             ordinary = contrasts[first:]
             ranks = [(ordinary >= contrast).sum() + 10 for contrast in contrasts[:count]]
             evidence = -np.log(np.array(ranks) / (len(ordinary) + 10)).mean()
-            shares[index] *= np.exp(np.sqrt(count) * evidence)
+            shares[index] *= np.exp(2 * count / np.sqrt(count + 9) * evidence)
     if len(background):
         for index, contrasts in enumerate(left_out):
             median, low = np.quantile(contrasts[first:], [0.5, 0.16])
