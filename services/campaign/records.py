@@ -115,6 +115,11 @@ class VersionRecord(Record, frozen=True, kw_only=True):
 
     `element_count` includes the `accepted_count` samples that were taken in beside the issue's
     elements.
+
+    Only a deletion of frames changes it. `purged` are the deleted frames that the snapshot had, in
+    `purged_count` members; `purged_us` is when it was purged last. The model is then built again
+    from the other members, or is "" if no element is left; `former_digests` are of the models
+    before.
     """
 
     number: int
@@ -130,6 +135,10 @@ class VersionRecord(Record, frozen=True, kw_only=True):
     created_us: int
     accepted_count: int = 0
     negative_count: int = 0
+    purged: tuple[str, ...] = ()
+    purged_count: int = 0
+    purged_us: int = 0
+    former_digests: tuple[str, ...] = ()
 
 
 class BudgetRecord(Record, frozen=True, kw_only=True):

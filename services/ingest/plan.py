@@ -16,6 +16,7 @@ from services.ingest.check_batch import JudgedCampaign
 from services.ingest.counters import Count
 from services.ingest.judge import JudgedMatch, Judgement
 from services.ingest.records import (
+    TOMBSTONES,
     BatchOutcome,
     Document,
     Extremes,
@@ -63,7 +64,13 @@ def keys_to_read(judgement: Judgement) -> list[str]:
         for match in judgement.matches
         if match.verdict is Verdict.PENDING
     ]
-    return rows + [extremes_key(judged.campaign) for judged in judgement.campaigns]
+    extremes = [extremes_key(judged.campaign) for judged in judgement.campaigns]
+    return [*rows, *extremes, *TOMBSTONES.keys(_new_frames(judgement))]
+
+
+def _new_frames(judgement: Judgement) -> list[str]:
+    """The frames that may be collected."""
+    return [match.frame.id for match in judgement.matches if match.verdict is Verdict.PENDING]
 
 
 def counters_to_read(judgement: Judgement, received_us: int) -> list[str]:
@@ -187,6 +194,10 @@ class Plan:
         """Take the new matches of a batch; all verdicts, and the ids that are conflicts."""
         budgets = [_budgets(judged, self._sender.received_us) for judged in judgement.campaigns]
         self._ceilings |= {name: ceiling for budget in budgets for name, ceiling in budget}
+        new_frames = _new_frames(judgement)
+        deletions = TOMBSTONES.decode(self._entries, new_frames)
+        if new_frames:
+            self._checks |= deletions.checks
         verdicts: list[Verdict] = []
         conflicts: dict[str, None] = {}
         for index, match in enumerate(judgement.matches):
@@ -195,6 +206,8 @@ class Plan:
             if verdict is Verdict.PENDING:
                 row = self._find_row(row_key(judged.campaign, match.frame.id))
                 verdict = self._check_against_ledger(row, budget)
+                if match.frame.id in deletions.deleted:
+                    verdict = Verdict.DUPLICATE
                 if verdict is Verdict.PENDING:
                     self._adds.update(name for name, _ in budget)
                     self._take(judged, match, seq, index)
@@ -283,5 +296,9 @@ def _seen_set_name(campaigns: Iterable[JudgedCampaign]) -> str:
 
 
 def _is_id_conflict(row: Row, match: JudgedMatch) -> bool:
-    """Whether a match has the id of another frame: its time or device differs from the row's."""
-    return (row.captured_us, row.device) != (match.frame.capture_time_us, match.frame.device)
+    """Whether a match has the id of another frame: its time or device differs from the row's.
+
+    A purged row has neither.
+    """
+    captured = (row.captured_us, row.device)
+    return not row.purged_us and captured != (match.frame.capture_time_us, match.frame.device)

@@ -4,7 +4,7 @@
 | --- | --- |
 | `session/{session}` | the watermark: the number of the last batch with an outcome |
 | `answer/{session}/{seq mod 8}` | the outcome of a recent batch, for replays |
-| `row/{campaign}/{frame}` | one match, from pending to reviewed; it makes later ones duplicates |
+| `row/{campaign}/{frame}` | one match, from pending to purged; it makes later ones duplicates |
 | `document/{campaign}/{frame}` | the frame of a row and its explanation; written once |
 | `outbox/{received}/{session}/{seq}/{index}` | a pending match for the projector, with its vector |
 | `decided` | the outbox entries that are decided, but may not be in the vector store yet |
@@ -13,7 +13,7 @@
 | `seen-set/{campaign}/{set}` | the distinct counts that include frames of the campaign |
 | `mismatch/{campaign}/{logger}` | the loggers with score mismatches |
 
-Counters are named in `counters.py`.
+Counters are named in `counters.py`, tombstones of deleted frames in `records/tombstones.py`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ import struct
 from enum import IntEnum
 
 from services.records.records import Record, key, prefix
+from services.records.tombstones import Tombstones
 from sluice.explanations import Explanation
 
 OUTCOMES_KEPT = 8
 """Outcomes of a session that are kept for replays: as many batches as may be in flight."""
 
 DECIDED = "decided"
+
+TOMBSTONES = Tombstones("ingest")
+"""The frames that no campaign collects any more."""
 
 
 class RowState(IntEnum):
@@ -64,7 +68,11 @@ class BatchOutcome(Record, frozen=True, kw_only=True):
 
 
 class Row(Record, frozen=True, kw_only=True):
-    """One match of one campaign: its state and the fields that are counted."""
+    """One match of one campaign: its state and the fields that are counted.
+
+    A deleted one stays, for the counters follow from the rows: `purged_us` is when it was purged of
+    everything else, 0 if it was not.
+    """
 
     state: RowState
     version: int
@@ -76,6 +84,12 @@ class Row(Record, frozen=True, kw_only=True):
     logger: str
     review: Review = Review.UNSORTED
     duplicate_of: str = ""
+    purged_us: int = 0
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is a sample that can be read."""
+        return self.state is RowState.COLLECTED and not self.purged_us
 
 
 class Document(Record, frozen=True, kw_only=True):

@@ -137,6 +137,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         WatchActiveVersions=(_READ, "parent"),
         SetBackground=(_LOG, "parent"),
         ListSpaces=(_READ, "parent"),
+        PurgeFrames=(_ADMIN, "parent"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
     **_rules_of_service(
@@ -154,6 +155,8 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         DiscardSamples=(_REVIEW, "parent"),
         RestoreSamples=(_REVIEW, "parent"),
         ReadReviews=(_REVIEW, "parent"),
+        DeleteSamples=(_ADMIN, "parent"),
+        PurgeFrames=(_ADMIN, "parent"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
     **_rules_of_service(
@@ -171,6 +174,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         FindSimilar=(_REVIEW, "dataset"),
         PickElements=(_REVIEW, "dataset"),
         SearchDataset=(_ADMIN, "dataset"),
+        DeleteFrames=(_ADMIN, "parent"),
         CreateView=(_REVIEW, "parent"),
         GetView=(_REVIEW, "name"),
         ListViews=(_REVIEW, "parent"),

@@ -24,67 +24,68 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 from sluice.v1 import frame_pb2 as sluice_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/campaign.proto\x12\tsluice.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sluice/v1/finding.proto\x1a\x15sluice/v1/frame.proto\"\xe5\x03\n\x08\x43\x61mpaign\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05issue\x18\x03 \x01(\t\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.sluice.v1.Campaign.State\x12\x16\n\tthreshold\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x06 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x07 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x16\n\x0e\x65lements_added\x18\x08 \x01(\r\x12\x18\n\x10\x65lements_removed\x18\t \x01(\r\x12\x1e\n\x16\x63ommit_adds_background\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_INACTIVE\x10\x02\x42\x0c\n\n_threshold\"H\n\x06\x42udget\x12\x12\n\x05total\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x07per_day\x18\x02 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_totalB\n\n\x08_per_day\"\xb9\x02\n\x0f\x43\x61mpaignVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12\x17\n\x0fsnapshot_digest\x18\x03 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x04 \x01(\t\x12\x14\n\x0c\x62\x61sis_digest\x18\x05 \x01(\t\x12\x10\n\x08model_id\x18\x06 \x01(\t\x12\x11\n\tdimension\x18\x07 \x01(\r\x12\x15\n\relement_count\x18\x08 \x01(\r\x12\x15\n\rcluster_count\x18\t \x01(\r\x12\x0f\n\x07\x64iverse\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x0c \x01(\r\x12\x16\n\x0enegative_count\x18\r \x01(\r\"\x91\x01\n\x05Space\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x14\n\x0c\x62\x61sis_digest\x18\x03 \x01(\t\x12\x18\n\x10\x62\x61\x63kground_count\x18\x04 \x01(\r\x12\x33\n\x0f\x62\x61\x63kground_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x15\x43reateCampaignRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12%\n\x08\x63\x61mpaign\x18\x02 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\"\n\x12GetCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x14ListCampaignsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x15ListCampaignsResponse\x12&\n\tcampaigns\x18\x01 \x03(\x0b\x32\x13.sluice.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"o\n\x15UpdateCampaignRequest\x12%\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\'\n\x17\x41\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\")\n\x19\x44\x65\x61\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"_\n\x14\x43ommitVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rwith_feedback\x18\x04 \x01(\x08\"!\n\x11GetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x14ListVersionsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9a\x01\n\x16GetScoringModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x04\x66ile\x18\x02 \x01(\x0e\x32&.sluice.v1.GetScoringModelRequest.File\"<\n\x04\x46ile\x12\x14\n\x10\x46ILE_UNSPECIFIED\x10\x00\x12\x0e\n\nFILE_MODEL\x10\x01\x12\x0e\n\nFILE_BASIS\x10\x02\"<\n\x17GetScoringModelResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\",\n\x1aWatchActiveVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"d\n\x1bWatchActiveVersionsResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x31\n\x0f\x61\x63tive_versions\x18\x02 \x03(\x0b\x32\x18.sluice.v1.ActiveVersion\"\xa6\x01\n\rActiveVersion\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\r\n\x05issue\x18\x02 \x01(\t\x12\x16\n\tthreshold\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x04 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x05 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersionB\x0c\n\n_threshold\"_\n\x14SetBackgroundRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12%\n\nembeddings\x18\x03 \x01(\x0b\x32\x11.sluice.v1.Tensor\"J\n\x11ListSpacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListSpacesResponse\x12 \n\x06spaces\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Space\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf0\x08\n\x0f\x43\x61mpaignService\x12G\n\x0e\x43reateCampaign\x12 .sluice.v1.CreateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12\x41\n\x0bGetCampaign\x12\x1d.sluice.v1.GetCampaignRequest\x1a\x13.sluice.v1.Campaign\x12R\n\rListCampaigns\x12\x1f.sluice.v1.ListCampaignsRequest\x1a .sluice.v1.ListCampaignsResponse\x12G\n\x0eUpdateCampaign\x12 .sluice.v1.UpdateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12K\n\x10\x41\x63tivateCampaign\x12\".sluice.v1.ActivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12O\n\x12\x44\x65\x61\x63tivateCampaign\x12$.sluice.v1.DeactivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12L\n\rCommitVersion\x12\x1f.sluice.v1.CommitVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12\x46\n\nGetVersion\x12\x1c.sluice.v1.GetVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12O\n\x0cListVersions\x12\x1e.sluice.v1.ListVersionsRequest\x1a\x1f.sluice.v1.ListVersionsResponse\x12Z\n\x0fGetScoringModel\x12!.sluice.v1.GetScoringModelRequest\x1a\".sluice.v1.GetScoringModelResponse0\x01\x12\x66\n\x13WatchActiveVersions\x12%.sluice.v1.WatchActiveVersionsRequest\x1a&.sluice.v1.WatchActiveVersionsResponse0\x01\x12\x44\n\rSetBackground\x12\x1f.sluice.v1.SetBackgroundRequest\x1a\x10.sluice.v1.Space(\x01\x12I\n\nListSpaces\x12\x1c.sluice.v1.ListSpacesRequest\x1a\x1d.sluice.v1.ListSpacesResponse\x12Z\n\x0f\x44iagnoseProject\x12!.sluice.v1.DiagnoseProjectRequest\x1a\".sluice.v1.DiagnoseProjectResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/campaign.proto\x12\tsluice.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sluice/v1/deletion.proto\x1a\x17sluice/v1/finding.proto\x1a\x15sluice/v1/frame.proto\"\xe5\x03\n\x08\x43\x61mpaign\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05issue\x18\x03 \x01(\t\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.sluice.v1.Campaign.State\x12\x16\n\tthreshold\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x06 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x07 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x16\n\x0e\x65lements_added\x18\x08 \x01(\r\x12\x18\n\x10\x65lements_removed\x18\t \x01(\r\x12\x1e\n\x16\x63ommit_adds_background\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_INACTIVE\x10\x02\x42\x0c\n\n_threshold\"H\n\x06\x42udget\x12\x12\n\x05total\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x07per_day\x18\x02 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_totalB\n\n\x08_per_day\"\xed\x02\n\x0f\x43\x61mpaignVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12\x17\n\x0fsnapshot_digest\x18\x03 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x04 \x01(\t\x12\x14\n\x0c\x62\x61sis_digest\x18\x05 \x01(\t\x12\x10\n\x08model_id\x18\x06 \x01(\t\x12\x11\n\tdimension\x18\x07 \x01(\r\x12\x15\n\relement_count\x18\x08 \x01(\r\x12\x15\n\rcluster_count\x18\t \x01(\r\x12\x0f\n\x07\x64iverse\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x0c \x01(\r\x12\x16\n\x0enegative_count\x18\r \x01(\r\x12\x14\n\x0cpurged_count\x18\x0e \x01(\r\x12\x1c\n\x14\x66ormer_model_digests\x18\x0f \x03(\t\"\x91\x01\n\x05Space\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x14\n\x0c\x62\x61sis_digest\x18\x03 \x01(\t\x12\x18\n\x10\x62\x61\x63kground_count\x18\x04 \x01(\r\x12\x33\n\x0f\x62\x61\x63kground_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x15\x43reateCampaignRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12%\n\x08\x63\x61mpaign\x18\x02 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\"\n\x12GetCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x14ListCampaignsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x15ListCampaignsResponse\x12&\n\tcampaigns\x18\x01 \x03(\x0b\x32\x13.sluice.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"o\n\x15UpdateCampaignRequest\x12%\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\'\n\x17\x41\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\")\n\x19\x44\x65\x61\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"_\n\x14\x43ommitVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rwith_feedback\x18\x04 \x01(\x08\"!\n\x11GetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x14ListVersionsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9a\x01\n\x16GetScoringModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x04\x66ile\x18\x02 \x01(\x0e\x32&.sluice.v1.GetScoringModelRequest.File\"<\n\x04\x46ile\x12\x14\n\x10\x46ILE_UNSPECIFIED\x10\x00\x12\x0e\n\nFILE_MODEL\x10\x01\x12\x0e\n\nFILE_BASIS\x10\x02\"<\n\x17GetScoringModelResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\",\n\x1aWatchActiveVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"d\n\x1bWatchActiveVersionsResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x31\n\x0f\x61\x63tive_versions\x18\x02 \x03(\x0b\x32\x18.sluice.v1.ActiveVersion\"\xa6\x01\n\rActiveVersion\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\r\n\x05issue\x18\x02 \x01(\t\x12\x16\n\tthreshold\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x04 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x05 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersionB\x0c\n\n_threshold\"_\n\x14SetBackgroundRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12%\n\nembeddings\x18\x03 \x01(\x0b\x32\x11.sluice.v1.Tensor\"J\n\x11ListSpacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListSpacesResponse\x12 \n\x06spaces\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Space\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xba\t\n\x0f\x43\x61mpaignService\x12G\n\x0e\x43reateCampaign\x12 .sluice.v1.CreateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12\x41\n\x0bGetCampaign\x12\x1d.sluice.v1.GetCampaignRequest\x1a\x13.sluice.v1.Campaign\x12R\n\rListCampaigns\x12\x1f.sluice.v1.ListCampaignsRequest\x1a .sluice.v1.ListCampaignsResponse\x12G\n\x0eUpdateCampaign\x12 .sluice.v1.UpdateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12K\n\x10\x41\x63tivateCampaign\x12\".sluice.v1.ActivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12O\n\x12\x44\x65\x61\x63tivateCampaign\x12$.sluice.v1.DeactivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12L\n\rCommitVersion\x12\x1f.sluice.v1.CommitVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12\x46\n\nGetVersion\x12\x1c.sluice.v1.GetVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12O\n\x0cListVersions\x12\x1e.sluice.v1.ListVersionsRequest\x1a\x1f.sluice.v1.ListVersionsResponse\x12Z\n\x0fGetScoringModel\x12!.sluice.v1.GetScoringModelRequest\x1a\".sluice.v1.GetScoringModelResponse0\x01\x12\x66\n\x13WatchActiveVersions\x12%.sluice.v1.WatchActiveVersionsRequest\x1a&.sluice.v1.WatchActiveVersionsResponse0\x01\x12\x44\n\rSetBackground\x12\x1f.sluice.v1.SetBackgroundRequest\x1a\x10.sluice.v1.Space(\x01\x12I\n\nListSpaces\x12\x1c.sluice.v1.ListSpacesRequest\x1a\x1d.sluice.v1.ListSpacesResponse\x12Z\n\x0f\x44iagnoseProject\x12!.sluice.v1.DiagnoseProjectRequest\x1a\".sluice.v1.DiagnoseProjectResponse0\x01\x12H\n\x0bPurgeFrames\x12\x1d.sluice.v1.PurgeFramesRequest\x1a\x1a.sluice.v1.DeletionSummaryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.campaign_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAMPAIGN']._serialized_start=155
-  _globals['_CAMPAIGN']._serialized_end=640
-  _globals['_CAMPAIGN_STATE']._serialized_start=558
-  _globals['_CAMPAIGN_STATE']._serialized_end=626
-  _globals['_BUDGET']._serialized_start=642
-  _globals['_BUDGET']._serialized_end=714
-  _globals['_CAMPAIGNVERSION']._serialized_start=717
-  _globals['_CAMPAIGNVERSION']._serialized_end=1030
-  _globals['_SPACE']._serialized_start=1033
-  _globals['_SPACE']._serialized_end=1178
-  _globals['_CREATECAMPAIGNREQUEST']._serialized_start=1180
-  _globals['_CREATECAMPAIGNREQUEST']._serialized_end=1278
-  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1280
-  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1314
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1316
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1393
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1395
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1483
-  _globals['_UPDATECAMPAIGNREQUEST']._serialized_start=1485
-  _globals['_UPDATECAMPAIGNREQUEST']._serialized_end=1596
-  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_start=1598
-  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_end=1637
-  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_start=1639
-  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_end=1680
-  _globals['_COMMITVERSIONREQUEST']._serialized_start=1682
-  _globals['_COMMITVERSIONREQUEST']._serialized_end=1777
-  _globals['_GETVERSIONREQUEST']._serialized_start=1779
-  _globals['_GETVERSIONREQUEST']._serialized_end=1812
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=1814
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=1890
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1892
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=1985
-  _globals['_GETSCORINGMODELREQUEST']._serialized_start=1988
-  _globals['_GETSCORINGMODELREQUEST']._serialized_end=2142
-  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_start=2082
-  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_end=2142
-  _globals['_GETSCORINGMODELRESPONSE']._serialized_start=2144
-  _globals['_GETSCORINGMODELRESPONSE']._serialized_end=2204
-  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_start=2206
-  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_end=2250
-  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_start=2252
-  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_end=2352
-  _globals['_ACTIVEVERSION']._serialized_start=2355
-  _globals['_ACTIVEVERSION']._serialized_end=2521
-  _globals['_SETBACKGROUNDREQUEST']._serialized_start=2523
-  _globals['_SETBACKGROUNDREQUEST']._serialized_end=2618
-  _globals['_LISTSPACESREQUEST']._serialized_start=2620
-  _globals['_LISTSPACESREQUEST']._serialized_end=2694
-  _globals['_LISTSPACESRESPONSE']._serialized_start=2696
-  _globals['_LISTSPACESRESPONSE']._serialized_end=2775
-  _globals['_CAMPAIGNSERVICE']._serialized_start=2778
-  _globals['_CAMPAIGNSERVICE']._serialized_end=3914
+  _globals['_CAMPAIGN']._serialized_start=181
+  _globals['_CAMPAIGN']._serialized_end=666
+  _globals['_CAMPAIGN_STATE']._serialized_start=584
+  _globals['_CAMPAIGN_STATE']._serialized_end=652
+  _globals['_BUDGET']._serialized_start=668
+  _globals['_BUDGET']._serialized_end=740
+  _globals['_CAMPAIGNVERSION']._serialized_start=743
+  _globals['_CAMPAIGNVERSION']._serialized_end=1108
+  _globals['_SPACE']._serialized_start=1111
+  _globals['_SPACE']._serialized_end=1256
+  _globals['_CREATECAMPAIGNREQUEST']._serialized_start=1258
+  _globals['_CREATECAMPAIGNREQUEST']._serialized_end=1356
+  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1358
+  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1392
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1394
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1471
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1473
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1561
+  _globals['_UPDATECAMPAIGNREQUEST']._serialized_start=1563
+  _globals['_UPDATECAMPAIGNREQUEST']._serialized_end=1674
+  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_start=1676
+  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_end=1715
+  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_start=1717
+  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_end=1758
+  _globals['_COMMITVERSIONREQUEST']._serialized_start=1760
+  _globals['_COMMITVERSIONREQUEST']._serialized_end=1855
+  _globals['_GETVERSIONREQUEST']._serialized_start=1857
+  _globals['_GETVERSIONREQUEST']._serialized_end=1890
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=1892
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=1968
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1970
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=2063
+  _globals['_GETSCORINGMODELREQUEST']._serialized_start=2066
+  _globals['_GETSCORINGMODELREQUEST']._serialized_end=2220
+  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_start=2160
+  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_end=2220
+  _globals['_GETSCORINGMODELRESPONSE']._serialized_start=2222
+  _globals['_GETSCORINGMODELRESPONSE']._serialized_end=2282
+  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_start=2284
+  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_end=2328
+  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_start=2330
+  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_end=2430
+  _globals['_ACTIVEVERSION']._serialized_start=2433
+  _globals['_ACTIVEVERSION']._serialized_end=2599
+  _globals['_SETBACKGROUNDREQUEST']._serialized_start=2601
+  _globals['_SETBACKGROUNDREQUEST']._serialized_end=2696
+  _globals['_LISTSPACESREQUEST']._serialized_start=2698
+  _globals['_LISTSPACESREQUEST']._serialized_end=2772
+  _globals['_LISTSPACESRESPONSE']._serialized_start=2774
+  _globals['_LISTSPACESRESPONSE']._serialized_end=2853
+  _globals['_CAMPAIGNSERVICE']._serialized_start=2856
+  _globals['_CAMPAIGNSERVICE']._serialized_end=4066
 # @@protoc_insertion_point(module_scope)

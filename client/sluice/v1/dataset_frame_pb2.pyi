@@ -1,6 +1,7 @@
 from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import frame_pb2 as _frame_pb2
 from sluice.v1 import issue_pb2 as _issue_pb2
@@ -182,14 +183,16 @@ class AppendFramesRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[DatasetFrame, _Mapping]]] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ..., status: _Optional[_Union[AnnotationStatus, str]] = ..., split: _Optional[_Union[Split, str]] = ...) -> None: ...
 
 class AppendFramesResponse(_message.Message):
-    __slots__ = ("added_count", "replaced_count", "unchanged_count")
+    __slots__ = ("added_count", "replaced_count", "unchanged_count", "deleted_count")
     ADDED_COUNT_FIELD_NUMBER: _ClassVar[int]
     REPLACED_COUNT_FIELD_NUMBER: _ClassVar[int]
     UNCHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DELETED_COUNT_FIELD_NUMBER: _ClassVar[int]
     added_count: int
     replaced_count: int
     unchanged_count: int
-    def __init__(self, added_count: _Optional[int] = ..., replaced_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ...) -> None: ...
+    deleted_count: int
+    def __init__(self, added_count: _Optional[int] = ..., replaced_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ..., deleted_count: _Optional[int] = ...) -> None: ...
 
 class GetFrameRequest(_message.Message):
     __slots__ = ("name",)
@@ -526,3 +529,13 @@ class DeleteViewRequest(_message.Message):
     name: str
     etag: str
     def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class DeleteFramesRequest(_message.Message):
+    __slots__ = ("parent", "frame_ids", "validate_only")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_IDS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    frame_ids: _containers.RepeatedScalarFieldContainer[str]
+    validate_only: bool
+    def __init__(self, parent: _Optional[str] = ..., frame_ids: _Optional[_Iterable[str]] = ..., validate_only: bool = ...) -> None: ...

@@ -11,9 +11,11 @@ from services.campaign.doctor import (
     versions,
 )
 from services.campaign.doctor.files import FileExaminer
+from services.campaign.frame_deletion import SERVICE
 from services.campaign.projects import get_project
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
+from services.doctor.point_deletions import examine_point_deletions
 from services.records.records import now_us
 from services.records.stores import Stores
 from sluice.names import ProjectName
@@ -35,6 +37,7 @@ async def diagnose(
         versions.examine(examination),
         elements.examine(examination),
         leftovers.examine(examination),
+        examine_point_deletions(examination, SERVICE),
         files.examine_spaces(),
         snapshots.examine(examination, files),
         unbound_snapshots.examine(examination),

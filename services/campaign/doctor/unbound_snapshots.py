@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.campaign import element_points
-from services.campaign.doctor.reading import read_bound_versions
+from services.campaign.blob_references import read_bound_versions
 from services.campaign.records import PendingCommitRecord, pending_commit_key
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind

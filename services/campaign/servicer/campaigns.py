@@ -18,12 +18,14 @@ from services.campaign.campaigns import (
 )
 from services.campaign.commit import commit_version, create_campaign
 from services.campaign.doctor.diagnose import diagnose
+from services.campaign.frame_deletion import purge_frames
 from services.campaign.records import BudgetRecord
 from services.campaign.servicer import messages
 from services.campaign.spaces import list_spaces, set_background
 from services.campaign.version_files import VersionFile, read_version_file, split_chunks
 from services.campaign.versions import find_pending_changes, get_version, list_versions
 from services.doctor import messages as finding_messages
+from services.peers import deletion_messages
 from services.peers.reviews import Reviews
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
@@ -34,7 +36,7 @@ from sluice.limits import BATCH_BYTES_MAX
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
 from sluice.tensors import unpack
 from sluice.v1 import campaign_pb2 as pb
-from sluice.v1 import finding_pb2
+from sluice.v1 import deletion_pb2, finding_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceServicer
 
 _FILES = {
@@ -173,6 +175,18 @@ class CampaignServicer(CampaignServiceServicer):
         page = read_page(request.page_size, request.page_token, "ListSpaces", request.parent)
         spaces, token = await list_spaces(self._stores, parent, page)
         return pb.ListSpacesResponse(spaces=map(messages.space, spaces), next_page_token=token)
+
+    async def PurgeFrames(
+        self, request: deletion_pb2.PurgeFramesRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Remove all copies of frames."""
+        counts = await purge_frames(
+            self._stores,
+            ProjectName.parse(request.parent, "parent"),
+            request.frame_ids,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
 
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any

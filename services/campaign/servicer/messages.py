@@ -132,6 +132,8 @@ def version(name: CampaignName, record: VersionRecord) -> campaign_pb2.CampaignV
         create_time=timestamp(record.created_us),
         accepted_count=record.accepted_count,
         negative_count=record.negative_count,
+        purged_count=record.purged_count,
+        former_model_digests=record.former_digests,
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.campaign.doctor.reading import read_bound_versions, read_campaigns, read_versions
+from services.campaign.blob_references import read_bound_versions, read_versions
+from services.campaign.doctor.reading import read_campaigns
 from services.campaign.records import version_key
 from tests.unit.campaign.campaign_service import PROJECT
 from tests.unit.campaign.doctor.tampering import Scenario
