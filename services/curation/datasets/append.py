@@ -14,6 +14,7 @@ from msgspec import structs
 from services.curation.context import Curation
 from services.curation.datasets import points
 from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.labels import claim_labels
 from services.curation.datasets.new_frames import (
     AppendRequest,
@@ -48,11 +49,12 @@ SLICES_MAX: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """How many frames of one call were added, replaced and left unchanged."""
+    """How many frames of one call were added, replaced, left unchanged, and skipped as deleted."""
 
     added_count: int
     replaced_count: int
     unchanged_count: int
+    deleted_count: int = 0
 
 
 async def append_frames(
@@ -92,14 +94,19 @@ class _AppendOperation:
     async def attempt(self) -> AppendResult:
         """Append new and changed frames; raises Conflict if another call changed one of them."""
         dataset_frames = await read_dataset_frames(self.stores, self.name)
+        ids = [frame.row.id for frame in self.frames]
+        deletions = await TOMBSTONES.read(self.stores.ledger, self.name.project, ids)
+        deleted = {index for index, id in enumerate(ids) if id in deletions.deleted}
         stored_rows = await self._read_rows()
         reembedded = {
-            index for index, old in enumerate(stored_rows) if self._has_new_vectors(index, old)
+            index
+            for index, old in enumerate(stored_rows)
+            if index not in deleted and self._has_new_vectors(index, old)
         }
         changed = [
             index
             for index, old in enumerate(stored_rows)
-            if index in reembedded or self._has_new_document(index, old)
+            if index not in deleted and (index in reembedded or self._has_new_document(index, old))
         ]
         added = sum(stored_rows[index] is None for index in changed)
         space = dataset_frames.record
@@ -108,6 +115,7 @@ class _AppendOperation:
             plan = await self._plan(dataset_frames, space, stored_rows, changed)
             # Points are written first: one that no row names is harmless, the reverse is not.
             await self._write_points(space, reembedded)
+            plan.checks.update(deletions.checks)
             adds = {counter: Add(delta) for counter, delta in plan.adds.items()}
             await self.stores.ledger.commit(
                 Transaction(self.name.project, plan.checks, plan.puts, adds=adds)
@@ -117,7 +125,8 @@ class _AppendOperation:
         ]
         replaced = [old.record for index in reembedded if (old := stored_rows[index])]
         await points.delete(self.stores, self.name, space, [*replaced, *unnamed])
-        return AppendResult(added, len(changed) - added, len(stored_rows) - len(changed))
+        unchanged = len(stored_rows) - len(changed) - len(deleted)
+        return AppendResult(added, len(changed) - added, unchanged, len(deleted))
 
     def _has_new_vectors(self, index: int, old: StoredRecord[FrameRow] | None) -> bool:
         """Whether the request replaces a frame's embeddings; without any, it keeps the stored."""

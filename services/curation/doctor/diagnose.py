@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from services.curation.context import Curation
+from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.doctor import (
     batches,
     counters,
     dataset_frames,
+    deletions,
     frames,
     golden,
     groups,
@@ -17,6 +19,7 @@ from services.curation.doctor.orphans import OrphanExemptions
 from services.curation.doctor.reading import datasets_of
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
+from services.doctor.point_deletions import examine_point_deletions
 from services.records.records import now_us
 from sluice.names import DatasetName, ProjectName
 
@@ -34,6 +37,11 @@ async def diagnose(
     at = now_us() if started_us is None else started_us
     examination = Examination(curation.stores, name.project, repair, at)
     spared = OrphanExemptions()
+    async for event in run_examiners(
+        deletions.examine(curation, examination),
+        examine_point_deletions(examination, TOMBSTONES.service),
+    ):
+        yield event
     for dataset in await datasets_of(examination):
         async for event in _examine_dataset(examination, dataset, spared):
             yield event

@@ -117,6 +117,11 @@ def round_key(name: RoundName) -> str:
     return key("round", name.dataset, name.round)
 
 
+def prediction_key(name: RoundName, frame_id: str) -> str:
+    """Key of the predictions of a frame."""
+    return key("prediction", name.dataset, name.round, frame_id)
+
+
 def predicted_counter(dataset: str, round_id: str) -> str:
     """Counter of the frames with predictions in a round."""
     return key("predicted", dataset, round_id)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from services.curation.context import Curation
 from services.curation.datasets.append import append_frames
 from services.curation.datasets.counts import count_frames
+from services.curation.datasets.delete_frames import delete_frames
 from services.curation.datasets.filters import Filter, check_filter
 from services.curation.datasets.frames import get_frame, list_frames, stream_frames
 from services.curation.datasets.pick_elements import pick_elements
@@ -32,6 +33,7 @@ from services.curation.servicer.common_messages import serialise
 from services.curation.servicer.views import ViewMethods
 from services.curation.zcore.compute import Computation
 from services.doctor import messages as finding_messages
+from services.peers import deletion_messages
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from services.server.draining import Draining
@@ -45,7 +47,7 @@ from sluice.names import (
     ViewName,
 )
 from sluice.v1 import dataset_frame_pb2 as pb
-from sluice.v1 import finding_pb2
+from sluice.v1 import deletion_pb2, finding_pb2
 
 SIMILAR_DEFAULT: Final = 100
 
@@ -70,7 +72,20 @@ class FrameServicer(ViewMethods):
             added_count=counts.added_count,
             replaced_count=counts.replaced_count,
             unchanged_count=counts.unchanged_count,
+            deleted_count=counts.deleted_count,
         )
+
+    async def DeleteFrames(
+        self, request: pb.DeleteFramesRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete frames from the whole project."""
+        counts = await delete_frames(
+            self._curation,
+            ProjectName.parse(request.parent, "parent"),
+            request.frame_ids,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
 
     async def GetFrame(self, request: pb.GetFrameRequest, context: Any) -> pb.DatasetFrame:
         """Read one frame."""

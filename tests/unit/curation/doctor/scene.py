@@ -44,6 +44,7 @@ from tests.unit.curation.datasets.harness import (
     NAME,
     ONCE,
     DatasetHarness,
+    FakePurges,
     OneDataset,
     frame,
     vector,
@@ -113,7 +114,7 @@ async def examine(
 async def open_scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncIterator[Scene]:
     """A scene on new stores, which are closed at the end."""
     blobs = FolderBlobs(path / "blobs")
-    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None), FakePurges())
     active = cast(ActiveVersions, OneProject())
     harness = DatasetHarness(
         Curation(Stores(ledger, vectors, blobs), others, active, Models(blobs))
