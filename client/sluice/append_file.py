@@ -33,17 +33,19 @@ _Batch = tuple[Sequence[NewFrame], NDArray[np.float32] | None]
 
 @dataclass(slots=True)
 class AppendCounts:
-    """How many frames of a file were added, replaced or left unchanged so far."""
+    """How many frames of a file were added, replaced, left unchanged or skipped as deleted."""
 
     added: int = 0
     replaced: int = 0
     unchanged: int = 0
+    deleted: int = 0
 
     def add(self, response: pb.AppendFramesResponse) -> None:
         """Add the counts of one call."""
         self.added += response.added_count
         self.replaced += response.replaced_count
         self.unchanged += response.unchanged_count
+        self.deleted += response.deleted_count
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,11 @@ async def _read_campaigns(
             version = campaign.version
         else:
             version = await _read_version(active, project, campaign_id, tally.version, field)
+        if not _names_model(tally, version):
+            # A deletion may have replaced the model of the version since it was read.
+            version = await active.version(project, campaign_id, tally.version, fresh=True)
         rescored = tally.model_digest in version.former_digests
-        if version.model_digest != tally.model_digest and not rescored:
+        if not _names_model(tally, version):
             raise InvalidArgument.of(
                 f"{field}.model_digest",
                 f"is {tally.model_digest!r}; expected {version.model_digest!r}, "
@@ -122,6 +125,10 @@ async def _read_campaigns(
             )
         )
     return tuple(judged)
+
+
+def _names_model(tally: Tally, version: Version) -> bool:
+    return tally.model_digest in (version.model_digest, *version.former_digests)
 
 
 async def _read_version(

@@ -58,10 +58,12 @@ class ActiveVersions(Protocol):
         campaign service has been reached once.
         """
 
-    async def version(self, project: str, campaign: str, number: int) -> Version:
+    async def version(
+        self, project: str, campaign: str, number: int, *, fresh: bool = False
+    ) -> Version:
         """A committed version, current or earlier, of an active or inactive campaign.
 
-        At most a second old, like the active campaigns.
+        At most a second old, like the active campaigns; with `fresh`, as it is now.
 
         Raises errors.NotFound naming the campaign or the version.
         """

@@ -63,7 +63,9 @@ class CampaignFollower:
             watch = self._watches[project] = _Watch(self._peer, project)
         return await watch.current()
 
-    async def version(self, project: str, campaign: str, number: int) -> Version:
+    async def version(
+        self, project: str, campaign: str, number: int, *, fresh: bool = False
+    ) -> Version:
         """See `ActiveVersions.version`; each is read once in a generation of a watched project.
 
         A deletion of frames changes versions, and the generation with them.
@@ -72,7 +74,7 @@ class CampaignFollower:
         watch = self._watches.get(project)
         generation = watch.generation if watch else None
         read_at, version = self._versions.get(name, (None, None))
-        if version is None or generation is None or read_at != generation:
+        if fresh or version is None or generation is None or read_at != generation:
             request = pb.GetVersionRequest(name=str(name))
             version = _to_version(await self._peer.call(self._stub.GetVersion, request))
             if generation is not None:

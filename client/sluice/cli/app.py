@@ -40,7 +40,11 @@ GROUPS: Final = (
     CommandGroup(
         "projects",
         "Projects, and the API keys that open them.",
-        {"list": projects.list_projects, "create": projects.create_project},
+        {
+            "list": projects.list_projects,
+            "create": projects.create_project,
+            "delete-frames": projects.delete_frames,
+        },
         (
             CommandGroup(
                 "keys",
@@ -128,6 +132,7 @@ GROUPS: Final = (
             "accept": samples.accept,
             "discard": samples.discard,
             "restore": samples.restore,
+            "delete": samples.delete_samples,
         },
     ),
     CommandGroup(

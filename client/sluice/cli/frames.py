@@ -96,7 +96,14 @@ def append(
         )
     added, replaced, unchanged = counts.added, counts.replaced, counts.unchanged
     text = f"{added:,} added, {replaced:,} replaced, {unchanged:,} unchanged"
-    document = {"added": added, "replaced": replaced, "unchanged": unchanged}
+    if counts.deleted:
+        text += f", {counts.deleted:,} skipped: they were deleted"
+    document = {
+        "added": added,
+        "replaced": replaced,
+        "unchanged": unchanged,
+        "deleted": counts.deleted,
+    }
     show_text(text, document, to_json=json)
 
 

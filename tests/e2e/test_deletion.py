@@ -1,0 +1,100 @@
+"""Deleting frames over the API: they leave every service, and stay counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sluice import Frame, errors
+from tests.e2e.team import MODEL, Team, frames, vector
+
+NAMES = ("v-1", "v-2", "v-3", "ordinary")
+
+
+def collect(team: Team) -> str:
+    """Collect three frames, which are also in a dataset, and one of them in an issue; the issue."""
+    dataset = f"{team.project}/datasets/d"
+    rows = np.stack([vector(name) for name in NAMES])
+    team.datasets.append(dataset, [Frame(id=name) for name in NAMES], rows, model_id=MODEL)
+    [issue] = [i.name for i in team.issues.list(team.project) if i.display_name == "vans"]
+    team.issues.add_elements(issue, [Frame(id="v-1")], rows[:1], model_id=MODEL)
+    team.campaigns.commit(team.started["vans"])
+    team.sync_state()
+    submit(team, *NAMES)
+    assert {"v-1", "v-2", "v-3"} == team.collected("vans")
+    return issue
+
+
+def submit(team: Team, *frame_ids: str) -> None:
+    """Score and submit frames, and wait until they are decided."""
+    team.sample_probabilities(frames(*frame_ids), embedding_model_id=MODEL)
+    team.save_for_collection()
+    team.funnel("vans")
+
+
+def test_a_deleted_frame_leaves_every_service(team: Team) -> None:
+    """Dataset, samples, issue and version lose the frame; the funnel keeps its counts."""
+    issue, campaign = collect(team), team.started["vans"]
+    before = team.funnel("vans")
+
+    preview = team.datasets.delete_frames(team.project, ["v-1"], validate_only=True)
+    summary = team.datasets.delete_frames(team.project, ["v-1"])
+
+    assert (1, 1, 1, 1) == (
+        summary.frame_count,
+        summary.sample_count,
+        summary.element_count,
+        summary.member_count,
+    )
+    preview.validate_only = False
+    assert preview == summary == team.datasets.delete_frames(team.project, ["v-1"])
+    assert {"v-2", "v-3"} == team.collected("vans")
+    assert 5 == team.issues.get(issue).element_count
+    version = team.campaigns.get(campaign).version
+    assert (2, 1, 6) == (version.number, version.purged_count, version.element_count)
+    listed = team.datasets.frames(f"{team.project}/datasets/d")
+    assert ["v-2", "v-3", "ordinary"] == [f.frame.id for f in listed]
+    assert before == team.funnel("vans")
+    events = [event.WhichOneof("event") for event in team.doctor.diagnose(team.project)]
+    assert "finding" not in events
+
+
+def test_a_deleted_frame_does_not_return(team: Team) -> None:
+    """Submitted, appended and added again, a deleted frame is not stored."""
+    issue = collect(team)
+    team.datasets.delete_frames(team.project, ["v-1"])
+
+    team.sync_state()
+    submit(team, "v-1")
+    row = vector("v-1")[None]
+    appended = team.datasets.append(
+        f"{team.project}/datasets/d", [Frame(id="v-1")], row, model_id=MODEL
+    )
+    with pytest.raises(errors.InvalidArgument, match="'v-1' was deleted"):
+        team.issues.add_elements(issue, [Frame(id="v-1")], row, model_id=MODEL)
+
+    assert {"v-2", "v-3"} == team.collected("vans")
+    assert 1 == team.funnel("vans").duplicate
+    assert 1 == appended.deleted_count
+
+
+def test_a_logger_with_the_former_model_is_still_heard(team: Team) -> None:
+    """Batches that were scored before a deletion are judged by the new model of their version."""
+    collect(team)
+    team.datasets.delete_frames(team.project, ["v-1"])
+
+    submit(team, "v-4")  # without sync_state: it still has the former model
+
+    assert {"v-2", "v-3", "v-4"} == team.collected("vans")
+    assert 0 == team.funnel("vans").score_mismatch
+
+
+def test_a_sample_is_deleted_from_its_campaign(team: Team) -> None:
+    """DeleteSamples leaves other copies of the frame, and is the same twice."""
+    collect(team)
+    campaign = team.started["vans"]
+
+    assert [1, 1] == [team.samples.delete(campaign, ["v-2"]).sample_count for _ in range(2)]
+
+    assert {"v-1", "v-3"} == team.collected("vans")
+    assert 4 == team.datasets.counts(f"{team.project}/datasets/d").frames
