@@ -11,18 +11,20 @@ import grpc
 from services.peers.channel import connect_peer
 from services.peers.datasets import CampaignDatasets, DatasetReader
 from services.peers.issues import CampaignIssueElements, IssueElements
+from services.peers.projects import CampaignProjects, ProjectList
 from services.peers.purges import FramePurges, PeerFramePurges
 from sluice.channel import connect_sync
 
 
 @dataclass(frozen=True, slots=True)
 class CurationPeers:
-    """Datasets and issues of the campaign service, a blocking channel to ingest, and purges."""
+    """Datasets and issues of the campaign service, a blocking channel to ingest, and more."""
 
     datasets: DatasetReader
     issues: IssueElements
     ingest: grpc.Channel
     purges: FramePurges
+    projects: ProjectList
 
 
 @asynccontextmanager
@@ -43,4 +45,5 @@ async def connect_curation_peers(
             CampaignIssueElements(campaign),
             ingest,
             PeerFramePurges(ingest_peer, campaign),
+            CampaignProjects(campaign),
         )

@@ -189,6 +189,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         ListRounds=(_REVIEW, "parent"),
         ImportPredictions=(_REVIEW, "round"),
         MineFailures=(_REVIEW, "round"),
+        DeleteRound=(_ADMIN, "name"),
     ),
     **_rules_of_service(
         "GoldenSetService",
@@ -200,6 +201,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         ListChecks=(_REVIEW, "parent"),
         OverrideCheck=(_ADMIN, "name"),
         GetGate=(_REVIEW, "dataset"),
+        DeleteGoldenSet=(_ADMIN, "name"),
     ),
     **_rules_of_service(
         "ProgressService",
@@ -213,6 +215,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         GetBatch=(_REVIEW, "name"),
         ListBatches=(_REVIEW, "parent"),
         ListPicks=(_REVIEW, "parent"),
+        DeleteBatch=(_ADMIN, "name"),
     ),
 }
 """Every method of the API by its full name. Others are refused, to the admin's key too."""

@@ -65,6 +65,7 @@ from sluice.sensors import SensorData
 from sluice.tally import ScoredBy, tally_scores
 from sluice.tensors import Embeddings
 from tests.faults.crashes import CrashCountdown
+from tests.unit.curation.datasets.harness import OneProjectList
 
 MODEL_ID: Final = "m"
 DIMENSION: Final = 8
@@ -195,6 +196,7 @@ class DeletionWorld:
             cast(IssueElements, None),
             cast(Any, None),
             _Purges(self.stores, self.ingest),
+            OneProjectList(),
         )
         self.curation = Curation(self.stores, peers, self.versions, models)
         self.projector = Projector(self.ingest, "projector")

@@ -39,6 +39,7 @@ async def diagnose(
     spared = OrphanExemptions()
     async for event in run_examiners(
         deletions.examine(curation, examination),
+        deletions.examine_resources(curation, examination),
         examine_point_deletions(examination, TOMBSTONES.service),
     ):
         yield event

@@ -13,11 +13,13 @@ from services.curation.golden.golden_sets import check_task, get_golden_set, rea
 from services.curation.golden.history import CheckContent, HistoryKey, check_unchanged
 from services.curation.golden.records import (
     CheckOverride,
+    GoldenSet,
     NewestCheck,
     RoundCheck,
     check_key,
     check_name,
     checks_prefix,
+    golden_set_key,
     newest_key,
 )
 from services.curation.golden.round_check import CheckDetails, check_round
@@ -77,9 +79,13 @@ async def add_check(
     )
     try:
         await _bind(stores, name, record)
+        # Again: a golden set with the same files may have been deleted before this was stored.
+        for file in (annotations_bytes, msgspec.msgpack.encode(details)):
+            await stores.blobs.put(file)
     except Conflict:
         existing = await _find_existing(stores, name, key, content)
         if existing is None:
+            await get_golden_set(stores, name)  # raises NotFound if it was deleted meanwhile
             raise
         return existing
     return CheckResult(record, details, added=True)
@@ -162,11 +168,16 @@ async def _read_details(stores: Stores, record: RoundCheck) -> CheckDetails:
 
 
 async def _bind(stores: Stores, name: GoldenSetName, record: RoundCheck) -> None:
-    """Add a check as the newest one; of concurrent ones, the last commit wins."""
+    """Add a check as the newest one; of concurrent ones, the last commit wins.
+
+    Raises NotFound if the golden set is deleted meanwhile.
+    """
     full_name = check_name(name, record.key)
     ledger_key = check_key(full_name)
     puts = {
         ledger_key: encode(record),
         newest_key(name): encode(NewestCheck(check=full_name.check)),
     }
-    await stores.ledger.commit(Transaction(name.project, checks={ledger_key: ABSENT}, puts=puts))
+    stored = await read_record(stores.ledger, name.project, golden_set_key(name), GoldenSet, name)
+    checks = {ledger_key: ABSENT, golden_set_key(name): stored.revision}
+    await stores.ledger.commit(Transaction(name.project, checks=checks, puts=puts))

@@ -56,6 +56,14 @@ class OneDataset:
         """It is always there."""
 
 
+class OneProjectList:
+    """`ProjectList` of the project of `NAME`."""
+
+    async def list(self) -> list[str]:
+        """See `ProjectList.list`."""
+        return [NAME.project]
+
+
 class FakePurges:
     """`FramePurges` of services without a copy; an error that a test sets is raised once."""
 
@@ -108,7 +116,9 @@ async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
     vectors = await EdgeVectors.open(path / "vectors")
     blobs = FolderBlobs(path / "blobs")
     # Nothing that is tested here asks the other services.
-    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None), FakePurges())
+    others = CurationPeers(
+        OneDataset(), cast(IssueElements, None), cast(Any, None), FakePurges(), OneProjectList()
+    )
     stores = Stores(ledger, vectors, blobs)
     yield DatasetHarness(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))
     await vectors.close()

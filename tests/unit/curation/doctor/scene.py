@@ -46,6 +46,7 @@ from tests.unit.curation.datasets.harness import (
     DatasetHarness,
     FakePurges,
     OneDataset,
+    OneProjectList,
     frame,
     vector,
 )
@@ -114,7 +115,9 @@ async def examine(
 async def open_scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncIterator[Scene]:
     """A scene on new stores, which are closed at the end."""
     blobs = FolderBlobs(path / "blobs")
-    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None), FakePurges())
+    others = CurationPeers(
+        OneDataset(), cast(IssueElements, None), cast(Any, None), FakePurges(), OneProjectList()
+    )
     active = cast(ActiveVersions, OneProject())
     harness = DatasetHarness(
         Curation(Stores(ledger, vectors, blobs), others, active, Models(blobs))

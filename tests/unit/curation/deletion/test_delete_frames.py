@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +12,8 @@ from services.curation.datasets.delete_frames import delete_frames
 from services.curation.datasets.frames import get_frames, read_summaries
 from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
 from services.ledger.interface import Ledger
-from services.ledger.sqlite.ledger import SqliteLedger
 from services.records.scanning import scan_pages
 from services.records.tombstones import DeletionCounts
-from services.vectors.edge.vectors import EdgeVectors
 from sluice.errors import NotFound, Unavailable
 from tests.unit.campaign.faults import failing, overtaken
 from tests.unit.curation.datasets.harness import (
@@ -28,16 +24,7 @@ from tests.unit.curation.datasets.harness import (
     named_points,
     stored_points,
 )
-from tests.unit.curation.doctor.scene import PROJECT, ROUND, Scene, box, examine, open_scene
-
-
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """A project with curation records of every kind, on embedded stores."""
-    ledger = await SqliteLedger.open(tmp_path / "ledger.sqlite")
-    vectors = await EdgeVectors.open(tmp_path / "vectors")
-    async with open_scene(ledger, vectors, tmp_path) as opened_scene:
-        yield opened_scene
+from tests.unit.curation.doctor.scene import PROJECT, ROUND, Scene, box, examine
 
 
 async def delete(
