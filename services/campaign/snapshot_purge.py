@@ -54,7 +54,7 @@ async def count_members(
 async def purge_snapshots(stores: Stores, name: ProjectName, frame_ids: frozenset[str]) -> None:
     """Remove frames from all versions of a project, with their points and models.
 
-    Raises DataLoss for a version whose manifest is lost.
+    Raises DataLoss for a version with a lost manifest.
     """
     moment = datetime.now(UTC)
     former: set[str] = set()
@@ -124,8 +124,8 @@ async def _build_purged(
 ) -> VersionRecord:
     """The version without the frames; its new model is stored."""
     campaign = CampaignName(name.project, name.campaign)
-    found = {frame_id for frame_id, _, _ in manifest.of(frame_ids)}
-    frames = tuple(sorted({*version.purged, *found}))
+    members = {frame_id for frame_id, _, _ in manifest.of(frame_ids)}
+    frames = tuple(sorted({*version.purged, *members}))
     model = await _build_model(stores, campaign, version, manifest.without(frames))
     digest = await stores.blobs.put(model.to_bytes()) if model else ""
     former = (*version.former_digests, version.model_digest)

@@ -68,17 +68,17 @@ async def purge_frames(
     check_frame_ids(frame_ids)
     await ingest.active.current(name.project)
     ledger, project = ingest.stores.ledger, name.project
-    found = await _find_matches(ingest, project, frame_ids)
-    purged = Counter(
-        frame_id for (_, frame_id), row in found.items() if not decode(Row, row).purged_us
+    rows = await _find_matches(ingest, project, frame_ids)
+    unpurged = Counter(
+        frame_id for (_, frame_id), row in rows.items() if not decode(Row, row).purged_us
     )
-    counts = {frame_id: DeletionCounts(samples=purged[frame_id]) for frame_id in frame_ids}
+    counts = {frame_id: DeletionCounts(samples=unpurged[frame_id]) for frame_id in frame_ids}
     if validate_only:
         return await TOMBSTONES.sum_counts(ledger, project, counts)
     total = await TOMBSTONES.put(ledger, project, counts)
     # Read again: what was collected before the tombstones is there now, and no more will come.
-    found = await _find_matches(ingest, project, frame_ids)
-    await _purge_matches(ingest, project, list(found))
+    rows = await _find_matches(ingest, project, frame_ids)
+    await _purge_matches(ingest, project, list(rows))
     return total
 
 
@@ -86,10 +86,10 @@ async def _find_matches(
     ingest: Ingest, project: str, frame_ids: Sequence[str]
 ) -> dict[_Match, Entry]:
     """The rows of frames in all campaigns."""
-    found: dict[_Match, Entry] = {}
+    rows: dict[_Match, Entry] = {}
     for campaign in await list_children(ingest.stores.ledger, project, "row"):
-        found |= await _read_rows(ingest, project, [(campaign, id) for id in frame_ids])
-    return found
+        rows |= await _read_rows(ingest, project, [(campaign, id) for id in frame_ids])
+    return rows
 
 
 async def _read_rows(
@@ -138,7 +138,7 @@ async def _purge_page(
     outbox: Mapping[_Match, str],
 ) -> None:
     for _ in range(ATTEMPTS):
-        purge = _Purge(ingest.now_us(), outbox)
+        purge = _MatchPurge(ingest.now_us(), outbox)
         for match, entry in (await _read_rows(ingest, project, matches)).items():
             purge.add(match, entry)
         if not purge.puts or await pause.commit(
@@ -149,7 +149,7 @@ async def _purge_page(
 
 
 @dataclass(slots=True)
-class _Purge:
+class _MatchPurge:
     """The transaction that purges rows, while it is built."""
 
     now_us: int

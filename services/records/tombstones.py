@@ -116,12 +116,12 @@ class Tombstones:
             now, total = now_us(), DeletionCounts()
             guard = entries.get(self.guard)
             new = {self.guard: encode(DeletionGuard(deleted_us=now)), **(puts or {})}
-            for frame_id, found in counts.items():
+            for frame_id, frame_counts in counts.items():
                 entry = entries.get(self.key(frame_id))
                 if entry is None:
-                    tombstone = FrameTombstone(deleted_us=now, counts=found)
+                    tombstone = FrameTombstone(deleted_us=now, counts=frame_counts)
                     new[self.key(frame_id)] = encode(tombstone)
-                total += found if entry is None else decode(FrameTombstone, entry).counts
+                total += frame_counts if entry is None else decode(FrameTombstone, entry).counts
             checks = {self.guard: guard.revision if guard else ABSENT}
             await ledger.commit(Transaction(project, checks=checks, puts=new))
             return total
@@ -134,9 +134,9 @@ class Tombstones:
         """The answer of `put`, without putting anything."""
         entries = await ledger.get(project, self.keys(counts))
         total = DeletionCounts()
-        for frame_id, found in counts.items():
+        for frame_id, frame_counts in counts.items():
             entry = entries.get(self.key(frame_id))
-            total += found if entry is None else decode(FrameTombstone, entry).counts
+            total += frame_counts if entry is None else decode(FrameTombstone, entry).counts
         return total
 
 

@@ -84,6 +84,7 @@ GROUPS: Final = (
             "list": rounds.list_rounds,
             "import-predictions": rounds.import_predictions,
             "mine-failures": rounds.mine_failures,
+            "delete": rounds.delete_round,
         },
     ),
     CommandGroup(
@@ -94,6 +95,7 @@ GROUPS: Final = (
             "show": batches.show_batch,
             "list": batches.list_batches,
             "picks": batches.list_picks,
+            "delete": batches.delete_batch,
         },
     ),
     CommandGroup(
@@ -146,6 +148,7 @@ GROUPS: Final = (
             "show": golden_sets.show_check,
             "override": golden_sets.override_check,
             "gate": golden_sets.gate,
+            "delete": golden_sets.delete_golden_set,
         },
     ),
     CommandGroup(

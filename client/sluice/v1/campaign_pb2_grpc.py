@@ -224,7 +224,8 @@ class CampaignServiceServicer(object):
 
     def PurgeFrames(self, request, context):
         """Removes all copies of frames from issues, snapshots and scoring models; part of
-        FrameService.DeleteFrames. A campaign whose newest version has no element left is deactivated.
+        FrameService.DeleteFrames. If its newest version has no element left, a campaign
+        is deactivated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

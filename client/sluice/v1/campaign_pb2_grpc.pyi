@@ -76,7 +76,8 @@ class CampaignServiceStub:
     """
     PurgeFrames: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]
     """Removes all copies of frames from issues, snapshots and scoring models; part of
-    FrameService.DeleteFrames. A campaign whose newest version has no element left is deactivated.
+    FrameService.DeleteFrames. If its newest version has no element left, a campaign
+    is deactivated.
     """
 
 @_typing.type_check_only
@@ -125,7 +126,8 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     """
     PurgeFrames: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
     """Removes all copies of frames from issues, snapshots and scoring models; part of
-    FrameService.DeleteFrames. A campaign whose newest version has no element left is deactivated.
+    FrameService.DeleteFrames. If its newest version has no element left, a campaign
+    is deactivated.
     """
 
 class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -261,7 +263,8 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
         """Removes all copies of frames from issues, snapshots and scoring models; part of
-        FrameService.DeleteFrames. A campaign whose newest version has no element left is deactivated.
+        FrameService.DeleteFrames. If its newest version has no element left, a campaign
+        is deactivated.
         """
 
 def add_CampaignServiceServicer_to_server(servicer: CampaignServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -68,7 +68,7 @@ async def purge_datasets(stores: Stores, name: ProjectName, frame_ids: Sequence[
 async def _purge_dataset(stores: Stores, name: DatasetName, frame_ids: Sequence[str]) -> None:
     async def attempt() -> None:
         dataset_frames = await read_dataset_frames(stores, name)
-        purge = _Purge(name, dataset_frames)
+        purge = _DatasetPurge(name, dataset_frames)
         await purge.add_predictions(stores, frame_ids)
         rows = await _read_rows(stores, name, frame_ids)
         decoded = {key: decode(FrameRow, entry) for key, entry in rows.items()}
@@ -116,7 +116,7 @@ def _prediction_keys(
 
 
 @dataclass(slots=True)
-class _Purge:
+class _DatasetPurge:
     """The transaction that removes frames from a dataset, while it is built."""
 
     name: DatasetName

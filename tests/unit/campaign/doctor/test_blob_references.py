@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from services.campaign.blob_references import read_bound_versions, read_versions
-from services.campaign.doctor.reading import read_campaigns
+from services.campaign.blob_references import read_bound_versions
 from services.campaign.records import version_key
 from tests.unit.campaign.campaign_service import PROJECT
 from tests.unit.campaign.doctor.tampering import Scenario
@@ -14,17 +13,6 @@ async def read_numbers(scenario: Scenario) -> list[int] | None:
     ledger, campaign = scenario.stores.ledger, scenario.campaign.campaign
     versions = await read_bound_versions(ledger, PROJECT.project, campaign)
     return None if versions is None else sorted({version.number for version in versions})
-
-
-async def test_versions_are_read_newest_first(scenario: Scenario) -> None:
-    """All version records of a campaign are read, and the campaign has the first of them."""
-    ledger = scenario.stores.ledger
-
-    [campaign] = await read_campaigns(ledger, PROJECT.project)
-    versions = await read_versions(ledger, PROJECT.project, campaign.id)
-
-    assert [2, 1] == [version.number for version in versions]
-    assert campaign.version == versions[0]
 
 
 async def test_the_campaign_replaces_its_lost_record(scenario: Scenario) -> None:

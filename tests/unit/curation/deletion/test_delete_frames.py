@@ -1,4 +1,4 @@
-"""A deleted frame leaves its datasets and rounds, and every other service is told."""
+"""A deleted frame leaves its datasets and rounds, and every other service gets its id."""
 
 from __future__ import annotations
 
