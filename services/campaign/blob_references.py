@@ -23,8 +23,8 @@ _NEVER: Final = 2**63
 async def read_references(ledger: Ledger, *, former_since_us: int = _NEVER) -> set[str] | None:
     """The digests that any project references; None if a version record is lost.
 
-    Digests of former models count too if their version was purged since `former_since_us`: the
-    deletion may be about to remove them.
+    Digests of former models, and of versions that are deleted with their campaign, count too if
+    that was since `former_since_us`: the deletion may be about to remove them.
 
     A reference moves from a space to a running commit and on to a version: read in this order, no
     blob that is referenced all the time is missed.
@@ -42,6 +42,8 @@ async def read_references(ledger: Ledger, *, former_since_us: int = _NEVER) -> s
             if versions is None:
                 return None
             for version in versions:
+                if version.deleted_us and version.deleted_us <= former_since_us:
+                    continue
                 digests |= {version.snapshot_digest, version.model_digest, version.basis_digest}
                 if version.purged_us > former_since_us:
                     digests.update(version.former_digests)

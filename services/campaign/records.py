@@ -13,6 +13,7 @@
 | project | `space/{model}/{dimension}` | a space and its background |
 | project | `making/{campaign}/{snapshot}` | a commit that is running, or crashed |
 | project | `deleting/{issue}` | an issue deletion that is running, or crashed |
+| project | `deleted-campaign/{campaign}` | the tombstone of a campaign |
 
 The counter `generation` of a project grows with every change of the set of active versions, their
 thresholds or budgets. Times are microseconds since 1970, UTC. An `etag` grows with each change of
@@ -26,6 +27,7 @@ from typing import Final, TypeVar
 from msgspec import structs
 
 from services.records.records import Record, key, now_us, prefix
+from services.records.tombstones import DeletionCounts
 from sluice.labels import TaskType
 
 GENERATION: Final = "generation"
@@ -119,7 +121,7 @@ class VersionRecord(Record, frozen=True, kw_only=True):
     Only a deletion of frames changes it. `purged` are the deleted frames that the snapshot had, in
     `purged_count` members; `purged_us` is when it was purged last. The model is then built again
     from the other members, or is "" if no element is left; `former_digests` are of the models
-    before.
+    before. With its campaign deleted, `deleted_us` is set: it has no files and no points any more.
     """
 
     number: int
@@ -139,6 +141,7 @@ class VersionRecord(Record, frozen=True, kw_only=True):
     purged_count: int = 0
     purged_us: int = 0
     former_digests: tuple[str, ...] = ()
+    deleted_us: int = 0
 
 
 class BudgetRecord(Record, frozen=True, kw_only=True):
@@ -193,6 +196,14 @@ class IssueDeletionRecord(Record, frozen=True, kw_only=True):
     """A running deletion of the elements of a deleted issue."""
 
     started_us: int
+
+
+class CampaignTombstone(Record, frozen=True, kw_only=True):
+    """A deleted campaign; `done` once all that it had is removed."""
+
+    deleted_us: int
+    counts: DeletionCounts = DeletionCounts()
+    done: bool = False
 
 
 def revise(record: RevisedT, **fields: object) -> RevisedT:
@@ -260,6 +271,11 @@ def pending_commit_key(campaign: str, snapshot_digest: str) -> str:
 def issue_deletion_key(issue: str) -> str:
     """Key of the running deletion of an issue's elements."""
     return key("deleting", issue)
+
+
+def campaign_tombstone_key(campaign: str) -> str:
+    """Key of the tombstone of a campaign."""
+    return key("deleted-campaign", campaign)
 
 
 def space_key(model_id: str, dimension: int) -> str:

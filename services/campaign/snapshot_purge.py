@@ -21,6 +21,7 @@ from services.campaign.records import (
     CampaignRecord,
     VersionRecord,
     campaign_key,
+    campaign_tombstone_key,
     revise,
     version_key,
 )
@@ -44,7 +45,7 @@ async def count_members(
     """How many members of snapshots each frame has, in all versions that were not purged of it."""
     counts = dict.fromkeys(frame_ids, 0)
     for campaign in await _list_campaigns(stores, name):
-        for version in await read_versions(stores.ledger, name.project, campaign.campaign):
+        for version in await _read_versions(stores, campaign):
             manifest = await read_manifest(stores, version.snapshot_digest)
             for frame_id, _, _ in manifest.without(version.purged).of(counts.keys()):
                 counts[frame_id] += 1
@@ -59,7 +60,7 @@ async def purge_snapshots(stores: Stores, name: ProjectName, frame_ids: frozense
     moment = datetime.now(UTC)
     former: set[str] = set()
     for campaign in await _list_campaigns(stores, name):
-        for version in await read_versions(stores.ledger, name.project, campaign.campaign):
+        for version in await _read_versions(stores, campaign):
             version_name = VersionName(name.project, campaign.campaign, str(version.number))
             purged = await _purge_version(stores, version_name, version.number, frame_ids)
             if not frame_ids.isdisjoint(purged.purged):
@@ -82,6 +83,14 @@ async def delete_unbound_points(
 async def _list_campaigns(stores: Stores, name: ProjectName) -> list[CampaignName]:
     children = await list_children(stores.ledger, name.project, "version")
     return [CampaignName(name.project, campaign) for campaign in children]
+
+
+async def _read_versions(stores: Stores, name: CampaignName) -> list[VersionRecord]:
+    """The versions of a campaign; none of a campaign that is deleted or being deleted."""
+    tombstone = campaign_tombstone_key(name.campaign)
+    if await stores.ledger.get(name.project, [tombstone]):
+        return []
+    return await read_versions(stores.ledger, name.project, name.campaign)
 
 
 async def _purge_version(
@@ -166,6 +175,9 @@ async def _delete_points(stores: Stores, name: ProjectName, frame_ids: Collectio
         for tenant in await stores.vectors.tenants(collection):
             if tenant.startswith(start):
                 campaign, _, digest = tenant.removeprefix(start).rpartition("/")
+                if await stores.ledger.get(name.project, [campaign_tombstone_key(campaign)]):
+                    await stores.vectors.delete_tenant(collection, tenant)
+                    continue
                 lines = (await read_manifest(stores, digest)).of(frame_ids)
                 campaign_name = CampaignName(name.project, campaign)
                 await _delete_lines(stores, campaign_name, digest, collection, lines)

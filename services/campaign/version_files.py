@@ -31,7 +31,7 @@ async def read_version_file(stores: Stores, name: VersionName, file: VersionFile
     version = await get_version(stores, name)
     digest = version.model_digest if file is VersionFile.MODEL else version.basis_digest
     if not digest and file is VersionFile.MODEL:
-        raise NotFound(f"{name} has no scoring model: the frames of all its elements were deleted")
+        raise NotFound(f"{name} has no scoring model: its campaign or its elements were deleted")
     if not digest:
         raise NotFound(f"{name} has no {file.value}: it was committed without a background")
     return await read_blob(stores.blobs, digest)

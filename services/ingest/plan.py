@@ -30,6 +30,7 @@ from services.ingest.records import (
     mismatch_key,
     outbox_key,
     outcome_key,
+    purged_campaign_key,
     row_key,
     seen_set_key,
     session_key,
@@ -65,7 +66,8 @@ def keys_to_read(judgement: Judgement) -> list[str]:
         if match.verdict is Verdict.PENDING
     ]
     extremes = [extremes_key(judged.campaign) for judged in judgement.campaigns]
-    return [*rows, *extremes, *TOMBSTONES.keys(_new_frames(judgement))]
+    purged = [purged_campaign_key(judged.campaign) for judged in judgement.campaigns]
+    return [*rows, *extremes, *purged, *TOMBSTONES.keys(_new_frames(judgement))]
 
 
 def _new_frames(judgement: Judgement) -> list[str]:
@@ -203,6 +205,8 @@ class Plan:
         for index, match in enumerate(judgement.matches):
             judged, budget = judgement.campaigns[match.campaign], budgets[match.campaign]
             verdict = match.verdict
+            if verdict is Verdict.PENDING and purged_campaign_key(judged.campaign) in self._entries:
+                verdict = Verdict.INACTIVE
             if verdict is Verdict.PENDING:
                 row = self._find_row(row_key(judged.campaign, match.frame.id))
                 verdict = self._check_against_ledger(row, budget)
@@ -252,6 +256,7 @@ class Plan:
         sender, frame, campaign = self._sender, match.frame, judged.campaign
         key = row_key(campaign, frame.id)
         self._checks[key] = ABSENT
+        self._checks[purged_campaign_key(campaign)] = ABSENT
         self._rows[key] = Row(
             state=RowState.PENDING,
             version=judged.version.number,

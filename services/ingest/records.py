@@ -12,6 +12,7 @@
 | `extremes/{campaign}` | the minimum and maximum score seen |
 | `seen-set/{campaign}/{set}` | the distinct counts that include frames of the campaign |
 | `mismatch/{campaign}/{logger}` | the loggers with score mismatches |
+| `purged-campaign/{campaign}` | a campaign that was deleted; only its counters are left |
 
 Counters are named in `counters.py`, tombstones of deleted frames in `records/tombstones.py`.
 """
@@ -126,6 +127,12 @@ class Mark(Record, frozen=True, kw_only=True):
     """A record without fields; its key is the information."""
 
 
+class PurgedCampaign(Record, frozen=True, kw_only=True):
+    """When a campaign was purged."""
+
+    purged_us: int
+
+
 def session_key(session: str) -> str:
     """Key of a session's watermark."""
     return key("session", session)
@@ -164,6 +171,11 @@ def seen_set_key(campaign: str, seen_set: str) -> str:
 def mismatch_key(campaign: str, logger: str) -> str:
     """Key that marks a logger as having score mismatches in the campaign."""
     return key("mismatch", campaign, logger)
+
+
+def purged_campaign_key(campaign: str) -> str:
+    """Key that marks a campaign as deleted."""
+    return key("purged-campaign", campaign)
 
 
 def order_keys(campaign: str, version: int, score: float, frame_id: str) -> tuple[str, str]:

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from sluice import Frame, errors
+from sluice.labels import Box2D, Label
+from sluice.resources.batches import BatchSettings
+from sluice.resources.rounds import PredictedFrame
 from tests.e2e.team import MODEL, Team, frames, vector
 
 NAMES = ("v-1", "v-2", "v-3", "ordinary")
@@ -98,3 +101,51 @@ def test_a_sample_is_deleted_from_its_campaign(team: Team) -> None:
 
     assert {"v-1", "v-3"} == team.collected("vans")
     assert 4 == team.datasets.counts(f"{team.project}/datasets/d").frames
+
+
+def test_a_campaign_is_deleted_and_stays_counted(team: Team) -> None:
+    """Samples and versions are gone; the funnel stays, and late loggers are not refused."""
+    collect(team)
+    campaign = team.started["vans"]
+    before = team.funnel("vans")
+    with pytest.raises(errors.FailedPrecondition, match="deactivate it first"):
+        team.campaigns.delete(campaign)
+    team.campaigns.deactivate(campaign)
+
+    preview = team.campaigns.delete(campaign, validate_only=True)
+    summary = team.campaigns.delete(campaign)
+
+    assert (3, 11) == (summary.sample_count, summary.member_count)
+    preview.validate_only = False
+    assert preview == summary == team.campaigns.delete(campaign)
+    with pytest.raises(errors.NotFound):
+        team.campaigns.get(campaign)
+    assert before == team.funnel("vans")
+    submit(team, "v-9")
+    assert 1 == team.funnel("vans").inactive
+    assert not team.collected("vans")
+    events = [event.WhichOneof("event") for event in team.doctor.diagnose(team.project)]
+    assert "finding" not in events
+
+
+def test_rounds_batches_and_golden_sets_are_deleted(team: Team) -> None:
+    """Each is gone after its deletion, which has the same answer twice."""
+    dataset = f"{team.project}/datasets/d"
+    collect(team)
+    box = Label(id="l", class_name="van", shape=Box2D(1, 2, 3, 4))
+    images = [Frame(id="image", labels=(box,))]
+    golden_set = team.golden_sets.create(dataset, "g", images).name
+    round_ = team.rounds.create(dataset, "r", metric_split="test").name
+    team.rounds.import_predictions(round_, [PredictedFrame("v-1")])
+    batch = team.batches.create(dataset, "b", BatchSettings(count=1)).name
+
+    for resource, name, count in (
+        (team.golden_sets, golden_set, "check_count"),
+        (team.rounds, round_, "prediction_count"),
+        (team.batches, batch, "pick_count"),
+    ):
+        preview = resource.delete(name, validate_only=True)
+        assert [resource.delete(name)] * 2 == [resource.delete(name), resource.delete(name)]
+        assert getattr(preview, count) == getattr(resource.delete(name), count)
+        with pytest.raises(errors.NotFound):
+            resource.get(name)

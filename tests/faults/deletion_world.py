@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.campaign.active_campaigns import read_active_campaigns
+from services.campaign.campaign_deletion import delete_campaign
 from services.campaign.campaigns import CampaignTerms, get_campaign, set_active
 from services.campaign.candidates import Candidate, CandidateSet
 from services.campaign.commit import commit_version, create_campaign
@@ -34,6 +35,7 @@ from services.curation.rounds.predictions import FramePredictions, ScoredLabel, 
 from services.curation.rounds.rounds import create_round
 from services.doctor.findings import ExaminationEvents, Finding
 from services.ingest.batch import Delivery, Match, SubmittedBatch
+from services.ingest.campaign_purge import purge_campaign as purge_campaign_of_ingest
 from services.ingest.context import Ingest
 from services.ingest.deletion import delete_samples
 from services.ingest.deletion import purge_frames as purge_ingest
@@ -170,6 +172,17 @@ class _Purges:
         return await purge_campaign(self.stores, name, frame_ids, validate_only=validate_only)
 
 
+@dataclass(frozen=True, slots=True)
+class _CampaignPurges:
+    """`CampaignPurges` without gRPC."""
+
+    ingest: Ingest
+
+    async def purge_campaign(self, name: CampaignName, *, validate_only: bool) -> DeletionCounts:
+        """See `CampaignPurges.purge_campaign`."""
+        return await purge_campaign_of_ingest(self.ingest, name, validate_only=validate_only)
+
+
 class DeletionWorld:
     """A project with a dataset, a round, an issue and a campaign; its writes may crash."""
 
@@ -300,6 +313,13 @@ class DeletionWorld:
             self.curation, self.project, frame_ids, validate_only=validate_only
         )
 
+    async def delete_campaign(self) -> None:
+        """Deactivate and delete the campaign."""
+        if (await self.versions.current(self.project.project)).campaigns:
+            await set_active(self.stores, self.campaign, active=False)
+        purges = _CampaignPurges(self.ingest)
+        await delete_campaign(self.stores, purges, self.campaign, "", validate_only=False)
+
     async def find_deleted(self, frame_ids: Sequence[str]) -> frozenset[str]:
         """The frames whose deletion has begun."""
         found = await TOMBSTONES.read(self.real.ledger, self.project.project, frame_ids)
@@ -318,7 +338,9 @@ class DeletionWorld:
         for events in (
             curation_doctor.diagnose(self.curation, name, repair=repair, started_us=at),
             ingest_doctor.diagnose(ingest, name, repair=repair),
-            campaign_doctor.diagnose(self.stores, name, repair=repair, started_us=at),
+            campaign_doctor.diagnose(
+                self.stores, name, repair=repair, purges=_CampaignPurges(ingest), started_us=at
+            ),
         ):
             found += [line async for line in _describe(events)]
         return found

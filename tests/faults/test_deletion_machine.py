@@ -32,6 +32,9 @@ from tests.redis_server import running
 
 FRAMES = 6
 """Frames of an example; every example has its own: all projects share one blob store."""
+EXAMPLES_MAX = 60
+"""Each example takes a third of a second; a deletion reads the versions of all earlier ones."""
+
 VERDICTS = (
     Count.DUPLICATE,
     Count.OVER_BUDGET,
@@ -60,6 +63,7 @@ class DeletionMachine(RuleBasedStateMachine):
         stores = Stores(self.ledger, self.vectors, FolderBlobs(Path(self.folder.name)))
         self.world = DeletionWorld(stores, f"p{next(_projects)}")
         self.appended: set[str] = set()
+        self.steps = 0
         self.runner.run(self.world.set_up(*self.ids([0, 1])))
 
     def ids(self, frames: Iterable[int]) -> list[str]:
@@ -68,6 +72,7 @@ class DeletionMachine(RuleBasedStateMachine):
 
     def run(self, step: Awaitable[object], crash_at: tuple[int, bool] | None) -> bool:
         """Run a step; whether it succeeded. A crash starts the services again."""
+        self.steps += 1
         if crash_at is not None:
             self.world.countdown.start(crash_at[0], last_is_made=crash_at[1])
         try:
@@ -147,6 +152,12 @@ class DeletionMachine(RuleBasedStateMachine):
             assert [preview] == counts
             assert preview == self.runner.run(self.world.delete(*self.ids(frames)))
 
+    @precondition(lambda self: self.steps >= 12)
+    @rule(crash_at=crash)
+    def delete_campaign(self, crash_at: tuple[int, bool] | None) -> None:
+        """Delete the campaign; what is late is inactive from now on."""
+        self.run(self.world.delete_campaign(), crash_at)
+
     def teardown(self) -> None:
         """Complete what is unfinished; then search the stores."""
         try:
@@ -192,7 +203,9 @@ def test_deletions_on_embedded_stores(tmp_path: Path) -> None:
         ledger = runner.run(SqliteLedger.open(tmp_path / "ledger.sqlite"))
         vectors = runner.run(EdgeVectors.open(tmp_path / "vectors"))
         try:
-            run_machine(runner, ledger, vectors, examples=settings().max_examples)
+            run_machine(
+                runner, ledger, vectors, examples=min(settings().max_examples, EXAMPLES_MAX)
+            )
         finally:
             runner.run(vectors.close())
             runner.run(ledger.close())

@@ -123,6 +123,7 @@ GROUPS: Final = (
             "activate": campaigns.activate,
             "deactivate": campaigns.deactivate,
             "threshold": campaigns.set_threshold,
+            "delete": campaigns.delete_campaign,
         },
     ),
     CommandGroup(

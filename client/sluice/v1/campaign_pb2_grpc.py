@@ -107,6 +107,11 @@ class CampaignServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
                 _registered_method=True)
+        self.DeleteCampaign = channel.unary_unary(
+                '/sluice.v1.CampaignService/DeleteCampaign',
+                request_serializer=sluice_dot_v1_dot_campaign__pb2.DeleteCampaignRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
         self.PurgeFrames = channel.unary_unary(
                 '/sluice.v1.CampaignService/PurgeFrames',
                 request_serializer=sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.SerializeToString,
@@ -222,6 +227,15 @@ class CampaignServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteCampaign(self, request, context):
+        """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+        stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+        interrupted call continues when it is called again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PurgeFrames(self, request, context):
         """Removes all copies of frames from issues, snapshots and scoring models; part of
         FrameService.DeleteFrames. If its newest version has no element left, a campaign
@@ -303,6 +317,11 @@ def add_CampaignServiceServicer_to_server(servicer, server):
                     servicer.DiagnoseProject,
                     request_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.SerializeToString,
+            ),
+            'DeleteCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCampaign,
+                    request_deserializer=sluice_dot_v1_dot_campaign__pb2.DeleteCampaignRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'PurgeFrames': grpc.unary_unary_rpc_method_handler(
                     servicer.PurgeFrames,
@@ -689,6 +708,33 @@ class CampaignService(object):
             '/sluice.v1.CampaignService/DiagnoseProject',
             sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
             sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.CampaignService/DeleteCampaign',
+            sluice_dot_v1_dot_campaign__pb2.DeleteCampaignRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

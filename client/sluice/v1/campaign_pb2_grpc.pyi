@@ -74,6 +74,11 @@ class CampaignServiceStub:
     """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
     busy, healthy project has no findings.
     """
+    DeleteCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.DeleteCampaignRequest, _deletion_pb2.DeletionSummary]
+    """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+    stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+    interrupted call continues when it is called again.
+    """
     PurgeFrames: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]
     """Removes all copies of frames from issues, snapshots and scoring models; part of
     FrameService.DeleteFrames. If its newest version has no element left, a campaign
@@ -123,6 +128,11 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
     """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
     busy, healthy project has no findings.
+    """
+    DeleteCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.DeleteCampaignRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+    stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+    interrupted call continues when it is called again.
     """
     PurgeFrames: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
     """Removes all copies of frames from issues, snapshots and scoring models; part of
@@ -254,6 +264,17 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
         """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
         busy, healthy project has no findings.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteCampaign(
+        self,
+        request: _campaign_pb2.DeleteCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+        stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+        interrupted call continues when it is called again.
         """
 
     @_abc_1.abstractmethod

@@ -358,3 +358,11 @@ class DeleteSamplesRequest(_message.Message):
     frame_ids: _containers.RepeatedScalarFieldContainer[str]
     validate_only: bool
     def __init__(self, parent: _Optional[str] = ..., frame_ids: _Optional[_Iterable[str]] = ..., validate_only: bool = ...) -> None: ...
+
+class PurgeCampaignRequest(_message.Message):
+    __slots__ = ("name", "validate_only")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    validate_only: bool
+    def __init__(self, name: _Optional[str] = ..., validate_only: bool = ...) -> None: ...

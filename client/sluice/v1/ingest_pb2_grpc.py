@@ -87,6 +87,11 @@ class IngestServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_ingest__pb2.DeleteSamplesRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
                 _registered_method=True)
+        self.PurgeCampaign = channel.unary_unary(
+                '/sluice.v1.IngestService/PurgeCampaign',
+                request_serializer=sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
         self.PurgeFrames = channel.unary_unary(
                 '/sluice.v1.IngestService/PurgeFrames',
                 request_serializer=sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.SerializeToString,
@@ -175,6 +180,14 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PurgeCampaign(self, request, context):
+        """Removes all samples, pending matches and near duplicates of a campaign; part of
+        CampaignService.DeleteCampaign. The counts of its funnel stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PurgeFrames(self, request, context):
         """Removes all copies of frames from the samples, pending matches and near duplicates of every
         campaign; part of FrameService.DeleteFrames.
@@ -234,6 +247,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
             'DeleteSamples': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSamples,
                     request_deserializer=sluice_dot_v1_dot_ingest__pb2.DeleteSamplesRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
+            ),
+            'PurgeCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeCampaign,
+                    request_deserializer=sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'PurgeFrames': grpc.unary_unary_rpc_method_handler(
@@ -512,6 +530,33 @@ class IngestService(object):
             target,
             '/sluice.v1.IngestService/DeleteSamples',
             sluice_dot_v1_dot_ingest__pb2.DeleteSamplesRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.IngestService/PurgeCampaign',
+            sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.SerializeToString,
             sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,

@@ -66,6 +66,10 @@ class IngestServiceStub:
     the funnel stay, and the frames are not collected again. Elements, versions and datasets keep
     their copies: FrameService.DeleteFrames removes those too.
     """
+    PurgeCampaign: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.PurgeCampaignRequest, _deletion_pb2.DeletionSummary]
+    """Removes all samples, pending matches and near duplicates of a campaign; part of
+    CampaignService.DeleteCampaign. The counts of its funnel stay.
+    """
     PurgeFrames: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]
     """Removes all copies of frames from the samples, pending matches and near duplicates of every
     campaign; part of FrameService.DeleteFrames.
@@ -106,6 +110,10 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """Deletes samples from their campaign, all or none: frame, explanation and embedding. The counts of
     the funnel stay, and the frames are not collected again. Elements, versions and datasets keep
     their copies: FrameService.DeleteFrames removes those too.
+    """
+    PurgeCampaign: _aio.UnaryUnaryMultiCallable[_ingest_pb2.PurgeCampaignRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Removes all samples, pending matches and near duplicates of a campaign; part of
+    CampaignService.DeleteCampaign. The counts of its funnel stay.
     """
     PurgeFrames: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
     """Removes all copies of frames from the samples, pending matches and near duplicates of every
@@ -204,6 +212,16 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes samples from their campaign, all or none: frame, explanation and embedding. The counts of
         the funnel stay, and the frames are not collected again. Elements, versions and datasets keep
         their copies: FrameService.DeleteFrames removes those too.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeCampaign(
+        self,
+        request: _ingest_pb2.PurgeCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Removes all samples, pending matches and near duplicates of a campaign; part of
+        CampaignService.DeleteCampaign. The counts of its funnel stay.
         """
 
     @_abc_1.abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.campaign.doctor import (
     blobs,
+    campaign_deletions,
     elements,
     leftovers,
     snapshots,
@@ -16,13 +17,19 @@ from services.campaign.projects import get_project
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
 from services.doctor.point_deletions import examine_point_deletions
+from services.peers.campaign_purges import CampaignPurges
 from services.records.records import now_us
 from services.records.stores import Stores
 from sluice.names import ProjectName
 
 
 async def diagnose(
-    stores: Stores, name: ProjectName, *, repair: bool, started_us: int | None = None
+    stores: Stores,
+    name: ProjectName,
+    *,
+    repair: bool,
+    purges: CampaignPurges,
+    started_us: int | None = None,
 ) -> ExaminationEvents:
     """Every difference between issues, versions, snapshots and files, confirmed by a second look.
 
@@ -37,6 +44,7 @@ async def diagnose(
         versions.examine(examination),
         elements.examine(examination),
         leftovers.examine(examination),
+        campaign_deletions.examine(examination, purges),
         examine_point_deletions(examination, SERVICE),
         files.examine_spaces(),
         snapshots.examine(examination, files),

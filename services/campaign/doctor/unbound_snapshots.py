@@ -81,7 +81,12 @@ async def _is_bound(examination: Examination, snapshot: SnapshotName) -> bool:
     versions = await read_bound_versions(examination.ledger, examination.project, name.campaign)
     if versions is None:
         return True
-    return any(version.snapshot_digest == digest for version in versions)
+    # The snapshots of a deleted campaign may be deleted at this moment.
+    return any(
+        version.snapshot_digest == digest
+        and (not version.deleted_us or examination.is_young(version.deleted_us))
+        for version in versions
+    )
 
 
 async def _find_pending(

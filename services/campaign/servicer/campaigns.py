@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.campaign.active_campaigns import ActiveCampaignWatcher
+from services.campaign.campaign_deletion import delete_campaign
 from services.campaign.campaigns import (
     CampaignTerms,
     get_campaign,
@@ -26,6 +27,7 @@ from services.campaign.version_files import VersionFile, read_version_file, spli
 from services.campaign.versions import find_pending_changes, get_version, list_versions
 from services.doctor import messages as finding_messages
 from services.peers import deletion_messages
+from services.peers.campaign_purges import CampaignPurges
 from services.peers.reviews import Reviews
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
@@ -49,9 +51,12 @@ _FILES = {
 class CampaignServicer(CampaignServiceServicer):
     """Campaigns, their versions, and the spaces they are scored in."""
 
-    def __init__(self, stores: Stores, draining: Draining, reviews: Reviews) -> None:
+    def __init__(
+        self, stores: Stores, draining: Draining, reviews: Reviews, purges: CampaignPurges
+    ) -> None:
         self._stores = stores
         self._reviews = reviews
+        self._purges = purges
         self._draining = draining
         self._watcher = ActiveCampaignWatcher(stores)
 
@@ -176,6 +181,19 @@ class CampaignServicer(CampaignServiceServicer):
         spaces, token = await list_spaces(self._stores, parent, page)
         return pb.ListSpacesResponse(spaces=map(messages.space, spaces), next_page_token=token)
 
+    async def DeleteCampaign(
+        self, request: pb.DeleteCampaignRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete an inactive campaign."""
+        counts = await delete_campaign(
+            self._stores,
+            self._purges,
+            CampaignName.parse(request.name),
+            request.etag,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
+
     async def PurgeFrames(
         self, request: deletion_pb2.PurgeFramesRequest, context: Any
     ) -> deletion_pb2.DeletionSummary:
@@ -193,7 +211,7 @@ class CampaignServicer(CampaignServiceServicer):
     ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
         """Compare issues, versions, snapshots and files of a project; repair if requested."""
         name = ProjectName.parse(request.name)
-        events = diagnose(self._stores, name, repair=request.repair)
+        events = diagnose(self._stores, name, repair=request.repair, purges=self._purges)
         async for event in self._draining.until(events):
             yield finding_messages.response(event)
 

@@ -11,7 +11,7 @@ from services.ingest.context import Ingest
 from services.ingest.doctor.reading import Match
 from services.ingest.points import sample_point, tenant_prefix
 from services.ingest.projector_pause import pause_projector
-from services.ingest.records import Row, order_keys, row_key
+from services.ingest.records import PurgedCampaign, Row, order_keys, purged_campaign_key, row_key
 from services.ledger.interface import ABSENT, Conflict, Entry, Ledger, Transaction
 from services.records.records import decode, segments
 from services.records.scanning import PAGE, scan_pages
@@ -39,6 +39,8 @@ async def _examine_points(ingest: Ingest, project: str, *, repair: bool) -> Exam
             if not tenant.startswith(prefix):
                 continue
             campaign, after = CampaignName(project, tenant.removeprefix(prefix)), None
+            if await _is_being_purged(ingest, campaign):
+                continue
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
                 examined += len(page)
                 yield ExaminationProgress("samples", examined)
@@ -75,6 +77,14 @@ async def _find_orphans(ingest: Ingest, campaign: CampaignName, points: Points) 
         if point != sample_point(campaign.project, campaign.campaign, frame_id)
         or not _may_have_point(rows.get((campaign.campaign, frame_id)), since_us)
     }
+
+
+async def _is_being_purged(ingest: Ingest, campaign: CampaignName) -> bool:
+    """Whether a campaign was purged within the hour: its points may be deleted at this moment."""
+    key = purged_campaign_key(campaign.campaign)
+    entry = (await ingest.stores.ledger.get(campaign.project, [key])).get(key)
+    since_us = ingest.now_us() - LEFTOVER_AFTER_US
+    return entry is not None and decode(PurgedCampaign, entry).purged_us > since_us
 
 
 def _may_have_point(entry: Entry | None, since_us: int) -> bool:

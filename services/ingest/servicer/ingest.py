@@ -9,6 +9,7 @@ from typing import Any, Final
 from services.doctor import messages as finding_messages
 from services.ingest.arrivals import group_arrivals
 from services.ingest.batch import Delivery
+from services.ingest.campaign_purge import purge_campaign
 from services.ingest.context import Ingest
 from services.ingest.deletion import delete_samples, purge_frames
 from services.ingest.doctor.diagnose import diagnose
@@ -168,6 +169,14 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
             request.frame_ids,
             validate_only=request.validate_only,
         )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
+
+    async def PurgeCampaign(
+        self, request: pb.PurgeCampaignRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Remove all matches of a campaign."""
+        name = CampaignName.parse(request.name)
+        counts = await purge_campaign(self._ingest, name, validate_only=request.validate_only)
         return deletion_messages.summary(counts, validate_only=request.validate_only)
 
     async def DiagnoseProject(
