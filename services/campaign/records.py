@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `_system` | `project/{project}` | a project |
 | project | `dataset/{dataset}` | a dataset |
+| project | `deleted-dataset/{dataset}` | the tombstone of a dataset |
 | project | `label/{dataset}/{label}` | the frame that owns the label id |
 | project | `issue/{issue}` | an issue |
 | project | `element/{issue}/…` | an element of an issue; its vector is in the vector store |
@@ -62,6 +63,12 @@ class DatasetRecord(Record, frozen=True, kw_only=True):
     task_type: TaskType
     classes: tuple[LabelClassRecord, ...] = ()
     created_us: int
+
+
+class DatasetTombstone(Record, frozen=True, kw_only=True):
+    """A deleted dataset."""
+
+    deleted_us: int
 
 
 class LabelOwnerRecord(Record, frozen=True, kw_only=True):
@@ -219,6 +226,11 @@ def project_key(project: str) -> str:
 def dataset_key(dataset: str) -> str:
     """Key of a dataset."""
     return key("dataset", dataset)
+
+
+def label_prefix(dataset: str) -> str:
+    """Prefix of the keys of a dataset's label ids."""
+    return prefix("label", dataset)
 
 
 def label_key(dataset: str, label_id: str) -> str:

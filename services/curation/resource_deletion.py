@@ -1,4 +1,4 @@
-"""Deleting a round, batch or golden set: its id stays as a tombstone.
+"""Deleting a dataset, round, batch or golden set: its id stays as a tombstone.
 
 `deleted/{kind}/{dataset}/{id}` is put in the transaction that deletes the record; everything else
 is removed afterwards, by steps that can be repeated. An interrupted deletion is completed by the
@@ -23,6 +23,7 @@ from services.records.tombstones import DeletionCounts
 from sluice.errors import AlreadyExists
 from sluice.names import DatasetName
 
+DATASET: Final = "dataset"
 ROUND: Final = "round"
 BATCH: Final = "batch"
 GOLDEN_SET: Final = "golden-set"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import grpc
 
 from services.peers.channel import connect_peer
+from services.peers.dataset_removals import CampaignDatasetRemovals, DatasetRemovals
 from services.peers.datasets import CampaignDatasets, DatasetReader
 from services.peers.issues import CampaignIssueElements, IssueElements
 from services.peers.projects import CampaignProjects, ProjectList
@@ -25,6 +26,7 @@ class CurationPeers:
     ingest: grpc.Channel
     purges: FramePurges
     projects: ProjectList
+    removals: DatasetRemovals
 
 
 @asynccontextmanager
@@ -46,4 +48,5 @@ async def connect_curation_peers(
             ingest,
             PeerFramePurges(ingest_peer, campaign),
             CampaignProjects(campaign),
+            CampaignDatasetRemovals(campaign),
         )

@@ -110,6 +110,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         CreateDataset=(_ADMIN, "parent"),
         GetDataset=(_REVIEW, "name"),
         ListDatasets=(_REVIEW, "parent"),
+        RemoveDataset=(_ADMIN, "name"),
     ),
     **_rules_of_service(
         "IssueService",
@@ -176,6 +177,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         FindSimilar=(_REVIEW, "dataset"),
         PickElements=(_REVIEW, "dataset"),
         SearchDataset=(_ADMIN, "dataset"),
+        DeleteDataset=(_ADMIN, "name"),
         DeleteFrames=(_ADMIN, "parent"),
         CreateView=(_REVIEW, "parent"),
         GetView=(_REVIEW, "name"),

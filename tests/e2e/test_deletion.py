@@ -149,3 +149,24 @@ def test_rounds_batches_and_golden_sets_are_deleted(team: Team) -> None:
         assert getattr(preview, count) == getattr(resource.delete(name), count)
         with pytest.raises(errors.NotFound):
             resource.get(name)
+
+
+def test_a_dataset_is_deleted(team: Team) -> None:
+    """Once its issues are deleted, a dataset is gone; the samples of its frames stay."""
+    dataset, issue = f"{team.project}/datasets/d", collect(team)
+    with pytest.raises(errors.FailedPrecondition, match=issue):
+        team.datasets.delete(dataset)
+    for campaign in team.started.values():
+        team.campaigns.deactivate(campaign)
+    for other in list(team.issues.list(team.project)):
+        team.issues.delete(other.name)
+
+    assert 4 == team.datasets.delete(dataset, validate_only=True).frame_count
+    assert [4, 4] == [team.datasets.delete(dataset).frame_count for _ in range(2)]
+
+    assert [] == list(team.projects.datasets(team.project))
+    with pytest.raises(errors.NotFound):
+        team.datasets.append(dataset, [Frame(id="x")])
+    assert {"v-1", "v-2", "v-3"} == team.collected("vans")
+    events = [event.WhichOneof("event") for event in team.doctor.diagnose(team.project)]
+    assert "finding" not in events

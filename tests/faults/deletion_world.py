@@ -67,7 +67,7 @@ from sluice.sensors import SensorData
 from sluice.tally import ScoredBy, tally_scores
 from sluice.tensors import Embeddings
 from tests.faults.crashes import CrashCountdown
-from tests.unit.curation.datasets.harness import OneProjectList
+from tests.unit.curation.datasets.harness import FakeRemovals, OneProjectList
 
 MODEL_ID: Final = "m"
 DIMENSION: Final = 8
@@ -210,6 +210,7 @@ class DeletionWorld:
             cast(Any, None),
             _Purges(self.stores, self.ingest),
             OneProjectList(),
+            FakeRemovals(),
         )
         self.curation = Curation(self.stores, peers, self.versions, models)
         self.projector = Projector(self.ingest, "projector")

@@ -69,6 +69,7 @@ GROUPS: Final = (
             "pick": search.pick,
             "search": search.search,
             "zcore": zcore.zcore,
+            "delete": datasets.delete_dataset,
         },
     ),
     CommandGroup(

@@ -247,6 +247,15 @@ class Datasets:
         )
         return _stream(self._stub.SearchDataset(request))
 
+    def delete(self, dataset: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete a dataset with its frames, views, rounds, batches and golden sets.
+
+        Raises FailedPrecondition naming issues of the dataset. Its id is not used again. With
+        `validate_only` nothing is deleted, only counted.
+        """
+        request = pb.DeleteDatasetRequest(name=dataset, validate_only=validate_only)
+        return translate(self._stub.DeleteDataset, request)
+
     def delete_frames(
         self, project: str, frame_ids: Iterable[str], *, validate_only: bool = False
     ) -> deletion_pb2.DeletionSummary:

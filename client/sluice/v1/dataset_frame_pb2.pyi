@@ -539,3 +539,11 @@ class DeleteFramesRequest(_message.Message):
     frame_ids: _containers.RepeatedScalarFieldContainer[str]
     validate_only: bool
     def __init__(self, parent: _Optional[str] = ..., frame_ids: _Optional[_Iterable[str]] = ..., validate_only: bool = ...) -> None: ...
+
+class DeleteDatasetRequest(_message.Message):
+    __slots__ = ("name", "validate_only")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    validate_only: bool
+    def __init__(self, name: _Optional[str] = ..., validate_only: bool = ...) -> None: ...

@@ -103,6 +103,11 @@ class FrameServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetResponse.FromString,
                 _registered_method=True)
+        self.DeleteDataset = channel.unary_unary(
+                '/sluice.v1.FrameService/DeleteDataset',
+                request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteDatasetRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
         self.DeleteFrames = channel.unary_unary(
                 '/sluice.v1.FrameService/DeleteFrames',
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteFramesRequest.SerializeToString,
@@ -243,6 +248,15 @@ class FrameServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteDataset(self, request, context):
+        """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+        FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+        not used again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteFrames(self, request, context):
         """Deletes frames from the whole project: from all datasets with their predictions and embeddings,
         from the samples of campaigns, from issues, snapshots and scoring models. Their ids stay, and are
@@ -365,6 +379,11 @@ def add_FrameServiceServicer_to_server(servicer, server):
                     servicer.SearchDataset,
                     request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetResponse.SerializeToString,
+            ),
+            'DeleteDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDataset,
+                    request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteDatasetRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'DeleteFrames': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteFrames,
@@ -754,6 +773,33 @@ class FrameService(object):
             '/sluice.v1.FrameService/SearchDataset',
             sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetRequest.SerializeToString,
             sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.FrameService/DeleteDataset',
+            sluice_dot_v1_dot_dataset__frame__pb2.DeleteDatasetRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

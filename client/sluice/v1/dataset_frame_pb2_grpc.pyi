@@ -74,6 +74,11 @@ class FrameServiceStub:
     counted, what matches is submitted. Called again with the same id it continues where it
     stopped.
     """
+    DeleteDataset: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteDatasetRequest, _deletion_pb2.DeletionSummary]
+    """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+    FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+    not used again.
+    """
     DeleteFrames: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteFramesRequest, _deletion_pb2.DeletionSummary]
     """Deletes frames from the whole project: from all datasets with their predictions and embeddings,
     from the samples of campaigns, from issues, snapshots and scoring models. Their ids stay, and are
@@ -139,6 +144,11 @@ class FrameServiceAsyncStub(FrameServiceStub):
     """Searches a stored dataset with the active campaigns, as a logger would a stream: every frame is
     counted, what matches is submitted. Called again with the same id it continues where it
     stopped.
+    """
+    DeleteDataset: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteDatasetRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+    FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+    not used again.
     """
     DeleteFrames: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
     """Deletes frames from the whole project: from all datasets with their predictions and embeddings,
@@ -280,6 +290,17 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         """Searches a stored dataset with the active campaigns, as a logger would a stream: every frame is
         counted, what matches is submitted. Called again with the same id it continues where it
         stopped.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteDataset(
+        self,
+        request: _dataset_frame_pb2.DeleteDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+        FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+        not used again.
         """
 
     @_abc_1.abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.curation import resource_deletion as rd
 from services.curation.batches.delete_batch import BatchDeletion
 from services.curation.context import Curation
+from services.curation.datasets.delete_dataset import DatasetDeletion
 from services.curation.datasets.delete_frames import finish_deletion, read_pending_deletions
 from services.curation.golden.delete_golden_set import GoldenSetDeletion
 from services.curation.resource_deletion import ResourceDeletion
@@ -13,13 +14,15 @@ from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
 from services.records.records import decode, prefix, segments
 from services.records.scanning import scan_pages
-from sluice.names import BatchName, GoldenSetName, ProjectName, RoundName
+from sluice.names import BatchName, DatasetName, GoldenSetName, ProjectName, RoundName
 
 
 def _read_deletion(project: str, tombstone: str) -> ResourceDeletion | None:
     """How the resource of a tombstone is deleted; None for a kind of a later version."""
     _, kind, dataset, id = segments(tombstone)
     match kind:
+        case rd.DATASET:
+            return DatasetDeletion(DatasetName(project, dataset))
         case rd.ROUND:
             return RoundDeletion(RoundName(project, dataset, id))
         case rd.BATCH:

@@ -16,7 +16,7 @@ from services.curation.doctor import (
     vectors,
 )
 from services.curation.doctor.orphans import OrphanExemptions
-from services.curation.doctor.reading import datasets_of
+from services.curation.doctor.reading import datasets_of, is_being_deleted
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
 from services.doctor.point_deletions import examine_point_deletions
@@ -44,6 +44,8 @@ async def diagnose(
     ):
         yield event
     for dataset in await datasets_of(examination):
+        if await is_being_deleted(examination, dataset):
+            continue
         async for event in _examine_dataset(examination, dataset, spared):
             yield event
     async for event in orphans.examine(examination, spared):

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.points import tenants_of
 from services.curation.doctor.frames import frame_subject
+from services.curation.doctor.reading import is_being_deleted
 from services.curation.records import FrameRow, frame_key
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
@@ -43,6 +44,8 @@ async def examine(examination: Examination, exemptions: OrphanExemptions) -> Exa
                 DatasetName(examination.project, tenant.removeprefix(tenants_prefix)),
                 None,
             )
+            if await is_being_deleted(examination, name):
+                continue
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
                 after, seen = page.ids[-1], seen + len(page)
                 yield ExaminationProgress("points", seen)

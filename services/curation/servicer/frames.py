@@ -9,6 +9,7 @@ from typing import Any, Final
 from services.curation.context import Curation
 from services.curation.datasets.append import append_frames
 from services.curation.datasets.counts import count_frames
+from services.curation.datasets.delete_dataset import DatasetDeletion
 from services.curation.datasets.delete_frames import delete_frames
 from services.curation.datasets.filters import Filter, check_filter
 from services.curation.datasets.frames import get_frame, list_frames, stream_frames
@@ -24,6 +25,7 @@ from services.curation.datasets.updates import (
 )
 from services.curation.datasets.views import get_view
 from services.curation.doctor.diagnose import diagnose
+from services.curation.resource_deletion import delete_resource
 from services.curation.servicer import (
     filter_messages,
     frame_messages,
@@ -74,6 +76,16 @@ class FrameServicer(ViewMethods):
             unchanged_count=counts.unchanged_count,
             deleted_count=counts.deleted_count,
         )
+
+    async def DeleteDataset(
+        self, request: pb.DeleteDatasetRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete a dataset."""
+        deletion = DatasetDeletion(DatasetName.parse(request.name))
+        counts = await delete_resource(
+            self._curation, deletion, validate_only=request.validate_only
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
 
     async def DeleteFrames(
         self, request: pb.DeleteFramesRequest, context: Any

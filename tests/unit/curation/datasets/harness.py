@@ -64,6 +64,24 @@ class OneProjectList:
         return [NAME.project]
 
 
+class FakeRemovals:
+    """`DatasetRemovals` that a test lets fail once."""
+
+    def __init__(self) -> None:
+        self.error: SluiceError | None = None
+        self.removed: list[DatasetName] = []
+
+    async def remove(self, name: DatasetName, *, validate_only: bool) -> None:
+        """See `DatasetRemovals.remove`."""
+        if name != NAME:
+            raise NotFound(f"{name} does not exist")
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if not validate_only:
+            self.removed.append(name)
+
+
 class FakePurges:
     """`FramePurges` of services without a copy; an error that a test sets is raised once."""
 
@@ -117,7 +135,12 @@ async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
     blobs = FolderBlobs(path / "blobs")
     # Nothing that is tested here asks the other services.
     others = CurationPeers(
-        OneDataset(), cast(IssueElements, None), cast(Any, None), FakePurges(), OneProjectList()
+        OneDataset(),
+        cast(IssueElements, None),
+        cast(Any, None),
+        FakePurges(),
+        OneProjectList(),
+        FakeRemovals(),
     )
     stores = Stores(ledger, vectors, blobs)
     yield DatasetHarness(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))

@@ -45,6 +45,7 @@ from tests.unit.curation.datasets.harness import (
     ONCE,
     DatasetHarness,
     FakePurges,
+    FakeRemovals,
     OneDataset,
     OneProjectList,
     frame,
@@ -116,7 +117,12 @@ async def open_scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncItera
     """A scene on new stores, which are closed at the end."""
     blobs = FolderBlobs(path / "blobs")
     others = CurationPeers(
-        OneDataset(), cast(IssueElements, None), cast(Any, None), FakePurges(), OneProjectList()
+        OneDataset(),
+        cast(IssueElements, None),
+        cast(Any, None),
+        FakePurges(),
+        OneProjectList(),
+        FakeRemovals(),
     )
     active = cast(ActiveVersions, OneProject())
     harness = DatasetHarness(
