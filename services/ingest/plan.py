@@ -33,8 +33,10 @@ from services.ingest.records import (
     purged_campaign_key,
     row_key,
     seen_set_key,
+    session_day_key,
     session_key,
 )
+from services.ingest.sessions import day_of
 from services.ledger.interface import ABSENT, Add, Entry, Transaction
 from services.records.records import decode, encode, key
 from sluice.tally import Tally
@@ -105,6 +107,8 @@ class Plan:
         self._used = used
         session = entries.get(session_key(sender.session))
         self._checks = {session_key(sender.session): session.revision if session else ABSENT}
+        self._last_us = decode(Session, session).updated_us if session else None
+        self._deletes: list[str] = []
         self._puts: dict[str, bytes] = {}
         self._adds: Counter[str] = Counter()
         self._ceilings: dict[str, int | None] = {counters.OUTBOX: outbox_entries_max}
@@ -137,6 +141,7 @@ class Plan:
             partition=self._sender.project,
             checks=self._checks,
             puts=self._puts,
+            deletes=self._deletes,
             adds={
                 name: Add(delta, self._ceilings.get(name))
                 for name, delta in self._adds.items()
@@ -150,8 +155,19 @@ class Plan:
         sender = self._sender
         session = Session(watermark=outcome.seq, updated_us=sender.received_us)
         self._puts[session_key(sender.session)] = encode(session)
+        self._list_session()
         self._puts[outcome_key(sender.session, outcome.seq)] = encode(outcome)
         return outcome
+
+    def _list_session(self) -> None:
+        """List the session under today, once a day."""
+        session, today = self._sender.session, day_of(self._sender.received_us)
+        last_day = day_of(self._last_us) if self._last_us is not None else ""
+        if last_day != today:
+            self._puts[session_day_key(today, session)] = encode(Mark())
+            if last_day:
+                self._deletes.append(session_day_key(last_day, session))
+            self._last_us = self._sender.received_us
 
     def _count_tally(self, campaign: str, tally: Tally) -> None:
         self._adds[Count.SEEN.of(campaign)] += tally.count

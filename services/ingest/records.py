@@ -3,6 +3,7 @@
 | key | content |
 | --- | --- |
 | `session/{session}` | the watermark: the number of the last batch with an outcome |
+| `session-day/{day}/{session}` | the sessions by the UTC day of their last batch |
 | `answer/{session}/{seq mod 8}` | the outcome of a recent batch, for replays |
 | `row/{campaign}/{frame}` | one match, from pending to purged; it makes later ones duplicates |
 | `document/{campaign}/{frame}` | the frame of a row and its explanation; written once |
@@ -30,6 +31,9 @@ OUTCOMES_KEPT = 8
 """Outcomes of a session that are kept for replays: as many batches as may be in flight."""
 
 DECIDED = "decided"
+
+SESSION_DAYS = "session-day/"
+"""Prefix of the sessions by day."""
 
 TOMBSTONES = Tombstones("ingest")
 """The frames that no campaign collects any more."""
@@ -136,6 +140,11 @@ class PurgedCampaign(Record, frozen=True, kw_only=True):
 def session_key(session: str) -> str:
     """Key of a session's watermark."""
     return key("session", session)
+
+
+def session_day_key(day: str, session: str) -> str:
+    """Key that lists a session under the day of its last batch."""
+    return f"{SESSION_DAYS}{day}/{key(session) if session else ''}"
 
 
 def outcome_key(session: str, seq: int) -> str:
