@@ -44,7 +44,7 @@ async def _remove_record(stores: Stores, name: DatasetName, *, validate_only: bo
     stored = await read_record(stores.ledger, name.project, key, DatasetRecord, name)
     if issues := await _list_issues(stores, name):
         named = ", ".join(issues[:_NAMED_MAX])
-        raise FailedPrecondition(f"{name} has {len(issues)} issues, delete them first: {named}")
+        raise FailedPrecondition(f"{name} still has issues; delete them first: {named}")
     if validate_only:
         return
     # An issue that is created meanwhile has put the dataset again.
