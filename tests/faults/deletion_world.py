@@ -118,7 +118,9 @@ class StoredVersions:
     async def current(self, project: str) -> ActiveSet:
         """See `ActiveVersions.current`."""
         active = await read_active_campaigns(self._stores.ledger, project)
-        campaigns = [ActiveCampaign(c.id, _version(c.version)) for c in active.campaigns]
+        campaigns = [
+            ActiveCampaign(c.id, _version(c.version), c.threshold) for c in active.campaigns
+        ]
         return ActiveSet(active.generation, {c.campaign: c for c in campaigns})
 
     async def version(
