@@ -28,7 +28,7 @@ from services.ledger.interface import Entry, Ledger
 from services.records.pages import Page
 from services.records.records import decode
 from services.records.stores import Stores
-from sluice.errors import DataLoss, NotFound
+from sluice.errors import Aborted, DataLoss, NotFound
 from sluice.frames import Frame
 from sluice.names import DatasetFrameName, DatasetName
 from sluice.tensors import Embeddings
@@ -170,7 +170,8 @@ async def scan_summaries(
     while page := await ledger.scan(name.project, prefix, after=after, limit=size):
         ids = [decode(FrameReference, entry).frame_id for entry in page]
         summaries = await read_summaries(ledger, name, ids)
-        yield [summaries[frame_id] for frame_id in ids]
+        # A frame that is deleted meanwhile is left out.
+        yield [summaries[frame_id] for frame_id in ids if frame_id in summaries]
         after = page[-1].key
 
 
@@ -230,6 +231,8 @@ async def embeddings_of(
     if not vectors.any(axis=1).all():
         # A frame may have been re-embedded since its row was read: read the rows again.
         summaries = await read_summaries(stores.ledger, name, [row.id for row in rows])
+        if deleted := [row.id for row in rows if row.id not in summaries]:
+            raise Aborted(f"frame {deleted[0]!r} of {name} was deleted meanwhile; read again")
         rows = [summaries[row.id].row for row in rows]
         vectors = await points.read(stores, name, space, rows)
         check_vectors_present(name, rows, vectors)

@@ -76,7 +76,7 @@ class Merge:
             merged = document_merged
             if old is not None:
                 merged = await self._merge_vectors(space, index, frame, old.record, merged)
-            check_embeddings(index, merged, frame)
+            check_embeddings(self.frames[index].index, merged, frame)
             result.append(merged)
         return result
 
@@ -95,7 +95,7 @@ class Merge:
         self, stored: StoredRows, documents: dict[str, Entry | None]
     ) -> list[tuple[Frame, MergedFrame]]:
         pairs: list[tuple[Frame, MergedFrame]] = []
-        for index, (prepared, old) in enumerate(zip(self.frames, stored, strict=True)):
+        for prepared, old in zip(self.frames, stored, strict=True):
             if old is None:
                 new = MergedFrame(prepared.row, prepared.document, prepared.vectors)
                 pairs.append((prepared.new.frame, new))
@@ -103,7 +103,7 @@ class Merge:
             frame = None
             if old.record.id in documents:
                 frame = self._decode_document(old.record, documents[old.record.id])
-            pairs.append(merge_frame(index, prepared, old.record, frame, self.request))
+            pairs.append(merge_frame(prepared, old.record, frame, self.request))
         return pairs
 
     def _decode_document(self, row: FrameRow, entry: Entry | None) -> Frame | None:

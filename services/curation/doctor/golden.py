@@ -15,6 +15,7 @@ from services.curation.golden.records import (
     RoundCheck,
     check_name,
     checks_prefix,
+    golden_set_key,
     golden_sets_prefix,
     newest_key,
 )
@@ -68,7 +69,8 @@ async def _examine_set(
     newest = stored.record if stored else None
     if finding := await _examine_newest(examination, name, checks, newest):
         findings.append(finding)
-    return findings
+    is_there = await find_record(ledger, project, golden_set_key(name), GoldenSet)
+    return findings if is_there else []  # deleted meanwhile
 
 
 async def _examine_check(
