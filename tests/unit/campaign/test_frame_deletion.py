@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from msgspec import structs, to_builtins
 
 from services.campaign.campaigns import get_campaign, set_active
 from services.campaign.elements import add_elements
 from services.campaign.frame_deletion import purge_frames
 from services.campaign.issues import get_issue
-from services.campaign.records import VersionRecord
+from services.campaign.records import (
+    CampaignRecord,
+    VersionRecord,
+    campaign_key,
+    version_key,
+)
 from services.campaign.versions import find_pending_changes, get_version
+from services.ledger.interface import Transaction
+from services.records.records import encode
 from services.records.scanning import scan_pages
 from services.records.tombstones import DeletionCounts
 from services.vectors.interface import Kind
@@ -65,6 +74,20 @@ async def read_version(
     return await get_version(service.stores, version_name(campaign, number))
 
 
+async def write_earlier_version(service: CampaignService, record: CampaignRecord) -> None:
+    """Give a campaign's version a model of format 2, as an earlier Sluice wrote it."""
+    blobs = service.stores.blobs
+    model = ScoringModel.from_bytes(await blobs.get(record.version.model_digest))
+    digest = await blobs.put(replace(model, summary=None).to_bytes())
+    await blobs.delete(record.version.model_digest)
+    version = structs.replace(record.version, model_digest=digest, fit=None)
+    puts = {
+        campaign_key(record.id): encode(structs.replace(record, version=version)),
+        version_key(record.id, version.number): encode(version),
+    }
+    await service.stores.ledger.commit(Transaction(PROJECT.project, puts=puts))
+
+
 async def test_every_copy_is_removed(service: CampaignService) -> None:
     """Issues, all versions' snapshots and models lose the frame; the doctor is quiet."""
     issue, other = await service.create_issue("a", "b"), await service.create_issue("a", "c")
@@ -106,6 +129,30 @@ async def test_a_version_keeps_its_counts_and_names_its_former_models(
     model = ScoringModel.from_bytes(await service.stores.blobs.get(version.model_digest))
     assert ["c"] == [element.frame_id for element in model.element_ids]
     assert version == (await get_campaign(service.stores, campaign)).version
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["format 3", "format 2"])
+async def test_a_purged_version_has_the_fit_of_its_new_model(
+    service: CampaignService, earlier: bool
+) -> None:
+    """The fit summary is the new model's; a model of format 2 becomes one of format 3."""
+    await service.set_background()
+    campaign, record = await service.create_campaign(await service.create_issue(*"abcd"))
+    if earlier:
+        await write_earlier_version(service, record)
+    before = await read_version(service, campaign, 1)
+
+    await purge(service, "a")
+
+    version = await read_version(service, campaign, 1)
+    model = ScoringModel.from_bytes(await service.stores.blobs.get(version.model_digest))
+    assert model.summary is not None
+    assert version.fit is not None
+    assert (None if earlier else record.version.fit) == before.fit != version.fit
+    assert asdict(model.summary) == to_builtins(version.fit)
+    assert [] == await examine(service)
+    await purge(service, "b", "c", "d")
+    assert (await read_version(service, campaign, 1)).fit is None
 
 
 async def test_a_deletion_has_the_same_answer_twice(service: CampaignService) -> None:
