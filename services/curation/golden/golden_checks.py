@@ -1,4 +1,4 @@
-"""The checks of a golden set: added once for each round, and deleted with it."""
+"""The checks of a golden set: added once for each round, deleted with the set."""
 
 from __future__ import annotations
 
