@@ -44,16 +44,17 @@ from sluice.names import DatasetName
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """How many frames of one call were added, changed, left unchanged, and skipped as deleted.
+    """How many frames of one call were added, changed and left unchanged.
 
-    `kept_status_count` groups keep a status later than the request's.
+    `kept_status_count` groups keep a status later than the request's. The frames `deleted_ids` are
+    deleted from the project, and were skipped.
     """
 
     added_count: int
     changed_count: int
     unchanged_count: int
     kept_status_count: int = 0
-    deleted_count: int = 0
+    deleted_ids: tuple[str, ...] = ()
 
 
 async def append_frames(
@@ -88,7 +89,7 @@ class _AppendOperation:
         deletions = await TOMBSTONES.read(self.stores.ledger, self.name.project, ids)
         frames = [frame for frame in self.frames if frame.row.id not in deletions.deleted]
         result = await self._append(frames, deletions.checks)
-        return replace(result, deleted_count=len(self.frames) - len(frames))
+        return replace(result, deleted_ids=tuple(id for id in ids if id in deletions.deleted))
 
     async def _append(
         self, frames: Sequence[PreparedFrame], deletion_checks: Mapping[str, int]

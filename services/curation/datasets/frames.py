@@ -71,14 +71,17 @@ class FramePage:
 async def read_summaries(
     ledger: Ledger, name: DatasetName, frame_ids: Sequence[str]
 ) -> dict[str, FrameSummary]:
-    """The summaries of frames by id, in the order given; missing frames are left out."""
+    """The summaries of frames by id, in the order given; missing frames are left out.
+
+    So are frames that are deleted meanwhile, with their groups.
+    """
     keys = [frame_key(name.dataset, frame_id) for frame_id in frame_ids]
     entries = await ledger.get(name.project, keys)
     rows = [decode(FrameRow, entries[key]) for key in keys if key in entries]
     group_ids = {group_key(name.dataset, row.group): row.group for row in rows}
     group_entries = await ledger.get(name.project, list(group_ids))
     groups = {group_ids[key]: decode(Group, entry) for key, entry in group_entries.items()}
-    return {row.id: FrameSummary(row, groups[row.group]) for row in rows}
+    return {row.id: FrameSummary(row, group) for row in rows if (group := groups.get(row.group))}
 
 
 async def read_frames(

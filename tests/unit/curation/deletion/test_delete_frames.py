@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
-from services.curation.datasets.append import AppendResult
+from services.curation.datasets.append import AppendResult, append_frames
 from services.curation.datasets.counts import count_frames
 from services.curation.datasets.delete_frames import delete_frames
 from services.curation.datasets.frames import get_frames, read_summaries
+from services.curation.datasets.new_frames import AppendRequest
+from services.curation.records import document_key, group_key
 from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
 from services.ledger.interface import Ledger
 from services.records.scanning import scan_pages
 from services.records.tombstones import DeletionCounts
-from sluice.errors import NotFound, Unavailable
-from tests.unit.campaign.faults import failing, overtaken
+from sluice.errors import InvalidArgument, NotFound, Unavailable
+from sluice.tensors import Embeddings
+from tests.unit.campaign.faults import InterceptedStore, failing, overtaken
 from tests.unit.curation.datasets.harness import (
     NAME,
     DatasetHarness,
@@ -23,6 +29,7 @@ from tests.unit.curation.datasets.harness import (
     frame,
     named_points,
     stored_points,
+    vector,
 )
 from tests.unit.curation.doctor.scene import PROJECT, ROUND, Scene, box, examine
 
@@ -90,11 +97,67 @@ async def test_a_deleted_frame_is_not_appended_again(scene: Scene) -> None:
 
     result = await scene.harness.append("later", "new", frame("0-left", group="g0", slice_="left"))
 
-    assert AppendResult(1, 0, 0, deleted_count=2) == result
+    assert AppendResult(1, 0, 0, deleted_ids=("later", "0-left")) == result
     assert {"new"} == (
         await read_summaries(scene.stores.ledger, NAME, ["later", "new", "0-left"])
     ).keys()
     assert [] == await examine(scene.harness)
+
+
+async def test_a_file_with_deleted_frames_is_merged(scene: Scene) -> None:
+    """Errors name frames by their index in the request; a deleted one is not checked any more."""
+    await scene.harness.append(frame("0-left", box("x")), "last")
+    await delete(scene.harness, "0-left")
+    crops = Embeddings("m", np.stack([vector("a"), vector("b")]), np.arange(2), ["x", ""])
+
+    with pytest.raises(InvalidArgument, match=r"^frames\[1\].slice \(frame 'last'\): 'left'"):
+        await scene.harness.append("0-left", frame("last", slice_="left"))
+    request = AppendRequest([frame("0-left"), frame("last", box("y"))], crops)
+    result = await append_frames(scene.harness.curation, NAME, request)
+
+    assert AppendResult(0, 1, 0, deleted_ids=("0-left",)) == result
+    assert [] == await examine(scene.harness)
+
+
+async def test_a_file_of_deleted_frames_changes_nothing(scene: Scene) -> None:
+    """If all frames of a call are deleted, it succeeds, also in a dataset without any frame."""
+    await delete(scene.harness, "x", "y")
+    before = await stored_points(scene.harness)
+
+    assert AppendResult(0, 0, 0, deleted_ids=("x", "y")) == await scene.harness.append("x", "y")
+    assert before == await stored_points(scene.harness)
+
+
+async def test_a_deletion_overtakes_a_merge(scene: Scene) -> None:
+    """A frame that is deleted after its row was read is skipped; no loss is reported."""
+    await scene.harness.append("0-left", "other")
+    ledger, meanwhile = scene.stores.ledger, [delete(scene.harness, "0-left")]
+
+    async def get(real: Any, partition: str, keys: Sequence[str]) -> Any:
+        if document_key(NAME.dataset, "0-left") in keys and meanwhile:
+            await meanwhile.pop()
+        return await real(partition, keys)
+
+    slow = scene.harness.with_stores(ledger=InterceptedStore(ledger, "get", get))
+    result = await slow.append(frame("0-left", box("x")), frame("other", box("y")))
+
+    assert AppendResult(0, 1, 0, deleted_ids=("0-left",)) == result
+
+
+async def test_a_frame_deleted_while_it_is_read_is_left_out(scene: Scene) -> None:
+    """A frame without its group, which is read after it, does not exist any more."""
+    ledger, meanwhile = scene.stores.ledger, [delete(scene.harness, "car")]
+    [group] = [s.group.id for s in (await read_summaries(ledger, NAME, ["car"])).values()]
+
+    async def get(real: Any, partition: str, keys: Sequence[str]) -> Any:
+        if group_key(NAME.dataset, group) in keys and meanwhile:
+            await meanwhile.pop()
+        return await real(partition, keys)
+
+    slow = InterceptedStore(ledger, "get", get)
+    summaries = await read_summaries(cast(Ledger, slow), NAME, ["car", "0-left"])
+
+    assert ["0-left"] == list(summaries)
 
 
 async def test_numbers_are_not_used_again(scene: Scene) -> None:
@@ -118,7 +181,7 @@ async def test_a_deletion_overtakes_an_append(scene: Scene) -> None:
 
     result = await slow.append("new", "other")
 
-    assert AppendResult(1, 0, 0, deleted_count=1) == result
+    assert AppendResult(1, 0, 0, deleted_ids=("new",)) == result
     assert await named_points(scene.harness, "other") <= await stored_points(scene.harness)
     points = await scene.stores.vectors.collections(NAME.project)
     payloads = [
