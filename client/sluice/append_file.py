@@ -34,7 +34,7 @@ _Batch = tuple[Sequence[NewFrame], NDArray[np.float32] | None]
 
 @dataclass(slots=True)
 class AppendCounts:
-    """How many frames of a file were added, changed or left unchanged so far.
+    """How many frames of a file were added, changed, left unchanged or skipped as deleted so far.
 
     `kept_status` groups keep a status later than the one of the call.
     """
@@ -43,6 +43,7 @@ class AppendCounts:
     changed: int = 0
     unchanged: int = 0
     kept_status: int = 0
+    deleted: int = 0
 
     def add(self, response: pb.AppendFramesResponse) -> None:
         """Add the counts of one call."""
@@ -50,6 +51,7 @@ class AppendCounts:
         self.changed += response.changed_count
         self.unchanged += response.unchanged_count
         self.kept_status += response.kept_status_count
+        self.deleted += response.deleted_count
 
 
 @dataclass(frozen=True, slots=True)

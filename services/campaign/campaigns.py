@@ -22,7 +22,7 @@ from services.records.pages import Page
 from services.records.records import encode, prefix
 from services.records.stores import Stores
 from sluice.checks import check_text
-from sluice.errors import InvalidArgument
+from sluice.errors import FailedPrecondition, InvalidArgument
 from sluice.names import CampaignName, IssueName, ProjectName
 
 BUDGET_MAX: Final = 2**63 - 1
@@ -99,9 +99,17 @@ async def update_campaign(
 
 
 async def set_active(stores: Stores, name: CampaignName, *, active: bool) -> CampaignRecord:
-    """Activate or deactivate a campaign; the samples that it has collected stay."""
+    """Activate or deactivate a campaign; the samples that it has collected stay.
+
+    Raises FailedPrecondition for a campaign whose newest version has no element left.
+    """
 
     async def apply(campaign: CampaignRecord) -> CampaignRecord:
+        if active and not campaign.version.model_digest:
+            raise FailedPrecondition(
+                f"{name}: the frames of all elements of version {campaign.version.number} were "
+                "deleted; commit a new version first"
+            )
         return campaign if campaign.active == active else revise(campaign, active=active)
 
     return await _change(stores, name, apply)

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from uuid import uuid4
 
-from msgspec import convert
-
 from services.campaign.campaigns import CampaignTerms, read_campaign
-from services.campaign.feedback import add_feedback
+from services.campaign.deleted_frames import TOMBSTONES
+from services.campaign.feedback import add_feedback, drop_deleted
 from services.campaign.issues import read_issue_campaigns
 from services.campaign.pending_commits import announce_commit
 from services.campaign.projects import get_project
 from services.campaign.records import (
     GENERATION,
     CampaignRecord,
-    FitRecord,
     IssueCampaignsRecord,
     VersionRecord,
     campaign_key,
@@ -30,6 +28,8 @@ from services.campaign.records import (
     revise,
     version_key,
 )
+from services.campaign.snapshot_models import record_fit
+from services.campaign.snapshot_purge import delete_unbound_points
 from services.campaign.snapshots import SnapshotContent, read_content, write_snapshot
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.peers.reviews import Reviews
@@ -61,8 +61,10 @@ async def create_campaign(
     if response := await find_response(stores.ledger, project.project, request, CampaignRecord):
         return response
     name = CampaignName(project.project, str(uuid4()))
+    deletions = await TOMBSTONES.read(stores.ledger, name.project, [])
     content = await read_content(stores, issue)
     unbound = await _write_version(stores, name, content, number=1)
+    unbound = replace(unbound, deletion_checks=deletions.checks)
     version = unbound.version
     campaign = CampaignRecord(
         id=name.campaign,
@@ -75,7 +77,16 @@ async def create_campaign(
         created_us=version.created_us,
         updated_us=version.created_us,
     )
-    return await retry(lambda: _bind_first(stores, request, issue, campaign, unbound), issue)
+    written = _WrittenSnapshot(name, version, content, deletions.checks)
+
+    async def attempt() -> CampaignRecord:
+        try:
+            return await _bind_first(stores, request, issue, campaign, unbound)
+        except Conflict as conflict:
+            await written.check_deletions(stores, conflict)
+            raise
+
+    return await retry(attempt, issue)
 
 
 async def commit_version(
@@ -96,15 +107,21 @@ async def commit_version(
         return response
     stored = await read_campaign(stores, name)
     check_etag(etag, stored.record.etag, name)
+    deletions = await TOMBSTONES.read(stores.ledger, name.project, [])
     content = await read_content(stores, IssueName(name.project, stored.record.issue))
     if reviews is not None:
         content = await add_feedback(content, name, reviews)
+        content = await drop_deleted(stores, name, content)
     number = stored.record.version.number + 1
     unbound = await _write_version(stores, name, content, number)
     campaign = revise(stored.record, version=unbound.version)
     binding = Transaction(
         name.project,
-        checks={campaign_key(name.campaign): stored.revision, **unbound.checks},
+        checks={
+            campaign_key(name.campaign): stored.revision,
+            **unbound.checks,
+            **deletions.checks,
+        },
         puts=_binding_puts(campaign),
         deletes=unbound.checks,
         adds={GENERATION: Add(1)} if campaign.active else {},
@@ -112,6 +129,8 @@ async def commit_version(
     try:
         return await commit_once(stores.ledger, binding, request, unbound.version)
     except Conflict as conflict:
+        written = _WrittenSnapshot(name, unbound.version, content, deletions.checks)
+        await written.check_deletions(stores, conflict)
         raise Aborted(
             f"{name} was changed by another call during the commit of version {number}: "
             "read it again and retry"
@@ -131,7 +150,12 @@ async def _bind_first(
     # The list is deleted with its issue, so this check also detects that deletion.
     binding = Transaction(
         issue.project,
-        checks={key: stored.revision, campaign_key(campaign.id): ABSENT, **unbound.checks},
+        checks={
+            key: stored.revision,
+            campaign_key(campaign.id): ABSENT,
+            **unbound.checks,
+            **unbound.deletion_checks,
+        },
         puts=_binding_puts(campaign) | {key: encode(campaigns)},
         deletes=unbound.checks,
         adds={GENERATION: Add(1)},
@@ -153,6 +177,30 @@ class _UnboundVersion:
 
     version: VersionRecord
     checks: Mapping[str, int]
+    deletion_checks: Mapping[str, int] = field(default_factory=dict)
+    """The check that no frame was deleted since the content was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WrittenSnapshot:
+    """A snapshot whose points are written, for a version that cannot be bound."""
+
+    name: CampaignName
+    version: VersionRecord
+    content: SnapshotContent
+    deletion_checks: Mapping[str, int]
+    """The check that no frame was deleted since the content was read."""
+
+    async def check_deletions(self, stores: Stores, conflict: Conflict) -> None:
+        """Raise Aborted if frames were deleted during the commit, without leaving their points."""
+        deletions = await TOMBSTONES.read(stores.ledger, self.name.project, [])
+        if deletions.checks == self.deletion_checks:
+            return
+        await delete_unbound_points(stores, self.name, self.version, self.content.manifest)
+        raise Aborted(
+            f"{self.name}: frames were deleted during the commit of version "
+            f"{self.version.number}: try again"
+        ) from conflict
 
 
 async def _write_version(
@@ -178,7 +226,7 @@ async def _write_version(
         created_us=now_us(),
         accepted_count=len(content.accepted.entries),
         negative_count=len(content.negatives.entries),
-        fit=None if model.summary is None else convert(asdict(model.summary), FitRecord),
+        fit=record_fit(model),
     )
     return _UnboundVersion(version, pending.checks)
 

@@ -13,10 +13,11 @@ from services.campaign.records import (
     dataset_key,
 )
 from services.ledger.interface import ABSENT, Conflict, Transaction
-from services.records.documents import read_record, read_records
+from services.records.documents import StoredRecord, read_record, read_records
 from services.records.idempotency import IdempotentRequest, commit_once, find_response
 from services.records.pages import Page
 from services.records.records import encode, now_us, prefix
+from services.records.records import key as record_key
 from services.records.stores import Stores
 from sluice.checks import check_text, too_large
 from sluice.errors import AlreadyExists, InvalidArgument
@@ -54,20 +55,27 @@ async def create_dataset(
         classes=tuple(classes),
         created_us=now_us(),
     )
-    key = dataset_key(name.dataset)
-    creation = Transaction(name.project, checks={key: ABSENT}, puts={key: encode(record)})
+    key, tombstone = dataset_key(name.dataset), dataset_tombstone_key(name.dataset)
+    checks = {key: ABSENT, tombstone: ABSENT}
+    creation = Transaction(name.project, checks=checks, puts={key: encode(record)})
     try:
         return await commit_once(stores.ledger, creation, request, record)
     except Conflict as conflict:
+        if await stores.ledger.get(name.project, [tombstone]):
+            problem = f"dataset_id: {name.dataset!r} was deleted, and its id is not used again"
+            raise AlreadyExists(problem) from conflict
         raise AlreadyExists(f"dataset_id: {name} already exists") from conflict
 
 
 async def get_dataset(stores: Stores, name: DatasetName) -> DatasetRecord:
     """A dataset; raises NotFound naming it if it does not exist."""
-    stored = await read_record(
-        stores.ledger, name.project, dataset_key(name.dataset), DatasetRecord, name
-    )
-    return stored.record
+    return (await read_dataset(stores, name)).record
+
+
+async def read_dataset(stores: Stores, name: DatasetName) -> StoredRecord[DatasetRecord]:
+    """A dataset with the revision that a change must check."""
+    key = dataset_key(name.dataset)
+    return await read_record(stores.ledger, name.project, key, DatasetRecord, name)
 
 
 async def list_datasets(
@@ -78,6 +86,11 @@ async def list_datasets(
     return await read_records(
         stores.ledger, project.project, prefix("dataset"), DatasetRecord, page
     )
+
+
+def dataset_tombstone_key(dataset: str) -> str:
+    """Key of the tombstone of a dataset."""
+    return record_key("deleted-dataset", dataset)
 
 
 def check_classes(classes: Sequence[LabelClassRecord]) -> None:

@@ -19,6 +19,7 @@ from services.campaign.candidates import (
     check_space,
 )
 from services.campaign.datasets import get_dataset
+from services.campaign.deleted_frames import TOMBSTONES, check_not_deleted
 from services.campaign.issues import get_issue, read_issue
 from services.campaign.label_ids import claim_label_ids
 from services.campaign.records import (
@@ -36,6 +37,7 @@ from services.records.documents import retry
 from services.records.pages import Page
 from services.records.records import decode, encode
 from services.records.stores import Stores
+from services.records.tombstones import FrameDeletions
 from sluice.checks import check_text
 from sluice.errors import InvalidArgument, ResourceExhausted
 from sluice.names import DatasetName, IssueName
@@ -155,6 +157,7 @@ class _Addition:
     async def attempt(self) -> AddElementsResult:
         """Add the new and replace the changed elements; raises Conflict if the issue changes."""
         stored = await read_issue(self.stores, self.name)
+        deletions = await self._read_deletions(stored.record)
         check_space(self.candidates, stored.record)
         current = await self._read_current()
         rows = [
@@ -171,10 +174,24 @@ class _Addition:
             # Vectors first: a point without an element is harmless, an element without a point
             # is not.
             await self._write_points(issue, rows)
-            await self._commit(stored.revision, issue, rows, labels)
+            checks = {issue_key(self.name.issue): stored.revision, **deletions.checks}
+            await self._commit(checks, issue, rows, labels)
         unused = [self.elements[row] for row in self.written.difference(rows)]
         await element_points.delete(self.stores, self.name, issue, [*replaced, *unused])
         return AddElementsResult(added, len(replaced), unchanged, issue)
+
+    async def _read_deletions(self, issue: IssueRecord) -> FrameDeletions:
+        """The check that no frame is deleted meanwhile; refuses one that is deleted already."""
+        candidates = self.candidates.candidates
+        frame_ids = [candidate.frame.id for candidate in candidates]
+        ledger = self.stores.ledger
+        deletions = await TOMBSTONES.read(ledger, self.name.project, frame_ids)
+        if deletions.deleted and self.written:
+            written = [self.elements[row] for row in self.written]
+            with_space = self._grow_issue(issue, 0)
+            await element_points.delete(self.stores, self.name, with_space, written)
+        check_not_deleted(candidates, deletions.deleted)
+        return deletions
 
     async def _read_current(self) -> list[ElementRecord | None]:
         """The stored element of each row, None for a new one."""
@@ -211,12 +228,15 @@ class _Addition:
         return await claim_label_ids(self.stores.ledger, dataset, self.candidates.candidates)
 
     async def _commit(
-        self, revision: int, issue: IssueRecord, rows: Sequence[int], labels: dict[str, bytes]
+        self,
+        checks: dict[str, int],
+        issue: IssueRecord,
+        rows: Sequence[int],
+        labels: dict[str, bytes],
     ) -> None:
-        key = issue_key(self.name.issue)
-        checks = {key: revision} | dict.fromkeys(labels, ABSENT)
+        checks = checks | dict.fromkeys(labels, ABSENT)
         puts = labels | {self._key(self.elements[row]): encode(self.elements[row]) for row in rows}
-        puts[key] = encode(issue)
+        puts[issue_key(self.name.issue)] = encode(issue)
         space = space_key(issue.model_id, issue.dimension)
         if not await self.stores.ledger.get(self.name.project, [space]):
             checks[space] = ABSENT

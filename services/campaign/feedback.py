@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.campaign.candidates import sample_digest
+from services.campaign.deleted_frames import TOMBSTONES
 from services.campaign.elements import ELEMENTS_PER_ISSUE_MAX
 from services.campaign.records import ElementEntry
 from services.campaign.snapshots import SnapshotContent, SnapshotMembers
 from services.peers.reviews import ReviewedSample, Reviews
+from services.records.stores import Stores
 from sluice.errors import ResourceExhausted
 from sluice.names import CampaignName
 
@@ -44,6 +46,25 @@ async def add_feedback(
         content,
         accepted=await asyncio.to_thread(accepted.build_members, dimension),
         negatives=await asyncio.to_thread(negatives.build_members, dimension),
+    )
+
+
+async def drop_deleted(
+    stores: Stores, name: CampaignName, content: SnapshotContent
+) -> SnapshotContent:
+    """The content without samples of frames that were deleted."""
+    frame_ids = [
+        entry.frame_id
+        for members in (content.accepted, content.negatives)
+        for entry in members.entries
+    ]
+    deletions = await TOMBSTONES.read(stores.ledger, name.project, frame_ids)
+    if not deletions.deleted:
+        return content
+    return replace(
+        content,
+        accepted=content.accepted.without(deletions.deleted),
+        negatives=content.negatives.without(deletions.deleted),
     )
 
 

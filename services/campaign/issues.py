@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
-from services.campaign.datasets import get_dataset
+from services.campaign.datasets import read_dataset
 from services.campaign.projects import get_project
 from services.campaign.records import (
     IssueCampaignsRecord,
     IssueRecord,
+    dataset_key,
     issue_campaigns_key,
     issue_key,
     revise,
@@ -35,7 +37,7 @@ async def create_issue(
     check_text("issue.display_name", display_name)
     if dataset.project != project.project:
         raise InvalidArgument.of("issue.dataset", f"{str(dataset)!r} is not of {project}")
-    await get_dataset(stores, dataset)
+    stored = await read_dataset(stores, dataset)
     if response := await find_response(stores.ledger, project.project, request, IssueRecord):
         return response
     now = now_us()
@@ -53,7 +55,16 @@ async def create_issue(
             issue_campaigns_key(issue.id): encode(IssueCampaignsRecord()),
         },
     )
-    return await commit_once(stores.ledger, creation, request, issue)
+    # The dataset is put unchanged: a deletion of it meanwhile must see this issue, or be seen.
+    key = dataset_key(dataset.dataset)
+    puts = {**creation.puts, key: encode(stored.record)}
+
+    async def attempt() -> IssueRecord:
+        current = await read_dataset(stores, dataset)
+        checked = replace(creation, checks={key: current.revision}, puts=puts)
+        return await commit_once(stores.ledger, checked, request, issue)
+
+    return await retry(attempt, dataset)
 
 
 async def get_issue(stores: Stores, name: IssueName) -> IssueRecord:

@@ -7,7 +7,7 @@ give the same digest, in whatever order they were added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -42,6 +42,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The file; its digest names the snapshot."""
         with_feedback = self.accepted or self.negatives
         return msgspec.json.encode(self if with_feedback else self.elements)
+
+    def without(self, frame_ids: Collection[str]) -> Manifest:
+        """The manifest without the lines of frames; its digest names no snapshot."""
+        return Manifest(
+            elements=[line for line in self.elements if line[0] not in frame_ids],
+            accepted=[line for line in self.accepted if line[0] not in frame_ids],
+            negatives=[line for line in self.negatives if line[0] not in frame_ids],
+        )
+
+    def of(self, frame_ids: Collection[str]) -> list[ManifestLine]:
+        """The lines of frames."""
+        return [line for line, _ in self.members if line[0] in frame_ids]
 
     @property
     def positives(self) -> list[tuple[ManifestLine, str]]:

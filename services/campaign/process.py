@@ -29,5 +29,5 @@ async def serve(settings: CampaignSettings) -> AsyncIterator[ClusterServer]:
         reviews = await stack.enter_async_context(
             connect_reviews(settings.ingest_target, host.internal_key)
         )
-        servicers = wiring.servicers(stores, host.keys, host.draining, reviews)
+        servicers = wiring.servicers(stores, host.keys, host.draining, reviews, reviews.purges)
         yield await stack.enter_async_context(host.serve("campaign", servicers, {}))

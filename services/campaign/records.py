@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `_system` | `project/{project}` | a project |
 | project | `dataset/{dataset}` | a dataset |
+| project | `deleted-dataset/{dataset}` | the tombstone of a dataset |
 | project | `label/{dataset}/{label}` | the frame that owns the label id |
 | project | `issue/{issue}` | an issue |
 | project | `element/{issue}/…` | an element of an issue; its vector is in the vector store |
@@ -13,6 +14,7 @@
 | project | `space/{model}/{dimension}` | a space and its background |
 | project | `making/{campaign}/{snapshot}` | a commit that is running, or crashed |
 | project | `deleting/{issue}` | an issue deletion that is running, or crashed |
+| project | `deleted-campaign/{campaign}` | the tombstone of a campaign |
 
 The counter `generation` of a project grows with every change of the set of active versions, their
 thresholds or budgets. Times are microseconds since 1970, UTC. An `etag` grows with each change of
@@ -26,6 +28,7 @@ from typing import Final, TypeVar
 from msgspec import structs
 
 from services.records.records import Record, key, now_us, prefix
+from services.records.tombstones import DeletionCounts
 from sluice.labels import TaskType
 
 GENERATION: Final = "generation"
@@ -60,6 +63,12 @@ class DatasetRecord(Record, frozen=True, kw_only=True):
     task_type: TaskType
     classes: tuple[LabelClassRecord, ...] = ()
     created_us: int
+
+
+class DatasetTombstone(Record, frozen=True, kw_only=True):
+    """A deleted dataset."""
+
+    deleted_us: int
 
 
 class LabelOwnerRecord(Record, frozen=True, kw_only=True):
@@ -131,7 +140,13 @@ class VersionRecord(Record, frozen=True, kw_only=True):
 
     `element_count` includes the `accepted_count` samples that were taken in beside the issue's
     elements. `fit` is None if the scoring model has format 2, which earlier versions of Sluice
-    wrote.
+    wrote, and without a scoring model.
+
+    Only a deletion of frames changes it. `purged` are the deleted frames that the snapshot had, in
+    `purged_count` members; `purged_us` is when it was purged last. The model is then built again
+    from the other members, in the current format, or is "" if no element is left; `former_digests`
+    are of the models before. With its campaign deleted, `deleted_us` is set: it has no files and no
+    points any more.
     """
 
     number: int
@@ -148,6 +163,11 @@ class VersionRecord(Record, frozen=True, kw_only=True):
     accepted_count: int = 0
     negative_count: int = 0
     fit: FitRecord | None = None
+    purged: tuple[str, ...] = ()
+    purged_count: int = 0
+    purged_us: int = 0
+    former_digests: tuple[str, ...] = ()
+    deleted_us: int = 0
 
 
 class BudgetRecord(Record, frozen=True, kw_only=True):
@@ -204,6 +224,14 @@ class IssueDeletionRecord(Record, frozen=True, kw_only=True):
     started_us: int
 
 
+class CampaignTombstone(Record, frozen=True, kw_only=True):
+    """A deleted campaign; `done` once all that it had is removed."""
+
+    deleted_us: int
+    counts: DeletionCounts = DeletionCounts()
+    done: bool = False
+
+
 def revise(record: RevisedT, **fields: object) -> RevisedT:
     """A copy of a record with new values, the current update time and the next etag."""
     return structs.replace(record, **fields, updated_us=now_us(), etag=record.etag + 1)
@@ -217,6 +245,11 @@ def project_key(project: str) -> str:
 def dataset_key(dataset: str) -> str:
     """Key of a dataset."""
     return key("dataset", dataset)
+
+
+def label_prefix(dataset: str) -> str:
+    """Prefix of the keys of a dataset's label ids."""
+    return prefix("label", dataset)
 
 
 def label_key(dataset: str, label_id: str) -> str:
@@ -269,6 +302,11 @@ def pending_commit_key(campaign: str, snapshot_digest: str) -> str:
 def issue_deletion_key(issue: str) -> str:
     """Key of the running deletion of an issue's elements."""
     return key("deleting", issue)
+
+
+def campaign_tombstone_key(campaign: str) -> str:
+    """Key of the tombstone of a campaign."""
+    return key("deleted-campaign", campaign)
 
 
 def space_key(model_id: str, dimension: int) -> str:

@@ -6,7 +6,7 @@ With feedback a snapshot also has samples: accepted ones, and negatives.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
@@ -42,6 +42,11 @@ class SnapshotMembers:
 
     entries: Sequence[ElementEntry]
     vectors: NDArray[np.float32]
+
+    def without(self, frame_ids: Container[str]) -> SnapshotMembers:
+        """The members without those of some frames."""
+        rows = [row for row, entry in enumerate(self.entries) if entry.frame_id not in frame_ids]
+        return SnapshotMembers([self.entries[row] for row in rows], self.vectors[rows])
 
 
 NO_MEMBERS: Final = SnapshotMembers((), np.empty((0, 0), np.float32))

@@ -25,10 +25,13 @@ class VersionFile(Enum):
 async def read_version_file(stores: Stores, name: VersionName, file: VersionFile) -> bytes:
     """The content of a version's file, verified against its digest.
 
-    Raises NotFound for the basis of a version without one, DataLoss if it is damaged or missing.
+    Raises NotFound for the basis of a version without one and for the model of a version without
+    elements, DataLoss if it is damaged or missing.
     """
     version = await get_version(stores, name)
     digest = version.model_digest if file is VersionFile.MODEL else version.basis_digest
+    if not digest and file is VersionFile.MODEL:
+        raise NotFound(f"{name} has no scoring model: its campaign or its elements were deleted")
     if not digest:
         raise NotFound(f"{name} has no {file.value}: it was committed without a background")
     return await read_blob(stores.blobs, digest)

@@ -76,5 +76,6 @@ async def _count_changes(
     if issue.record.edits == version.issue_edits:
         return 0, 0
     current = set(to_lines(await read_elements(stores, name, ElementEntry)))
-    committed = set((await read_manifest(stores, version.snapshot_digest)).elements)
+    manifest = await read_manifest(stores, version.snapshot_digest)
+    committed = set(manifest.without(version.purged).elements)
     return len(current - committed), len(committed - current)

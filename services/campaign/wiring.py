@@ -6,17 +6,24 @@ from services.campaign.servicer.campaigns import CampaignServicer
 from services.campaign.servicer.datasets import DatasetServicer
 from services.campaign.servicer.issues import IssueServicer
 from services.campaign.servicer.projects import ProjectServicer
+from services.peers.campaign_purges import CampaignPurges
 from services.peers.reviews import Reviews
 from services.records.stores import Stores
 from services.server.draining import Draining
 from services.server.keys import KeyStore
 
 
-def servicers(stores: Stores, keys: KeyStore, draining: Draining, reviews: Reviews) -> list[object]:
+def servicers(
+    stores: Stores,
+    keys: KeyStore,
+    draining: Draining,
+    reviews: Reviews,
+    purges: CampaignPurges,
+) -> list[object]:
     """Servicers of ProjectService, DatasetService, IssueService and CampaignService."""
     return [
         ProjectServicer(stores, keys),
         DatasetServicer(stores),
         IssueServicer(stores),
-        CampaignServicer(stores, draining, reviews),
+        CampaignServicer(stores, draining, reviews, purges),
     ]

@@ -12,7 +12,8 @@ Each is in the partition of its project.
 | `view/{dataset}/{view}` | a saved filter |
 | `search/{dataset}/{search}` | how a search cuts the dataset into batches |
 | `round/{dataset}/{round}` | a round |
-| `counters-mended/{dataset}` | when the doctor last repaired counters of the dataset |
+| `counters-mended/{dataset}` | when counters were repaired or records deleted last |
+| `deleting-frames/{id}` | a deletion of frames that is running, or was interrupted |
 | `prediction/{dataset}/{round}/{frame}` | the predictions of a round's model for a frame |
 
 Keys below `batch`, `batch-plan` and `pick` are described in `batches/records.py`.
@@ -76,7 +77,9 @@ class FailureKind(StrEnum):
 
 
 class DatasetFrames(Record, frozen=True, kw_only=True):
-    """How many frames a dataset has, numbered from 1 to `count`, and the space of its embeddings.
+    """How many frames a dataset has got, numbered from 1 to `count`, and the space of embeddings.
+
+    `deleted` of them were deleted since; their numbers are not used again.
 
     The space is empty until the first embedding is appended. No frame has more embeddings than
     `rows_per_frame_max`.
@@ -86,6 +89,12 @@ class DatasetFrames(Record, frozen=True, kw_only=True):
     model_id: str = ""
     dimension: int = 0
     rows_per_frame_max: int = 0
+    deleted: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """The frames that were not deleted."""
+        return self.count - self.deleted
 
 
 class StoredVector(Record, frozen=True, kw_only=True):
@@ -136,6 +145,17 @@ class Group(Record, frozen=True, kw_only=True):
     slices: tuple[str, ...]
     status: Status = Status.UNLABELLED
     split: Split = Split.NONE
+
+
+class CounterRepair(Record, frozen=True, kw_only=True):
+    """When counters were repaired or records deleted last: counts under way since are void."""
+
+    mended_us: int
+
+
+def counter_repair_key(dataset: str) -> str:
+    """Key of the last repair of a dataset's counters."""
+    return key("counters-mended", dataset)
 
 
 def dataset_frames_key(dataset: str) -> str:

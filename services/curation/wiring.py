@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.curation.context import Curation
+from services.curation.datasets.delete_dataset import ExistingDatasets
 from services.curation.servicer.batches import BatchServicer
 from services.curation.servicer.frames import FrameServicer
 from services.curation.servicer.golden_sets import GoldenSetServicer
@@ -23,7 +26,8 @@ def servicers(
     draining: Draining,
 ) -> list[object]:
     """The servicers of the frame, round, golden set, batch and progress services."""
-    curation = Curation(stores, peers, active, models)
+    existing = ExistingDatasets(stores.ledger, peers.datasets)
+    curation = Curation(stores, replace(peers, datasets=existing), active, models)
     return [
         FrameServicer(curation, draining),
         RoundServicer(curation),

@@ -48,6 +48,7 @@ class FindingKind(IntEnum):
     BATCH_PICKS = 35
     BATCH_VIEW = 36
     GOLDEN_NEWEST = 37
+    DELETION_UNFINISHED = 38
 
 
 class FindingOutcome(IntEnum):

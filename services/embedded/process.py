@@ -83,7 +83,7 @@ async def serve(settings: Settings) -> AsyncIterator[EmbeddedServer]:
         )
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
-            *campaign.servicers(stores, keys.store, draining, reviews),
+            *campaign.servicers(stores, keys.store, draining, reviews, reviews.purges),
             *await stack.enter_async_context(scorer.servicers(active, models, draining, settings)),
             *await stack.enter_async_context(
                 # Named after the data folder: after a restart it resumes its own lease at once.

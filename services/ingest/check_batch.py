@@ -15,13 +15,18 @@ from sluice.thresholds import effective_threshold
 
 @dataclass(frozen=True, slots=True)
 class JudgedCampaign:
-    """A campaign version that a batch was judged under; `active` is the campaign's state now."""
+    """A campaign version that a batch was judged under; `active` is the campaign's state now.
+
+    `rescored` says that the batch was scored by a former model of the version, which a deletion of
+    frames has replaced: its scores are not compared.
+    """
 
     campaign: str
     version: Version
     active: bool
     threshold: float
     budget: Budget
+    rescored: bool = False
 
 
 async def check_batch(
@@ -97,7 +102,11 @@ async def _read_campaigns(
             version = campaign.version
         else:
             version = await _read_version(active, project, campaign_id, tally.version, field)
-        if version.model_digest != tally.model_digest:
+        if not _names_model(tally, version):
+            # A deletion may have replaced the model of the version since it was read.
+            version = await active.version(project, campaign_id, tally.version, fresh=True)
+        rescored = tally.model_digest in version.former_digests
+        if not _names_model(tally, version):
             raise InvalidArgument.of(
                 f"{field}.model_digest",
                 f"is {tally.model_digest!r}; expected {version.model_digest!r}, "
@@ -107,14 +116,19 @@ async def _read_campaigns(
             JudgedCampaign(
                 campaign_id,
                 version,
-                active=campaign is not None,
+                active=campaign is not None and bool(version.model_digest),
                 threshold=effective_threshold(
                     batch.threshold_override, campaign.threshold if campaign else None
                 ),
                 budget=campaign.budget if campaign else Budget(),
+                rescored=rescored,
             )
         )
     return tuple(judged)
+
+
+def _names_model(tally: Tally, version: Version) -> bool:
+    return tally.model_digest in (version.model_digest, *version.former_digests)
 
 
 async def _read_version(

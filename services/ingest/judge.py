@@ -197,6 +197,6 @@ def _normalise(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def _choose_verdict(campaign: JudgedCampaign, score: float, claimed: float) -> Verdict:
     if not campaign.active:
         return Verdict.INACTIVE
-    if abs(score - claimed) > SCORE_TOLERANCE:
+    if not campaign.rescored and abs(score - claimed) > SCORE_TOLERANCE:
         return Verdict.SCORE_MISMATCH
     return Verdict.PENDING if score >= campaign.threshold else Verdict.BELOW_THRESHOLD

@@ -16,6 +16,7 @@ from services.ingest.check_batch import JudgedCampaign
 from services.ingest.counters import Count
 from services.ingest.judge import JudgedMatch, Judgement
 from services.ingest.records import (
+    TOMBSTONES,
     BatchOutcome,
     Document,
     Extremes,
@@ -29,10 +30,13 @@ from services.ingest.records import (
     mismatch_key,
     outbox_key,
     outcome_key,
+    purged_campaign_key,
     row_key,
     seen_set_key,
+    session_day_key,
     session_key,
 )
+from services.ingest.sessions import day_of
 from services.ledger.interface import ABSENT, Add, Entry, Transaction
 from services.records.records import decode, encode, key
 from sluice.tally import Tally
@@ -63,7 +67,14 @@ def keys_to_read(judgement: Judgement) -> list[str]:
         for match in judgement.matches
         if match.verdict is Verdict.PENDING
     ]
-    return rows + [extremes_key(judged.campaign) for judged in judgement.campaigns]
+    extremes = [extremes_key(judged.campaign) for judged in judgement.campaigns]
+    purged = [purged_campaign_key(judged.campaign) for judged in judgement.campaigns]
+    return [*rows, *extremes, *purged, *TOMBSTONES.keys(_new_frames(judgement))]
+
+
+def _new_frames(judgement: Judgement) -> list[str]:
+    """The frames that may be collected."""
+    return [match.frame.id for match in judgement.matches if match.verdict is Verdict.PENDING]
 
 
 def counters_to_read(judgement: Judgement, received_us: int) -> list[str]:
@@ -96,6 +107,8 @@ class Plan:
         self._used = used
         session = entries.get(session_key(sender.session))
         self._checks = {session_key(sender.session): session.revision if session else ABSENT}
+        self._last_us = decode(Session, session).updated_us if session else None
+        self._deletes: list[str] = []
         self._puts: dict[str, bytes] = {}
         self._adds: Counter[str] = Counter()
         self._ceilings: dict[str, int | None] = {counters.OUTBOX: outbox_entries_max}
@@ -128,6 +141,7 @@ class Plan:
             partition=self._sender.project,
             checks=self._checks,
             puts=self._puts,
+            deletes=self._deletes,
             adds={
                 name: Add(delta, self._ceilings.get(name))
                 for name, delta in self._adds.items()
@@ -141,8 +155,19 @@ class Plan:
         sender = self._sender
         session = Session(watermark=outcome.seq, updated_us=sender.received_us)
         self._puts[session_key(sender.session)] = encode(session)
+        self._list_session()
         self._puts[outcome_key(sender.session, outcome.seq)] = encode(outcome)
         return outcome
+
+    def _list_session(self) -> None:
+        """List the session under today, once a day."""
+        session, today = self._sender.session, day_of(self._sender.received_us)
+        last_day = day_of(self._last_us) if self._last_us is not None else ""
+        if last_day != today:
+            self._puts[session_day_key(today, session)] = encode(Mark())
+            if last_day:
+                self._deletes.append(session_day_key(last_day, session))
+            self._last_us = self._sender.received_us
 
     def _count_tally(self, campaign: str, tally: Tally) -> None:
         self._adds[Count.SEEN.of(campaign)] += tally.count
@@ -187,14 +212,22 @@ class Plan:
         """Take the new matches of a batch; all verdicts, and the ids that are conflicts."""
         budgets = [_budgets(judged, self._sender.received_us) for judged in judgement.campaigns]
         self._ceilings |= {name: ceiling for budget in budgets for name, ceiling in budget}
+        new_frames = _new_frames(judgement)
+        deletions = TOMBSTONES.decode(self._entries, new_frames)
+        if new_frames:
+            self._checks |= deletions.checks
         verdicts: list[Verdict] = []
         conflicts: dict[str, None] = {}
         for index, match in enumerate(judgement.matches):
             judged, budget = judgement.campaigns[match.campaign], budgets[match.campaign]
             verdict = match.verdict
+            if verdict is Verdict.PENDING and purged_campaign_key(judged.campaign) in self._entries:
+                verdict = Verdict.INACTIVE
             if verdict is Verdict.PENDING:
                 row = self._find_row(row_key(judged.campaign, match.frame.id))
                 verdict = self._check_against_ledger(row, budget)
+                if match.frame.id in deletions.deleted:
+                    verdict = Verdict.DUPLICATE
                 if verdict is Verdict.PENDING:
                     self._adds.update(name for name, _ in budget)
                     self._take(judged, match, seq, index)
@@ -239,6 +272,7 @@ class Plan:
         sender, frame, campaign = self._sender, match.frame, judged.campaign
         key = row_key(campaign, frame.id)
         self._checks[key] = ABSENT
+        self._checks[purged_campaign_key(campaign)] = ABSENT
         self._rows[key] = Row(
             state=RowState.PENDING,
             version=judged.version.number,
@@ -283,5 +317,9 @@ def _seen_set_name(campaigns: Iterable[JudgedCampaign]) -> str:
 
 
 def _is_id_conflict(row: Row, match: JudgedMatch) -> bool:
-    """Whether a match has the id of another frame: its time or device differs from the row's."""
-    return (row.captured_us, row.device) != (match.frame.capture_time_us, match.frame.device)
+    """Whether a match has the id of another frame: its time or device differs from the row's.
+
+    A purged row has neither.
+    """
+    captured = (row.captured_us, row.device)
+    return not row.purged_us and captured != (match.frame.capture_time_us, match.frame.device)

@@ -14,7 +14,6 @@ from services.ingest.records import (
     Document,
     Review,
     Row,
-    RowState,
     document_key,
     order_prefix,
     row_key,
@@ -47,13 +46,18 @@ async def read_reviews(ingest: Ingest, campaign: CampaignName) -> AsyncIterator[
             ingest, campaign, [segments(entry.key)[-1] for entry in page]
         )
         frame_ids = [sample.frame_id for sample in samples]
-        yield ReviewsPage(samples, await _read_vectors(ingest, campaign, collection, frame_ids))
+        vectors = await _read_vectors(ingest, campaign, collection, frame_ids)
+        remaining = [sample for sample in samples if sample.frame_id in vectors]
+        rows = np.empty((len(remaining), collection.space.dimension), np.float32)
+        for row, sample in enumerate(remaining):
+            rows[row] = vectors[sample.frame_id]
+        yield ReviewsPage(remaining, rows)
 
 
 async def _read_reviewed(
     ingest: Ingest, campaign: CampaignName, frame_ids: Sequence[str]
 ) -> list[ReviewedSample]:
-    """The reviewed ones of these samples."""
+    """The reviewed ones of these samples; those that are deleted meanwhile are left out."""
     ledger, project = ingest.stores.ledger, campaign.project
     row_keys = {frame_id: row_key(campaign.campaign, frame_id) for frame_id in frame_ids}
     entries = await ledger.get(project, list(row_keys.values()))
@@ -64,9 +68,8 @@ async def _read_reviewed(
     }
     document_keys = {frame_id: document_key(campaign.campaign, frame_id) for frame_id in rows}
     documents = await ledger.get(project, list(document_keys.values()))
-    for frame_id, key in document_keys.items():
-        if key not in documents:
-            raise _data_loss(SampleName(project, campaign.campaign, frame_id), "document")
+    lost = [frame_id for frame_id, key in document_keys.items() if key not in documents]
+    await _check_purged(ingest, campaign, lost, "document")
     return [
         ReviewedSample(
             frame_id,
@@ -74,29 +77,27 @@ async def _read_reviewed(
             accepted=row.review is Review.ACCEPTED,
         )
         for frame_id, row in rows.items()
+        if frame_id not in lost
     ]
 
 
 def _is_reviewed(row: Row) -> bool:
-    return row.state is RowState.COLLECTED and row.review is not Review.UNSORTED
+    return row.is_sample and row.review is not Review.UNSORTED
 
 
 async def _read_vectors(
     ingest: Ingest, campaign: CampaignName, collection: Collection, frame_ids: Sequence[str]
-) -> NDArray[np.float32]:
-    """The vectors of samples, `(frame_ids, dimension) float32`."""
+) -> dict[str, NDArray[np.float32]]:
+    """The vectors of samples by frame id; those that are deleted meanwhile are left out."""
     vectors = await _read_stored_vectors(ingest, campaign, collection, frame_ids)
     if len(vectors) < len(frame_ids):
         vectors |= await _read_unwritten_vectors(ingest, campaign)
         # A sample that is not on that list any more has been written in the meantime.
         late = [frame_id for frame_id in frame_ids if frame_id not in vectors]
         vectors |= await _read_stored_vectors(ingest, campaign, collection, late)
-    rows = np.empty((len(frame_ids), collection.space.dimension), np.float32)
-    for row, frame_id in enumerate(frame_ids):
-        if frame_id not in vectors:
-            raise _data_loss(SampleName(campaign.project, campaign.campaign, frame_id), "vector")
-        rows[row] = vectors[frame_id]
-    return rows
+    lost = [frame_id for frame_id in frame_ids if frame_id not in vectors]
+    await _check_purged(ingest, campaign, lost, "vector")
+    return vectors
 
 
 async def _read_stored_vectors(
@@ -125,6 +126,17 @@ async def _read_unwritten_vectors(
         for match in unwritten.values()
         if match.campaign == campaign.campaign
     }
+
+
+async def _check_purged(
+    ingest: Ingest, campaign: CampaignName, frame_ids: Sequence[str], part: str
+) -> None:
+    """Raise DataLoss for the first of these samples that has lost a part and is not deleted."""
+    keys = {row_key(campaign.campaign, frame_id): frame_id for frame_id in frame_ids}
+    entries = await ingest.stores.ledger.get(campaign.project, list(keys)) if keys else {}
+    for key, entry in entries.items():
+        if not decode(Row, entry).purged_us:
+            raise _data_loss(SampleName(campaign.project, campaign.campaign, keys[key]), part)
 
 
 def _data_loss(name: SampleName, part: str) -> DataLoss:

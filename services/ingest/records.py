@@ -3,8 +3,9 @@
 | key | content |
 | --- | --- |
 | `session/{session}` | the watermark: the number of the last batch with an outcome |
+| `session-day/{day}/{session}` | the sessions by the UTC day of their last batch |
 | `answer/{session}/{seq mod 8}` | the outcome of a recent batch, for replays |
-| `row/{campaign}/{frame}` | one match, from pending to reviewed; it makes later ones duplicates |
+| `row/{campaign}/{frame}` | one match, from pending to purged; it makes later ones duplicates |
 | `document/{campaign}/{frame}` | the frame of a row and its explanation; written once |
 | `outbox/{received}/{session}/{seq}/{index}` | a pending match for the projector, with its vector |
 | `decided` | the outbox entries that are decided, but may not be in the vector store yet |
@@ -12,8 +13,9 @@
 | `extremes/{campaign}` | the minimum and maximum score seen |
 | `seen-set/{campaign}/{set}` | the distinct counts that include frames of the campaign |
 | `mismatch/{campaign}/{logger}` | the loggers with score mismatches |
+| `purged-campaign/{campaign}` | a campaign that was deleted; only its counters are left |
 
-Counters are named in `counters.py`.
+Counters are named in `counters.py`, tombstones of deleted frames in `records/tombstones.py`.
 """
 
 from __future__ import annotations
@@ -22,12 +24,19 @@ import struct
 from enum import IntEnum
 
 from services.records.records import Record, key, prefix
+from services.records.tombstones import Tombstones
 from sluice.explanations import Explanation
 
 OUTCOMES_KEPT = 8
 """Outcomes of a session that are kept for replays: as many batches as may be in flight."""
 
 DECIDED = "decided"
+
+SESSION_DAYS = "session-day/"
+"""Prefix of the sessions by day."""
+
+TOMBSTONES = Tombstones("ingest")
+"""The frames that no campaign collects any more."""
 
 
 class RowState(IntEnum):
@@ -64,7 +73,11 @@ class BatchOutcome(Record, frozen=True, kw_only=True):
 
 
 class Row(Record, frozen=True, kw_only=True):
-    """One match of one campaign: its state and the fields that are counted."""
+    """One match of one campaign: its state and the fields that are counted.
+
+    A deleted one stays, for the counters follow from the rows: `purged_us` is when it was purged of
+    everything else, 0 if it was not.
+    """
 
     state: RowState
     version: int
@@ -76,6 +89,12 @@ class Row(Record, frozen=True, kw_only=True):
     logger: str
     review: Review = Review.UNSORTED
     duplicate_of: str = ""
+    purged_us: int = 0
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it is a sample that can be read."""
+        return self.state is RowState.COLLECTED and not self.purged_us
 
 
 class Document(Record, frozen=True, kw_only=True):
@@ -112,9 +131,20 @@ class Mark(Record, frozen=True, kw_only=True):
     """A record without fields; its key is the information."""
 
 
+class PurgedCampaign(Record, frozen=True, kw_only=True):
+    """When a campaign was purged."""
+
+    purged_us: int
+
+
 def session_key(session: str) -> str:
     """Key of a session's watermark."""
     return key("session", session)
+
+
+def session_day_key(day: str, session: str) -> str:
+    """Key that lists a session under the day of its last batch."""
+    return f"{SESSION_DAYS}{day}/{key(session) if session else ''}"
 
 
 def outcome_key(session: str, seq: int) -> str:
@@ -150,6 +180,11 @@ def seen_set_key(campaign: str, seen_set: str) -> str:
 def mismatch_key(campaign: str, logger: str) -> str:
     """Key that marks a logger as having score mismatches in the campaign."""
     return key("mismatch", campaign, logger)
+
+
+def purged_campaign_key(campaign: str) -> str:
+    """Key that marks a campaign as deleted."""
+    return key("purged-campaign", campaign)
 
 
 def order_keys(campaign: str, version: int, score: float, frame_id: str) -> tuple[str, str]:

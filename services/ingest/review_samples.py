@@ -10,7 +10,7 @@ import msgspec
 
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
-from services.ingest.records import Review, Row, RowState, row_key
+from services.ingest.records import Review, Row, row_key
 from services.ledger.interface import Add, Conflict, Entry, Transaction
 from services.records.idempotency import IdempotentRequest, commit_once, find_response
 from services.records.records import Record, decode, encode
@@ -83,7 +83,7 @@ def _plan_review(
     adds: Counter[str] = Counter()
     for frame_id, key in zip(request.frame_ids, keys, strict=True):
         row = decode(Row, entries[key]) if key in entries else None
-        if row is None or row.state is not RowState.COLLECTED:
+        if row is None or not row.is_sample:
             raise errors.NotFound(f"frame_ids: {frame_id!r} is not a sample of {request.campaign}")
         if row.review is request.review:
             continue

@@ -10,7 +10,6 @@ from services.ingest.records import (
     Document,
     Review,
     Row,
-    RowState,
     document_key,
     order_prefix,
     row_key,
@@ -96,7 +95,7 @@ async def _read_samples(
         if row_at not in entries:
             continue
         row = decode(Row, entries[row_at])
-        if row.state is RowState.COLLECTED:
+        if row.is_sample:
             document = decode(Document, entries[document_at])
             frame = Frame.from_bytes(document.frame)
             samples.append(Sample(campaign, row, frame, document.explanation))

@@ -9,6 +9,7 @@ from services.ingest.background import BackgroundProjector
 from services.ingest.context import Ingest
 from services.ingest.projector import Projector
 from services.ingest.servicer import IngestServicer
+from services.ingest.sessions import SessionSweeper
 from services.peers.active import ActiveVersions
 from services.peers.models import Models
 from services.records.stores import Stores
@@ -33,5 +34,5 @@ async def servicers(
     """
     ingest = Ingest(stores, active, models, settings.outbox_entries_max)
     background = BackgroundProjector(stores.ledger, Projector(ingest, owner))
-    async with background.running():
+    async with background.running(), SessionSweeper(ingest).running():
         yield [IngestServicer(ingest, draining, background.wake, settings.in_flight_max)]

@@ -8,13 +8,18 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A campaign version: number, its content-addressed files, and its space. Immutable."""
+    """A campaign version: number, its content-addressed files, and its space.
+
+    Only a deletion of frames changes it: then its model is built again, or "" if no element is
+    left, and the digests of the models before are the former ones.
+    """
 
     number: int
     model_digest: str
     basis_digest: str
     model_id: str
     dimension: int
+    former_digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,12 @@ class ActiveVersions(Protocol):
         campaign service has been reached once.
         """
 
-    async def version(self, project: str, campaign: str, number: int) -> Version:
+    async def version(
+        self, project: str, campaign: str, number: int, *, fresh: bool = False
+    ) -> Version:
         """A committed version, current or earlier, of an active or inactive campaign.
+
+        At most a second old, like the active campaigns; with `fresh`, as it is now.
 
         Raises errors.NotFound naming the campaign or the version.
         """

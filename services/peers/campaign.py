@@ -49,7 +49,8 @@ class CampaignFollower:
         self._peer = peer
         self._stub = CampaignServiceStub(peer.channel)
         self._watches: dict[str, _Watch] = {}
-        self._versions: dict[VersionName, Version] = {}
+        self._versions: dict[VersionName, tuple[int, Version]] = {}
+        """Versions by name, each with the generation that it was read at."""
 
     async def check(self) -> None:
         """Raise Unavailable until the campaign service has been healthy once."""
@@ -62,14 +63,22 @@ class CampaignFollower:
             watch = self._watches[project] = _Watch(self._peer, project)
         return await watch.current()
 
-    async def version(self, project: str, campaign: str, number: int) -> Version:
-        """See `ActiveVersions.version`; versions are immutable, so each is read once."""
+    async def version(
+        self, project: str, campaign: str, number: int, *, fresh: bool = False
+    ) -> Version:
+        """See `ActiveVersions.version`; each is read once in a generation of a watched project.
+
+        A deletion of frames changes versions, and the generation with them.
+        """
         name = VersionName(project, campaign, str(number))
-        version = self._versions.get(name)
-        if version is None:
+        watch = self._watches.get(project)
+        generation = watch.generation if watch else None
+        read_at, version = self._versions.get(name, (None, None))
+        if fresh or version is None or generation is None or read_at != generation:
             request = pb.GetVersionRequest(name=str(name))
             version = _to_version(await self._peer.call(self._stub.GetVersion, request))
-            self._versions[name] = version
+            if generation is not None:
+                self._versions[name] = generation, version
         return version
 
     async def close(self) -> None:
@@ -94,6 +103,11 @@ class _Watch:
     def ended(self) -> bool:
         """Whether no more responses will come."""
         return self._task.done()
+
+    @property
+    def generation(self) -> int | None:
+        """The generation of the latest active set, None without one."""
+        return self._latest.generation if self._latest else None
 
     async def current(self) -> ActiveSet:
         """The latest active set; waits for the first one, up to the request timeout."""
@@ -173,4 +187,5 @@ def _to_version(version: pb.CampaignVersion) -> Version:
         basis_digest=version.basis_digest,
         model_id=version.model_id,
         dimension=version.dimension,
+        former_digests=tuple(version.former_model_digests),
     )

@@ -9,18 +9,24 @@ from dataclasses import dataclass
 import grpc
 
 from services.peers.channel import connect_peer
+from services.peers.dataset_removals import CampaignDatasetRemovals, DatasetRemovals
 from services.peers.datasets import CampaignDatasets, DatasetReader
 from services.peers.issues import CampaignIssueElements, IssueElements
+from services.peers.projects import CampaignProjects, ProjectList
+from services.peers.purges import FramePurges, PeerFramePurges
 from sluice.channel import connect_sync
 
 
 @dataclass(frozen=True, slots=True)
 class CurationPeers:
-    """Datasets and issues of the campaign service, and a blocking channel to ingest."""
+    """Datasets and issues of the campaign service, a blocking channel to ingest, and more."""
 
     datasets: DatasetReader
     issues: IssueElements
     ingest: grpc.Channel
+    purges: FramePurges
+    projects: ProjectList
+    removals: DatasetRemovals
 
 
 @asynccontextmanager
@@ -33,4 +39,14 @@ async def connect_curation_peers(
         campaign = await stack.enter_async_context(
             connect_peer("campaign", campaign_target, internal_key)
         )
-        yield CurationPeers(CampaignDatasets(campaign), CampaignIssueElements(campaign), ingest)
+        ingest_peer = await stack.enter_async_context(
+            connect_peer("ingest", ingest_target, internal_key)
+        )
+        yield CurationPeers(
+            CampaignDatasets(campaign),
+            CampaignIssueElements(campaign),
+            ingest,
+            PeerFramePurges(ingest_peer, campaign),
+            CampaignProjects(campaign),
+            CampaignDatasetRemovals(campaign),
+        )

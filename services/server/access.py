@@ -110,6 +110,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         CreateDataset=(_ADMIN, "parent"),
         GetDataset=(_REVIEW, "name"),
         ListDatasets=(_REVIEW, "parent"),
+        RemoveDataset=(_ADMIN, "name"),
     ),
     **_rules_of_service(
         "IssueService",
@@ -137,6 +138,8 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         WatchActiveVersions=(_READ, "parent"),
         SetBackground=(_LOG, "parent"),
         ListSpaces=(_READ, "parent"),
+        DeleteCampaign=(_ADMIN, "name"),
+        PurgeFrames=(_ADMIN, "parent"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
     **_rules_of_service(
@@ -154,6 +157,9 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         DiscardSamples=(_REVIEW, "parent"),
         RestoreSamples=(_REVIEW, "parent"),
         ReadReviews=(_REVIEW, "parent"),
+        DeleteSamples=(_ADMIN, "parent"),
+        PurgeCampaign=(_ADMIN, "name"),
+        PurgeFrames=(_ADMIN, "parent"),
         DiagnoseProject=(_ADMIN, "name"),
     ),
     **_rules_of_service(
@@ -171,6 +177,8 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         FindSimilar=(_REVIEW, "dataset"),
         PickElements=(_REVIEW, "dataset"),
         SearchDataset=(_ADMIN, "dataset"),
+        DeleteDataset=(_ADMIN, "name"),
+        DeleteFrames=(_ADMIN, "parent"),
         CreateView=(_REVIEW, "parent"),
         GetView=(_REVIEW, "name"),
         ListViews=(_REVIEW, "parent"),
@@ -185,6 +193,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         ListRounds=(_REVIEW, "parent"),
         ImportPredictions=(_REVIEW, "round"),
         MineFailures=(_REVIEW, "round"),
+        DeleteRound=(_ADMIN, "name"),
     ),
     **_rules_of_service(
         "GoldenSetService",
@@ -196,6 +205,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         ListChecks=(_REVIEW, "parent"),
         OverrideCheck=(_ADMIN, "name"),
         GetGate=(_REVIEW, "dataset"),
+        DeleteGoldenSet=(_ADMIN, "name"),
     ),
     **_rules_of_service(
         "ProgressService",
@@ -209,6 +219,7 @@ ACCESS_RULES: Final[dict[str, AccessRule]] = {
         GetBatch=(_REVIEW, "name"),
         ListBatches=(_REVIEW, "parent"),
         ListPicks=(_REVIEW, "parent"),
+        DeleteBatch=(_ADMIN, "name"),
     ),
 }
 """Every method of the API by its full name. Others are refused, to the admin's key too."""

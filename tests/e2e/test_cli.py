@@ -62,7 +62,7 @@ EXAMPLES = {
     for path, command in commands(typer.main.get_command(app))
     if path != ("demo",)  # tests/e2e/test_demo.py runs it
 }
-LAST = {("issues", "delete"), ("projects", "keys", "delete")}
+LAST = {("issues", "delete"), ("datasets", "delete"), ("projects", "keys", "delete")}
 
 
 def test_every_example_works(cli: Cli) -> None:
@@ -101,8 +101,10 @@ def test_every_example_works(cli: Cli) -> None:
     for path in [path for path in pending if path not in LAST]:
         run(*path)
     other = cli.json("issues", "create", *project, "x", "--dataset", "street")["name"]
-    filled["ISSUE"] = other
+    first, filled["ISSUE"] = filled["ISSUE"], other
     assert {"name": other} == run("issues", "delete")
+    cli.json("issues", "delete", first)
+    assert len(cli.truth) == int(run("datasets", "delete")["frame_count"])
     assert {"name": key["name"]} == run("projects", "keys", "delete")
     assert not pending
     assert [] == cli.json("projects", "keys", "list", *project)

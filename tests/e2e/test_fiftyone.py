@@ -34,3 +34,16 @@ def test_samples_become_frames(team: Team) -> None:
     assert (3, ["v3"], []) == (counts.added, counts.unlabelled_groups, counts.without_embedding)
     assert {"v1": 1, "v2": 0} == {f.frame.id: len(f.frame.labels) for f in annotated}
     assert (MODEL, DIMENSION) == (stored.model_id, stored.dimension)
+
+
+def test_a_deleted_sample_is_skipped(team: Team) -> None:
+    """The sample of a deleted frame is counted, gets no tags, and stops nothing."""
+    name = f"{team.project}/datasets/d"
+    team.datasets.delete_frames(team.project, ["v1"])
+    source = Dataset([Sample(id, f"/{id}.png", tags=["night"]) for id in ("v1", "v2")])
+
+    counts = append_dataset(team.datasets, name, source, SampleFields(label_field=""))
+
+    [frame] = team.datasets.frames(name)
+    assert ("v2", ["night"]) == (frame.frame.id, list(frame.tags))
+    assert (1, 1) == (counts.added, counts.deleted)

@@ -40,7 +40,11 @@ GROUPS: Final = (
     CommandGroup(
         "projects",
         "Projects, and the API keys that open them.",
-        {"list": projects.list_projects, "create": projects.create_project},
+        {
+            "list": projects.list_projects,
+            "create": projects.create_project,
+            "delete-frames": projects.delete_frames,
+        },
         (
             CommandGroup(
                 "keys",
@@ -65,6 +69,7 @@ GROUPS: Final = (
             "pick": search.pick,
             "search": search.search,
             "zcore": zcore.zcore,
+            "delete": datasets.delete_dataset,
         },
     ),
     CommandGroup(
@@ -80,6 +85,7 @@ GROUPS: Final = (
             "list": rounds.list_rounds,
             "import-predictions": rounds.import_predictions,
             "mine-failures": rounds.mine_failures,
+            "delete": rounds.delete_round,
         },
     ),
     CommandGroup(
@@ -90,6 +96,7 @@ GROUPS: Final = (
             "show": batches.show_batch,
             "list": batches.list_batches,
             "picks": batches.list_picks,
+            "delete": batches.delete_batch,
         },
     ),
     CommandGroup(
@@ -117,6 +124,7 @@ GROUPS: Final = (
             "activate": campaigns.activate,
             "deactivate": campaigns.deactivate,
             "threshold": campaigns.set_threshold,
+            "delete": campaigns.delete_campaign,
         },
     ),
     CommandGroup(
@@ -128,6 +136,7 @@ GROUPS: Final = (
             "accept": samples.accept,
             "discard": samples.discard,
             "restore": samples.restore,
+            "delete": samples.delete_samples,
         },
     ),
     CommandGroup(
@@ -141,6 +150,7 @@ GROUPS: Final = (
             "show": golden_sets.show_check,
             "override": golden_sets.override_check,
             "gate": golden_sets.gate,
+            "delete": golden_sets.delete_golden_set,
         },
     ),
     CommandGroup(

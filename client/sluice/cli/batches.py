@@ -9,6 +9,7 @@ import typer
 
 from sluice.cli.arguments import Dataset, Json, NewId, Seed
 from sluice.cli.connection import connection
+from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one
 from sluice.resources.batches import BatchSettings
 from sluice.resources.enums import word_of
@@ -150,6 +151,18 @@ def list_picks(context: typer.Context, batch: Batch, json: Json = False) -> None
     """
     with connection(context).client() as client:
         show(client.batches.picks(batch), PICKS, to_json=json)
+
+
+def delete_batch(
+    context: typer.Context, batch: Batch, dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Delete a batch with its picks and its view; frames keep their status and tags.
+
+    Example: sluice batches delete BATCH --dry-run
+    """
+    with connection(context).client() as client:
+        summary = client.batches.delete(batch, validate_only=dry_run)
+        show_deletion(summary, to_json=json)
 
 
 def _parse_weight(option: str) -> tuple[str, float]:

@@ -8,6 +8,7 @@ import typer
 
 from sluice.cli.arguments import Campaign, Issue, Json, Project
 from sluice.cli.connection import connection, project_name
+from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one
 from sluice.v1 import campaign_pb2
 
@@ -50,6 +51,8 @@ def _corpus(campaign: Any) -> str:
     if version.fit.HasField("member_share"):
         share, interval = _member_share(version).split(" ", 1)
         return f"about {share} of the corpus looks like this issue {interval}"
+    if not version.model_digest:
+        return "unknown: the frames of all elements were deleted"
     if not version.HasField("fit"):
         return "unknown for a version of an earlier Sluice: commit again"
     if not version.basis_digest:
@@ -192,3 +195,17 @@ def set_threshold(
         raise typer.BadParameter(f"{value!r}: expected a number or `default`") from None
     with connection(context).client() as client:
         show_one(client.campaigns.set_threshold(campaign, threshold), COLUMNS, to_json=json)
+
+
+def delete_campaign(
+    context: typer.Context, campaign: Campaign, dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Delete an inactive campaign with its samples, snapshots and models.
+
+    The counts of its funnel stay; matches that arrive later are counted as inactive.
+
+    Example: sluice campaigns delete CAMPAIGN --dry-run
+    """
+    with connection(context).client() as client:
+        summary = client.campaigns.delete(campaign, validate_only=dry_run)
+        show_deletion(summary, to_json=json)

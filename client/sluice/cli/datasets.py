@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import DisplayName, Json, NewId, Project
+from sluice.cli.arguments import Dataset, DisplayName, Json, NewId, Project
 from sluice.cli.connection import connection, project_name
+from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one
 from sluice.v1 import dataset_pb2, frame_pb2
 
@@ -73,3 +74,18 @@ def create_dataset(
     with connection(context).client() as client:
         dataset = client.projects.create_dataset(project_name(project), dataset_id, spec)
     show_one(dataset, COLUMNS, to_json=json)
+
+
+def delete_dataset(
+    context: typer.Context, dataset: Dataset, dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Delete a dataset with its frames, views, rounds, batches and golden sets.
+
+    Issues of the dataset must be deleted first. Samples of its frames stay; to delete those too,
+    use sluice projects delete-frames.
+
+    Example: sluice datasets delete DATASET --dry-run
+    """
+    with connection(context).client() as client:
+        summary = client.datasets.delete(dataset, validate_only=dry_run)
+        show_deletion(summary, to_json=json)

@@ -128,9 +128,12 @@ def _show_append(
         "changed": counts.changed,
         "unchanged": counts.unchanged,
         "kept_status": counts.kept_status,
+        "deleted": counts.deleted,
         "skipped_labels": skipped.count,
     }
     text = f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
+    if counts.deleted:
+        text += f", {counts.deleted:,} skipped: they were deleted"
     show_text(text, document, to_json=to_json)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from sluice.cli.arguments import ClassMap, Dataset, DisplayName, Json, NewId, parse_class_map
 from sluice.cli.connection import connection
+from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.exit_codes import ExitCode
 from sluice.cli.output import as_json, cell, console, print_json, show, show_one
 from sluice.cli.skipped_labels import SkippedLabels
@@ -237,6 +238,18 @@ def gate(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
         console.print(cell(f"{state}: {response.reason}"), soft_wrap=True)
         show(response.checks, GATE, to_json=False)
     _exit_if(blocked=response.blocked)
+
+
+def delete_golden_set(
+    context: typer.Context, golden_set: GoldenSet, dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Delete a golden set with its images and its checks, which block nothing any more.
+
+    Example: sluice golden-sets delete GOLDEN_SET --dry-run
+    """
+    with connection(context).client() as client:
+        summary = client.golden_sets.delete(golden_set, validate_only=dry_run)
+        show_deletion(summary, to_json=json)
 
 
 def _exit_if(*, blocked: bool) -> None:

@@ -1,11 +1,12 @@
-"""`sluice projects list` and `create`."""
+"""`sluice projects`: the tenants, and deletions in a whole project."""
 
 from __future__ import annotations
 
 import typer
 
-from sluice.cli.arguments import DisplayName, Json, NewId
-from sluice.cli.connection import connection
+from sluice.cli.arguments import DisplayName, FrameIds, Json, NewId, Project
+from sluice.cli.connection import connection, project_name
+from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one
 
 COLUMNS = [("project", lambda p: p.name), ("called", lambda p: p.display_name)]
@@ -32,3 +33,24 @@ def create_project(
     """
     with connection(context).client() as client:
         show_one(client.projects.create(project_id, called), COLUMNS, to_json=json)
+
+
+def delete_frames(
+    context: typer.Context,
+    project: Project,
+    frame_ids: FrameIds,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Delete frames with all their copies in a project.
+
+    They leave datasets, rounds, samples, issues, snapshots and scoring models, and their ids are
+    never accepted again. Counts of funnels stay. Golden sets, recorded rounds and backgrounds keep
+    what they have.
+
+    Example: sluice projects delete-frames -p night-fleet FRAME --dry-run
+    """
+    parent = project_name(project)
+    with connection(context).client() as client:
+        summary = client.datasets.delete_frames(parent, frame_ids, validate_only=dry_run)
+        show_deletion(summary, to_json=json)

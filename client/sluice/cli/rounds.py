@@ -20,6 +20,7 @@ from sluice.cli.arguments import (
     parse_class_map,
 )
 from sluice.cli.connection import connection
+from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.filters import SplitOption, split_word
 from sluice.cli.output import show, show_one, show_text, without_predictions
 from sluice.formats.predictions import read_predictions
@@ -117,3 +118,17 @@ def mine_failures(
     with connection(context).client() as client:
         mined = client.rounds.mine_failures(round_, split, iou_min=iou_min, score_min=score_min)
         show_one(mined, COLUMNS, to_json=json)
+
+
+def delete_round(
+    context: typer.Context, round_: Round, dry_run: DryRun = False, json: Json = False
+) -> None:
+    """Delete a round: its predictions, and the failures that frames have from it.
+
+    Recorded rounds that were measured from it stay; its id is not used again.
+
+    Example: sluice rounds delete ROUND --dry-run
+    """
+    with connection(context).client() as client:
+        summary = client.rounds.delete(round_, validate_only=dry_run)
+        show_deletion(summary, to_json=json)

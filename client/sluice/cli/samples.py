@@ -10,6 +10,7 @@ import typer
 
 from sluice.cli.arguments import Campaign, FrameIds, Json
 from sluice.cli.connection import connection
+from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one, show_text
 from sluice.v1 import ingest_pb2
 
@@ -127,6 +128,25 @@ def restore(
     """
     with connection(context).client() as client:
         _show_changed(client.samples.restore(campaign, frame_ids), to_json=json)
+
+
+def delete_samples(
+    context: typer.Context,
+    campaign: Campaign,
+    frame_ids: FrameIds,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Delete samples of a campaign; the counts of the funnel stay.
+
+    The frames are not collected again. To delete their other copies too, use
+    sluice projects delete-frames.
+
+    Example: sluice samples delete CAMPAIGN FRAME --dry-run
+    """
+    with connection(context).client() as client:
+        summary = client.samples.delete(campaign, frame_ids, validate_only=dry_run)
+        show_deletion(summary, to_json=json)
 
 
 def _show_changed(count: int, *, to_json: bool) -> None:

@@ -27,7 +27,7 @@ _LABELLED_STATUSES: Final = ("annotated", "reviewed")
 
 @dataclass(slots=True)
 class FiftyOneCounts(AppendCounts):
-    """How many frames were added, changed or left unchanged, and which are incomplete."""
+    """How many frames were added, changed, unchanged or deleted, and which are incomplete."""
 
     unlabelled_groups: list[str] = field(default_factory=list)
     """Groups without ground truth: they stay unlabelled whatever the status of the call. A sample

@@ -101,7 +101,8 @@ class SampleBatches:
         except InvalidArgument as error:
             raise self._name_sample(error, samples) from error
         self.counts.add(response)
-        self._tag(samples)
+        deleted = {*response.deleted_frame_ids}
+        self._tag([sample for sample in samples if sample.id not in deleted])
 
     def _tag(self, samples: list[PreparedSample]) -> None:
         ids_by_tags: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)

@@ -12,6 +12,7 @@ from sluice.resources.enums import value_of
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import batch_pb2 as pb
+from sluice.v1 import deletion_pb2
 from sluice.v1.batch_pb2_grpc import BatchServiceStub
 
 
@@ -92,6 +93,14 @@ class Batches:
     def list(self, dataset: str) -> Iterator[pb.Batch]:
         """The batches of a dataset, by name."""
         return list_items(self._stub.ListBatches, pb.ListBatchesRequest(parent=dataset), "batches")
+
+    def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete a batch with its picks and its view; frames keep their status and tags.
+
+        Its id is not used again. With `validate_only` nothing is deleted, only counted.
+        """
+        request = pb.DeleteBatchRequest(name=name, validate_only=validate_only)
+        return translate(self._stub.DeleteBatch, request)
 
     def picks(self, name: str) -> Iterator[pb.Pick]:
         """The groups of a batch by rank, with the reason for each."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.tensors import pack
-from sluice.v1 import campaign_pb2
+from sluice.v1 import campaign_pb2, deletion_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 
 BACKGROUND_ROWS_PER_MESSAGE: Final = 256
@@ -72,6 +72,14 @@ class Campaigns:
         """Make a campaign inactive: it stops collecting."""
         request = campaign_pb2.DeactivateCampaignRequest(name=name)
         return translate(self._stub.DeactivateCampaign, request)
+
+    def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete an inactive campaign with its samples, snapshots and models.
+
+        The counts of its funnel stay. With `validate_only` nothing is deleted, only counted.
+        """
+        request = campaign_pb2.DeleteCampaignRequest(name=name, validate_only=validate_only)
+        return translate(self._stub.DeleteCampaign, request)
 
     def set_threshold(self, name: str, threshold: float | None) -> campaign_pb2.Campaign:
         """Set a campaign's threshold; None for the default, 0.5."""

@@ -17,7 +17,7 @@ from sluice.resources.pages import list_items
 from sluice.rpc_errors import from_rpc_error, translate
 from sluice.tensors import Embeddings, pack
 from sluice.v1 import dataset_frame_pb2 as pb
-from sluice.v1 import frame_pb2, issue_pb2
+from sluice.v1 import deletion_pb2, frame_pb2, issue_pb2
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
 
 _Response = TypeVar("_Response")
@@ -258,6 +258,28 @@ class Datasets:
             threshold_override=threshold,
         )
         return _stream(self._stub.SearchDataset(request))
+
+    def delete(self, dataset: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete a dataset with its frames, views, rounds, batches and golden sets.
+
+        Raises FailedPrecondition naming issues of the dataset. Its id is not used again. With
+        `validate_only` nothing is deleted, only counted.
+        """
+        request = pb.DeleteDatasetRequest(name=dataset, validate_only=validate_only)
+        return translate(self._stub.DeleteDataset, request)
+
+    def delete_frames(
+        self, project: str, frame_ids: Iterable[str], *, validate_only: bool = False
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete frames with all their copies in a project, at most 1,000 in a call.
+
+        They leave datasets, rounds, samples, issues, snapshots and scoring models; their ids are
+        never accepted again. With `validate_only` nothing is deleted, only counted.
+        """
+        request = pb.DeleteFramesRequest(
+            parent=project, frame_ids=frame_ids, validate_only=validate_only
+        )
+        return translate(self._stub.DeleteFrames, request)
 
     def save_view(
         self, dataset: str, view_id: str, frame_filter: pb.FrameFilter, display_name: str = ""

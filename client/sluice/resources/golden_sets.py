@@ -12,7 +12,7 @@ from sluice.errors import InvalidArgument
 from sluice.frames import Frame
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
-from sluice.v1 import golden_set_pb2
+from sluice.v1 import deletion_pb2, golden_set_pb2
 from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceStub
 
 BYTES_PER_MESSAGE: Final = 2**20
@@ -64,6 +64,14 @@ class GoldenSets:
         """The golden sets of a dataset."""
         request = golden_set_pb2.ListGoldenSetsRequest(parent=dataset)
         return list_items(self._stub.ListGoldenSets, request, "golden_sets")
+
+    def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete a golden set with its images and its checks.
+
+        Its id is not used again. With `validate_only` nothing is deleted, only counted.
+        """
+        request = golden_set_pb2.DeleteGoldenSetRequest(name=name, validate_only=validate_only)
+        return translate(self._stub.DeleteGoldenSet, request)
 
     def check(
         self,

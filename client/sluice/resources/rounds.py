@@ -13,6 +13,7 @@ from sluice.labels import Label
 from sluice.resources.filters import read_split
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
+from sluice.v1 import deletion_pb2
 from sluice.v1 import round_pb2 as pb
 from sluice.v1.round_pb2_grpc import RoundServiceStub
 
@@ -78,6 +79,14 @@ class Rounds:
     def list(self, dataset: str) -> Iterator[pb.Round]:
         """The rounds of a dataset."""
         return list_items(self._stub.ListRounds, pb.ListRoundsRequest(parent=dataset), "rounds")
+
+    def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete a round: its predictions, and the failures that frames have from it.
+
+        Its id is not used again. With `validate_only` nothing is deleted, only counted.
+        """
+        request = pb.DeleteRoundRequest(name=name, validate_only=validate_only)
+        return translate(self._stub.DeleteRound, request)
 
     def import_predictions(
         self,

@@ -10,7 +10,7 @@ import grpc
 from sluice.errors import InvalidArgument
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
-from sluice.v1 import ingest_pb2
+from sluice.v1 import deletion_pb2, ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
 
 _STATES: Final = {
@@ -65,6 +65,18 @@ class Samples:
         """Make samples unsorted again; returns the number that changed."""
         request = ingest_pb2.RestoreSamplesRequest(parent=campaign, frame_ids=frame_ids)
         return translate(self._stub.RestoreSamples, request).changed_count
+
+    def delete(
+        self, campaign: str, frame_ids: Iterable[str], *, validate_only: bool = False
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete samples, or with `validate_only` only count what would be deleted.
+
+        The counts of the funnel stay, and the frames are not collected again.
+        """
+        request = ingest_pb2.DeleteSamplesRequest(
+            parent=campaign, frame_ids=frame_ids, validate_only=validate_only
+        )
+        return translate(self._stub.DeleteSamples, request)
 
     def funnel(self, campaign: str) -> ingest_pb2.Funnel:
         """Read the funnel: counts of the frames that loggers have seen, by outcome."""

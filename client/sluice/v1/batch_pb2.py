@@ -23,41 +23,44 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/batch.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x07\n\x05\x42\x61tch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x0f\n\x05\x63ount\x18\x03 \x01(\rH\x00\x12\x12\n\x08\x66raction\x18\x04 \x01(\x01H\x00\x12\x1b\n\x0e\x63overage_share\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12+\n\x08\x63overage\x18\x06 \x01(\x0e\x32\x19.sluice.v1.Batch.Coverage\x12+\n\x08targeted\x18\x07 \x01(\x0e\x32\x19.sluice.v1.Batch.Targeted\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x12+\n\x08\x66\x61ilures\x18\t \x03(\x0b\x32\x19.sluice.v1.Batch.Failures\x12\x13\n\x0bscene_field\x18\n \x01(\t\x12\x13\n\x0bzcore_draws\x18\x0b \x01(\r\x12\x17\n\x0fgolden_override\x18\x0c \x01(\t\x12\x13\n\x0bzcore_field\x18\x15 \x01(\t\x12%\n\x05state\x18\r \x01(\x0e\x32\x16.sluice.v1.Batch.State\x12\x17\n\x0fremaining_count\x18\x0e \x01(\r\x12\x0c\n\x04size\x18\x0f \x01(\r\x12\x16\n\x0e\x63overage_count\x18\x10 \x01(\r\x12\x16\n\x0etargeted_count\x18\x11 \x01(\r\x12\r\n\x05notes\x18\x12 \x03(\t\x12\x16\n\x0egolden_problem\x18\x13 \x01(\t\x12/\n\x0b\x63reate_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x39\n\x08\x46\x61ilures\x12\r\n\x05round\x18\x01 \x01(\t\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"f\n\x08\x43overage\x12\x18\n\x14\x43OVERAGE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OVERAGE_FACILITY\x10\x01\x12\x15\n\x11\x43OVERAGE_K_CENTER\x10\x02\x12\x12\n\x0e\x43OVERAGE_ZCORE\x10\x03\"Q\n\x08Targeted\x12\x18\n\x14TARGETED_UNSPECIFIED\x10\x00\x12\x12\n\x0eTARGETED_JOINT\x10\x01\x12\x17\n\x13TARGETED_NEIGHBOURS\x10\x02\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_SELECTING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x42\x08\n\x06\x62udgetB\x11\n\x0f_coverage_share\"\xd2\x01\n\x04Pick\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\r\n\x05group\x18\x02 \x01(\t\x12\x11\n\tframe_ids\x18\x03 \x03(\t\x12&\n\x06source\x18\x04 \x01(\x0e\x32\x16.sluice.v1.Pick.Source\x12\x0c\n\x04gain\x18\x05 \x01(\x01\x12\x18\n\x10\x66\x61ilure_frame_id\x18\x06 \x01(\t\"J\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_COVERAGE\x10\x01\x12\x13\n\x0fSOURCE_TARGETED\x10\x02\"W\n\x12\x43reateBatchRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\x12\x1f\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Batch\"\x1f\n\x0fGetBatchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"K\n\x12ListBatchesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x13ListBatchesResponse\x12!\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x10ListPicksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"L\n\x11ListPicksResponse\x12\x1e\n\x05picks\x18\x01 \x03(\x0b\x32\x0f.sluice.v1.Pick\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9e\x02\n\x0c\x42\x61tchService\x12>\n\x0b\x43reateBatch\x12\x1d.sluice.v1.CreateBatchRequest\x1a\x10.sluice.v1.Batch\x12\x38\n\x08GetBatch\x12\x1a.sluice.v1.GetBatchRequest\x1a\x10.sluice.v1.Batch\x12L\n\x0bListBatches\x12\x1d.sluice.v1.ListBatchesRequest\x1a\x1e.sluice.v1.ListBatchesResponse\x12\x46\n\tListPicks\x12\x1b.sluice.v1.ListPicksRequest\x1a\x1c.sluice.v1.ListPicksResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/batch.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sluice/v1/deletion.proto\"\x85\x07\n\x05\x42\x61tch\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x0f\n\x05\x63ount\x18\x03 \x01(\rH\x00\x12\x12\n\x08\x66raction\x18\x04 \x01(\x01H\x00\x12\x1b\n\x0e\x63overage_share\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12+\n\x08\x63overage\x18\x06 \x01(\x0e\x32\x19.sluice.v1.Batch.Coverage\x12+\n\x08targeted\x18\x07 \x01(\x0e\x32\x19.sluice.v1.Batch.Targeted\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x12+\n\x08\x66\x61ilures\x18\t \x03(\x0b\x32\x19.sluice.v1.Batch.Failures\x12\x13\n\x0bscene_field\x18\n \x01(\t\x12\x13\n\x0bzcore_draws\x18\x0b \x01(\r\x12\x17\n\x0fgolden_override\x18\x0c \x01(\t\x12\x13\n\x0bzcore_field\x18\x15 \x01(\t\x12%\n\x05state\x18\r \x01(\x0e\x32\x16.sluice.v1.Batch.State\x12\x17\n\x0fremaining_count\x18\x0e \x01(\r\x12\x0c\n\x04size\x18\x0f \x01(\r\x12\x16\n\x0e\x63overage_count\x18\x10 \x01(\r\x12\x16\n\x0etargeted_count\x18\x11 \x01(\r\x12\r\n\x05notes\x18\x12 \x03(\t\x12\x16\n\x0egolden_problem\x18\x13 \x01(\t\x12/\n\x0b\x63reate_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x39\n\x08\x46\x61ilures\x12\r\n\x05round\x18\x01 \x01(\t\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"f\n\x08\x43overage\x12\x18\n\x14\x43OVERAGE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OVERAGE_FACILITY\x10\x01\x12\x15\n\x11\x43OVERAGE_K_CENTER\x10\x02\x12\x12\n\x0e\x43OVERAGE_ZCORE\x10\x03\"Q\n\x08Targeted\x12\x18\n\x14TARGETED_UNSPECIFIED\x10\x00\x12\x12\n\x0eTARGETED_JOINT\x10\x01\x12\x17\n\x13TARGETED_NEIGHBOURS\x10\x02\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_SELECTING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x42\x08\n\x06\x62udgetB\x11\n\x0f_coverage_share\"\xd2\x01\n\x04Pick\x12\x0c\n\x04rank\x18\x01 \x01(\r\x12\r\n\x05group\x18\x02 \x01(\t\x12\x11\n\tframe_ids\x18\x03 \x03(\t\x12&\n\x06source\x18\x04 \x01(\x0e\x32\x16.sluice.v1.Pick.Source\x12\x0c\n\x04gain\x18\x05 \x01(\x01\x12\x18\n\x10\x66\x61ilure_frame_id\x18\x06 \x01(\t\"J\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_COVERAGE\x10\x01\x12\x13\n\x0fSOURCE_TARGETED\x10\x02\"W\n\x12\x43reateBatchRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\x12\x1f\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Batch\"\x1f\n\x0fGetBatchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"K\n\x12ListBatchesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Q\n\x13ListBatchesResponse\x12!\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x10ListPicksRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"L\n\x11ListPicksResponse\x12\x1e\n\x05picks\x18\x01 \x03(\x0b\x32\x0f.sluice.v1.Pick\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x12\x44\x65leteBatchRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x32\xe8\x02\n\x0c\x42\x61tchService\x12>\n\x0b\x43reateBatch\x12\x1d.sluice.v1.CreateBatchRequest\x1a\x10.sluice.v1.Batch\x12\x38\n\x08GetBatch\x12\x1a.sluice.v1.GetBatchRequest\x1a\x10.sluice.v1.Batch\x12L\n\x0bListBatches\x12\x1d.sluice.v1.ListBatchesRequest\x1a\x1e.sluice.v1.ListBatchesResponse\x12\x46\n\tListPicks\x12\x1b.sluice.v1.ListPicksRequest\x1a\x1c.sluice.v1.ListPicksResponse\x12H\n\x0b\x44\x65leteBatch\x12\x1d.sluice.v1.DeleteBatchRequest\x1a\x1a.sluice.v1.DeletionSummaryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.batch_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BATCH']._serialized_start=70
-  _globals['_BATCH']._serialized_end=971
-  _globals['_BATCH_FAILURES']._serialized_start=628
-  _globals['_BATCH_FAILURES']._serialized_end=685
-  _globals['_BATCH_COVERAGE']._serialized_start=687
-  _globals['_BATCH_COVERAGE']._serialized_end=789
-  _globals['_BATCH_TARGETED']._serialized_start=791
-  _globals['_BATCH_TARGETED']._serialized_end=872
-  _globals['_BATCH_STATE']._serialized_start=874
-  _globals['_BATCH_STATE']._serialized_end=942
-  _globals['_PICK']._serialized_start=974
-  _globals['_PICK']._serialized_end=1184
-  _globals['_PICK_SOURCE']._serialized_start=1110
-  _globals['_PICK_SOURCE']._serialized_end=1184
-  _globals['_CREATEBATCHREQUEST']._serialized_start=1186
-  _globals['_CREATEBATCHREQUEST']._serialized_end=1273
-  _globals['_GETBATCHREQUEST']._serialized_start=1275
-  _globals['_GETBATCHREQUEST']._serialized_end=1306
-  _globals['_LISTBATCHESREQUEST']._serialized_start=1308
-  _globals['_LISTBATCHESREQUEST']._serialized_end=1383
-  _globals['_LISTBATCHESRESPONSE']._serialized_start=1385
-  _globals['_LISTBATCHESRESPONSE']._serialized_end=1466
-  _globals['_LISTPICKSREQUEST']._serialized_start=1468
-  _globals['_LISTPICKSREQUEST']._serialized_end=1541
-  _globals['_LISTPICKSRESPONSE']._serialized_start=1543
-  _globals['_LISTPICKSRESPONSE']._serialized_end=1619
-  _globals['_BATCHSERVICE']._serialized_start=1622
-  _globals['_BATCHSERVICE']._serialized_end=1908
+  _globals['_BATCH']._serialized_start=96
+  _globals['_BATCH']._serialized_end=997
+  _globals['_BATCH_FAILURES']._serialized_start=654
+  _globals['_BATCH_FAILURES']._serialized_end=711
+  _globals['_BATCH_COVERAGE']._serialized_start=713
+  _globals['_BATCH_COVERAGE']._serialized_end=815
+  _globals['_BATCH_TARGETED']._serialized_start=817
+  _globals['_BATCH_TARGETED']._serialized_end=898
+  _globals['_BATCH_STATE']._serialized_start=900
+  _globals['_BATCH_STATE']._serialized_end=968
+  _globals['_PICK']._serialized_start=1000
+  _globals['_PICK']._serialized_end=1210
+  _globals['_PICK_SOURCE']._serialized_start=1136
+  _globals['_PICK_SOURCE']._serialized_end=1210
+  _globals['_CREATEBATCHREQUEST']._serialized_start=1212
+  _globals['_CREATEBATCHREQUEST']._serialized_end=1299
+  _globals['_GETBATCHREQUEST']._serialized_start=1301
+  _globals['_GETBATCHREQUEST']._serialized_end=1332
+  _globals['_LISTBATCHESREQUEST']._serialized_start=1334
+  _globals['_LISTBATCHESREQUEST']._serialized_end=1409
+  _globals['_LISTBATCHESRESPONSE']._serialized_start=1411
+  _globals['_LISTBATCHESRESPONSE']._serialized_end=1492
+  _globals['_LISTPICKSREQUEST']._serialized_start=1494
+  _globals['_LISTPICKSREQUEST']._serialized_end=1567
+  _globals['_LISTPICKSRESPONSE']._serialized_start=1569
+  _globals['_LISTPICKSRESPONSE']._serialized_end=1645
+  _globals['_DELETEBATCHREQUEST']._serialized_start=1647
+  _globals['_DELETEBATCHREQUEST']._serialized_end=1704
+  _globals['_BATCHSERVICE']._serialized_start=1707
+  _globals['_BATCHSERVICE']._serialized_end=2067
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from sluice.v1 import batch_pb2 as sluice_dot_v1_dot_batch__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
 GRPC_VERSION = grpc.__version__
@@ -55,6 +56,11 @@ class BatchServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_batch__pb2.ListPicksRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_batch__pb2.ListPicksResponse.FromString,
                 _registered_method=True)
+        self.DeleteBatch = channel.unary_unary(
+                '/sluice.v1.BatchService/DeleteBatch',
+                request_serializer=sluice_dot_v1_dot_batch__pb2.DeleteBatchRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
 
 
 class BatchServiceServicer(object):
@@ -93,6 +99,14 @@ class BatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteBatch(self, request, context):
+        """Deletes a batch with its picks and its view. Its frames keep their status and tags; its id is not
+        used again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BatchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -115,6 +129,11 @@ def add_BatchServiceServicer_to_server(servicer, server):
                     servicer.ListPicks,
                     request_deserializer=sluice_dot_v1_dot_batch__pb2.ListPicksRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_batch__pb2.ListPicksResponse.SerializeToString,
+            ),
+            'DeleteBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBatch,
+                    request_deserializer=sluice_dot_v1_dot_batch__pb2.DeleteBatchRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -226,6 +245,33 @@ class BatchService(object):
             '/sluice.v1.BatchService/ListPicks',
             sluice_dot_v1_dot_batch__pb2.ListPicksRequest.SerializeToString,
             sluice_dot_v1_dot_batch__pb2.ListPicksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.BatchService/DeleteBatch',
+            sluice_dot_v1_dot_batch__pb2.DeleteBatchRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Batches: which groups of a dataset to label next, and why each of them."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from sluice.v1 import batch_pb2 as _batch_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -46,6 +47,10 @@ class BatchServiceStub:
     """Lists the batches of a dataset, by name."""
     ListPicks: _grpc.UnaryUnaryMultiCallable[_batch_pb2.ListPicksRequest, _batch_pb2.ListPicksResponse]
     """Lists the groups of a batch by rank, with the reason for each."""
+    DeleteBatch: _grpc.UnaryUnaryMultiCallable[_batch_pb2.DeleteBatchRequest, _deletion_pb2.DeletionSummary]
+    """Deletes a batch with its picks and its view. Its frames keep their status and tags; its id is not
+    used again.
+    """
 
 @_typing.type_check_only
 class BatchServiceAsyncStub(BatchServiceStub):
@@ -65,6 +70,10 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """Lists the batches of a dataset, by name."""
     ListPicks: _aio.UnaryUnaryMultiCallable[_batch_pb2.ListPicksRequest, _batch_pb2.ListPicksResponse]  # type: ignore[assignment]
     """Lists the groups of a batch by rank, with the reason for each."""
+    DeleteBatch: _aio.UnaryUnaryMultiCallable[_batch_pb2.DeleteBatchRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes a batch with its picks and its view. Its frames keep their status and tags; its id is not
+    used again.
+    """
 
 class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
     """Selects what to label next, and keeps each selection."""
@@ -105,5 +114,15 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_batch_pb2.ListPicksResponse, _abc.Awaitable[_batch_pb2.ListPicksResponse]]:
         """Lists the groups of a batch by rank, with the reason for each."""
+
+    @_abc_1.abstractmethod
+    def DeleteBatch(
+        self,
+        request: _batch_pb2.DeleteBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes a batch with its picks and its view. Its frames keep their status and tags; its id is not
+        used again.
+        """
 
 def add_BatchServiceServicer_to_server(servicer: BatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

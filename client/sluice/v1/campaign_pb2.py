@@ -24,71 +24,74 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 from sluice.v1 import frame_pb2 as sluice_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/campaign.proto\x12\tsluice.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sluice/v1/finding.proto\x1a\x15sluice/v1/frame.proto\"\xe5\x03\n\x08\x43\x61mpaign\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05issue\x18\x03 \x01(\t\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.sluice.v1.Campaign.State\x12\x16\n\tthreshold\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x06 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x07 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x16\n\x0e\x65lements_added\x18\x08 \x01(\r\x12\x18\n\x10\x65lements_removed\x18\t \x01(\r\x12\x1e\n\x16\x63ommit_adds_background\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_INACTIVE\x10\x02\x42\x0c\n\n_threshold\"H\n\x06\x42udget\x12\x12\n\x05total\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x07per_day\x18\x02 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_totalB\n\n\x08_per_day\"\xdd\x02\n\x0f\x43\x61mpaignVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12\x17\n\x0fsnapshot_digest\x18\x03 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x04 \x01(\t\x12\x14\n\x0c\x62\x61sis_digest\x18\x05 \x01(\t\x12\x10\n\x08model_id\x18\x06 \x01(\t\x12\x11\n\tdimension\x18\x07 \x01(\r\x12\x15\n\relement_count\x18\x08 \x01(\r\x12\x15\n\rcluster_count\x18\t \x01(\r\x12\x0f\n\x07\x64iverse\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x0c \x01(\r\x12\x16\n\x0enegative_count\x18\r \x01(\r\x12\"\n\x03\x66it\x18\x0e \x01(\x0b\x32\x15.sluice.v1.FitSummary\"r\n\nFitSummary\x12\x18\n\x10remainder_weight\x18\x01 \x01(\x01\x12\x1c\n\x14\x62\x61\x63kground_set_aside\x18\x02 \x01(\r\x12,\n\x0cmember_share\x18\x03 \x01(\x0b\x32\x16.sluice.v1.MemberShare\":\n\x0bMemberShare\x12\x10\n\x08\x65stimate\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\"\x91\x01\n\x05Space\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x14\n\x0c\x62\x61sis_digest\x18\x03 \x01(\t\x12\x18\n\x10\x62\x61\x63kground_count\x18\x04 \x01(\r\x12\x33\n\x0f\x62\x61\x63kground_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x15\x43reateCampaignRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12%\n\x08\x63\x61mpaign\x18\x02 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\"\n\x12GetCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x14ListCampaignsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x15ListCampaignsResponse\x12&\n\tcampaigns\x18\x01 \x03(\x0b\x32\x13.sluice.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"o\n\x15UpdateCampaignRequest\x12%\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\'\n\x17\x41\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\")\n\x19\x44\x65\x61\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"_\n\x14\x43ommitVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rwith_feedback\x18\x04 \x01(\x08\"!\n\x11GetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x14ListVersionsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9a\x01\n\x16GetScoringModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x04\x66ile\x18\x02 \x01(\x0e\x32&.sluice.v1.GetScoringModelRequest.File\"<\n\x04\x46ile\x12\x14\n\x10\x46ILE_UNSPECIFIED\x10\x00\x12\x0e\n\nFILE_MODEL\x10\x01\x12\x0e\n\nFILE_BASIS\x10\x02\"<\n\x17GetScoringModelResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\",\n\x1aWatchActiveVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"d\n\x1bWatchActiveVersionsResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x31\n\x0f\x61\x63tive_versions\x18\x02 \x03(\x0b\x32\x18.sluice.v1.ActiveVersion\"\xa6\x01\n\rActiveVersion\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\r\n\x05issue\x18\x02 \x01(\t\x12\x16\n\tthreshold\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x04 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x05 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersionB\x0c\n\n_threshold\"_\n\x14SetBackgroundRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12%\n\nembeddings\x18\x03 \x01(\x0b\x32\x11.sluice.v1.Tensor\"J\n\x11ListSpacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListSpacesResponse\x12 \n\x06spaces\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Space\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf0\x08\n\x0f\x43\x61mpaignService\x12G\n\x0e\x43reateCampaign\x12 .sluice.v1.CreateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12\x41\n\x0bGetCampaign\x12\x1d.sluice.v1.GetCampaignRequest\x1a\x13.sluice.v1.Campaign\x12R\n\rListCampaigns\x12\x1f.sluice.v1.ListCampaignsRequest\x1a .sluice.v1.ListCampaignsResponse\x12G\n\x0eUpdateCampaign\x12 .sluice.v1.UpdateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12K\n\x10\x41\x63tivateCampaign\x12\".sluice.v1.ActivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12O\n\x12\x44\x65\x61\x63tivateCampaign\x12$.sluice.v1.DeactivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12L\n\rCommitVersion\x12\x1f.sluice.v1.CommitVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12\x46\n\nGetVersion\x12\x1c.sluice.v1.GetVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12O\n\x0cListVersions\x12\x1e.sluice.v1.ListVersionsRequest\x1a\x1f.sluice.v1.ListVersionsResponse\x12Z\n\x0fGetScoringModel\x12!.sluice.v1.GetScoringModelRequest\x1a\".sluice.v1.GetScoringModelResponse0\x01\x12\x66\n\x13WatchActiveVersions\x12%.sluice.v1.WatchActiveVersionsRequest\x1a&.sluice.v1.WatchActiveVersionsResponse0\x01\x12\x44\n\rSetBackground\x12\x1f.sluice.v1.SetBackgroundRequest\x1a\x10.sluice.v1.Space(\x01\x12I\n\nListSpaces\x12\x1c.sluice.v1.ListSpacesRequest\x1a\x1d.sluice.v1.ListSpacesResponse\x12Z\n\x0f\x44iagnoseProject\x12!.sluice.v1.DiagnoseProjectRequest\x1a\".sluice.v1.DiagnoseProjectResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/campaign.proto\x12\tsluice.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sluice/v1/deletion.proto\x1a\x17sluice/v1/finding.proto\x1a\x15sluice/v1/frame.proto\"\xe5\x03\n\x08\x43\x61mpaign\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\r\n\x05issue\x18\x03 \x01(\t\x12(\n\x05state\x18\x04 \x01(\x0e\x32\x19.sluice.v1.Campaign.State\x12\x16\n\tthreshold\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x06 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x07 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x16\n\x0e\x65lements_added\x18\x08 \x01(\r\x12\x18\n\x10\x65lements_removed\x18\t \x01(\r\x12\x1e\n\x16\x63ommit_adds_background\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x12\n\x0eSTATE_INACTIVE\x10\x02\x42\x0c\n\n_threshold\"H\n\x06\x42udget\x12\x12\n\x05total\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x14\n\x07per_day\x18\x02 \x01(\x04H\x01\x88\x01\x01\x42\x08\n\x06_totalB\n\n\x08_per_day\"\x91\x03\n\x0f\x43\x61mpaignVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12\x17\n\x0fsnapshot_digest\x18\x03 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x04 \x01(\t\x12\x14\n\x0c\x62\x61sis_digest\x18\x05 \x01(\t\x12\x10\n\x08model_id\x18\x06 \x01(\t\x12\x11\n\tdimension\x18\x07 \x01(\r\x12\x15\n\relement_count\x18\x08 \x01(\r\x12\x15\n\rcluster_count\x18\t \x01(\r\x12\x0f\n\x07\x64iverse\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x0c \x01(\r\x12\x16\n\x0enegative_count\x18\r \x01(\r\x12\"\n\x03\x66it\x18\x0e \x01(\x0b\x32\x15.sluice.v1.FitSummary\x12\x14\n\x0cpurged_count\x18\x0f \x01(\r\x12\x1c\n\x14\x66ormer_model_digests\x18\x10 \x03(\t\"r\n\nFitSummary\x12\x18\n\x10remainder_weight\x18\x01 \x01(\x01\x12\x1c\n\x14\x62\x61\x63kground_set_aside\x18\x02 \x01(\r\x12,\n\x0cmember_share\x18\x03 \x01(\x0b\x32\x16.sluice.v1.MemberShare\":\n\x0bMemberShare\x12\x10\n\x08\x65stimate\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\"\x91\x01\n\x05Space\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x11\n\tdimension\x18\x02 \x01(\r\x12\x14\n\x0c\x62\x61sis_digest\x18\x03 \x01(\t\x12\x18\n\x10\x62\x61\x63kground_count\x18\x04 \x01(\r\x12\x33\n\x0f\x62\x61\x63kground_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x15\x43reateCampaignRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12%\n\x08\x63\x61mpaign\x18\x02 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\"\n\x12GetCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x14ListCampaignsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x15ListCampaignsResponse\x12&\n\tcampaigns\x18\x01 \x03(\x0b\x32\x13.sluice.v1.Campaign\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"o\n\x15UpdateCampaignRequest\x12%\n\x08\x63\x61mpaign\x18\x01 \x01(\x0b\x32\x13.sluice.v1.Campaign\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"\'\n\x17\x41\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\")\n\x19\x44\x65\x61\x63tivateCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"_\n\x14\x43ommitVersionRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rwith_feedback\x18\x04 \x01(\x08\"!\n\x11GetVersionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"]\n\x14ListVersionsResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.sluice.v1.CampaignVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9a\x01\n\x16GetScoringModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x04\x66ile\x18\x02 \x01(\x0e\x32&.sluice.v1.GetScoringModelRequest.File\"<\n\x04\x46ile\x12\x14\n\x10\x46ILE_UNSPECIFIED\x10\x00\x12\x0e\n\nFILE_MODEL\x10\x01\x12\x0e\n\nFILE_BASIS\x10\x02\"<\n\x17GetScoringModelResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\",\n\x1aWatchActiveVersionsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"d\n\x1bWatchActiveVersionsResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x31\n\x0f\x61\x63tive_versions\x18\x02 \x03(\x0b\x32\x18.sluice.v1.ActiveVersion\"\xa6\x01\n\rActiveVersion\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\r\n\x05issue\x18\x02 \x01(\t\x12\x16\n\tthreshold\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12!\n\x06\x62udget\x18\x04 \x01(\x0b\x32\x11.sluice.v1.Budget\x12+\n\x07version\x18\x05 \x01(\x0b\x32\x1a.sluice.v1.CampaignVersionB\x0c\n\n_threshold\"_\n\x14SetBackgroundRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12%\n\nembeddings\x18\x03 \x01(\x0b\x32\x11.sluice.v1.Tensor\"J\n\x11ListSpacesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListSpacesResponse\x12 \n\x06spaces\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Space\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x15\x44\x65leteCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x32\x8a\n\n\x0f\x43\x61mpaignService\x12G\n\x0e\x43reateCampaign\x12 .sluice.v1.CreateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12\x41\n\x0bGetCampaign\x12\x1d.sluice.v1.GetCampaignRequest\x1a\x13.sluice.v1.Campaign\x12R\n\rListCampaigns\x12\x1f.sluice.v1.ListCampaignsRequest\x1a .sluice.v1.ListCampaignsResponse\x12G\n\x0eUpdateCampaign\x12 .sluice.v1.UpdateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12K\n\x10\x41\x63tivateCampaign\x12\".sluice.v1.ActivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12O\n\x12\x44\x65\x61\x63tivateCampaign\x12$.sluice.v1.DeactivateCampaignRequest\x1a\x13.sluice.v1.Campaign\x12L\n\rCommitVersion\x12\x1f.sluice.v1.CommitVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12\x46\n\nGetVersion\x12\x1c.sluice.v1.GetVersionRequest\x1a\x1a.sluice.v1.CampaignVersion\x12O\n\x0cListVersions\x12\x1e.sluice.v1.ListVersionsRequest\x1a\x1f.sluice.v1.ListVersionsResponse\x12Z\n\x0fGetScoringModel\x12!.sluice.v1.GetScoringModelRequest\x1a\".sluice.v1.GetScoringModelResponse0\x01\x12\x66\n\x13WatchActiveVersions\x12%.sluice.v1.WatchActiveVersionsRequest\x1a&.sluice.v1.WatchActiveVersionsResponse0\x01\x12\x44\n\rSetBackground\x12\x1f.sluice.v1.SetBackgroundRequest\x1a\x10.sluice.v1.Space(\x01\x12I\n\nListSpaces\x12\x1c.sluice.v1.ListSpacesRequest\x1a\x1d.sluice.v1.ListSpacesResponse\x12Z\n\x0f\x44iagnoseProject\x12!.sluice.v1.DiagnoseProjectRequest\x1a\".sluice.v1.DiagnoseProjectResponse0\x01\x12N\n\x0e\x44\x65leteCampaign\x12 .sluice.v1.DeleteCampaignRequest\x1a\x1a.sluice.v1.DeletionSummary\x12H\n\x0bPurgeFrames\x12\x1d.sluice.v1.PurgeFramesRequest\x1a\x1a.sluice.v1.DeletionSummaryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.campaign_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAMPAIGN']._serialized_start=155
-  _globals['_CAMPAIGN']._serialized_end=640
-  _globals['_CAMPAIGN_STATE']._serialized_start=558
-  _globals['_CAMPAIGN_STATE']._serialized_end=626
-  _globals['_BUDGET']._serialized_start=642
-  _globals['_BUDGET']._serialized_end=714
-  _globals['_CAMPAIGNVERSION']._serialized_start=717
-  _globals['_CAMPAIGNVERSION']._serialized_end=1066
-  _globals['_FITSUMMARY']._serialized_start=1068
-  _globals['_FITSUMMARY']._serialized_end=1182
-  _globals['_MEMBERSHARE']._serialized_start=1184
-  _globals['_MEMBERSHARE']._serialized_end=1242
-  _globals['_SPACE']._serialized_start=1245
-  _globals['_SPACE']._serialized_end=1390
-  _globals['_CREATECAMPAIGNREQUEST']._serialized_start=1392
-  _globals['_CREATECAMPAIGNREQUEST']._serialized_end=1490
-  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1492
-  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1526
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1528
-  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1605
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1607
-  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1695
-  _globals['_UPDATECAMPAIGNREQUEST']._serialized_start=1697
-  _globals['_UPDATECAMPAIGNREQUEST']._serialized_end=1808
-  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_start=1810
-  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_end=1849
-  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_start=1851
-  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_end=1892
-  _globals['_COMMITVERSIONREQUEST']._serialized_start=1894
-  _globals['_COMMITVERSIONREQUEST']._serialized_end=1989
-  _globals['_GETVERSIONREQUEST']._serialized_start=1991
-  _globals['_GETVERSIONREQUEST']._serialized_end=2024
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=2026
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=2102
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=2104
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=2197
-  _globals['_GETSCORINGMODELREQUEST']._serialized_start=2200
-  _globals['_GETSCORINGMODELREQUEST']._serialized_end=2354
-  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_start=2294
-  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_end=2354
-  _globals['_GETSCORINGMODELRESPONSE']._serialized_start=2356
-  _globals['_GETSCORINGMODELRESPONSE']._serialized_end=2416
-  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_start=2418
-  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_end=2462
-  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_start=2464
-  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_end=2564
-  _globals['_ACTIVEVERSION']._serialized_start=2567
-  _globals['_ACTIVEVERSION']._serialized_end=2733
-  _globals['_SETBACKGROUNDREQUEST']._serialized_start=2735
-  _globals['_SETBACKGROUNDREQUEST']._serialized_end=2830
-  _globals['_LISTSPACESREQUEST']._serialized_start=2832
-  _globals['_LISTSPACESREQUEST']._serialized_end=2906
-  _globals['_LISTSPACESRESPONSE']._serialized_start=2908
-  _globals['_LISTSPACESRESPONSE']._serialized_end=2987
-  _globals['_CAMPAIGNSERVICE']._serialized_start=2990
-  _globals['_CAMPAIGNSERVICE']._serialized_end=4126
+  _globals['_CAMPAIGN']._serialized_start=181
+  _globals['_CAMPAIGN']._serialized_end=666
+  _globals['_CAMPAIGN_STATE']._serialized_start=584
+  _globals['_CAMPAIGN_STATE']._serialized_end=652
+  _globals['_BUDGET']._serialized_start=668
+  _globals['_BUDGET']._serialized_end=740
+  _globals['_CAMPAIGNVERSION']._serialized_start=743
+  _globals['_CAMPAIGNVERSION']._serialized_end=1144
+  _globals['_FITSUMMARY']._serialized_start=1146
+  _globals['_FITSUMMARY']._serialized_end=1260
+  _globals['_MEMBERSHARE']._serialized_start=1262
+  _globals['_MEMBERSHARE']._serialized_end=1320
+  _globals['_SPACE']._serialized_start=1323
+  _globals['_SPACE']._serialized_end=1468
+  _globals['_CREATECAMPAIGNREQUEST']._serialized_start=1470
+  _globals['_CREATECAMPAIGNREQUEST']._serialized_end=1568
+  _globals['_GETCAMPAIGNREQUEST']._serialized_start=1570
+  _globals['_GETCAMPAIGNREQUEST']._serialized_end=1604
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_start=1606
+  _globals['_LISTCAMPAIGNSREQUEST']._serialized_end=1683
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_start=1685
+  _globals['_LISTCAMPAIGNSRESPONSE']._serialized_end=1773
+  _globals['_UPDATECAMPAIGNREQUEST']._serialized_start=1775
+  _globals['_UPDATECAMPAIGNREQUEST']._serialized_end=1886
+  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_start=1888
+  _globals['_ACTIVATECAMPAIGNREQUEST']._serialized_end=1927
+  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_start=1929
+  _globals['_DEACTIVATECAMPAIGNREQUEST']._serialized_end=1970
+  _globals['_COMMITVERSIONREQUEST']._serialized_start=1972
+  _globals['_COMMITVERSIONREQUEST']._serialized_end=2067
+  _globals['_GETVERSIONREQUEST']._serialized_start=2069
+  _globals['_GETVERSIONREQUEST']._serialized_end=2102
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=2104
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=2180
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=2182
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=2275
+  _globals['_GETSCORINGMODELREQUEST']._serialized_start=2278
+  _globals['_GETSCORINGMODELREQUEST']._serialized_end=2432
+  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_start=2372
+  _globals['_GETSCORINGMODELREQUEST_FILE']._serialized_end=2432
+  _globals['_GETSCORINGMODELRESPONSE']._serialized_start=2434
+  _globals['_GETSCORINGMODELRESPONSE']._serialized_end=2494
+  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_start=2496
+  _globals['_WATCHACTIVEVERSIONSREQUEST']._serialized_end=2540
+  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_start=2542
+  _globals['_WATCHACTIVEVERSIONSRESPONSE']._serialized_end=2642
+  _globals['_ACTIVEVERSION']._serialized_start=2645
+  _globals['_ACTIVEVERSION']._serialized_end=2811
+  _globals['_SETBACKGROUNDREQUEST']._serialized_start=2813
+  _globals['_SETBACKGROUNDREQUEST']._serialized_end=2908
+  _globals['_LISTSPACESREQUEST']._serialized_start=2910
+  _globals['_LISTSPACESREQUEST']._serialized_end=2984
+  _globals['_LISTSPACESRESPONSE']._serialized_start=2986
+  _globals['_LISTSPACESRESPONSE']._serialized_end=3065
+  _globals['_DELETECAMPAIGNREQUEST']._serialized_start=3067
+  _globals['_DELETECAMPAIGNREQUEST']._serialized_end=3141
+  _globals['_CAMPAIGNSERVICE']._serialized_start=3144
+  _globals['_CAMPAIGNSERVICE']._serialized_end=4434
 # @@protoc_insertion_point(module_scope)

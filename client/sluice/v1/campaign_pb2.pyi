@@ -1,5 +1,6 @@
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import frame_pb2 as _frame_pb2
 from google.protobuf.internal import containers as _containers
@@ -58,7 +59,7 @@ class Budget(_message.Message):
     def __init__(self, total: _Optional[int] = ..., per_day: _Optional[int] = ...) -> None: ...
 
 class CampaignVersion(_message.Message):
-    __slots__ = ("name", "number", "snapshot_digest", "model_digest", "basis_digest", "model_id", "dimension", "element_count", "cluster_count", "diverse", "create_time", "accepted_count", "negative_count", "fit")
+    __slots__ = ("name", "number", "snapshot_digest", "model_digest", "basis_digest", "model_id", "dimension", "element_count", "cluster_count", "diverse", "create_time", "accepted_count", "negative_count", "fit", "purged_count", "former_model_digests")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +74,8 @@ class CampaignVersion(_message.Message):
     ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_COUNT_FIELD_NUMBER: _ClassVar[int]
     FIT_FIELD_NUMBER: _ClassVar[int]
+    PURGED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FORMER_MODEL_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     number: int
     snapshot_digest: str
@@ -87,7 +90,9 @@ class CampaignVersion(_message.Message):
     accepted_count: int
     negative_count: int
     fit: FitSummary
-    def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ..., snapshot_digest: _Optional[str] = ..., model_digest: _Optional[str] = ..., basis_digest: _Optional[str] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ..., element_count: _Optional[int] = ..., cluster_count: _Optional[int] = ..., diverse: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_count: _Optional[int] = ..., negative_count: _Optional[int] = ..., fit: _Optional[_Union[FitSummary, _Mapping]] = ...) -> None: ...
+    purged_count: int
+    former_model_digests: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ..., snapshot_digest: _Optional[str] = ..., model_digest: _Optional[str] = ..., basis_digest: _Optional[str] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ..., element_count: _Optional[int] = ..., cluster_count: _Optional[int] = ..., diverse: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_count: _Optional[int] = ..., negative_count: _Optional[int] = ..., fit: _Optional[_Union[FitSummary, _Mapping]] = ..., purged_count: _Optional[int] = ..., former_model_digests: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FitSummary(_message.Message):
     __slots__ = ("remainder_weight", "background_set_aside", "member_share")
@@ -292,3 +297,13 @@ class ListSpacesResponse(_message.Message):
     spaces: _containers.RepeatedCompositeFieldContainer[Space]
     next_page_token: str
     def __init__(self, spaces: _Optional[_Iterable[_Union[Space, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class DeleteCampaignRequest(_message.Message):
+    __slots__ = ("name", "etag", "validate_only")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    validate_only: bool
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., validate_only: bool = ...) -> None: ...

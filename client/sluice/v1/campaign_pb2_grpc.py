@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from sluice.v1 import campaign_pb2 as sluice_dot_v1_dot_campaign__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -105,6 +106,16 @@ class CampaignServiceStub(object):
                 '/sluice.v1.CampaignService/DiagnoseProject',
                 request_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
+                _registered_method=True)
+        self.DeleteCampaign = channel.unary_unary(
+                '/sluice.v1.CampaignService/DeleteCampaign',
+                request_serializer=sluice_dot_v1_dot_campaign__pb2.DeleteCampaignRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
+        self.PurgeFrames = channel.unary_unary(
+                '/sluice.v1.CampaignService/PurgeFrames',
+                request_serializer=sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
                 _registered_method=True)
 
 
@@ -217,6 +228,24 @@ class CampaignServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteCampaign(self, request, context):
+        """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+        stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+        interrupted call continues when it is called again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeFrames(self, request, context):
+        """Removes all copies of frames from issues, snapshots and scoring models; part of
+        FrameService.DeleteFrames. If its newest version has no element left, a campaign
+        is deactivated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CampaignServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -289,6 +318,16 @@ def add_CampaignServiceServicer_to_server(servicer, server):
                     servicer.DiagnoseProject,
                     request_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.SerializeToString,
+            ),
+            'DeleteCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteCampaign,
+                    request_deserializer=sluice_dot_v1_dot_campaign__pb2.DeleteCampaignRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
+            ),
+            'PurgeFrames': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeFrames,
+                    request_deserializer=sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -670,6 +709,60 @@ class CampaignService(object):
             '/sluice.v1.CampaignService/DiagnoseProject',
             sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
             sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.CampaignService/DeleteCampaign',
+            sluice_dot_v1_dot_campaign__pb2.DeleteCampaignRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.CampaignService/PurgeFrames',
+            sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

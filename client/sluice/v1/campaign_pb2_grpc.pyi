@@ -6,6 +6,7 @@ Campaigns: standing orders to collect more frames like those of an issue."""
 from collections import abc as _abc
 from grpc import aio as _aio
 from sluice.v1 import campaign_pb2 as _campaign_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import finding_pb2 as _finding_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -74,6 +75,16 @@ class CampaignServiceStub:
     """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
     busy, healthy project has no findings.
     """
+    DeleteCampaign: _grpc.UnaryUnaryMultiCallable[_campaign_pb2.DeleteCampaignRequest, _deletion_pb2.DeletionSummary]
+    """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+    stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+    interrupted call continues when it is called again.
+    """
+    PurgeFrames: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]
+    """Removes all copies of frames from issues, snapshots and scoring models; part of
+    FrameService.DeleteFrames. If its newest version has no element left, a campaign
+    is deactivated.
+    """
 
 @_typing.type_check_only
 class CampaignServiceAsyncStub(CampaignServiceStub):
@@ -119,6 +130,16 @@ class CampaignServiceAsyncStub(CampaignServiceStub):
     DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
     """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
     busy, healthy project has no findings.
+    """
+    DeleteCampaign: _aio.UnaryUnaryMultiCallable[_campaign_pb2.DeleteCampaignRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+    stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+    interrupted call continues when it is called again.
+    """
+    PurgeFrames: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Removes all copies of frames from issues, snapshots and scoring models; part of
+    FrameService.DeleteFrames. If its newest version has no element left, a campaign
+    is deactivated.
     """
 
 class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -246,6 +267,28 @@ class CampaignServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
         """Compares issues, versions, snapshots and files of a project, and repairs them on request. A
         busy, healthy project has no findings.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteCampaign(
+        self,
+        request: _campaign_pb2.DeleteCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes an inactive campaign with its samples, snapshots and models. The counts of its funnel
+        stay, and its id is not used again; matches that arrive later have the verdict inactive. An
+        interrupted call continues when it is called again.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeFrames(
+        self,
+        request: _deletion_pb2.PurgeFramesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Removes all copies of frames from issues, snapshots and scoring models; part of
+        FrameService.DeleteFrames. If its newest version has no element left, a campaign
+        is deactivated.
         """
 
 def add_CampaignServiceServicer_to_server(servicer: CampaignServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

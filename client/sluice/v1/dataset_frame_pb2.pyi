@@ -1,6 +1,7 @@
 from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import frame_pb2 as _frame_pb2
 from sluice.v1 import issue_pb2 as _issue_pb2
@@ -188,16 +189,20 @@ class AppendFramesRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[DatasetFrame, _Mapping]]] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ..., status: _Optional[_Union[AnnotationStatus, str]] = ..., split: _Optional[_Union[Split, str]] = ..., replace: bool = ..., urls_are_file_names: bool = ...) -> None: ...
 
 class AppendFramesResponse(_message.Message):
-    __slots__ = ("added_count", "changed_count", "unchanged_count", "kept_status_count")
+    __slots__ = ("added_count", "changed_count", "unchanged_count", "kept_status_count", "deleted_count", "deleted_frame_ids")
     ADDED_COUNT_FIELD_NUMBER: _ClassVar[int]
     CHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
     UNCHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
     KEPT_STATUS_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DELETED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DELETED_FRAME_IDS_FIELD_NUMBER: _ClassVar[int]
     added_count: int
     changed_count: int
     unchanged_count: int
     kept_status_count: int
-    def __init__(self, added_count: _Optional[int] = ..., changed_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ..., kept_status_count: _Optional[int] = ...) -> None: ...
+    deleted_count: int
+    deleted_frame_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, added_count: _Optional[int] = ..., changed_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ..., kept_status_count: _Optional[int] = ..., deleted_count: _Optional[int] = ..., deleted_frame_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetFrameRequest(_message.Message):
     __slots__ = ("name",)
@@ -534,3 +539,21 @@ class DeleteViewRequest(_message.Message):
     name: str
     etag: str
     def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class DeleteFramesRequest(_message.Message):
+    __slots__ = ("parent", "frame_ids", "validate_only")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_IDS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    frame_ids: _containers.RepeatedScalarFieldContainer[str]
+    validate_only: bool
+    def __init__(self, parent: _Optional[str] = ..., frame_ids: _Optional[_Iterable[str]] = ..., validate_only: bool = ...) -> None: ...
+
+class DeleteDatasetRequest(_message.Message):
+    __slots__ = ("name", "validate_only")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    validate_only: bool
+    def __init__(self, name: _Optional[str] = ..., validate_only: bool = ...) -> None: ...

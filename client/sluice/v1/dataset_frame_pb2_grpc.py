@@ -5,6 +5,7 @@ import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from sluice.v1 import dataset_frame_pb2 as sluice_dot_v1_dot_dataset__frame__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -101,6 +102,16 @@ class FrameServiceStub(object):
                 '/sluice.v1.FrameService/SearchDataset',
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetResponse.FromString,
+                _registered_method=True)
+        self.DeleteDataset = channel.unary_unary(
+                '/sluice.v1.FrameService/DeleteDataset',
+                request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteDatasetRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
+        self.DeleteFrames = channel.unary_unary(
+                '/sluice.v1.FrameService/DeleteFrames',
+                request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteFramesRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
                 _registered_method=True)
         self.CreateView = channel.unary_unary(
                 '/sluice.v1.FrameService/CreateView',
@@ -242,6 +253,26 @@ class FrameServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteDataset(self, request, context):
+        """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+        FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+        not used again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteFrames(self, request, context):
+        """Deletes frames from the whole project: from all datasets with their predictions and embeddings,
+        from the samples of campaigns, from issues, snapshots and scoring models. Their ids stay, and are
+        not accepted again: a match is a duplicate, an appended frame is skipped, an element is refused.
+        Golden sets, recorded rounds and backgrounds keep what they have. An interrupted call continues
+        when it is called again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateView(self, request, context):
         """Saves a filter under a name.
         """
@@ -353,6 +384,16 @@ def add_FrameServiceServicer_to_server(servicer, server):
                     servicer.SearchDataset,
                     request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetResponse.SerializeToString,
+            ),
+            'DeleteDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDataset,
+                    request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteDatasetRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
+            ),
+            'DeleteFrames': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteFrames,
+                    request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteFramesRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'CreateView': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateView,
@@ -737,6 +778,60 @@ class FrameService(object):
             '/sluice.v1.FrameService/SearchDataset',
             sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetRequest.SerializeToString,
             sluice_dot_v1_dot_dataset__frame__pb2.SearchDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.FrameService/DeleteDataset',
+            sluice_dot_v1_dot_dataset__frame__pb2.DeleteDatasetRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.FrameService/DeleteFrames',
+            sluice_dot_v1_dot_dataset__frame__pb2.DeleteFramesRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

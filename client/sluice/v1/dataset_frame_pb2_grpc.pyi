@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from sluice.v1 import dataset_frame_pb2 as _dataset_frame_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import finding_pb2 as _finding_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -78,6 +79,18 @@ class FrameServiceStub:
     counted, what matches is submitted. Called again with the same id it continues where it
     stopped.
     """
+    DeleteDataset: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteDatasetRequest, _deletion_pb2.DeletionSummary]
+    """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+    FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+    not used again.
+    """
+    DeleteFrames: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteFramesRequest, _deletion_pb2.DeletionSummary]
+    """Deletes frames from the whole project: from all datasets with their predictions and embeddings,
+    from the samples of campaigns, from issues, snapshots and scoring models. Their ids stay, and are
+    not accepted again: a match is a duplicate, an appended frame is skipped, an element is refused.
+    Golden sets, recorded rounds and backgrounds keep what they have. An interrupted call continues
+    when it is called again.
+    """
     CreateView: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.CreateViewRequest, _dataset_frame_pb2.View]
     """Saves a filter under a name."""
     GetView: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.GetViewRequest, _dataset_frame_pb2.View]
@@ -141,6 +154,18 @@ class FrameServiceAsyncStub(FrameServiceStub):
     """Searches a stored dataset with the active campaigns, as a logger would a stream: every frame is
     counted, what matches is submitted. Called again with the same id it continues where it
     stopped.
+    """
+    DeleteDataset: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteDatasetRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+    FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+    not used again.
+    """
+    DeleteFrames: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.DeleteFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes frames from the whole project: from all datasets with their predictions and embeddings,
+    from the samples of campaigns, from issues, snapshots and scoring models. Their ids stay, and are
+    not accepted again: a match is a duplicate, an appended frame is skipped, an element is refused.
+    Golden sets, recorded rounds and backgrounds keep what they have. An interrupted call continues
+    when it is called again.
     """
     CreateView: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.CreateViewRequest, _dataset_frame_pb2.View]  # type: ignore[assignment]
     """Saves a filter under a name."""
@@ -280,6 +305,30 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         """Searches a stored dataset with the active campaigns, as a logger would a stream: every frame is
         counted, what matches is submitted. Called again with the same id it continues where it
         stopped.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteDataset(
+        self,
+        request: _dataset_frame_pb2.DeleteDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes a dataset with its frames, views, rounds, batches, golden sets and recorded rounds.
+        FAILED_PRECONDITION while issues have it as their dataset. Samples of its frames stay. Its id is
+        not used again.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteFrames(
+        self,
+        request: _dataset_frame_pb2.DeleteFramesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes frames from the whole project: from all datasets with their predictions and embeddings,
+        from the samples of campaigns, from issues, snapshots and scoring models. Their ids stay, and are
+        not accepted again: a match is a duplicate, an appended frame is skipped, an element is refused.
+        Golden sets, recorded rounds and backgrounds keep what they have. An interrupted call continues
+        when it is called again.
         """
 
     @_abc_1.abstractmethod

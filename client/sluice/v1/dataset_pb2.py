@@ -22,29 +22,32 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sluice.v1 import frame_pb2 as sluice_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluice/v1/dataset.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15sluice/v1/frame.proto\"\xae\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12&\n\ttask_type\x18\x03 \x01(\x0e\x32\x13.sluice.v1.TaskType\x12&\n\x07\x63lasses\x18\x04 \x03(\x0b\x32\x15.sluice.v1.LabelClass\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"6\n\nLabelClass\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x63olour\x18\x03 \x01(\t\"s\n\x14\x43reateDatasetRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12#\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32\x12.sluice.v1.Dataset\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"U\n\x14ListDatasetsResponse\x12$\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x12.sluice.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe7\x01\n\x0e\x44\x61tasetService\x12\x44\n\rCreateDataset\x12\x1f.sluice.v1.CreateDatasetRequest\x1a\x12.sluice.v1.Dataset\x12>\n\nGetDataset\x12\x1c.sluice.v1.GetDatasetRequest\x1a\x12.sluice.v1.Dataset\x12O\n\x0cListDatasets\x12\x1e.sluice.v1.ListDatasetsRequest\x1a\x1f.sluice.v1.ListDatasetsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluice/v1/dataset.proto\x12\tsluice.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15sluice/v1/frame.proto\"\xae\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12&\n\ttask_type\x18\x03 \x01(\x0e\x32\x13.sluice.v1.TaskType\x12&\n\x07\x63lasses\x18\x04 \x03(\x0b\x32\x15.sluice.v1.LabelClass\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"6\n\nLabelClass\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x63olour\x18\x03 \x01(\t\"s\n\x14\x43reateDatasetRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12#\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32\x12.sluice.v1.Dataset\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"L\n\x13ListDatasetsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"U\n\x14ListDatasetsResponse\x12$\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x12.sluice.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x14RemoveDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x32\xb1\x02\n\x0e\x44\x61tasetService\x12\x44\n\rCreateDataset\x12\x1f.sluice.v1.CreateDatasetRequest\x1a\x12.sluice.v1.Dataset\x12>\n\nGetDataset\x12\x1c.sluice.v1.GetDatasetRequest\x1a\x12.sluice.v1.Dataset\x12O\n\x0cListDatasets\x12\x1e.sluice.v1.ListDatasetsRequest\x1a\x1f.sluice.v1.ListDatasetsResponse\x12H\n\rRemoveDataset\x12\x1f.sluice.v1.RemoveDatasetRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.dataset_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DATASET']._serialized_start=95
-  _globals['_DATASET']._serialized_end=269
-  _globals['_LABELCLASS']._serialized_start=271
-  _globals['_LABELCLASS']._serialized_end=325
-  _globals['_CREATEDATASETREQUEST']._serialized_start=327
-  _globals['_CREATEDATASETREQUEST']._serialized_end=442
-  _globals['_GETDATASETREQUEST']._serialized_start=444
-  _globals['_GETDATASETREQUEST']._serialized_end=477
-  _globals['_LISTDATASETSREQUEST']._serialized_start=479
-  _globals['_LISTDATASETSREQUEST']._serialized_end=555
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=557
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=642
-  _globals['_DATASETSERVICE']._serialized_start=645
-  _globals['_DATASETSERVICE']._serialized_end=876
+  _globals['_DATASET']._serialized_start=124
+  _globals['_DATASET']._serialized_end=298
+  _globals['_LABELCLASS']._serialized_start=300
+  _globals['_LABELCLASS']._serialized_end=354
+  _globals['_CREATEDATASETREQUEST']._serialized_start=356
+  _globals['_CREATEDATASETREQUEST']._serialized_end=471
+  _globals['_GETDATASETREQUEST']._serialized_start=473
+  _globals['_GETDATASETREQUEST']._serialized_end=506
+  _globals['_LISTDATASETSREQUEST']._serialized_start=508
+  _globals['_LISTDATASETSREQUEST']._serialized_end=584
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=586
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=671
+  _globals['_REMOVEDATASETREQUEST']._serialized_start=673
+  _globals['_REMOVEDATASETREQUEST']._serialized_end=732
+  _globals['_DATASETSERVICE']._serialized_start=735
+  _globals['_DATASETSERVICE']._serialized_end=1040
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from sluice.v1 import dataset_pb2 as sluice_dot_v1_dot_dataset__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -50,6 +51,11 @@ class DatasetServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_dataset__pb2.ListDatasetsRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_dataset__pb2.ListDatasetsResponse.FromString,
                 _registered_method=True)
+        self.RemoveDataset = channel.unary_unary(
+                '/sluice.v1.DatasetService/RemoveDataset',
+                request_serializer=sluice_dot_v1_dot_dataset__pb2.RemoveDatasetRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class DatasetServiceServicer(object):
@@ -77,6 +83,14 @@ class DatasetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveDataset(self, request, context):
+        """Removes a dataset that has no issue; part of FrameService.DeleteDataset, which deletes its frames.
+        Its id is not used again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DatasetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +108,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ListDatasets,
                     request_deserializer=sluice_dot_v1_dot_dataset__pb2.ListDatasetsRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_dataset__pb2.ListDatasetsResponse.SerializeToString,
+            ),
+            'RemoveDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveDataset,
+                    request_deserializer=sluice_dot_v1_dot_dataset__pb2.RemoveDatasetRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +197,33 @@ class DatasetService(object):
             '/sluice.v1.DatasetService/ListDatasets',
             sluice_dot_v1_dot_dataset__pb2.ListDatasetsRequest.SerializeToString,
             sluice_dot_v1_dot_dataset__pb2.ListDatasetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.DatasetService/RemoveDataset',
+            sluice_dot_v1_dot_dataset__pb2.RemoveDatasetRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 Datasets: what the labels of a set of frames mean."""
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from sluice.v1 import dataset_pb2 as _dataset_pb2
 import abc as _abc_1
@@ -39,6 +40,10 @@ class DatasetServiceStub:
     """Reads one dataset."""
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]
     """Lists the datasets of a project, by name."""
+    RemoveDataset: _grpc.UnaryUnaryMultiCallable[_dataset_pb2.RemoveDatasetRequest, _empty_pb2.Empty]
+    """Removes a dataset that has no issue; part of FrameService.DeleteDataset, which deletes its frames.
+    Its id is not used again.
+    """
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
@@ -51,6 +56,10 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Reads one dataset."""
     ListDatasets: _aio.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]  # type: ignore[assignment]
     """Lists the datasets of a project, by name."""
+    RemoveDataset: _aio.UnaryUnaryMultiCallable[_dataset_pb2.RemoveDatasetRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes a dataset that has no issue; part of FrameService.DeleteDataset, which deletes its frames.
+    Its id is not used again.
+    """
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps datasets: their task type and class map."""
@@ -78,5 +87,15 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_pb2.ListDatasetsResponse, _abc.Awaitable[_dataset_pb2.ListDatasetsResponse]]:
         """Lists the datasets of a project, by name."""
+
+    @_abc_1.abstractmethod
+    def RemoveDataset(
+        self,
+        request: _dataset_pb2.RemoveDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Removes a dataset that has no issue; part of FrameService.DeleteDataset, which deletes its frames.
+        Its id is not used again.
+        """
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -46,6 +46,7 @@ class FindingKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FINDING_KIND_BATCH_PICKS: _ClassVar[FindingKind]
     FINDING_KIND_BATCH_VIEW: _ClassVar[FindingKind]
     FINDING_KIND_GOLDEN_NEWEST: _ClassVar[FindingKind]
+    FINDING_KIND_DELETION_UNFINISHED: _ClassVar[FindingKind]
 
 class FindingOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -91,6 +92,7 @@ FINDING_KIND_BATCH_PLAN: FindingKind
 FINDING_KIND_BATCH_PICKS: FindingKind
 FINDING_KIND_BATCH_VIEW: FindingKind
 FINDING_KIND_GOLDEN_NEWEST: FindingKind
+FINDING_KIND_DELETION_UNFINISHED: FindingKind
 FINDING_OUTCOME_UNSPECIFIED: FindingOutcome
 FINDING_OUTCOME_REPAIRABLE: FindingOutcome
 FINDING_OUTCOME_REPAIRED: FindingOutcome

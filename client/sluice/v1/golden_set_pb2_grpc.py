@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import golden_set_pb2 as sluice_dot_v1_dot_golden__set__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -75,6 +76,11 @@ class GoldenSetServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_golden__set__pb2.GetGateRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_golden__set__pb2.GoldenGate.FromString,
                 _registered_method=True)
+        self.DeleteGoldenSet = channel.unary_unary(
+                '/sluice.v1.GoldenSetService/DeleteGoldenSet',
+                request_serializer=sluice_dot_v1_dot_golden__set__pb2.DeleteGoldenSetRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
 
 
 class GoldenSetServiceServicer(object):
@@ -143,6 +149,14 @@ class GoldenSetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteGoldenSet(self, request, context):
+        """Deletes a golden set with its images and its checks, which no longer block the next batch. Its id
+        is not used again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GoldenSetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -185,6 +199,11 @@ def add_GoldenSetServiceServicer_to_server(servicer, server):
                     servicer.GetGate,
                     request_deserializer=sluice_dot_v1_dot_golden__set__pb2.GetGateRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_golden__set__pb2.GoldenGate.SerializeToString,
+            ),
+            'DeleteGoldenSet': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteGoldenSet,
+                    request_deserializer=sluice_dot_v1_dot_golden__set__pb2.DeleteGoldenSetRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -404,6 +423,33 @@ class GoldenSetService(object):
             '/sluice.v1.GoldenSetService/GetGate',
             sluice_dot_v1_dot_golden__set__pb2.GetGateRequest.SerializeToString,
             sluice_dot_v1_dot_golden__set__pb2.GoldenGate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteGoldenSet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.GoldenSetService/DeleteGoldenSet',
+            sluice_dot_v1_dot_golden__set__pb2.DeleteGoldenSetRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ Golden QA: frozen golden sets, and a check of each round that annotates them aga
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import golden_set_pb2 as _golden_set_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -58,6 +59,10 @@ class GoldenSetServiceStub:
     """Says whether the next batch of a dataset is blocked: of one of its golden sets, the newest check
     that is not INSUFFICIENT failed and is not overridden.
     """
+    DeleteGoldenSet: _grpc.UnaryUnaryMultiCallable[_golden_set_pb2.DeleteGoldenSetRequest, _deletion_pb2.DeletionSummary]
+    """Deletes a golden set with its images and its checks, which no longer block the next batch. Its id
+    is not used again.
+    """
 
 @_typing.type_check_only
 class GoldenSetServiceAsyncStub(GoldenSetServiceStub):
@@ -88,6 +93,10 @@ class GoldenSetServiceAsyncStub(GoldenSetServiceStub):
     GetGate: _aio.UnaryUnaryMultiCallable[_golden_set_pb2.GetGateRequest, _golden_set_pb2.GoldenGate]  # type: ignore[assignment]
     """Says whether the next batch of a dataset is blocked: of one of its golden sets, the newest check
     that is not INSUFFICIENT failed and is not overridden.
+    """
+    DeleteGoldenSet: _aio.UnaryUnaryMultiCallable[_golden_set_pb2.DeleteGoldenSetRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes a golden set with its images and its checks, which no longer block the next batch. Its id
+    is not used again.
     """
 
 class GoldenSetServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -164,6 +173,16 @@ class GoldenSetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_golden_set_pb2.GoldenGate, _abc.Awaitable[_golden_set_pb2.GoldenGate]]:
         """Says whether the next batch of a dataset is blocked: of one of its golden sets, the newest check
         that is not INSUFFICIENT failed and is not overridden.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteGoldenSet(
+        self,
+        request: _golden_set_pb2.DeleteGoldenSetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes a golden set with its images and its checks, which no longer block the next batch. Its id
+        is not used again.
         """
 
 def add_GoldenSetServiceServicer_to_server(servicer: GoldenSetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

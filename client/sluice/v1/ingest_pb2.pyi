@@ -1,4 +1,5 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import errors_pb2 as _errors_pb2
 from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import frame_pb2 as _frame_pb2
@@ -347,3 +348,21 @@ class ReviewedSample(_message.Message):
     label_id: str
     state: Sample.State
     def __init__(self, frame_id: _Optional[str] = ..., label_id: _Optional[str] = ..., state: _Optional[_Union[Sample.State, str]] = ...) -> None: ...
+
+class DeleteSamplesRequest(_message.Message):
+    __slots__ = ("parent", "frame_ids", "validate_only")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_IDS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    frame_ids: _containers.RepeatedScalarFieldContainer[str]
+    validate_only: bool
+    def __init__(self, parent: _Optional[str] = ..., frame_ids: _Optional[_Iterable[str]] = ..., validate_only: bool = ...) -> None: ...
+
+class PurgeCampaignRequest(_message.Message):
+    __slots__ = ("name", "validate_only")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    validate_only: bool
+    def __init__(self, name: _Optional[str] = ..., validate_only: bool = ...) -> None: ...

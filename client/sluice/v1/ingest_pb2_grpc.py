@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import finding_pb2 as sluice_dot_v1_dot_finding__pb2
 from sluice.v1 import ingest_pb2 as sluice_dot_v1_dot_ingest__pb2
 
@@ -81,6 +82,21 @@ class IngestServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
                 _registered_method=True)
+        self.DeleteSamples = channel.unary_unary(
+                '/sluice.v1.IngestService/DeleteSamples',
+                request_serializer=sluice_dot_v1_dot_ingest__pb2.DeleteSamplesRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
+        self.PurgeCampaign = channel.unary_unary(
+                '/sluice.v1.IngestService/PurgeCampaign',
+                request_serializer=sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
+        self.PurgeFrames = channel.unary_unary(
+                '/sluice.v1.IngestService/PurgeFrames',
+                request_serializer=sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer(object):
@@ -155,6 +171,31 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteSamples(self, request, context):
+        """Deletes samples from their campaign, all or none: frame, explanation and embedding. The counts of
+        the funnel stay, and the frames are not collected again. Elements, versions and datasets keep
+        their copies: FrameService.DeleteFrames removes those too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeCampaign(self, request, context):
+        """Removes all samples, pending matches and near duplicates of a campaign; part of
+        CampaignService.DeleteCampaign. The counts of its funnel stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PurgeFrames(self, request, context):
+        """Removes all copies of frames from the samples, pending matches and near duplicates of every
+        campaign; part of FrameService.DeleteFrames.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -202,6 +243,21 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.DiagnoseProject,
                     request_deserializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.SerializeToString,
+            ),
+            'DeleteSamples': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSamples,
+                    request_deserializer=sluice_dot_v1_dot_ingest__pb2.DeleteSamplesRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
+            ),
+            'PurgeCampaign': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeCampaign,
+                    request_deserializer=sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
+            ),
+            'PurgeFrames': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeFrames,
+                    request_deserializer=sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -448,6 +504,87 @@ class IngestService(object):
             '/sluice.v1.IngestService/DiagnoseProject',
             sluice_dot_v1_dot_finding__pb2.DiagnoseProjectRequest.SerializeToString,
             sluice_dot_v1_dot_finding__pb2.DiagnoseProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.IngestService/DeleteSamples',
+            sluice_dot_v1_dot_ingest__pb2.DeleteSamplesRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeCampaign(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.IngestService/PurgeCampaign',
+            sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.IngestService/PurgeFrames',
+            sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

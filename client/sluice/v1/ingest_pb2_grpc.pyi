@@ -5,6 +5,7 @@ Ingest: every frame accounted for, every match collected once."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import finding_pb2 as _finding_pb2
 from sluice.v1 import ingest_pb2 as _ingest_pb2
 import abc as _abc_1
@@ -60,6 +61,19 @@ class IngestServiceStub:
     """Compares rows, counters, outbox and samples of a project, and repairs them on request. A busy,
     healthy project has no findings.
     """
+    DeleteSamples: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.DeleteSamplesRequest, _deletion_pb2.DeletionSummary]
+    """Deletes samples from their campaign, all or none: frame, explanation and embedding. The counts of
+    the funnel stay, and the frames are not collected again. Elements, versions and datasets keep
+    their copies: FrameService.DeleteFrames removes those too.
+    """
+    PurgeCampaign: _grpc.UnaryUnaryMultiCallable[_ingest_pb2.PurgeCampaignRequest, _deletion_pb2.DeletionSummary]
+    """Removes all samples, pending matches and near duplicates of a campaign; part of
+    CampaignService.DeleteCampaign. The counts of its funnel stay.
+    """
+    PurgeFrames: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]
+    """Removes all copies of frames from the samples, pending matches and near duplicates of every
+    campaign; part of FrameService.DeleteFrames.
+    """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -91,6 +105,19 @@ class IngestServiceAsyncStub(IngestServiceStub):
     DiagnoseProject: _aio.UnaryStreamMultiCallable[_finding_pb2.DiagnoseProjectRequest, _finding_pb2.DiagnoseProjectResponse]  # type: ignore[assignment]
     """Compares rows, counters, outbox and samples of a project, and repairs them on request. A busy,
     healthy project has no findings.
+    """
+    DeleteSamples: _aio.UnaryUnaryMultiCallable[_ingest_pb2.DeleteSamplesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes samples from their campaign, all or none: frame, explanation and embedding. The counts of
+    the funnel stay, and the frames are not collected again. Elements, versions and datasets keep
+    their copies: FrameService.DeleteFrames removes those too.
+    """
+    PurgeCampaign: _aio.UnaryUnaryMultiCallable[_ingest_pb2.PurgeCampaignRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Removes all samples, pending matches and near duplicates of a campaign; part of
+    CampaignService.DeleteCampaign. The counts of its funnel stay.
+    """
+    PurgeFrames: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Removes all copies of frames from the samples, pending matches and near duplicates of every
+    campaign; part of FrameService.DeleteFrames.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -174,6 +201,37 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_finding_pb2.DiagnoseProjectResponse], _abc.AsyncIterator[_finding_pb2.DiagnoseProjectResponse]]:
         """Compares rows, counters, outbox and samples of a project, and repairs them on request. A busy,
         healthy project has no findings.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSamples(
+        self,
+        request: _ingest_pb2.DeleteSamplesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes samples from their campaign, all or none: frame, explanation and embedding. The counts of
+        the funnel stay, and the frames are not collected again. Elements, versions and datasets keep
+        their copies: FrameService.DeleteFrames removes those too.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeCampaign(
+        self,
+        request: _ingest_pb2.PurgeCampaignRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Removes all samples, pending matches and near duplicates of a campaign; part of
+        CampaignService.DeleteCampaign. The counts of its funnel stay.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeFrames(
+        self,
+        request: _deletion_pb2.PurgeFramesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Removes all copies of frames from the samples, pending matches and near duplicates of every
+        campaign; part of FrameService.DeleteFrames.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

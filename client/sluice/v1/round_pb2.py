@@ -24,38 +24,41 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sluice.v1 import dataset_frame_pb2 as sluice_dot_v1_dot_dataset__frame__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import frame_pb2 as sluice_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/round.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsluice/v1/dataset_frame.proto\x1a\x15sluice/v1/frame.proto\"\xea\x01\n\x05Round\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12&\n\x0cmetric_split\x18\x03 \x01(\x0e\x32\x10.sluice.v1.Split\x12\x17\n\x0fpredicted_count\x18\x04 \x01(\x04\x12%\n\x06metric\x18\x05 \x01(\x0b\x32\x15.sluice.v1.Evaluation\x12$\n\x05mined\x18\x06 \x01(\x0b\x32\x15.sluice.v1.Evaluation\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcc\x01\n\nEvaluation\x12\x1f\n\x05split\x18\x01 \x01(\x0e\x32\x10.sluice.v1.Split\x12\x0e\n\x06\x66rames\x18\x02 \x01(\r\x12\r\n\x05right\x18\x03 \x01(\r\x12\x10\n\x08\x63onfused\x18\x04 \x01(\r\x12\x0e\n\x06missed\x18\x05 \x01(\r\x12\x10\n\x08spurious\x18\x06 \x01(\r\x12\x15\n\rfailed_frames\x18\x07 \x01(\r\x12\"\n\x1a\x66rames_without_predictions\x18\x08 \x01(\r\x12\x0f\n\x07ignored\x18\t \x01(\r\"\x9b\x01\n\x0ePredictedFrame\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x39\n\x0bpredictions\x18\x02 \x03(\x0b\x32$.sluice.v1.PredictedFrame.Prediction\x1a<\n\nPrediction\x12\x1f\n\x05label\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Label\x12\r\n\x05score\x18\x02 \x01(\x01\"k\n\x12\x43reateRoundRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08round_id\x18\x02 \x01(\t\x12\x1f\n\x05round\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Round\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\x1f\n\x0fGetRoundRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"J\n\x11ListRoundsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListRoundsResponse\x12 \n\x06rounds\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Round\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x18ImportPredictionsRequest\x12\r\n\x05round\x18\x01 \x01(\t\x12)\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x19.sluice.v1.PredictedFrame\"a\n\x19ImportPredictionsResponse\x12\x13\n\x0b\x61\x64\x64\x65\x64_count\x18\x01 \x01(\r\x12\x16\n\x0ereplaced_count\x18\x02 \x01(\r\x12\x17\n\x0funchanged_count\x18\x03 \x01(\r\"z\n\x13MineFailuresRequest\x12\r\n\x05round\x18\x01 \x01(\t\x12\x1f\n\x05split\x18\x02 \x01(\x0e\x32\x10.sluice.v1.Split\x12\x14\n\x07iou_min\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tscore_min\x18\x04 \x01(\x01\x42\n\n\x08_iou_min2\xf5\x02\n\x0cRoundService\x12>\n\x0b\x43reateRound\x12\x1d.sluice.v1.CreateRoundRequest\x1a\x10.sluice.v1.Round\x12\x38\n\x08GetRound\x12\x1a.sluice.v1.GetRoundRequest\x1a\x10.sluice.v1.Round\x12I\n\nListRounds\x12\x1c.sluice.v1.ListRoundsRequest\x1a\x1d.sluice.v1.ListRoundsResponse\x12^\n\x11ImportPredictions\x12#.sluice.v1.ImportPredictionsRequest\x1a$.sluice.v1.ImportPredictionsResponse\x12@\n\x0cMineFailures\x12\x1e.sluice.v1.MineFailuresRequest\x1a\x10.sluice.v1.Roundb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/round.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dsluice/v1/dataset_frame.proto\x1a\x18sluice/v1/deletion.proto\x1a\x15sluice/v1/frame.proto\"\xea\x01\n\x05Round\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12&\n\x0cmetric_split\x18\x03 \x01(\x0e\x32\x10.sluice.v1.Split\x12\x17\n\x0fpredicted_count\x18\x04 \x01(\x04\x12%\n\x06metric\x18\x05 \x01(\x0b\x32\x15.sluice.v1.Evaluation\x12$\n\x05mined\x18\x06 \x01(\x0b\x32\x15.sluice.v1.Evaluation\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcc\x01\n\nEvaluation\x12\x1f\n\x05split\x18\x01 \x01(\x0e\x32\x10.sluice.v1.Split\x12\x0e\n\x06\x66rames\x18\x02 \x01(\r\x12\r\n\x05right\x18\x03 \x01(\r\x12\x10\n\x08\x63onfused\x18\x04 \x01(\r\x12\x0e\n\x06missed\x18\x05 \x01(\r\x12\x10\n\x08spurious\x18\x06 \x01(\r\x12\x15\n\rfailed_frames\x18\x07 \x01(\r\x12\"\n\x1a\x66rames_without_predictions\x18\x08 \x01(\r\x12\x0f\n\x07ignored\x18\t \x01(\r\"\x9b\x01\n\x0ePredictedFrame\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x39\n\x0bpredictions\x18\x02 \x03(\x0b\x32$.sluice.v1.PredictedFrame.Prediction\x1a<\n\nPrediction\x12\x1f\n\x05label\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Label\x12\r\n\x05score\x18\x02 \x01(\x01\"k\n\x12\x43reateRoundRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x10\n\x08round_id\x18\x02 \x01(\t\x12\x1f\n\x05round\x18\x03 \x01(\x0b\x32\x10.sluice.v1.Round\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\x1f\n\x0fGetRoundRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"J\n\x11ListRoundsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListRoundsResponse\x12 \n\x06rounds\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Round\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"T\n\x18ImportPredictionsRequest\x12\r\n\x05round\x18\x01 \x01(\t\x12)\n\x06\x66rames\x18\x02 \x03(\x0b\x32\x19.sluice.v1.PredictedFrame\"a\n\x19ImportPredictionsResponse\x12\x13\n\x0b\x61\x64\x64\x65\x64_count\x18\x01 \x01(\r\x12\x16\n\x0ereplaced_count\x18\x02 \x01(\r\x12\x17\n\x0funchanged_count\x18\x03 \x01(\r\"z\n\x13MineFailuresRequest\x12\r\n\x05round\x18\x01 \x01(\t\x12\x1f\n\x05split\x18\x02 \x01(\x0e\x32\x10.sluice.v1.Split\x12\x14\n\x07iou_min\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\tscore_min\x18\x04 \x01(\x01\x42\n\n\x08_iou_min\"9\n\x12\x44\x65leteRoundRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\x32\xbf\x03\n\x0cRoundService\x12>\n\x0b\x43reateRound\x12\x1d.sluice.v1.CreateRoundRequest\x1a\x10.sluice.v1.Round\x12\x38\n\x08GetRound\x12\x1a.sluice.v1.GetRoundRequest\x1a\x10.sluice.v1.Round\x12I\n\nListRounds\x12\x1c.sluice.v1.ListRoundsRequest\x1a\x1d.sluice.v1.ListRoundsResponse\x12^\n\x11ImportPredictions\x12#.sluice.v1.ImportPredictionsRequest\x1a$.sluice.v1.ImportPredictionsResponse\x12@\n\x0cMineFailures\x12\x1e.sluice.v1.MineFailuresRequest\x1a\x10.sluice.v1.Round\x12H\n\x0b\x44\x65leteRound\x12\x1d.sluice.v1.DeleteRoundRequest\x1a\x1a.sluice.v1.DeletionSummaryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.round_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROUND']._serialized_start=124
-  _globals['_ROUND']._serialized_end=358
-  _globals['_EVALUATION']._serialized_start=361
-  _globals['_EVALUATION']._serialized_end=565
-  _globals['_PREDICTEDFRAME']._serialized_start=568
-  _globals['_PREDICTEDFRAME']._serialized_end=723
-  _globals['_PREDICTEDFRAME_PREDICTION']._serialized_start=663
-  _globals['_PREDICTEDFRAME_PREDICTION']._serialized_end=723
-  _globals['_CREATEROUNDREQUEST']._serialized_start=725
-  _globals['_CREATEROUNDREQUEST']._serialized_end=832
-  _globals['_GETROUNDREQUEST']._serialized_start=834
-  _globals['_GETROUNDREQUEST']._serialized_end=865
-  _globals['_LISTROUNDSREQUEST']._serialized_start=867
-  _globals['_LISTROUNDSREQUEST']._serialized_end=941
-  _globals['_LISTROUNDSRESPONSE']._serialized_start=943
-  _globals['_LISTROUNDSRESPONSE']._serialized_end=1022
-  _globals['_IMPORTPREDICTIONSREQUEST']._serialized_start=1024
-  _globals['_IMPORTPREDICTIONSREQUEST']._serialized_end=1108
-  _globals['_IMPORTPREDICTIONSRESPONSE']._serialized_start=1110
-  _globals['_IMPORTPREDICTIONSRESPONSE']._serialized_end=1207
-  _globals['_MINEFAILURESREQUEST']._serialized_start=1209
-  _globals['_MINEFAILURESREQUEST']._serialized_end=1331
-  _globals['_ROUNDSERVICE']._serialized_start=1334
-  _globals['_ROUNDSERVICE']._serialized_end=1707
+  _globals['_ROUND']._serialized_start=150
+  _globals['_ROUND']._serialized_end=384
+  _globals['_EVALUATION']._serialized_start=387
+  _globals['_EVALUATION']._serialized_end=591
+  _globals['_PREDICTEDFRAME']._serialized_start=594
+  _globals['_PREDICTEDFRAME']._serialized_end=749
+  _globals['_PREDICTEDFRAME_PREDICTION']._serialized_start=689
+  _globals['_PREDICTEDFRAME_PREDICTION']._serialized_end=749
+  _globals['_CREATEROUNDREQUEST']._serialized_start=751
+  _globals['_CREATEROUNDREQUEST']._serialized_end=858
+  _globals['_GETROUNDREQUEST']._serialized_start=860
+  _globals['_GETROUNDREQUEST']._serialized_end=891
+  _globals['_LISTROUNDSREQUEST']._serialized_start=893
+  _globals['_LISTROUNDSREQUEST']._serialized_end=967
+  _globals['_LISTROUNDSRESPONSE']._serialized_start=969
+  _globals['_LISTROUNDSRESPONSE']._serialized_end=1048
+  _globals['_IMPORTPREDICTIONSREQUEST']._serialized_start=1050
+  _globals['_IMPORTPREDICTIONSREQUEST']._serialized_end=1134
+  _globals['_IMPORTPREDICTIONSRESPONSE']._serialized_start=1136
+  _globals['_IMPORTPREDICTIONSRESPONSE']._serialized_end=1233
+  _globals['_MINEFAILURESREQUEST']._serialized_start=1235
+  _globals['_MINEFAILURESREQUEST']._serialized_end=1357
+  _globals['_DELETEROUNDREQUEST']._serialized_start=1359
+  _globals['_DELETEROUNDREQUEST']._serialized_end=1416
+  _globals['_ROUNDSERVICE']._serialized_start=1419
+  _globals['_ROUNDSERVICE']._serialized_end=1866
 # @@protoc_insertion_point(module_scope)

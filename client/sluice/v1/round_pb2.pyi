@@ -1,5 +1,6 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from sluice.v1 import dataset_frame_pb2 as _dataset_frame_pb2
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import frame_pb2 as _frame_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -129,3 +130,11 @@ class MineFailuresRequest(_message.Message):
     iou_min: float
     score_min: float
     def __init__(self, round: _Optional[str] = ..., split: _Optional[_Union[_dataset_frame_pb2.Split, str]] = ..., iou_min: _Optional[float] = ..., score_min: _Optional[float] = ...) -> None: ...
+
+class DeleteRoundRequest(_message.Message):
+    __slots__ = ("name", "validate_only")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    validate_only: bool
+    def __init__(self, name: _Optional[str] = ..., validate_only: bool = ...) -> None: ...

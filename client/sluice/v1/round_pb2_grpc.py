@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import round_pb2 as sluice_dot_v1_dot_round__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -60,6 +61,11 @@ class RoundServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_round__pb2.MineFailuresRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_round__pb2.Round.FromString,
                 _registered_method=True)
+        self.DeleteRound = channel.unary_unary(
+                '/sluice.v1.RoundService/DeleteRound',
+                request_serializer=sluice_dot_v1_dot_round__pb2.DeleteRoundRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
 
 
 class RoundServiceServicer(object):
@@ -103,6 +109,14 @@ class RoundServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteRound(self, request, context):
+        """Deletes a round: its predictions, and the failures that frames have from it. Recorded rounds that
+        were measured from it stay; its id is not used again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoundServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -130,6 +144,11 @@ def add_RoundServiceServicer_to_server(servicer, server):
                     servicer.MineFailures,
                     request_deserializer=sluice_dot_v1_dot_round__pb2.MineFailuresRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_round__pb2.Round.SerializeToString,
+            ),
+            'DeleteRound': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteRound,
+                    request_deserializer=sluice_dot_v1_dot_round__pb2.DeleteRoundRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -268,6 +287,33 @@ class RoundService(object):
             '/sluice.v1.RoundService/MineFailures',
             sluice_dot_v1_dot_round__pb2.MineFailuresRequest.SerializeToString,
             sluice_dot_v1_dot_round__pb2.Round.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteRound(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.RoundService/DeleteRound',
+            sluice_dot_v1_dot_round__pb2.DeleteRoundRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

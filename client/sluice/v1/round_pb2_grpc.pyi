@@ -5,6 +5,7 @@ Rounds of training: a model's predictions and failures."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import round_pb2 as _round_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -46,6 +47,10 @@ class RoundServiceStub:
     (`metric_split`), and tags the failures of another split with the round. It may be called
     again.
     """
+    DeleteRound: _grpc.UnaryUnaryMultiCallable[_round_pb2.DeleteRoundRequest, _deletion_pb2.DeletionSummary]
+    """Deletes a round: its predictions, and the failures that frames have from it. Recorded rounds that
+    were measured from it stay; its id is not used again.
+    """
 
 @_typing.type_check_only
 class RoundServiceAsyncStub(RoundServiceStub):
@@ -64,6 +69,10 @@ class RoundServiceAsyncStub(RoundServiceStub):
     """Matches the predictions of the round with the labels: measures the reported split
     (`metric_split`), and tags the failures of another split with the round. It may be called
     again.
+    """
+    DeleteRound: _aio.UnaryUnaryMultiCallable[_round_pb2.DeleteRoundRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes a round: its predictions, and the failures that frames have from it. Recorded rounds that
+    were measured from it stay; its id is not used again.
     """
 
 class RoundServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -110,6 +119,16 @@ class RoundServiceServicer(metaclass=_abc_1.ABCMeta):
         """Matches the predictions of the round with the labels: measures the reported split
         (`metric_split`), and tags the failures of another split with the round. It may be called
         again.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteRound(
+        self,
+        request: _round_pb2.DeleteRoundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes a round: its predictions, and the failures that frames have from it. Recorded rounds that
+        were measured from it stay; its id is not used again.
         """
 
 def add_RoundServiceServicer_to_server(servicer: RoundServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

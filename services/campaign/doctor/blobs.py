@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+from services.campaign.blob_references import read_references
 from services.campaign.doctor.files import kind_of
-from services.campaign.doctor.reading import read_bound_versions
-from services.campaign.records import PendingCommitRecord, SpaceRecord
 from services.doctor.examination import LEFTOVER_AFTER_US, Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
-from services.records.records import decode, prefix, segments
-from services.records.scanning import PAGE, list_children, scan_pages
-from services.server.keys import PARTITION
+from services.records.scanning import PAGE
 from sluice.errors import DataLoss, NotFound
 
 
@@ -56,24 +53,5 @@ async def _read_kind(examination: Examination, digest: str) -> str:
 
 
 async def _read_references(examination: Examination) -> set[str] | None:
-    """The digests that any project references; None if a version record is lost.
-
-    A reference moves from a space to a running commit and on to a version: read in this order, no
-    blob that is referenced all the time is missed.
-    """
-    ledger = examination.ledger
-    digests: set[str] = set()
-    for project in await list_children(ledger, PARTITION, "project"):
-        async for page in scan_pages(ledger, project, prefix("space")):
-            digests.update(decode(SpaceRecord, entry).basis_digest for entry in page)
-        async for page in scan_pages(ledger, project, prefix("making")):
-            digests.update(segments(entry.key)[-1] for entry in page)
-            digests.update(decode(PendingCommitRecord, entry).basis_digest for entry in page)
-        with_versions = await list_children(ledger, project, "version")
-        for campaign in {*with_versions, *await list_children(ledger, project, "campaign")}:
-            versions = await read_bound_versions(ledger, project, campaign)
-            if versions is None:
-                return None
-            for version in versions:
-                digests |= {version.snapshot_digest, version.model_digest, version.basis_digest}
-    return digests
+    since_us = examination.started_us - LEFTOVER_AFTER_US
+    return await read_references(examination.ledger, former_since_us=since_us)

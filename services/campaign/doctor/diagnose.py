@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.campaign.doctor import (
     blobs,
+    campaign_deletions,
     elements,
     leftovers,
     snapshots,
@@ -11,16 +12,24 @@ from services.campaign.doctor import (
     versions,
 )
 from services.campaign.doctor.files import FileExaminer
+from services.campaign.frame_deletion import SERVICE
 from services.campaign.projects import get_project
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
+from services.doctor.point_deletions import examine_point_deletions
+from services.peers.campaign_purges import CampaignPurges
 from services.records.records import now_us
 from services.records.stores import Stores
 from sluice.names import ProjectName
 
 
 async def diagnose(
-    stores: Stores, name: ProjectName, *, repair: bool, started_us: int | None = None
+    stores: Stores,
+    name: ProjectName,
+    *,
+    repair: bool,
+    purges: CampaignPurges,
+    started_us: int | None = None,
 ) -> ExaminationEvents:
     """Every difference between issues, versions, snapshots and files, confirmed by a second look.
 
@@ -35,6 +44,8 @@ async def diagnose(
         versions.examine(examination),
         elements.examine(examination),
         leftovers.examine(examination),
+        campaign_deletions.examine(examination, purges),
+        examine_point_deletions(examination, SERVICE),
         files.examine_spaces(),
         snapshots.examine(examination, files),
         unbound_snapshots.examine(examination),

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.campaign import element_points
+from services.campaign.blob_references import read_versions
 from services.campaign.candidates import content_digest
-from services.campaign.doctor.reading import read_campaigns, read_versions
+from services.campaign.doctor.reading import read_campaigns
 from services.campaign.records import (
     ElementRecord,
     IssueRecord,

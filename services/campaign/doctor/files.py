@@ -10,16 +10,16 @@ import numpy as np
 
 from services.campaign import element_points
 from services.campaign.candidates import sample_digest
-from services.campaign.manifest import Manifest, ManifestLine, to_entry, to_lines
+from services.campaign.manifest import Manifest, ManifestLine, to_lines
 from services.campaign.records import ElementEntry, SpaceRecord, VersionRecord, element_prefix
+from services.campaign.snapshot_models import build_snapshot_model, read_member_vectors
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
-from services.records.points import read_points
 from services.records.records import decode, prefix
 from services.records.scanning import PAGE, scan_pages
 from sluice.errors import DataLoss, NotFound
 from sluice.names import CampaignName, IssueName
-from sluice.scoring import Basis, ElementId, ScoringModel, build_model
+from sluice.scoring import Basis, ScoringModel
 
 
 class FileExaminer:
@@ -146,21 +146,10 @@ async def rebuild_model(
     basis = await files.read_basis(version.basis_digest)
     if version.basis_digest and basis is None:
         return False
-    element_ids = [
-        ElementId(frame_id, label_id) for (frame_id, label_id, _), _ in manifest.positives
-    ]
-    collection = element_points.collection_for(examination.project, version)
-    digest = version.snapshot_digest
-    entries = [to_entry(line) for line, _ in manifest.members]
-    point_ids = [element_points.snapshot_point(name, digest, entry) for entry in entries]
-    tenant = element_points.snapshot_tenant(name, digest)
-    vectors = await read_points(examination.stores.vectors, collection, tenant, point_ids)
+    vectors = await read_member_vectors(examination.stores, name, version, manifest)
     if not np.linalg.norm(vectors, axis=1).all():
         return False
-    positives, negatives = np.split(vectors, [len(element_ids)])
-    model = await asyncio.to_thread(
-        build_model, positives, element_ids, basis, negatives if len(negatives) else None
-    )
+    model = await asyncio.to_thread(build_snapshot_model, manifest, vectors, basis)
     if model.digest != version.model_digest:
         return False
     if examination.repair:

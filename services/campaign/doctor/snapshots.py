@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.campaign import element_points
+from services.campaign.blob_references import read_versions
 from services.campaign.candidates import sample_digest
 from services.campaign.doctor.elements import matches_digest
 from services.campaign.doctor.files import FileExaminer, find_manifest, rebuild_model
-from services.campaign.doctor.reading import read_campaigns, read_versions
+from services.campaign.doctor.reading import read_campaigns
 from services.campaign.manifest import Manifest, to_entry
 from services.campaign.records import (
     CampaignRecord,
@@ -120,11 +121,15 @@ async def _examine_version(
     basis_lost = version.basis_digest and basis is None
     if basis_lost and (finding := files.report(version.basis_digest, "a basis")):
         yield finding.mark_lost()
-    model = await files.read_model(version.model_digest)
+    if manifest is not None:
+        manifest = manifest.without(version.purged)
+    model = await files.read_model(version.model_digest) if version.model_digest else None
     if manifest is not None and first:
         snapshot = _Snapshot(name, issue, version, manifest, model, basis)
         async for event in _examine_points(examination, snapshot):
             yield event
+    if not version.model_digest:  # all its elements are purged
+        return
     if model is None and (finding := files.report(version.model_digest, "a scoring model")):
         rebuilt = manifest is not None and await rebuild_model(
             examination, files, name, version, manifest
@@ -161,6 +166,8 @@ async def _examine_points(examination: Examination, snapshot: _Snapshot) -> Exam
             f"{wrong} of them missing or different" + (f", {lost} lost" if lost else ""),
         )
         yield finding.mark_lost() if lost else finding.mark_repaired(examination.repair)
+    if examination.is_young(snapshot.version.purged_us):  # its points may be deleted right now
+        return
     ids = {member.point for member in members}
     if extra := await _remove_extra_points(examination, snapshot, ids):
         yield extra

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.campaign import element_points
-from services.campaign.doctor.reading import read_bound_versions
+from services.campaign.blob_references import read_bound_versions
 from services.campaign.records import PendingCommitRecord, pending_commit_key
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
@@ -81,7 +81,12 @@ async def _is_bound(examination: Examination, snapshot: SnapshotName) -> bool:
     versions = await read_bound_versions(examination.ledger, examination.project, name.campaign)
     if versions is None:
         return True
-    return any(version.snapshot_digest == digest for version in versions)
+    # The snapshots of a deleted campaign may be deleted at this moment.
+    return any(
+        version.snapshot_digest == digest
+        and (not version.deleted_us or examination.is_young(version.deleted_us))
+        for version in versions
+    )
 
 
 async def _find_pending(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.campaign.doctor.reading import read_campaigns, read_versions
+from services.campaign.blob_references import read_versions
+from services.campaign.doctor.reading import read_campaigns
 from services.campaign.records import (
     GENERATION,
     CampaignRecord,

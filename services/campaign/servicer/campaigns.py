@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.campaign.active_campaigns import ActiveCampaignWatcher
+from services.campaign.campaign_deletion import delete_campaign
 from services.campaign.campaigns import (
     CampaignTerms,
     get_campaign,
@@ -18,12 +19,15 @@ from services.campaign.campaigns import (
 )
 from services.campaign.commit import commit_version, create_campaign
 from services.campaign.doctor.diagnose import diagnose
+from services.campaign.frame_deletion import purge_frames
 from services.campaign.records import BudgetRecord
 from services.campaign.servicer import messages
 from services.campaign.spaces import list_spaces, set_background
 from services.campaign.version_files import VersionFile, read_version_file, split_chunks
 from services.campaign.versions import find_pending_changes, get_version, list_versions
 from services.doctor import messages as finding_messages
+from services.peers import deletion_messages
+from services.peers.campaign_purges import CampaignPurges
 from services.peers.reviews import Reviews
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
@@ -36,7 +40,7 @@ from sluice.limits import BATCH_BYTES_MAX
 from sluice.names import CampaignName, IssueName, ProjectName, VersionName
 from sluice.tensors import unpack
 from sluice.v1 import campaign_pb2 as pb
-from sluice.v1 import finding_pb2
+from sluice.v1 import deletion_pb2, finding_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceServicer
 
 _FILES = {
@@ -49,9 +53,12 @@ _FILES = {
 class CampaignServicer(CampaignServiceServicer):
     """Campaigns, their versions, and the spaces they are scored in."""
 
-    def __init__(self, stores: Stores, draining: Draining, reviews: Reviews) -> None:
+    def __init__(
+        self, stores: Stores, draining: Draining, reviews: Reviews, purges: CampaignPurges
+    ) -> None:
         self._stores = stores
         self._reviews = reviews
+        self._purges = purges
         self._draining = draining
         self._watcher = ActiveCampaignWatcher(stores)
 
@@ -180,12 +187,37 @@ class CampaignServicer(CampaignServiceServicer):
         spaces, token = await list_spaces(self._stores, parent, page)
         return pb.ListSpacesResponse(spaces=map(messages.space, spaces), next_page_token=token)
 
+    async def DeleteCampaign(
+        self, request: pb.DeleteCampaignRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete an inactive campaign."""
+        counts = await delete_campaign(
+            self._stores,
+            self._purges,
+            CampaignName.parse(request.name),
+            request.etag,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
+
+    async def PurgeFrames(
+        self, request: deletion_pb2.PurgeFramesRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Remove all copies of frames."""
+        counts = await purge_frames(
+            self._stores,
+            ProjectName.parse(request.parent, "parent"),
+            request.frame_ids,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
+
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any
     ) -> AsyncIterator[finding_pb2.DiagnoseProjectResponse]:
         """Compare issues, versions, snapshots and files of a project; repair if requested."""
         name = ProjectName.parse(request.name)
-        events = diagnose(self._stores, name, repair=request.repair)
+        events = diagnose(self._stores, name, repair=request.repair, purges=self._purges)
         async for event in self._draining.until(events):
             yield finding_messages.response(event)
 

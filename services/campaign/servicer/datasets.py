@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
+
+from services.campaign.dataset_deletion import remove_dataset
 from services.campaign.datasets import create_dataset, get_dataset, list_datasets
 from services.campaign.records import LabelClassRecord
 from services.campaign.servicer import messages
@@ -55,6 +58,12 @@ class DatasetServicer(DatasetServiceServicer):
             datasets=[messages.dataset(parent.project, record) for record in datasets],
             next_page_token=token,
         )
+
+    async def RemoveDataset(self, request: pb.RemoveDatasetRequest, context: Any) -> Empty:
+        """Remove a dataset, or check that this is possible."""
+        name = DatasetName.parse(request.name)
+        await remove_dataset(self._stores, name, validate_only=request.validate_only)
+        return Empty()
 
 
 def _parse_task_type(number: int) -> TaskType:

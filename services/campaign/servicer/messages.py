@@ -135,6 +135,8 @@ def version(name: CampaignName, record: VersionRecord) -> campaign_pb2.CampaignV
         accepted_count=record.accepted_count,
         negative_count=record.negative_count,
         fit=None if record.fit is None else fit_summary(record.fit),
+        purged_count=record.purged_count,
+        former_model_digests=record.former_digests,
     )
 
 

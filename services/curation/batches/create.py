@@ -28,6 +28,7 @@ from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.filters import Filter
 from services.curation.datasets.views import View, view_key
 from services.curation.golden.gate import check_gate
+from services.curation.resource_deletion import BATCH, check_not_deleted, tombstone_key
 from services.curation.rounds.rounds import read_round
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.records.documents import ATTEMPTS, StoredRecord, find_record, read_record
@@ -60,6 +61,8 @@ class Creation:
         check_resource_id(name.batch, "batch_id")
         check_spec(spec)
         await self.curation.others.datasets.get(dataset_of(name))
+        ledger = self.curation.stores.ledger
+        await check_not_deleted(ledger, name.project, _tombstone(name), "batch_id")
         stored = await self._find(name)
         if stored is None:
             stored = await self._plan_and_bind(name, spec)
@@ -138,12 +141,13 @@ class Creation:
         """Create the batch and its view."""
         view = view_name(name)
         puts = {batch_key(name): encode(batch), view_key(view): encode(view_of(batch))}
-        checks = dict.fromkeys(puts, ABSENT)
+        checks = dict.fromkeys([*puts, _tombstone(name)], ABSENT)
         ledger = self.curation.stores.ledger
         try:
             await ledger.commit(Transaction(name.project, checks, puts))
         except Conflict as conflict:
             await self._delete_plans(name, plan_prefix(name, batch.part))
+            await check_not_deleted(ledger, name.project, _tombstone(name), "batch_id")
             if await self._find(name) is None:
                 problem = f"batch_id: {view} exists already; choose an id that no view has"
                 raise AlreadyExists(problem) from conflict
@@ -200,6 +204,10 @@ class Creation:
         async for page in scan_pages(ledger, name.project, prefix):
             keys = [entry.key for entry in page]
             await ledger.commit(Transaction(name.project, deletes=keys))
+
+
+def _tombstone(name: BatchName) -> str:
+    return tombstone_key(BATCH, name.dataset, name.batch)
 
 
 def view_name(name: BatchName) -> ViewName:

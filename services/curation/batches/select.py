@@ -27,7 +27,7 @@ from services.curation.records import (
     status_counter,
 )
 from services.curation.selection.pool import PickSource
-from services.ledger.interface import Add, Entry, Ledger, Transaction
+from services.ledger.interface import Add, Conflict, Entry, Ledger, Transaction
 from services.records.documents import StoredRecord, read_record, retry
 from services.records.records import decode, encode
 from sluice.names import BatchName
@@ -98,7 +98,9 @@ class _Page:
         counts: Counter[PickSource] = Counter()
         before = self.stored.record
         for pick in picks:
-            entry = entries[group_key(self.name.dataset, pick.group)]
+            entry = entries.get(group_key(self.name.dataset, pick.group))
+            if entry is None:  # all its frames are deleted
+                continue
             group = decode(Group, entry)
             if not remains(group):
                 continue
@@ -120,7 +122,9 @@ class _Page:
     def tag_frames(self, entries: dict[str, Entry]) -> None:
         """Tag all slices of the groups taken."""
         for frame_id, source in self.sources.items():
-            entry = entries[frame_key(self.name.dataset, frame_id)]
+            entry = entries.get(frame_key(self.name.dataset, frame_id))
+            if entry is None:
+                raise Conflict(frame_id, "was deleted meanwhile")
             row = decode(FrameRow, entry)
             # A group that an earlier batch had picked still has that batch's source.
             tags = {*row.tags} - _SOURCE_TAGS

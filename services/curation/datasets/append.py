@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from msgspec import structs
@@ -12,6 +12,7 @@ from msgspec import structs
 from services.curation.context import Curation
 from services.curation.datasets import points
 from services.curation.datasets.counts import read_dataset_frames
+from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.group_changes import GroupChanges, plan_groups
 from services.curation.datasets.labels import claim_labels
 from services.curation.datasets.merging import MergedFrame
@@ -45,13 +46,15 @@ from sluice.names import DatasetName
 class AppendResult:
     """How many frames of one call were added, changed and left unchanged.
 
-    `kept_status_count` groups keep a status later than the request's.
+    `kept_status_count` groups keep a status later than the request's. The frames `deleted_ids` are
+    deleted from the project, and were skipped.
     """
 
     added_count: int
     changed_count: int
     unchanged_count: int
     kept_status_count: int = 0
+    deleted_ids: tuple[str, ...] = ()
 
 
 async def append_frames(
@@ -59,8 +62,9 @@ async def append_frames(
 ) -> AppendResult:
     """Append frames to a dataset, all or none; existing frames are merged or replaced.
 
-    Raises NotFound for a dataset that does not exist, InvalidArgument naming the first frame that
-    does not fit the dataset, and FailedPrecondition for a group in another split.
+    Frames that were deleted from the project are skipped. Raises NotFound for a dataset that does
+    not exist, InvalidArgument naming the first frame that does not fit the dataset, and
+    FailedPrecondition for a group in another split.
     """
     dataset = await curation.others.datasets.get(name)
     check_frames(request, dataset)
@@ -81,23 +85,40 @@ class _AppendOperation:
 
     async def attempt(self) -> AppendResult:
         """Append new frames and merge others; Conflict if another call changed one of them."""
+        ids = [frame.row.id for frame in self.frames]
+        deletions = await TOMBSTONES.read(self.stores.ledger, self.name.project, ids)
+        frames = [frame for frame in self.frames if frame.row.id not in deletions.deleted]
+        result = await self._append(frames, deletions.checks)
+        return replace(result, deleted_ids=tuple(id for id in ids if id in deletions.deleted))
+
+    async def _append(
+        self, frames: Sequence[PreparedFrame], deletion_checks: Mapping[str, int]
+    ) -> AppendResult:
+        """Append frames; the checks say that none of them was deleted meanwhile."""
         dataset_frames = await read_dataset_frames(self.stores, self.name)
         self._check_space(dataset_frames.record)
-        stored = await read_rows(self.stores, self.name, self.frames)
-        merge = Merge(self.stores, self.name, self.request, self.frames)
+        stored = await read_rows(self.stores, self.name, frames)
+        merge = Merge(self.stores, self.name, self.request, frames)
         merged = await merge.merge(dataset_frames.record, stored)
-        rows = [(frame.row, old is None) for frame, old in zip(merged, stored, strict=True)]
+        rows = [
+            (frame.index, after.row, old is None)
+            for frame, after, old in zip(frames, merged, stored, strict=True)
+        ]
         groups = await plan_groups(self.stores.ledger, self.name, self.request, rows)
         changed = [i for i, old in enumerate(stored) if old is None or merged[i].row != old.record]
         space = self._extend_space(dataset_frames.record, stored, merged)
         if changed or groups.puts:
             before = StoredRecord(space, dataset_frames.revision)
-            changes = await self._plan(before, stored, merged, changed, groups)
+            labels = await claim_labels(
+                self.stores.ledger, self.name, [frames[index] for index in changed]
+            )
+            changes = self._plan(before, stored, merged, changed, groups, labels)
+            checks = {**changes.checks, **deletion_checks}
             # Points are written first: one that no row names is harmless, the reverse is not.
             await self._write_points(space, [merged[index] for index in changed])
-            await self.stores.ledger.commit(changes)
+            await self.stores.ledger.commit(replace(changes, checks=checks))
         await self._delete_points(space, stored, merged)
-        moved = {i for i, (row, _) in enumerate(rows) if row.group in groups.changed}
+        moved = {i for i, (_, row, _) in enumerate(rows) if row.group in groups.changed}
         added, touched = _count_new(stored), len(moved.union(changed))
         return AppendResult(added, touched - added, len(stored) - touched, groups.kept_status_count)
 
@@ -122,7 +143,7 @@ class _AppendOperation:
         embeddings = self.request.embeddings
         if embeddings is None:
             return after
-        rows_max = max(len(frame.row.vectors) for frame in merged)
+        rows_max = max((len(frame.row.vectors) for frame in merged), default=0)
         return structs.replace(
             after,
             model_id=embeddings.model_id,
@@ -130,13 +151,14 @@ class _AppendOperation:
             rows_per_frame_max=max(before.rows_per_frame_max, rows_max),
         )
 
-    async def _plan(
+    def _plan(
         self,
         after: StoredRecord[DatasetFrames],
         stored: StoredRows,
         merged: Sequence[MergedFrame],
         changed: Sequence[int],
         groups: GroupChanges,
+        labels: Mapping[str, bytes],
     ) -> Transaction:
         """The transaction of the call; `after` has the revision that the dataset was read at."""
         key = dataset_frames_key(self.name.dataset)
@@ -148,9 +170,6 @@ class _AppendOperation:
             puts.update(self._put(merged[index], number if old is None else old.record.number))
             key = frame_key(self.name.dataset, merged[index].row.id)
             checks[key] = ABSENT if old is None else old.revision
-        labels = await claim_labels(
-            self.stores.ledger, self.name, [(index, self.frames[index]) for index in changed]
-        )
         checks.update(dict.fromkeys(labels, ABSENT))
         adds = {counter: Add(delta) for counter, delta in groups.adds.items() if delta}
         return Transaction(self.name.project, checks, {**puts, **groups.puts, **labels}, adds=adds)

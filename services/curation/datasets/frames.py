@@ -28,7 +28,7 @@ from services.ledger.interface import Entry, Ledger
 from services.records.pages import Page
 from services.records.records import decode
 from services.records.stores import Stores
-from sluice.errors import DataLoss, NotFound
+from sluice.errors import Aborted, DataLoss, NotFound
 from sluice.frames import Frame
 from sluice.names import DatasetFrameName, DatasetName
 from sluice.tensors import Embeddings
@@ -71,14 +71,17 @@ class FramePage:
 async def read_summaries(
     ledger: Ledger, name: DatasetName, frame_ids: Sequence[str]
 ) -> dict[str, FrameSummary]:
-    """The summaries of frames by id, in the order given; missing frames are left out."""
+    """The summaries of frames by id, in the order given; missing frames are left out.
+
+    So are frames that are deleted meanwhile, with their groups.
+    """
     keys = [frame_key(name.dataset, frame_id) for frame_id in frame_ids]
     entries = await ledger.get(name.project, keys)
     rows = [decode(FrameRow, entries[key]) for key in keys if key in entries]
     group_ids = {group_key(name.dataset, row.group): row.group for row in rows}
     group_entries = await ledger.get(name.project, list(group_ids))
     groups = {group_ids[key]: decode(Group, entry) for key, entry in group_entries.items()}
-    return {row.id: FrameSummary(row, groups[row.group]) for row in rows}
+    return {row.id: FrameSummary(row, group) for row in rows if (group := groups.get(row.group))}
 
 
 async def read_frames(
@@ -170,7 +173,8 @@ async def scan_summaries(
     while page := await ledger.scan(name.project, prefix, after=after, limit=size):
         ids = [decode(FrameReference, entry).frame_id for entry in page]
         summaries = await read_summaries(ledger, name, ids)
-        yield [summaries[frame_id] for frame_id in ids]
+        # A frame that is deleted meanwhile is left out.
+        yield [summaries[frame_id] for frame_id in ids if frame_id in summaries]
         after = page[-1].key
 
 
@@ -230,6 +234,8 @@ async def embeddings_of(
     if not vectors.any(axis=1).all():
         # A frame may have been re-embedded since its row was read: read the rows again.
         summaries = await read_summaries(stores.ledger, name, [row.id for row in rows])
+        if deleted := [row.id for row in rows if row.id not in summaries]:
+            raise Aborted(f"frame {deleted[0]!r} of {name} was deleted meanwhile; read again")
         rows = [summaries[row.id].row for row in rows]
         vectors = await points.read(stores, name, space, rows)
         check_vectors_present(name, rows, vectors)

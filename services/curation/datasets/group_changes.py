@@ -44,23 +44,27 @@ class GroupChanges:
 
 
 async def plan_groups(
-    ledger: Ledger, name: DatasetName, request: AppendRequest, rows: Sequence[tuple[FrameRow, bool]]
+    ledger: Ledger,
+    name: DatasetName,
+    request: AppendRequest,
+    rows: Sequence[tuple[int, FrameRow, bool]],
 ) -> GroupChanges:
     """Put new frames into their groups, and apply the request's status and split to all groups.
 
-    `rows` has the row of each frame of the request, and whether it is new. Raises InvalidArgument
-    for a slice that does not fit, and FailedPrecondition for a group in another split.
+    `rows` has the index of each frame in the request, its row, and whether it is new. Raises
+    InvalidArgument for a slice that does not fit, and FailedPrecondition for a group in another
+    split.
     """
     changes = GroupChanges()
     applies = request.status is not None or request.split is not Split.NONE
-    ids = dict.fromkeys(row.group for row, is_new in rows if is_new or applies)
+    ids = dict.fromkeys(row.group for _, row, is_new in rows if is_new or applies)
     if not ids:
         return changes
     keys = {group: group_key(name.dataset, group) for group in ids}
     entries = await ledger.get(name.project, list(keys.values()))
     old = {g: decode(Group, entries[key]) for g, key in keys.items() if key in entries}
     new = {group_id: _apply(name, request, group, changes) for group_id, group in old.items()}
-    for index, (row, is_new) in enumerate(rows):
+    for index, row, is_new in rows:
         if is_new:
             new[row.group] = _add_slice(index, row, new.get(row.group), request)
     for group_id, group in new.items():

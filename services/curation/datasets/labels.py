@@ -12,16 +12,15 @@ from sluice.names import DatasetName
 
 
 async def claim_labels(
-    ledger: Ledger, name: DatasetName, frames: Sequence[tuple[int, PreparedFrame]]
+    ledger: Ledger, name: DatasetName, frames: Sequence[PreparedFrame]
 ) -> dict[str, bytes]:
     """The puts that record which frame owns each label id; their keys must not exist yet.
 
-    Each frame is given with its index in the call. Raises InvalidArgument naming the first label
-    id that another frame owns.
+    Raises InvalidArgument naming the first label id that another frame owns.
     """
     keys = {
         label_id: label_key(name.dataset, label_id)
-        for _, frame in frames
+        for frame in frames
         for label_id in frame.label_ids
     }
     if not keys:
@@ -32,13 +31,13 @@ async def claim_labels(
         for label_id, key in keys.items()
         if key in entries
     }
-    for index, frame in frames:
+    for frame in frames:
         for number, label_id in enumerate(frame.label_ids):
             owner = owners.setdefault(label_id, frame.row.id)
             if owner != frame.row.id:
                 problem = f"{label_id!r} is a label of frame {owner!r} in {name}"
                 path = f".frame.labels[{number}].id"
-                raise frame_error(index, frame.row.id, path, problem, label_id=label_id)
+                raise frame_error(frame.index, frame.row.id, path, problem, label_id=label_id)
     return {
         key: encode(FrameReference(frame_id=owners[label_id]))
         for label_id, key in keys.items()

@@ -44,7 +44,6 @@ def needs_document(prepared: PreparedFrame, old: FrameRow, *, replace: bool) -> 
 
 
 def merge_frame(
-    index: int,
     prepared: PreparedFrame,
     old: FrameRow,
     stored: Frame | None,
@@ -55,7 +54,7 @@ def merge_frame(
     `stored` is None if the request states the whole document. Raises InvalidArgument naming the
     frame, by its index in the request, if the result is invalid.
     """
-    new = prepared.new
+    index, new = prepared.index, prepared.new
     _check_same_slice(index, old, new)
     frame, document = new.frame, prepared.document
     if stored is not None:

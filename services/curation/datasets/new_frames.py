@@ -65,9 +65,11 @@ class AppendRequest:
 class PreparedFrame:
     """A checked frame: its row and document as a new frame's, and its unit vectors.
 
-    The row has no number; its vectors are in the order of their label ids.
+    `index` is its place in the request. The row has no number; its vectors are in the order of
+    their label ids.
     """
 
+    index: int
     new: FrameToAppend
     row: FrameRow
     document: bytes
@@ -136,7 +138,7 @@ def _prepare_frame(
         labelled=new.states_labels,
         created_us=now_us(),
     )
-    return PreparedFrame(new, row, document, vectors)
+    return PreparedFrame(index, new, row, document, vectors)
 
 
 def create_vectors(label_ids: Iterable[str]) -> tuple[StoredVector, ...]:

@@ -247,7 +247,8 @@ async def _read_embedded(
     ledger = curation.stores.ledger
     keys = [number_key(name.dataset, number) for number in numbers]
     entries = await ledger.get(name.project, keys)
-    ids = [decode(FrameReference, entries[key]).frame_id for key in keys]
+    # Numbers of deleted frames are missing.
+    ids = [decode(FrameReference, entries[key]).frame_id for key in keys if key in entries]
     summaries = await read_summaries(ledger, name, ids)
-    embedded = [summaries[id] for id in ids if summaries[id].row.vectors]
+    embedded = [summary for summary in summaries.values() if summary.row.vectors]
     return await read_frames(ledger, name, embedded)

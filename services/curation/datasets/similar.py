@@ -167,9 +167,11 @@ class _SimilaritySearch:
         ranked = ranked[: self.query.limit]
         summaries = [self.summaries[frame_id] for frame_id, _ in ranked]
         frames = await read_frames(self.curation.stores.ledger, self.name, summaries)
+        hits = dict(ranked)
         return [
             SimilarFrame(frame, hit.similarity, hit.label_id, hit.similar_to)
-            for frame, (_, hit) in zip(frames, ranked, strict=True)
+            for frame in frames
+            if (hit := hits.get(frame.row.id))
         ]
 
     async def _passing(self, hits: Sequence[Hit]) -> dict[str, Hit]:

@@ -28,7 +28,7 @@ from services.curation.records import (
     document_key,
     frame_key,
 )
-from services.ledger.interface import Entry
+from services.ledger.interface import Conflict, Entry
 from services.records.documents import StoredRecord
 from services.records.records import decode
 from services.records.stores import Stores
@@ -66,9 +66,16 @@ class Merge:
     async def merge(self, space: DatasetFrames, stored: StoredRows) -> list[MergedFrame]:
         """All frames of the request as they are stored after the call.
 
-        Raises InvalidArgument naming a frame that would be invalid, and DataLoss naming one that
-        has lost its document or an embedding.
+        Raises InvalidArgument naming a frame that would be invalid, DataLoss naming one that has
+        lost its document or an embedding, and Conflict if another call changed or deleted it.
         """
+        try:
+            return await self._merge(space, stored)
+        except DataLoss:
+            await self._check_unchanged(stored)
+            raise
+
+    async def _merge(self, space: DatasetFrames, stored: StoredRows) -> list[MergedFrame]:
         documents = await self._read_documents(stored)
         pairs = await asyncio.to_thread(self._merge_documents, stored, documents)
         result: list[MergedFrame] = []
@@ -76,9 +83,16 @@ class Merge:
             merged = document_merged
             if old is not None:
                 merged = await self._merge_vectors(space, index, frame, old.record, merged)
-            check_embeddings(index, merged, frame)
+            check_embeddings(self.frames[index].index, merged, frame)
             result.append(merged)
         return result
+
+    async def _check_unchanged(self, stored: StoredRows) -> None:
+        """Raise Conflict if a frame was changed or deleted since its row was read."""
+        rows = await read_rows(self.stores, self.name, self.frames)
+        for frame, before, now in zip(self.frames, stored, rows, strict=True):
+            if before and (now is None or now.revision != before.revision):
+                raise Conflict(frame_key(self.name.dataset, frame.row.id), "changed meanwhile")
 
     async def _read_documents(self, stored: StoredRows) -> dict[str, Entry | None]:
         """The entries of the documents that the merge needs, by frame id."""
@@ -95,7 +109,7 @@ class Merge:
         self, stored: StoredRows, documents: dict[str, Entry | None]
     ) -> list[tuple[Frame, MergedFrame]]:
         pairs: list[tuple[Frame, MergedFrame]] = []
-        for index, (prepared, old) in enumerate(zip(self.frames, stored, strict=True)):
+        for prepared, old in zip(self.frames, stored, strict=True):
             if old is None:
                 new = MergedFrame(prepared.row, prepared.document, prepared.vectors)
                 pairs.append((prepared.new.frame, new))
@@ -103,7 +117,7 @@ class Merge:
             frame = None
             if old.record.id in documents:
                 frame = self._decode_document(old.record, documents[old.record.id])
-            pairs.append(merge_frame(index, prepared, old.record, frame, self.request))
+            pairs.append(merge_frame(prepared, old.record, frame, self.request))
         return pairs
 
     def _decode_document(self, row: FrameRow, entry: Entry | None) -> Frame | None:

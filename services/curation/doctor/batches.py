@@ -55,7 +55,12 @@ async def _check_view(examination: Examination, name: BatchName, batch: Batch) -
     key = view_key(view)
     if await find_record(examination.ledger, examination.project, key, View):
         return None
-    repaired = await examination.commit_repair({key: ABSENT}, {key: encode(view_of(batch))})
+    own_key = batch_key(name)
+    stored = await find_record(examination.ledger, examination.project, own_key, Batch)
+    if stored is None:  # deleted meanwhile, together with its view
+        return None
+    checks = {key: ABSENT, own_key: stored.revision}
+    repaired = await examination.commit_repair(checks, {key: encode(view_of(batch))})
     finding = Finding(FindingKind.BATCH_VIEW, str(name), f"the view {view}", "none")
     return finding.mark_repaired(repaired)
 

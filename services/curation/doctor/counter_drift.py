@@ -17,10 +17,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.curation.records import CounterRepair, counter_repair_key
 from services.doctor.examination import Examination
 from services.ledger.interface import ABSENT, Entry
 from services.records.documents import find_record
-from services.records.records import Record, encode, key
+from services.records.records import encode
 from services.records.scanning import scan_pages
 
 PASSES: Final = 4
@@ -66,12 +67,6 @@ class CounterDrift:
             # Bounds that contradict each other: the counter was repaired between the passes.
             bounds[name] = both if both[0] <= both[1] else (low, high)
         return CounterDrift(self.values, bounds)
-
-
-class CounterRepair(Record, frozen=True, kw_only=True):
-    """The time of the last repair of a dataset's counters; earlier counts are void."""
-
-    mended_us: int
 
 
 async def measure_counter_drift(examination: Examination, rule: CounterRule) -> CounterDrift:
@@ -120,8 +115,3 @@ async def repair_counters(examination: Examination, dataset: str, rule: CounterR
     checks = {repair_key: before.revision if before else ABSENT}
     puts = {repair_key: encode(CounterRepair(mended_us=examination.started_us))}
     return set(adds) if adds and await examination.commit_repair(checks, puts, adds) else set()
-
-
-def counter_repair_key(dataset: str) -> str:
-    """Key of the last repair of a dataset's counters."""
-    return key("counters-mended", dataset)

@@ -12,9 +12,11 @@ from services.curation.doctor.counter_drift import (
 )
 from services.curation.progress.records import rounds_counter, rounds_prefix
 from services.curation.records import (
+    CounterRepair,
     Group,
     Split,
     Status,
+    counter_repair_key,
     counters_of,
     group_prefix,
     held_out_counter,
@@ -24,6 +26,8 @@ from services.curation.records import (
 from services.curation.rounds.rounds import Round, predicted_counter
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
+from services.ledger.interface import ABSENT
+from services.records.documents import find_record
 from services.records.records import decode, prefix
 from services.records.scanning import scan_pages
 from sluice.names import DatasetName, RoundName
@@ -71,7 +75,10 @@ async def _compare(
     examination: Examination, name: DatasetName, rule: CounterRule, subject: Callable[[str], str]
 ) -> list[Finding]:
     """The counters that differ from their records; `subject` describes a counter by its key."""
+    before = await _read_repair(examination, name)
     drift = await measure_counter_drift(examination, rule)
+    if drift.certain and await _read_repair(examination, name) != before:
+        return []  # records were deleted during the count
     repaired = set()
     if drift.certain and examination.repair:
         repaired = await repair_counters(examination, name.dataset, rule)
@@ -84,6 +91,13 @@ async def _compare(
         ).mark_repaired(counter in repaired)
         for counter, bounds in drift.certain.items()
     ]
+
+
+async def _read_repair(examination: Examination, name: DatasetName) -> int:
+    """The revision of the last repair or deletion, ABSENT without one."""
+    key = counter_repair_key(name.dataset)
+    stored = await find_record(examination.ledger, examination.project, key, CounterRepair)
+    return stored.revision if stored else ABSENT
 
 
 def _format_expected(stored: int, drift: Bounds) -> str:

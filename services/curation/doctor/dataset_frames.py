@@ -54,7 +54,7 @@ async def _read_expected(
     """The record that follows from rows, numbers and points; other fields as they are stored."""
     expected = structs.replace(
         stored,
-        count=await _find_last_number(examination, name, stored.count, rows.last),
+        count=await _find_last_number(examination, name, stored, rows.last),
         rows_per_frame_max=max(stored.rows_per_frame_max, rows.vectors_max),
     )
     if rows.vectors_max and not stored.dimension:
@@ -66,16 +66,18 @@ async def _read_expected(
 
 
 async def _find_last_number(
-    examination: Examination, name: DatasetName, stored: int, last_of_rows: int
+    examination: Examination, name: DatasetName, record: DatasetFrames, last_of_rows: int
 ) -> int:
     """The highest frame number; all numbers are scanned only where the stored count is wrong."""
     ledger, project = examination.ledger, examination.project
+    stored, deleted = record.count, record.deleted
     stored_key = number_key(name.dataset, stored)
     below = number_prefix(name.dataset)
     later = await ledger.scan(project, below, after=stored_key, limit=1)
     if not later and stored >= last_of_rows:
+        # The last frames may be deleted: then nothing shows that the count is too high.
         is_last = stored == last_of_rows or await ledger.get(project, [stored_key])
-        if is_last:
+        if is_last or deleted:
             return stored
     last = last_of_rows
     async for page in scan_pages(ledger, project, below):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from services.curation.context import Curation
+from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.doctor import (
     batches,
     counters,
     dataset_frames,
+    deletions,
     frames,
     golden,
     groups,
@@ -14,9 +16,10 @@ from services.curation.doctor import (
     vectors,
 )
 from services.curation.doctor.orphans import OrphanExemptions
-from services.curation.doctor.reading import datasets_of
+from services.curation.doctor.reading import datasets_of, is_being_deleted
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
+from services.doctor.point_deletions import examine_point_deletions
 from services.records.records import now_us
 from sluice.names import DatasetName, ProjectName
 
@@ -34,7 +37,15 @@ async def diagnose(
     at = now_us() if started_us is None else started_us
     examination = Examination(curation.stores, name.project, repair, at)
     spared = OrphanExemptions()
+    async for event in run_examiners(
+        deletions.examine(curation, examination),
+        deletions.examine_resources(curation, examination),
+        examine_point_deletions(examination, TOMBSTONES.service),
+    ):
+        yield event
     for dataset in await datasets_of(examination):
+        if await is_being_deleted(examination, dataset):
+            continue
         async for event in _examine_dataset(examination, dataset, spared):
             yield event
     async for event in orphans.examine(examination, spared):

@@ -59,8 +59,8 @@ async def examine(
 ) -> ExaminationEvents:
     """Examine every frame of a dataset, and add its row to the summary.
 
-    A row and its other records are written in one transaction and never deleted: they are read
-    after the row.
+    A row and its other records are written and deleted in one transaction: they are read after
+    the row, and a difference counts if the row is still there.
     """
     ledger, project = examination.ledger, examination.project
     seen = 0
@@ -176,8 +176,12 @@ async def _check_row_numbers(
         listed = decode(FrameReference, entry).frame_id if entry else ""
         if listed == row.id:
             continue
+        row_key = frame_key(name.dataset, row.id)
+        stored = await find_record(examination.ledger, examination.project, row_key, FrameRow)
+        if stored is None:  # deleted meanwhile
+            continue
         summary.misnumbered.add(ledger_key)
-        checks = {ledger_key: entry.revision if entry else ABSENT}
+        checks = {ledger_key: entry.revision if entry else ABSENT, row_key: stored.revision}
         puts = {ledger_key: encode(FrameReference(frame_id=row.id))}
         repaired = await examination.commit_repair(checks, puts)
         expected = f"listed under number {row.number}"
@@ -207,6 +211,8 @@ async def _check_number_entries(
         listed = f"listed under number {int(ledger_key.rpartition('/')[2])}"
         subject, kind = frame_subject(name, frame_id), FindingKind.FRAME_RECORDS
         if number is None:
+            if not await examination.ledger.get(examination.project, [ledger_key]):
+                continue  # deleted meanwhile
             summary.missing.add(frame_id)
             findings.append(Finding(kind, subject, "its row", f"none, and {listed}").mark_lost())
         else:
@@ -221,11 +227,14 @@ async def _check_groups(
     keys = {group_key(name.dataset, row.group): row.group for row in rows}
     entries = await examination.ledger.get(examination.project, list(keys))
     groups = {keys[ledger_key]: decode(Group, entry) for ledger_key, entry in entries.items()}
-    return [
-        await _add_to_group(examination, name, row)
-        for row in rows
-        if (group := groups.get(row.group)) is None or not _lists(group, row)
+    unlisted = [
+        row for row in rows if (group := groups.get(row.group)) is None or not _lists(group, row)
     ]
+    if not unlisted:
+        return []
+    rows_by_key = {frame_key(name.dataset, row.id): row for row in unlisted}
+    remaining = await examination.ledger.get(examination.project, list(rows_by_key))
+    return [await _add_to_group(examination, name, rows_by_key[key]) for key in remaining]
 
 
 def _lists(group: Group, row: FrameRow) -> bool:

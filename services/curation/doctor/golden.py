@@ -15,6 +15,7 @@ from services.curation.golden.records import (
     RoundCheck,
     check_name,
     checks_prefix,
+    golden_set_key,
     golden_sets_prefix,
     newest_key,
 )
@@ -68,7 +69,8 @@ async def _examine_set(
     newest = stored.record if stored else None
     if finding := await _examine_newest(examination, name, checks, newest):
         findings.append(finding)
-    return findings
+    is_there = await find_record(ledger, project, golden_set_key(name), GoldenSet)
+    return findings if is_there else []  # deleted meanwhile
 
 
 async def _examine_check(
@@ -116,8 +118,9 @@ async def _examine_newest(
 ) -> Finding | None:
     """Compare the newest check, which was read before the checks, with the checks.
 
-    A check is named as the newest in the transaction that adds it, and never deleted. One that
-    decides is never replaced by one that does not; before it was so, failures were hidden.
+    A check is named as the newest in the transaction that adds it, and only deleted with its golden
+    set. One that decides is never replaced by one that does not; before it was so, failures were
+    hidden.
     """
     kind, ledger_key = FindingKind.GOLDEN_NEWEST, newest_key(name)
     check_by_name = {check_name(name, check.key).check: check for check in checks}
@@ -127,12 +130,19 @@ async def _examine_newest(
     if newest is not None and (check_by_name[newest.check].decides or not deciding):
         return None
     current = await find_record(examination.ledger, examination.project, ledger_key, NewestCheck)
-    if not checks or (current.record if current else None) != newest:
+    golden_set = await find_record(
+        examination.ledger, examination.project, golden_set_key(name), GoldenSet
+    )
+    if not checks or golden_set is None or (current.record if current else None) != newest:
         return None
     # The order of additions is lost, but creation times are right within seconds.
     last = check_name(name, max(deciding or checks, key=lambda check: check.created_us).key).check
     puts = {ledger_key: encode(NewestCheck(check=last))}
-    revisions = {ledger_key: current.revision if current else ABSENT}
+    # The golden set may be deleted at this moment.
+    revisions = {
+        ledger_key: current.revision if current else ABSENT,
+        golden_set_key(name): golden_set.revision,
+    }
     repaired = await examination.commit_repair(revisions, puts)
     stored_check = f"check {newest.check}, which is insufficient" if newest else "none"
     return Finding(kind, str(name), f"check {last}", stored_check).mark_repaired(repaired)

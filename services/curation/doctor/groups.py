@@ -21,7 +21,7 @@ async def examine(
 ) -> ExaminationEvents:
     """Look for groups that list frames of other groups; rows were summarised before.
 
-    A frame is added together with its place in a group in one transaction, and never leaves it.
+    A frame is added and deleted together with its place in a group, in one transaction.
     """
     seen = 0
     async for page in scan_pages(
@@ -31,7 +31,7 @@ async def examine(
         yield ExaminationProgress("groups", seen)
         groups = {entry.key: decode(Group, entry) for entry in page}
         rows_by_id = await _read_rows(examination, name, list(groups.values()))
-        for entry in page:
+        for entry in await _keep_unchanged(examination, page):
             group = groups[entry.key]
             for frame_id in group.frames:
                 if frame_id in summary.missing:
@@ -44,6 +44,12 @@ async def examine(
                     yield Finding(kind, subject, "its row", actual).mark_lost()
             for finding in await _remove_strangers(examination, name, entry, rows_by_id):
                 yield finding
+
+
+async def _keep_unchanged(examination: Examination, page: Sequence[Entry]) -> list[Entry]:
+    """The groups that did not change while rows were read: frames of others may be deleted."""
+    entries = await examination.ledger.get(examination.project, [entry.key for entry in page])
+    return [e for e in page if (now := entries.get(e.key)) and now.revision == e.revision]
 
 
 async def _read_rows(

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.points import tenants_of
 from services.curation.doctor.frames import frame_subject
+from services.curation.doctor.reading import is_being_deleted
 from services.curation.records import FrameRow, frame_key
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
+from services.records.point_deletions import read_point_deletions
 from services.records.points import made_us
 from services.records.records import decode
 from services.records.scanning import PAGE
@@ -41,6 +44,8 @@ async def examine(examination: Examination, exemptions: OrphanExemptions) -> Exa
                 DatasetName(examination.project, tenant.removeprefix(tenants_prefix)),
                 None,
             )
+            if await is_being_deleted(examination, name):
+                continue
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
                 after, seen = page.ids[-1], seen + len(page)
                 yield ExaminationProgress("points", seen)
@@ -70,13 +75,22 @@ async def _find_orphans(
     keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in old.values()}
     entries = await examination.ledger.get(examination.project, list(keys)) if keys else {}
     points = {keys[key]: _points_of(decode(FrameRow, entry)) for key, entry in entries.items()}
+    listed = await _read_listed(examination)
     return {
         point: frame_id
         for point, frame_id in old.items()
         if point not in (own := points.get(frame_id, ()))
         and not any(examination.is_young(made_us(other)) for other in own)
         and (name, frame_id) not in exemptions.frames
+        and point not in listed
     }
+
+
+async def _read_listed(examination: Examination) -> set[UUID]:
+    """The points of deleted frames that are about to be deleted."""
+    stores, project = examination.stores, examination.project
+    deletions = read_point_deletions(stores, project, TOMBSTONES.service)
+    return {point async for deletion in deletions for point in deletion.points}
 
 
 def _points_of(row: FrameRow) -> Sequence[UUID]:

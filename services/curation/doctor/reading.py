@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from services.curation.records import LOST_DIGEST
+from services.curation.resource_deletion import DATASET, ResourceTombstone, tombstone_key
 from services.doctor.examination import Examination
+from services.records.documents import find_record
 from services.records.scanning import list_children
 from sluice.names import DatasetName
 
@@ -43,3 +45,13 @@ async def datasets_of(examination: Examination) -> list[DatasetName]:
     for parent in _KEY_PREFIXES:
         datasets.update(await list_children(examination.ledger, examination.project, parent))
     return [DatasetName(examination.project, dataset) for dataset in sorted(datasets)]
+
+
+async def is_being_deleted(examination: Examination, name: DatasetName) -> bool:
+    """Whether a deletion of the dataset began within the hour, or is not complete."""
+    key = tombstone_key(DATASET, name.dataset, name.dataset)
+    ledger, project = examination.ledger, examination.project
+    stored = await find_record(ledger, project, key, ResourceTombstone)
+    if stored is None:
+        return False
+    return not stored.record.done or examination.is_young(stored.record.deleted_us)

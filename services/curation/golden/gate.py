@@ -69,12 +69,13 @@ async def read_gate(stores: Stores, name: DatasetName) -> GoldenGate:
             )
             for entry in page
         ]
-        # Checks are never deleted, so a named check exists.
+        # A check that is missing is deleted with its golden set, since its name was read.
         keys = [check_key(check) for check in names]
         entries = await stores.ledger.get(name.project, keys)
         checks += [
             (check, decode(RoundCheck, entries[key]))
             for check, key in zip(names, keys, strict=True)
+            if key in entries
         ]
     return GoldenGate(sorted(checks, key=lambda item: item[1].created_us, reverse=True))
 

@@ -1,4 +1,4 @@
-"""The checks of a golden set: added once for each round, and never deleted."""
+"""The checks of a golden set: added once for each round, deleted with the set."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from services.curation.golden.history import CheckContent, HistoryKey, check_unc
 from services.curation.golden.image_names import check_images_match
 from services.curation.golden.records import (
     CheckOverride,
+    GoldenSet,
     NewestCheck,
     RoundCheck,
     check_key,
     check_name,
     checks_prefix,
+    golden_set_key,
     newest_key,
 )
 from services.curation.golden.round_check import CheckDetails, check_round
@@ -88,7 +90,12 @@ async def add_check(
             raise
         return CheckResult(record, details, added=True)
 
-    return await retry(attempt, check_name(name, key))
+    result = await retry(attempt, check_name(name, key))
+    if result.added:
+        # Again: a golden set with the same files may have been deleted before this was stored.
+        for file in (annotations_bytes, msgspec.msgpack.encode(details)):
+            await stores.blobs.put(file)
+    return result
 
 
 async def get_check(stores: Stores, name: GoldenCheckName) -> tuple[RoundCheck, CheckDetails]:
@@ -170,11 +177,16 @@ async def _read_details(stores: Stores, record: RoundCheck) -> CheckDetails:
 async def _bind(stores: Stores, name: GoldenSetName, record: RoundCheck) -> None:
     """Add a check as the one that decides; of concurrent ones, the last commit wins.
 
-    An insufficient check proves nothing, so it takes the place of insufficient ones only.
+    An insufficient check proves nothing, so it takes the place of insufficient ones only. Raises
+    NotFound if the golden set is deleted meanwhile.
     """
     full_name = check_name(name, record.key)
     ledger_key, newest_ledger_key = check_key(full_name), newest_key(name)
-    checks, puts = {ledger_key: ABSENT}, {ledger_key: encode(record)}
+    golden_set = await read_record(
+        stores.ledger, name.project, golden_set_key(name), GoldenSet, name
+    )
+    checks = {ledger_key: ABSENT, golden_set_key(name): golden_set.revision}
+    puts = {ledger_key: encode(record)}
     newest = await find_record(stores.ledger, name.project, newest_ledger_key, NewestCheck)
     if record.decides or newest is None or not await _decides(stores, name, newest.record):
         puts[newest_ledger_key] = encode(NewestCheck(check=full_name.check))

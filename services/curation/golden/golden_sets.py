@@ -11,6 +11,11 @@ from services.curation.golden.annotations import Annotations
 from services.curation.golden.limits import GoldenLimits
 from services.curation.golden.records import GoldenSet, golden_set_key, golden_sets_prefix
 from services.curation.golden.summary import Summary, summarise
+from services.curation.resource_deletion import (
+    GOLDEN_SET,
+    check_not_deleted,
+    tombstone_key,
+)
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.peers.datasets import Dataset, DatasetReader
 from services.records.blobs import read_blob
@@ -75,7 +80,10 @@ async def create_golden_set(
         other_classes=_most_frequent(summary.other_classes),
         created_us=now_us(),
     )
-    return await _bind(stores, name, record)
+    bound = await _bind(stores, name, record)
+    # Again: a golden set with the same images may have been deleted before this one was stored.
+    await stores.blobs.put(content)
+    return bound
 
 
 async def get_golden_set(stores: Stores, name: GoldenSetName) -> GoldenSet:
@@ -149,12 +157,16 @@ def _most_frequent(counts: Mapping[str, int]) -> dict[str, int]:
 
 async def _bind(stores: Stores, name: GoldenSetName, record: GoldenSet) -> GoldenSet:
     ledger_key = golden_set_key(name)
+    tombstone = tombstone_key(GOLDEN_SET, name.dataset, name.golden_set)
     creation = Transaction(
-        name.project, checks={ledger_key: ABSENT}, puts={ledger_key: encode(record)}
+        name.project,
+        checks={ledger_key: ABSENT, tombstone: ABSENT},
+        puts={ledger_key: encode(record)},
     )
     try:
         await stores.ledger.commit(creation)
     except Conflict as conflict:
+        await check_not_deleted(stores.ledger, name.project, tombstone, "golden_set_id")
         stored = await find_record(stores.ledger, name.project, ledger_key, GoldenSet)
         existing = stored.record if stored else None
         differs = [

@@ -107,17 +107,21 @@ async def _commit(
     curation: Curation, name: RoundName, kinds: Mapping[str, tuple[FailureKind, ...]]
 ) -> None:
     ledger = curation.stores.ledger
+    # A round that is deleted meanwhile must not tag frames any more.
+    stored_round = await read_round(curation, name)
     keys = {frame_key(name.dataset, frame_id): frame_id for frame_id in kinds}
     entries = await ledger.get(name.project, list(keys))
     rows = {key: decode(FrameRow, entry) for key, entry in entries.items()}
-    changed = {key: _with_failures(row, name.round, kinds[row.id]) for key, row in rows.items()}
+    changed = {key: with_failures(row, name.round, kinds[row.id]) for key, row in rows.items()}
     puts = {key: encode(row) for key, row in changed.items() if row != rows[key]}
     if puts:
         checks = {key: entries[key].revision for key in puts}
+        checks[round_key(name)] = stored_round.revision
         await ledger.commit(Transaction(name.project, checks=checks, puts=puts))
 
 
-def _with_failures(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> FrameRow:
+def with_failures(row: FrameRow, round_id: str, kinds: tuple[FailureKind, ...]) -> FrameRow:
+    """A row with the failures of a round, and its tag; without any, neither."""
     tag = TAG + round_id
     failures = dict(row.failures)
     failures.pop(round_id, None)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.curation.context import Curation
+from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.frames import check_frames_exist, read_summaries
 from services.curation.datasets.updates import check_ids
 from services.curation.rounds.rounds import (
     Round,
     dataset_of,
     predicted_counter,
+    prediction_key,
     read_round,
     round_key,
 )
 from services.ledger.interface import ABSENT, Add, Transaction
 from services.peers.datasets import Dataset
 from services.records.documents import StoredRecord, retry
-from services.records.records import Record, decode, encode, key
+from services.records.records import Record, decode, encode
 from sluice.errors import FieldViolation, InvalidArgument
 from sluice.frames import Frame
 from sluice.labels import Label
@@ -79,18 +81,16 @@ async def import_predictions(
         frame.frame_id: _to_record(index, frame, dataset) for index, frame in enumerate(frames)
     }
     ids = list(stored)
-    summaries = await read_summaries(curation.stores.ledger, dataset_of(name), ids)
-    check_frames_exist(dataset_of(name), ids, summaries)
 
     async def attempt() -> ImportCounts:
-        return await _commit(curation, name, await read_round(curation, name), stored)
+        ledger = curation.stores.ledger
+        deletions = await TOMBSTONES.read(ledger, name.project, [])
+        summaries = await read_summaries(ledger, dataset_of(name), ids)
+        check_frames_exist(dataset_of(name), ids, summaries)
+        stored_round = await read_round(curation, name)
+        return await _commit(curation, name, stored_round, stored, deletions.checks)
 
     return await retry(attempt, name)
-
-
-def prediction_key(name: RoundName, frame_id: str) -> str:
-    """Key of the predictions of a frame."""
-    return key("prediction", name.dataset, name.round, frame_id)
 
 
 async def read_predictions(
@@ -117,6 +117,7 @@ async def _commit(
     name: RoundName,
     stored_round: StoredRecord[Round],
     stored: dict[str, StoredPredictions],
+    deletion_checks: Mapping[str, int],
 ) -> ImportCounts:
     keys = {prediction_key(name, frame_id): frame_id for frame_id in stored}
     entries = await curation.stores.ledger.get(name.project, list(keys))
@@ -129,6 +130,7 @@ async def _commit(
     added = sum(key not in entries for key in changed)
     if changed:
         checks = {w: e.revision if (e := entries.get(w)) else ABSENT for w in changed}
+        checks |= deletion_checks
         puts = {key: encode(stored[keys[key]]) for key in changed}
         adds = {predicted_counter(name.dataset, name.round): Add(added)} if added else {}
         # The round is stored unchanged: its new revision tells concurrent measurements about it.

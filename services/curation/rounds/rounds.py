@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.curation.context import Curation
 from services.curation.records import Split
+from services.curation.resource_deletion import ROUND, check_not_deleted, tombstone_key
 from services.ledger.interface import ABSENT, Conflict, Transaction
 from services.records.documents import StoredRecord, read_record, read_records
 from services.records.idempotency import IdempotentRequest, commit_once, find_response
@@ -79,7 +80,10 @@ async def create_round(
         created_us=now_us(),
     )
     if first is None:
-        checks, puts = {round_key(name): ABSENT}, {round_key(name): encode(record)}
+        tombstone = tombstone_key(ROUND, name.dataset, name.round)
+        await check_not_deleted(ledger, name.project, tombstone, "round_id")
+        checks = {round_key(name): ABSENT, tombstone: ABSENT}
+        puts = {round_key(name): encode(record)}
         creation = Transaction(name.project, checks=checks, puts=puts)
         try:
             record = await commit_once(ledger, creation, request, record)
@@ -124,6 +128,11 @@ def dataset_of(name: RoundName) -> DatasetName:
 def round_key(name: RoundName) -> str:
     """Key of a round."""
     return key("round", name.dataset, name.round)
+
+
+def prediction_key(name: RoundName, frame_id: str) -> str:
+    """Key of the predictions of a frame."""
+    return key("prediction", name.dataset, name.round, frame_id)
 
 
 def predicted_counter(dataset: str, round_id: str) -> str:

@@ -6,13 +6,17 @@ import asyncio
 from typing import Any
 
 from services.curation.batches.create import Creation
+from services.curation.batches.delete_batch import BatchDeletion
 from services.curation.batches.read import get_batch, list_batches, list_picks
 from services.curation.batches.records import dataset_of
 from services.curation.context import Curation
+from services.curation.resource_deletion import delete_resource
 from services.curation.servicer import batch_messages as messages
+from services.peers import deletion_messages
 from services.records.pages import read_page
 from sluice.names import BatchName, DatasetName
 from sluice.v1 import batch_pb2 as pb
+from sluice.v1 import deletion_pb2
 from sluice.v1.batch_pb2_grpc import BatchServiceServicer
 
 
@@ -51,3 +55,13 @@ class BatchServicer(BatchServiceServicer):
         page = read_page(request.page_size, request.page_token, "ListPicks", request.parent)
         records, token = await list_picks(self._curation, parent, page)
         return pb.ListPicksResponse(picks=map(messages.pick, records), next_page_token=token)
+
+    async def DeleteBatch(
+        self, request: pb.DeleteBatchRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete it, or say what would be deleted."""
+        deletion = BatchDeletion(BatchName.parse(request.name))
+        counts = await delete_resource(
+            self._curation, deletion, validate_only=request.validate_only
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)

@@ -102,7 +102,7 @@ def counts(name: DatasetName, record: Counts) -> pb.DatasetCounts:
     """The counts of that dataset."""
     return pb.DatasetCounts(
         dataset=str(name),
-        frames=record.frames.count,
+        frames=record.frames.remaining,
         groups=record.groups,
         unlabelled=record.by_status[Status.UNLABELLED],
         selected=record.by_status[Status.SELECTED],

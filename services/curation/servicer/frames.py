@@ -9,6 +9,8 @@ from typing import Any, Final
 from services.curation.context import Curation
 from services.curation.datasets.append import append_frames
 from services.curation.datasets.counts import count_frames
+from services.curation.datasets.delete_dataset import DatasetDeletion
+from services.curation.datasets.delete_frames import delete_frames
 from services.curation.datasets.filters import Filter, check_filter
 from services.curation.datasets.frames import get_frame, list_frames, stream_frames
 from services.curation.datasets.pick_elements import pick_elements
@@ -23,6 +25,7 @@ from services.curation.datasets.updates import (
 )
 from services.curation.datasets.views import get_view
 from services.curation.doctor.diagnose import diagnose
+from services.curation.resource_deletion import delete_resource
 from services.curation.servicer import (
     filter_messages,
     frame_messages,
@@ -32,6 +35,7 @@ from services.curation.servicer.common_messages import serialise
 from services.curation.servicer.views import ViewMethods
 from services.curation.zcore.compute import Computation
 from services.doctor import messages as finding_messages
+from services.peers import deletion_messages
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from services.server.draining import Draining
@@ -45,7 +49,7 @@ from sluice.names import (
     ViewName,
 )
 from sluice.v1 import dataset_frame_pb2 as pb
-from sluice.v1 import finding_pb2
+from sluice.v1 import deletion_pb2, finding_pb2
 
 SIMILAR_DEFAULT: Final = 100
 
@@ -71,7 +75,31 @@ class FrameServicer(ViewMethods):
             changed_count=counts.changed_count,
             unchanged_count=counts.unchanged_count,
             kept_status_count=counts.kept_status_count,
+            deleted_count=len(counts.deleted_ids),
+            deleted_frame_ids=counts.deleted_ids,
         )
+
+    async def DeleteDataset(
+        self, request: pb.DeleteDatasetRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete a dataset."""
+        deletion = DatasetDeletion(DatasetName.parse(request.name))
+        counts = await delete_resource(
+            self._curation, deletion, validate_only=request.validate_only
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
+
+    async def DeleteFrames(
+        self, request: pb.DeleteFramesRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete frames from the whole project."""
+        counts = await delete_frames(
+            self._curation,
+            ProjectName.parse(request.parent, "parent"),
+            request.frame_ids,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
 
     async def GetFrame(self, request: pb.GetFrameRequest, context: Any) -> pb.DatasetFrame:
         """Read one frame."""

@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from services.curation.context import Curation
+from services.curation.golden.delete_golden_set import GoldenSetDeletion
 from services.curation.golden.gate import read_gate
 from services.curation.golden.golden_checks import add_check, get_check, list_checks, override_check
 from services.curation.golden.golden_sets import create_golden_set, get_golden_set, list_golden_sets
 from services.curation.golden.history import HistoryKey
+from services.curation.resource_deletion import delete_resource
 from services.curation.servicer import golden_messages as messages
 from services.curation.servicer.annotated_images import read_annotations
+from services.peers import deletion_messages
 from services.records.pages import read_page
 from services.server.auth import current_caller
 from sluice.names import DatasetName, GoldenCheckName, GoldenSetName
+from sluice.v1 import deletion_pb2
 from sluice.v1 import golden_set_pb2 as pb
 from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceServicer
 
@@ -23,6 +27,7 @@ class GoldenSetServicer(GoldenSetServiceServicer):
     """Golden sets, the history of their checks, and the gate of a dataset."""
 
     def __init__(self, curation: Curation) -> None:
+        self._curation = curation
         self._stores = curation.stores
         self._datasets = curation.others.datasets
 
@@ -102,6 +107,16 @@ class GoldenSetServicer(GoldenSetServiceServicer):
         name = DatasetName.parse(request.dataset, "dataset")
         await self._datasets.get(name)
         return messages.gate(name, await read_gate(self._stores, name))
+
+    async def DeleteGoldenSet(
+        self, request: pb.DeleteGoldenSetRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete it, or say what would be deleted."""
+        deletion = GoldenSetDeletion(GoldenSetName.parse(request.name))
+        counts = await delete_resource(
+            self._curation, deletion, validate_only=request.validate_only
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
 
 
 def _key(message: pb.CheckRoundRequest.Key) -> HistoryKey:

@@ -6,15 +6,19 @@ from typing import Any
 
 from services.curation.context import Curation
 from services.curation.golden.matching import IOU_MIN
+from services.curation.resource_deletion import delete_resource
+from services.curation.rounds.delete_round import RoundDeletion
 from services.curation.rounds.mining import mine_failures
 from services.curation.rounds.outcomes import MatchRule
 from services.curation.rounds.predictions import import_predictions
 from services.curation.rounds.rounds import create_round, dataset_of, get_round, list_rounds
 from services.curation.servicer import filter_messages, round_messages
 from services.curation.servicer.common_messages import serialise
+from services.peers import deletion_messages
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from sluice.names import DatasetName, RoundName
+from sluice.v1 import deletion_pb2
 from sluice.v1 import round_pb2 as pb
 from sluice.v1.round_pb2_grpc import RoundServiceServicer
 
@@ -76,3 +80,13 @@ class RoundServicer(RoundServiceServicer):
         rule = MatchRule(iou_min, request.score_min)
         summary = await mine_failures(self._curation, name, split, rule)
         return round_messages.round_(dataset_of(name), summary)
+
+    async def DeleteRound(
+        self, request: pb.DeleteRoundRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete it, or say what would be deleted."""
+        deletion = RoundDeletion(RoundName.parse(request.name))
+        counts = await delete_resource(
+            self._curation, deletion, validate_only=request.validate_only
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)

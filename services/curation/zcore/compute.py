@@ -114,7 +114,7 @@ class Computation:
         self, name: DatasetName, request: ZcoreRequest
     ) -> AsyncIterator[ZcoreProgress]:
         stores, frames = self.curation.stores, _FramesToScore()
-        count = (await read_dataset_frames(stores, name)).record.count
+        count = (await read_dataset_frames(stores, name)).record.remaining
         listed = 0
         async for page in scan_summaries(stores.ledger, name, size=AT_ONCE_MAX):
             for frame in page:

@@ -24,8 +24,8 @@ from services.doctor.findings import ExaminationEvents, ExaminationProgress, Fin
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
-from services.ingest.doctor.projector_pause import pause_projector
 from services.ingest.doctor.reading import campaigns
+from services.ingest.projector_pause import pause_projector
 from services.ingest.records import Review, Row, RowState
 from services.ledger.interface import Ledger
 from services.records.records import decode, prefix

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from services.doctor.examination import LEFTOVER_AFTER_US
 from services.doctor.findings import ExaminationEvents, ExaminationProgress, Finding, FindingKind
 from services.ingest.context import Ingest
-from services.ingest.doctor.projector_pause import pause_projector
 from services.ingest.doctor.reading import Match
 from services.ingest.points import sample_point, tenant_prefix
-from services.ingest.records import Row, RowState, order_keys, row_key
+from services.ingest.projector_pause import pause_projector
+from services.ingest.records import PurgedCampaign, Row, order_keys, purged_campaign_key, row_key
 from services.ledger.interface import ABSENT, Conflict, Entry, Ledger, Transaction
 from services.records.records import decode, segments
 from services.records.scanning import PAGE, scan_pages
@@ -38,10 +39,12 @@ async def _examine_points(ingest: Ingest, project: str, *, repair: bool) -> Exam
             if not tenant.startswith(prefix):
                 continue
             campaign, after = CampaignName(project, tenant.removeprefix(prefix)), None
+            if await _is_being_purged(ingest, campaign):
+                continue
             while page := await vectors.read_page(collection, tenant, after=after, limit=PAGE):
                 examined += len(page)
                 yield ExaminationProgress("samples", examined)
-                orphans = await _find_orphans(ingest.stores.ledger, campaign, page)
+                orphans = await _find_orphans(ingest, campaign, page)
                 deleted = repair and await _delete_points(
                     ingest, collection, tenant, campaign, orphans
                 )
@@ -54,24 +57,39 @@ async def _examine_points(ingest: Ingest, project: str, *, repair: bool) -> Exam
                 after = page.ids[-1]
 
 
-async def _find_orphans(ledger: Ledger, campaign: CampaignName, points: Points) -> dict[UUID, str]:
+async def _find_orphans(ingest: Ingest, campaign: CampaignName, points: Points) -> dict[UUID, str]:
     """The points without a collected row, with their frame ids.
 
     A match is decided before its point is written, and a decision is final: a sample that is in
-    the vector store has a collected row.
+    the vector store has a collected row. A row that was purged within the hour may have its point
+    deleted at this moment.
     """
     frames = {
         point: str(payload.get("frame_id", ""))
         for point, payload in zip(points.ids, points.payloads, strict=True)
     }
     matches = [(campaign.campaign, frame_id) for frame_id in frames.values()]
-    rows = await _read_rows(ledger, campaign.project, matches)
+    rows = await _read_rows(ingest.stores.ledger, campaign.project, matches)
+    since_us = ingest.now_us() - LEFTOVER_AFTER_US
     return {
         point: frame_id
         for point, frame_id in frames.items()
         if point != sample_point(campaign.project, campaign.campaign, frame_id)
-        or not _is_collected(rows.get((campaign.campaign, frame_id)))
+        or not _may_have_point(rows.get((campaign.campaign, frame_id)), since_us)
     }
+
+
+async def _is_being_purged(ingest: Ingest, campaign: CampaignName) -> bool:
+    """Whether a campaign was purged within the hour: its points may be deleted at this moment."""
+    key = purged_campaign_key(campaign.campaign)
+    entry = (await ingest.stores.ledger.get(campaign.project, [key])).get(key)
+    since_us = ingest.now_us() - LEFTOVER_AFTER_US
+    return entry is not None and decode(PurgedCampaign, entry).purged_us > since_us
+
+
+def _may_have_point(entry: Entry | None, since_us: int) -> bool:
+    """Whether a row is a sample, or was purged since then."""
+    return entry is not None and (_is_sample(entry) or decode(Row, entry).purged_us > since_us)
 
 
 async def _delete_points(
@@ -89,7 +107,7 @@ async def _delete_points(
             return False
         vectors = ingest.stores.vectors
         points = await vectors.retrieve(collection, tenant, list(orphans))
-        ids = list(await _find_orphans(ingest.stores.ledger, campaign, points))
+        ids = list(await _find_orphans(ingest, campaign, points))
         await vectors.delete(collection, tenant, ids)
         return await pause.commit()
 
@@ -142,15 +160,19 @@ async def _read_rows(ledger: Ledger, project: str, matches: Sequence[Match]) -> 
     return {keys[key]: entry for key, entry in rows.items()}
 
 
-def _is_collected(entry: Entry | None) -> bool:
-    return entry is not None and decode(Row, entry).state is RowState.COLLECTED
+def _is_sample(entry: Entry | None) -> bool:
+    return entry is not None and decode(Row, entry).is_sample
 
 
 def _is_listed(entry: Entry | None, match: Match, key: str) -> bool:
     """Whether a match, given its row, is listed under a key."""
-    if entry is None or not _is_collected(entry):
+    if entry is None:
         return False
     row, (campaign, frame_id) = decode(Row, entry), match
+    if row.purged_us:  # since the entry was read, together with the entry
+        return True
+    if not row.is_sample:
+        return False
     return key in order_keys(campaign, row.version, row.score, frame_id)
 
 

@@ -16,8 +16,8 @@ from services.doctor.findings import (
 from services.ingest import counters
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
-from services.ingest.doctor.projector_pause import ProjectorPause, pause_projector
 from services.ingest.doctor.reading import Match, campaigns
+from services.ingest.projector_pause import ProjectorPause, pause_projector
 from services.ingest.projects import is_registered, register_project
 from services.ingest.records import DECIDED, DecidedEntries, PendingMatch, Row, RowState, row_key
 from services.ledger.interface import ABSENT, Entry, Ledger

@@ -10,6 +10,7 @@ Match = tuple[str, str]
 
 
 async def campaigns(ledger: Ledger, project: str) -> list[str]:
-    """The ids of all campaigns for which ingest has counters or rows."""
+    """The ids of all campaigns for which ingest has counters or rows, without deleted ones."""
     counted = await list_children(ledger, project, "extremes")
-    return sorted({*counted, *await list_children(ledger, project, "row")})
+    known = {*counted, *await list_children(ledger, project, "row")}
+    return sorted(known.difference(await list_children(ledger, project, "purged-campaign")))

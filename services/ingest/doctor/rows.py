@@ -15,7 +15,7 @@ from services.doctor.findings import (
 from services.ingest.context import Ingest
 from services.ingest.doctor.outbox import find_pending_without_entry
 from services.ingest.doctor.reading import Match
-from services.ingest.doctor.samples import MatchRow, examine_samples
+from services.ingest.doctor.samples import MatchRow, find_wrong_samples
 from services.ingest.records import (
     Mark,
     Row,
@@ -45,15 +45,16 @@ async def examine(
     async for page in scan_pages(ledger, project, "row/"):
         examined += len(page)
         yield ExaminationProgress("rows", examined)
-        rows = [MatchRow(_match_of(entry.key), decode(Row, entry)) for entry in page]
-        for finding in await _find_missing_documents(ledger, project, rows):
-            yield finding
+        all_rows = [MatchRow(_match_of(entry.key), decode(Row, entry)) for entry in page]
+        # A purged row has nothing else.
+        rows = [row for row in all_rows if not row.row.purged_us]
+        findings = await _find_missing_documents(ledger, project, rows)
         collected = [row for row in rows if row.row.state is RowState.COLLECTED]
-        for finding in await _find_unlisted(ledger, project, collected, repair=repair):
-            yield finding
+        findings += await _find_unlisted(ledger, project, collected, repair=repair)
         samples = [row for row in collected if row.match not in waiting]
-        async for event in examine_samples(ingest, project, samples, repair=repair):
-            yield event
+        findings += await find_wrong_samples(ingest, project, samples, repair=repair)
+        for finding in await _drop_purged(ledger, project, rows, findings):
+            yield finding
         pending += [row.match for row in rows if row.row.state is RowState.PENDING]
         if len(pending) >= PENDING_HELD_MAX:
             for finding in await find_pending_without_entry(ledger, project, pending):
@@ -62,6 +63,18 @@ async def examine(
     if pending:
         for finding in await find_pending_without_entry(ledger, project, pending):
             yield finding
+
+
+async def _drop_purged(
+    ledger: Ledger, project: str, rows: Sequence[MatchRow], findings: Sequence[Finding]
+) -> list[Finding]:
+    """The findings about rows that were not purged since they were read."""
+    if not findings:
+        return []
+    keys = {row_key(*row.match): row.name(project) for row in rows}
+    entries = await ledger.get(project, list(keys))
+    purged = {keys[key] for key, entry in entries.items() if decode(Row, entry).purged_us}
+    return [finding for finding in findings if finding.subject not in purged]
 
 
 def _match_of(key: str) -> Match:
@@ -115,7 +128,7 @@ async def _repair_listings(ledger: Ledger, project: str, match: Match) -> bool:
     key = row_key(*match)
     for _ in range(REPAIR_ATTEMPTS):
         entry = (await ledger.get(project, [key])).get(key)
-        if entry is None or (row := decode(Row, entry)).state is not RowState.COLLECTED:
+        if entry is None or not (row := decode(Row, entry)).is_sample:
             return False
         puts = dict.fromkeys(_listing_keys(match, row), encode(Mark()))
         try:

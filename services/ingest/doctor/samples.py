@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.doctor.findings import ExaminationEvents, Finding, FindingKind, FindingOutcome
+from services.doctor.findings import Finding, FindingKind, FindingOutcome
 from services.ingest.context import Ingest
 from services.ingest.doctor.reading import Match
 from services.ingest.judge import SCORE_TOLERANCE
@@ -45,22 +45,25 @@ class _VersionSamples:
     samples: Sequence[MatchRow]
 
 
-async def examine_samples(
+async def find_wrong_samples(
     ingest: Ingest, project: str, samples: Sequence[MatchRow], *, repair: bool
-) -> ExaminationEvents:
+) -> list[Finding]:
     """Compare collected rows with their points."""
+    findings: list[Finding] = []
     for group in await _group_by_version(ingest, project, samples):
         points = await _retrieve(ingest, group, group.samples)
         index_of = {point: index for index, point in enumerate(points.ids)}
         missing = [s for s in group.samples if sample_point(project, *s.match) not in index_of]
-        for sample in await _find_lost(ingest, group, missing):
-            yield Finding(
+        findings += [
+            Finding(
                 FindingKind.SAMPLE_MISSING,
                 sample.name(group.project),
                 "a vector in the vector store",
                 "nothing: the vector is lost; the frame and its explanation are kept",
                 FindingOutcome.LOST,
             )
+            for sample in await _find_lost(ingest, group, missing)
+        ]
         present = [s for s in group.samples if sample_point(project, *s.match) in index_of]
         indices = [index_of[sample_point(project, *s.match)] for s in present]
         for sample, index in zip(present, indices, strict=True):
@@ -72,9 +75,9 @@ async def examine_samples(
                 )
                 if repair:
                     await _rewrite(ingest, group, sample, points.vectors[[index]])
-                yield finding.mark_repaired(repair)
-        for finding in await _find_wrong_vectors(ingest, group, present, points.vectors[indices]):
-            yield finding
+                findings.append(finding.mark_repaired(repair))
+        findings += await _find_wrong_vectors(ingest, group, present, points.vectors[indices])
+    return findings
 
 
 async def _group_by_version(
@@ -144,9 +147,10 @@ async def _find_wrong_vectors(
 ) -> list[Finding]:
     """Findings for samples with a vector that has another score than the row.
 
-    Empty if the version's files are damaged, which is a finding of the campaign service.
+    Empty if the version's files are damaged, which is a finding of the campaign service, and if
+    its model was built again after a deletion: scores differ since then.
     """
-    if not samples:
+    if not samples or group.version.former_digests:
         return []
     try:
         scorer = await ingest.models.scorer([group.version])

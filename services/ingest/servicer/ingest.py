@@ -9,7 +9,9 @@ from typing import Any, Final
 from services.doctor import messages as finding_messages
 from services.ingest.arrivals import group_arrivals
 from services.ingest.batch import Delivery
+from services.ingest.campaign_purge import purge_campaign
 from services.ingest.context import Ingest
+from services.ingest.deletion import delete_samples, purge_frames
 from services.ingest.doctor.diagnose import diagnose
 from services.ingest.funnel import read_funnel
 from services.ingest.read_reviews import read_reviews
@@ -18,11 +20,12 @@ from services.ingest.review_samples import review_samples
 from services.ingest.samples import get_sample, list_samples
 from services.ingest.servicer import messages
 from services.ingest.submit import SessionId, start, submit, submit_group
+from services.peers import deletion_messages
 from services.records.pages import read_page
 from services.server.draining import Draining
 from sluice import errors
 from sluice.names import CampaignName, ProjectName, SampleName
-from sluice.v1 import finding_pb2
+from sluice.v1 import deletion_pb2, finding_pb2
 from sluice.v1 import ingest_pb2 as pb
 from sluice.v1 import ingest_pb2_grpc as grpc_pb
 
@@ -143,6 +146,38 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         campaign = CampaignName.parse(request.parent, "parent")
         async for page in self._draining.until(read_reviews(self._ingest, campaign)):
             yield messages.reviews(page)
+
+    async def DeleteSamples(
+        self, request: pb.DeleteSamplesRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete samples of a campaign."""
+        counts = await delete_samples(
+            self._ingest,
+            CampaignName.parse(request.parent, "parent"),
+            request.frame_ids,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
+
+    async def PurgeFrames(
+        self, request: deletion_pb2.PurgeFramesRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Remove all copies of frames."""
+        counts = await purge_frames(
+            self._ingest,
+            ProjectName.parse(request.parent, "parent"),
+            request.frame_ids,
+            validate_only=request.validate_only,
+        )
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
+
+    async def PurgeCampaign(
+        self, request: pb.PurgeCampaignRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Remove all matches of a campaign."""
+        name = CampaignName.parse(request.name)
+        counts = await purge_campaign(self._ingest, name, validate_only=request.validate_only)
+        return deletion_messages.summary(counts, validate_only=request.validate_only)
 
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any

@@ -65,7 +65,7 @@ async def test_tags_are_added_and_removed(api: Api) -> None:
 
 
 async def test_fields_are_set_and_removed(api: Api) -> None:
-    """A field keeps its type, others stay, and appending the frame again leaves them."""
+    """A field keeps its type, others stay; appending the frame again sets those it states."""
     await api.append(frame("a1", weather="fog", old=1))
     value = frame_pb2.MetadataValue(number=0.25)
     change = pb.FieldChange(frame_id="a1", set={"zcore": value}, remove=["old", "none"])
@@ -76,5 +76,5 @@ async def test_fields_are_set_and_removed(api: Api) -> None:
     await api.append(frame("a1", box("l"), weather="sun"))
     assert {
         "zcore": value,
-        "weather": frame_pb2.MetadataValue(text="fog"),
+        "weather": frame_pb2.MetadataValue(text="sun"),
     } == dict((await api.get("a1")).fields)

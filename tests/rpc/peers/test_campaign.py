@@ -193,7 +193,8 @@ async def test_a_service_that_was_never_up_is_unavailable() -> None:
 
 
 async def test_versions_are_read_once(followed: FollowedService) -> None:
-    """A version is immutable, so it is read once; a missing one is requested again."""
+    """A version is read once in a generation; a missing one is requested again."""
+    await followed.follower.current("p")
     for _ in range(2):
         assert Version(3, "m", "b", "clip", 8) == await followed.follower.version("p", "c", 3)
         with pytest.raises(errors.NotFound, match="versions/9"):
@@ -201,3 +202,15 @@ async def test_versions_are_read_once(followed: FollowedService) -> None:
 
     name = "projects/p/campaigns/c/versions/"
     assert [f"{name}3", f"{name}9", f"{name}9"] == followed.service.requested_names
+
+
+async def test_a_new_generation_reads_versions_again(followed: FollowedService) -> None:
+    """After a change of the generation a version is read again: a deletion may have changed it."""
+    await followed.follower.current("p")
+    await followed.follower.version("p", "c", 3)
+    await followed.service.publish(pb.WatchActiveVersionsResponse(generation=2))
+    await followed.wait_for_generation(2)
+
+    await followed.follower.version("p", "c", 3)
+
+    assert 2 == len(followed.service.requested_names)

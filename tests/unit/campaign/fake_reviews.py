@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import numpy as np
 
 from services.peers.reviews import ReviewedSample, ReviewsPage
+from services.records.tombstones import DeletionCounts
 from sluice.errors import SluiceError
 from sluice.names import CampaignName
 from sluice.scoring import normalise
@@ -42,3 +43,20 @@ class FakeReviews:
             yield ReviewsPage([sample], vectors)
         if self._error:
             raise self._error
+
+
+class FakeCampaignPurges:
+    """`CampaignPurges` of an ingest with two samples of each campaign; errors are raised once."""
+
+    def __init__(self, error: SluiceError | None = None) -> None:
+        self.error = error
+        self.purged: list[CampaignName] = []
+
+    async def purge_campaign(self, name: CampaignName, *, validate_only: bool) -> DeletionCounts:
+        """See `CampaignPurges.purge_campaign`."""
+        if not validate_only:
+            if self.error is not None:
+                error, self.error = self.error, None
+                raise error
+            self.purged.append(name)
+        return DeletionCounts(samples=2)

@@ -35,22 +35,27 @@ def test_the_share_has_its_interval() -> None:
     ("version", "corpus", "fit"),
     [
         (
-            CampaignVersion(basis_digest="b"),
+            CampaignVersion(model_digest="m", basis_digest="b"),
             "unknown for a version of an earlier Sluice: commit again",
             "",
         ),
         (
-            CampaignVersion(fit=FitSummary()),
+            CampaignVersion(model_digest="m", fit=FitSummary()),
             "unknown without a background",
             "average remainder weight 0.00; 0 rows of the background set aside",
         ),
         (
-            CampaignVersion(basis_digest="b", fit=NEVER_ESTIMATED),
+            CampaignVersion(model_digest="m", basis_digest="b", fit=NEVER_ESTIMATED),
             "unknown for fewer than three different elements",
             "average remainder weight 0.10; 1 row of the background set aside",
         ),
+        (
+            CampaignVersion(basis_digest="b", purged_count=2),
+            "unknown: the frames of all elements were deleted",
+            "",
+        ),
     ],
-    ids=["earlier", "no background", "few elements"],
+    ids=["earlier", "no background", "few elements", "purged"],
 )
 def test_an_unknown_share_says_why(version: CampaignVersion, corpus: str, fit: str) -> None:
     """Without a share, the line says what it needs."""

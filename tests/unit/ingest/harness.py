@@ -64,7 +64,9 @@ class FakeVersions:
             raise errors.NotFound(f"project {project!r} does not exist")
         return ActiveSet(0, dict(self.active))
 
-    async def version(self, project: str, campaign: str, number: int) -> Version:
+    async def version(
+        self, project: str, campaign: str, number: int, *, fresh: bool = False
+    ) -> Version:
         """See ActiveVersions."""
         try:
             return self.committed[campaign, number]

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from services.ingest.batch import Verdict
 from services.ingest.counters import Count
 from services.ingest.submit import start, submit
 from sluice import errors, rpc_errors
 from tests.unit.ingest.harness import (
+    EYE,
     IngestHarness,
     delivery,
     frame,
@@ -61,3 +63,31 @@ async def test_a_duplicate_frame_is_rejected(harness: IngestHarness) -> None:
     batch = harness.batch([(frame("f"), near(0)), (frame("f"), near(1))])
     outcome = await submit(harness.ingest, session(), delivery(1, batch))
     assert "duplicate frame id 'f'" in rpc_errors.loads(outcome.error).message
+
+
+async def purge_version(harness: IngestHarness, digest: str) -> None:
+    """Replace the model of the campaign's version by another one, as a deletion of frames does."""
+    active = harness.versions.active["c"]
+    former = (active.version.model_digest,)
+    version = replace(active.version, model_digest=digest, former_digests=former)
+    harness.versions.active["c"] = replace(active, version=version)
+    harness.versions.committed["c", 1] = version
+
+
+async def test_a_batch_of_a_former_model_is_judged_by_the_new_one(harness: IngestHarness) -> None:
+    """After a deletion, scores of the former model are not compared, and matches are collected."""
+    batch = harness.batch([(frame("f"), near(0))], override=0.0)
+    other = await harness.commit("other", EYE[1:2])
+    await purge_version(harness, other.model_digest)
+
+    verdicts = await harness.submit(1, batch)
+
+    assert [Verdict.PENDING] == verdicts
+
+
+async def test_a_version_without_a_model_is_inactive(harness: IngestHarness) -> None:
+    """A version whose elements were all deleted gives the verdict inactive, never an error."""
+    batch = harness.batch([(frame("f"), near(0))], override=0.0)
+    await purge_version(harness, "")
+
+    assert [Verdict.INACTIVE] == await harness.submit(1, batch)

@@ -26,7 +26,9 @@ class Campaigns:
         """See ActiveVersions."""
         return self._active_set
 
-    async def version(self, project: str, campaign: str, number: int) -> Version:
+    async def version(
+        self, project: str, campaign: str, number: int, *, fresh: bool = False
+    ) -> Version:
         """See ActiveVersions."""
         if campaign != "stopped":
             raise errors.NotFound(campaign)

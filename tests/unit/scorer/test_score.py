@@ -46,7 +46,9 @@ class FixedCampaigns:
         """See ActiveVersions."""
         return self._active_set
 
-    async def version(self, project: str, campaign: str, number: int) -> Version:
+    async def version(
+        self, project: str, campaign: str, number: int, *, fresh: bool = False
+    ) -> Version:
         """See ActiveVersions."""
         raise NotFound(f"campaign {campaign} does not exist")
 

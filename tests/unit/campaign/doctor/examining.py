@@ -10,6 +10,7 @@ from services.doctor.findings import Finding
 from services.records.records import now_us
 from tests.unit.campaign.campaign_service import ELEMENTS, PROJECT, CampaignService
 from tests.unit.campaign.doctor.tampering import Scenario
+from tests.unit.campaign.fake_reviews import FakeCampaignPurges
 
 HOUR_US = 3_600_000_000
 
@@ -19,7 +20,8 @@ async def examine(
 ) -> list[Finding]:
     """The doctor's findings two hours from now, or now."""
     at = now_us() + (2 * HOUR_US if later else 0)
-    events = diagnose(service.stores, PROJECT, repair=repair, started_us=at)
+    purges = FakeCampaignPurges()
+    events = diagnose(service.stores, PROJECT, repair=repair, purges=purges, started_us=at)
     return [event async for event in events if isinstance(event, Finding)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,11 +28,12 @@ from services.peers.issues import IssueElements
 from services.peers.models import Models
 from services.records.idempotency import IdempotentRequest
 from services.records.stores import Stores
+from services.records.tombstones import DeletionCounts
 from services.vectors.edge.vectors import EdgeVectors
-from sluice.errors import NotFound
+from sluice.errors import NotFound, SluiceError
 from sluice.frames import Frame
 from sluice.labels import Label, TaskType
-from sluice.names import DatasetName
+from sluice.names import DatasetName, ProjectName
 from sluice.tensors import Embeddings
 
 NAME = DatasetName("p", "d")
@@ -53,6 +54,57 @@ class OneDataset:
 
     async def check(self) -> None:
         """It is always there."""
+
+
+class OneProjectList:
+    """`ProjectList` of the project of `NAME`."""
+
+    async def list(self) -> list[str]:
+        """See `ProjectList.list`."""
+        return [NAME.project]
+
+
+class FakeRemovals:
+    """`DatasetRemovals` that a test lets fail once."""
+
+    def __init__(self) -> None:
+        self.error: SluiceError | None = None
+        self.removed: list[DatasetName] = []
+
+    async def remove(self, name: DatasetName, *, validate_only: bool) -> None:
+        """See `DatasetRemovals.remove`."""
+        if name != NAME:
+            raise NotFound(f"{name} does not exist")
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if not validate_only:
+            self.removed.append(name)
+
+
+class FakePurges:
+    """`FramePurges` of services without a copy; an error that a test sets is raised once."""
+
+    def __init__(self) -> None:
+        self.error: SluiceError | None = None
+        self.purged: list[str] = []
+
+    async def purge_ingest(
+        self, name: ProjectName, frame_ids: Sequence[str], *, validate_only: bool
+    ) -> DeletionCounts:
+        """See `FramePurges.purge_ingest`."""
+        return DeletionCounts(samples=len(frame_ids))
+
+    async def purge_campaign(
+        self, name: ProjectName, frame_ids: Sequence[str], *, validate_only: bool
+    ) -> DeletionCounts:
+        """See `FramePurges.purge_campaign`."""
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        if not validate_only:
+            self.purged += frame_ids
+        return DeletionCounts(elements=len(frame_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +134,14 @@ async def open_harness(path: Path) -> AsyncIterator[DatasetHarness]:
     vectors = await EdgeVectors.open(path / "vectors")
     blobs = FolderBlobs(path / "blobs")
     # Nothing that is tested here asks the other services.
-    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    others = CurationPeers(
+        OneDataset(),
+        cast(IssueElements, None),
+        cast(Any, None),
+        FakePurges(),
+        OneProjectList(),
+        FakeRemovals(),
+    )
     stores = Stores(ledger, vectors, blobs)
     yield DatasetHarness(Curation(stores, others, cast(ActiveVersions, None), Models(blobs)))
     await vectors.close()

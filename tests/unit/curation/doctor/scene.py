@@ -44,7 +44,10 @@ from tests.unit.curation.datasets.harness import (
     NAME,
     ONCE,
     DatasetHarness,
+    FakePurges,
+    FakeRemovals,
     OneDataset,
+    OneProjectList,
     frame,
     vector,
 )
@@ -113,7 +116,14 @@ async def examine(
 async def open_scene(ledger: Ledger, vectors: Vectors, path: Path) -> AsyncIterator[Scene]:
     """A scene on new stores, which are closed at the end."""
     blobs = FolderBlobs(path / "blobs")
-    others = CurationPeers(OneDataset(), cast(IssueElements, None), cast(Any, None))
+    others = CurationPeers(
+        OneDataset(),
+        cast(IssueElements, None),
+        cast(Any, None),
+        FakePurges(),
+        OneProjectList(),
+        FakeRemovals(),
+    )
     active = cast(ActiveVersions, OneProject())
     harness = DatasetHarness(
         Curation(Stores(ledger, vectors, blobs), others, active, Models(blobs))

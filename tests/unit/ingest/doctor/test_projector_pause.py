@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.ingest.counters import OUTBOX
-from services.ingest.doctor.projector_pause import pause_projector
 from services.ingest.lease import LEASE
+from services.ingest.projector_pause import pause_projector
 from tests.unit.ingest.harness import PROJECT, IngestHarness
 
 

@@ -1,4 +1,4 @@
-"""Pausing the projector during a repair."""
+"""Pausing the projector during a repair or a deletion."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from services.ingest.context import Ingest
 from services.ingest.lease import Fence, release, renew, seize
 from services.ledger.interface import Add, Conflict, Ledger, Transaction
 
-OWNER: Final = "doctor"
+OWNER: Final = "pause"
 
 RENEWAL_INTERVAL_S: Final = 3.0
 """Interval at which the lease is renewed: well before others consider it abandoned."""
 
 
 class ProjectorPause:
-    """A project's projector lease, held by a doctor: while it is held, nothing is decided.
+    """A project's projector lease, held by a doctor or a deletion: meanwhile nothing is decided.
 
-    Commits through it fail once the lease is lost. It excludes other doctors too, so that a
+    Commits through it fail once the lease is lost. It excludes others that pause it too, so that a
     difference measured under it is repaired only once.
     """
 
@@ -76,7 +76,7 @@ async def pause_projector(
 ) -> AsyncIterator[ProjectorPause | None]:
     """Hold the projector's lease while the block runs; yields None if it cannot be taken."""
     ledger = ingest.stores.ledger
-    # A unique name: a doctor with the same name would consider this lease its own.
+    # A unique name: another pause with the same name would consider this lease its own.
     owner = f"{OWNER} {uuid4()}"
     fence = await seize(ledger, project, owner, ingest.now_us)
     if fence is None:
