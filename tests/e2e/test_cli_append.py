@@ -39,6 +39,7 @@ def counts(added: int, changed: int, unchanged: int, kept_status: int = 0) -> di
         "changed": changed,
         "unchanged": unchanged,
         "kept_status": kept_status,
+        "deleted": 0,
         "skipped_labels": 0,
     }
 
