@@ -277,6 +277,6 @@ def test_classes_outside_the_class_map_are_named(team: Team, flat: Any) -> None:
     flat.add_sample(sample)
     with pytest.raises(
         errors.InvalidArgument,
-        match=rf"ground_truth: sample {sample.id}: .*class 'Van' is not in [^;]*$",
+        match=rf"ground_truth: sample {sample.id}: .*class 'Van' is not in .*did you mean 'van'\?$",
     ):
         append_dataset(team.datasets, f"{team.project}/datasets/d", flat, LABELS)
