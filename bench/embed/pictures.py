@@ -22,16 +22,8 @@ from bench.embed.torch_file import read_weights
 SIZE = 224
 BATCH = 16
 _EPSILON = 1e-3
-# Of each stage: blocks, width of the kernel, stride of the first block, expansion.
-_STAGES = (
-    (1, 3, 1, 1),
-    (2, 3, 2, 6),
-    (2, 5, 2, 6),
-    (3, 3, 2, 6),
-    (3, 5, 1, 6),
-    (4, 5, 2, 6),
-    (1, 3, 1, 6),
-)
+# Of each stage: blocks, and the stride of the first. All else is in the shapes of the weights.
+_STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 
 
 class _Graph:
@@ -74,10 +66,10 @@ class _Graph:
         )
         return self.add("Clip", [output, "zero", "six"]) if clip else output
 
-    def block(self, source: str, name: str, stride: int, expands: bool, is_first: bool) -> str:
+    def block(self, source: str, name: str, stride: int, is_first: bool) -> str:
         """An inverted residual block."""
         output = source
-        if expands:
+        if f"{name}._expand_conv.weight" in self.weights:
             output = self.convolve(output, f"{name}._expand_conv", f"{name}._bn0", 1, clip=True)
         output = self.convolve(output, f"{name}._depthwise_conv", f"{name}._bn1", stride, clip=True)
         output = self.convolve(output, f"{name}._project_conv", f"{name}._bn2", 1, clip=False)
@@ -89,12 +81,10 @@ def _efficientnet(weights: Mapping[str, NDArray[Any]]) -> bytes:
     graph = _Graph(weights)
     output = graph.convolve("pictures", "_conv_stem", "_bn0", 2, clip=True)
     number = 0
-    for blocks, _, stride, expansion in _STAGES:
+    for blocks, stride in _STAGES:
         for index in range(blocks):
-            first = index == 0
-            output = graph.block(
-                output, f"_blocks.{number}", stride if first else 1, expansion > 1, first
-            )
+            is_first = index == 0
+            output = graph.block(output, f"_blocks.{number}", stride if is_first else 1, is_first)
             number += 1
     output = graph.convolve(output, "_conv_head", "_bn1", 1, clip=True)
     output = graph.add("GlobalAveragePool", [output])
