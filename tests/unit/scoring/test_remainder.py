@@ -131,8 +131,9 @@ def test_background_rows_are_known(seed: int, shape: tuple[int, int]) -> None:
     frames = np.concatenate([random_rows(seed + 1, 5, shape[1]), background[:5]])
     projected = basis.project(normalise(frames))
     similarities, own_rows = basis.background_similarity(projected)
+    # Rounding may move a cosine of 64 float32 products by 4e-6, and 4 times that its exponential.
     np.testing.assert_allclose(
-        similarities, plain_similarities(projected, basis), rtol=0, atol=2e-6
+        similarities, plain_similarities(projected, basis), rtol=0, atol=2e-5
     )
     assert own_rows is not None
     assert [*zip(range(5, 10), range(5), strict=True)] == [*zip(*map(list, own_rows), strict=True)]
