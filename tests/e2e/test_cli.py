@@ -253,7 +253,11 @@ def test_the_share_of_the_corpus_is_shown(cli: Cli) -> None:
     shown = cli.run("campaigns", "show", campaign)
     assert f"about {percent} of the corpus looks like this issue (" in shown
     rows = fit["background_set_aside"]
-    assert f"average remainder weight 0.00; {rows} rows of the background set aside" in shown
+    prototype = f"{fit['prototype_share']:.0%} prototype"
+    expected = (
+        f"{prototype}; average remainder weight 0.00; {rows} rows of the background set aside"
+    )
+    assert expected in shown
     assert f"{percent} (" in cli.run("campaigns", "versions", campaign)
     assert fit == cli.json("campaigns", "commit", campaign)["fit"]
 

@@ -67,7 +67,8 @@ def _fit(campaign: Any) -> str:
         return ""
     rows = "1 row" if fit.background_set_aside == 1 else f"{fit.background_set_aside} rows"
     return (
-        f"average remainder weight {fit.remainder_weight:.2f}; {rows} of the background set aside"
+        f"{fit.prototype_share:.0%} prototype; average remainder weight "
+        f"{fit.remainder_weight:.2f}; {rows} of the background set aside"
     )
 
 

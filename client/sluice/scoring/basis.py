@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
-from sluice.scoring.averaging import measure_structure
 from sluice.scoring.codec import decode, encode
+from sluice.scoring.prototype import Widths
 from sluice.scoring.regression import Background
 from sluice.scoring.similarity import AT_RIGHT_ANGLE, SHARPNESS, BasisRows
+from sluice.scoring.space import SpaceFacts
 from sluice.scoring.vectors import blocks, evenly_spaced, group_equal, normalise, read_only
 
 COMPONENTS_MAX = 64
@@ -47,7 +48,8 @@ _NOISE = 1e-6
 # Scaled by a smaller variance, frames unlike the background get products that dwarf the ridge.
 _VARIANCE_MIN = 1e-8
 _KIND = "sluice.basis"
-_FORMAT = 2
+_FORMAT = 3
+_FORMAT_BEFORE = 2  # without inverse lengths; still read
 
 
 class Pairs(NamedTuple):
@@ -64,7 +66,9 @@ class Basis:
     `mean` is `(dim,)`; `projection` `(dim, components)` includes the whitening; `remainder`
     `(dim, further)` holds the next components, short where the first have most of the variance.
     `background` `(rows, components)` are unique projected rows and `background_remainder`
-    `(rows, further)` their remainders; all float32.
+    `(rows, further)` their remainders; all float32. `background_inverse_lengths` `(rows,)` are 1
+    over the lengths of the projected rows before these were scaled to 1 (0 for rows without
+    direction); empty in bases of format 2, which earlier versions of Sluice wrote.
     """
 
     mean: NDArray[np.float32]
@@ -72,9 +76,10 @@ class Basis:
     remainder: NDArray[np.float32]
     background: NDArray[np.float32]
     background_remainder: NDArray[np.float32]
+    background_inverse_lengths: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        for name in _TENSORS:
+        for name in _AXES:
             object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
 
     @property
@@ -95,12 +100,18 @@ class Basis:
     @cached_property
     def ordinary(self) -> Background:
         """The background rows, prepared for the regression."""
-        return Background(BasisRows(self.background, self.background_remainder))
+        rows = BasisRows(
+            self.background, self.background_remainder, self.background_inverse_lengths
+        )
+        return Background(rows)
 
     @cached_property
-    def structure(self) -> float:
-        """How much structure the remainders of the background have, from 0 (noise) to 1."""
-        return measure_structure(self.ordinary.rows)
+    def space(self) -> SpaceFacts:
+        """What fitting has to know of the space."""
+        widths = None
+        if self.background_inverse_lengths.size:
+            widths = Widths(_column_lengths(self.projection), _column_lengths(self.remainder))
+        return SpaceFacts.of(self.ordinary.rows, widths)
 
     @cached_property
     def _noise_length(self) -> float:
@@ -116,20 +127,25 @@ class Basis:
 
         A row equal to the background mean has no direction; it becomes zero, similar to nothing.
         """
+        return self.locate(unit)[0]
+
+    def locate(self, unit: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Project normalised rows as `project` does; returns the inverse lengths `(rows,)` too."""
         projected = np.empty((len(unit), self.components), np.float32)
         for block in blocks(len(unit)):
             np.matmul(unit[block] - self.mean, self.projection, out=projected[block])
         lengths = np.sqrt(np.einsum("ij,ij->i", projected, projected))
         lengths[lengths <= self._noise_length] = np.inf
         projected /= lengths[:, None]
-        return projected
+        return projected, 1 / lengths
 
     def project_rows(self, unit: NDArray[np.float32]) -> BasisRows:
-        """Project normalised rows `(rows, dim)` and their remainders, as similarities need them."""
+        """Project normalised rows `(rows, dim)` with all that fitting needs."""
         remainders = np.empty((len(unit), self.remainder.shape[1]), np.float32)
         for block in blocks(len(unit)):
             np.matmul(unit[block] - self.mean, self.remainder, out=remainders[block])
-        return BasisRows(self.project(unit), remainders)
+        projected, inverse_lengths = self.locate(unit)
+        return BasisRows(projected, remainders, inverse_lengths)
 
     def background_similarity(
         self, projected: NDArray[np.float32]
@@ -149,15 +165,21 @@ class Basis:
 
     def to_bytes(self) -> bytes:
         """The basis as a safetensors file; equal bases give equal bytes."""
-        return encode(_KIND, _FORMAT, {}, {name: getattr(self, name) for name in _TENSORS})
+        tensors = {name: getattr(self, name) for name in _AXES}
+        if self.background_inverse_lengths.size:
+            return encode(_KIND, _FORMAT, {}, tensors)
+        del tensors["background_inverse_lengths"]
+        return encode(_KIND, _FORMAT_BEFORE, {}, tensors)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Basis:
         """Read a basis from the bytes of `to_bytes`; raises DataLoss for any other content."""
-        file = decode(_KIND, {_FORMAT}, data)
-        axes = [1, 2, 2, 2, 2]
-        tensors = (file.tensor(name, np.float32, n) for name, n in zip(_TENSORS, axes))
-        basis = cls(*tensors)
+        file = decode(_KIND, {_FORMAT_BEFORE, _FORMAT}, data)
+        axes = dict(_AXES)
+        if file.facts["format"] == _FORMAT_BEFORE:
+            del axes["background_inverse_lengths"]
+        tensors = {name: file.tensor(name, np.float32, count) for name, count in axes.items()}
+        basis = cls(**{"background_inverse_lengths": np.empty(0, np.float32)} | tensors)
         (dimension,) = basis.mean.shape
         rows, further = basis.background_remainder.shape
         components = min(dimension, COMPONENTS_MAX)
@@ -168,11 +190,19 @@ class Basis:
         file.check(basis.background.shape == (rows, components), "shape of the background")
         file.check(0 < rows <= BACKGROUND_ROWS_MAX, "number of background rows")
         file.check_lengths("background", basis.background)
+        inverse_lengths = basis.background_inverse_lengths
+        expected = rows if "background_inverse_lengths" in axes else 0
+        file.check(inverse_lengths.shape == (expected,), "number of inverse lengths")
+        file.check(bool((inverse_lengths >= 0).all()), "values of 'background_inverse_lengths'")
         file.check_lengths("mean", basis.mean[None])
         return basis
 
 
-_TENSORS = tuple(field.name for field in fields(Basis))
+_AXES = {field.name: 2 for field in fields(Basis)} | {"mean": 1, "background_inverse_lengths": 1}
+
+
+def _column_lengths(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(matrix.astype(np.float64), axis=0), np.float64)
 
 
 def build_basis(embeddings: ArrayLike) -> Basis:
@@ -204,12 +234,18 @@ def build_basis(embeddings: ArrayLike) -> Basis:
         remainder.astype(np.float32),
         no_rows[:, :components],
         no_rows[:, components:],
+        np.empty(0, np.float32),
     )
     unique, _ = group_equal(unit)
     spaced = unique[evenly_spaced(len(unique), BACKGROUND_ROWS_MAX)]
     rows_kept = basis.project_rows(unit[spaced])
     rows_kept = rows_kept[group_equal(rows_kept.projected)[0]]
-    return replace(basis, background=rows_kept.projected, background_remainder=rows_kept.remainder)
+    return replace(
+        basis,
+        background=rows_kept.projected,
+        background_remainder=rows_kept.remainder,
+        background_inverse_lengths=rows_kept.inverse_lengths,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,39 @@ _ROWS_APART_MAX = ROWS_PER_BLOCK // 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Linear:
+    """Products of rows less the mean with `directions` `(dim, models)`.
+
+    A model without one has zeros. `offsets` `(models,)` are the products of the mean.
+    """
+
+    directions: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, directions: Sequence[NDArray[np.float32]], basis: Basis | None) -> Linear | None:
+        """The linear terms of models; None if none of them has any."""
+        if basis is None or not any(direction.size for direction in directions):
+            return None
+        stacked = np.zeros((basis.dimension, len(directions)), np.float32)
+        for column, direction in enumerate(directions):
+            if direction.size:
+                stacked[:, column] = direction
+        return cls(stacked, basis.mean @ stacked)
+
+    def products(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The products of normalised rows `(rows, dim)`, `(rows, models)`."""
+        products: NDArray[np.float32] = unit @ self.directions
+        products -= self.offsets
+        return products
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelGroup:
     """The models of one basis (None: without a basis); `columns` are their indices.
 
-    `background_weights` and `background_gains` are `(background, models)`; `directions`
-    `(dim, models)` and `offsets` `(models,)` give the linear terms; None without a remainder.
+    `background_weights` and `background_gains` are `(background, models)`. `directions` are the
+    linear terms of the remainder, `prototypes` those that count over a row's length; see `Linear`.
     """
 
     basis: Basis | None
@@ -34,8 +62,8 @@ class ModelGroup:
     bounds: list[Stack]
     background_weights: NDArray[np.float32]
     background_gains: NDArray[np.float32]
-    directions: NDArray[np.float32] | None
-    offsets: NDArray[np.float32]
+    directions: Linear | None
+    prototypes: Linear | None
 
     @classmethod
     def of(
@@ -43,10 +71,6 @@ class ModelGroup:
     ) -> ModelGroup:
         """Group the models at `columns`, all of which use `basis`."""
         members = [models[column] for column in columns]
-        directions, offsets = None, np.zeros(len(members), np.float32)
-        if basis is not None and basis.remainder.shape[1]:
-            directions = np.stack([model.direction for model in members], axis=1)
-            offsets = basis.mean @ directions
         rows = [np.concatenate([model.elements, model.negatives]) for model in members]
         return cls(
             basis=basis,
@@ -55,23 +79,24 @@ class ModelGroup:
             bounds=stack(*zip(*map(_collect_bounds, members), strict=True)),
             background_weights=np.stack([model.background_weights for model in members], axis=1),
             background_gains=np.stack([model.background_gains for model in members], axis=1),
-            directions=directions,
-            offsets=offsets,
+            directions=Linear.of([model.direction for model in members], basis),
+            prototypes=Linear.of([model.prototype for model in members], basis),
         )
 
     @property
     def nbytes(self) -> int:
         """Memory, in bytes."""
         stacked = sum(part.nbytes for part in [*self.stacks, *self.bounds])
-        directions = 0 if self.directions is None else self.directions.nbytes
-        return stacked + 2 * self.background_weights.nbytes + directions
+        linear = [part.directions.nbytes for part in (self.directions, self.prototypes) if part]
+        return stacked + 2 * self.background_weights.nbytes + sum(linear)
 
     def contrasts(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
         """The contrasts of normalised rows `(rows, dim)` to all models, `(rows, models)`."""
-        projected, scratch = self._project(unit), self._allocate_scratch(len(unit))
+        projected, inverse_lengths = self._project(unit)
+        scratch = self._allocate_scratch(len(unit))
         contrasts = np.empty((len(unit), len(self.columns)), np.float32)
         for block in blocks(len(unit)):
-            sums = self._sum_background(unit[block], projected[block])
+            sums = self._sum_background(unit[block], projected[block], inverse_lengths[block])
             for part in self.stacks:
                 sums[:, part.columns] += part.sums(projected[block], scratch)
             contrasts[block] = sums
@@ -84,10 +109,11 @@ class ModelGroup:
 
         Rows that the bounds of a model exclude are not compared with its elements.
         """
-        projected, scratch = self._project(unit), self._allocate_scratch(len(unit))
+        projected, inverse_lengths = self._project(unit)
+        scratch = self._allocate_scratch(len(unit))
         contrasts = np.full((len(unit), len(self.columns)), -np.inf, np.float32)
         for block in blocks(len(unit)):
-            ordinary = self._sum_background(unit[block], projected[block])
+            ordinary = self._sum_background(unit[block], projected[block], inverse_lengths[block])
             upper = ordinary.copy()
             for part in self.bounds:
                 upper[:, part.columns] += part.sums(projected[block], scratch)
@@ -98,8 +124,12 @@ class ModelGroup:
             contrasts[block] = sums
         return contrasts
 
-    def _project(self, unit: NDArray[np.float32]) -> NDArray[np.float32]:
-        return unit if self.basis is None else self.basis.project(unit)
+    def _project(
+        self, unit: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.basis is None:
+            return unit, np.ones(len(unit), np.float32)
+        return self.basis.locate(unit)
 
     def _allocate_scratch(self, rows: int) -> NDArray[np.float32]:
         """A buffer for the similarities of a block of rows to any stack."""
@@ -107,9 +137,12 @@ class ModelGroup:
         return np.empty(min(rows, ROWS_PER_BLOCK) * widest, np.float32)
 
     def _sum_background(
-        self, unit: NDArray[np.float32], projected: NDArray[np.float32]
+        self,
+        unit: NDArray[np.float32],
+        projected: NDArray[np.float32],
+        inverse_lengths: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """The contrast terms of background and remainder for a block of rows, `(rows, models)`."""
+        """All terms but those of elements and negatives for a block of rows, `(rows, models)`."""
         if self.basis is None:
             return np.zeros((len(unit), len(self.columns)), np.float32)
         similar, own = self.basis.background_similarity(projected)
@@ -117,8 +150,9 @@ class ModelGroup:
         if own is not None:
             np.subtract.at(sums, own.rows, self.background_gains[own.background])
         if self.directions is not None:
-            sums += unit @ self.directions
-            sums -= self.offsets
+            sums += self.directions.products(unit)
+        if self.prototypes is not None:
+            sums += self.prototypes.products(unit) * inverse_lengths[:, None]
         return sums
 
 

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
-from sluice.scoring.averaging import REMAINDER_WEIGHTS, Weights, fit
 from sluice.scoring.basis import BACKGROUND_ROWS_MAX, COMPONENTS_MAX, SELF_COSINE, Basis
 from sluice.scoring.bounds import bound
 from sluice.scoring.clusters import cluster
 from sluice.scoring.codec import MAGNITUDE_MAX, File, decode, encode, to_json
+from sluice.scoring.fitting import REMAINDER_WEIGHTS, Weights, fit
 from sluice.scoring.members import MemberShare
 from sluice.scoring.regression import Background
 from sluice.scoring.score_map import SCALE_MIN, ScoreMap, fit_score_map
 from sluice.scoring.similarity import BasisRows, concatenate
+from sluice.scoring.space import SpaceFacts
 from sluice.scoring.vectors import (
     blocks,
     check_dimension,
@@ -40,7 +41,7 @@ The time to fit grows with the cube of their number.
 
 _KIND = "sluice.scoring-model"
 _FORMAT = 3
-_FORMAT_BEFORE = 2  # without a FitSummary; still read, and scores as it did
+_FORMAT_BEFORE = 2  # without a FitSummary and a prototype; still read, and scores as it did
 _FLOATS = (
     "elements",
     "negatives",
@@ -48,6 +49,7 @@ _FLOATS = (
     "background_weights",
     "background_gains",
     "direction",
+    "prototype",
     "centroids",
     "radii",
     "bound_centres",
@@ -68,12 +70,14 @@ class ElementId(NamedTuple):
 class FitSummary:
     """What the fit of a model chose from data, to be shown to people.
 
-    `remainder_weight` is the average weight of the remainder, 0 to 1. `members` is the share of
+    `remainder_weight` is the average weight of the remainder, 0 to 1, and `prototype_share` the
+    share of the elements' mean in the average of all fits, 0 to 1. `members` is the share of
     the background that looks like the issue (None for fewer than three elements or without a
     basis), and `set_aside` the number of background rows left out for that.
     """
 
     remainder_weight: float
+    prototype_share: float
     set_aside: int
     members: MemberShare | None
 
@@ -94,7 +98,9 @@ class ScoringModel:
     - its similarities to the background, times `background_weights` `(background,)`; if the frame
       is a background row itself, less that row's `background_gains` `(background,)`;
     - the product of the frame less the mean with `direction` `(dim,)`, which is empty if the basis
-      has no remainder.
+      has no remainder;
+    - the product of the frame less the mean with `prototype` `(dim,)`, over the length of the
+      frame's projection; empty for large issues, and without a basis of format 3.
 
     See `Bounds` for `bound_centres` `(bounds, components)` and `bound_weights` `(bounds,)`.
     `summary` is None in models of format 2, which earlier versions of Sluice wrote.
@@ -110,6 +116,7 @@ class ScoringModel:
     background_weights: NDArray[np.float32]
     background_gains: NDArray[np.float32]
     direction: NDArray[np.float32]
+    prototype: NDArray[np.float32]
     cluster_of: NDArray[np.int32]
     centroids: NDArray[np.float32]
     radii: NDArray[np.float32]
@@ -155,6 +162,8 @@ class ScoringModel:
             version = _FORMAT
             facts["fit"] = asdict(self.summary)
         tensors = {name: getattr(self, name) for name in _FLOATS + _INTEGERS}
+        if version == _FORMAT_BEFORE:
+            del tensors["prototype"]
         # Stored as a tensor: 50,000 ids may exceed the limit of safetensors on the header.
         ids = np.frombuffer(to_json(self.element_ids).encode(), np.uint8)
         return encode(_KIND, version, facts, {**tensors, "element_ids": ids})
@@ -209,6 +218,7 @@ def build_model(
         background_weights=weights.background.astype(np.float32),
         background_gains=weights.background_gains.astype(np.float32),
         direction=_direction(weights, basis),
+        prototype=_prototype(weights, basis),
         cluster_of=clusters.cluster_of.astype(np.int32),
         centroids=clusters.centroids,
         radii=clusters.radii,
@@ -216,7 +226,9 @@ def build_model(
         bound_weights=bounds.weights,
         score_map=score_map,
         diverse=diverse,
-        summary=FitSummary(weights.remainder_weight, weights.set_aside, weights.members),
+        summary=FitSummary(
+            weights.remainder_weight, weights.prototype_share, weights.set_aside, weights.members
+        ),
     )
 
 
@@ -254,7 +266,7 @@ def _project_rows(
 ) -> BasisRows:
     """Project these rows into the basis; without a basis they stay unchanged."""
     if basis is None:
-        return BasisRows(unit[rows], np.empty((len(rows), 0), np.float32))
+        return BasisRows(unit[rows], np.empty((len(rows), 0), np.float32), np.empty(0, np.float32))
     # Block by block: a second copy of all vectors may take a gigabyte.
     projected = [basis.project_rows(unit[rows[block]]) for block in blocks(len(rows))]
     return concatenate(basis.project_rows(unit[:0]), *projected)
@@ -275,14 +287,14 @@ def _select_negatives(
 def _fit_weights(elements: BasisRows, negatives: BasisRows, basis: Basis | None) -> Weights:
     """Fit the weights; background rows that are elements are left out, with weight 0."""
     if basis is None:
-        return fit(elements, negatives, Background(elements[:0]), 0.0)
+        return fit(elements, negatives, Background(elements[:0]), SpaceFacts(0.0, None, 0.0))
     similar = (basis.background[rows] for rows in blocks(len(basis.background)))
     nearest = np.concatenate([(rows @ elements.projected.T).max(axis=1) for rows in similar])
     others = np.flatnonzero(nearest < SELF_COSINE)
     if len(others) == len(basis.background):
-        return fit(elements, negatives, basis.ordinary, basis.structure)
+        return fit(elements, negatives, basis.ordinary, basis.space)
     rest = Background(basis.ordinary.rows[others])
-    weights = fit(elements, negatives, rest, basis.structure)
+    weights = fit(elements, negatives, rest, basis.space)
     background, gains = np.zeros((2, len(basis.background)))
     background[others], gains[others] = weights.background, weights.background_gains
     return replace(weights, background=background, background_gains=gains)
@@ -295,14 +307,27 @@ def _direction(weights: Weights, basis: Basis | None) -> NDArray[np.float32]:
     return np.asarray(basis.remainder @ weights.remainder, np.float32)
 
 
+def _prototype(weights: Weights, basis: Basis | None) -> NDArray[np.float32]:
+    """The prototype as a direction of the space."""
+    if basis is None or weights.prototype is None:
+        return np.empty(0, np.float32)
+    direction = basis.projection @ weights.prototype.projected
+    return np.asarray(direction + basis.remainder @ weights.prototype.remainder, np.float32)
+
+
 def _calibrate(weights: Weights, count: int) -> tuple[ScoreMap, bool]:
-    members = weights.leave_one_out if count > 1 else np.empty(0)
+    contrasts = weights.contrasts
+    members = contrasts.leave_one_out if count > 1 else np.empty(0)
     share = weights.members.estimate if weights.members else 0.0
-    return fit_score_map(members, count, weights.ordinary, float(weights.own.max()), share)
+    return fit_score_map(members, count, contrasts.ordinary, float(contrasts.own.max()), share)
 
 
 def _read_tensors(file: File) -> dict[str, Any]:
-    floats = {name: file.tensor(name, np.float32, _AXES.get(name, 1)) for name in _FLOATS}
+    names = [name for name in _FLOATS if name != "prototype"]
+    floats = {name: file.tensor(name, np.float32, _AXES.get(name, 1)) for name in names}
+    floats["prototype"] = np.empty(0, np.float32)
+    if file.facts["format"] != _FORMAT_BEFORE:
+        floats["prototype"] = file.tensor("prototype", np.float32, 1)
     return floats | {name: file.tensor(name, np.int32, 1) for name in _INTEGERS}
 
 
@@ -323,9 +348,10 @@ def _read_summary(file: File) -> FitSummary | None:
 
 
 def _is_fit(summary: FitSummary) -> bool:
-    weight, rows = summary.remainder_weight, summary.set_aside
+    weight, share, rows = summary.remainder_weight, summary.prototype_share, summary.set_aside
     is_weight = type(weight) is float and 0 <= weight <= max(REMAINDER_WEIGHTS)
-    return is_weight and type(rows) is int and 0 <= rows <= BACKGROUND_ROWS_MAX
+    is_share = type(share) is float and 0 <= share <= 1
+    return is_weight and is_share and type(rows) is int and 0 <= rows <= BACKGROUND_ROWS_MAX
 
 
 def _read_ids(file: File) -> tuple[ElementId, ...]:
@@ -375,6 +401,9 @@ def _check_linear(file: File, model: ScoringModel) -> None:
     is_valid = 0 < rows <= BACKGROUND_ROWS_MAX if model.basis_digest else rows == 0
     file.check(is_valid, "shape of 'background_weights'")
     file.check(len(model.direction) in directions, "shape of 'direction'")
+    has_prototype = model.summary is not None and model.summary.prototype_share > 0
+    expected = model.dimension if has_prototype and model.basis_digest else 0
+    file.check(len(model.prototype) == expected, "shape of 'prototype'")
 
 
 def _is_onto(numbers: NDArray[np.int32], count: int, below: int) -> bool:

@@ -65,6 +65,20 @@ def background_ridge(background: int, elements: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Contrasts:
+    """What a fit makes of the rows it was fitted to; all float64.
+
+    `own` `(elements,)` are the contrasts of the elements, `leave_one_out` `(elements,)` those to a
+    fit without the element, `ordinary` `(background,)` those of background rows to a fit without
+    the row.
+    """
+
+    own: Floats
+    leave_one_out: Floats
+    ordinary: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Solution:
     """The weights of `(elements,)`, and of `(background + negatives,)` shared rows.
 
@@ -79,14 +93,10 @@ class Solution:
     background_gains: Floats
 
     @property
-    def own(self) -> Floats:
-        """The contrasts of the elements, unless these were solved in parts."""
-        return 1 - RIDGE * self.elements
-
-    @property
-    def leave_one_out(self) -> Floats:
-        """The contrasts of the elements to a fit without the element."""
-        return self.own - self.gains
+    def contrasts(self) -> Contrasts:
+        """The contrasts of all rows, unless the elements were solved in parts."""
+        own = 1 - RIDGE * self.elements
+        return Contrasts(own, own - self.gains, self.ordinary)
 
 
 @dataclass(frozen=True, slots=True)

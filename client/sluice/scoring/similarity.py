@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,21 @@ AT_RIGHT_ANGLE = math.exp(-SHARPNESS)
 class BasisRows:
     """Rows in a basis: `projected` `(rows, components)` of length 1, and their remainders.
 
-    `remainder` is `(rows, further)`, of any length.
+    `remainder` is `(rows, further)`, of any length. `inverse_lengths` `(rows,)` are 1 over the
+    lengths of the projections before these were scaled to 1, and 0 for rows without direction;
+    empty where they are not known.
     """
 
     projected: NDArray[np.float32]
     remainder: NDArray[np.float32]
+    inverse_lengths: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.projected)
 
     def __getitem__(self, rows: slice | NDArray[Any]) -> BasisRows:
-        return BasisRows(self.projected[rows], self.remainder[rows])
+        lengths = self.inverse_lengths[rows] if self.inverse_lengths.size else self.inverse_lengths
+        return BasisRows(self.projected[rows], self.remainder[rows], lengths)
 
     def similarities(self, other: BasisRows) -> Similarities:
         """The similarities of all pairs of rows."""
@@ -60,7 +64,5 @@ class Similarities:
 
 def concatenate(*parts: BasisRows) -> BasisRows:
     """Concatenate the rows of all parts."""
-    return BasisRows(
-        np.concatenate([part.projected for part in parts]),
-        np.concatenate([part.remainder for part in parts]),
-    )
+    names = [field.name for field in fields(BasisRows)]
+    return BasisRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

@@ -95,14 +95,16 @@ class CampaignVersion(_message.Message):
     def __init__(self, name: _Optional[str] = ..., number: _Optional[int] = ..., snapshot_digest: _Optional[str] = ..., model_digest: _Optional[str] = ..., basis_digest: _Optional[str] = ..., model_id: _Optional[str] = ..., dimension: _Optional[int] = ..., element_count: _Optional[int] = ..., cluster_count: _Optional[int] = ..., diverse: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., accepted_count: _Optional[int] = ..., negative_count: _Optional[int] = ..., fit: _Optional[_Union[FitSummary, _Mapping]] = ..., purged_count: _Optional[int] = ..., former_model_digests: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FitSummary(_message.Message):
-    __slots__ = ("remainder_weight", "background_set_aside", "member_share")
+    __slots__ = ("remainder_weight", "background_set_aside", "member_share", "prototype_share")
     REMAINDER_WEIGHT_FIELD_NUMBER: _ClassVar[int]
     BACKGROUND_SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
     MEMBER_SHARE_FIELD_NUMBER: _ClassVar[int]
+    PROTOTYPE_SHARE_FIELD_NUMBER: _ClassVar[int]
     remainder_weight: float
     background_set_aside: int
     member_share: MemberShare
-    def __init__(self, remainder_weight: _Optional[float] = ..., background_set_aside: _Optional[int] = ..., member_share: _Optional[_Union[MemberShare, _Mapping]] = ...) -> None: ...
+    prototype_share: float
+    def __init__(self, remainder_weight: _Optional[float] = ..., background_set_aside: _Optional[int] = ..., member_share: _Optional[_Union[MemberShare, _Mapping]] = ..., prototype_share: _Optional[float] = ...) -> None: ...
 
 class MemberShare(_message.Message):
     __slots__ = ("estimate", "low", "high")

@@ -143,7 +143,9 @@ def version(name: CampaignName, record: VersionRecord) -> campaign_pb2.CampaignV
 def fit_summary(record: FitRecord) -> campaign_pb2.FitSummary:
     """The fit summary of a version's scoring model."""
     summary = campaign_pb2.FitSummary(
-        remainder_weight=record.remainder_weight, background_set_aside=record.set_aside
+        remainder_weight=record.remainder_weight,
+        background_set_aside=record.set_aside,
+        prototype_share=record.prototype_share,
     )
     if record.members is not None:
         summary.member_share.CopyFrom(campaign_pb2.MemberShare(**asdict(record.members)))

@@ -176,6 +176,7 @@ async def test_a_version_has_the_summary_of_its_model(api: ApiClient) -> None:
         pb.FitSummary(
             remainder_weight=summary.remainder_weight,
             background_set_aside=summary.set_aside,
+            prototype_share=summary.prototype_share,
             member_share=pb.MemberShare(
                 estimate=summary.members.estimate,
                 low=summary.members.low,

@@ -10,7 +10,9 @@ from sluice.cli.campaigns import DETAILS, VERSION
 from sluice.v1.campaign_pb2 import Campaign, CampaignVersion, FitSummary, MemberShare
 
 SHARE = MemberShare(estimate=0.024, low=0.0011, high=0.04)
-WITH_SHARE = FitSummary(remainder_weight=0.315, background_set_aside=12, member_share=SHARE)
+WITH_SHARE = FitSummary(
+    remainder_weight=0.315, background_set_aside=12, member_share=SHARE, prototype_share=0.227
+)
 NEVER_ESTIMATED = FitSummary(remainder_weight=0.1, background_set_aside=1)
 
 
@@ -26,7 +28,7 @@ def test_the_share_has_its_interval() -> None:
     """The share and its interval are in percent, small ones with two decimals."""
     assert (
         "about 2.4% of the corpus looks like this issue (0.11% to 4.0%)",
-        "average remainder weight 0.32; 12 rows of the background set aside",
+        "23% prototype; average remainder weight 0.32; 12 rows of the background set aside",
         "2.4% (0.11% to 4.0%)",
     ) == describe(CampaignVersion(basis_digest="b", fit=WITH_SHARE))
 
@@ -42,12 +44,12 @@ def test_the_share_has_its_interval() -> None:
         (
             CampaignVersion(model_digest="m", fit=FitSummary()),
             "unknown without a background",
-            "average remainder weight 0.00; 0 rows of the background set aside",
+            "0% prototype; average remainder weight 0.00; 0 rows of the background set aside",
         ),
         (
             CampaignVersion(model_digest="m", basis_digest="b", fit=NEVER_ESTIMATED),
             "unknown for fewer than three different elements",
-            "average remainder weight 0.10; 1 row of the background set aside",
+            "0% prototype; average remainder weight 0.10; 1 row of the background set aside",
         ),
         (
             CampaignVersion(basis_digest="b", purged_count=2),

@@ -37,24 +37,36 @@ def random_model(
 
 @dataclass(frozen=True)
 class Located:
-    """Frames in a basis: their directions (for cosines) and their remainders."""
+    """Frames in a basis: their directions (for cosines) and their remainders.
+
+    `plain` are the embeddings less the mean, not whitened, over the lengths of their projections;
+    of no dimensions if there is no prototype.
+    """
 
     directions: Rows
     remainders: Rows
+    plain: Rows
 
     @classmethod
-    def of(cls, directions: ArrayLike, remainders: ArrayLike | None = None) -> Located:
+    def of(
+        cls,
+        directions: ArrayLike,
+        remainders: ArrayLike | None = None,
+        plain: ArrayLike | None = None,
+    ) -> Located:
         """Rows with these directions and remainders (default: none)."""
         rows = np.array(directions, np.float64)
         none = np.zeros((len(rows), 0))
-        return cls(rows, none if remainders is None else np.array(remainders, np.float64))
+        parts = [none if part is None else np.array(part) for part in (remainders, plain)]
+        return cls(rows, *(part.astype(np.float64) for part in parts))
 
     def __len__(self) -> int:
         return len(self.directions)
 
-    def only(self, index: int) -> Located:
-        """One row alone."""
-        return Located(self.directions[[index]], self.remainders[[index]])
+    def only(self, rows: ArrayLike) -> Located:
+        """These rows alone."""
+        chosen = np.atleast_1d(np.asarray(rows, np.intp))
+        return Located(self.directions[chosen], self.remainders[chosen], self.plain[chosen])
 
 
 def joined(*parts: Located) -> Located:
@@ -62,6 +74,7 @@ def joined(*parts: Located) -> Located:
     return Located(
         np.concatenate([part.directions for part in parts]),
         np.concatenate([part.remainders for part in parts]),
+        np.concatenate([part.plain for part in parts]),
     )
 
 
@@ -74,14 +87,30 @@ def locate(frames: NDArray[np.float32], basis: Basis | None) -> Located:
     projected = (exact - basis.mean) @ basis.projection.astype(np.float64)
     lengths = np.sqrt((projected**2).sum(axis=1, keepdims=True))
     remainders = (exact - basis.mean) @ basis.remainder.astype(np.float64)
-    return Located(projected / lengths, remainders)
+    plain = (exact - basis.mean) @ components_of(basis) / lengths
+    return Located(projected / lengths, remainders, plain)
+
+
+def components_of(basis: Basis) -> Rows:
+    """All components of a basis with length 1; those of a remainder without variance are 0."""
+    factors = np.concatenate([basis.projection, basis.remainder], axis=1).astype(np.float64)
+    lengths = np.sqrt((factors**2).sum(axis=0))
+    return np.asarray(factors / np.where(lengths > 0, lengths, 1), np.float64)
 
 
 def background_of(basis: Basis | None, like: Located) -> Located:
     """The background rows; none without a basis."""
     if basis is None:
-        return Located(like.directions[:0], like.remainders[:0])
-    return Located.of(basis.background, basis.background_remainder)
+        return like.only([])
+    # Undo the whitening, row by row and column by column.
+    inverse_lengths = basis.background_inverse_lengths[:, None].astype(np.float64)
+    whitened = np.concatenate(
+        [basis.background, basis.background_remainder * inverse_lengths], axis=1
+    )
+    factors = np.concatenate([basis.projection, basis.remainder], axis=1).astype(np.float64)
+    lengths = np.sqrt((factors**2).sum(axis=0))
+    plain = np.where(lengths > 0, whitened / np.where(lengths > 0, lengths, 1), 0)
+    return Located.of(basis.background, basis.background_remainder, plain)
 
 
 def similarities(rows: Located, others: Located, remainder_weight: float = 1.0) -> Rows:
@@ -117,8 +146,9 @@ class Regression:
     def without(self, rows: list[int]) -> Regression:
         """The regression of all other rows, with their ridges."""
         kept = np.delete(np.arange(len(self.rows)), rows)
-        located = Located(self.rows.directions[kept], self.rows.remainders[kept])
-        return Regression(located, self.targets[kept], self.ridges[kept], self.remainder_weight)
+        return Regression(
+            self.rows.only(kept), self.targets[kept], self.ridges[kept], self.remainder_weight
+        )
 
     def regularised(self) -> Rows:
         """The similarities of all rows plus the ridges."""
@@ -147,12 +177,16 @@ class Regression:
 class Average:
     """Regressions with different weights of the remainder, averaged with these shares.
 
-    `aside` are the rows of the background that were set aside; `left_out` the contrasts of all rows
-    to a fit without the row itself, in the order of the first regressions.
+    `prototype` is the mean of the elements times `prototype_factor`; of no dimensions if there is
+    none. `probabilities` are those of the regressions and the prototype. `aside` are the rows of
+    the background that were set aside; `complete` the regressions with them.
     """
 
     regressions: list[Regression]
     shares: Row
+    prototype: Row
+    prototype_factor: float
+    probabilities: Row
     complete: list[Regression]
     aside: list[int]
     members: MemberShare | None
@@ -160,7 +194,8 @@ class Average:
     def contrasts(self, frames: Located) -> Row:
         """The contrasts of frames."""
         parts = [regression.contrasts(frames) for regression in self.regressions]
-        return np.asarray(self.shares @ np.array(parts), np.float64)
+        of_prototype = frames.plain @ self.prototype
+        return np.asarray(self.shares @ np.array(parts) + of_prototype, np.float64)
 
     def weights(self) -> Row:
         """The weights of all rows; those set aside have none."""
@@ -182,48 +217,82 @@ class Average:
     def left_out(self) -> Row:
         """The contrasts of all rows to a fit without the row."""
         parts = [regression.all_left_out() for regression in self.regressions]
-        contrasts = np.zeros(len(self.complete[0].rows))
+        rows, count = self.complete[0].rows, int((self.complete[0].targets > 0).sum())
+        contrasts = np.zeros(len(rows))
         contrasts[self._kept()] = self.shares @ np.array(parts)
+        contrasts += self.prototype_factor * prototype_left_out(rows, count)
         if self.aside:
-            rows = self.complete[0].rows
-            aside = Located(rows.directions[self.aside], rows.remainders[self.aside])
-            contrasts[self.aside] = self.contrasts(aside)
+            contrasts[self.aside] = self.contrasts(rows.only(self.aside))
         return contrasts
 
     def _kept(self) -> NDArray[np.intp]:
         return np.delete(np.arange(len(self.complete[0].rows)), self.aside)
 
 
+def prototype_left_out(rows: Located, count: int) -> Row:
+    """The product of each row with the mean of the first `count` rows, but not with itself."""
+    products = []
+    for index, plain in enumerate(rows.plain):
+        others = [other for other in range(count) if other != index]
+        products.append(plain @ rows.plain[others].mean(axis=0) if others else 0.0)
+    return np.array(products, np.float64)
+
+
 def average(
-    elements: Located, negatives: Located, background: Located, structure: float
+    elements: Located,
+    negatives: Located,
+    background: Located,
+    structure: float,
+    evenness: float,
 ) -> Average:
-    """The average of an issue; `structure` is that of the space."""
+    """The average of an issue; `structure` and `evenness` are those of the space."""
     count, first = len(elements), len(elements) + len(negatives)
-    candidates = (0.0, 0.1, 0.3, 1.0) if elements.remainders.shape[1] else (0.0,)
+    has_remainder = elements.remainders.shape[1] > 0
+    has_prototype = background.plain.size > 0 < evenness
+    candidates = (0.0, 0.1, 0.3, 1.0) if has_remainder else (0.0,)
     fits = [Regression.of(elements, negatives, background, weight) for weight in candidates]
-    left_out = np.array([fit.all_left_out() for fit in fits])
-    shares = np.ones(1)
-    if len(fits) > 1:
+    trials = [fit.all_left_out() for fit in fits]
+    prior = np.ones(1)
+    if has_remainder:
         noise, full = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.02, 0.08, 0.4, 0.5])
-        shares = (1 - structure) * noise + structure * full
-    if len(fits) > 1 and count > 1:
+        prior = (1 - structure) * noise + structure * full
+    if has_prototype:
+        trials.append(prototype_left_out(fits[0].rows, count))
+        share = evenness * 3.2 / (count + 4)
+        prior = np.append((1 - share) * prior, share)
+    left_out = np.array(trials)
+    probabilities = prior.copy()
+    if count > 1:
         for index, contrasts in enumerate(left_out):
             ordinary = contrasts[first:]
             ranks = [(ordinary >= contrast).sum() + 10 for contrast in contrasts[:count]]
             evidence = -np.log(np.array(ranks) / (len(ordinary) + 10)).mean()
-            shares[index] *= np.exp(2 * count / np.sqrt(count + 9) * evidence)
+            probabilities[index] *= np.exp(2 * count / np.sqrt(count + 9) * evidence)
+    probabilities /= probabilities.sum()
+    factors = probabilities.copy()
     if len(background):
         for index, contrasts in enumerate(left_out):
             median, low = np.quantile(contrasts[first:], [0.5, 0.16])
-            shares[index] /= median - low
-    shares /= shares.sum()
-    mean = shares @ left_out
+            factors[index] /= median - low
+    regressions = len(candidates)
+    factors *= probabilities[:regressions].sum() / factors[:regressions].sum()
+    mean = factors @ left_out
     members, aside = None, list[int]()
     if count >= 3 and len(background):
         members = estimate_share(mean[:count], mean[first:])
         number = round(min(members.estimate, 0.1) / (1 + count / 30) * len(background))
         aside = sorted((first + np.argsort(-mean[first:], kind="stable")[:number]).tolist())
-    return Average([fit.without(aside) for fit in fits], shares, fits, aside, members)
+    factor = float(factors[regressions]) if has_prototype else 0.0
+    return Average(
+        regressions=[fit.without(aside) for fit in fits],
+        shares=factors[:regressions],
+        prototype=factor * elements.plain.mean(axis=0),
+        prototype_factor=factor,
+        probabilities=probabilities,
+        complete=fits,
+        aside=aside,
+        members=members,
+    )
 
 
 def fitted(
@@ -236,8 +305,9 @@ def fitted(
     of_issue = locate(elements, basis)
     unlike = locate(elements[:0] if negatives is None else negatives, basis)
     background = background_of(basis, of_issue)
-    other_rows = Located(background.directions[shared_rows:], background.remainders[shared_rows:])
-    return average(of_issue, unlike, other_rows, basis.structure if basis else 0.0)
+    other_rows = background.only(np.arange(shared_rows, len(background)))
+    facts = (basis.space.structure, basis.space.evenness) if basis else (0.0, 0.0)
+    return average(of_issue, unlike, other_rows, *facts)
 
 
 def contrast(frame: NDArray[np.float32], model: ScoringModel, basis: Basis | None) -> float:
@@ -251,9 +321,12 @@ def contrast(frame: NDArray[np.float32], model: ScoringModel, basis: Basis | Non
     similar = np.exp(4 * (background.directions @ located.directions[0] - 1))
     is_same = np.abs(background.directions - located.directions[0]).max(axis=1) < 1e-5
     total += float(similar @ model.background_weights - is_same @ model.background_gains)
+    unit = frame.astype(np.float64) / np.sqrt((frame.astype(np.float64) ** 2).sum())
     if model.direction.size:
-        unit = frame.astype(np.float64) / np.sqrt((frame.astype(np.float64) ** 2).sum())
         total += float((unit - basis.mean) @ model.direction.astype(np.float64))
+    if model.prototype.size:
+        length = np.linalg.norm((unit - basis.mean) @ basis.projection.astype(np.float64))
+        total += float((unit - basis.mean) @ model.prototype.astype(np.float64) / length)
     return total
 
 

@@ -25,7 +25,7 @@ def test_bytes_keep_the_model() -> None:
     assert MODEL.summary == decoded.summary is not None
     assert (MODEL.dimension, BASIS.digest) == (decoded.dimension, decoded.basis_digest)
     arrays = [name for name, value in vars(MODEL).items() if isinstance(value, np.ndarray)]
-    assert 12 == len(arrays)
+    assert 13 == len(arrays)
     for name in arrays:
         np.testing.assert_array_equal(getattr(MODEL, name), getattr(decoded, name))
 

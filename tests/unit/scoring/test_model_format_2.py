@@ -1,4 +1,4 @@
-"""Models of format 2, which Sluice wrote before models had a fit summary."""
+"""Models and bases of format 2, which Sluice wrote before fits had a summary and a prototype."""
 
 from __future__ import annotations
 
@@ -36,4 +36,7 @@ def test_it_keeps_its_bytes() -> None:
     assert EARLIER.model == model.to_bytes()
     assert EARLIER.model_digest == model.digest == sha256(EARLIER.model).hexdigest()
     assert EARLIER.basis == BASIS.to_bytes()
-    assert EARLIER.build_again().summary is not None
+    summary = EARLIER.build_again().summary
+    assert summary is not None
+    # Its basis has no lengths of background rows.
+    assert (None, 0.0) == (BASIS.space.widths, summary.prototype_share)

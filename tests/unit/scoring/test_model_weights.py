@@ -17,14 +17,14 @@ from sluice.scoring import (
     ScoreMap,
     Scorer,
     ScoringModel,
-    averaging,
     build_basis,
     build_model,
+    fitting,
     model,
     normalise,
 )
 from sluice.scoring.score_map import fit_score_map
-from tests.unit.scoring.reference import fitted, locate, numbered, random_rows
+from tests.unit.scoring.reference import components_of, fitted, locate, numbered, random_rows
 
 Rows = NDArray[np.float32]
 
@@ -104,10 +104,12 @@ def test_weights_are_the_regressions(basis: Basis | None) -> None:
     np.testing.assert_allclose(built.weights, weights[:17], rtol=0, atol=5e-6)
     np.testing.assert_allclose(built.background_weights, weights[17:], rtol=0, atol=5e-6)
     if basis is None:
-        assert 0 == built.direction.size
+        assert (0, 0) == (built.direction.size, built.prototype.size)
     else:
         direction = basis.remainder @ fit.remainder()
         np.testing.assert_allclose(built.direction, direction, rtol=0, atol=1e-5)
+        prototype = components_of(basis) @ fit.prototype
+        np.testing.assert_allclose(built.prototype, prototype, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("shared_rows", [1, 9, 280])
@@ -186,23 +188,13 @@ def test_negatives_are_checked_as_elements_are() -> None:
         build_model(elements, numbered(4), None, random_rows(2, 3, 4))
 
 
-def test_large_issues_are_calibrated_by_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of more elements than the limit, evenly spaced ones get leave-one-out contrasts."""
-    elements = random_rows(3, 90, DIMENSION)
-    monkeypatch.setattr(averaging, "LEAVE_ONE_OUT_MAX", 30)
-    built = build_model(elements, numbered(90), None)
-    members = fitted(elements).left_out()[::3]
-    expected, _ = fit_score_map(members, 90, np.empty(0), 1.0)
-    assert expected.threshold == pytest.approx(built.score_map.threshold, abs=5e-6)
-
-
 @bases
 def test_issues_solved_in_parts_match_as_they_score(
     basis: Basis | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The matches of a model solved in parts are the scores that pass."""
-    monkeypatch.setattr(averaging, "ELEMENTS_SOLVED_MAX", 20)
-    monkeypatch.setattr(averaging, "ELEMENTS_PER_PART", 10)
+    monkeypatch.setattr(fitting, "ELEMENTS_SOLVED_MAX", 20)
+    monkeypatch.setattr(fitting, "ELEMENTS_PER_PART", 10)
     elements, negatives = random_rows(2, 40, DIMENSION), random_rows(3, 5, DIMENSION)
     built = build_model(elements, numbered(40), basis, negatives)
     scorer, unit = Scorer([built], {BASIS.digest: BASIS}), normalise(random_rows(4, 9, DIMENSION))

@@ -21,8 +21,8 @@ def draw_rows(seed: int, rows: int, remainder_dimension: int = 3) -> BasisRows:
     values = rng.normal(size=(rows, 4 + remainder_dimension)).astype(np.float32)
     values[4::5] = values[3::5][: len(values[4::5])]
     projected, remainder = values[:, :4], values[:, 4:] * np.float32(0.5)
-    lengths = np.linalg.norm(projected, axis=1)[:, None].astype(np.float32)
-    return BasisRows(projected / lengths, remainder)
+    lengths = np.linalg.norm(projected, axis=1).astype(np.float32)
+    return BasisRows(projected / lengths[:, None], remainder, 1 / lengths)
 
 
 def dense_regression(
@@ -74,7 +74,7 @@ def test_weights_are_the_dense_solution(
     weights = all_weights(solution, background)
     np.testing.assert_allclose(weights, expected.weights(), rtol=0, atol=1e-8)
     own = expected.contrasts(expected.rows)[:elements]
-    np.testing.assert_allclose(solution.own, own, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(solution.contrasts.own, own, rtol=0, atol=1e-8)
 
 
 @given(seeds, st.integers(1, 12), counts, counts, remainder_weights)
@@ -87,7 +87,9 @@ def test_leaving_one_out_is_leaving_it_out(
     expected = dense_regression(of_issue, unlike, ordinary, remainder_weight)
     solution = solved_system(of_issue, unlike, Background(ordinary), remainder_weight).solve()
     element_contrasts = [expected.left_out(i) for i in range(elements)]
-    np.testing.assert_allclose(solution.leave_one_out, element_contrasts, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(
+        solution.contrasts.leave_one_out, element_contrasts, rtol=0, atol=1e-8
+    )
     background_contrasts = [expected.left_out(elements + negatives + i) for i in range(background)]
     np.testing.assert_allclose(solution.ordinary, background_contrasts, rtol=0, atol=1e-8)
     full_contrasts = expected.contrasts(expected.rows)[elements + negatives :]
@@ -114,7 +116,9 @@ def test_rows_set_aside_are_left_out(
     others = np.delete(weights, np.arange(first, first + aside))
     np.testing.assert_allclose(others, expected.weights(), rtol=0, atol=1e-7)
     left_out = expected.all_left_out()
-    np.testing.assert_allclose(solution.leave_one_out, left_out[:elements], rtol=0, atol=1e-7)
+    np.testing.assert_allclose(
+        solution.contrasts.leave_one_out, left_out[:elements], rtol=0, atol=1e-7
+    )
     np.testing.assert_allclose(solution.ordinary[kept], left_out[first:], rtol=0, atol=1e-7)
     unseen = Located.of(ordinary.projected[:aside], ordinary.remainder[:aside])
     contrasts = expected.contrasts(unseen)
@@ -141,7 +145,8 @@ def test_neither_side_outweighs_the_other() -> None:
 
     For nearly dissimilar rows, a weight is the remaining target over own similarity plus ridge.
     """
-    dissimilar = BasisRows(np.zeros((66, 1), np.float32), np.eye(66, dtype=np.float32) * 9)
+    remainder = np.eye(66, dtype=np.float32) * 9
+    dissimilar = BasisRows(np.zeros((66, 1), np.float32), remainder, np.ones(66, np.float32))
     common_similarity = np.exp(-4)  # the similarity at cosine 0
     for elements, background, ridge in ((1, 40, 16.0), (2, 60, 7.5), (5, 60, 1.92), (20, 40, 1.15)):
         rows = dissimilar[:elements], dissimilar[:0]

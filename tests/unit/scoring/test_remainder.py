@@ -102,14 +102,18 @@ def test_projected_rows_are_those_of_the_formulas() -> None:
 def test_a_background_that_hardly_varies_drowns_no_ridge(noise: float) -> None:
     """With a nearly constant background, elements still have the contrasts fitted to them.
 
-    These are 1 minus the ridge times their weight.
+    Those of the regressions are 1 minus the ridge times their weight.
     """
     background = draw(1, 1, 300) + noise * np.random.default_rng(2).normal(size=(1_000, 300))
     basis = build_basis(background)
     elements = draw(3, 300, 300)
     model = build_model(elements, numbered(300), basis)
-    scores = Scorer([model], {basis.digest: basis}).score(normalise(elements))
-    expected = 1 - 0.1 * model.weights[model.unique_of]
+    unit = normalise(elements)
+    scores = Scorer([model], {basis.digest: basis}).score(unit)
+    assert model.summary is not None
+    expected = 1 - model.summary.prototype_share - 0.1 * model.weights[model.unique_of]
+    if model.prototype.size:
+        expected += (unit - basis.mean) @ model.prototype * basis.locate(unit)[1]
     np.testing.assert_allclose(scores.contrasts[:, 0], expected, rtol=0, atol=5e-5)
     assert (scores.scores > 0.5).mean() > 0.8
 

@@ -1,4 +1,4 @@
-"""The average of fits with several weights of the remainder, compared with plain loops."""
+"""The fit of an issue, averaged over several regressions and the prototype, by plain loops."""
 
 from __future__ import annotations
 
@@ -10,32 +10,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sluice.scoring import averaging
-from sluice.scoring.averaging import LEAVE_ONE_OUT_MAX, Weights, measure_structure
+from sluice.scoring import fitting
+from sluice.scoring.fitting import Weights
+from sluice.scoring.prototype import Widths
 from sluice.scoring.regression import Background
 from sluice.scoring.similarity import BasisRows
-from tests.unit.scoring.reference import Average, Located, Regression, average, similarities
+from sluice.scoring.space import SpaceFacts
+from tests.unit.scoring.reference import (
+    Average,
+    Located,
+    Regression,
+    average,
+    joined,
+    similarities,
+)
 from tests.unit.scoring.test_regression import draw_rows
 
 seeds = st.integers(0, 2**32 - 1)
 Rows = tuple[BasisRows, BasisRows, BasisRows]
 
 
-def located(rows: BasisRows) -> Located:
-    """The rows for the reference."""
-    return Located.of(rows.projected, rows.remainder)
+EVENNESS = 0.9
+WIDTHS = Widths(np.array([3.0, 1.5, 2.0, 4.0]), np.array([0.5, 0.0, 2.0]))
+"""Of components as `draw_rows` gives them; the second remainder has no variance."""
 
 
-def fit(rows: Rows, structure: float = 0.5) -> Weights:
+def located(rows: BasisRows, widths: Widths | None = None) -> Located:
+    """The rows for the reference; with widths, those of a prototype too."""
+    plain = None
+    if widths is not None:
+        remainder = rows.remainder[:, [0, 2]] * rows.inverse_lengths[:, None]
+        plain = np.concatenate([rows.projected, remainder], axis=1)
+        plain /= np.append(widths.projected, widths.remainder[[0, 2]])
+    return Located.of(rows.projected, rows.remainder, plain)
+
+
+def fit(rows: Rows, structure: float = 0.5, widths: Widths | None = None) -> Weights:
     """The tested fit of elements, negatives and background."""
     elements, negatives, background = rows
-    return averaging.fit(elements, negatives, Background(background), structure)
+    evenness = EVENNESS if widths is not None else 0.0
+    space = SpaceFacts(structure, widths, evenness)
+    return fitting.fit(elements, negatives, Background(background), space)
 
 
-def expected_fit(rows: Rows, structure: float = 0.5) -> Average:
+def expected_fit(rows: Rows, structure: float = 0.5, widths: Widths | None = None) -> Average:
     """The reference's fit of elements, negatives and background."""
-    elements, negatives, background = map(located, rows)
-    return average(elements, negatives, background, structure)
+    elements, negatives, background = (located(part, widths) for part in rows)
+    return average(elements, negatives, background, structure, EVENNESS)
 
 
 def all_weights(weights: Weights) -> NDArray[np.float64]:
@@ -43,28 +64,48 @@ def all_weights(weights: Weights) -> NDArray[np.float64]:
     return np.concatenate([weights.elements, weights.negatives, weights.background])
 
 
-@given(seeds, st.integers(1, 20), st.integers(0, 5), st.integers(30, 60), st.floats(0, 1))
+@given(
+    seeds,
+    st.integers(1, 20),
+    st.integers(0, 5),
+    st.integers(30, 60),
+    st.floats(0, 1),
+    st.sampled_from([None, WIDTHS]),
+)
 def test_an_average_is_the_references(
-    seed: int, elements: int, negatives: int, background: int, structure: float
+    seed: int,
+    elements: int,
+    negatives: int,
+    background: int,
+    structure: float,
+    widths: Widths | None,
 ) -> None:
     """Weights, leave-one-out contrasts and estimates are those of plain loops."""
     # All rows differ: of equal ones either may be set aside.
     drawn = draw_rows(seed, 2 * background)
     distinct = drawn[np.delete(np.arange(2 * background), np.s_[4::5])][:background]
     rows = draw_rows(seed + 1, elements), draw_rows(seed + 2, negatives), distinct
-    expected, weights = expected_fit(rows, structure), fit(rows, structure)
+    expected, weights = expected_fit(rows, structure, widths), fit(rows, structure, widths)
     np.testing.assert_allclose(all_weights(weights), expected.weights(), rtol=0, atol=1e-7)
     np.testing.assert_allclose(weights.remainder, expected.remainder(), rtol=0, atol=1e-7)
     left_out = expected.left_out()
-    np.testing.assert_allclose(weights.leave_one_out, left_out[:elements], rtol=0, atol=1e-7)
-    ordinary = left_out[elements + negatives :]
-    np.testing.assert_allclose(weights.ordinary, ordinary, rtol=0, atol=1e-7)
-    own = expected.contrasts(located(rows[0]))
-    np.testing.assert_allclose(weights.own, own, rtol=0, atol=1e-7)
+    contrasts, ordinary = weights.contrasts, left_out[elements + negatives :]
+    np.testing.assert_allclose(contrasts.leave_one_out, left_out[:elements], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(contrasts.ordinary, ordinary, rtol=0, atol=1e-6)
+    own = expected.contrasts(located(rows[0], widths))
+    np.testing.assert_allclose(contrasts.own, own, rtol=0, atol=1e-6)
     assert len(expected.aside) == weights.set_aside
     assert (elements < 3) == (weights.members is None)
     trials = [fitted.remainder_weight for fitted in expected.complete]
-    assert weights.remainder_weight == pytest.approx(expected.shares @ trials)
+    remainder_weight = expected.shares @ trials / expected.shares.sum()
+    assert weights.remainder_weight == pytest.approx(remainder_weight)
+    share = expected.probabilities[len(trials) :].sum()
+    assert weights.prototype_share == pytest.approx(share)
+    assert (widths is None) == (weights.prototype is None)
+    if weights.prototype is not None:
+        actual = weights.prototype.contrast(rows[2])
+        plain = located(rows[2], widths).plain @ expected.prototype
+        np.testing.assert_allclose(actual, plain, rtol=0, atol=1e-6)
 
 
 def test_the_remainder_is_trusted_as_far_as_it_ranks() -> None:
@@ -78,7 +119,9 @@ def test_the_remainder_is_trusted_as_far_as_it_ranks() -> None:
     weights = []
     for directions, further in ((projected, by_remainder), (by_projection, remainder)):
         unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-        rows = BasisRows(unit.astype(np.float32), further.astype(np.float32))
+        rows = BasisRows(
+            unit.astype(np.float32), further.astype(np.float32), np.ones(240, np.float32)
+        )
         weights.append(fit((rows[:30], rows[:0], rows[30:])).remainder_weight)
     assert weights[0] > 0.409 > weights[1]
 
@@ -86,7 +129,9 @@ def test_the_remainder_is_trusted_as_far_as_it_ranks() -> None:
 @pytest.mark.parametrize(("structure", "expected"), [(0, 0.19), (1, 0.628), (0.5, 0.409)])
 def test_a_lone_element_has_the_weight_of_its_space(structure: float, expected: float) -> None:
     """Without other elements the prior decides, from the structure of the space."""
-    rows = BasisRows(np.eye(60, dtype=np.float32), np.zeros((60, 1), np.float32))
+    rows = BasisRows(
+        np.eye(60, dtype=np.float32), np.zeros((60, 1), np.float32), np.ones(60, np.float32)
+    )
     weights = fit((rows[:1], rows[:0], rows[1:]), structure)
     assert expected == pytest.approx(weights.remainder_weight, abs=1e-9)
 
@@ -108,7 +153,9 @@ def test_probable_members_are_set_aside() -> None:
     members = centre + 0.4 * rng.normal(size=(60, 24))
     values = np.concatenate([members, rng.normal(size=(460, 24))])
     values /= np.linalg.norm(values, axis=1, keepdims=True)
-    rows = BasisRows(values.astype(np.float32), np.zeros((520, 0), np.float32))
+    rows = BasisRows(
+        values.astype(np.float32), np.zeros((520, 0), np.float32), np.ones(520, np.float32)
+    )
     weights = fit((rows[:20], rows[:0], rows[20:]))
     assert weights.members is not None
     assert weights.members.low < 40 / 500 < weights.members.high
@@ -122,8 +169,8 @@ def test_probable_members_are_set_aside() -> None:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Limits by which more than six elements are solved in parts of four."""
-    monkeypatch.setattr(averaging, "ELEMENTS_SOLVED_MAX", 6)
-    monkeypatch.setattr(averaging, "ELEMENTS_PER_PART", 4)
+    monkeypatch.setattr(fitting, "ELEMENTS_SOLVED_MAX", 6)
+    monkeypatch.setattr(fitting, "ELEMENTS_PER_PART", 4)
     return iter([None])
 
 
@@ -176,10 +223,7 @@ def test_many_elements_are_averaged_parts(size: int, structure: float) -> None:
     rows = draw_rows(1, size), draw_rows(2, 5), draw_rows(3, 90)
     weights = fit(rows, structure)
     frames = located(draw_rows(4, 11))
-    all_rows = Located(
-        np.concatenate([located(part).directions for part in rows]),
-        np.concatenate([located(part).remainders for part in rows]),
-    )
+    all_rows = joined(*map(located, rows))
     actual = similarities(frames, all_rows, 0.0) @ all_weights(weights)
     actual += frames.remainders @ weights.remainder
     fits, shares = part_averages(rows, structure)
@@ -203,70 +247,50 @@ def test_parts_leave_one_out_too(size: int) -> None:
             own, left_out = own + contrasts, left_out + contrasts
             left_out[part::parts] += without[: len(rows[0][part::parts])] - contrasts[part::parts]
             ordinary += without[-30:]
-    np.testing.assert_allclose(weights.own, own, rtol=0, atol=1e-8)
-    np.testing.assert_allclose(weights.leave_one_out, left_out, rtol=0, atol=1e-8)
-    np.testing.assert_allclose(weights.ordinary, ordinary, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(weights.contrasts.own, own, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(weights.contrasts.leave_one_out, left_out, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(weights.contrasts.ordinary, ordinary, rtol=0, atol=1e-8)
 
 
 def test_up_to_the_limit_elements_are_solved_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many elements as the limit are solved in one part."""
     rows = draw_rows(1, 8), draw_rows(2, 2), draw_rows(3, 40)
-    monkeypatch.setattr(averaging, "ELEMENTS_SOLVED_MAX", 8)
-    monkeypatch.setattr(averaging, "ELEMENTS_PER_PART", 2)
+    monkeypatch.setattr(fitting, "ELEMENTS_SOLVED_MAX", 8)
+    monkeypatch.setattr(fitting, "ELEMENTS_PER_PART", 2)
     expected = expected_fit(rows).weights()
     np.testing.assert_allclose(all_weights(fit(rows)), expected, rtol=0, atol=1e-8)
 
 
-def test_a_bounded_sample_is_compared_without_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("small_parts")
+def test_of_many_elements_a_sample_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more elements than the limit, evenly spaced ones get leave-one-out contrasts."""
-    rows = draw_rows(1, 25), draw_rows(2, 3), draw_rows(3, 0)
-    complete = fit(rows)
-    assert 25 == len(complete.own) < LEAVE_ONE_OUT_MAX
-    monkeypatch.setattr(averaging, "LEAVE_ONE_OUT_MAX", 5)
-    sampled = fit(rows)
-    np.testing.assert_array_equal(complete.own[::5], sampled.own)
-    np.testing.assert_array_equal(complete.leave_one_out[::5], sampled.leave_one_out)
+    rows = draw_rows(1, 25), draw_rows(2, 3), draw_rows(3, 30)
+    complete = fit(rows).contrasts
+    assert 25 == len(complete.own) < fitting.LEAVE_ONE_OUT_MAX
+    monkeypatch.setattr(fitting, "LEAVE_ONE_OUT_MAX", 5)
+    sampled = fit(rows).contrasts
+    np.testing.assert_allclose(complete.own[::5], sampled.own, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        complete.leave_one_out[::5], sampled.leave_one_out, rtol=0, atol=1e-12
+    )
 
 
-def plain_structure(rows: BasisRows) -> float:
-    """The structure of remainders, row by row."""
-    count, values = len(rows), rows.remainder.astype(np.float64)
-    directions = rows.projected.astype(np.float64)
-    others = [[other for other in range(count) if other != row] for row in range(count)]
-    products = [[values[row] @ values[other] for other in others[row]] for row in range(count)]
-    deviation = np.sqrt(np.mean(np.square(products)))
-    largest = []
-    for row in range(count):
-        cosines = [directions[row] @ directions[other] for other in others[row]]
-        nearest = np.argsort(cosines)[::-1][: max(count // 100, 1)]
-        largest.append(np.delete(products[row], nearest).max())
-    return float(np.clip((np.median(largest) / deviation - 4) / 2, 0, 1))
+@pytest.mark.parametrize(("elements", "share"), [(1, 0.576), (4, 0.36), (12, 0.18)])
+def test_few_elements_trust_their_mean(elements: int, share: float) -> None:
+    """Where all fits rank alike, the share of the prototype falls with the number of elements."""
+    rows = BasisRows(
+        np.eye(60, dtype=np.float32), np.zeros((60, 0), np.float32), np.ones(60, np.float32)
+    )
+    widths = Widths(np.ones(60), np.ones(0))
+    weights = fit((rows[:elements], rows[:0], rows[elements:]), widths=widths)
+    assert share == pytest.approx(weights.prototype_share, abs=1e-9)
 
 
-@pytest.mark.parametrize("rows", [2, 3, 60, 250])
-def test_structure_is_that_of_plain_loops(rows: int) -> None:
-    """The structure of a space compares each row with all but its nearest."""
-    rng = np.random.default_rng(rows)
-    projected = rng.normal(size=(rows, 5)).astype(np.float32)
-    projected /= np.linalg.norm(projected, axis=1, keepdims=True)
-    # Heavy tails, so that some rows have products far beyond noise.
-    remainder = (rng.standard_t(1.5, size=(rows, 9))).astype(np.float32)
-    drawn = BasisRows(projected, remainder)
-    if rows == 2:  # its nearest row is the only other one
-        assert 0 == measure_structure(drawn)
-    else:
-        assert plain_structure(drawn) == pytest.approx(measure_structure(drawn), abs=1e-9)
-
-
-def test_noise_has_no_structure_and_rare_pairs_have_much() -> None:
-    """Remainders of noise have structure 0, those of rare pairs that are alike have 1."""
-    rng = np.random.default_rng(5)
-    projected = rng.normal(size=(600, 8)).astype(np.float32)
-    projected /= np.linalg.norm(projected, axis=1, keepdims=True)
-    noise = rng.normal(size=(600, 200)).astype(np.float32)
-    assert 0 == measure_structure(BasisRows(projected, noise))
-    pairs = noise + np.repeat(rng.normal(size=(300, 200)), 2, axis=0).astype(np.float32) * 2
-    assert 1 == measure_structure(BasisRows(projected, pairs))
-    assert 0 == measure_structure(BasisRows(projected, np.zeros((600, 3), np.float32)))
-    assert 0 == measure_structure(BasisRows(projected, noise[:, :0]))
-    assert 0 == measure_structure(BasisRows(projected[:1], noise[:1]))
+def test_a_large_issue_has_no_prototype(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issues solved in parts are their regressions alone."""
+    rows = draw_rows(1, 7), draw_rows(2, 2), draw_rows(3, 40)
+    assert fit(rows, widths=WIDTHS).prototype is not None
+    monkeypatch.setattr(fitting, "ELEMENTS_SOLVED_MAX", 6)
+    monkeypatch.setattr(fitting, "ELEMENTS_PER_PART", 4)
+    weights = fit(rows, widths=WIDTHS)
+    assert (None, 0.0) == (weights.prototype, weights.prototype_share)
