@@ -37,6 +37,8 @@ def crowd() -> pb.PredictedFrame.Prediction:
             {"a": [prediction("bus")]},
             "label 'bus-0': class 'bus' is not in the dataset's class map",
         ),
+        ({"a": [prediction()], "b": [crowd()]}, "frames[1].predictions[0].label.crowd: true"),
+        ({"a": [prediction()], "none": []}, "frame 'none' is not one of projects/p/datasets/d"),
         ({"a": [crowd()]}, "frames[0].predictions[0].label.crowd: true (frame 'a'); only labels"),
         ({"a": [prediction(score=1.5)]}, "frames[0].predictions[0].score: 1.5 is not in 0…1"),
         ({}, "frames: 0 in one call"),
