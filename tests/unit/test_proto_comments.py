@@ -54,6 +54,8 @@ from sluice.scoring.basis import COMPONENTS_MAX, ROWS_PER_COMPONENT_MIN
 from sluice.tally import BINS
 from tests.proto_comments import read_comments, read_numbers
 
+DAY_US: Final = 86_400 * 1_000_000
+
 LIMITS: Final[dict[str, tuple[float, ...]]] = {
     "*.page_size": (PAGE_SIZE_MAX, PAGE_SIZE_DEFAULT),
     "*.display_name": (ID_BYTES_MAX,),
@@ -91,7 +93,7 @@ LIMITS: Final[dict[str, tuple[float, ...]]] = {
     ),
     "ScoreFramesRequest.explain": (EXPLANATIONS_MAX, limits.MESSAGE_BYTES_MAX),
     # ingest.proto, deletion.proto
-    "SubmitStart.session_id": (KEPT_US / (86_400 * 1e6),),
+    "SubmitStart.session_id": (KEPT_US / DAY_US,),
     "SubmitStart.logger": (ID_BYTES_MAX,),
     "SubmitBatch": (limits.BATCH_BYTES_MAX,),
     "SubmitBatch.seen_hashes": (limits.BATCH_ROWS_MAX,),
@@ -126,6 +128,7 @@ LIMITS: Final[dict[str, tuple[float, ...]]] = {
     "FindSimilarRequest.limit": (LIMIT_MAX, SIMILAR_DEFAULT),
     "FindSimilarRequest.filter": (HITS_MAX,),
     "PickElementsRequest.elements": (AT_ONCE_MAX,),
+    "SearchDatasetRequest.search_id": (KEPT_US / DAY_US,),
     # round.proto, batch.proto
     "*.iou_min": (IOU_MIN,),
     "ImportPredictionsRequest.frames": (AT_ONCE_MAX,),

@@ -126,12 +126,3 @@ def test_distances_of_a_centroid_itself_are_none() -> None:
     model = build_model(row, numbered_ids("e", 1), None)
     (explanation,) = nearest(Scorer([model], {}), normalise(row), np.array([0]))
     assert 0 == explanation.distance < explanation.radius
-
-
-def test_of_equal_elements_the_first_is_named() -> None:
-    """An element that is there twice is one neighbour, under its first id."""
-    rows = draw(5, 2)
-    model = build_model(rows[[0, 0, 1]], numbered_ids("d", 3), None)
-    [explanation] = nearest(Scorer([model], {}), normalise(rows[:1]), np.zeros(1, np.intp))
-
-    assert ["d00000", "d00002"] == [element.frame_id for element, _ in explanation.elements]
