@@ -25,6 +25,7 @@ from sluice.session import PATIENCE_S
 
 DOCS = Path(__file__).parents[2] / "docs"
 DAYS = KEPT_US // (86_400 * 1_000_000)
+TIMES = {3_600_000_000: "hour"}
 WORDS = {1: "one", 2: "two", 3: "three"}
 
 STATED = [
@@ -40,7 +41,7 @@ STATED = [
     ("cli.md", f"(default {COVERAGE_SHARE:g})"),
     ("cli.md", f"`--draws` (default {DRAWS:,})"),
     ("cli.md", f"`--neighbours` (default {NEIGHBOURS:,})"),
-    ("cli.md", "within the last hour" if LEFTOVER_AFTER_US == 3_600_000_000 else "?"),
+    ("cli.md", f"within the last {TIMES[LEFTOVER_AFTER_US]}"),
     ("deploy.md", f"**Qdrant**, {'.'.join(map(str, VERSION_MIN))} or newer"),
     ("deploy.md", f"at most {OUTCOMES_KEPT}: so many responses are kept"),
     ("aquarium.md", f"else {THRESHOLD_DEFAULT} |"),

@@ -111,7 +111,7 @@ class ProjectServiceServicer(object):
 
     def DeleteApiKey(self, request, context):
         """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
-        second, or with their next message.
+        second, or with their first message after it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

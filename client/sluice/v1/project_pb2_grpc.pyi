@@ -48,7 +48,7 @@ class ProjectServiceStub:
     """Lists the keys of a project, without secrets."""
     DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_project_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]
     """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
-    second, or with their next message.
+    second, or with their first message after it.
     """
 
 @_typing.type_check_only
@@ -70,7 +70,7 @@ class ProjectServiceAsyncStub(ProjectServiceStub):
     """Lists the keys of a project, without secrets."""
     DeleteApiKey: _aio.UnaryUnaryMultiCallable[_project_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
-    second, or with their next message.
+    second, or with their first message after it.
     """
 
 class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,7 +125,7 @@ class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
-        second, or with their next message.
+        second, or with their first message after it.
         """
 
 def add_ProjectServiceServicer_to_server(servicer: ProjectServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
