@@ -51,8 +51,9 @@ DEFAULT_TARGET = "localhost:50050"
 class CollectionClient:
     """Samples frames against the active campaigns and submits those that match.
 
-    A context manager. To resume an interrupted run, pass its `session_id`, and sample and save the
-    same frames in the same order: batches that the server has counted already are skipped.
+    A context manager. To resume an interrupted run within 90 days, pass its `session_id`, and
+    sample and save the same frames in the same order: batches that the server has counted already
+    are skipped.
 
     Long calls report their progress to `on_progress`, by default on the terminal.
     """

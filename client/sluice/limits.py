@@ -34,6 +34,9 @@ ID_BYTES_MAX: Final = 256
 THRESHOLD_DEFAULT: Final = 0.5
 """Minimum score of a match, unless the call or the campaign sets a threshold."""
 
+RESOURCE_ID_CHARACTERS_MAX: Final = 63
+"""Maximum characters of an id that a caller chooses for a resource, such as a dataset."""
+
 URL_BYTES_MAX: Final = 4_096
 """Maximum bytes of a URL, as UTF-8."""
 

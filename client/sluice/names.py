@@ -8,15 +8,18 @@ from typing import ClassVar, Self
 from urllib.parse import quote, unquote
 
 from sluice.errors import InvalidArgument
+from sluice.limits import RESOURCE_ID_CHARACTERS_MAX
 
-_RESOURCE_ID = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_RESOURCE_ID = re.compile(rf"[a-z][a-z0-9-]{{0,{RESOURCE_ID_CHARACTERS_MAX - 1}}}")
 
 
 def check_resource_id(value: str, field: str) -> str:
     """The value, if it is a valid id of a project or dataset; else InvalidArgument for `field`."""
     if not _RESOURCE_ID.fullmatch(value):
         raise InvalidArgument.of(
-            field, f"{value!r} is not 1 to 63 of a-z, 0-9 and -, beginning with a letter"
+            field,
+            f"{value!r} is not 1 to {RESOURCE_ID_CHARACTERS_MAX} of a-z, 0-9 and -, beginning with "
+            "a letter",
         )
     return value
 

@@ -46,8 +46,8 @@ class SubmitSession:
 
     Batches are kept until they are acknowledged. After a lost connection, or when the server asks
     for a retry, they are sent again under the same numbers; the server counts each number once. A
-    run with the `session_id` of an earlier run resumes it: batches that were acknowledged then are
-    skipped.
+    run with the `session_id` of an earlier run resumes it, within 90 days of its last batch:
+    batches that were acknowledged then are skipped.
     """
 
     def __init__(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -14,10 +15,10 @@ import structlog
 from services.server.access import ACCESS_RULES, KEYLESS_SERVICES, AccessRule
 from services.server.interceptors import Call, Context, Interceptor
 from services.server.keys import EXPECTED_METADATA, Caller, KeyStore
-from sluice.errors import PermissionDenied, ResourceExhausted, Unauthenticated
+from sluice.errors import PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable
 
 REVERIFY_AFTER_S: Final = 1.0
-"""Longest time that an open stream of requests is served after its key was revoked."""
+"""Interval at which the key of an open stream is verified again: it may have been revoked."""
 
 _caller: ContextVar[Caller] = ContextVar("caller")
 
@@ -56,7 +57,8 @@ class AuthorisationInterceptor(Interceptor):
                 yield await self._check_stream(rule, caller, token, request)
             else:
                 rule.check_project(caller, request)
-                yield request
+                async with self._while_valid(token):
+                    yield request
 
     async def _check_stream(
         self, rule: AccessRule, caller: Caller, token: str, requests: AsyncIterator[Any]
@@ -86,6 +88,26 @@ class AuthorisationInterceptor(Interceptor):
                 verified_at = time.monotonic()
             rule.check_project(caller, request, required=False)
             yield request
+
+    @asynccontextmanager
+    async def _while_valid(self, token: str) -> AsyncIterator[None]:
+        """Cancel the block soon after the token was revoked, and raise Unauthenticated.
+
+        Some streams of responses, such as WatchActiveVersions, have no end of their own.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                verifying = group.create_task(self._verify_repeatedly(token))
+                yield
+                verifying.cancel()
+        except ExceptionGroup as errors:  # an error of the block, or the one of the task
+            raise errors.exceptions[0] from errors.exceptions[0].__cause__
+
+    async def _verify_repeatedly(self, token: str) -> None:
+        while True:
+            await asyncio.sleep(REVERIFY_AFTER_S)
+            with suppress(Unavailable):  # while the ledger is away, open streams go on
+                await self._keys.verify(token)
 
     @contextmanager
     def _count_stream(self, caller: Caller) -> Iterator[None]:

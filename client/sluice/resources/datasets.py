@@ -249,7 +249,8 @@ class Datasets:
     ) -> Iterator[pb.SearchDatasetResponse]:
         """Search a dataset on the server with the active campaigns; yields progress.
 
-        With the UUID of an interrupted search as `search_id`, that search resumes.
+        With the UUID of an interrupted search as `search_id`, that search resumes, within 90 days
+        of its last batch.
         """
         request = pb.SearchDatasetRequest(
             dataset=dataset,

@@ -185,7 +185,8 @@ class FrameServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CountFrames(self, request, context):
-        """Counts groups and frames by status and split; all at one moment.
+        """Counts groups and frames by status and split; all at one moment. ABORTED if frames keep being
+        appended or deleted meanwhile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,9 @@ class FrameServiceStub:
     ReadFrames: _grpc.UnaryStreamMultiCallable[_dataset_frame_pb2.ReadFramesRequest, _dataset_frame_pb2.ReadFramesResponse]
     """Reads all frames of a dataset that pass a filter, with their embeddings on request."""
     CountFrames: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.CountFramesRequest, _dataset_frame_pb2.DatasetCounts]
-    """Counts groups and frames by status and split; all at one moment."""
+    """Counts groups and frames by status and split; all at one moment. ABORTED if frames keep being
+    appended or deleted meanwhile.
+    """
     SetStatus: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.SetStatusRequest, _dataset_frame_pb2.SetStatusResponse]
     """Moves groups on to a status; all or none."""
     TagFrames: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.TagFramesRequest, _dataset_frame_pb2.TagFramesResponse]
@@ -129,7 +131,9 @@ class FrameServiceAsyncStub(FrameServiceStub):
     ReadFrames: _aio.UnaryStreamMultiCallable[_dataset_frame_pb2.ReadFramesRequest, _dataset_frame_pb2.ReadFramesResponse]  # type: ignore[assignment]
     """Reads all frames of a dataset that pass a filter, with their embeddings on request."""
     CountFrames: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.CountFramesRequest, _dataset_frame_pb2.DatasetCounts]  # type: ignore[assignment]
-    """Counts groups and frames by status and split; all at one moment."""
+    """Counts groups and frames by status and split; all at one moment. ABORTED if frames keep being
+    appended or deleted meanwhile.
+    """
     SetStatus: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.SetStatusRequest, _dataset_frame_pb2.SetStatusResponse]  # type: ignore[assignment]
     """Moves groups on to a status; all or none."""
     TagFrames: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.TagFramesRequest, _dataset_frame_pb2.TagFramesResponse]  # type: ignore[assignment]
@@ -232,7 +236,9 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dataset_frame_pb2.CountFramesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_frame_pb2.DatasetCounts, _abc.Awaitable[_dataset_frame_pb2.DatasetCounts]]:
-        """Counts groups and frames by status and split; all at one moment."""
+        """Counts groups and frames by status and split; all at one moment. ABORTED if frames keep being
+        appended or deleted meanwhile.
+        """
 
     @_abc_1.abstractmethod
     def SetStatus(

@@ -134,7 +134,7 @@ class IssueServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListElements(self, request, context):
-        """Lists the elements of an issue, by frame id.
+        """Lists the elements of an issue, by frame id, then by label id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

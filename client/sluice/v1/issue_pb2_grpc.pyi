@@ -53,7 +53,7 @@ class IssueServiceStub:
     RemoveElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.RemoveElementsRequest, _issue_pb2.RemoveElementsResponse]
     """Removes elements; missing ones are ignored."""
     ListElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.ListElementsRequest, _issue_pb2.ListElementsResponse]
-    """Lists the elements of an issue, by frame id."""
+    """Lists the elements of an issue, by frame id, then by label id."""
 
 @_typing.type_check_only
 class IssueServiceAsyncStub(IssueServiceStub):
@@ -79,7 +79,7 @@ class IssueServiceAsyncStub(IssueServiceStub):
     RemoveElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.RemoveElementsRequest, _issue_pb2.RemoveElementsResponse]  # type: ignore[assignment]
     """Removes elements; missing ones are ignored."""
     ListElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.ListElementsRequest, _issue_pb2.ListElementsResponse]  # type: ignore[assignment]
-    """Lists the elements of an issue, by frame id."""
+    """Lists the elements of an issue, by frame id, then by label id."""
 
 class IssueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps issues and their elements."""
@@ -150,6 +150,6 @@ class IssueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _issue_pb2.ListElementsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_issue_pb2.ListElementsResponse, _abc.Awaitable[_issue_pb2.ListElementsResponse]]:
-        """Lists the elements of an issue, by frame id."""
+        """Lists the elements of an issue, by frame id, then by label id."""
 
 def add_IssueServiceServicer_to_server(servicer: IssueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

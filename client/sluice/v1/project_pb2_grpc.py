@@ -110,7 +110,8 @@ class ProjectServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApiKey(self, request, context):
-        """Revokes a key at once.
+        """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
+        second, or with their first message after it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

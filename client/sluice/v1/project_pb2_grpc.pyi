@@ -47,7 +47,9 @@ class ProjectServiceStub:
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_project_pb2.ListApiKeysRequest, _project_pb2.ListApiKeysResponse]
     """Lists the keys of a project, without secrets."""
     DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_project_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]
-    """Revokes a key at once."""
+    """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
+    second, or with their first message after it.
+    """
 
 @_typing.type_check_only
 class ProjectServiceAsyncStub(ProjectServiceStub):
@@ -67,7 +69,9 @@ class ProjectServiceAsyncStub(ProjectServiceStub):
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_project_pb2.ListApiKeysRequest, _project_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """Lists the keys of a project, without secrets."""
     DeleteApiKey: _aio.UnaryUnaryMultiCallable[_project_pb2.DeleteApiKeyRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Revokes a key at once."""
+    """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
+    second, or with their first message after it.
+    """
 
 class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps projects and their API keys. A key is limited to one project; the admin key is valid for
@@ -120,6 +124,8 @@ class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _project_pb2.DeleteApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Revokes a key at once."""
+        """Revokes a key: calls that begin afterwards are refused at once, and open streams end within a
+        second, or with their first message after it.
+        """
 
 def add_ProjectServiceServicer_to_server(servicer: ProjectServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

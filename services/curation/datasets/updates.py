@@ -127,6 +127,7 @@ async def set_fields(
 
     Raises NotFound naming a missing frame, and InvalidArgument naming an invalid field.
     """
+    check_ids("changes", list(changes))
     for frame_id, change in changes.items():
         check_metadata(f"changes ({frame_id!r}).set", change.set)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,16 @@ import pytest
 
 from sluice import errors, rpc_errors
 from sluice.v1 import campaign_pb2, issue_pb2
+from tests.proto_comments import read_comments
 from tests.rpc.ingest.logger import Logger
+
+_PROMISED = re.compile(r"metadata `(\w+)`(?!, (?:if|unless))")
+METADATA = {
+    path.rpartition("ERROR_REASON_")[2]: set(_PROMISED.findall(comment))
+    for path, comment in read_comments().items()
+    if path.startswith("ErrorReason.")
+}
+"""The metadata that every error of a reason has, as its comment says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class Case:
         named = error.fields[0].field if error.fields else error.message[: len(self.field)]
         assert self.field == named, error
         assert self.says in error.message
+        assert METADATA[self.reason] <= error.metadata.keys()
         assert ("limit" in error.metadata) == (self.reason == "TOO_LARGE")
 
 

@@ -69,6 +69,19 @@ async def test_without_embeddings_a_frame_keeps_those_it_has(api: Api) -> None:
     np.testing.assert_array_equal(normalise(vectors(["a1"])), read.vectors)
 
 
+async def test_frames_are_read_in_the_order_of_appending(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All parts of a stream together have the frames in the order in which they were appended."""
+    monkeypatch.setattr("services.curation.datasets.frames.PAGE_BYTES_MAX", 1)
+    await api.append("c")
+    await api.append("a", "c", "d", "b")
+    responses = api.frames.ReadFrames(pb.ReadFramesRequest(parent=DATASET))
+    parts = [[item.frame.id for item in part.frames] async for part in responses]
+
+    assert [["c"], ["a"], ["d"], ["b"]] == parts
+
+
 async def test_crops_have_embeddings_of_their_own(api: Api) -> None:
     """A frame and its crops come back with as many vectors, each under its label id."""
     rows = vectors(["a", "b", "c"])

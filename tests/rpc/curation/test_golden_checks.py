@@ -141,6 +141,19 @@ async def test_other_classes_are_listed(judging: Judging) -> None:
     assert [IMAGES] == [check.summary.other_labels for check in await list_checks(judging)]
 
 
+async def test_long_lists_are_cut(judging: Judging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The details have the first items: classes by name, confusion by frequency."""
+    monkeypatch.setattr("services.curation.servicer.golden_messages.LISTED_MAX", 1)
+    annotated = [*images("car", "cab", "axle", count=37), image("i038", "car", "car")]
+    details = (await judging.check_round(annotated)).check.details
+
+    assert {"axle": 37} == dict(details.other_classes)
+    assert ["i037"] == details.missing
+    assert [pb.GoldenAgreement.Confusion(reference="tram", count=37)] == list(
+        details.agreement.confusion
+    )
+
+
 async def test_a_class_in_another_case_is_named(judging: Judging) -> None:
     """A round that calls its cars otherwise fails, and says what the name may mean."""
     check = (await judging.check_round(images("Car", "Tram"))).check
@@ -282,7 +295,8 @@ async def test_each_golden_set_must_pass(judging: Judging) -> None:
 
     assert gate.blocked
     assert "'other'" in gate.reason
-    assert {GOLDEN_SET, other_set} == {check.name.partition("/checks")[0] for check in gate.checks}
+    newest_first = [check.name.partition("/checks")[0] for check in gate.checks]
+    assert [GOLDEN_SET, other_set] == newest_first
 
 
 async def override(

@@ -54,6 +54,17 @@ async def test_a_golden_set_is_read_as_it_was_made(judging: Judging) -> None:
     assert golden_set == await judging.golden.GetGoldenSet(pb.GetGoldenSetRequest(name=GOLDEN_SET))
 
 
+async def test_the_most_frequent_other_classes_are_named(
+    judging: Judging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the class map, a golden set names no more classes than the limit, by frequency."""
+    monkeypatch.setattr("services.curation.golden.golden_sets.OTHER_CLASSES_MAX", 2)
+    labels = [image("i", "car", "axle", "bus", "bus", "cab", "cab", "cab")]
+    golden_set = await judging.create_golden_set(labels)
+
+    assert {"bus": 2, "cab": 3} == dict(golden_set.other_classes)
+
+
 async def test_golden_sets_are_listed_by_name(judging: Judging) -> None:
     """Golden sets of a dataset, and no others, are listed by name in pages."""
     await judging.create_dataset("other")

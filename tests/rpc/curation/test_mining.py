@@ -205,3 +205,14 @@ async def test_classes_are_compared_as_they_are(api: Api) -> None:
     mined = (await mine(api, round_)).mined
 
     assert (2, 1, 1, 1) == (mined.frames, mined.right, mined.confused, mined.failed_frames)
+
+
+async def test_failures_of_a_frame_are_by_round(api: Api) -> None:
+    """A frame lists its failures by the rounds' ids, whichever round was mined first."""
+    await labelled(api)
+    for id in ("r2", "r1"):
+        round_ = await api.round(id, VALIDATION)
+        await api.predict(round_, {"a": []})
+        await mine(api, round_)
+
+    assert ["r1", "r2"] == [failure.round for failure in (await api.get("a")).failures]

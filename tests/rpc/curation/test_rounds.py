@@ -7,7 +7,7 @@ import pytest
 from sluice import errors
 from sluice.v1 import dataset_frame_pb2 as frame_pb
 from sluice.v1 import round_pb2 as pb
-from tests.rpc.curation.api import Api, box, frame, prediction, refusal
+from tests.rpc.curation.api import DATASET, Api, box, frame, prediction, refusal
 
 TRAIN, VALIDATION = frame_pb.SPLIT_TRAIN, frame_pb.SPLIT_VALIDATION
 
@@ -37,6 +37,8 @@ def crowd() -> pb.PredictedFrame.Prediction:
             {"a": [prediction("bus")]},
             "label 'bus-0': class 'bus' is not in the dataset's class map",
         ),
+        ({"a": [prediction()], "b": [crowd()]}, "frames[1].predictions[0].label.crowd: true"),
+        ({"a": [prediction()], "none": []}, "frame 'none' is not one of projects/p/datasets/d"),
         ({"a": [crowd()]}, "frames[0].predictions[0].label.crowd: true (frame 'a'); only labels"),
         ({"a": [prediction(score=1.5)]}, "frames[0].predictions[0].score: 1.5 is not in 0…1"),
         ({}, "frames: 0 in one call"),
@@ -63,3 +65,16 @@ async def test_a_round_must_say_what_it_reports(api: Api) -> None:
 
     assert "round.metric_split: required" in error.message
     assert errors.AlreadyExists is type(twice)
+
+
+async def test_rounds_are_listed_by_name(api: Api) -> None:
+    """Pages list the rounds of a dataset by id, whatever the order of their creation."""
+    for id in ("r2-b", "r1", "r2"):
+        await api.round(id, VALIDATION)
+    first = await api.rounds.ListRounds(pb.ListRoundsRequest(parent=DATASET, page_size=2))
+    rest = await api.rounds.ListRounds(
+        pb.ListRoundsRequest(parent=DATASET, page_size=2, page_token=first.next_page_token)
+    )
+
+    names = [item.name.rpartition("/")[2] for item in (*first.rounds, *rest.rounds)]
+    assert ["r1", "r2", "r2-b"] == names

@@ -74,7 +74,7 @@ async def test_frames_without_embeddings_are_passed_over(
     search_id = str(uuid4())
     for _ in range(2):
         done = [progress async for progress in api.search(search_id)][-1]
-        assert (17, True) == (done.frames, done.done)
+        assert (17, 17, True) == (done.frames, done.frames_total, done.done)
         assert 12 == (await funnel(api, campaign)).seen
 
 

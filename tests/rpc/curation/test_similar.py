@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sluice import errors
 from sluice.v1 import dataset_frame_pb2 as pb
 from tests.rpc.curation.api import CARS, DATASET, TRAMS, Api, frame, refusal
@@ -36,6 +38,20 @@ async def test_only_what_passes_is_found(api: Api) -> None:
 
     assert 2 == len(result := await similar(api, "c0", limit=2, filter=pb.FrameFilter(tags=["x"])))
     assert set(result) < set(TRAMS)
+
+
+async def test_a_search_examines_a_bounded_number_of_frames(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames beyond the nearest ones that are examined are not found, though they pass."""
+    await api.append(*CARS, *TRAMS)
+    await api.frames.TagFrames(pb.TagFramesRequest(dataset=DATASET, frame_ids=TRAMS, add=["x"]))
+    passing = pb.FrameFilter(tags=["x"])
+
+    monkeypatch.setattr("services.curation.datasets.similar.HITS_MAX", len(CARS) + 1)
+    assert 1 == len(await similar(api, "c0", limit=2, filter=passing))
+    monkeypatch.setattr("services.curation.datasets.similar.HITS_MAX", len(CARS) + 2)
+    assert 2 == len(await similar(api, "c0", limit=2, filter=passing))
 
 
 async def test_frames_of_another_dataset_may_be_given(api: Api) -> None:

@@ -65,7 +65,7 @@ async def test_tags_are_added_and_removed(api: Api) -> None:
 
 
 async def test_fields_are_set_and_removed(api: Api) -> None:
-    """A field keeps its type, others stay; appending the frame again sets those it states."""
+    """A field keeps its type, others stay, all or none; appending sets those it states."""
     await api.append(frame("a1", weather="fog", old=1))
     value = frame_pb2.MetadataValue(number=0.25)
     change = pb.FieldChange(frame_id="a1", set={"zcore": value}, remove=["old", "none"])
@@ -74,6 +74,9 @@ async def test_fields_are_set_and_removed(api: Api) -> None:
     assert 1 == (await api.frames.SetFields(request)).changed_count
     assert 0 == (await api.frames.SetFields(request)).changed_count
     await api.append(frame("a1", box("l"), weather="sun"))
+    both = [pb.FieldChange(frame_id=id, set={"speed": value}) for id in ("a1", "none")]
+    error = await refusal(api.frames.SetFields(pb.SetFieldsRequest(dataset=DATASET, changes=both)))
+    assert errors.NotFound is type(error)
     assert {
         "zcore": value,
         "weather": frame_pb2.MetadataValue(text="sun"),

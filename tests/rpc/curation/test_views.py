@@ -29,3 +29,16 @@ async def test_a_view_is_a_filter_under_a_name(api: Api) -> None:
     assert errors.Aborted is type(error)
     assert [changed] == list(listed.views)
     assert errors.NotFound is type(gone)
+
+
+async def test_views_are_listed_by_name(api: Api) -> None:
+    """Pages list the views of a dataset by id, whatever the order of their creation."""
+    for id in ("wet-2", "day", "wet"):
+        await api.frames.CreateView(pb.CreateViewRequest(parent=DATASET, view_id=id))
+    first = await api.frames.ListViews(pb.ListViewsRequest(parent=DATASET, page_size=2))
+    rest = await api.frames.ListViews(
+        pb.ListViewsRequest(parent=DATASET, page_size=2, page_token=first.next_page_token)
+    )
+
+    names = [view.name.rpartition("/")[2] for view in (*first.views, *rest.views)]
+    assert ["day", "wet", "wet-2"] == names

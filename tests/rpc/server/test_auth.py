@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from services.server.server import Server
 from services.server.settings import Settings
 from sluice import errors, rpc_errors
 from sluice.v1 import (
+    campaign_pb2,
+    campaign_pb2_grpc,
     ingest_pb2,
     ingest_pb2_grpc,
     project_pb2,
@@ -58,6 +61,16 @@ class FakeScorerService(scorer_pb2_grpc.ScorerServiceServicer):
             yield scorer_pb2.StreamScoresResponse(batch_id=request.batch_id)
 
 
+class FakeCampaignService(campaign_pb2_grpc.CampaignServiceServicer):
+    """Responds once to a watch, which never ends."""
+
+    async def WatchActiveVersions(  # noqa: D102, N802
+        self, request: campaign_pb2.WatchActiveVersionsRequest, context: Any
+    ) -> AsyncIterator[campaign_pb2.WatchActiveVersionsResponse]:
+        yield campaign_pb2.WatchActiveVersionsResponse(generation=1)
+        await asyncio.Event().wait()
+
+
 class FakeIngestService(ingest_pb2_grpc.IngestServiceServicer):
     """Responds to a start, then to each batch with its number."""
 
@@ -83,7 +96,7 @@ class AuthorisedServer:
 
 @asynccontextmanager
 async def serving(folder: Path, **settings: Any) -> AsyncIterator[AuthorisedServer]:
-    """The real server around three small servicers."""
+    """The real server around four small servicers."""
     ledger = await SqliteLedger.open(folder / "ledger")
     keys = KeyStore(ledger, pepper=b"pepper", internal_token=generate_token())
     server = Server(keys, Draining(), Settings(grace_s=0, **settings))
@@ -92,7 +105,8 @@ async def serving(folder: Path, **settings: Any) -> AsyncIterator[AuthorisedServ
     scorer = FakeScorerService()  # type: ignore[abstract]
     projects = FakeProjectService()  # type: ignore[abstract]
     ingest = FakeIngestService()  # type: ignore[abstract]
-    await server.start([projects, scorer, ingest])
+    campaigns = FakeCampaignService()  # type: ignore[abstract]
+    await server.start([projects, scorer, ingest, campaigns])
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield AuthorisedServer(keys, channel, scorer)
     await server.stop()
@@ -320,6 +334,37 @@ async def test_a_revoked_key_ends_its_streams(
     with pytest.raises(grpc.aio.AioRpcError) as failed:
         await call.read()
     assert grpc.StatusCode.UNAUTHENTICATED == failed.value.code()
+
+
+async def test_a_revoked_key_ends_streams_of_responses(
+    served: AuthorisedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch ends after its key is revoked, and not while the ledger cannot be read."""
+    monkeypatch.setattr(auth, "REVERIFY_AFTER_S", 0.001)
+    new_key = await served.keys.create("p", "", [Scope.LOG])
+    stub: Any = campaign_pb2_grpc.CampaignServiceStub(served.channel)
+    request = campaign_pb2.WatchActiveVersionsRequest(parent="projects/p")
+    call = stub.WatchActiveVersions(request, metadata=bearer(new_key.token))
+    assert 1 == (await call.read()).generation
+    await fail_once(served.keys, monkeypatch)
+    await served.keys.delete("p", new_key.record.id)
+
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await call.read()
+    assert grpc.StatusCode.UNAUTHENTICATED == failed.value.code()
+
+
+async def fail_once(keys: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next verification of a key fail as when the ledger is away; wait for it."""
+    failed = asyncio.Event()
+
+    async def verify(token: str) -> None:
+        failed.set()
+        raise errors.Unavailable("the ledger is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keys, "verify", verify)
+        await failed.wait()
 
 
 async def test_a_key_has_a_limit_of_streams(tmp_path: Path) -> None:

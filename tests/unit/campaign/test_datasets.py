@@ -30,11 +30,18 @@ async def test_a_dataset_keeps_its_class_map(service: CampaignService) -> None:
     name = DatasetName("p", "masks")
 
     created = await create_dataset(service.stores, ONCE, name, "Masks", TaskType.SEMSEG_2D, classes)
-    listed, _ = await list_datasets(service.stores, PROJECT, ALL)
-
     assert created == await get_dataset(service.stores, name)
     assert (TaskType.SEMSEG_2D, tuple(classes)) == (created.task_type, created.classes)
-    assert ["d", "masks"] == [dataset.id for dataset in listed]
+
+
+async def test_datasets_are_listed_by_name(service: CampaignService) -> None:
+    """Pages list the datasets of a project by id, whatever the order of their creation."""
+    for id in ("e-2", "a", "e"):
+        name = DatasetName("p", id)
+        await create_dataset(service.stores, ONCE, name, "", TaskType.BOX_2D, [])
+    listed, _ = await list_datasets(service.stores, PROJECT, ALL)
+
+    assert ["a", "d", "e", "e-2"] == [dataset.id for dataset in listed]
 
 
 @pytest.mark.parametrize(

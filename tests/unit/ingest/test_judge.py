@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.ingest.batch import SubmittedBatch, Verdict
-from services.ingest.judge import Judgement, judge, judge_together
+from services.ingest.judge import SCORE_TOLERANCE, Judgement, judge, judge_together
 from services.ingest.submit import start, submit
 from sluice import errors
 from sluice.tensors import Embeddings
@@ -50,11 +50,42 @@ async def test_a_score_mismatch_is_counted_by_logger(harness: IngestHarness) -> 
     assert {"logger": 1} == (await harness.funnel("c")).mismatches
 
 
+@pytest.mark.parametrize(
+    ("score_error", "verdict"),
+    [
+        (0.99 * SCORE_TOLERANCE, Verdict.PENDING),
+        (-0.99 * SCORE_TOLERANCE, Verdict.PENDING),
+        (1.01 * SCORE_TOLERANCE, Verdict.SCORE_MISMATCH),
+        (-1.01 * SCORE_TOLERANCE, Verdict.SCORE_MISMATCH),
+    ],
+)
+async def test_scores_may_differ_by_the_tolerance(
+    harness: IngestHarness, score_error: float, verdict: Verdict
+) -> None:
+    """A score that is off by less than the tolerance is taken, one that is off by more is not."""
+    batch = harness.batch([(frame("f"), near(0))], score_error=score_error)
+    assert [verdict] == await harness.submit(1, batch)
+
+
 async def test_frames_of_an_inactive_campaign_are_counted(harness: IngestHarness) -> None:
     """Matches that arrive after the campaign was deactivated are counted as inactive."""
     batch = harness.batch([(frame("f"), near(0))])
     harness.deactivate("c")
     assert [Verdict.INACTIVE] == await harness.submit(1, batch)
+
+
+@pytest.mark.parametrize("active_first", [True, False])
+async def test_verdicts_are_in_the_order_of_the_scores(
+    harness: IngestHarness, active_first: bool
+) -> None:
+    """A batch has a verdict for each match and, within it, for each of its scores in turn."""
+    await harness.commit("d", EYE[:1])
+    harness.deactivate("d")
+    judged = [("c", 1), ("d", 1)] if active_first else [("d", 1), ("c", 1)]
+    batch = harness.batch([(frame("f"), near(0)), (frame("g"), near(1))], judged)
+    expected = [Verdict.PENDING if campaign == "c" else Verdict.INACTIVE for campaign, _ in judged]
+
+    assert expected * 2 == await harness.submit(1, batch)
 
 
 async def test_a_damaged_model_leaves_the_number_open(

@@ -80,6 +80,21 @@ async def test_accepted_and_discarded_samples_are_read(
     assert expected == await read_all(harness)
 
 
+async def test_the_best_samples_are_read_first(
+    harness: IngestHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples come by falling score, over all pages."""
+    monkeypatch.setattr("services.ingest.read_reviews.PAGE", 2)
+    angles = {"f1": 1.05, "f2": 0.35, "f3": 1.4, "f4": 0.7}
+    frames = [(frame(id), np.cos(a) * EYE[0] + np.sin(a) * EYE[7]) for id, a in angles.items()]
+    await submit(harness.ingest, session(), delivery(2, harness.batch(frames, override=0.0), "2"))
+    await harness.projector().drain(PROJECT)
+    await harness.review(Review.ACCEPTED, *angles)
+    pages = [page.samples async for page in read_reviews(harness.ingest, CAMPAIGN)]
+
+    assert ["f2", "f4", "f1", "f3"] == [sample.frame_id for page in pages for sample in page]
+
+
 async def test_a_crop_has_its_own_vector(harness: IngestHarness) -> None:
     """A sample that matched by a crop has the crop's label id and vector."""
     labels = [Label(id="l", class_name="car", shape=Box2D(1, 2, 3, 4))]

@@ -32,6 +32,7 @@ def test_values_within_their_ranges_are_accepted(spec: CreateBatchSpec) -> None:
         (CreateBatchSpec(fraction=1.01), "batch.fraction"),
         (CreateBatchSpec(coverage_share=-0.01), "batch.coverage_share"),
         (CreateBatchSpec(zcore_draws=0), "batch.zcore_draws"),
+        (CreateBatchSpec(zcore_draws=1_000_001), "batch.zcore_draws"),
         (CreateBatchSpec(zcore_field=""), "batch.zcore_field"),
         (CreateBatchSpec(model_id="x" * 300), "batch.model_id"),
         (CreateBatchSpec(failures=(ROUND, ROUND)), "batch.failures[1].round"),

@@ -7,9 +7,12 @@ from uuid import UUID
 import pytest
 
 from services.ingest.batch import Verdict
+from services.ingest.counters import Count
+from services.ingest.funnel import Funnel, ScoreSummary
 from services.ingest.records import BatchOutcome
 from services.ingest.servicer import messages
 from sluice import errors, rpc_errors
+from sluice.tally import BINS
 from sluice.v1 import frame_pb2, ingest_pb2
 
 SESSION_ID = "12345678-1234-5678-1234-567812345678"
@@ -67,3 +70,15 @@ def test_an_error_is_the_result_of_its_batch() -> None:
         type(restored),
         restored.reason,
     )
+
+
+def test_mismatches_are_by_logger() -> None:
+    """The loggers of a funnel are sorted by name."""
+    scores = ScoreSummary(0.0, 0.0, 0.0, 0.0, (0,) * BINS)
+    counts = dict.fromkeys(Count, 0)
+    figures = Funnel(counts, 0, scores, {"car-2": 1, "bus": 2, "car-10": 3})
+    funnel = messages.funnel("projects/p/campaigns/c", figures)
+
+    assert [("bus", 2), ("car-10", 3), ("car-2", 1)] == [
+        (mismatch.logger, mismatch.count) for mismatch in funnel.mismatches
+    ]
