@@ -75,7 +75,6 @@ class FrameServicer(ViewMethods):
             changed_count=counts.changed_count,
             unchanged_count=counts.unchanged_count,
             kept_status_count=counts.kept_status_count,
-            deleted_count=len(counts.deleted_ids),
             deleted_frame_ids=counts.deleted_ids,
         )
 
