@@ -13,7 +13,7 @@
 | project | `version/{campaign}/…` | a version; the newest has the lowest key |
 | project | `space/{model}/{dimension}` | a space and its background |
 | project | `making/{campaign}/{snapshot}` | a commit that is running, or crashed |
-| project | `deleting/{issue}` | an issue deletion that is running, or crashed |
+| project | `deleted-issue/{issue}` | the tombstone of an issue |
 | project | `deleted-campaign/{campaign}` | the tombstone of a campaign |
 
 The counter `generation` of a project grows with every change of the set of active versions, their
@@ -218,10 +218,12 @@ class PendingCommitRecord(Record, frozen=True, kw_only=True):
     removing: bool = False
 
 
-class IssueDeletionRecord(Record, frozen=True, kw_only=True):
-    """A running deletion of the elements of a deleted issue."""
+class IssueTombstone(Record, frozen=True, kw_only=True):
+    """A deleted issue; `done` once all its elements are removed."""
 
-    started_us: int
+    deleted_us: int
+    counts: DeletionCounts = DeletionCounts()
+    done: bool = False
 
 
 class CampaignTombstone(Record, frozen=True, kw_only=True):
@@ -299,9 +301,9 @@ def pending_commit_key(campaign: str, snapshot_digest: str) -> str:
     return key("making", campaign, snapshot_digest)
 
 
-def issue_deletion_key(issue: str) -> str:
-    """Key of the running deletion of an issue's elements."""
-    return key("deleting", issue)
+def issue_tombstone_key(issue: str) -> str:
+    """Key of the tombstone of an issue."""
+    return key("deleted-issue", issue)
 
 
 def campaign_tombstone_key(campaign: str) -> str:

@@ -158,8 +158,9 @@ def test_a_dataset_is_deleted(team: Team) -> None:
         team.datasets.delete(dataset)
     for campaign in team.started.values():
         team.campaigns.deactivate(campaign)
+    assert 6 == team.issues.delete(issue, validate_only=True).element_count
     for other in list(team.issues.list(team.project)):
-        team.issues.delete(other.name)
+        assert team.issues.delete(other.name) == team.issues.delete(other.name)
 
     assert 4 == team.datasets.delete(dataset, validate_only=True).frame_count
     assert [4, 4] == [team.datasets.delete(dataset).frame_count for _ in range(2)]

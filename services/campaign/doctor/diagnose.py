@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.campaign.doctor import (
     blobs,
-    campaign_deletions,
+    deletions,
     elements,
     leftovers,
     snapshots,
@@ -41,10 +41,10 @@ async def diagnose(
     examination = Examination(stores, name.project, repair, at)
     files = FileExaminer(examination)
     async for event in run_examiners(
+        deletions.examine(examination, purges),
         versions.examine(examination),
         elements.examine(examination),
         leftovers.examine(examination),
-        campaign_deletions.examine(examination, purges),
         examine_point_deletions(examination, SERVICE),
         files.examine_spaces(),
         snapshots.examine(examination, files),
