@@ -3,6 +3,7 @@
 | partition | key | holds |
 | --- | --- | --- |
 | `_system` | `project/{project}` | a project |
+| `_system` | `deleted-project/{project}` | the tombstone of a project |
 | project | `dataset/{dataset}` | a dataset |
 | project | `deleted-dataset/{dataset}` | the tombstone of a dataset |
 | project | `label/{dataset}/{label}` | the frame that owns the label id |
@@ -40,11 +41,18 @@ RevisedT = TypeVar("RevisedT", "IssueRecord", "CampaignRecord")
 
 
 class ProjectRecord(Record, frozen=True, kw_only=True):
-    """A tenant."""
+    """A tenant; `deleted_us` is set while it is being deleted."""
 
     id: str
     display_name: str
     created_us: int
+    deleted_us: int = 0
+
+
+class ProjectTombstone(Record, frozen=True, kw_only=True):
+    """A deleted project; what it had is in its mark, see `services/records/project_marks.py`."""
+
+    deleted_us: int
 
 
 class LabelClassRecord(Record, frozen=True, kw_only=True):
@@ -242,6 +250,11 @@ def revise(record: RevisedT, **fields: object) -> RevisedT:
 def project_key(project: str) -> str:
     """Key of a project, in the partition `_system`."""
     return key("project", project)
+
+
+def project_tombstone_key(project: str) -> str:
+    """Key of the tombstone of a project, in the partition `_system`."""
+    return key("deleted-project", project)
 
 
 def dataset_key(dataset: str) -> str:

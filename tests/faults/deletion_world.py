@@ -30,6 +30,7 @@ from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.frames import read_summaries
 from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.curation.doctor import diagnose as curation_doctor
+from services.curation.project_purge import purge_project as purge_project_of_curation
 from services.curation.records import Split
 from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
 from services.curation.rounds.rounds import create_round
@@ -41,6 +42,7 @@ from services.ingest.deletion import delete_samples
 from services.ingest.deletion import purge_frames as purge_ingest
 from services.ingest.doctor import diagnose as ingest_doctor
 from services.ingest.funnel import Funnel, read_funnel
+from services.ingest.project_purge import purge_project as purge_project_of_ingest
 from services.ingest.projector import Projector
 from services.ingest.read_reviews import read_reviews
 from services.ingest.records import Review
@@ -175,14 +177,22 @@ class _Purges:
 
 
 @dataclass(frozen=True, slots=True)
-class _CampaignPurges:
-    """`CampaignPurges` without gRPC."""
+class _ResourcePurges:
+    """`ResourcePurges` without gRPC."""
 
     ingest: Ingest
+    curation: Curation
 
     async def purge_campaign(self, name: CampaignName, *, validate_only: bool) -> DeletionCounts:
-        """See `CampaignPurges.purge_campaign`."""
+        """See `ResourcePurges.purge_campaign`."""
         return await purge_campaign_of_ingest(self.ingest, name, validate_only=validate_only)
+
+    async def purge_project(self, name: ProjectName, *, validate_only: bool) -> DeletionCounts:
+        """See `ResourcePurges.purge_project`."""
+        counts = await purge_project_of_ingest(self.ingest, name, validate_only=validate_only)
+        return counts + await purge_project_of_curation(
+            self.curation, name, validate_only=validate_only
+        )
 
 
 class DeletionWorld:
@@ -320,7 +330,7 @@ class DeletionWorld:
         """Deactivate and delete the campaign."""
         if (await self.versions.current(self.project.project)).campaigns:
             await set_active(self.stores, self.campaign, active=False)
-        purges = _CampaignPurges(self.ingest)
+        purges = _ResourcePurges(self.ingest, self.curation)
         await delete_campaign(self.stores, purges, self.campaign, "", validate_only=False)
 
     async def find_deleted(self, frame_ids: Sequence[str]) -> frozenset[str]:
@@ -342,7 +352,11 @@ class DeletionWorld:
             curation_doctor.diagnose(self.curation, name, repair=repair, started_us=at),
             ingest_doctor.diagnose(ingest, name, repair=repair),
             campaign_doctor.diagnose(
-                self.stores, name, repair=repair, purges=_CampaignPurges(ingest), started_us=at
+                self.stores,
+                name,
+                repair=repair,
+                purges=_ResourcePurges(ingest, self.curation),
+                started_us=at,
             ),
         ):
             found += [line async for line in _describe(events)]

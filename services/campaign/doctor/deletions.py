@@ -6,13 +6,13 @@ from services.campaign import campaign_deletion, issue_deletion
 from services.campaign.records import CampaignTombstone, IssueTombstone
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
-from services.peers.campaign_purges import CampaignPurges
+from services.peers.resource_purges import ResourcePurges
 from services.records.records import decode, prefix, segments
 from services.records.scanning import scan_pages
 from sluice.names import CampaignName, IssueName
 
 
-async def examine(examination: Examination, purges: CampaignPurges) -> ExaminationEvents:
+async def examine(examination: Examination, purges: ResourcePurges) -> ExaminationEvents:
     """Report deletions that began an hour ago and are not complete; a repair completes them."""
     async for event in run_examiners(
         _examine_issues(examination), _examine_campaigns(examination, purges)
@@ -33,7 +33,7 @@ async def _examine_issues(examination: Examination) -> ExaminationEvents:
             yield unfinished_deletion(name).mark_repaired(examination.repair)
 
 
-async def _examine_campaigns(examination: Examination, purges: CampaignPurges) -> ExaminationEvents:
+async def _examine_campaigns(examination: Examination, purges: ResourcePurges) -> ExaminationEvents:
     stores, project = examination.stores, examination.project
     async for page in scan_pages(examination.ledger, project, prefix("deleted-campaign")):
         for entry in page:
