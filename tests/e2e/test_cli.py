@@ -102,13 +102,17 @@ def test_every_example_works(cli: Cli) -> None:
         run(*path)
     other = cli.json("issues", "create", *project, "x", "--dataset", "street")["name"]
     first, filled["ISSUE"] = filled["ISSUE"], other
-    assert {"name": other} == run("issues", "delete")
-    cli.json("issues", "delete", first)
+    assert run("issues", "delete")["validate_only"]
+    for issue in (other, first):
+        cli.json("issues", "delete", issue)
     assert len(cli.truth) == int(run("datasets", "delete")["frame_count"])
     assert {"name": key["name"]} == run("projects", "keys", "delete")
     assert not pending
     assert [] == cli.json("projects", "keys", "list", *project)
     assert other not in [issue["name"] for issue in cli.json("issues", "list", *project)]
+    cli.run("projects", "delete", "night-fleet", code=ExitCode.USAGE)
+    assert 1 == int(cli.json("projects", "delete", "night-fleet", "--yes")["dataset_count"])
+    assert [] == cli.json("projects", "list")
 
 
 @pytest.mark.parametrize(
