@@ -103,9 +103,9 @@ class ProjectServiceServicer(object):
 
     def DeleteProject(self, request, context):
         """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
-        of funnels stay in the ledger. From the first moment on, nothing is stored in the project, and
-        calls to it are NOT_FOUND; its keys are UNAUTHENTICATED once they are revoked. Requested again,
-        it completes a deletion that was interrupted, and has the same answer. Admin key only.
+        of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+        to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+        deletion that was interrupted, and has the same answer. Admin key only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

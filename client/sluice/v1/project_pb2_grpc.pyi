@@ -45,9 +45,9 @@ class ProjectServiceStub:
     """Lists the projects that the key may see, by name."""
     DeleteProject: _grpc.UnaryUnaryMultiCallable[_project_pb2.DeleteProjectRequest, _deletion_pb2.DeletionSummary]
     """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
-    of funnels stay in the ledger. From the first moment on, nothing is stored in the project, and
-    calls to it are NOT_FOUND; its keys are UNAUTHENTICATED once they are revoked. Requested again,
-    it completes a deletion that was interrupted, and has the same answer. Admin key only.
+    of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+    to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+    deletion that was interrupted, and has the same answer. Admin key only.
     """
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_project_pb2.CreateApiKeyRequest, _project_pb2.CreateApiKeyResponse]
     """Creates an API key of a project. Its secret is shown only once, here."""
@@ -71,9 +71,9 @@ class ProjectServiceAsyncStub(ProjectServiceStub):
     """Lists the projects that the key may see, by name."""
     DeleteProject: _aio.UnaryUnaryMultiCallable[_project_pb2.DeleteProjectRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
     """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
-    of funnels stay in the ledger. From the first moment on, nothing is stored in the project, and
-    calls to it are NOT_FOUND; its keys are UNAUTHENTICATED once they are revoked. Requested again,
-    it completes a deletion that was interrupted, and has the same answer. Admin key only.
+    of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+    to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+    deletion that was interrupted, and has the same answer. Admin key only.
     """
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_project_pb2.CreateApiKeyRequest, _project_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """Creates an API key of a project. Its secret is shown only once, here."""
@@ -118,9 +118,9 @@ class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
         """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
-        of funnels stay in the ledger. From the first moment on, nothing is stored in the project, and
-        calls to it are NOT_FOUND; its keys are UNAUTHENTICATED once they are revoked. Requested again,
-        it completes a deletion that was interrupted, and has the same answer. Admin key only.
+        of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+        to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+        deletion that was interrupted, and has the same answer. Admin key only.
         """
 
     @_abc_1.abstractmethod
