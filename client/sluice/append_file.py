@@ -51,7 +51,7 @@ class AppendCounts:
         self.changed += response.changed_count
         self.unchanged += response.unchanged_count
         self.kept_status += response.kept_status_count
-        self.deleted += response.deleted_count
+        self.deleted += len(response.deleted_frame_ids)
 
 
 @dataclass(frozen=True, slots=True)

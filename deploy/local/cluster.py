@@ -133,6 +133,7 @@ class Cluster:
             "admin_key": self.admin_key,
             "blobs": str(self.folder / "blobs"),
             "campaign_target": self.address("campaign"),
+            "curation_target": self.address("curation"),
             "ingest_target": self._ingest_target(),
             "log_format": "json",
             "qdrant_url": self._qdrant_url,

@@ -12,6 +12,7 @@ from typing import Final
 from services.campaign.projects import get_project
 from services.campaign.records import GENERATION, CampaignRecord
 from services.ledger.interface import Ledger
+from services.records.project_marks import deleted_error, is_marked
 from services.records.records import decode, prefix
 from services.records.stores import Stores
 from sluice.names import ProjectName
@@ -30,7 +31,7 @@ class ActiveCampaignList:
 
 
 async def read_active_campaigns(ledger: Ledger, project: str) -> ActiveCampaignList:
-    """The campaigns that are active now."""
+    """The campaigns that are active now; raises NotFound for a deleted project."""
     # The generation first: a change while campaigns are read has a generation of its own, under
     # which they are read again.
     generation = await _read_generation(ledger, project)
@@ -39,6 +40,8 @@ async def read_active_campaigns(ledger: Ledger, project: str) -> ActiveCampaignL
     while page := await ledger.scan(project, prefix("campaign"), after=after, limit=_PAGE):
         campaigns += (decode(CampaignRecord, entry) for entry in page)
         after = page[-1].key
+    if await is_marked(ledger, project):
+        raise deleted_error(project)
     active = tuple(campaign for campaign in campaigns if campaign.active)
     return ActiveCampaignList(generation, active)
 

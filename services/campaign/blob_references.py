@@ -7,6 +7,7 @@ from typing import Final
 from services.campaign.records import (
     CampaignRecord,
     PendingCommitRecord,
+    ProjectRecord,
     SpaceRecord,
     VersionRecord,
     campaign_key,
@@ -21,7 +22,7 @@ _NEVER: Final = 2**63
 
 
 async def read_references(ledger: Ledger, *, former_since_us: int = _NEVER) -> set[str] | None:
-    """The digests that any project references; None if a version record is lost.
+    """The digests that any project references, except deleted ones; None if a version is lost.
 
     Digests of former models, and of versions that are deleted with their campaign, count too if
     that was since `former_since_us`: the deletion may be about to remove them.
@@ -30,7 +31,7 @@ async def read_references(ledger: Ledger, *, former_since_us: int = _NEVER) -> s
     blob that is referenced all the time is missed.
     """
     digests: set[str] = set()
-    for project in await list_children(ledger, PARTITION, "project"):
+    for project in await _list_projects(ledger):
         async for page in scan_pages(ledger, project, prefix("space")):
             digests.update(decode(SpaceRecord, entry).basis_digest for entry in page)
         async for page in scan_pages(ledger, project, prefix("making")):
@@ -48,6 +49,28 @@ async def read_references(ledger: Ledger, *, former_since_us: int = _NEVER) -> s
                 if version.purged_us > former_since_us:
                     digests.update(version.former_digests)
     return digests
+
+
+async def read_all_references(ledger: Ledger, project: str) -> set[str]:
+    """The digests that a project references, also for versions and models that are deleted."""
+    digests: set[str] = set()
+    async for page in scan_pages(ledger, project, prefix("space")):
+        digests.update(decode(SpaceRecord, entry).basis_digest for entry in page)
+    async for page in scan_pages(ledger, project, prefix("making")):
+        digests.update(segments(entry.key)[-1] for entry in page)
+        digests.update(decode(PendingCommitRecord, entry).basis_digest for entry in page)
+    for campaign in await list_children(ledger, project, "version"):
+        for version in await read_versions(ledger, project, campaign):
+            digests |= {version.snapshot_digest, version.model_digest, version.basis_digest}
+            digests.update(version.former_digests)
+    return digests - {""}
+
+
+async def _list_projects(ledger: Ledger) -> list[str]:
+    """All projects that are not being deleted."""
+    pages = scan_pages(ledger, PARTITION, prefix("project"))
+    projects = [decode(ProjectRecord, entry) async for page in pages for entry in page]
+    return [project.id for project in projects if not project.deleted_us]
 
 
 async def read_versions(ledger: Ledger, project: str, campaign: str) -> list[VersionRecord]:

@@ -26,7 +26,7 @@ from services.campaign.records import (
     version_key,
 )
 from services.ledger.interface import Add, Transaction
-from services.peers.campaign_purges import CampaignPurges
+from services.peers.resource_purges import ResourcePurges
 from services.records.documents import check_etag, find_record, retry
 from services.records.records import encode, now_us
 from services.records.stores import Stores
@@ -37,7 +37,7 @@ from sluice.names import CampaignName
 
 
 async def delete_campaign(
-    stores: Stores, purges: CampaignPurges, name: CampaignName, etag: str, *, validate_only: bool
+    stores: Stores, purges: ResourcePurges, name: CampaignName, etag: str, *, validate_only: bool
 ) -> DeletionCounts:
     """Delete an inactive campaign; the answer is the same when it is called again.
 
@@ -58,7 +58,7 @@ async def delete_campaign(
 
 
 async def finish_deletion(
-    stores: Stores, purges: CampaignPurges, name: CampaignName, tombstone: CampaignTombstone
+    stores: Stores, purges: ResourcePurges, name: CampaignName, tombstone: CampaignTombstone
 ) -> None:
     """Remove what is left of a campaign, and mark its tombstone as done."""
     await purges.purge_campaign(name, validate_only=False)
@@ -79,7 +79,7 @@ async def _find_tombstone(stores: Stores, name: CampaignName) -> CampaignTombsto
 
 
 async def _delete_record(
-    stores: Stores, purges: CampaignPurges, name: CampaignName, etag: str, *, validate_only: bool
+    stores: Stores, purges: ResourcePurges, name: CampaignName, etag: str, *, validate_only: bool
 ) -> CampaignTombstone:
     stored = await read_campaign(stores, name)
     check_etag(etag, stored.record.etag, name)

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.campaign import wiring
-from services.peers.ingest import connect_reviews
+from services.peers.campaign_peers import connect_campaign_peers
+from services.records.guarded_stores import guard_stores
 from services.records.stores import Stores
 from services.server.admin import ensure_admin_key
 from services.server.cluster_settings import CampaignSettings
@@ -18,16 +19,18 @@ from services.server.qdrant import open_qdrant
 async def serve(settings: CampaignSettings) -> AsyncIterator[ClusterServer]:
     """Serve until left.
 
-    Health does not depend on Qdrant or ingest: without them elements and commits wait, but scorer
-    and ingest still get the active versions.
+    Health does not depend on Qdrant or other services: without them elements and commits wait, but
+    scorer and ingest still get the active versions.
     """
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(open_service_host(settings))
         await ensure_admin_key(host.ledger, host.keys, settings.admin_key)
         vectors = await stack.enter_async_context(open_qdrant(settings))
-        stores = Stores(host.ledger, vectors, host.blobs)
-        reviews = await stack.enter_async_context(
-            connect_reviews(settings.ingest_target, host.internal_key)
+        stores = guard_stores(Stores(host.ledger, vectors, host.blobs))
+        peers = await stack.enter_async_context(
+            connect_campaign_peers(
+                settings.ingest_target, settings.curation_target, host.internal_key
+            )
         )
-        servicers = wiring.servicers(stores, host.keys, host.draining, reviews, reviews.purges)
+        servicers = wiring.servicers(stores, host.keys, host.draining, peers)
         yield await stack.enter_async_context(host.serve("campaign", servicers, {}))

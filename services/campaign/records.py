@@ -3,6 +3,7 @@
 | partition | key | holds |
 | --- | --- | --- |
 | `_system` | `project/{project}` | a project |
+| `_system` | `deleted-project/{project}` | the tombstone of a project |
 | project | `dataset/{dataset}` | a dataset |
 | project | `deleted-dataset/{dataset}` | the tombstone of a dataset |
 | project | `label/{dataset}/{label}` | the frame that owns the label id |
@@ -13,7 +14,7 @@
 | project | `version/{campaign}/…` | a version; the newest has the lowest key |
 | project | `space/{model}/{dimension}` | a space and its background |
 | project | `making/{campaign}/{snapshot}` | a commit that is running, or crashed |
-| project | `deleting/{issue}` | an issue deletion that is running, or crashed |
+| project | `deleted-issue/{issue}` | the tombstone of an issue |
 | project | `deleted-campaign/{campaign}` | the tombstone of a campaign |
 
 The counter `generation` of a project grows with every change of the set of active versions, their
@@ -40,11 +41,18 @@ RevisedT = TypeVar("RevisedT", "IssueRecord", "CampaignRecord")
 
 
 class ProjectRecord(Record, frozen=True, kw_only=True):
-    """A tenant."""
+    """A tenant; `deleted_us` is set while it is being deleted."""
 
     id: str
     display_name: str
     created_us: int
+    deleted_us: int = 0
+
+
+class ProjectTombstone(Record, frozen=True, kw_only=True):
+    """A deleted project; what it had is in its mark, see `services/records/project_marks.py`."""
+
+    deleted_us: int
 
 
 class LabelClassRecord(Record, frozen=True, kw_only=True):
@@ -219,10 +227,12 @@ class PendingCommitRecord(Record, frozen=True, kw_only=True):
     removing: bool = False
 
 
-class IssueDeletionRecord(Record, frozen=True, kw_only=True):
-    """A running deletion of the elements of a deleted issue."""
+class IssueTombstone(Record, frozen=True, kw_only=True):
+    """A deleted issue; `done` once all its elements are removed."""
 
-    started_us: int
+    deleted_us: int
+    counts: DeletionCounts = DeletionCounts()
+    done: bool = False
 
 
 class CampaignTombstone(Record, frozen=True, kw_only=True):
@@ -241,6 +251,11 @@ def revise(record: RevisedT, **fields: object) -> RevisedT:
 def project_key(project: str) -> str:
     """Key of a project, in the partition `_system`."""
     return key("project", project)
+
+
+def project_tombstone_key(project: str) -> str:
+    """Key of the tombstone of a project, in the partition `_system`."""
+    return key("deleted-project", project)
 
 
 def dataset_key(dataset: str) -> str:
@@ -300,9 +315,9 @@ def pending_commit_key(campaign: str, snapshot_digest: str) -> str:
     return key("making", campaign, snapshot_digest)
 
 
-def issue_deletion_key(issue: str) -> str:
-    """Key of the running deletion of an issue's elements."""
-    return key("deleting", issue)
+def issue_tombstone_key(issue: str) -> str:
+    """Key of the tombstone of an issue."""
+    return key("deleted-issue", issue)
 
 
 def campaign_tombstone_key(campaign: str) -> str:

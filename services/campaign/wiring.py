@@ -6,8 +6,7 @@ from services.campaign.servicer.campaigns import CampaignServicer
 from services.campaign.servicer.datasets import DatasetServicer
 from services.campaign.servicer.issues import IssueServicer
 from services.campaign.servicer.projects import ProjectServicer
-from services.peers.campaign_purges import CampaignPurges
-from services.peers.reviews import Reviews
+from services.peers.campaign_peers import CampaignPeers
 from services.records.stores import Stores
 from services.server.draining import Draining
 from services.server.keys import KeyStore
@@ -17,13 +16,12 @@ def servicers(
     stores: Stores,
     keys: KeyStore,
     draining: Draining,
-    reviews: Reviews,
-    purges: CampaignPurges,
+    peers: CampaignPeers,
 ) -> list[object]:
     """Servicers of ProjectService, DatasetService, IssueService and CampaignService."""
     return [
-        ProjectServicer(stores, keys),
+        ProjectServicer(stores, keys, peers.purges),
         DatasetServicer(stores),
         IssueServicer(stores),
-        CampaignServicer(stores, draining, reviews, purges),
+        CampaignServicer(stores, draining, peers.reviews, peers.purges),
     ]

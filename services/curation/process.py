@@ -9,6 +9,7 @@ from services.curation import wiring
 from services.peers.campaign import follow_campaigns
 from services.peers.curation_peers import connect_curation_peers
 from services.peers.models import Models
+from services.records.guarded_stores import guard_stores
 from services.records.stores import Stores
 from services.server.cluster_settings import CurationSettings
 from services.server.process import ClusterServer, open_service_host
@@ -24,7 +25,7 @@ async def serve(settings: CurationSettings) -> AsyncIterator[ClusterServer]:
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(open_service_host(settings))
         vectors = await stack.enter_async_context(open_qdrant(settings))
-        stores = Stores(host.ledger, vectors, host.blobs)
+        stores = guard_stores(Stores(host.ledger, vectors, host.blobs))
         peers = await stack.enter_async_context(
             connect_curation_peers(
                 settings.campaign_target, settings.ingest_target, host.internal_key

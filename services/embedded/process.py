@@ -16,9 +16,10 @@ from services.embedded.keys import ensure_admin_file, open_keys
 from services.ingest import wiring as ingest
 from services.ledger.sqlite.ledger import SqliteLedger
 from services.peers.campaign import follow_campaigns
+from services.peers.campaign_peers import connect_campaign_peers
 from services.peers.curation_peers import connect_curation_peers
-from services.peers.ingest import connect_reviews
 from services.peers.models import Models
+from services.records.guarded_stores import guard_stores
 from services.records.stores import Stores
 from services.scorer import wiring as scorer
 from services.server.draining import Draining
@@ -77,13 +78,15 @@ async def serve(settings: Settings) -> AsyncIterator[EmbeddedServer]:
         port = server.bind(settings.host, settings.port)
         own = f"{_ANY_ADDRESS.get(settings.host, settings.host)}:{port}"
         active = await stack.enter_async_context(follow_campaigns(own, keys.internal_token))
-        reviews = await stack.enter_async_context(connect_reviews(own, keys.internal_token))
-        peers = await stack.enter_async_context(
+        campaign_peers = await stack.enter_async_context(
+            connect_campaign_peers(own, own, keys.internal_token)
+        )
+        curation_peers = await stack.enter_async_context(
             connect_curation_peers(own, own, keys.internal_token)
         )
         models = Models(stores.blobs, bytes_max=settings.models_bytes_max)
         servicers = [
-            *campaign.servicers(stores, keys.store, draining, reviews, reviews.purges),
+            *campaign.servicers(stores, keys.store, draining, campaign_peers),
             *await stack.enter_async_context(scorer.servicers(active, models, draining, settings)),
             *await stack.enter_async_context(
                 # Named after the data folder: after a restart it resumes its own lease at once.
@@ -91,7 +94,7 @@ async def serve(settings: Settings) -> AsyncIterator[EmbeddedServer]:
                     stores, active, models, draining, settings, owner=str(settings.data_dir)
                 )
             ),
-            *curation.servicers(stores, peers, active, models, draining),
+            *curation.servicers(stores, curation_peers, active, models, draining),
         ]
         # Last, so that the key is shown only when the server really starts.
         admin_file = settings.data_dir / "admin.key"
@@ -108,4 +111,4 @@ async def _open_stores(data_dir: Path, stack: AsyncExitStack) -> Stores:
     vectors = await EdgeVectors.open(data_dir / "vectors")
     stack.push_async_callback(vectors.close)
     blobs = await asyncio.to_thread(FolderBlobs, data_dir / "blobs")
-    return Stores(ledger, vectors, blobs)
+    return guard_stores(Stores(ledger, vectors, blobs))

@@ -11,6 +11,7 @@ from services.ingest.context import Ingest
 from services.ingest.counters import Count
 from services.ingest.records import Extremes, extremes_key
 from services.ledger.interface import Ledger
+from services.records.project_marks import deleted_error, is_marked
 from services.records.records import decode, key, segments
 from services.records.scanning import scan_pages
 from sluice.tally import BINS
@@ -52,10 +53,12 @@ class Funnel:
 async def read_funnel(ingest: Ingest, project: str, campaign: str) -> Funnel:
     """The funnel of a campaign, active or not.
 
-    Raises NotFound naming the campaign.
+    Raises NotFound naming the campaign, or its project if that is deleted.
     """
-    await ingest.active.version(project, campaign, 1)
     ledger = ingest.stores.ledger
+    if await is_marked(ledger, project):  # its counters stay
+        raise deleted_error(project)
+    await ingest.active.version(project, campaign, 1)
     loggers = await _list_last_segments(ledger, project, key("mismatch", campaign))
     bins = [counters.score_bin(campaign, index) for index in range(BINS)]
     mismatches = {logger: counters.mismatches_of(campaign, logger) for logger in loggers}

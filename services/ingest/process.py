@@ -10,6 +10,7 @@ from uuid import uuid4
 from services.ingest import wiring
 from services.peers.campaign import follow_campaigns
 from services.peers.models import Models
+from services.records.guarded_stores import guard_stores
 from services.records.stores import Stores
 from services.server.cluster_settings import IngestSettings
 from services.server.process import ClusterServer, open_service_host
@@ -26,7 +27,7 @@ async def serve(settings: IngestSettings) -> AsyncIterator[ClusterServer]:
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(open_service_host(settings))
         vectors = await stack.enter_async_context(open_qdrant(settings))
-        stores = Stores(host.ledger, vectors, host.blobs)
+        stores = guard_stores(Stores(host.ledger, vectors, host.blobs))
         active = await stack.enter_async_context(
             follow_campaigns(settings.campaign_target, host.internal_key)
         )

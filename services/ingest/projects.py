@@ -18,6 +18,11 @@ async def register_project(ledger: Ledger, project: str) -> None:
     await ledger.commit(Transaction(PARTITION, puts=mark))
 
 
+async def forget_project(ledger: Ledger, project: str) -> None:
+    """Remove the registration of a project."""
+    await ledger.commit(Transaction(PARTITION, deletes=[key("project", project)]))
+
+
 async def is_registered(ledger: Ledger, project: str) -> bool:
     """Whether the project is registered."""
     return bool(await ledger.get(PARTITION, [key("project", project)]))

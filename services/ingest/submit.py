@@ -20,6 +20,7 @@ from services.ingest.records import (
     session_key,
 )
 from services.ledger.interface import Conflict, Entry
+from services.records.project_marks import MARK, deleted_error
 from services.records.records import decode
 from sluice import errors, rpc_errors
 
@@ -112,10 +113,16 @@ async def _judge_all(
 async def _read_progress(
     ingest: Ingest, sender: Sender, delivery: Delivery, keys: Sequence[str] = ()
 ) -> tuple[dict[str, Entry], BatchOutcome | None]:
-    """The entries of the session and of `keys`, and the delivery's outcome if it has one."""
+    """The entries of the session and of `keys`, and the delivery's outcome if it has one.
+
+    Raises NotFound for a deleted project: its sessions are gone, which would look like a gap.
+    """
     watermark_at = session_key(sender.session)
     outcome_at = outcome_key(sender.session, delivery.seq)
-    entries = await ingest.stores.ledger.get(sender.project, [watermark_at, outcome_at, *keys])
+    keys = [watermark_at, outcome_at, MARK, *keys]
+    entries = await ingest.stores.ledger.get(sender.project, keys)
+    if MARK in entries:
+        raise deleted_error(sender.project)
     expected = _watermark(entries.get(watermark_at)) + 1
     if delivery.seq == expected:
         return entries, None

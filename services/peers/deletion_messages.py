@@ -17,6 +17,13 @@ def summary(counts: DeletionCounts, *, validate_only: bool) -> pb.DeletionSummar
         prediction_count=counts.predictions,
         pick_count=counts.picks,
         check_count=counts.checks,
+        campaign_count=counts.campaigns,
+        issue_count=counts.issues,
+        dataset_count=counts.datasets,
+        round_count=counts.rounds,
+        batch_count=counts.batches,
+        golden_set_count=counts.golden_sets,
+        api_key_count=counts.keys,
     )
 
 
@@ -30,4 +37,11 @@ def read_counts(message: pb.DeletionSummary) -> DeletionCounts:
         predictions=message.prediction_count,
         picks=message.pick_count,
         checks=message.check_count,
+        campaigns=message.campaign_count,
+        issues=message.issue_count,
+        datasets=message.dataset_count,
+        rounds=message.round_count,
+        batches=message.batch_count,
+        golden_sets=message.golden_set_count,
+        keys=message.api_key_count,
     )

@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 import numpy as np
 
-from services.peers.campaign_purges import IngestCampaignPurges
 from services.peers.channel import REQUEST_TIMEOUT_S, PeerChannel, connect_peer
 from services.peers.reviews import ReviewedSample, ReviewsPage
 from sluice.limits import DIMENSION_MIN
@@ -35,8 +34,6 @@ class IngestReviews:
     def __init__(self, peer: PeerChannel) -> None:
         self._peer = peer
         self._stub = IngestServiceStub(peer.channel)
-        self.purges = IngestCampaignPurges(peer)
-        """Removes the samples of deleted campaigns, over the same channel."""
 
     async def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
         """See `Reviews.read`."""

@@ -14,7 +14,7 @@ class ProjectList(Protocol):
     """Lists projects."""
 
     async def list(self) -> list[str]:
-        """The ids of all projects.
+        """The ids of all projects that are not being deleted.
 
         Raises errors.Unavailable while the campaign service is away.
         """
@@ -33,7 +33,11 @@ class CampaignProjects:
         request = pb.ListProjectsRequest(page_size=1_000)
         while True:
             response = await self._peer.call(self._stub.ListProjects, request)
-            projects += [ProjectName.parse(project.name).project for project in response.projects]
+            projects += [
+                ProjectName.parse(project.name).project
+                for project in response.projects
+                if not project.HasField("delete_time")
+            ]
             if not response.next_page_token:
                 return projects
             request.page_token = response.next_page_token

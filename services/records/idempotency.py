@@ -6,6 +6,7 @@ requests come from people, and a response is small.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Self
@@ -14,7 +15,8 @@ from uuid import UUID
 import msgspec
 
 from services.ledger.interface import ABSENT, Conflict, Ledger, Transaction
-from services.records.records import Record, RecordT, decode, encode, key
+from services.records.records import Record, RecordT, decode, encode, key, prefix
+from services.records.scanning import scan_pages
 from sluice.errors import InvalidArgument
 
 
@@ -94,6 +96,26 @@ async def commit_once(
             raise
         return first
     return response
+
+
+async def forget_responses(
+    ledger: Ledger,
+    partition: str,
+    method: str,
+    kind: type[RecordT],
+    is_obsolete: Callable[[RecordT], bool],
+) -> None:
+    """Delete the stored responses of a method that are obsolete."""
+    async for page in scan_pages(ledger, partition, prefix("request", method)):
+        deletes = [
+            entry.key
+            for entry in page
+            if is_obsolete(
+                decode(kind, replace(entry, value=decode(_RecordedResponse, entry).response))
+            )
+        ]
+        if deletes:
+            await ledger.commit(Transaction(partition, deletes=deletes))
 
 
 def _parse_uuid(request_id: str) -> str:

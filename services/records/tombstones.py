@@ -38,6 +38,13 @@ class DeletionCounts(Record, frozen=True, kw_only=True):
     predictions: int = 0
     picks: int = 0
     checks: int = 0
+    campaigns: int = 0
+    issues: int = 0
+    datasets: int = 0
+    rounds: int = 0
+    batches: int = 0
+    golden_sets: int = 0
+    keys: int = 0
 
     def __add__(self, other: DeletionCounts) -> DeletionCounts:
         names = self.__struct_fields__

@@ -76,6 +76,9 @@ class CampaignSettings(VectorSettings):
     ingest_target: str = "127.0.0.1:50053"
     """gRPC target of ingest: commits with feedback read reviews there."""
 
+    curation_target: str = "127.0.0.1:50054"
+    """gRPC target of curation: deletions of projects remove their datasets there."""
+
 
 class ScorerSettings(FollowerSettings, ScoringSettings):
     """`python -m services.scorer`."""

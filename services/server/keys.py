@@ -6,14 +6,15 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 from services.ledger.interface import ABSENT, Conflict, Ledger, Transaction
-from services.records.records import Record, decode, encode, key, prefix
+from services.records.records import Record, decode, encode, key, prefix, segments
+from services.records.scanning import scan_pages
 from sluice.errors import AlreadyExists, InvalidArgument, NotFound, Unauthenticated
 
 PARTITION: Final = "_system"
@@ -25,6 +26,7 @@ EXPECTED_METADATA: Final = "metadata `authorization: Bearer slc_<id>_<secret>`"
 """The metadata that a caller must send, for error messages."""
 
 _ADMIN = "admin-key"
+_NO_CHECKS: Final[Mapping[str, int]] = {}
 _TOKEN = re.compile("slc_([0-9a-f]{16})_[0-9a-f]{64}")
 
 
@@ -74,6 +76,20 @@ async def has_admin(ledger: Ledger) -> bool:
     return bool(await ledger.get(PARTITION, [_ADMIN]))
 
 
+async def count_keys(ledger: Ledger, project: str) -> int:
+    """The number of keys of a project."""
+    pages = scan_pages(ledger, PARTITION, prefix("project-key", project))
+    return sum([len(page) async for page in pages])
+
+
+async def revoke_keys(ledger: Ledger, project: str) -> None:
+    """Revoke all keys of a project at once."""
+    async for page in scan_pages(ledger, PARTITION, prefix("project-key", project)):
+        records = [_record_key(segments(entry.key)[-1]) for entry in page]
+        deletes = [*records, *(entry.key for entry in page)]
+        await ledger.commit(Transaction(PARTITION, deletes=deletes))
+
+
 class KeyStore:
     """The keys of all projects, in the ledger.
 
@@ -89,10 +105,17 @@ class KeyStore:
         self._internal_token = internal_token
         self.internal = Caller("internal", "", frozenset(Scope))
 
-    async def create(self, project: str, display_name: str, scopes: Collection[Scope]) -> NewKey:
+    async def create(
+        self,
+        project: str,
+        display_name: str,
+        scopes: Collection[Scope],
+        checks: Mapping[str, int] = _NO_CHECKS,
+    ) -> NewKey:
         """Create a key of a project, which must exist.
 
-        Raises errors.InvalidArgument for no scope, or a display name over 256 bytes.
+        Raises errors.InvalidArgument for no scope, or a display name over 256 bytes, and Conflict
+        if the `checks` of the partition do not hold.
         """
         if not scopes:
             raise InvalidArgument.of(
@@ -103,7 +126,9 @@ class KeyStore:
             problem = f"{size} bytes, over the limit of {DISPLAY_NAME_BYTES_MAX}"
             raise InvalidArgument.of("api_key.display_name", problem)
         new_key = self._generate(project, display_name, scopes)
-        await self._ledger.commit(self._transaction(new_key.record))
+        creation = self._transaction(new_key.record)
+        creation = replace(creation, checks={**checks, **creation.checks})
+        await self._ledger.commit(creation)
         return new_key
 
     async def list(self, project: str, *, after: str = "", limit: int) -> list[ApiKey]:

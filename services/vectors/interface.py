@@ -118,5 +118,11 @@ class Vectors(Protocol):
     async def delete_tenant(self, collection: Collection, tenant: str) -> None:
         """Remove all points of the tenant; durable when this returns."""
 
+    async def drop(self, collection: Collection) -> None:
+        """Remove a collection with its files; durable when this returns.
+
+        Only for a collection that is never written to again: other processes may fail to.
+        """
+
     async def close(self) -> None:
         """Finish running calls and release the store."""

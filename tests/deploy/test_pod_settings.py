@@ -14,7 +14,7 @@ from services.server.command import run_server
 from services.server.settings import ModelSettings, ScoringSettings
 from tests.deploy.manifests import K8S, SETTINGS, Service, find_object, make_secrets, parse_quantity
 
-TARGETS = ("qdrant_url", "campaign_target", "ingest_target")
+TARGETS = ("qdrant_url", "campaign_target", "ingest_target", "curation_target")
 
 
 @pytest.fixture

@@ -102,13 +102,30 @@ def test_every_example_works(cli: Cli) -> None:
         run(*path)
     other = cli.json("issues", "create", *project, "x", "--dataset", "street")["name"]
     first, filled["ISSUE"] = filled["ISSUE"], other
-    assert {"name": other} == run("issues", "delete")
-    cli.json("issues", "delete", first)
+    assert run("issues", "delete")["validate_only"]
+    for issue in (other, first):
+        cli.json("issues", "delete", issue)
     assert len(cli.truth) == int(run("datasets", "delete")["frame_count"])
     assert {"name": key["name"]} == run("projects", "keys", "delete")
     assert not pending
     assert [] == cli.json("projects", "keys", "list", *project)
     assert other not in [issue["name"] for issue in cli.json("issues", "list", *project)]
+
+
+def test_a_project_is_deleted_only_with_yes(cli: Cli) -> None:
+    """Without it, or with --dry-run, the project stays; the deletion prints the same counts."""
+    cli.run("projects", "create", "night-fleet")
+    cli.run("datasets", "create", "-p", "night-fleet", "street", "--task", "box_2d")
+    delete = ("projects", "delete", "night-fleet")
+    assert "--dry-run" in cli.run(*delete, code=ExitCode.USAGE)
+    preview = cli.json(*delete, "--dry-run")
+    assert ["projects/night-fleet"] == [project["name"] for project in cli.json("projects", "list")]
+
+    deleted = cli.json(*delete, "--yes")
+
+    assert {**preview, "validate_only": False} == deleted == cli.json(*delete, "--yes")
+    assert 1 == int(deleted["dataset_count"])
+    assert [] == cli.json("projects", "list")
 
 
 @pytest.mark.parametrize(

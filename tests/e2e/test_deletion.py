@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sluice import Frame, errors
+from sluice import CollectionClient, Frame, errors
 from sluice.labels import Box2D, Label
 from sluice.resources.batches import BatchSettings
 from sluice.resources.rounds import PredictedFrame
+from tests.e2e.sluiced import Server
 from tests.e2e.team import MODEL, Team, frames, vector
 
 NAMES = ("v-1", "v-2", "v-3", "ordinary")
@@ -78,7 +79,7 @@ def test_a_deleted_frame_does_not_return(team: Team) -> None:
 
     assert {"v-2", "v-3"} == team.collected("vans")
     assert 1 == team.funnel("vans").duplicate
-    assert (1, ["v-1"]) == (appended.deleted_count, list(appended.deleted_frame_ids))
+    assert ["v-1"] == list(appended.deleted_frame_ids)
 
 
 def test_a_logger_with_the_former_model_is_still_heard(team: Team) -> None:
@@ -158,8 +159,9 @@ def test_a_dataset_is_deleted(team: Team) -> None:
         team.datasets.delete(dataset)
     for campaign in team.started.values():
         team.campaigns.deactivate(campaign)
+    assert 6 == team.issues.delete(issue, validate_only=True).element_count
     for other in list(team.issues.list(team.project)):
-        team.issues.delete(other.name)
+        assert team.issues.delete(other.name) == team.issues.delete(other.name)
 
     assert 4 == team.datasets.delete(dataset, validate_only=True).frame_count
     assert [4, 4] == [team.datasets.delete(dataset).frame_count for _ in range(2)]
@@ -168,5 +170,58 @@ def test_a_dataset_is_deleted(team: Team) -> None:
     with pytest.raises(errors.NotFound):
         team.datasets.append(dataset, [Frame(id="x")])
     assert {"v-1", "v-2", "v-3"} == team.collected("vans")
+    events = [event.WhichOneof("event") for event in team.doctor.diagnose(team.project)]
+    assert "finding" not in events
+
+
+def test_a_project_is_deleted(team: Team, server: Server) -> None:
+    """Everything in it is gone, its keys open nothing, its id is not used again, others stay."""
+    collect(team)
+    key = team.projects.create_api_key(team.project, ["admin"])
+    team.projects.create("other")
+    with CollectionClient(server.target) as client:
+        client.set_credentials(api_key=key)
+        with pytest.raises(errors.PermissionDenied, match="only the admin's key"):
+            client.projects.delete(team.project)
+
+        preview = team.projects.delete(team.project, validate_only=True)
+        assert team.project in [project.name for project in client.projects.list()]
+        summary = team.projects.delete(team.project)
+
+        assert (1, 2, 2, 1) == (
+            summary.dataset_count,
+            summary.issue_count,
+            summary.campaign_count,
+            summary.api_key_count,
+        )
+        assert (4, 3, 11) == (summary.frame_count, summary.sample_count, summary.element_count)
+        preview.validate_only = False
+        assert preview == summary == team.projects.delete(team.project)
+        with pytest.raises(errors.Unauthenticated):
+            client.projects.get(team.project)
+    assert ["projects/other"] == [project.name for project in team.projects.list()]
+    for call in (
+        lambda: team.projects.get(team.project),
+        lambda: team.datasets.append(f"{team.project}/datasets/d", [Frame(id="x")]),
+        lambda: team.samples.funnel(team.started["vans"]),
+        lambda: team.projects.create_api_key(team.project, ["log"]),
+    ):
+        with pytest.raises(errors.NotFound):
+            call()
+    with pytest.raises(errors.AlreadyExists, match="was deleted, and its id is not used again"):
+        team.projects.create("p")
+    events = [event.WhichOneof("event") for event in team.doctor.diagnose(team.project)]
+    assert "finding" not in events
+
+
+def test_a_logger_of_a_deleted_project_is_refused(team: Team) -> None:
+    """Frames that were scored before are not stored, and the project stays empty."""
+    collect(team)
+    team.sample_probabilities(frames("v-9"), embedding_model_id=MODEL)
+    team.projects.delete(team.project)
+
+    with pytest.raises(errors.NotFound, match="it was deleted"):
+        team.save_for_collection()
+
     events = [event.WhichOneof("event") for event in team.doctor.diagnose(team.project)]
     assert "finding" not in events

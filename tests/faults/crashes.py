@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from services.records.stores import Stores
 
-WRITES: Final = frozenset({"commit", "write", "delete", "delete_tenant", "put", "delete_before"})
+WRITES: Final = frozenset(
+    {"commit", "write", "delete", "delete_tenant", "put", "delete_before", "drop"}
+)
 """The methods of the three stores that write."""
 
 

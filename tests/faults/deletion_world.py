@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from services.campaign.active_campaigns import read_active_campaigns
 from services.campaign.campaign_deletion import delete_campaign
 from services.campaign.campaigns import CampaignTerms, get_campaign, set_active
 from services.campaign.candidates import Candidate, CandidateSet
@@ -18,171 +18,79 @@ from services.campaign.commit import commit_version, create_campaign
 from services.campaign.datasets import create_dataset
 from services.campaign.doctor import diagnose as campaign_doctor
 from services.campaign.elements import add_elements
-from services.campaign.frame_deletion import purge_frames as purge_campaign
+from services.campaign.issue_deletion import delete_issue
 from services.campaign.issues import create_issue
+from services.campaign.project_deletion import delete_project
 from services.campaign.projects import create_project
-from services.campaign.records import LabelClassRecord, VersionRecord
-from services.campaign.versions import get_version
+from services.campaign.records import LabelClassRecord, issue_tombstone_key
+from services.curation.batches.create import Creation
+from services.curation.batches.delete_batch import BatchDeletion
+from services.curation.batches.records import CreateBatchSpec
 from services.curation.context import Curation
 from services.curation.datasets.append import append_frames
+from services.curation.datasets.delete_dataset import DatasetDeletion
 from services.curation.datasets.delete_frames import delete_frames
 from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.frames import read_summaries
 from services.curation.datasets.new_frames import AppendRequest, FrameToAppend
 from services.curation.doctor import diagnose as curation_doctor
+from services.curation.golden.annotations import AnnotatedImage, Annotations
+from services.curation.golden.delete_golden_set import GoldenSetDeletion
+from services.curation.golden.golden_sets import create_golden_set
+from services.curation.golden.limits import GoldenLimits
 from services.curation.records import Split
+from services.curation.resource_deletion import ResourceDeletion, delete_resource
+from services.curation.rounds.delete_round import RoundDeletion
 from services.curation.rounds.predictions import FramePredictions, ScoredLabel, import_predictions
 from services.curation.rounds.rounds import create_round
 from services.doctor.findings import ExaminationEvents, Finding
 from services.ingest.batch import Delivery, Match, SubmittedBatch
-from services.ingest.campaign_purge import purge_campaign as purge_campaign_of_ingest
 from services.ingest.context import Ingest
+from services.ingest.counters import Count
 from services.ingest.deletion import delete_samples
-from services.ingest.deletion import purge_frames as purge_ingest
 from services.ingest.doctor import diagnose as ingest_doctor
-from services.ingest.funnel import Funnel, read_funnel
 from services.ingest.projector import Projector
-from services.ingest.read_reviews import read_reviews
 from services.ingest.records import Review
 from services.ingest.review_samples import ReviewRequest, review_samples
 from services.ingest.samples import SampleFilter, list_samples
 from services.ingest.submit import SessionId, start, submit
-from services.peers.active import ActiveCampaign, ActiveSet, Version
-from services.peers.curation_peers import CurationPeers
-from services.peers.datasets import Dataset
-from services.peers.issues import IssueElements
 from services.peers.models import Models
-from services.peers.reviews import ReviewsPage
+from services.records.guarded_stores import guard_stores
 from services.records.idempotency import IdempotentRequest
+from services.records.project_marks import MARK
 from services.records.records import now_us
-from services.records.scanning import scan_pages
+from services.records.scanning import list_children
 from services.records.stores import Stores
 from services.records.tombstones import DeletionCounts
-from sluice.frames import Frame
+from sluice.errors import SluiceError
 from sluice.hashes import frame_hashes
 from sluice.labels import Box2D, Label, TaskType
-from sluice.names import CampaignName, DatasetName, IssueName, ProjectName, RoundName, VersionName
-from sluice.scoring import normalise
-from sluice.sensors import SensorData
+from sluice.names import (
+    BatchName,
+    CampaignName,
+    DatasetName,
+    GoldenSetName,
+    IssueName,
+    ProjectName,
+    RoundName,
+)
 from sluice.tally import ScoredBy, tally_scores
 from sluice.tensors import Embeddings
 from tests.faults.crashes import CrashCountdown
-from tests.unit.curation.datasets.harness import FakeRemovals, OneProjectList
+from tests.faults.deletion_peers import (
+    DirectResourcePurges,
+    StoredReviews,
+    StoredVersions,
+    connect_curation,
+)
+from tests.faults.deletion_secrets import frame_of, secret_of, vector_of
 
 MODEL_ID: Final = "m"
-DIMENSION: Final = 8
 ONCE: Final = IdempotentRequest.of("Test", "", b"")
 LATER: Final = timedelta(hours=2)
 
-
-def vector_of(frame_id: str) -> NDArray[np.float32]:
-    """The unit vector of a frame, near the first axis, `(dimension,) float32`."""
-    noise = np.random.default_rng([*frame_id.encode()]).normal(size=DIMENSION)
-    row: NDArray[np.float32] = normalise((np.eye(DIMENSION)[0] * 3 + noise)[None].astype("f4"))[0]
-    return row
-
-
-def secrets_of(frame_id: str) -> list[bytes]:
-    """Bytes that nothing but copies of a frame contains: its vector, media and metadata."""
-    texts = f"url-of-{frame_id}.", f"note-of-{frame_id}."
-    return [vector_of(frame_id).tobytes(), *(text.encode() for text in texts)]
-
-
-def frame_of(frame_id: str) -> Frame:
-    """A frame with a label, media and metadata."""
-    return Frame(
-        id=frame_id,
-        sensors=(SensorData(sensor_id="camera", url=f"https://store.example/url-of-{frame_id}."),),
-        labels=(Label(id=f"label {frame_id}", class_name="car", shape=Box2D(1, 2, 3, 4)),),
-        metadata={"note": f"note-of-{frame_id}."},
-    )
-
-
-class OneDataset:
-    """`DatasetReader` of any dataset: boxes around cars."""
-
-    async def get(self, name: DatasetName) -> Dataset:
-        """See `DatasetReader.get`."""
-        return Dataset(name, TaskType.BOX_2D, frozenset({"car"}))
-
-    async def check(self) -> None:
-        """It is always there."""
-
-
-class StoredVersions:
-    """`ActiveVersions`, read from the stores of the campaign service each time."""
-
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
-
-    async def current(self, project: str) -> ActiveSet:
-        """See `ActiveVersions.current`."""
-        active = await read_active_campaigns(self._stores.ledger, project)
-        campaigns = [
-            ActiveCampaign(c.id, _version(c.version), c.threshold) for c in active.campaigns
-        ]
-        return ActiveSet(active.generation, {c.campaign: c for c in campaigns})
-
-    async def version(
-        self, project: str, campaign: str, number: int, *, fresh: bool = False
-    ) -> Version:
-        """See `ActiveVersions.version`."""
-        name = VersionName(project, campaign, str(number))
-        return _version(await get_version(self._stores, name))
-
-
-def _version(record: VersionRecord) -> Version:
-    return Version(
-        record.number,
-        record.model_digest,
-        record.basis_digest,
-        record.model_id,
-        record.dimension,
-        record.former_digests,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Reviews:
-    """`Reviews`, read from ingest without gRPC."""
-
-    ingest: Ingest
-
-    async def read(self, campaign: CampaignName) -> AsyncGenerator[ReviewsPage]:
-        """See `Reviews.read`."""
-        async for page in read_reviews(self.ingest, campaign):
-            yield page
-
-
-@dataclass(frozen=True, slots=True)
-class _Purges:
-    """`FramePurges` without gRPC."""
-
-    stores: Stores
-    ingest: Ingest
-
-    async def purge_ingest(
-        self, name: ProjectName, frame_ids: Sequence[str], *, validate_only: bool
-    ) -> DeletionCounts:
-        """See `FramePurges.purge_ingest`."""
-        return await purge_ingest(self.ingest, name, frame_ids, validate_only=validate_only)
-
-    async def purge_campaign(
-        self, name: ProjectName, frame_ids: Sequence[str], *, validate_only: bool
-    ) -> DeletionCounts:
-        """See `FramePurges.purge_campaign`."""
-        return await purge_campaign(self.stores, name, frame_ids, validate_only=validate_only)
-
-
-@dataclass(frozen=True, slots=True)
-class _CampaignPurges:
-    """`CampaignPurges` without gRPC."""
-
-    ingest: Ingest
-
-    async def purge_campaign(self, name: CampaignName, *, validate_only: bool) -> DeletionCounts:
-        """See `CampaignPurges.purge_campaign`."""
-        return await purge_campaign_of_ingest(self.ingest, name, validate_only=validate_only)
+Tombstones = dict[str, bytes]
+"""The secret of each resource that was deleted, by the key of its tombstone."""
 
 
 class DeletionWorld:
@@ -191,12 +99,19 @@ class DeletionWorld:
     def __init__(self, stores: Stores, project: str) -> None:
         self.real = stores
         self.countdown = CrashCountdown()
-        self.stores = self.countdown.wrap(stores)
+        self.stores = guard_stores(self.countdown.wrap(stores))
         self.project = ProjectName(project)
-        self.dataset = DatasetName(project, "d")
-        self.round = RoundName(project, "d", "r")
-        self.issue = IssueName(project, "")
-        self.campaign = CampaignName(project, "")
+        self.number = 0
+        self.dataset = DatasetName(project, "none")
+        self.round = RoundName(project, "none", "none")
+        self.issue = IssueName(project, "none")
+        self.campaign = CampaignName(project, "none")
+        self.has_dataset = self.has_issue = False
+        self.tombstones: Tombstones = {}
+        self.owners: list[object] = []
+        self.golden_sets: list[GoldenSetName] = []
+        self.batches: list[BatchName] = []
+        self.requested_batches: list[BatchName] = []
         self.versions = StoredVersions(stores)
         self.late_batch: SubmittedBatch | None = None
         self.restart()
@@ -206,34 +121,49 @@ class DeletionWorld:
         self.countdown.stop()
         models = Models(self.stores.blobs)
         self.ingest = Ingest(self.stores, self.versions, models)
-        peers = CurationPeers(
-            OneDataset(),
-            cast(IssueElements, None),
-            cast(Any, None),
-            _Purges(self.stores, self.ingest),
-            OneProjectList(),
-            FakeRemovals(),
-        )
+        peers = connect_curation(self.stores, self.ingest)
         self.curation = Curation(self.stores, peers, self.versions, models)
         self.projector = Projector(self.ingest, "projector")
+        self.purges = DirectResourcePurges(self.ingest, self.curation)
 
-    async def set_up(self, *frame_ids: str) -> None:
-        """Create everything, with an issue of these frames."""
+    async def start(self, *frame_ids: str) -> None:
+        """Create a dataset, unless there is one, a round, and a campaign of these frames."""
+        self.number += 1
         project = self.project
-        await create_project(self.stores, ONCE, project.project, "")
-        classes = [LabelClassRecord(id=0, name="car")]
-        await create_dataset(self.stores, ONCE, self.dataset, "", TaskType.BOX_2D, classes)
+        if not self.has_dataset:
+            self.dataset = DatasetName(project.project, f"d{self.number}")
+            classes = [LabelClassRecord(id=0, name="car")]
+            await create_dataset(self.stores, ONCE, self.dataset, "", TaskType.BOX_2D, classes)
+            self.owners.append(self.dataset)
+            self.has_dataset = True
         issue = await create_issue(self.stores, ONCE, project, "night", self.dataset)
         self.issue = IssueName(project.project, issue.id)
+        self.owners.append(self.issue)
+        self.has_issue = True
         await self.pick(*frame_ids)
         terms = CampaignTerms(threshold=0.0)
         campaign = await create_campaign(self.stores, ONCE, project, self.issue, terms)
         self.campaign = CampaignName(project.project, campaign.id)
+        await self.start_round()
+
+    async def set_up(self, *frame_ids: str) -> None:
+        """Create the project with everything."""
+        await create_project(self.stores, ONCE, self.project.project, "")
+        await self.start(*frame_ids)
+
+    async def start_round(self) -> None:
+        """Create the next round."""
+        self.number += 1
+        self.round = RoundName(self.project.project, self.dataset.dataset, f"r{self.number}")
         await create_round(self.curation, ONCE, self.round, "", Split.TEST)
+        self.owners.append(self.round)
 
     async def append(self, *frame_ids: str) -> None:
         """Append frames to the dataset; neighbours are slices of one scene."""
-        frames = [FrameToAppend(frame_of(id), f"scene {id[-1] in '13579'}", id) for id in frame_ids]
+        frames = [
+            FrameToAppend(frame_of(id, self.dataset), f"scene {id[-1] in '13579'}", id)
+            for id in frame_ids
+        ]
         rows = np.stack([vector_of(id) for id in frame_ids])
         request = AppendRequest(frames, Embeddings.of_frames(MODEL_ID, rows))
         await append_frames(self.curation, self.dataset, request)
@@ -241,7 +171,7 @@ class DeletionWorld:
     async def pick(self, *frame_ids: str) -> None:
         """Add frames and their crops to the issue."""
         candidates = [
-            Candidate(frame_of(id), label_id, str(self.dataset))
+            Candidate(frame_of(id, self.issue), label_id, str(self.dataset))
             for id in frame_ids
             for label_id in ("", f"label {id}")
         ]
@@ -251,15 +181,45 @@ class DeletionWorld:
     async def predict(self, *frame_ids: str) -> None:
         """Import predictions of those frames that are in the dataset."""
         summaries = await read_summaries(self.stores.ledger, self.dataset, frame_ids)
-        label = Label(id="p", class_name="car", shape=Box2D(1, 2, 3, 4))
+        label = Label(id=secret_of(self.round), class_name="car", shape=Box2D(1, 2, 3, 4))
         predicted = [FramePredictions(id, (ScoredLabel(label, 0.5),)) for id in summaries]
         if predicted:
             await import_predictions(self.curation, self.round, predicted)
 
+    async def create_batch(self) -> None:
+        """Choose a group of the dataset."""
+        self.number += 1
+        name = BatchName(self.project.project, self.dataset.dataset, f"b{self.number}")
+        self.batches.append(name)
+        self.requested_batches.append(name)
+        await self._send_batch(name)
+
+    async def finish_batches(self) -> None:
+        """Send all requests for batches again: it completes those that were interrupted."""
+        for name in self.requested_batches:
+            with suppress(SluiceError):  # it was deleted, or no group is left
+                await self._send_batch(name)
+
+    async def _send_batch(self, name: BatchName) -> None:
+        creation = Creation(self.curation, asyncio.Lock())
+        await creation.create_batch(name, CreateBatchSpec(count=1))
+
+    async def create_golden_set(self) -> None:
+        """Create a golden set of one image."""
+        self.number += 1
+        name = GoldenSetName(self.project.project, self.dataset.dataset, f"g{self.number}")
+        box = Label(id="l", class_name="car", shape=Box2D(1, 2, 3, 4))
+        images = Annotations.of([AnnotatedImage(id=secret_of(name), labels=(box,))])
+        datasets = self.curation.others.datasets
+        await create_golden_set(self.stores, datasets, name, "", GoldenLimits(), images)
+        # The file of one that crashed before its record was stored is named by nothing.
+        self.golden_sets.append(name)
+        self.owners.append(name)
+
     async def make_batch(self, *frame_ids: str) -> SubmittedBatch | None:
         """The batch of a logger that scores frames now; None without an active campaign."""
         active = (await self.versions.current(self.project.project)).campaigns
-        if not active:
+        if self.campaign.campaign not in active:
             return None
         version = active[self.campaign.campaign].version
         scorer = await Models(self.real.blobs).scorer([version])
@@ -305,7 +265,7 @@ class DeletionWorld:
 
     async def commit(self, *, with_feedback: bool) -> None:
         """Commit the next version, and activate the campaign."""
-        reviews = _Reviews(self.ingest) if with_feedback else None
+        reviews = StoredReviews(self.ingest) if with_feedback else None
         await commit_version(self.stores, ONCE, self.campaign, "", reviews)
         if not (await get_campaign(self.stores, self.campaign)).active:
             await set_active(self.stores, self.campaign, active=True)
@@ -318,58 +278,96 @@ class DeletionWorld:
 
     async def delete_campaign(self) -> None:
         """Deactivate and delete the campaign."""
-        if (await self.versions.current(self.project.project)).campaigns:
-            await set_active(self.stores, self.campaign, active=False)
-        purges = _CampaignPurges(self.ingest)
-        await delete_campaign(self.stores, purges, self.campaign, "", validate_only=False)
+        await self._deactivate()
+        await delete_campaign(self.stores, self.purges, self.campaign, "", validate_only=False)
+
+    async def delete_issue(self) -> None:
+        """Deactivate the campaign, and delete its issue."""
+        self.has_issue = False
+        self._expect_gone(issue_tombstone_key(self.issue.issue), self.issue)
+        await self._deactivate()
+        await delete_issue(self.stores, self.issue, "")
+
+    async def delete_dataset(self) -> None:
+        """Delete the dataset with its issue."""
+        if self.has_issue:
+            await self.delete_issue()
+        self.has_dataset = False
+        await self._delete(DatasetDeletion(self.dataset), self.dataset)
+
+    async def delete_round(self) -> None:
+        """Delete the round."""
+        await self._delete(RoundDeletion(self.round), self.round)
+
+    async def delete_batch(self) -> None:
+        """Delete the last batch; its id stays in the tags of frames."""
+        await delete_resource(self.curation, BatchDeletion(self.batches.pop()), validate_only=False)
+
+    async def delete_golden_set(self) -> None:
+        """Delete the last golden set."""
+        name = self.golden_sets.pop()
+        await self._delete(GoldenSetDeletion(name), name)
+
+    async def delete_project(self, *, validate_only: bool = False) -> DeletionCounts:
+        """Delete the project."""
+        return await delete_project(
+            self.stores, self.purges, self.project, validate_only=validate_only
+        )
+
+    async def _delete(self, deletion: ResourceDeletion, name: object) -> None:
+        self._expect_gone(deletion.tombstone, name)
+        await delete_resource(self.curation, deletion, validate_only=False)
+
+    def _expect_gone(self, tombstone: str, name: object) -> None:
+        self.tombstones[tombstone] = secret_of(name).encode()
+
+    async def _deactivate(self) -> None:
+        # All of them: one whose creation crashed may be active too.
+        for campaign in (await self.versions.current(self.project.project)).campaigns:
+            name = CampaignName(self.project.project, campaign)
+            await set_active(self.stores, name, active=False)
 
     async def find_deleted(self, frame_ids: Sequence[str]) -> frozenset[str]:
         """The frames whose deletion has begun."""
         found = await TOMBSTONES.read(self.real.ledger, self.project.project, frame_ids)
         return found.deleted
 
-    async def funnel(self) -> Funnel:
-        """The funnel of the campaign."""
-        return await read_funnel(self.ingest, self.project.project, self.campaign.campaign)
+    async def list_gone(self) -> list[bytes]:
+        """The secrets of the resources whose deletion has begun."""
+        begun = await self.real.ledger.get(self.project.project, list(self.tombstones))
+        return [self.tombstones[key] for key in begun]
+
+    async def read_counts(self, campaigns: Iterable[str] = ()) -> dict[str, dict[Count, int]]:
+        """The counters of campaigns, by default of all that ever had a version."""
+        ledger, project = self.real.ledger, self.project.project
+        counts = {}
+        for campaign in campaigns or await list_children(ledger, project, "version"):
+            names = {count: count.of(campaign) for count in Count}
+            values = await ledger.counters(project, list(names.values()))
+            counts[campaign] = {count: values[name] for count, name in names.items()}
+        return counts
+
+    async def list_leftovers(self) -> list[str]:
+        """The records and collections of the deleted project, apart from its mark."""
+        entries = await self.real.ledger.scan(self.project.project, "", limit=1_000)
+        collections = await self.real.vectors.collections(self.project.project)
+        return [*(entry.key for entry in entries if entry.key != MARK), *map(str, collections)]
 
     async def examine(self, *, repair: bool) -> list[str]:
         """The findings of all doctors two hours from now, one line each."""
         at = now_us() + LATER // timedelta(microseconds=1)
         ingest = replace(self.ingest, now=lambda: datetime.now(UTC) + LATER)
-        name = self.project
+        name, purges = self.project, DirectResourcePurges(ingest, self.curation)
         found: list[str] = []
         for events in (
             curation_doctor.diagnose(self.curation, name, repair=repair, started_us=at),
             ingest_doctor.diagnose(ingest, name, repair=repair),
             campaign_doctor.diagnose(
-                self.stores, name, repair=repair, purges=_CampaignPurges(ingest), started_us=at
+                self.stores, name, repair=repair, purges=purges, started_us=at
             ),
         ):
             found += [line async for line in _describe(events)]
         return found
-
-    async def search(self, secrets: Sequence[bytes]) -> list[str]:
-        """Where any of these bytes can be read: in the ledger, the vector store, the blobs."""
-        places: list[str] = []
-        for partition in (self.project.project, "_system", "_ingest"):
-            async for page in scan_pages(self.real.ledger, partition, ""):
-                places += [entry.key for entry in page if _holds(entry.value, secrets)]
-        vectors = self.real.vectors
-        for collection in await vectors.collections(self.project.project):
-            for tenant in await vectors.tenants(collection):
-                points = await vectors.read(collection, tenant)
-                places += [tenant for row in points.vectors if _holds(row.tobytes(), secrets)]
-                places += [tenant for p in points.payloads if _holds(str(p).encode(), secrets)]
-        everything, after = datetime.now(UTC) + LATER, ""
-        blobs = self.real.blobs
-        while digests := await blobs.list_before(everything, after=after, limit=100):
-            after = digests[-1]
-            places += [digest for digest in digests if _holds(await blobs.get(digest), secrets)]
-        return places
-
-
-def _holds(content: bytes, secrets: Sequence[bytes]) -> bool:
-    return any(secret in content for secret in secrets)
 
 
 async def _describe(events: ExaminationEvents) -> AsyncIterator[str]:

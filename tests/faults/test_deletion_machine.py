@@ -1,17 +1,24 @@
-"""Deletions mixed with everything else, and with crashes, leave nothing of a frame."""
+"""Deletions mixed with everything else, and with crashes, leave nothing of what was deleted."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from services.blobs.folder import FolderBlobs
 from services.curation.datasets.frames import read_summaries
@@ -24,16 +31,17 @@ from services.records.stores import Stores
 from services.vectors.edge.vectors import EdgeVectors
 from services.vectors.interface import Vectors
 from services.vectors.qdrant.vectors import QdrantVectors
-from sluice.errors import SluiceError
+from sluice.errors import NotFound, SluiceError
 from tests.faults.crashes import CrashError
-from tests.faults.deletion_world import DeletionWorld, secrets_of
+from tests.faults.deletion_secrets import search, secret_of, secrets_of
+from tests.faults.deletion_world import DeletionWorld
 from tests.qdrant_server.server import QdrantServer
 from tests.redis_server import running
 
 FRAMES = 6
 """Frames of an example; every example has its own: all projects share one blob store."""
 EXAMPLES_MAX = 60
-"""Each example takes a third of a second; a deletion reads the versions of all earlier ones."""
+"""Each example takes up to 0.6 seconds."""
 
 VERDICTS = (
     Count.DUPLICATE,
@@ -65,6 +73,7 @@ class DeletionMachine(RuleBasedStateMachine):
         self.appended: set[str] = set()
         self.steps = 0
         self.crashed = False
+        self.end: tuple[tuple[int, bool] | None, bool] = None, False
         self.runner.run(self.world.set_up(*self.ids([0, 1])))
 
     def ids(self, frames: Iterable[int]) -> list[str]:
@@ -126,10 +135,10 @@ class DeletionMachine(RuleBasedStateMachine):
         """Add frames to the issue."""
         self.run(self.world.pick(*self.ids(frames)), crash_at)
 
-    @rule(frames=some_frames, crash_at=crash)
-    def predict(self, frames: list[int], crash_at: tuple[int, bool] | None) -> None:
-        """Import predictions."""
-        self.run(self.world.predict(*self.ids(frames)), crash_at)
+    @rule(crash_at=crash)
+    def predict(self, crash_at: tuple[int, bool] | None) -> None:
+        """Import predictions of all frames that are in the dataset."""
+        self.run(self.world.predict(*self.ids(range(FRAMES))), crash_at)
 
     @rule(with_feedback=st.booleans(), crash_at=crash)
     def commit(self, with_feedback: bool, crash_at: tuple[int, bool] | None) -> None:
@@ -158,40 +167,136 @@ class DeletionMachine(RuleBasedStateMachine):
     def check_gone(self, frames: list[int]) -> None:
         """Frames are gone at once, unless an earlier crash has left what the doctor removes."""
         secrets = [secret for frame_id in self.ids(frames) for secret in secrets_of(frame_id)]
-        places = [] if self.crashed else self.runner.run(self.world.search(secrets))
+        stores, project = self.world.real, self.world.project.project
+        places = [] if self.crashed else self.runner.run(search(stores, project, secrets))
         assert [] == places, places
 
-    @precondition(lambda self: self.steps >= 12)
+    @precondition(lambda self: self.appended)
+    @rule(crash_at=crash)
+    def create_batch(self, crash_at: tuple[int, bool] | None) -> None:
+        """Choose a group to label."""
+        self.run(self.world.create_batch(), crash_at)
+
+    @rule(crash_at=crash)
+    def create_golden_set(self, crash_at: tuple[int, bool] | None) -> None:
+        """Create a golden set."""
+        self.run(self.world.create_golden_set(), crash_at)
+
+    @precondition(lambda self: self.steps >= 4)
+    @rule(crash_at=crash)
+    def delete_round(self, crash_at: tuple[int, bool] | None) -> None:
+        """Delete the round, and start the next one."""
+        if self.run(self.world.delete_round(), crash_at):
+            self.run(self.world.start_round(), None)
+
+    @precondition(lambda self: self.world.batches)
+    @rule(crash_at=crash)
+    def delete_batch(self, crash_at: tuple[int, bool] | None) -> None:
+        """Delete a batch."""
+        self.run(self.world.delete_batch(), crash_at)
+
+    @precondition(lambda self: self.world.golden_sets)
+    @rule(crash_at=crash)
+    def delete_golden_set(self, crash_at: tuple[int, bool] | None) -> None:
+        """Delete a golden set."""
+        self.run(self.world.delete_golden_set(), crash_at)
+
+    @precondition(lambda self: self.steps >= 8)
     @rule(crash_at=crash)
     def delete_campaign(self, crash_at: tuple[int, bool] | None) -> None:
         """Delete the campaign; what is late is inactive from now on."""
         self.run(self.world.delete_campaign(), crash_at)
 
+    @precondition(lambda self: self.steps >= 5)
+    @rule(frames=some_frames, crash_at=crash)
+    def delete_issue(self, frames: list[int], crash_at: tuple[int, bool] | None) -> None:
+        """Delete the issue of the campaign, and start another one."""
+        if self.run(self.world.delete_issue(), crash_at):
+            self.run(self.world.start(*self.ids(frames)), None)
+
+    @precondition(lambda self: self.steps >= 5)
+    @rule(frames=some_frames, crash_at=crash)
+    def delete_dataset(self, frames: list[int], crash_at: tuple[int, bool] | None) -> None:
+        """Delete the dataset with its issue, and start others."""
+        self.appended.clear()
+        if self.run(self.world.delete_dataset(), crash_at):
+            self.run(self.world.start(*self.ids(frames)), None)
+
+    @precondition(lambda self: not self.world.has_issue)
+    @rule(frames=some_frames, crash_at=crash)
+    def start(self, frames: list[int], crash_at: tuple[int, bool] | None) -> None:
+        """Start another campaign."""
+        self.run(self.world.start(*self.ids(frames)), crash_at)
+
+    @initialize(crash_at=crash, by_doctor=st.booleans())
+    def choose_end(self, crash_at: tuple[int, bool] | None, by_doctor: bool) -> None:
+        """Choose how the deletion of the project is interrupted, and what completes it."""
+        self.end = crash_at, by_doctor
+
     def teardown(self) -> None:
-        """Complete what is unfinished; then search the stores."""
+        """Complete what is unfinished, and search the stores; then delete the project."""
         try:
             self.runner.run(self._check())
+            self.runner.run(self._delete_project())
         finally:
             self.folder.cleanup()
 
     async def _check(self) -> None:
-        world = self.world
-        # Once more: those that are deleted must stay away.
-        await world.append(*self.ids(range(FRAMES)))
-        await world.submit(str(uuid4()), await world.make_batch(*self.ids(range(FRAMES))))
+        world, frames = self.world, self.ids(range(FRAMES))
+        with suppress(NotFound):  # the dataset may be deleted
+            # Once more: those that are deleted must stay away.
+            await world.append(*frames)
+        await world.submit(str(uuid4()), await world.make_batch(*frames))
         await world.projector.drain(world.project.project)
+        await world.finish_batches()
         await world.examine(repair=True)
         assert [] == await world.examine(repair=False)
-        frames = self.ids(range(FRAMES))
         deleted = await world.find_deleted(frames)
         secrets = [secret for frame_id in deleted for secret in secrets_of(frame_id)]
-        places = await world.search(secrets) if secrets else []
+        places = await search(
+            world.real, world.project.project, [*secrets, *await world.list_gone()]
+        )
         assert [] == places, places
-        counts = (await world.funnel()).counts
-        assert counts[Count.MATCHES] == sum(counts[verdict] for verdict in VERDICTS)
+        check_counts(await world.read_counts())
         stored = await read_summaries(world.stores.ledger, world.dataset, frames)
         assert deleted.isdisjoint(stored)
         assert self.appended - deleted <= stored.keys()
+
+    async def _delete_project(self) -> None:
+        world, (crash_at, by_doctor) = self.world, self.end
+        late_batch = await world.make_batch(*self.ids(range(FRAMES)))
+        preview = await world.delete_project(validate_only=True)
+        counts = await world.read_counts()
+        if crash_at is not None:
+            world.countdown.start(crash_at[0], last_is_made=crash_at[1])
+            with suppress(CrashError):
+                await world.delete_project()
+            world.restart()
+            if by_doctor:
+                await world.examine(repair=True)
+        assert [preview] * 2 == [await world.delete_project() for _ in range(2)]
+        for late in (
+            world.append(*self.ids([0])),
+            world.submit(str(uuid4()), late_batch or self.world.late_batch),
+            world.start(*self.ids([0])),
+        ):
+            with suppress(NotFound):
+                await late
+        assert [] == await world.examine(repair=False)
+        assert [] == await world.list_leftovers()
+        secrets = [secret_of(owner).encode() for owner in world.owners]
+        for frame_id in self.ids(range(FRAMES)):
+            secrets += secrets_of(frame_id)
+        places = await search(world.real, world.project.project, secrets)
+        assert [] == places, places
+        check_counts(await world.read_counts(counts))
+        assert counts == await world.read_counts(counts)
+
+
+def check_counts(counts: Mapping[str, Mapping[Count, int]]) -> None:
+    """The matches of each campaign are the sum of their verdicts."""
+    for funnel in counts.values():
+        assert funnel[Count.MATCHES] == sum(funnel[verdict] for verdict in VERDICTS)
 
 
 async def _await(step: Awaitable[object]) -> object:

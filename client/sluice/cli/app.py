@@ -43,6 +43,7 @@ GROUPS: Final = (
         {
             "list": projects.list_projects,
             "create": projects.create_project,
+            "delete": projects.delete_project,
             "delete-frames": projects.delete_frames,
         },
         (

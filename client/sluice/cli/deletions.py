@@ -12,6 +12,13 @@ from sluice.v1 import deletion_pb2
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
 
 _COUNTS: Final = {
+    "dataset_count": "datasets",
+    "issue_count": "issues",
+    "campaign_count": "campaigns",
+    "api_key_count": "API keys",
+    "round_count": "rounds",
+    "batch_count": "batches",
+    "golden_set_count": "golden sets",
     "frame_count": "frames of datasets",
     "sample_count": "matches of campaigns",
     "element_count": "elements of issues",

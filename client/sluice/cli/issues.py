@@ -17,7 +17,8 @@ from sluice.cli.arguments import (
     open_frames,
 )
 from sluice.cli.connection import connection, project_name
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.deletions import DryRun, show_deletion
+from sluice.cli.output import show, show_one
 
 COLUMNS = [
     ("issue", lambda i: i.name),
@@ -110,11 +111,13 @@ def list_elements(context: typer.Context, issue: Issue, json: Json = False) -> N
         show(client.issues.elements(issue), ELEMENTS, to_json=json)
 
 
-def delete_issue(context: typer.Context, issue: Issue, json: Json = False) -> None:
+def delete_issue(
+    context: typer.Context, issue: Issue, dry_run: DryRun = False, json: Json = False
+) -> None:
     """Delete an issue and its elements; committed versions stay.
 
-    Example: sluice issues delete ISSUE
+    Example: sluice issues delete ISSUE --dry-run
     """
     with connection(context).client() as client:
-        client.issues.delete(issue)
-    show_text(f"deleted {issue}", {"name": issue}, to_json=json)
+        summary = client.issues.delete(issue, validate_only=dry_run)
+        show_deletion(summary, to_json=json)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from sluice.cli.arguments import DisplayName, FrameIds, Json, NewId, Project
@@ -10,6 +12,7 @@ from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one
 
 COLUMNS = [("project", lambda p: p.name), ("called", lambda p: p.display_name)]
+LIST = [*COLUMNS, ("state", lambda p: "being deleted" if p.HasField("delete_time") else "")]
 
 
 def list_projects(context: typer.Context, json: Json = False) -> None:
@@ -18,7 +21,7 @@ def list_projects(context: typer.Context, json: Json = False) -> None:
     Example: sluice projects list
     """
     with connection(context).client() as client:
-        show(client.projects.list(), COLUMNS, to_json=json)
+        show(client.projects.list(), LIST, to_json=json)
 
 
 def create_project(
@@ -33,6 +36,28 @@ def create_project(
     """
     with connection(context).client() as client:
         show_one(client.projects.create(project_id, called), COLUMNS, to_json=json)
+
+
+def delete_project(
+    context: typer.Context,
+    project_id: Annotated[str, typer.Argument(metavar="PROJECT", help="The id of the project.")],
+    dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; there is no way back.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete a project with its keys and everything in it; needs the admin's key.
+
+    Its id is never used again. Started again, the command completes a deletion that was
+    interrupted.
+
+    Example: sluice projects delete night-fleet --dry-run
+    """
+    if dry_run == yes:
+        problem = "set either --dry-run, to see what would be deleted, or --yes, to delete it"
+        raise typer.BadParameter(problem)
+    with connection(context).client() as client:
+        summary = client.projects.delete(project_name(project_id), validate_only=dry_run)
+        show_deletion(summary, to_json=json)
 
 
 def delete_frames(

@@ -11,7 +11,7 @@ from sluice.frames import Frame
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.tensors import pack
-from sluice.v1 import issue_pb2
+from sluice.v1 import deletion_pb2, issue_pb2
 from sluice.v1.issue_pb2_grpc import IssueServiceStub
 
 
@@ -43,9 +43,13 @@ class Issues:
         issue = issue_pb2.Issue(name=name, display_name=display_name)
         return translate(self._stub.UpdateIssue, issue_pb2.UpdateIssueRequest(issue=issue))
 
-    def delete(self, name: str) -> None:
-        """Delete an issue and its elements."""
-        translate(self._stub.DeleteIssue, issue_pb2.DeleteIssueRequest(name=name))
+    def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete an issue and its elements; committed versions keep their snapshots.
+
+        With `validate_only` nothing is deleted, only counted.
+        """
+        request = issue_pb2.DeleteIssueRequest(name=name, validate_only=validate_only)
+        return translate(self._stub.DeleteIssue, request)
 
     def add_elements(
         self,

@@ -9,7 +9,7 @@ import grpc
 from sluice.errors import InvalidArgument
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
-from sluice.v1 import dataset_pb2, project_pb2
+from sluice.v1 import dataset_pb2, deletion_pb2, project_pb2
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
 from sluice.v1.project_pb2_grpc import ProjectServiceStub
 
@@ -35,6 +35,14 @@ class Projects:
     def list(self) -> Iterator[project_pb2.Project]:
         """The projects that the key may see."""
         return list_items(self._stub.ListProjects, project_pb2.ListProjectsRequest(), "projects")
+
+    def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
+        """Delete a project with its keys and everything in it; requires the server's admin key.
+
+        Its id is never used again. With `validate_only` nothing is deleted, only counted.
+        """
+        request = project_pb2.DeleteProjectRequest(name=name, validate_only=validate_only)
+        return translate(self._stub.DeleteProject, request)
 
     def create_api_key(self, project: str, scopes: Iterable[str], display_name: str = "") -> str:
         """Create a key with scopes `log`, `review` or `admin`.

@@ -189,20 +189,18 @@ class AppendFramesRequest(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., frames: _Optional[_Iterable[_Union[DatasetFrame, _Mapping]]] = ..., embeddings: _Optional[_Union[_frame_pb2.Embeddings, _Mapping]] = ..., status: _Optional[_Union[AnnotationStatus, str]] = ..., split: _Optional[_Union[Split, str]] = ..., replace: bool = ..., urls_are_file_names: bool = ...) -> None: ...
 
 class AppendFramesResponse(_message.Message):
-    __slots__ = ("added_count", "changed_count", "unchanged_count", "kept_status_count", "deleted_count", "deleted_frame_ids")
+    __slots__ = ("added_count", "changed_count", "unchanged_count", "kept_status_count", "deleted_frame_ids")
     ADDED_COUNT_FIELD_NUMBER: _ClassVar[int]
     CHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
     UNCHANGED_COUNT_FIELD_NUMBER: _ClassVar[int]
     KEPT_STATUS_COUNT_FIELD_NUMBER: _ClassVar[int]
-    DELETED_COUNT_FIELD_NUMBER: _ClassVar[int]
     DELETED_FRAME_IDS_FIELD_NUMBER: _ClassVar[int]
     added_count: int
     changed_count: int
     unchanged_count: int
     kept_status_count: int
-    deleted_count: int
     deleted_frame_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, added_count: _Optional[int] = ..., changed_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ..., kept_status_count: _Optional[int] = ..., deleted_count: _Optional[int] = ..., deleted_frame_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, added_count: _Optional[int] = ..., changed_count: _Optional[int] = ..., unchanged_count: _Optional[int] = ..., kept_status_count: _Optional[int] = ..., deleted_frame_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetFrameRequest(_message.Message):
     __slots__ = ("name",)

@@ -113,6 +113,11 @@ class FrameServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteFramesRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
                 _registered_method=True)
+        self.PurgeProject = channel.unary_unary(
+                '/sluice.v1.FrameService/PurgeProject',
+                request_serializer=sluice_dot_v1_dot_deletion__pb2.PurgeProjectRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
         self.CreateView = channel.unary_unary(
                 '/sluice.v1.FrameService/CreateView',
                 request_serializer=sluice_dot_v1_dot_dataset__frame__pb2.CreateViewRequest.SerializeToString,
@@ -274,6 +279,15 @@ class FrameServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PurgeProject(self, request, context):
+        """Deletes the files of a project's golden sets and recorded rounds, or counts what its datasets
+        have; part of ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION
+        before that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateView(self, request, context):
         """Saves a filter under a name.
         """
@@ -394,6 +408,11 @@ def add_FrameServiceServicer_to_server(servicer, server):
             'DeleteFrames': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteFrames,
                     request_deserializer=sluice_dot_v1_dot_dataset__frame__pb2.DeleteFramesRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
+            ),
+            'PurgeProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeProject,
+                    request_deserializer=sluice_dot_v1_dot_deletion__pb2.PurgeProjectRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'CreateView': grpc.unary_unary_rpc_method_handler(
@@ -832,6 +851,33 @@ class FrameService(object):
             target,
             '/sluice.v1.FrameService/DeleteFrames',
             sluice_dot_v1_dot_dataset__frame__pb2.DeleteFramesRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.FrameService/PurgeProject',
+            sluice_dot_v1_dot_deletion__pb2.PurgeProjectRequest.SerializeToString,
             sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,

@@ -93,6 +93,11 @@ class FrameServiceStub:
     Golden sets, recorded rounds and backgrounds keep what they have. An interrupted call continues
     when it is called again.
     """
+    PurgeProject: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeProjectRequest, _deletion_pb2.DeletionSummary]
+    """Deletes the files of a project's golden sets and recorded rounds, or counts what its datasets
+    have; part of ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION
+    before that.
+    """
     CreateView: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.CreateViewRequest, _dataset_frame_pb2.View]
     """Saves a filter under a name."""
     GetView: _grpc.UnaryUnaryMultiCallable[_dataset_frame_pb2.GetViewRequest, _dataset_frame_pb2.View]
@@ -170,6 +175,11 @@ class FrameServiceAsyncStub(FrameServiceStub):
     not accepted again: a match is a duplicate, an appended frame is skipped, an element is refused.
     Golden sets, recorded rounds and backgrounds keep what they have. An interrupted call continues
     when it is called again.
+    """
+    PurgeProject: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeProjectRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes the files of a project's golden sets and recorded rounds, or counts what its datasets
+    have; part of ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION
+    before that.
     """
     CreateView: _aio.UnaryUnaryMultiCallable[_dataset_frame_pb2.CreateViewRequest, _dataset_frame_pb2.View]  # type: ignore[assignment]
     """Saves a filter under a name."""
@@ -335,6 +345,17 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         not accepted again: a match is a duplicate, an appended frame is skipped, an element is refused.
         Golden sets, recorded rounds and backgrounds keep what they have. An interrupted call continues
         when it is called again.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeProject(
+        self,
+        request: _deletion_pb2.PurgeProjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes the files of a project's golden sets and recorded rounds, or counts what its datasets
+        have; part of ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION
+        before that.
         """
 
     @_abc_1.abstractmethod

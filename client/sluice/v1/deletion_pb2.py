@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/deletion.proto\x12\tsluice.v1\"\xc3\x01\n\x0f\x44\x65letionSummary\x12\x15\n\rvalidate_only\x18\x01 \x01(\x08\x12\x13\n\x0b\x66rame_count\x18\x02 \x01(\x04\x12\x14\n\x0csample_count\x18\x03 \x01(\x04\x12\x15\n\relement_count\x18\x04 \x01(\x04\x12\x14\n\x0cmember_count\x18\x05 \x01(\x04\x12\x18\n\x10prediction_count\x18\x06 \x01(\x04\x12\x12\n\npick_count\x18\x07 \x01(\x04\x12\x13\n\x0b\x63heck_count\x18\x08 \x01(\x04\"N\n\x12PurgeFramesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluice/v1/deletion.proto\x12\tsluice.v1\"\xe2\x02\n\x0f\x44\x65letionSummary\x12\x15\n\rvalidate_only\x18\x01 \x01(\x08\x12\x13\n\x0b\x66rame_count\x18\x02 \x01(\x04\x12\x14\n\x0csample_count\x18\x03 \x01(\x04\x12\x15\n\relement_count\x18\x04 \x01(\x04\x12\x14\n\x0cmember_count\x18\x05 \x01(\x04\x12\x18\n\x10prediction_count\x18\x06 \x01(\x04\x12\x12\n\npick_count\x18\x07 \x01(\x04\x12\x13\n\x0b\x63heck_count\x18\x08 \x01(\x04\x12\x16\n\x0e\x63\x61mpaign_count\x18\t \x01(\x04\x12\x13\n\x0bissue_count\x18\n \x01(\x04\x12\x15\n\rdataset_count\x18\x0b \x01(\x04\x12\x13\n\x0bround_count\x18\x0c \x01(\x04\x12\x13\n\x0b\x62\x61tch_count\x18\r \x01(\x04\x12\x18\n\x10golden_set_count\x18\x0e \x01(\x04\x12\x15\n\rapi_key_count\x18\x0f \x01(\x04\":\n\x13PurgeProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"N\n\x12PurgeFramesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.deletion_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DELETIONSUMMARY']._serialized_start=40
-  _globals['_DELETIONSUMMARY']._serialized_end=235
-  _globals['_PURGEFRAMESREQUEST']._serialized_start=237
-  _globals['_PURGEFRAMESREQUEST']._serialized_end=315
+  _globals['_DELETIONSUMMARY']._serialized_end=394
+  _globals['_PURGEPROJECTREQUEST']._serialized_start=396
+  _globals['_PURGEPROJECTREQUEST']._serialized_end=454
+  _globals['_PURGEFRAMESREQUEST']._serialized_start=456
+  _globals['_PURGEFRAMESREQUEST']._serialized_end=534
 # @@protoc_insertion_point(module_scope)

@@ -92,6 +92,11 @@ class IngestServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
                 _registered_method=True)
+        self.PurgeProject = channel.unary_unary(
+                '/sluice.v1.IngestService/PurgeProject',
+                request_serializer=sluice_dot_v1_dot_deletion__pb2.PurgeProjectRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
         self.PurgeFrames = channel.unary_unary(
                 '/sluice.v1.IngestService/PurgeFrames',
                 request_serializer=sluice_dot_v1_dot_deletion__pb2.PurgeFramesRequest.SerializeToString,
@@ -188,6 +193,14 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PurgeProject(self, request, context):
+        """Stops looking for work in a project, or counts its matches; part of
+        ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION before that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PurgeFrames(self, request, context):
         """Removes all copies of frames from the samples, pending matches and near duplicates of every
         campaign; part of FrameService.DeleteFrames.
@@ -252,6 +265,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
             'PurgeCampaign': grpc.unary_unary_rpc_method_handler(
                     servicer.PurgeCampaign,
                     request_deserializer=sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
+            ),
+            'PurgeProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.PurgeProject,
+                    request_deserializer=sluice_dot_v1_dot_deletion__pb2.PurgeProjectRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'PurgeFrames': grpc.unary_unary_rpc_method_handler(
@@ -557,6 +575,33 @@ class IngestService(object):
             target,
             '/sluice.v1.IngestService/PurgeCampaign',
             sluice_dot_v1_dot_ingest__pb2.PurgeCampaignRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PurgeProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.IngestService/PurgeProject',
+            sluice_dot_v1_dot_deletion__pb2.PurgeProjectRequest.SerializeToString,
             sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,

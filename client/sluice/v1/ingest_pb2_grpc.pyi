@@ -70,6 +70,10 @@ class IngestServiceStub:
     """Removes all samples, pending matches and near duplicates of a campaign; part of
     CampaignService.DeleteCampaign. The counts of its funnel stay.
     """
+    PurgeProject: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeProjectRequest, _deletion_pb2.DeletionSummary]
+    """Stops looking for work in a project, or counts its matches; part of
+    ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION before that.
+    """
     PurgeFrames: _grpc.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]
     """Removes all copies of frames from the samples, pending matches and near duplicates of every
     campaign; part of FrameService.DeleteFrames.
@@ -114,6 +118,10 @@ class IngestServiceAsyncStub(IngestServiceStub):
     PurgeCampaign: _aio.UnaryUnaryMultiCallable[_ingest_pb2.PurgeCampaignRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
     """Removes all samples, pending matches and near duplicates of a campaign; part of
     CampaignService.DeleteCampaign. The counts of its funnel stay.
+    """
+    PurgeProject: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeProjectRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Stops looking for work in a project, or counts its matches; part of
+    ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION before that.
     """
     PurgeFrames: _aio.UnaryUnaryMultiCallable[_deletion_pb2.PurgeFramesRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
     """Removes all copies of frames from the samples, pending matches and near duplicates of every
@@ -222,6 +230,16 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
         """Removes all samples, pending matches and near duplicates of a campaign; part of
         CampaignService.DeleteCampaign. The counts of its funnel stay.
+        """
+
+    @_abc_1.abstractmethod
+    def PurgeProject(
+        self,
+        request: _deletion_pb2.PurgeProjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Stops looking for work in a project, or counts its matches; part of
+        ProjectService.DeleteProject, which deletes all its records. FAILED_PRECONDITION before that.
         """
 
     @_abc_1.abstractmethod

@@ -22,49 +22,49 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import frame_pb2 as sluice_dot_v1_dot_frame__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/issue.proto\x12\tsluice.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15sluice/v1/frame.proto\"\xe8\x01\n\x05Issue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x10\n\x08model_id\x18\x04 \x01(\t\x12\x11\n\tdimension\x18\x05 \x01(\r\x12\x15\n\relement_count\x18\x06 \x01(\r\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\"M\n\x07\x45lement\x12\x1f\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Frame\x12\x10\n\x08label_id\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\"0\n\nElementKey\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t\"Y\n\x12\x43reateIssueRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x1f\n\x05issue\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Issue\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x1f\n\x0fGetIssueRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"J\n\x11ListIssuesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListIssuesResponse\x12 \n\x06issues\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Issue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"f\n\x12UpdateIssueRequest\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Issue\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"0\n\x12\x44\x65leteIssueRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"\x82\x01\n\x12\x41\x64\x64\x45lementsRequest\x12\r\n\x05issue\x18\x01 \x01(\t\x12$\n\x08\x65lements\x18\x02 \x03(\x0b\x32\x12.sluice.v1.Element\x12\x10\n\x08model_id\x18\x03 \x01(\t\x12%\n\nembeddings\x18\x04 \x01(\x0b\x32\x11.sluice.v1.Tensor\"|\n\x13\x41\x64\x64\x45lementsResponse\x12\x13\n\x0b\x61\x64\x64\x65\x64_count\x18\x01 \x01(\r\x12\x16\n\x0ereplaced_count\x18\x02 \x01(\r\x12\x17\n\x0funchanged_count\x18\x03 \x01(\r\x12\x1f\n\x05issue\x18\x04 \x01(\x0b\x32\x10.sluice.v1.Issue\"O\n\x15RemoveElementsRequest\x12\r\n\x05issue\x18\x01 \x01(\t\x12\'\n\x08\x65lements\x18\x02 \x03(\x0b\x32\x15.sluice.v1.ElementKey\"P\n\x16RemoveElementsResponse\x12\x15\n\rremoved_count\x18\x01 \x01(\r\x12\x1f\n\x05issue\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Issue\"L\n\x13ListElementsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"U\n\x14ListElementsResponse\x12$\n\x08\x65lements\x18\x01 \x03(\x0b\x32\x12.sluice.v1.Element\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xcf\x04\n\x0cIssueService\x12>\n\x0b\x43reateIssue\x12\x1d.sluice.v1.CreateIssueRequest\x1a\x10.sluice.v1.Issue\x12\x38\n\x08GetIssue\x12\x1a.sluice.v1.GetIssueRequest\x1a\x10.sluice.v1.Issue\x12I\n\nListIssues\x12\x1c.sluice.v1.ListIssuesRequest\x1a\x1d.sluice.v1.ListIssuesResponse\x12>\n\x0bUpdateIssue\x12\x1d.sluice.v1.UpdateIssueRequest\x1a\x10.sluice.v1.Issue\x12\x44\n\x0b\x44\x65leteIssue\x12\x1d.sluice.v1.DeleteIssueRequest\x1a\x16.google.protobuf.Empty\x12L\n\x0b\x41\x64\x64\x45lements\x12\x1d.sluice.v1.AddElementsRequest\x1a\x1e.sluice.v1.AddElementsResponse\x12U\n\x0eRemoveElements\x12 .sluice.v1.RemoveElementsRequest\x1a!.sluice.v1.RemoveElementsResponse\x12O\n\x0cListElements\x12\x1e.sluice.v1.ListElementsRequest\x1a\x1f.sluice.v1.ListElementsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluice/v1/issue.proto\x12\tsluice.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sluice/v1/deletion.proto\x1a\x15sluice/v1/frame.proto\"\xe8\x01\n\x05Issue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x10\n\x08model_id\x18\x04 \x01(\t\x12\x11\n\tdimension\x18\x05 \x01(\r\x12\x15\n\relement_count\x18\x06 \x01(\r\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\"M\n\x07\x45lement\x12\x1f\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Frame\x12\x10\n\x08label_id\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\"0\n\nElementKey\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t\"Y\n\x12\x43reateIssueRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x1f\n\x05issue\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Issue\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x1f\n\x0fGetIssueRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"J\n\x11ListIssuesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"O\n\x12ListIssuesResponse\x12 \n\x06issues\x18\x01 \x03(\x0b\x32\x10.sluice.v1.Issue\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"f\n\x12UpdateIssueRequest\x12\x1f\n\x05issue\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Issue\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"G\n\x12\x44\x65leteIssueRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\x82\x01\n\x12\x41\x64\x64\x45lementsRequest\x12\r\n\x05issue\x18\x01 \x01(\t\x12$\n\x08\x65lements\x18\x02 \x03(\x0b\x32\x12.sluice.v1.Element\x12\x10\n\x08model_id\x18\x03 \x01(\t\x12%\n\nembeddings\x18\x04 \x01(\x0b\x32\x11.sluice.v1.Tensor\"|\n\x13\x41\x64\x64\x45lementsResponse\x12\x13\n\x0b\x61\x64\x64\x65\x64_count\x18\x01 \x01(\r\x12\x16\n\x0ereplaced_count\x18\x02 \x01(\r\x12\x17\n\x0funchanged_count\x18\x03 \x01(\r\x12\x1f\n\x05issue\x18\x04 \x01(\x0b\x32\x10.sluice.v1.Issue\"O\n\x15RemoveElementsRequest\x12\r\n\x05issue\x18\x01 \x01(\t\x12\'\n\x08\x65lements\x18\x02 \x03(\x0b\x32\x15.sluice.v1.ElementKey\"P\n\x16RemoveElementsResponse\x12\x15\n\rremoved_count\x18\x01 \x01(\r\x12\x1f\n\x05issue\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Issue\"L\n\x13ListElementsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"U\n\x14ListElementsResponse\x12$\n\x08\x65lements\x18\x01 \x03(\x0b\x32\x12.sluice.v1.Element\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xd3\x04\n\x0cIssueService\x12>\n\x0b\x43reateIssue\x12\x1d.sluice.v1.CreateIssueRequest\x1a\x10.sluice.v1.Issue\x12\x38\n\x08GetIssue\x12\x1a.sluice.v1.GetIssueRequest\x1a\x10.sluice.v1.Issue\x12I\n\nListIssues\x12\x1c.sluice.v1.ListIssuesRequest\x1a\x1d.sluice.v1.ListIssuesResponse\x12>\n\x0bUpdateIssue\x12\x1d.sluice.v1.UpdateIssueRequest\x1a\x10.sluice.v1.Issue\x12H\n\x0b\x44\x65leteIssue\x12\x1d.sluice.v1.DeleteIssueRequest\x1a\x1a.sluice.v1.DeletionSummary\x12L\n\x0b\x41\x64\x64\x45lements\x12\x1d.sluice.v1.AddElementsRequest\x1a\x1e.sluice.v1.AddElementsResponse\x12U\n\x0eRemoveElements\x12 .sluice.v1.RemoveElementsRequest\x1a!.sluice.v1.RemoveElementsResponse\x12O\n\x0cListElements\x12\x1e.sluice.v1.ListElementsRequest\x1a\x1f.sluice.v1.ListElementsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.issue_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ISSUE']._serialized_start=156
-  _globals['_ISSUE']._serialized_end=388
-  _globals['_ELEMENT']._serialized_start=390
-  _globals['_ELEMENT']._serialized_end=467
-  _globals['_ELEMENTKEY']._serialized_start=469
-  _globals['_ELEMENTKEY']._serialized_end=517
-  _globals['_CREATEISSUEREQUEST']._serialized_start=519
-  _globals['_CREATEISSUEREQUEST']._serialized_end=608
-  _globals['_GETISSUEREQUEST']._serialized_start=610
-  _globals['_GETISSUEREQUEST']._serialized_end=641
-  _globals['_LISTISSUESREQUEST']._serialized_start=643
-  _globals['_LISTISSUESREQUEST']._serialized_end=717
-  _globals['_LISTISSUESRESPONSE']._serialized_start=719
-  _globals['_LISTISSUESRESPONSE']._serialized_end=798
-  _globals['_UPDATEISSUEREQUEST']._serialized_start=800
-  _globals['_UPDATEISSUEREQUEST']._serialized_end=902
-  _globals['_DELETEISSUEREQUEST']._serialized_start=904
-  _globals['_DELETEISSUEREQUEST']._serialized_end=952
-  _globals['_ADDELEMENTSREQUEST']._serialized_start=955
-  _globals['_ADDELEMENTSREQUEST']._serialized_end=1085
-  _globals['_ADDELEMENTSRESPONSE']._serialized_start=1087
-  _globals['_ADDELEMENTSRESPONSE']._serialized_end=1211
-  _globals['_REMOVEELEMENTSREQUEST']._serialized_start=1213
-  _globals['_REMOVEELEMENTSREQUEST']._serialized_end=1292
-  _globals['_REMOVEELEMENTSRESPONSE']._serialized_start=1294
-  _globals['_REMOVEELEMENTSRESPONSE']._serialized_end=1374
-  _globals['_LISTELEMENTSREQUEST']._serialized_start=1376
-  _globals['_LISTELEMENTSREQUEST']._serialized_end=1452
-  _globals['_LISTELEMENTSRESPONSE']._serialized_start=1454
-  _globals['_LISTELEMENTSRESPONSE']._serialized_end=1539
-  _globals['_ISSUESERVICE']._serialized_start=1542
-  _globals['_ISSUESERVICE']._serialized_end=2133
+  _globals['_ISSUE']._serialized_start=153
+  _globals['_ISSUE']._serialized_end=385
+  _globals['_ELEMENT']._serialized_start=387
+  _globals['_ELEMENT']._serialized_end=464
+  _globals['_ELEMENTKEY']._serialized_start=466
+  _globals['_ELEMENTKEY']._serialized_end=514
+  _globals['_CREATEISSUEREQUEST']._serialized_start=516
+  _globals['_CREATEISSUEREQUEST']._serialized_end=605
+  _globals['_GETISSUEREQUEST']._serialized_start=607
+  _globals['_GETISSUEREQUEST']._serialized_end=638
+  _globals['_LISTISSUESREQUEST']._serialized_start=640
+  _globals['_LISTISSUESREQUEST']._serialized_end=714
+  _globals['_LISTISSUESRESPONSE']._serialized_start=716
+  _globals['_LISTISSUESRESPONSE']._serialized_end=795
+  _globals['_UPDATEISSUEREQUEST']._serialized_start=797
+  _globals['_UPDATEISSUEREQUEST']._serialized_end=899
+  _globals['_DELETEISSUEREQUEST']._serialized_start=901
+  _globals['_DELETEISSUEREQUEST']._serialized_end=972
+  _globals['_ADDELEMENTSREQUEST']._serialized_start=975
+  _globals['_ADDELEMENTSREQUEST']._serialized_end=1105
+  _globals['_ADDELEMENTSRESPONSE']._serialized_start=1107
+  _globals['_ADDELEMENTSRESPONSE']._serialized_end=1231
+  _globals['_REMOVEELEMENTSREQUEST']._serialized_start=1233
+  _globals['_REMOVEELEMENTSREQUEST']._serialized_end=1312
+  _globals['_REMOVEELEMENTSRESPONSE']._serialized_start=1314
+  _globals['_REMOVEELEMENTSRESPONSE']._serialized_end=1394
+  _globals['_LISTELEMENTSREQUEST']._serialized_start=1396
+  _globals['_LISTELEMENTSREQUEST']._serialized_end=1472
+  _globals['_LISTELEMENTSRESPONSE']._serialized_start=1474
+  _globals['_LISTELEMENTSRESPONSE']._serialized_end=1559
+  _globals['_ISSUESERVICE']._serialized_start=1562
+  _globals['_ISSUESERVICE']._serialized_end=2157
 # @@protoc_insertion_point(module_scope)

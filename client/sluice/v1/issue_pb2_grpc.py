@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import issue_pb2 as sluice_dot_v1_dot_issue__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -59,7 +59,7 @@ class IssueServiceStub(object):
         self.DeleteIssue = channel.unary_unary(
                 '/sluice.v1.IssueService/DeleteIssue',
                 request_serializer=sluice_dot_v1_dot_issue__pb2.DeleteIssueRequest.SerializeToString,
-                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
                 _registered_method=True)
         self.AddElements = channel.unary_unary(
                 '/sluice.v1.IssueService/AddElements',
@@ -111,8 +111,8 @@ class IssueServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteIssue(self, request, context):
-        """Deletes an issue and its elements. Refused while a campaign of it is active; versions already
-        committed keep their snapshots.
+        """Deletes an issue and its elements; its id stays as a tombstone. FAILED_PRECONDITION while a
+        campaign of it is active; versions already committed keep their snapshots.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,7 +166,7 @@ def add_IssueServiceServicer_to_server(servicer, server):
             'DeleteIssue': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteIssue,
                     request_deserializer=sluice_dot_v1_dot_issue__pb2.DeleteIssueRequest.FromString,
-                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'AddElements': grpc.unary_unary_rpc_method_handler(
                     servicer.AddElements,
@@ -319,7 +319,7 @@ class IssueService(object):
             target,
             '/sluice.v1.IssueService/DeleteIssue',
             sluice_dot_v1_dot_issue__pb2.DeleteIssueRequest.SerializeToString,
-            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

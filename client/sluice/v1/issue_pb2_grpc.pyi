@@ -4,8 +4,8 @@ isort:skip_file
 Issues: the hard cases that a team has found."""
 
 from collections import abc as _abc
-from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import issue_pb2 as _issue_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -42,9 +42,9 @@ class IssueServiceStub:
     """Lists the issues of a project, by name."""
     UpdateIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.UpdateIssueRequest, _issue_pb2.Issue]
     """Renames an issue."""
-    DeleteIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.DeleteIssueRequest, _empty_pb2.Empty]
-    """Deletes an issue and its elements. Refused while a campaign of it is active; versions already
-    committed keep their snapshots.
+    DeleteIssue: _grpc.UnaryUnaryMultiCallable[_issue_pb2.DeleteIssueRequest, _deletion_pb2.DeletionSummary]
+    """Deletes an issue and its elements; its id stays as a tombstone. FAILED_PRECONDITION while a
+    campaign of it is active; versions already committed keep their snapshots.
     """
     AddElements: _grpc.UnaryUnaryMultiCallable[_issue_pb2.AddElementsRequest, _issue_pb2.AddElementsResponse]
     """Adds elements; all or none. An element that exists with the same content is unchanged; with
@@ -68,9 +68,9 @@ class IssueServiceAsyncStub(IssueServiceStub):
     """Lists the issues of a project, by name."""
     UpdateIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.UpdateIssueRequest, _issue_pb2.Issue]  # type: ignore[assignment]
     """Renames an issue."""
-    DeleteIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.DeleteIssueRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Deletes an issue and its elements. Refused while a campaign of it is active; versions already
-    committed keep their snapshots.
+    DeleteIssue: _aio.UnaryUnaryMultiCallable[_issue_pb2.DeleteIssueRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes an issue and its elements; its id stays as a tombstone. FAILED_PRECONDITION while a
+    campaign of it is active; versions already committed keep their snapshots.
     """
     AddElements: _aio.UnaryUnaryMultiCallable[_issue_pb2.AddElementsRequest, _issue_pb2.AddElementsResponse]  # type: ignore[assignment]
     """Adds elements; all or none. An element that exists with the same content is unchanged; with
@@ -121,9 +121,9 @@ class IssueServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _issue_pb2.DeleteIssueRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Deletes an issue and its elements. Refused while a campaign of it is active; versions already
-        committed keep their snapshots.
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes an issue and its elements; its id stays as a tombstone. FAILED_PRECONDITION while a
+        campaign of it is active; versions already committed keep their snapshots.
         """
 
     @_abc_1.abstractmethod

@@ -24,39 +24,42 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluice/v1/project.proto\x12\tsluice.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"^\n\x07Project\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\x06\x41piKey\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12 \n\x06scopes\x18\x03 \x03(\x0e\x32\x10.sluice.v1.Scope\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x14\x43reateProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12#\n\x07project\x18\x02 \x01(\x0b\x32\x12.sluice.v1.Project\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"!\n\x11GetProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListProjectsResponse\x12$\n\x08projects\x18\x01 \x03(\x0b\x32\x12.sluice.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x13\x43reateApiKeyRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\"\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x11.sluice.v1.ApiKey\"J\n\x14\x43reateApiKeyResponse\x12\"\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x11.sluice.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"K\n\x12ListApiKeysRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x13ListApiKeysResponse\x12#\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x11.sluice.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13\x44\x65leteApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t*P\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\r\n\tSCOPE_LOG\x10\x01\x12\x10\n\x0cSCOPE_REVIEW\x10\x02\x12\x0f\n\x0bSCOPE_ADMIN\x10\x03\x32\xce\x03\n\x0eProjectService\x12\x44\n\rCreateProject\x12\x1f.sluice.v1.CreateProjectRequest\x1a\x12.sluice.v1.Project\x12>\n\nGetProject\x12\x1c.sluice.v1.GetProjectRequest\x1a\x12.sluice.v1.Project\x12O\n\x0cListProjects\x12\x1e.sluice.v1.ListProjectsRequest\x1a\x1f.sluice.v1.ListProjectsResponse\x12O\n\x0c\x43reateApiKey\x12\x1e.sluice.v1.CreateApiKeyRequest\x1a\x1f.sluice.v1.CreateApiKeyResponse\x12L\n\x0bListApiKeys\x12\x1d.sluice.v1.ListApiKeysRequest\x1a\x1e.sluice.v1.ListApiKeysResponse\x12\x46\n\x0c\x44\x65leteApiKey\x12\x1e.sluice.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluice/v1/project.proto\x12\tsluice.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sluice/v1/deletion.proto\"\x8f\x01\n\x07Project\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\x06\x41piKey\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12 \n\x06scopes\x18\x03 \x03(\x0e\x32\x10.sluice.v1.Scope\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x14\x43reateProjectRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12#\n\x07project\x18\x02 \x01(\x0b\x32\x12.sluice.v1.Project\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"!\n\x11GetProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListProjectsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x14ListProjectsResponse\x12$\n\x08projects\x18\x01 \x03(\x0b\x32\x12.sluice.v1.Project\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x14\x44\x65leteProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"I\n\x13\x43reateApiKeyRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\"\n\x07\x61pi_key\x18\x02 \x01(\x0b\x32\x11.sluice.v1.ApiKey\"J\n\x14\x43reateApiKeyResponse\x12\"\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x11.sluice.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"K\n\x12ListApiKeysRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x13ListApiKeysResponse\x12#\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x11.sluice.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13\x44\x65leteApiKeyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t*P\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\r\n\tSCOPE_LOG\x10\x01\x12\x10\n\x0cSCOPE_REVIEW\x10\x02\x12\x0f\n\x0bSCOPE_ADMIN\x10\x03\x32\x9c\x04\n\x0eProjectService\x12\x44\n\rCreateProject\x12\x1f.sluice.v1.CreateProjectRequest\x1a\x12.sluice.v1.Project\x12>\n\nGetProject\x12\x1c.sluice.v1.GetProjectRequest\x1a\x12.sluice.v1.Project\x12O\n\x0cListProjects\x12\x1e.sluice.v1.ListProjectsRequest\x1a\x1f.sluice.v1.ListProjectsResponse\x12L\n\rDeleteProject\x12\x1f.sluice.v1.DeleteProjectRequest\x1a\x1a.sluice.v1.DeletionSummary\x12O\n\x0c\x43reateApiKey\x12\x1e.sluice.v1.CreateApiKeyRequest\x1a\x1f.sluice.v1.CreateApiKeyResponse\x12L\n\x0bListApiKeys\x12\x1d.sluice.v1.ListApiKeysRequest\x1a\x1e.sluice.v1.ListApiKeysResponse\x12\x46\n\x0c\x44\x65leteApiKey\x12\x1e.sluice.v1.DeleteApiKeyRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.project_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCOPE']._serialized_start=960
-  _globals['_SCOPE']._serialized_end=1040
-  _globals['_PROJECT']._serialized_start=100
-  _globals['_PROJECT']._serialized_end=194
-  _globals['_APIKEY']._serialized_start=196
-  _globals['_APIKEY']._serialized_end=323
-  _globals['_CREATEPROJECTREQUEST']._serialized_start=325
-  _globals['_CREATEPROJECTREQUEST']._serialized_end=424
-  _globals['_GETPROJECTREQUEST']._serialized_start=426
-  _globals['_GETPROJECTREQUEST']._serialized_end=459
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=461
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=521
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=523
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=608
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=610
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=683
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=685
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=759
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=761
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=836
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=838
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=921
-  _globals['_DELETEAPIKEYREQUEST']._serialized_start=923
-  _globals['_DELETEAPIKEYREQUEST']._serialized_end=958
-  _globals['_PROJECTSERVICE']._serialized_start=1043
-  _globals['_PROJECTSERVICE']._serialized_end=1505
+  _globals['_SCOPE']._serialized_start=1097
+  _globals['_SCOPE']._serialized_end=1177
+  _globals['_PROJECT']._serialized_start=127
+  _globals['_PROJECT']._serialized_end=270
+  _globals['_APIKEY']._serialized_start=272
+  _globals['_APIKEY']._serialized_end=399
+  _globals['_CREATEPROJECTREQUEST']._serialized_start=401
+  _globals['_CREATEPROJECTREQUEST']._serialized_end=500
+  _globals['_GETPROJECTREQUEST']._serialized_start=502
+  _globals['_GETPROJECTREQUEST']._serialized_end=535
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=537
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=597
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=599
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=684
+  _globals['_DELETEPROJECTREQUEST']._serialized_start=686
+  _globals['_DELETEPROJECTREQUEST']._serialized_end=745
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=747
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=820
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=822
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=896
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=898
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=973
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=975
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1058
+  _globals['_DELETEAPIKEYREQUEST']._serialized_start=1060
+  _globals['_DELETEAPIKEYREQUEST']._serialized_end=1095
+  _globals['_PROJECTSERVICE']._serialized_start=1180
+  _globals['_PROJECTSERVICE']._serialized_end=1720
 # @@protoc_insertion_point(module_scope)

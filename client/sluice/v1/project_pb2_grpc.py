@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from sluice.v1 import deletion_pb2 as sluice_dot_v1_dot_deletion__pb2
 from sluice.v1 import project_pb2 as sluice_dot_v1_dot_project__pb2
 
 GRPC_GENERATED_VERSION = '1.72.2'
@@ -52,6 +53,11 @@ class ProjectServiceStub(object):
                 request_serializer=sluice_dot_v1_dot_project__pb2.ListProjectsRequest.SerializeToString,
                 response_deserializer=sluice_dot_v1_dot_project__pb2.ListProjectsResponse.FromString,
                 _registered_method=True)
+        self.DeleteProject = channel.unary_unary(
+                '/sluice.v1.ProjectService/DeleteProject',
+                request_serializer=sluice_dot_v1_dot_project__pb2.DeleteProjectRequest.SerializeToString,
+                response_deserializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
+                _registered_method=True)
         self.CreateApiKey = channel.unary_unary(
                 '/sluice.v1.ProjectService/CreateApiKey',
                 request_serializer=sluice_dot_v1_dot_project__pb2.CreateApiKeyRequest.SerializeToString,
@@ -90,6 +96,16 @@ class ProjectServiceServicer(object):
 
     def ListProjects(self, request, context):
         """Lists the projects that the key may see, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProject(self, request, context):
+        """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
+        of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+        to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+        deletion that was interrupted, and has the same answer. Admin key only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -134,6 +150,11 @@ def add_ProjectServiceServicer_to_server(servicer, server):
                     servicer.ListProjects,
                     request_deserializer=sluice_dot_v1_dot_project__pb2.ListProjectsRequest.FromString,
                     response_serializer=sluice_dot_v1_dot_project__pb2.ListProjectsResponse.SerializeToString,
+            ),
+            'DeleteProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProject,
+                    request_deserializer=sluice_dot_v1_dot_project__pb2.DeleteProjectRequest.FromString,
+                    response_serializer=sluice_dot_v1_dot_deletion__pb2.DeletionSummary.SerializeToString,
             ),
             'CreateApiKey': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateApiKey,
@@ -234,6 +255,33 @@ class ProjectService(object):
             '/sluice.v1.ProjectService/ListProjects',
             sluice_dot_v1_dot_project__pb2.ListProjectsRequest.SerializeToString,
             sluice_dot_v1_dot_project__pb2.ListProjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluice.v1.ProjectService/DeleteProject',
+            sluice_dot_v1_dot_project__pb2.DeleteProjectRequest.SerializeToString,
+            sluice_dot_v1_dot_deletion__pb2.DeletionSummary.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ Projects: the tenants, and their API keys."""
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from sluice.v1 import deletion_pb2 as _deletion_pb2
 from sluice.v1 import project_pb2 as _project_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -42,6 +43,12 @@ class ProjectServiceStub:
     """Reads one project."""
     ListProjects: _grpc.UnaryUnaryMultiCallable[_project_pb2.ListProjectsRequest, _project_pb2.ListProjectsResponse]
     """Lists the projects that the key may see, by name."""
+    DeleteProject: _grpc.UnaryUnaryMultiCallable[_project_pb2.DeleteProjectRequest, _deletion_pb2.DeletionSummary]
+    """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
+    of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+    to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+    deletion that was interrupted, and has the same answer. Admin key only.
+    """
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_project_pb2.CreateApiKeyRequest, _project_pb2.CreateApiKeyResponse]
     """Creates an API key of a project. Its secret is shown only once, here."""
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_project_pb2.ListApiKeysRequest, _project_pb2.ListApiKeysResponse]
@@ -64,6 +71,12 @@ class ProjectServiceAsyncStub(ProjectServiceStub):
     """Reads one project."""
     ListProjects: _aio.UnaryUnaryMultiCallable[_project_pb2.ListProjectsRequest, _project_pb2.ListProjectsResponse]  # type: ignore[assignment]
     """Lists the projects that the key may see, by name."""
+    DeleteProject: _aio.UnaryUnaryMultiCallable[_project_pb2.DeleteProjectRequest, _deletion_pb2.DeletionSummary]  # type: ignore[assignment]
+    """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
+    of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+    to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+    deletion that was interrupted, and has the same answer. Admin key only.
+    """
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_project_pb2.CreateApiKeyRequest, _project_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
     """Creates an API key of a project. Its secret is shown only once, here."""
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_project_pb2.ListApiKeysRequest, _project_pb2.ListApiKeysResponse]  # type: ignore[assignment]
@@ -101,6 +114,18 @@ class ProjectServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_project_pb2.ListProjectsResponse, _abc.Awaitable[_project_pb2.ListProjectsResponse]]:
         """Lists the projects that the key may see, by name."""
+
+    @_abc_1.abstractmethod
+    def DeleteProject(
+        self,
+        request: _project_pb2.DeleteProjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_deletion_pb2.DeletionSummary, _abc.Awaitable[_deletion_pb2.DeletionSummary]]:
+        """Deletes a project with its keys and everything in it. Its id stays as a tombstone, and counters
+        of funnels stay in the ledger. Nothing is stored in the project from the first moment on; calls
+        to it are NOT_FOUND within a second, and its keys are revoked. Requested again, it completes a
+        deletion that was interrupted, and has the same answer. Admin key only.
+        """
 
     @_abc_1.abstractmethod
     def CreateApiKey(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from services.campaign.doctor import (
     blobs,
-    campaign_deletions,
+    deletions,
     elements,
     leftovers,
+    project_deletion,
     snapshots,
     unbound_snapshots,
     versions,
@@ -17,7 +18,8 @@ from services.campaign.projects import get_project
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
 from services.doctor.point_deletions import examine_point_deletions
-from services.peers.campaign_purges import CampaignPurges
+from services.peers.resource_purges import ResourcePurges
+from services.records.project_marks import find_mark
 from services.records.records import now_us
 from services.records.stores import Stores
 from sluice.names import ProjectName
@@ -28,7 +30,7 @@ async def diagnose(
     name: ProjectName,
     *,
     repair: bool,
-    purges: CampaignPurges,
+    purges: ResourcePurges,
     started_us: int | None = None,
 ) -> ExaminationEvents:
     """Every difference between issues, versions, snapshots and files, confirmed by a second look.
@@ -36,15 +38,21 @@ async def diagnose(
     Dependencies come first: vectors of elements before snapshots, these before models,
     names before files that nothing names. Raises NotFound for a project that does not exist.
     """
-    await get_project(stores, name)
     at = now_us() if started_us is None else started_us
     examination = Examination(stores, name.project, repair, at)
+    if mark := await find_mark(stores.ledger, name.project):
+        async for event in run_examiners(
+            project_deletion.examine(examination, purges, mark.record), blobs.examine(examination)
+        ):
+            yield event
+        return
+    await get_project(stores, name)
     files = FileExaminer(examination)
     async for event in run_examiners(
+        deletions.examine(examination, purges),
         versions.examine(examination),
         elements.examine(examination),
         leftovers.examine(examination),
-        campaign_deletions.examine(examination, purges),
         examine_point_deletions(examination, SERVICE),
         files.examine_spaces(),
         snapshots.examine(examination, files),

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from services.campaign import element_points
-from services.campaign.issue_deletion import delete_element_records
-from services.campaign.records import (
-    IssueDeletionRecord,
-    IssueRecord,
-    element_prefix,
-    issue_deletion_key,
-    issue_key,
-)
+from services.campaign.issue_deletion import delete_element_records, find_tombstone
+from services.campaign.records import IssueRecord, element_prefix, issue_key
 from services.doctor.examination import Examination
 from services.doctor.findings import ExaminationEvents, Finding, FindingKind
-from services.ledger.interface import Transaction
 from services.records.documents import find_record
 from services.records.points import made_us
 from services.records.scanning import PAGE, list_children
@@ -39,8 +32,6 @@ async def examine(examination: Examination) -> ExaminationEvents:
                 name = IssueName(examination.project, tenant.removeprefix(start))
                 async for event in _examine_points(examination, name, collection):
                     yield event
-    if examination.repair:
-        await _delete_deletion_records(examination)
 
 
 async def _examine_points(
@@ -63,24 +54,15 @@ async def _examine_points(
 
 
 async def _is_deleted(examination: Examination, name: IssueName) -> bool:
-    """Whether an issue is deleted, and no call is still deleting its elements."""
+    """Whether an issue is deleted completely: `deletions.py` reports unfinished deletions."""
     ledger, project = examination.ledger, examination.project
     if await find_record(ledger, project, issue_key(name.issue), IssueRecord):
         return False
-    key = issue_deletion_key(name.issue)
-    deletion = await find_record(ledger, project, key, IssueDeletionRecord)
-    return deletion is None or not examination.is_young(deletion.record.started_us)
+    tombstone = await find_tombstone(examination.stores, name)
+    return tombstone is None or tombstone.done
 
 
 async def _has_records(examination: Examination, name: IssueName) -> bool:
     """Whether element records are left, after `_is_deleted` found that nobody deletes them."""
     elements = element_prefix(name.issue)
     return bool(await examination.ledger.scan(examination.project, elements, limit=1))
-
-
-async def _delete_deletion_records(examination: Examination) -> None:
-    """Delete the records of crashed deletions, now that their leftovers are removed."""
-    for issue in await list_children(examination.ledger, examination.project, "deleting"):
-        if await _is_deleted(examination, IssueName(examination.project, issue)):
-            deletes = [issue_deletion_key(issue)]
-            await examination.ledger.commit(Transaction(examination.project, deletes=deletes))

@@ -27,7 +27,7 @@ from services.campaign.version_files import VersionFile, read_version_file, spli
 from services.campaign.versions import find_pending_changes, get_version, list_versions
 from services.doctor import messages as finding_messages
 from services.peers import deletion_messages
-from services.peers.campaign_purges import CampaignPurges
+from services.peers.resource_purges import ResourcePurges
 from services.peers.reviews import Reviews
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
@@ -54,7 +54,7 @@ class CampaignServicer(CampaignServiceServicer):
     """Campaigns, their versions, and the spaces they are scored in."""
 
     def __init__(
-        self, stores: Stores, draining: Draining, reviews: Reviews, purges: CampaignPurges
+        self, stores: Stores, draining: Draining, reviews: Reviews, purges: ResourcePurges
     ) -> None:
         self._stores = stores
         self._reviews = reviews

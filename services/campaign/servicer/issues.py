@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.empty_pb2 import Empty
-
 from services.campaign.candidates import Candidate, CandidateSet
 from services.campaign.elements import add_elements, list_elements, remove_elements
 from services.campaign.issue_deletion import delete_issue
 from services.campaign.issues import create_issue, get_issue, list_issues, rename_issue
 from services.campaign.servicer import messages
+from services.peers import deletion_messages
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from services.records.stores import Stores
@@ -18,6 +17,7 @@ from sluice.errors import InvalidArgument
 from sluice.frames import Frame
 from sluice.names import DatasetName, IssueName, ProjectName
 from sluice.tensors import unpack
+from sluice.v1 import deletion_pb2
 from sluice.v1 import issue_pb2 as pb
 from sluice.v1.issue_pb2_grpc import IssueServiceServicer
 
@@ -67,10 +67,13 @@ class IssueServicer(IssueServiceServicer):
         renamed = await rename_issue(self._stores, name, message.display_name, message.etag)
         return messages.issue(name.project, renamed)
 
-    async def DeleteIssue(self, request: pb.DeleteIssueRequest, context: Any) -> Empty:
+    async def DeleteIssue(
+        self, request: pb.DeleteIssueRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
         """Delete an issue and its elements."""
-        await delete_issue(self._stores, IssueName.parse(request.name), request.etag)
-        return Empty()
+        name, validate_only = IssueName.parse(request.name), request.validate_only
+        counts = await delete_issue(self._stores, name, request.etag, validate_only=validate_only)
+        return deletion_messages.summary(counts, validate_only=validate_only)
 
     async def AddElements(
         self, request: pb.AddElementsRequest, context: Any

@@ -58,6 +58,7 @@ def project(record: ProjectRecord) -> project_pb2.Project:
         name=str(ProjectName(record.id)),
         display_name=record.display_name,
         create_time=timestamp(record.created_us),
+        delete_time=timestamp(record.deleted_us) if record.deleted_us else None,
     )
 
 

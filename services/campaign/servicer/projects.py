@@ -6,8 +6,16 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from services.campaign.projects import create_project, get_project, list_projects
+from services.campaign.project_deletion import delete_project
+from services.campaign.projects import (
+    create_api_key,
+    create_project,
+    get_project,
+    list_projects,
+)
 from services.campaign.servicer import messages
+from services.peers import deletion_messages
+from services.peers.resource_purges import ResourcePurges
 from services.records.idempotency import IdempotentRequest
 from services.records.pages import read_page
 from services.records.stores import Stores
@@ -15,6 +23,7 @@ from services.server.auth import current_caller
 from services.server.keys import KeyStore, Scope
 from sluice.errors import InvalidArgument
 from sluice.names import ApiKeyName, ProjectName
+from sluice.v1 import deletion_pb2
 from sluice.v1 import project_pb2 as pb
 from sluice.v1.project_pb2_grpc import ProjectServiceServicer
 
@@ -22,9 +31,10 @@ from sluice.v1.project_pb2_grpc import ProjectServiceServicer
 class ProjectServicer(ProjectServiceServicer):
     """Projects and their API keys."""
 
-    def __init__(self, stores: Stores, keys: KeyStore) -> None:
+    def __init__(self, stores: Stores, keys: KeyStore, purges: ResourcePurges) -> None:
         self._stores = stores
         self._keys = keys
+        self._purges = purges
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
         """Create a project."""
@@ -51,14 +61,21 @@ class ProjectServicer(ProjectServiceServicer):
             projects=map(messages.project, projects), next_page_token=token
         )
 
+    async def DeleteProject(
+        self, request: pb.DeleteProjectRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete a project with everything in it."""
+        name, validate_only = ProjectName.parse(request.name), request.validate_only
+        counts = await delete_project(self._stores, self._purges, name, validate_only=validate_only)
+        return deletion_messages.summary(counts, validate_only=validate_only)
+
     async def CreateApiKey(
         self, request: pb.CreateApiKeyRequest, context: Any
     ) -> pb.CreateApiKeyResponse:
         """Create an API key of a project."""
         parent = ProjectName.parse(request.parent, "parent")
-        await get_project(self._stores, parent)
-        scopes = _parse_scopes(request.api_key)
-        created = await self._keys.create(parent.project, request.api_key.display_name, scopes)
+        scopes, display_name = _parse_scopes(request.api_key), request.api_key.display_name
+        created = await create_api_key(self._stores, self._keys, parent, display_name, scopes)
         return pb.CreateApiKeyResponse(
             api_key=messages.api_key(created.record), secret=created.token
         )

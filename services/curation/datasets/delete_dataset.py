@@ -9,8 +9,7 @@ from typing import Final
 from services.curation.context import Curation
 from services.curation.datasets.counts import read_dataset_frames
 from services.curation.datasets.points import tenant_of
-from services.curation.golden.records import GoldenSet, RoundCheck
-from services.curation.progress.records import RecordedRound
+from services.curation.named_files import read_files
 from services.curation.records import dataset_frames_key
 from services.curation.resource_deletion import (
     DATASET,
@@ -22,8 +21,8 @@ from services.curation.resource_deletion import (
 )
 from services.ledger.interface import Ledger, Transaction
 from services.peers.datasets import Dataset, DatasetReader
-from services.records.records import decode, prefix
-from services.records.scanning import scan_pages
+from services.records.project_marks import MARK
+from services.records.records import prefix
 from services.records.tombstones import DeletionCounts
 from services.vectors.interface import Kind
 from sluice.errors import NotFound
@@ -76,16 +75,19 @@ class DatasetDeletion:
             predictions=await count_keys(ledger, project, self._below("prediction")),
             picks=await count_keys(ledger, project, self._below("pick")),
             checks=await count_keys(ledger, project, self._below("golden-check")),
+            rounds=await count_keys(ledger, project, self._below("round")),
+            batches=await count_keys(ledger, project, self._below("batch")),
+            golden_sets=await count_keys(ledger, project, self._below("golden-set")),
         )
         key = dataset_frames_key(self.name.dataset)
-        files = tuple(await _read_files(ledger, project, self.name.dataset))
+        files = tuple(await read_files(ledger, project, self.name.dataset))
         return DeletionStart({key: stored.revision}, [key], counts, files)
 
     async def remove(self, curation: Curation, tombstone: ResourceTombstone) -> None:
         """See `ResourceDeletion.remove`."""
         moment, stores, project = datetime.now(UTC), curation.stores, self.name.project
         await curation.others.removals.remove(self.name, validate_only=False)
-        files = {*tombstone.files, *await _read_files(stores.ledger, project, self.name.dataset)}
+        files = {*tombstone.files, *await read_files(stores.ledger, project, self.name.dataset)}
         for parent in KEY_PREFIXES:
             await delete_keys(stores.ledger, project, self._below(parent))
         # An append that was under way may have put it again.
@@ -96,7 +98,7 @@ class DatasetDeletion:
                 await stores.vectors.delete_tenant(collection, tenant_of(self.name))
         named: set[str] = set()
         for other in await curation.others.projects.list():
-            named |= await _read_files(stores.ledger, other)
+            named |= await read_files(stores.ledger, other)
         for digest in files - named:
             await stores.blobs.delete_before(digest, moment)
 
@@ -104,30 +106,16 @@ class DatasetDeletion:
         return prefix(parent, self.name.dataset)
 
 
-async def _read_files(ledger: Ledger, project: str, *dataset: str) -> set[str]:
-    """The files that golden sets, checks and recorded rounds of a project or dataset name."""
-    files: set[str] = set()
-    async for page in scan_pages(ledger, project, prefix("golden-set", *dataset)):
-        files.update(decode(GoldenSet, entry).annotations for entry in page)
-    async for page in scan_pages(ledger, project, prefix("golden-check", *dataset)):
-        for entry in page:
-            check = decode(RoundCheck, entry)
-            files |= {check.annotations, check.check}
-    async for page in scan_pages(ledger, project, prefix("recorded-round", *dataset)):
-        files.update(decode(RecordedRound, entry).samples for entry in page)
-    return files
-
-
 @dataclass(frozen=True, slots=True)
 class ExistingDatasets:
-    """`DatasetReader` that does not find deleted datasets; others are read once and kept."""
+    """`DatasetReader` that finds no dataset that is deleted, alone or with its project."""
 
     ledger: Ledger
     datasets: DatasetReader
 
     async def get(self, name: DatasetName) -> Dataset:
         """See `DatasetReader.get`."""
-        if await self.ledger.get(name.project, [DatasetDeletion(name).tombstone]):
+        if await self.ledger.get(name.project, [DatasetDeletion(name).tombstone, MARK]):
             raise NotFound(f"{name} does not exist: it was deleted")
         return await self.datasets.get(name)
 

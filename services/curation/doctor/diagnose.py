@@ -20,6 +20,7 @@ from services.curation.doctor.reading import datasets_of, is_being_deleted
 from services.doctor.examination import Examination, run_examiners
 from services.doctor.findings import ExaminationEvents
 from services.doctor.point_deletions import examine_point_deletions
+from services.records.project_marks import is_marked
 from services.records.records import now_us
 from sluice.names import DatasetName, ProjectName
 
@@ -30,9 +31,12 @@ async def diagnose(
     """Every difference between frames, groups, counters, embeddings and files of all datasets.
 
     What others rest on comes first: rows before the groups and embeddings that they name, groups
-    before what counts them, all that names points before points that nothing names. Raises
-    NotFound for a project that does not exist.
+    before what counts them, all that names points before points that nothing names. Nothing is
+    reported of a deleted project: the campaign service examines it. Raises NotFound for one that
+    never existed.
     """
+    if await is_marked(curation.stores.ledger, name.project):
+        return
     await curation.active.current(name.project)
     at = now_us() if started_us is None else started_us
     examination = Examination(curation.stores, name.project, repair, at)

@@ -25,6 +25,7 @@ from services.curation.datasets.updates import (
 )
 from services.curation.datasets.views import get_view
 from services.curation.doctor.diagnose import diagnose
+from services.curation.project_purge import purge_project
 from services.curation.resource_deletion import delete_resource
 from services.curation.servicer import (
     filter_messages,
@@ -75,7 +76,6 @@ class FrameServicer(ViewMethods):
             changed_count=counts.changed_count,
             unchanged_count=counts.unchanged_count,
             kept_status_count=counts.kept_status_count,
-            deleted_count=len(counts.deleted_ids),
             deleted_frame_ids=counts.deleted_ids,
         )
 
@@ -100,6 +100,14 @@ class FrameServicer(ViewMethods):
             validate_only=request.validate_only,
         )
         return deletion_messages.summary(counts, validate_only=request.validate_only)
+
+    async def PurgeProject(
+        self, request: deletion_pb2.PurgeProjectRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Delete the files of a project."""
+        name, validate_only = ProjectName.parse(request.name), request.validate_only
+        counts = await purge_project(self._curation, name, validate_only=validate_only)
+        return deletion_messages.summary(counts, validate_only=validate_only)
 
     async def GetFrame(self, request: pb.GetFrameRequest, context: Any) -> pb.DatasetFrame:
         """Read one frame."""

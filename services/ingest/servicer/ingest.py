@@ -14,6 +14,7 @@ from services.ingest.context import Ingest
 from services.ingest.deletion import delete_samples, purge_frames
 from services.ingest.doctor.diagnose import diagnose
 from services.ingest.funnel import read_funnel
+from services.ingest.project_purge import purge_project
 from services.ingest.read_reviews import read_reviews
 from services.ingest.records import Review
 from services.ingest.review_samples import review_samples
@@ -178,6 +179,14 @@ class IngestServicer(grpc_pb.IngestServiceServicer):
         name = CampaignName.parse(request.name)
         counts = await purge_campaign(self._ingest, name, validate_only=request.validate_only)
         return deletion_messages.summary(counts, validate_only=request.validate_only)
+
+    async def PurgeProject(
+        self, request: deletion_pb2.PurgeProjectRequest, context: Any
+    ) -> deletion_pb2.DeletionSummary:
+        """Stop looking for work in a project."""
+        name, validate_only = ProjectName.parse(request.name), request.validate_only
+        counts = await purge_project(self._ingest, name, validate_only=validate_only)
+        return deletion_messages.summary(counts, validate_only=validate_only)
 
     async def DiagnoseProject(
         self, request: finding_pb2.DiagnoseProjectRequest, context: Any

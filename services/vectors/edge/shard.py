@@ -29,7 +29,7 @@ PAGE: Final = 1_000
 
 _DESCRIPTION = "collection.json"
 _ENGINE = "engine"
-_UNFINISHED = ".new"
+_INCOMPLETE = ".new"
 _UUID_MAX = 2**128 - 1
 _TENANTS_MAX = 2**31  # all: the engine requires a limit
 _VECTOR = ""  # the engine's name for the only vector of a point
@@ -50,7 +50,7 @@ class Shard:
     def create(cls, root: Path, collection: Collection) -> Self:
         """A new, empty shard in its own folder below `root`, created completely or not at all."""
         folder = root / collection_digest(collection)
-        unfinished = folder.with_suffix(_UNFINISHED)
+        unfinished = folder.with_suffix(_INCOMPLETE)
         shutil.rmtree(unfinished, ignore_errors=True)
         (unfinished / _ENGINE).mkdir(parents=True)
         engine = qdrant.EdgeShard.create(str(unfinished / _ENGINE), _engine_config(collection))
@@ -177,6 +177,16 @@ class Shard:
         """Remove all points of the tenant; durable when this returns."""
         self._apply([qdrant.UpdateOperation.delete_points_by_filter(_tenant_filter(tenant))])
 
+    def destroy(self, root: Path) -> None:
+        """Close the shard and remove its folder below `root`, completely or not at all."""
+        self.close()
+        folder = root / collection_digest(self.collection)
+        incomplete = folder.with_suffix(_INCOMPLETE)
+        shutil.rmtree(incomplete, ignore_errors=True)
+        folder.rename(incomplete)
+        _sync_folder(root)
+        shutil.rmtree(incomplete)
+
     def close(self) -> None:
         """Flush and release the folder."""
         self._engine.flush()
@@ -198,8 +208,8 @@ class Shard:
 
 
 def list_shard_folders(root: Path) -> list[Path]:
-    """The folders of all shards below `root`; removes those of interrupted `create` calls."""
-    for unfinished in root.glob(f"*{_UNFINISHED}"):
+    """The folders of all shards below `root`; removes those of interrupted calls."""
+    for unfinished in root.glob(f"*{_INCOMPLETE}"):
         shutil.rmtree(unfinished)
     return sorted(path for path in root.iterdir() if path.is_dir())
 

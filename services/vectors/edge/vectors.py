@@ -119,6 +119,10 @@ class EdgeVectors:
         """Remove all points of the tenant; durable when this returns."""
         await self._query(collection, lambda shard: shard.delete_tenant(tenant), None)
 
+    async def drop(self, collection: Collection) -> None:
+        """Remove a collection with its files; durable when this returns."""
+        await self._run(lambda: self._drop(collection))
+
     async def close(self) -> None:
         """Finish running calls and release the store; a second call has no effect."""
         if self._closed:
@@ -160,6 +164,11 @@ class EdgeVectors:
         if collection not in self._shards:
             self._shards[collection] = Shard.create(self._root, collection)
         self._shards[collection].write(tenant, points, texts)
+
+    def _drop(self, collection: Collection) -> None:
+        if collection in self._shards:
+            self._shards[collection].destroy(self._root)
+            del self._shards[collection]
 
     def _check_disk(self) -> None:
         free = shutil.disk_usage(self._root).free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,6 +72,13 @@ class CollectionRegistry:
         _check_vectors(collection, info)
         if TENANT_KEY not in info.payload_schema:
             await self._create_index(name)
+
+    async def drop(self, collection: Collection) -> None:
+        """Remove the collection, if it exists."""
+        self.forget(collection)
+        request = q.DeleteCollection(collection_name=collection_digest(collection))
+        with suppress(NotFound):
+            await self._server.query(self._server.collections.Delete, request)
 
     async def list_collections(self) -> list[Collection]:
         """All collections of Sluice on the server, read from their metadata."""

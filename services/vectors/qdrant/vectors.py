@@ -171,6 +171,10 @@ class QdrantVectors:
         filters = [messages.tenant_filter(tenant)]
         await self._query(collection, lambda: self._delete(collection, filters), None)
 
+    async def drop(self, collection: Collection) -> None:
+        """Remove a collection with its files; durable when this returns."""
+        await self._run(lambda: self._registry.drop(collection))
+
     async def close(self) -> None:
         """Finish running calls and close the connection; a second call has no effect."""
         self._closed = True

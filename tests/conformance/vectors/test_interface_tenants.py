@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from services.vectors.interface import Collection, Kind, Space, Vectors
 from tests.conformance.vectors.points import FRAMES, NewCollection, bits, pick, random_points
 
@@ -92,3 +94,23 @@ async def test_collections_and_tenants_are_listed(
     assert [] == await vectors.collections("q")
     assert (["b"], ["a", "b"]) == (await vectors.tenants(one), await vectors.tenants(other))
     assert [] == await vectors.tenants(new_collection(8))
+
+
+async def test_a_dropped_collection_is_gone(
+    open_vectors: Callable[[], Awaitable[Vectors]], new_collection: NewCollection
+) -> None:
+    """It is not listed and has no points, also after a restart; twice is the same; others stay."""
+    dropped, other = new_collection(8), new_collection(8)
+    store = await open_vectors()
+    for collection in (dropped, other):
+        await store.write(collection, "t", random_points(3, name="a"))
+    for _ in range(2):
+        await store.drop(dropped)
+    assert [other] == await store.collections("p")
+    assert ({}, []) == (bits(await store.read(dropped, "t")), await store.tenants(dropped))
+    await store.close()
+
+    store = await open_vectors()
+    assert [other] == await store.collections("p")
+    assert 3 == await store.count(other, "t")
+    await store.close()

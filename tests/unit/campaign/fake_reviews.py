@@ -9,7 +9,7 @@ import numpy as np
 from services.peers.reviews import ReviewedSample, ReviewsPage
 from services.records.tombstones import DeletionCounts
 from sluice.errors import SluiceError
-from sluice.names import CampaignName
+from sluice.names import CampaignName, ProjectName
 from sluice.scoring import normalise
 from tests.unit.campaign.campaign_service import make_embedding
 
@@ -45,15 +45,22 @@ class FakeReviews:
             raise self._error
 
 
-class FakeCampaignPurges:
-    """`CampaignPurges` of an ingest with two samples of each campaign; errors are raised once."""
+class FakeResourcePurges:
+    """`ResourcePurges` of services with two samples of each campaign; errors are raised once."""
 
     def __init__(self, error: SluiceError | None = None) -> None:
         self.error = error
-        self.purged: list[CampaignName] = []
+        self.purged: list[CampaignName | ProjectName] = []
 
     async def purge_campaign(self, name: CampaignName, *, validate_only: bool) -> DeletionCounts:
-        """See `CampaignPurges.purge_campaign`."""
+        """See `ResourcePurges.purge_campaign`."""
+        return self._purge(name, validate_only)
+
+    async def purge_project(self, name: ProjectName, *, validate_only: bool) -> DeletionCounts:
+        """See `ResourcePurges.purge_project`."""
+        return self._purge(name, validate_only)
+
+    def _purge(self, name: CampaignName | ProjectName, validate_only: bool) -> DeletionCounts:
         if not validate_only:
             if self.error is not None:
                 error, self.error = self.error, None

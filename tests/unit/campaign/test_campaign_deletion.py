@@ -18,7 +18,7 @@ from sluice.errors import Aborted, FailedPrecondition, NotFound, Unavailable
 from sluice.names import CampaignName
 from tests.unit.campaign.campaign_service import ELEMENTS, PROJECT, CampaignService, version_name
 from tests.unit.campaign.doctor.examining import examine
-from tests.unit.campaign.fake_reviews import FakeCampaignPurges
+from tests.unit.campaign.fake_reviews import FakeResourcePurges
 from tests.unit.campaign.faults import failing
 
 
@@ -28,10 +28,10 @@ async def delete(
     etag: str = "",
     *,
     validate_only: bool = False,
-    purges: FakeCampaignPurges | None = None,
+    purges: FakeResourcePurges | None = None,
 ) -> DeletionCounts:
     """Delete a campaign."""
-    purges = purges or FakeCampaignPurges()
+    purges = purges or FakeResourcePurges()
     return await delete_campaign(service.stores, purges, name, etag, validate_only=validate_only)
 
 
@@ -87,7 +87,7 @@ async def test_files_of_other_campaigns_stay(service: CampaignService) -> None:
 async def test_the_answer_is_the_same_twice(service: CampaignService) -> None:
     """A preview changes nothing, and has the answer of the deletion and of its repetition."""
     campaign = await start_inactive(service)
-    purges = FakeCampaignPurges()
+    purges = FakeResourcePurges()
 
     preview = await delete(service, campaign, validate_only=True, purges=purges)
     await get_campaign(service.stores, campaign)
@@ -140,7 +140,7 @@ async def test_the_doctor_completes_a_deletion(
 async def test_ingest_is_asked_again(service: CampaignService) -> None:
     """While ingest is away the deletion stays unfinished, and the same call completes it."""
     campaign = await start_inactive(service)
-    purges = FakeCampaignPurges(Unavailable("ingest is away"))
+    purges = FakeResourcePurges(Unavailable("ingest is away"))
     with pytest.raises(Unavailable):
         await delete(service, campaign, purges=purges)
 

@@ -9,7 +9,12 @@ import pytest
 
 from services.ledger.interface import ABSENT, Add, Conflict, Transaction
 from services.ledger.sqlite.ledger import SqliteLedger
-from services.records.idempotency import IdempotentRequest, commit_once, find_response
+from services.records.idempotency import (
+    IdempotentRequest,
+    commit_once,
+    find_response,
+    forget_responses,
+)
 from services.records.records import Record
 from sluice.errors import InvalidArgument
 
@@ -103,3 +108,16 @@ def test_an_id_is_a_uuid_in_any_spelling() -> None:
     assert lower == IdempotentRequest.of("CreateThing", request_id.upper(), b"")
     with pytest.raises(InvalidArgument, match="request_id: 'once'"):
         IdempotentRequest.of("CreateThing", "once", b"")
+
+
+async def test_obsolete_responses_are_forgotten(ledger: SqliteLedger) -> None:
+    """Only those of the method that the caller calls obsolete."""
+    methods = ("CreateThing", "CreateThing", "CreateOther")
+    requests = [IdempotentRequest.of(method, str(uuid4()), b"a thing") for method in methods]
+    for number, request in enumerate(requests):
+        await commit_once(ledger, effect(str(number)), request, ThingRecord(number=number % 2))
+
+    await forget_responses(ledger, "p", "CreateThing", ThingRecord, lambda r: r.number == 0)
+
+    found = [await find_response(ledger, "p", request, ThingRecord) for request in requests]
+    assert [None, ThingRecord(number=1), ThingRecord(number=0)] == found

@@ -39,8 +39,8 @@ def test_every_request_names_its_project() -> None:
         assert field.type == field.TYPE_STRING, name
 
 
-def test_two_methods_need_no_project() -> None:
-    """Only creating and listing projects have no project; creating one requires the admin's key."""
+def test_three_methods_need_no_project() -> None:
+    """Projects are created, listed and deleted without a key of the project; two by the admin."""
     cross_project = {
         name: rule.project_field
         for name, rule in ACCESS_RULES.items()
@@ -50,6 +50,7 @@ def test_two_methods_need_no_project() -> None:
     assert {
         "/sluice.v1.ProjectService/CreateProject": CrossProjectAccess.ADMIN_ONLY,
         "/sluice.v1.ProjectService/ListProjects": CrossProjectAccess.FILTERED,
+        "/sluice.v1.ProjectService/DeleteProject": CrossProjectAccess.ADMIN_ONLY,
     } == cross_project
 
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from services.ledger.interface import Conflict, Transaction
 from services.ledger.sqlite.ledger import SqliteLedger
-from services.server.keys import PARTITION, Caller, KeyStore, Scope, generate_token, has_admin
+from services.server.keys import (
+    PARTITION,
+    Caller,
+    KeyStore,
+    Scope,
+    count_keys,
+    generate_token,
+    has_admin,
+    revoke_keys,
+)
 from sluice.errors import AlreadyExists, InvalidArgument, NotFound, Unauthenticated
 from sluice.names import check_resource_id
 
@@ -154,3 +164,30 @@ def test_no_project_has_the_partition_of_keys() -> None:
     """The partition of API keys is not a valid project id."""
     with pytest.raises(InvalidArgument):
         check_resource_id(PARTITION, "project_id")
+
+
+async def test_all_keys_of_a_project_are_revoked(ledger: SqliteLedger, keys: KeyStore) -> None:
+    """Each of them is unknown at once; keys of other projects and the admin's stay valid."""
+    revoked = [(await keys.create("p", "", [Scope.LOG])).token for _ in range(3)]
+    admin = keys.new_admin()
+    await keys.adopt_admin(admin)
+    kept = [(await keys.create("p-2", "", [Scope.LOG])).token, admin.token]
+    assert 3 == await count_keys(ledger, "p")
+
+    await revoke_keys(ledger, "p")
+
+    assert 0 == await count_keys(ledger, "p")
+    for token in revoked:
+        with pytest.raises(Unauthenticated):
+            await keys.verify(token)
+    assert ["p-2", ""] == [(await keys.verify(token)).project for token in kept]
+
+
+async def test_a_key_is_created_only_if_checks_hold(ledger: SqliteLedger, keys: KeyStore) -> None:
+    """A project that was changed meanwhile, as by its deletion, gets no key."""
+    await ledger.commit(Transaction(PARTITION, puts={"project/p": b""}))
+
+    with pytest.raises(Conflict):
+        await keys.create("p", "", [Scope.LOG], {"project/p": 99})
+
+    assert 0 == await count_keys(ledger, "p")

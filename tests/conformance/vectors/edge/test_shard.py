@@ -36,6 +36,15 @@ async def test_opening_drops_deleted_points_and_keeps_the_rest(tmp_path: Path) -
     assert set(before).isdisjoint(list_paths(tmp_path, "*/engine/segments/*"))
 
 
+async def test_a_dropped_collection_leaves_no_files(tmp_path: Path) -> None:
+    """Its folder is removed, so that no deleted bytes are left in it."""
+    store = await EdgeVectors.open(tmp_path)
+    await store.write(FRAMES, "t", random_points(3, name="a"))
+    await store.drop(FRAMES)
+    assert [tmp_path / "lock"] == list_paths(tmp_path, "*")
+    await store.close()
+
+
 async def test_an_interrupted_creation_is_repeated(tmp_path: Path) -> None:
     """An interrupted creation of a collection is removed and repeated."""
     store = await EdgeVectors.open(tmp_path)

@@ -10,7 +10,7 @@ from services.doctor.findings import Finding
 from services.records.records import now_us
 from tests.unit.campaign.campaign_service import ELEMENTS, PROJECT, CampaignService
 from tests.unit.campaign.doctor.tampering import Scenario
-from tests.unit.campaign.fake_reviews import FakeCampaignPurges
+from tests.unit.campaign.fake_reviews import FakeResourcePurges
 
 HOUR_US = 3_600_000_000
 
@@ -20,7 +20,7 @@ async def examine(
 ) -> list[Finding]:
     """The doctor's findings two hours from now, or now."""
     at = now_us() + (2 * HOUR_US if later else 0)
-    purges = FakeCampaignPurges()
+    purges = FakeResourcePurges()
     events = diagnose(service.stores, PROJECT, repair=repair, purges=purges, started_us=at)
     return [event async for event in events if isinstance(event, Finding)]
 

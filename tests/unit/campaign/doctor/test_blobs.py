@@ -12,14 +12,14 @@ from tests.unit.campaign.doctor.examining import HOUR_US, examine
 from tests.unit.campaign.doctor.tampering import (
     Scenario,
 )
-from tests.unit.campaign.fake_reviews import FakeCampaignPurges
+from tests.unit.campaign.fake_reviews import FakeResourcePurges
 
 
 async def test_files_that_another_project_names_stay(scenario: Scenario) -> None:
     """All projects share one blob store: a doctor of one takes nothing from another."""
     stores = scenario.stores
     await create_project(stores, ONCE, "q", "")
-    name, purges, at = ProjectName("q"), FakeCampaignPurges(), now_us() + 2 * HOUR_US
+    name, purges, at = ProjectName("q"), FakeResourcePurges(), now_us() + 2 * HOUR_US
     events = diagnose(stores, name, repair=True, purges=purges, started_us=at)
     assert [] == [event async for event in events if isinstance(event, Finding)]
     assert [] == await examine(scenario.service)

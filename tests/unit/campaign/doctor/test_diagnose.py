@@ -21,7 +21,7 @@ from tests.unit.campaign.doctor.tampering import (
     Scenario,
     Tampering,
 )
-from tests.unit.campaign.fake_reviews import FakeCampaignPurges
+from tests.unit.campaign.fake_reviews import FakeResourcePurges
 
 
 @pytest.mark.parametrize("later", [False, True])
@@ -117,7 +117,7 @@ async def test_a_busy_project_is_quiet(scenario: Scenario) -> None:
 
 async def test_an_unknown_project_is_not_found(service: CampaignService) -> None:
     """A project that does not exist is NOT_FOUND."""
-    name, purges = ProjectName("none"), FakeCampaignPurges()
+    name, purges = ProjectName("none"), FakeResourcePurges()
     with pytest.raises(errors.NotFound):
         async for _ in diagnose(service.stores, name, repair=False, purges=purges):
             pass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.campaign.issue_deletion import delete_issue
-from services.campaign.records import element_prefix, issue_deletion_key
+from services.campaign.issue_deletion import delete_issue, find_tombstone
+from services.campaign.records import element_prefix
 from services.doctor.findings import FindingKind, FindingOutcome
 from sluice.errors import Unavailable
 from sluice.names import IssueName
@@ -36,15 +36,17 @@ async def test_a_young_deletion_is_left_alone(scenario: Scenario) -> None:
 
 
 async def test_a_crashed_deletion_is_completed(scenario: Scenario) -> None:
-    """Later its records and points are removed, and then the record of the deletion."""
+    """Later its records and points are removed, and its tombstone says so."""
     name = await crash_deletion(scenario)
 
     findings = await examine(scenario.service, repair=True)
 
-    assert {(FindingKind.ISSUE_LEFTOVER, FindingOutcome.REPAIRED)} == {
-        (finding.kind, finding.outcome) for finding in findings
-    }
-    assert {"element records", "1 points"} == {finding.actual for finding in findings}
-    key = issue_deletion_key(name.issue)
-    assert {} == await scenario.stores.ledger.get(PROJECT.project, [key])
+    assert [(FindingKind.DELETION_UNFINISHED, str(name), FindingOutcome.REPAIRED)] == [
+        (finding.kind, finding.subject, finding.outcome) for finding in findings
+    ]
+    ledger = scenario.stores.ledger
+    assert [] == await ledger.scan(PROJECT.project, element_prefix(name.issue), limit=1)
+    tombstone = await find_tombstone(scenario.stores, name)
+    assert tombstone is not None
+    assert tombstone.done
     assert [] == await examine(scenario.service)

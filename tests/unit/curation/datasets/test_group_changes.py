@@ -6,10 +6,12 @@ import pytest
 
 from services.curation.datasets.append import AppendResult, append_frames
 from services.curation.datasets.counts import count_frames
+from services.curation.datasets.deleted_frames import TOMBSTONES
 from services.curation.datasets.new_frames import AppendRequest
 from services.curation.datasets.updates import GroupUpdate, update_groups
 from services.curation.records import Split, Status
-from sluice.errors import FailedPrecondition
+from services.records.tombstones import DeletionCounts
+from sluice.errors import FailedPrecondition, InvalidArgument
 from tests.unit.curation.datasets.harness import NAME, ONCE, DatasetHarness, frame
 
 
@@ -67,3 +69,14 @@ async def test_a_new_slice_moves_its_group_on(harness: DatasetHarness) -> None:
     )
     assert AppendResult(1, 0, 0) == result
     assert {Status.ANNOTATED: 1} == (await counts(harness))[0]
+
+
+async def test_an_error_names_the_index_in_the_request(harness: DatasetHarness) -> None:
+    """Deleted and existing frames before the invalid one are counted in its index."""
+    await append(harness, "known")
+    ledger = harness.curation.stores.ledger
+    await TOMBSTONES.put(ledger, NAME.project, {"deleted": DeletionCounts()})
+    slices = [frame(id, group="s", slice_="left") for id in ("first", "second")]
+    with pytest.raises(InvalidArgument) as info:
+        await harness.append("deleted", "known", *slices)
+    assert ["frames[3].slice"] == [violation.field for violation in info.value.fields]

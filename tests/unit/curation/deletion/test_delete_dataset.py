@@ -24,7 +24,9 @@ from tests.unit.curation.datasets.harness import NAME, DatasetHarness, FakeRemov
 from tests.unit.curation.deletion.test_delete_golden_set import list_files
 from tests.unit.curation.doctor.scene import FRAMES, TENANT, Scene, examine
 
-COUNTS = DeletionCounts(frames=26, predictions=2, picks=3, checks=1)
+COUNTS = DeletionCounts(
+    frames=26, predictions=2, picks=3, checks=1, rounds=1, batches=1, golden_sets=1
+)
 
 
 async def delete(harness: DatasetHarness, *, validate_only: bool = False) -> DeletionCounts:

@@ -21,7 +21,7 @@ from services.curation.progress.records import RoundSamples
 from services.doctor.findings import Finding
 from services.records.records import now_us
 from sluice.labels import Box2D, Label
-from tests.unit.campaign.fake_reviews import FakeCampaignPurges
+from tests.unit.campaign.fake_reviews import FakeResourcePurges
 from tests.unit.curation.datasets.harness import NAME, ONCE
 from tests.unit.curation.doctor.scene import HOUR_US, PROJECT, Scene
 from tests.unit.curation.doctor.tampering import GOLDEN
@@ -35,7 +35,7 @@ async def test_files_of_curation_are_not_the_campaign_services(scene: Scene) -> 
     await create_project(scene.stores, ONCE, NAME.project, "")
     unbound = await scene.stores.blobs.put(Annotations(()).to_bytes())
     at = now_us() + 2 * HOUR_US
-    purges = FakeCampaignPurges()
+    purges = FakeResourcePurges()
     events = diagnose(scene.stores, PROJECT, repair=True, purges=purges, started_us=at)
     assert [] == [event async for event in events if isinstance(event, Finding)]
     reference = await read_reference(scene.stores, await get_golden_set(scene.stores, GOLDEN))
