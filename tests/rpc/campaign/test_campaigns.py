@@ -172,19 +172,14 @@ async def test_a_version_has_the_summary_of_its_model(api: ApiClient) -> None:
 
     assert summary is not None
     assert summary.members is not None
-    assert (
-        pb.FitSummary(
-            remainder_weight=summary.remainder_weight,
-            background_set_aside=summary.set_aside,
-            prototype_share=summary.prototype_share,
-            member_share=pb.MemberShare(
-                estimate=summary.members.estimate,
-                low=summary.members.low,
-                high=summary.members.high,
-            ),
-        )
-        == campaign.version.fit
+    share = summary.members
+    expected = pb.FitSummary(
+        remainder_weight=summary.remainder_weight,
+        background_set_aside=summary.set_aside,
+        prototype_share=summary.prototype_share,
+        member_share=pb.MemberShare(estimate=share.estimate, low=share.low, high=share.high),
     )
+    assert expected == campaign.version.fit
     assert campaign.version == (await read(api, campaign.name)).version
     watched = await anext(watch_project(api))
     assert [campaign.version] == [active.version for active in watched.active_versions]
