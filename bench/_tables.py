@@ -31,13 +31,14 @@ SETTINGS = {
     "digits_hidden": "digits, hidden layer",
     "patches": "image patches",
     "docstrings": "docstrings",
-    "sources": "source code, not tuned on",
+    "sources": "source code",
     "fortunes": "sayings",
     "glosses": "definitions",
     "clipart": "clip art",
-    "emoji": "emoji, not tuned on",
+    "emoji": "emoji",
+    "descriptions": "package descriptions, not tuned on",
 }
-SETTINGS_IN_SHORT = ("digits_pixels", "sources", "fortunes", "glosses", "clipart", "emoji")
+SETTINGS_IN_SHORT = ("digits_pixels", "sources", "fortunes", "glosses", "clipart", "descriptions")
 KINDS = {
     "two_modes": "two classes in one issue",
     "wrong_elements": "20 % wrong elements",
