@@ -297,7 +297,8 @@ SCAN = ["-p", "p", "--model-id", "m"]
     ("arguments", "env", "code", "message"),
     [
         (["campaigns", "show", CAMPAIGN], {}, 3, "projects/p"),
-        (["campaigns", "show", "nonsense"], {}, 1, "nonsense"),
+        (["campaigns", "show", "nonsense", "-p", "q"], {}, 3, "sluice projects list"),
+        (["campaigns", "show", "projects/p/issues/i"], {}, 1, "projects/p/issues/i"),
         (["campaigns", "threshold", CAMPAIGN, "7"], {}, 1, "7"),
         (["campaigns", "threshold", CAMPAIGN, "x"], {}, 2, "'x'"),
         (["projects", "list"], {"SLUICE_API_KEY": "slc_a_b"}, 4, "UNAUTHENTICATED"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sluice.cli.arguments import Campaign, Issue, Json, Project
-from sluice.cli.connection import connection, project_name
+from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one
 from sluice.v1 import campaign_pb2
@@ -100,13 +100,13 @@ VERSION = [
 ]
 
 
-def list_campaigns(context: typer.Context, project: Project, json: Json = False) -> None:
+def list_campaigns(context: typer.Context, project: Project = "", json: Json = False) -> None:
     """List the campaigns of a project.
 
     Example: sluice campaigns list -p night-fleet
     """
-    with connection(context).client() as client:
-        show(client.campaigns.list(project_name(project)), COLUMNS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.campaigns.list(), COLUMNS, to_json=json)
 
 
 def start_campaign(
@@ -115,31 +115,36 @@ def start_campaign(
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="0 to 1; default 0.5.")
     ] = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Start a campaign: snapshot an issue as version 1, and start to collect.
 
     Example: sluice campaigns start ISSUE --threshold 0.6
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.start(issue, threshold=threshold), COLUMNS, to_json=json)
 
 
-def show_campaign(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def show_campaign(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Show a campaign, the changes of its issue since the newest version, and that version's fit.
 
     Example: sluice campaigns show CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.get(campaign), DETAILS, to_json=json)
 
 
-def list_versions(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def list_versions(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """List the versions of a campaign, newest first.
 
     Example: sluice campaigns versions CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show(client.campaigns.versions(campaign), VERSION, to_json=json)
 
 
@@ -150,32 +155,37 @@ def commit_version(
         bool,
         typer.Option("--with-feedback", help="Include all accepted and discarded samples."),
     ] = False,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Commit the current issue as the next version.
 
     Example: sluice campaigns commit CAMPAIGN --with-feedback
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         version = client.campaigns.commit(campaign, with_feedback=with_feedback)
         show_one(version, VERSION, to_json=json)
 
 
-def activate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def activate(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Make a campaign collect again.
 
     Example: sluice campaigns activate CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.activate(campaign), COLUMNS, to_json=json)
 
 
-def deactivate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def deactivate(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Stop a campaign from collecting; its samples stay.
 
     Example: sluice campaigns deactivate CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.deactivate(campaign), COLUMNS, to_json=json)
 
 
@@ -183,6 +193,7 @@ def set_threshold(
     context: typer.Context,
     campaign: Campaign,
     value: Annotated[str, typer.Argument(help="0 to 1, or `default`.")],
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Set a campaign's threshold.
@@ -193,12 +204,16 @@ def set_threshold(
         threshold = None if value == "default" else float(value)
     except ValueError:
         raise typer.BadParameter(f"{value!r}: expected a number or `default`") from None
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.set_threshold(campaign, threshold), COLUMNS, to_json=json)
 
 
 def delete_campaign(
-    context: typer.Context, campaign: Campaign, dry_run: DryRun = False, json: Json = False
+    context: typer.Context,
+    campaign: Campaign,
+    dry_run: DryRun = False,
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """Delete an inactive campaign with its samples, snapshots and models.
 
@@ -206,6 +221,6 @@ def delete_campaign(
 
     Example: sluice campaigns delete CAMPAIGN --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.campaigns.delete(campaign, validate_only=dry_run)
         show_deletion(summary, to_json=json)

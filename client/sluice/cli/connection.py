@@ -15,7 +15,7 @@ from sluice import errors
 from sluice.cli.exit_codes import ExitCode, exit_code_of
 from sluice.cli.output import stderr_console
 from sluice.client import CollectionClient
-from sluice.names import ProjectName
+from sluice.resources.resolver import list_command_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Connection:
     api_key: str
 
     @contextmanager
-    def client(self) -> Iterator[CollectionClient]:
+    def client(self, project: str = "") -> Iterator[CollectionClient]:
         """Open a client; an error of a call ends the command with the error's exit code."""
         try:
-            with CollectionClient(self.target) as client:
+            with CollectionClient(self.target, project=project) as client:
                 client.set_credentials(api_key=self.api_key)
                 yield client
         except errors.SluiceError as error:
@@ -42,7 +42,10 @@ class Connection:
 def print_error(error: errors.SluiceError) -> None:
     """Print an error on stderr."""
     stderr_console.print(f"[red]{error.code.name}[/]: ", end="")
-    stderr_console.print(error.message, markup=False, highlight=False, soft_wrap=True)
+    message = error.message
+    if isinstance(error, errors.NotFound) and (listing := list_command_of(message)):
+        message = f"{message}; see `{listing}`"
+    stderr_console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def exit_interrupted(message: str) -> NoReturn:
@@ -60,8 +63,3 @@ def connection(context: typer.Context) -> Connection:
     """The connection that the global options describe."""
     options: Connection = context.obj
     return options
-
-
-def project_name(project: str) -> str:
-    """The resource name of a project, given by its id or its resource name."""
-    return project if project.startswith("projects/") else str(ProjectName(project))

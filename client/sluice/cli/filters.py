@@ -58,9 +58,7 @@ Fields = Annotated[
         "--field", metavar="NAME=VALUE", help="Only frames with this value; may be repeated."
     ),
 ]
-RoundId = Annotated[
-    str, typer.Option("--round", help="Only frames that failed in this round, by its id.")
-]
+RoundId = Annotated[str, typer.Option("--round", help="Only frames that failed in this round.")]
 Failures = Annotated[
     list[FailureOption] | None,
     typer.Option("--failure", help="Only frames with this kind of failure; may be repeated."),

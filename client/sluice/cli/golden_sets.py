@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import ClassMap, Dataset, DisplayName, Json, NewId, parse_class_map
+from sluice.cli.arguments import (
+    ClassMap,
+    Dataset,
+    DisplayName,
+    Json,
+    NewId,
+    Project,
+    parse_class_map,
+)
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.exit_codes import ExitCode
@@ -16,8 +24,10 @@ from sluice.cli.skipped_labels import SkippedLabels
 from sluice.formats.coco import read_coco
 from sluice.v1 import frame_pb2, golden_set_pb2
 
-GoldenSet = Annotated[str, typer.Argument(help="projects/…/datasets/…/goldenSets/…")]
-Check = Annotated[str, typer.Argument(help="projects/…/goldenSets/…/checks/…")]
+GoldenSet = Annotated[
+    str, typer.Argument(help="A golden set: DATASET/ID, or its id or display name.")
+]
+Check = Annotated[str, typer.Argument(help="A check: GOLDEN_SET/ID, or its id or the start.")]
 Coco = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="COCO annotations.")]
 FrameIdField = Annotated[
     str, typer.Option("--frame-id", help="The field of COCO's images that holds the frame's id.")
@@ -120,6 +130,7 @@ def create_golden_set(
     frame_id_field: FrameIdField = "file_name",
     class_map: ClassMap = None,
     called: DisplayName = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Create a golden set from a COCO file; it never changes.
@@ -128,7 +139,7 @@ def create_golden_set(
     """
     skipped = SkippedLabels()
     renamed = parse_class_map(class_map)
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         golden_set = client.golden_sets.create(
             dataset,
             golden_set_id,
@@ -140,12 +151,14 @@ def create_golden_set(
     show_one(golden_set, SETS, to_json=json)
 
 
-def list_golden_sets(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def list_golden_sets(
+    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+) -> None:
     """List the golden sets of a dataset.
 
     Example: sluice golden-sets list DATASET
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show(client.golden_sets.list(dataset), SETS, to_json=json)
 
 
@@ -159,6 +172,7 @@ def check(
     guideline: Annotated[str, typer.Option(help="The version of the guideline.")] = "1",
     frame_id_field: FrameIdField = "file_name",
     class_map: ClassMap = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Compare a round's COCO file with a golden set; the verdict is kept.
@@ -170,7 +184,7 @@ def check(
     """
     skipped = SkippedLabels()
     renamed = parse_class_map(class_map)
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         response = client.golden_sets.check(
             golden_set,
             read_coco(file, frame_id=frame_id_field, on_skip=skipped.add),
@@ -188,21 +202,25 @@ def check(
     _exit_if(blocked=response.check.blocks)
 
 
-def history(context: typer.Context, golden_set: GoldenSet, json: Json = False) -> None:
+def history(
+    context: typer.Context, golden_set: GoldenSet, project: Project = "", json: Json = False
+) -> None:
     """List the checks of a golden set by round.
 
     Example: sluice golden-sets history GOLDEN_SET
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show(client.golden_sets.checks(golden_set), HISTORY, to_json=json)
 
 
-def show_check(context: typer.Context, check: Check, json: Json = False) -> None:
+def show_check(
+    context: typer.Context, check: Check, project: Project = "", json: Json = False
+) -> None:
     """Show a check, with all its counts and findings.
 
     Example: sluice golden-sets show CHECK
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.golden_sets.get_check(check), DETAILS, to_json=json)
 
 
@@ -211,25 +229,28 @@ def override_check(
     check: Check,
     reason: Annotated[str, typer.Option(help="The reason; it is kept.")],
     by: Annotated[str, typer.Option(help="Who decides; it is kept.")] = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Override a failed check, so that it blocks nothing.
 
     Example: sluice golden-sets override CHECK --reason "the guideline changed" --by Ada
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         overridden = client.golden_sets.override(check, reason, decided_by=by)
     show_one(overridden, DETAILS, to_json=json)
 
 
-def gate(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def gate(
+    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+) -> None:
     """Show whether the next batch of a dataset is blocked, and by which check.
 
     Exit code 7: it is blocked.
 
     Example: sluice golden-sets gate DATASET
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         response = client.golden_sets.gate(dataset)
     if json:
         print_json(as_json(response))
@@ -241,13 +262,17 @@ def gate(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
 
 
 def delete_golden_set(
-    context: typer.Context, golden_set: GoldenSet, dry_run: DryRun = False, json: Json = False
+    context: typer.Context,
+    golden_set: GoldenSet,
+    dry_run: DryRun = False,
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """Delete a golden set with its images and its checks, which block nothing any more.
 
     Example: sluice golden-sets delete GOLDEN_SET --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.golden_sets.delete(golden_set, validate_only=dry_run)
         show_deletion(summary, to_json=json)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from sluice.cli.arguments import DisplayName, FrameIds, Json, NewId, Project
-from sluice.cli.connection import connection, project_name
+from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import show, show_one
 
@@ -37,9 +37,9 @@ def create_project(
 
 def delete_frames(
     context: typer.Context,
-    project: Project,
     frame_ids: FrameIds,
     dry_run: DryRun = False,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Delete frames with all their copies in a project.
@@ -50,7 +50,6 @@ def delete_frames(
 
     Example: sluice projects delete-frames -p night-fleet FRAME --dry-run
     """
-    parent = project_name(project)
-    with connection(context).client() as client:
-        summary = client.datasets.delete_frames(parent, frame_ids, validate_only=dry_run)
+    with connection(context).client(project) as client:
+        summary = client.datasets.delete_frames("", frame_ids, validate_only=dry_run)
         show_deletion(summary, to_json=json)

@@ -15,6 +15,7 @@ from sluice.cli.arguments import (
     IouMin,
     Json,
     NewId,
+    Project,
     Round,
     ScoreMin,
     parse_class_map,
@@ -56,25 +57,28 @@ def create_round(
     round_id: NewId,
     metric_split: Annotated[SplitOption, typer.Option(help="The split that the metric measures.")],
     called: DisplayName = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Create a round: one model, and the split that its metric measures.
 
     Example: sluice rounds create DATASET r1 --metric-split validation
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         round_ = client.rounds.create(
             dataset, round_id, metric_split=metric_split, display_name=called
         )
         show_one(round_, COLUMNS, to_json=json)
 
 
-def list_rounds(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def list_rounds(
+    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+) -> None:
     """List the rounds of a dataset, with their metrics.
 
     Example: sluice rounds list DATASET
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show(client.rounds.list(dataset), COLUMNS, to_json=json)
 
 
@@ -83,6 +87,7 @@ def import_predictions(
     round_: Round,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Predictions: .jsonl.")],
     class_map: ClassMap = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Import the predictions of a round's model; they replace those of the same frames.
@@ -91,10 +96,10 @@ def import_predictions(
     """
     renamed = parse_class_map(class_map)
     added, replaced, unchanged = 0, 0, 0
-    with connection(context).client() as client:
-        frames = read_predictions(file)
+    with connection(context).client(project) as client:
+        frames, name = read_predictions(file), client.rounds.get(round_).name
         while batch := list(islice(frames, _FRAMES_PER_CALL)):
-            counts = client.rounds.import_predictions(round_, batch, class_map=renamed)
+            counts = client.rounds.import_predictions(name, batch, class_map=renamed)
             added += counts.added_count
             replaced += counts.replaced_count
             unchanged += counts.unchanged_count
@@ -109,19 +114,24 @@ def mine_failures(
     split: Annotated[SplitOption, typer.Option(help="The split to mine; not the metric's split.")],
     iou_min: IouMin = None,
     score_min: ScoreMin = 0,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Match predictions with labels: measure the metric's split, tag the failures of another.
 
     Example: sluice rounds mine-failures ROUND --split train
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         mined = client.rounds.mine_failures(round_, split, iou_min=iou_min, score_min=score_min)
         show_one(mined, COLUMNS, to_json=json)
 
 
 def delete_round(
-    context: typer.Context, round_: Round, dry_run: DryRun = False, json: Json = False
+    context: typer.Context,
+    round_: Round,
+    dry_run: DryRun = False,
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """Delete a round: its predictions, and the failures that frames have from it.
 
@@ -129,6 +139,6 @@ def delete_round(
 
     Example: sluice rounds delete ROUND --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.rounds.delete(round_, validate_only=dry_run)
         show_deletion(summary, to_json=json)
