@@ -91,10 +91,10 @@ class Cli:
         return str(self.json("campaigns", "start", issue)["name"])
 
     def funnel(self, campaign: str) -> dict[str, Any]:
-        """Read the funnel once nothing is pending, with counts as numbers."""
-        while int((counts := self.json("funnel", campaign))["pending"]):
+        """Read the funnel once nothing is pending."""
+        while (counts := self.json("funnel", campaign))["pending"]:
             pass
-        return {k: int(v) if isinstance(v, str) and v.isdigit() else v for k, v in counts.items()}
+        return dict(counts)
 
 
 def write_predictions(path: Path, frame_ids: list[str]) -> None:

@@ -11,7 +11,8 @@ from rich.console import Console
 from sluice.cli.arguments import Json
 from sluice.cli.connection import connection
 from sluice.cli.exit_codes import ExitCode
-from sluice.cli.output import as_json, cell, console, print_json, stderr_console
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import cell, console, stderr_console
 from sluice.client import CollectionClient
 from sluice.v1 import finding_pb2
 

@@ -7,7 +7,8 @@ from rich.table import Table
 
 from sluice.cli.arguments import Campaign, Json, Project
 from sluice.cli.connection import connection
-from sluice.cli.output import as_json, console, print_json
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import console
 
 _ROWS = [
     ("seen", ""),

@@ -19,7 +19,8 @@ from sluice.cli.arguments import (
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.exit_codes import ExitCode
-from sluice.cli.output import as_json, cell, console, print_json, show, show_one
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import cell, console, show, show_one
 from sluice.cli.skipped_labels import SkippedLabels
 from sluice.formats.coco import read_coco
 from sluice.v1 import frame_pb2, golden_set_pb2

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from sluice.cli.json_output import as_json, print_json
 
 console = Console()
 stderr_console = Console(stderr=True)
@@ -19,13 +18,6 @@ stderr_console = Console(stderr=True)
 Column = tuple[str, Callable[[Any], object]]
 
 _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
-
-
-def as_json(message: Message) -> dict[str, Any]:
-    """A message as protobuf's JSON, with the field names of the proto; zeros are included."""
-    return MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
 
 
 def show(messages: Iterable[Message], columns: Sequence[Column], *, to_json: bool) -> None:
@@ -65,12 +57,6 @@ def show_text(text: str, document: dict[str, Any], *, to_json: bool) -> None:
 def cell(value: object) -> Text:
     """A value as plain text: its markup is shown, its control characters are replaced."""
     return Text("".join(c if c.isprintable() else _UNPRINTABLE for c in str(value)))
-
-
-def print_json(value: object) -> None:
-    """Print indented JSON on stdout."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
 
 
 def without_predictions(count: int) -> str:

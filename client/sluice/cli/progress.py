@@ -9,7 +9,8 @@ import typer
 
 from sluice.cli.arguments import Dataset, Json, Project
 from sluice.cli.connection import connection
-from sluice.cli.output import as_json, print_json, show, show_one, without_predictions
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import show, show_one, without_predictions
 from sluice.cli.progress_tables import print_progress
 from sluice.formats.results import read_judged, read_results
 

@@ -23,7 +23,8 @@ from sluice.cli.arguments import (
 )
 from sluice.cli.connection import connection, exit_interrupted
 from sluice.cli.interrupts import raising_interrupts
-from sluice.cli.output import console, print_json, stderr_console
+from sluice.cli.json_output import print_json
+from sluice.cli.output import console, stderr_console
 from sluice.cli.scan_progress import draw_histogram, progress_bar
 from sluice.formats import Source, open_source
 from sluice.limits import BATCH_ROWS_MAX

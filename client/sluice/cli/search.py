@@ -18,7 +18,8 @@ from sluice.cli.filters import (
     split_word,
     status_word,
 )
-from sluice.cli.output import as_json, console, print_json, show, show_one, stderr_console
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import console, show, show_one, stderr_console
 
 HITS = [
     ("frame", lambda h: h.frame.frame.id),

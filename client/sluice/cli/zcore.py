@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sluice.cli.arguments import Dataset, Json, Project, Seed
 from sluice.cli.connection import connection
 from sluice.cli.filters import Failures, Fields, FilterOptions, RoundId, Splits, Statuses, Tags
-from sluice.cli.output import as_json, console, print_json, stderr_console
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import console, stderr_console
 from sluice.resources.enums import word_of
 from sluice.v1 import dataset_frame_pb2 as pb
 
