@@ -14,7 +14,7 @@ from sluice.cli.app import app
 from sluice.cli.exit_codes import ExitCode
 from sluice.resources.batches import BatchSettings
 from sluice.resources.filters import frame_filter
-from tests.e2e.cli import MODEL, Cli
+from tests.e2e.cli import Cli
 from tests.e2e.sluiced import Server
 
 STREET = "projects/night-fleet/datasets/street"
@@ -25,15 +25,7 @@ UNKNOWN = "Lorries"
 def cli(standing_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """The command, on a project that has one resource of each kind."""
     cli = Cli(standing_server, tmp_path_factory.mktemp("names"))
-    cli.start_campaign()
-    cli.run("scan", "corpus.parquet", "--model-id", MODEL)
-    cli.run("datasets", "append", "street", "corpus.parquet", "--model-id", MODEL)
-    cli.run("rounds", "create", "street", "r1", "--metric-split", "validation", "--called", "First")
-    cli.run("views", "save", "street", "night", "--tag", "night", "--called", "By night")
-    cli.run("golden-sets", "create", "street", "vans", "golden.json", "--called", "Golden vans")
-    check = ("--round", "2", "--annotator", "acme")
-    cli.run("golden-sets", "check", "Golden vans", "round-1.json", *check)
-    cli.run("projects", "keys", "create", "--scope", "log", "--called", "car 7")
+    cli.create_resources()
     return cli
 
 

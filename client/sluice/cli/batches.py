@@ -10,7 +10,8 @@ import typer
 from sluice.cli.arguments import Dataset, Json, NewId, Project, Seed
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
 from sluice.resources.batches import BatchSettings
 from sluice.resources.enums import word_of
 from sluice.v1 import batch_pb2
@@ -42,7 +43,7 @@ def _source(pick: Any) -> str:
 
 
 COLUMNS = [
-    ("batch", lambda b: b.name),
+    ("batch", lambda b: ResourceCell(b.name)),
     ("state", _state),
     ("groups", lambda b: f"{b.coverage_count + b.targeted_count:,} of {b.size:,}"),
     ("coverage", lambda b: f"{b.coverage_count:,}"),
@@ -139,25 +140,33 @@ def show_batch(
 
 
 def list_batches(
-    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the batches of a dataset.
 
     Example: sluice batches list DATASET
     """
     with connection(context).client(project) as client:
-        show(client.batches.list(dataset), COLUMNS, to_json=json)
+        show(client.batches.list(dataset), COLUMNS, to_json=json, names=columns)
 
 
 def list_picks(
-    context: typer.Context, batch: Batch, project: Project = "", json: Json = False
+    context: typer.Context,
+    batch: Batch,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the groups of a batch by rank, each with the reason for its pick.
 
     Example: sluice batches picks BATCH
     """
     with connection(context).client(project) as client:
-        show(client.batches.picks(batch), PICKS, to_json=json)
+        show(client.batches.picks(batch), PICKS, to_json=json, names=columns)
 
 
 def delete_batch(

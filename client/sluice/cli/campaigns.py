@@ -9,7 +9,8 @@ import typer
 from sluice.cli.arguments import Campaign, Issue, Json, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
 from sluice.v1 import campaign_pb2
 
 
@@ -19,6 +20,14 @@ def _state(campaign: Any) -> str:
 
 def _threshold(campaign: Any) -> str:
     return f"{campaign.threshold:g}" if campaign.HasField("threshold") else "0.5"
+
+
+def _budget(campaign: Any) -> str:
+    """The maximum number of samples, in total and per day."""
+    limits = {"total": "in total", "per_day": "per day"}
+    set_limits = [name for name in limits if campaign.budget.HasField(name)]
+    texts = [f"{getattr(campaign.budget, name):,} {limits[name]}" for name in set_limits]
+    return ", ".join(texts) or "no limit"
 
 
 def _note(campaign: Any) -> str:
@@ -72,16 +81,17 @@ def _fit(campaign: Any) -> str:
 
 
 COLUMNS = [
-    ("campaign", lambda c: c.name),
+    ("campaign", lambda c: ResourceCell(c.name)),
     ("called", lambda c: c.display_name),
     ("state", _state),
     ("version", lambda c: c.version.number),
     ("elements", lambda c: c.version.element_count),
     ("threshold", _threshold),
 ]
+MORE = [("issue", lambda c: ResourceCell(c.issue)), ("budget", _budget)]
 DETAILS = [
     *COLUMNS,
-    ("issue", lambda c: c.issue),
+    *MORE,
     ("clusters", lambda c: c.version.cluster_count),
     ("since then", lambda c: f"{c.elements_added} added, {c.elements_removed} removed"),
     ("corpus", _corpus),
@@ -100,13 +110,15 @@ VERSION = [
 ]
 
 
-def list_campaigns(context: typer.Context, project: Project = "", json: Json = False) -> None:
+def list_campaigns(
+    context: typer.Context, columns: ColumnNames = "", project: Project = "", json: Json = False
+) -> None:
     """List the campaigns of a project.
 
     Example: sluice campaigns list -p night-fleet
     """
     with connection(context).client(project) as client:
-        show(client.campaigns.list(), COLUMNS, to_json=json)
+        show(client.campaigns.list(), COLUMNS, to_json=json, more=MORE, names=columns)
 
 
 def start_campaign(
@@ -138,14 +150,18 @@ def show_campaign(
 
 
 def list_versions(
-    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+    context: typer.Context,
+    campaign: Campaign,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the versions of a campaign, newest first.
 
     Example: sluice campaigns versions CAMPAIGN
     """
     with connection(context).client(project) as client:
-        show(client.campaigns.versions(campaign), VERSION, to_json=json)
+        show(client.campaigns.versions(campaign), VERSION, to_json=json, names=columns)
 
 
 def commit_version(

@@ -10,7 +10,8 @@ import typer
 from sluice.cli.arguments import Dataset, DisplayName, Json, NewId, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
 from sluice.v1 import dataset_pb2, frame_pb2
 
 
@@ -34,20 +35,22 @@ def _classes(dataset: Any) -> str:
 
 
 COLUMNS = [
-    ("dataset", lambda d: d.name),
+    ("dataset", lambda d: ResourceCell(d.name)),
     ("called", lambda d: d.display_name),
     ("task", _task),
     ("classes", _classes),
 ]
 
 
-def list_datasets(context: typer.Context, project: Project = "", json: Json = False) -> None:
+def list_datasets(
+    context: typer.Context, columns: ColumnNames = "", project: Project = "", json: Json = False
+) -> None:
     """List the datasets of a project.
 
     Example: sluice datasets list -p night-fleet
     """
     with connection(context).client(project) as client:
-        show(client.projects.datasets(), COLUMNS, to_json=json)
+        show(client.projects.datasets(), COLUMNS, to_json=json, names=columns)
 
 
 def create_dataset(

@@ -34,7 +34,8 @@ from sluice.cli.filters import (
     split_word,
     status_word,
 )
-from sluice.cli.output import show, show_one, show_text, stderr_console
+from sluice.cli.frame_columns import frame_columns, metadata_words
+from sluice.cli.output import ColumnNames, show, show_one, show_text, stderr_console
 from sluice.cli.skipped_labels import SkippedLabels
 
 COLUMNS = [
@@ -46,6 +47,10 @@ COLUMNS = [
     ("labels", lambda f: len(f.frame.labels)),
     ("tags", lambda f: ", ".join(f.tags)),
     ("failures", failure_words),
+]
+MORE = [
+    *frame_columns(lambda f: f.frame),
+    ("fields", lambda f: metadata_words(f.fields)),
 ]
 COUNTS = [
     (name, lambda counts, name=name: f"{getattr(counts, name):,}")
@@ -169,6 +174,7 @@ def list_frames(
     failures: Failures = None,
     view: Annotated[str, typer.Option(help="A saved view; replaces the filter options.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of frames.")] = 50,
+    columns: ColumnNames = "",
     project: Project = "",
     json: Json = False,
 ) -> None:
@@ -180,7 +186,7 @@ def list_frames(
     frame_filter = None if view else options.to_proto()
     with connection(context).client(project) as client:
         frames = client.datasets.frames(dataset, frame_filter, view=view)
-        show(islice(frames, limit), COLUMNS, to_json=json)
+        show(islice(frames, limit), COLUMNS, to_json=json, more=MORE, names=columns)
 
 
 def set_status(

@@ -20,8 +20,9 @@ from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.exit_codes import ExitCode
 from sluice.cli.json_output import as_json, print_json
-from sluice.cli.output import cell, console, show, show_one
+from sluice.cli.output import ColumnNames, cell, console, show, show_one
 from sluice.cli.skipped_labels import SkippedLabels
+from sluice.cli.tables import ResourceCell
 from sluice.formats.coco import read_coco
 from sluice.v1 import frame_pb2, golden_set_pb2
 
@@ -82,7 +83,7 @@ def _iou(check: Any) -> str:
 
 
 SETS = [
-    ("golden set", lambda g: g.name),
+    ("golden set", lambda g: ResourceCell(g.name)),
     ("called", lambda g: g.display_name),
     ("task", _task),
     ("images", lambda g: g.image_count),
@@ -91,21 +92,24 @@ SETS = [
     ("other classes", _other_classes),
 ]
 HISTORY = [
+    ("check", lambda c: ResourceCell(c.name)),
     ("round", lambda c: c.round),
-    ("schema", lambda c: c.schema_version),
     ("annotator", lambda c: c.annotator),
-    ("guideline", lambda c: c.guideline_version),
     ("verdict", _verdict),
     ("images", lambda c: c.summary.images),
-    ("with labels", lambda c: c.summary.images_with_labels),
     ("labels", lambda c: c.summary.detections),
-    ("per image", lambda c: f"{c.summary.detections_per_image:.2f}"),
-    ("not counted", lambda c: c.summary.other_labels or ""),
     ("reason", lambda c: c.reason),
 ]
+MORE_OF_HISTORY = [
+    ("schema", lambda c: c.schema_version),
+    ("guideline", lambda c: c.guideline_version),
+    ("with labels", lambda c: c.summary.images_with_labels),
+    ("per image", lambda c: f"{c.summary.detections_per_image:.2f}"),
+    ("not counted", lambda c: c.summary.other_labels or ""),
+]
 DETAILS = [
-    ("check", lambda c: c.name),
     *HISTORY,
+    *MORE_OF_HISTORY,
     ("overridden", _override),
     ("findings", _findings),
     ("missing", lambda c: c.missing_count),
@@ -118,7 +122,7 @@ DETAILS = [
     ("mean overlap", _iou),
 ]
 GATE = [
-    ("golden set", lambda c: c.name.partition("/checks/")[0]),
+    ("golden set", lambda c: ResourceCell(c.name.partition("/checks/")[0])),
     *HISTORY,
 ]
 
@@ -153,14 +157,18 @@ def create_golden_set(
 
 
 def list_golden_sets(
-    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the golden sets of a dataset.
 
     Example: sluice golden-sets list DATASET
     """
     with connection(context).client(project) as client:
-        show(client.golden_sets.list(dataset), SETS, to_json=json)
+        show(client.golden_sets.list(dataset), SETS, to_json=json, names=columns)
 
 
 def check(
@@ -204,14 +212,24 @@ def check(
 
 
 def history(
-    context: typer.Context, golden_set: GoldenSet, project: Project = "", json: Json = False
+    context: typer.Context,
+    golden_set: GoldenSet,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the checks of a golden set by round.
 
     Example: sluice golden-sets history GOLDEN_SET
     """
     with connection(context).client(project) as client:
-        show(client.golden_sets.checks(golden_set), HISTORY, to_json=json)
+        show(
+            client.golden_sets.checks(golden_set),
+            HISTORY,
+            to_json=json,
+            more=MORE_OF_HISTORY,
+            names=columns,
+        )
 
 
 def show_check(

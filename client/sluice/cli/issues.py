@@ -17,25 +17,31 @@ from sluice.cli.arguments import (
     open_frames,
 )
 from sluice.cli.connection import connection
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.frame_columns import frame_columns
+from sluice.cli.output import ColumnNames, show, show_one, show_text
+from sluice.cli.tables import ResourceCell
 
 COLUMNS = [
-    ("issue", lambda i: i.name),
+    ("issue", lambda i: ResourceCell(i.name)),
     ("called", lambda i: i.display_name),
     ("elements", lambda i: i.element_count),
     ("embeddings", lambda i: f"{i.model_id} ({i.dimension})" if i.model_id else ""),
 ]
+MORE = [("dataset", lambda i: ResourceCell(i.dataset))]
 ELEMENTS = [("frame", lambda e: e.frame.id), ("crop", lambda e: e.label_id)]
+MORE_OF_ELEMENTS = frame_columns(lambda e: e.frame)
 _ELEMENTS_PER_CALL = 512
 
 
-def list_issues(context: typer.Context, project: Project = "", json: Json = False) -> None:
+def list_issues(
+    context: typer.Context, columns: ColumnNames = "", project: Project = "", json: Json = False
+) -> None:
     """List the issues of a project.
 
     Example: sluice issues list -p night-fleet
     """
     with connection(context).client(project) as client:
-        show(client.issues.list(), COLUMNS, to_json=json)
+        show(client.issues.list(), COLUMNS, to_json=json, more=MORE, names=columns)
 
 
 def create_issue(
@@ -105,14 +111,24 @@ def add_elements(
 
 
 def list_elements(
-    context: typer.Context, issue: Issue, project: Project = "", json: Json = False
+    context: typer.Context,
+    issue: Issue,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the elements of an issue.
 
     Example: sluice issues elements ISSUE
     """
     with connection(context).client(project) as client:
-        show(client.issues.elements(issue), ELEMENTS, to_json=json)
+        show(
+            client.issues.elements(issue),
+            ELEMENTS,
+            to_json=json,
+            more=MORE_OF_ELEMENTS,
+            names=columns,
+        )
 
 
 def delete_issue(

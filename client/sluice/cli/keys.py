@@ -10,7 +10,8 @@ import typer
 
 from sluice.cli.arguments import Json, Project
 from sluice.cli.connection import connection
-from sluice.cli.output import show, show_text
+from sluice.cli.output import ColumnNames, show, show_text
+from sluice.cli.tables import ResourceCell
 from sluice.resources.kinds import API_KEY
 from sluice.v1 import project_pb2
 
@@ -29,7 +30,7 @@ def _scopes(key: Any) -> str:
 
 
 COLUMNS = [
-    ("key", lambda k: k.name),
+    ("key", lambda k: ResourceCell(k.name)),
     ("called", lambda k: k.display_name),
     ("scopes", _scopes),
     ("created", lambda k: f"{k.create_time.ToDatetime(UTC):%Y-%m-%d %H:%M} UTC"),
@@ -52,13 +53,15 @@ def create_key(
     show_text(secret, {"secret": secret}, to_json=json)
 
 
-def list_keys(context: typer.Context, project: Project = "", json: Json = False) -> None:
+def list_keys(
+    context: typer.Context, columns: ColumnNames = "", project: Project = "", json: Json = False
+) -> None:
     """List the keys of a project, without their secrets.
 
     Example: sluice projects keys list -p night-fleet
     """
     with connection(context).client(project) as client:
-        show(client.projects.api_keys(), COLUMNS, to_json=json)
+        show(client.projects.api_keys(), COLUMNS, to_json=json, names=columns)
 
 
 def delete_key(

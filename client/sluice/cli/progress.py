@@ -10,7 +10,7 @@ import typer
 from sluice.cli.arguments import Dataset, Json, Project
 from sluice.cli.connection import connection
 from sluice.cli.json_output import as_json, print_json
-from sluice.cli.output import show, show_one, without_predictions
+from sluice.cli.output import ColumnNames, show, show_one, without_predictions
 from sluice.cli.progress_tables import print_progress
 from sluice.formats.results import read_judged, read_results
 
@@ -124,14 +124,18 @@ def record(
 
 
 def list_recorded_rounds(
-    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the recorded rounds of a dataset.
 
     Example: sluice progress list DATASET
     """
     with connection(context).client(project) as client:
-        show(client.progress.rounds(dataset), ROUNDS, to_json=json)
+        show(client.progress.rounds(dataset), ROUNDS, to_json=json, names=columns)
 
 
 def show_progress(

@@ -7,18 +7,19 @@ import typer
 from sluice.cli.arguments import DisplayName, FrameIds, Json, NewId, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
 
-COLUMNS = [("project", lambda p: p.name), ("called", lambda p: p.display_name)]
+COLUMNS = [("project", lambda p: ResourceCell(p.name)), ("called", lambda p: p.display_name)]
 
 
-def list_projects(context: typer.Context, json: Json = False) -> None:
+def list_projects(context: typer.Context, columns: ColumnNames = "", json: Json = False) -> None:
     """List the projects that the key can read.
 
     Example: sluice projects list
     """
     with connection(context).client() as client:
-        show(client.projects.list(), COLUMNS, to_json=json)
+        show(client.projects.list(), COLUMNS, to_json=json, names=columns)
 
 
 def create_project(

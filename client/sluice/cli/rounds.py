@@ -23,7 +23,8 @@ from sluice.cli.arguments import (
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.filters import SplitOption, split_word
-from sluice.cli.output import show, show_one, show_text, without_predictions
+from sluice.cli.output import ColumnNames, show, show_one, show_text, without_predictions
+from sluice.cli.tables import ResourceCell
 from sluice.formats.predictions import read_predictions
 
 _FRAMES_PER_CALL = 500
@@ -42,7 +43,7 @@ def _metric(evaluation: Any) -> str:
 
 
 COLUMNS = [
-    ("round", lambda r: r.name),
+    ("round", lambda r: ResourceCell(r.name)),
     ("called", lambda r: r.display_name),
     ("reports", lambda r: split_word(r.metric_split)),
     ("frames", lambda r: f"{r.predicted_count:,}"),
@@ -72,14 +73,18 @@ def create_round(
 
 
 def list_rounds(
-    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the rounds of a dataset, with their metrics.
 
     Example: sluice rounds list DATASET
     """
     with connection(context).client(project) as client:
-        show(client.rounds.list(dataset), COLUMNS, to_json=json)
+        show(client.rounds.list(dataset), COLUMNS, to_json=json, names=columns)
 
 
 def import_predictions(

@@ -11,7 +11,9 @@ import typer
 from sluice.cli.arguments import Campaign, FrameIds, Json, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.frame_columns import frame_columns
+from sluice.cli.output import ColumnNames, show, show_one, show_text
+from sluice.cli.tables import ResourceCell
 from sluice.v1 import ingest_pb2
 
 
@@ -53,13 +55,19 @@ COLUMNS = [
     ("cluster", _cluster),
     ("nearest elements", _nearest),
 ]
+MORE = [
+    *frame_columns(lambda s: s.frame),
+    ("crop", lambda s: s.explanation.label_id),
+    ("logger", lambda s: s.logger),
+    ("sample", lambda s: ResourceCell(s.name)),
+]
 DETAILS = [
     *COLUMNS,
     ("crop", lambda s: s.explanation.label_id or "the whole frame"),
     ("distance", lambda s: f"{s.explanation.distance:.2f} (radius {s.explanation.radius:.2f})"),
     ("over threshold", lambda s: f"{s.explanation.margin_to_threshold:+.3f}"),
     ("over runner-up", _runner_up),
-    ("media", lambda s: ", ".join(sensor.url for sensor in s.frame.sensors)),
+    *frame_columns(lambda s: s.frame),
     ("logger", lambda s: s.logger),
 ]
 
@@ -73,6 +81,7 @@ def list_samples(
         typer.Option(help="Only samples in this state; may be repeated."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of samples.")] = 50,
+    columns: ColumnNames = "",
     project: Project = "",
     json: Json = False,
 ) -> None:
@@ -82,7 +91,7 @@ def list_samples(
     """
     with connection(context).client(project) as client:
         samples = client.samples.list(campaign, by_version=by_version, states=state or ())
-        show(islice(samples, limit), COLUMNS, to_json=json)
+        show(islice(samples, limit), COLUMNS, to_json=json, more=MORE, names=columns)
 
 
 def show_sample(

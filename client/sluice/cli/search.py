@@ -19,7 +19,7 @@ from sluice.cli.filters import (
     status_word,
 )
 from sluice.cli.json_output import as_json, print_json
-from sluice.cli.output import console, show, show_one, stderr_console
+from sluice.cli.output import ColumnNames, console, show, show_one, stderr_console
 
 HITS = [
     ("frame", lambda h: h.frame.frame.id),
@@ -47,6 +47,7 @@ def similar(
     splits: Splits = None,
     tags: Tags = None,
     fields: Fields = None,
+    columns: ColumnNames = "",
     project: Project = "",
     json: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def similar(
         hits = client.datasets.similar(
             dataset, frame_ids, limit=limit, frame_filter=frame_filter, query_dataset=query_dataset
         )
-        show(hits, HITS, to_json=json)
+        show(hits, HITS, to_json=json, names=columns)
 
 
 def pick(

@@ -19,7 +19,8 @@ from sluice.cli.filters import (
     split_word,
     status_word,
 )
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.output import ColumnNames, show, show_one, show_text
+from sluice.cli.tables import ResourceCell
 from sluice.v1 import dataset_frame_pb2 as pb
 
 
@@ -36,7 +37,7 @@ def _filter_words(view: Any) -> str:
 
 
 COLUMNS = [
-    ("view", lambda v: v.name),
+    ("view", lambda v: ResourceCell(v.name)),
     ("called", lambda v: v.display_name),
     ("shows", _filter_words),
 ]
@@ -67,14 +68,18 @@ def save_view(
 
 
 def list_views(
-    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """List the views of a dataset.
 
     Example: sluice views list DATASET
     """
     with connection(context).client(project) as client:
-        show(client.datasets.views(dataset), COLUMNS, to_json=json)
+        show(client.datasets.views(dataset), COLUMNS, to_json=json, names=columns)
 
 
 def delete_view(

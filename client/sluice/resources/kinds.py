@@ -163,3 +163,13 @@ CHECK: Final = ResourceKind(
 ALL: Final = (
     PROJECT, API_KEY, DATASET, ISSUE, CAMPAIGN, VIEW, ROUND, BATCH, GOLDEN_SET, CHECK,
 )  # fmt: skip
+
+
+def short_id(name: str) -> str:
+    """The id of a resource name as lists show it: generated ids are shortened."""
+    segments = name.split("/")
+    kind = next((kind for kind in ALL if kind.name.pattern == tuple(segments[::2])), None)
+    if kind is None:
+        return name
+    id = kind.name.parse(name).ids[-1]
+    return id[:SHORT_ID_LENGTH] if kind.is_generated else id
