@@ -287,9 +287,13 @@ def test_reviews_can_be_taken_back(cli: Cli) -> None:
     cli.funnel(campaign)
     samples = cli.json("samples", "list", campaign, "--limit", "3")
     first, second, third = (sample["frame"]["id"] for sample in samples)
-    assert {"changed_count": 2} == cli.json("samples", "accept", campaign, first, second)
-    assert {"changed_count": 1} == cli.json("samples", "discard", campaign, third)
-    assert {"changed_count": 1} == cli.json("samples", "restore", campaign, second)
+    for command, frames in (
+        ("accept", [first, second]),
+        ("discard", [third]),
+        ("restore", [second]),
+    ):
+        expected = {"changed_count": len(frames), "dry_run": False}
+        assert expected == cli.json("samples", command, campaign, *frames)
     funnel = cli.funnel(campaign)
     assert (1, 1) == (funnel["accepted"], funnel["discarded"])
     accepted = cli.json("samples", "list", campaign, "--state", "accepted")

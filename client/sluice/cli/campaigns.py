@@ -224,6 +224,51 @@ def set_threshold(
         show_one(client.campaigns.set_threshold(campaign, threshold), COLUMNS, to_json=json)
 
 
+def set_budget(
+    context: typer.Context,
+    campaign: Campaign,
+    total: Annotated[
+        str | None, typer.Option(metavar="N", help="Maximum samples in total, or `none`.")
+    ] = None,
+    per_day: Annotated[
+        str | None, typer.Option(metavar="N", help="Maximum samples per UTC day, or `none`.")
+    ] = None,
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """Set how many samples a campaign may collect; a limit that is not given stays.
+
+    Matches beyond it are counted as over budget. Without options, the budget is only shown.
+
+    Example: sluice campaigns budget CAMPAIGN --total 5000 --per-day 200
+    """
+    limits = {
+        "total": _parse_limit("--total", total),
+        "per_day": _parse_limit("--per-day", per_day),
+    }
+    with connection(context).client(project) as client:
+        stored = client.campaigns.get(campaign)
+        if total is not None or per_day is not None:
+            budget = stored.budget
+            kept = {name: getattr(budget, name) for name in limits if budget.HasField(name)}
+            given = {"total": total, "per_day": per_day}
+            changed = {name: limits[name] for name in limits if given[name] is not None}
+            stored = client.campaigns.set_budget(stored.name, **{**kept, **changed})
+        show_one(stored, [*COLUMNS, ("budget", _budget)], to_json=json)
+
+
+def _parse_limit(option: str, text: str | None) -> int | None:
+    if text in (None, "none"):
+        return None
+    try:
+        limit = int(text or "")
+    except ValueError:
+        limit = -1
+    if limit < 0:
+        raise typer.BadParameter(f"{option} {text!r}: expected a number of samples or `none`")
+    return limit
+
+
 def delete_campaign(
     context: typer.Context,
     campaign: Campaign,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
 
@@ -12,17 +11,10 @@ from sluice.cli.arguments import Campaign, FrameIds, Json, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.frame_columns import frame_columns
-from sluice.cli.output import ColumnNames, show, show_one, show_text
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.reviews import SampleStateOption
 from sluice.cli.tables import ResourceCell
 from sluice.v1 import ingest_pb2
-
-
-class SampleStateOption(StrEnum):
-    """The review state of a sample."""
-
-    UNSORTED = "unsorted"
-    ACCEPTED = "accepted"
-    DISCARDED = "discarded"
 
 
 def _state(sample: Any) -> str:
@@ -111,51 +103,6 @@ def show_sample(
         show_one(client.samples.get(campaign, frame_id), DETAILS, to_json=json)
 
 
-def accept(
-    context: typer.Context,
-    campaign: Campaign,
-    frame_ids: FrameIds,
-    project: Project = "",
-    json: Json = False,
-) -> None:
-    """Accept samples: they are what the campaign looks for.
-
-    Example: sluice samples accept CAMPAIGN FRAME
-    """
-    with connection(context).client(project) as client:
-        _show_changed(client.samples.accept(campaign, frame_ids), to_json=json)
-
-
-def discard(
-    context: typer.Context,
-    campaign: Campaign,
-    frame_ids: FrameIds,
-    project: Project = "",
-    json: Json = False,
-) -> None:
-    """Discard samples: they are not what the campaign looks for.
-
-    Example: sluice samples discard CAMPAIGN FRAME
-    """
-    with connection(context).client(project) as client:
-        _show_changed(client.samples.discard(campaign, frame_ids), to_json=json)
-
-
-def restore(
-    context: typer.Context,
-    campaign: Campaign,
-    frame_ids: FrameIds,
-    project: Project = "",
-    json: Json = False,
-) -> None:
-    """Undo the review of samples.
-
-    Example: sluice samples restore CAMPAIGN FRAME
-    """
-    with connection(context).client(project) as client:
-        _show_changed(client.samples.restore(campaign, frame_ids), to_json=json)
-
-
 def delete_samples(
     context: typer.Context,
     campaign: Campaign,
@@ -174,7 +121,3 @@ def delete_samples(
     with connection(context).client(project) as client:
         summary = client.samples.delete(campaign, frame_ids, validate_only=dry_run)
         show_deletion(summary, to_json=json)
-
-
-def _show_changed(count: int, *, to_json: bool) -> None:
-    show_text(f"{count} changed", {"changed_count": count}, to_json=to_json)
