@@ -45,6 +45,7 @@ class Cli:
             "SLUICE_TARGET": server.target,
             "SLUICE_API_KEY": server.admin_key,
             "SLUICE_CACHE_DIR": str(folder / "models"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
             "COLUMNS": "200",
         }
         digits = load_digits()

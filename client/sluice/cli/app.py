@@ -22,6 +22,7 @@ from sluice.cli import (
     golden_sets,
     issues,
     keys,
+    login,
     old_names,
     progress,
     projects,
@@ -34,7 +35,7 @@ from sluice.cli import (
     zcore,
 )
 from sluice.cli.commands import Command, CommandGroup
-from sluice.cli.connection import Connection
+from sluice.cli.connection import Connection, read_key_file
 from sluice.cli.exit_codes import MEANINGS
 from sluice.client import DEFAULT_TARGET
 
@@ -174,6 +175,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "background": background.background,
     "scan": scan.scan,
     "doctor": doctor.doctor,
+    "login": login.login,
+    "logout": login.logout,
     "demo": demo.demo,
 }
 
@@ -211,8 +214,11 @@ def _print_version(version: bool) -> None:
 def options(
     context: typer.Context,
     target: Annotated[
-        str, typer.Option(envvar="SLUICE_TARGET", help="The server's address.")
-    ] = DEFAULT_TARGET,
+        str,
+        typer.Option(
+            envvar="SLUICE_TARGET", help=f"The server's address; default {DEFAULT_TARGET}."
+        ),
+    ] = "",
     api_key: Annotated[str, typer.Option(envvar="SLUICE_API_KEY", help="The API key.")] = "",
     api_key_file: Annotated[
         Path | None,
@@ -224,6 +230,9 @@ def options(
             help="A file that holds the API key.",
         ),
     ] = None,
+    profile: Annotated[
+        str, typer.Option(envvar="SLUICE_PROFILE", help="The profile that `sluice login` saved.")
+    ] = "",
     version: Annotated[
         bool,
         typer.Option(
@@ -232,5 +241,4 @@ def options(
     ] = False,
 ) -> None:
     """Find the few frames worth labelling."""
-    key = api_key_file.read_text().strip() if api_key_file and not api_key else api_key
-    context.obj = Connection(target, key)
+    context.obj = Connection(target, api_key or read_key_file(api_key_file), profile)

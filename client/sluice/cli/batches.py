@@ -8,15 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from sluice.cli.arguments import Dataset, Json, NewId, Project, Seed
+from sluice.cli.completion import completer
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import ColumnNames, show, show_one
 from sluice.cli.tables import ResourceCell
 from sluice.resources.batches import BatchSettings
 from sluice.resources.enums import word_of
+from sluice.resources.kinds import BATCH
 from sluice.v1 import batch_pb2
 
-Batch = Annotated[str, typer.Argument(help="A batch: DATASET/ID, or its id.")]
+Batch = Annotated[
+    str, typer.Argument(help="A batch: DATASET/ID, or its id.", autocompletion=completer(BATCH))
+]
 
 
 class CoverageOption(StrEnum):

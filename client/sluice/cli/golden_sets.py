@@ -16,6 +16,7 @@ from sluice.cli.arguments import (
     Project,
     parse_class_map,
 )
+from sluice.cli.completion import completer
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.exit_codes import ExitCode
@@ -24,10 +25,15 @@ from sluice.cli.output import ColumnNames, cell, console, show, show_one
 from sluice.cli.skipped_labels import SkippedLabels
 from sluice.cli.tables import ResourceCell
 from sluice.formats.coco import read_coco
+from sluice.resources.kinds import GOLDEN_SET
 from sluice.v1 import frame_pb2, golden_set_pb2
 
 GoldenSet = Annotated[
-    str, typer.Argument(help="A golden set: DATASET/ID, or its id or display name.")
+    str,
+    typer.Argument(
+        help="A golden set: DATASET/ID, or its id or display name.",
+        autocompletion=completer(GOLDEN_SET),
+    ),
 ]
 Check = Annotated[str, typer.Argument(help="A check: GOLDEN_SET/ID, or its id or the start.")]
 Coco = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="COCO annotations.")]

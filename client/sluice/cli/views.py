@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sluice.cli.arguments import Dataset, DisplayName, Json, NewId, Project
+from sluice.cli.completion import completer
 from sluice.cli.connection import connection
 from sluice.cli.filters import (
     Failures,
@@ -21,6 +22,7 @@ from sluice.cli.filters import (
 )
 from sluice.cli.output import ColumnNames, show, show_one, show_text
 from sluice.cli.tables import ResourceCell
+from sluice.resources.kinds import VIEW
 from sluice.v1 import dataset_frame_pb2 as pb
 
 
@@ -84,7 +86,12 @@ def list_views(
 
 def delete_view(
     context: typer.Context,
-    view: Annotated[str, typer.Argument(help="A view: DATASET/ID, or its id or display name.")],
+    view: Annotated[
+        str,
+        typer.Argument(
+            help="A view: DATASET/ID, or its id or display name.", autocompletion=completer(VIEW)
+        ),
+    ],
     project: Project = "",
     json: Json = False,
 ) -> None:

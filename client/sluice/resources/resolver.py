@@ -85,6 +85,11 @@ class Resolver:
         """The name of a campaign."""
         return self.find(kinds.CAMPAIGN, reference, parent=project)
 
+    def candidates(self, kind: ResourceKind) -> list[NameCandidate]:
+        """All resources of a kind in the default project."""
+        scope = self.project() if kind.parent is kinds.PROJECT else ""
+        return list(self._candidates(kind, scope))
+
     def find(
         self, kind: ResourceKind, reference: str, *, parent: str = "", may_be_gone: bool = False
     ) -> str:
@@ -163,8 +168,8 @@ class Resolver:
 
     def _candidates(self, kind: ResourceKind, parent: str) -> Iterator[NameCandidate]:
         if not parent and kind.parent is not None:
-            for above in self._parents(kind.parent):
-                yield from self._candidates(kind, above)
+            for above in self.candidates(kind.parent):
+                yield from self._candidates(kind, above.name)
             return
         for message in kind.list(self._channel, parent):
             ids = kind.name.parse(message.name).ids
@@ -172,10 +177,6 @@ class Resolver:
             yield NameCandidate(
                 message.name, ids[-1], getattr(message, "display_name", ""), reference
             )
-
-    def _parents(self, kind: ResourceKind) -> list[str]:
-        scope = self.project() if kind.parent is kinds.PROJECT else ""
-        return [candidate.name for candidate in self._candidates(kind, scope)]
 
     def _only_project(self) -> str:
         projects = list(self._candidates(kinds.PROJECT, ""))
