@@ -6,7 +6,7 @@ import typer
 
 from sluice.background import dimension_of, draw_background
 from sluice.cli.arguments import FramesFile, Json, Mapping, Metadata, Model, Project, open_frames
-from sluice.cli.connection import connection, project_name
+from sluice.cli.connection import connection
 from sluice.cli.output import show_one
 
 COLUMNS = [
@@ -19,18 +19,18 @@ COLUMNS = [
 def background(
     context: typer.Context,
     file: FramesFile,
-    project: Project,
     model_id: Model,
     mapping: Mapping = None,
     metadata: Metadata = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Set the background of a space to a random sample of a file's frames.
 
     Example: sluice background corpus.parquet -p night-fleet --model-id resnet50-v2
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         source = open_frames(file, mapping, metadata)
         sample = draw_background(source, dimension_of(source))
-        space = client.campaigns.set_background(project_name(project), model_id, sample)
+        space = client.campaigns.set_background("", model_id, sample)
     show_one(space, COLUMNS, to_json=json)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import typer
 from rich.table import Table
 
-from sluice.cli.arguments import Campaign, Json
+from sluice.cli.arguments import Campaign, Json, Project
 from sluice.cli.connection import connection
-from sluice.cli.output import as_json, console, print_json
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import console
 
 _ROWS = [
     ("seen", ""),
@@ -31,12 +32,14 @@ _ROWS = [
 ]
 
 
-def funnel(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def funnel(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Show what became of every frame that a campaign has scored.
 
     Example: sluice funnel CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         counts = client.samples.funnel(campaign)
     if json:
         print_json(as_json(counts))

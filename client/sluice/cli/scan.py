@@ -21,9 +21,10 @@ from sluice.cli.arguments import (
     Threshold,
     parse_columns,
 )
-from sluice.cli.connection import connection, exit_interrupted, project_name
+from sluice.cli.connection import connection, exit_interrupted
 from sluice.cli.interrupts import raising_interrupts
-from sluice.cli.output import console, print_json, stderr_console
+from sluice.cli.json_output import print_json
+from sluice.cli.output import console, stderr_console
 from sluice.cli.scan_progress import draw_histogram, progress_bar
 from sluice.formats import Source, open_source
 from sluice.limits import BATCH_ROWS_MAX
@@ -37,7 +38,6 @@ from sluice.state import SpaceState
 def scan(
     context: typer.Context,
     file: FramesFile,
-    project: Project,
     model_id: Model,
     mapping: Mapping = None,
     metadata: Metadata = None,
@@ -53,6 +53,7 @@ def scan(
     rows_max: Annotated[
         int, typer.Option("--batch-rows", min=1, max=BATCH_ROWS_MAX, help="Rows per batch.")
     ] = BATCH_ROWS_MAX,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Score and count every row of a file, and collect the matches.
@@ -61,10 +62,10 @@ def scan(
     """
     if resume + restart + dry_run > 1:
         raise typer.BadParameter("--resume, --restart and --dry-run exclude each other")
-    columns, name = parse_columns(mapping, metadata), project_name(project)
+    columns = parse_columns(mapping, metadata)
     state_path = state or file.with_name(file.name + ".scan")
-    with connection(context).client() as client:
-        source = open_source(file, columns)
+    with connection(context).client(project) as client:
+        source, name = open_source(file, columns), client.names.project()
         space = load_space(client.channel, name, model_id, dimension_of(source), ModelStore())
         rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
         started = Resumption.new(file, columns, space, threshold=threshold, batch_rows=rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import grpc
@@ -12,8 +12,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from numpy.typing import ArrayLike
 
 from sluice.frames import Frame, MetadataValue, metadata_to_proto
+from sluice.names import DatasetFrameName, DatasetName, ProjectName
 from sluice.resources.filters import read_split, read_status
+from sluice.resources.kinds import CAMPAIGN, DATASET, ROUND, VIEW, ResourceKind
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import from_rpc_error, translate
 from sluice.tensors import Embeddings, pack
 from sluice.v1 import dataset_frame_pb2 as pb
@@ -48,12 +51,13 @@ class NewFrame:
 
 
 class Datasets:
-    """Frames of datasets. Names are resource names: `projects/p/datasets/d`.
+    """Frames of datasets, which are found by resource name, id or display name.
 
     `projects` creates and lists the datasets themselves.
     """
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = FrameServiceStub(channel)
 
     def append(
@@ -79,7 +83,7 @@ class Datasets:
         """
         new_frames = [f if isinstance(f, NewFrame) else NewFrame(f) for f in frames]
         request = pb.AppendFramesRequest(
-            dataset=dataset,
+            dataset=self._names.dataset(dataset),
             frames=[frame.to_proto() for frame in new_frames],
             embeddings=_to_message(embeddings, model_id),
             status=read_status(status) if status else None,
@@ -89,36 +93,43 @@ class Datasets:
         )
         return translate(self._stub.AppendFrames, request)
 
-    def get(self, name: str) -> pb.DatasetFrame:
-        """Read one frame, by its own resource name."""
+    def get(self, dataset: str, frame_id: str = "") -> pb.DatasetFrame:
+        """Read one frame of a dataset.
+
+        Without a frame id, `dataset` is the resource name of the frame.
+        """
+        name = dataset
+        if frame_id:
+            parent = DatasetName.parse(self._names.dataset(dataset))
+            name = str(DatasetFrameName(parent.project, parent.dataset, frame_id))
         return translate(self._stub.GetFrame, pb.GetFrameRequest(name=name))
 
     def frames(
         self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.DatasetFrame]:
         """The frames of a filter or a view, in the order of appending."""
-        request = pb.ListFramesRequest(parent=dataset, filter=frame_filter, view=view)
+        request = pb.ListFramesRequest(**self._selection(dataset, frame_filter, view))
         return list_items(self._stub.ListFrames, request, "frames")
 
     def read(
         self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.ReadFramesResponse]:
         """The frames of a filter or a view in one stream, with their embeddings."""
-        request = pb.ReadFramesRequest(
-            parent=dataset, filter=frame_filter, view=view, with_embeddings=True
-        )
+        selection = self._selection(dataset, frame_filter, view)
+        request = pb.ReadFramesRequest(**selection, with_embeddings=True)
         return _stream(self._stub.ReadFrames(request))
 
     def counts(self, dataset: str) -> pb.DatasetCounts:
         """Numbers of groups and frames by status and split."""
-        return translate(self._stub.CountFrames, pb.CountFramesRequest(dataset=dataset))
+        request = pb.CountFramesRequest(dataset=self._names.dataset(dataset))
+        return translate(self._stub.CountFrames, request)
 
     def set_status(
         self, dataset: str, groups: Iterable[str], status: str, *, allow_backward: bool = False
     ) -> int:
         """Set the status of up to 1,000 groups; returns the number that changed."""
         request = pb.SetStatusRequest(
-            dataset=dataset,
+            dataset=self._names.dataset(dataset),
             groups=groups,
             status=read_status(status),
             allow_backward=allow_backward,
@@ -136,7 +147,11 @@ class Datasets:
     ) -> int:
         """Add and remove tags of up to 1,000 frames; returns the number that changed."""
         request = pb.TagFramesRequest(
-            dataset=dataset, frame_ids=frame_ids, add=add, remove=remove, request_id=str(uuid4())
+            dataset=self._names.dataset(dataset),
+            frame_ids=frame_ids,
+            add=add,
+            remove=remove,
+            request_id=str(uuid4()),
         )
         return translate(self._stub.TagFrames, request).changed_count
 
@@ -155,7 +170,9 @@ class Datasets:
             )
             for frame_id, values in fields.items()
         ]
-        request = pb.SetFieldsRequest(dataset=dataset, changes=changes, request_id=str(uuid4()))
+        request = pb.SetFieldsRequest(
+            dataset=self._names.dataset(dataset), changes=changes, request_id=str(uuid4())
+        )
         return translate(self._stub.SetFields, request).changed_count
 
     def compute_zcore(
@@ -174,10 +191,11 @@ class Datasets:
         Scores the frames of a filter or a view that have embeddings. By default the field is
         `zcore`, 1,000,000 points are drawn, and 1,000 neighbours count as redundant.
         """
+        selection = self._selection(dataset, frame_filter, view)
         request = pb.ComputeZcoreRequest(
-            dataset=dataset,
-            filter=frame_filter,
-            view=view,
+            dataset=selection["parent"],
+            filter=selection["filter"],
+            view=selection["view"],
             field=field,
             seed=seed,
             draws=draws,
@@ -198,7 +216,7 @@ class Datasets:
         If `statuses` is given, only groups with one of these statuses get a split.
         """
         request = pb.AssignSplitsRequest(
-            dataset=dataset,
+            dataset=self._names.dataset(dataset),
             shares=[
                 pb.AssignSplitsRequest.Share(split=read_split(split), share=share)
                 for split, share in shares.items()
@@ -217,13 +235,15 @@ class Datasets:
         frame_filter: pb.FrameFilter | None = None,
         query_dataset: str = "",
     ) -> Sequence[pb.FindSimilarResponse.Hit]:
-        """The frames most similar to query frames, which may be in another dataset (its id)."""
+        """The frames most similar to query frames, which may be in another dataset."""
+        selection = self._selection(dataset, frame_filter)
+        project = _project_of(selection["parent"])
         request = pb.FindSimilarRequest(
-            dataset=dataset,
+            dataset=selection["parent"],
             frame_ids=frame_ids,
-            query_dataset=query_dataset,
+            query_dataset=self._id(DATASET, query_dataset, project),
             limit=limit,
-            filter=frame_filter,
+            filter=selection["filter"],
         )
         return translate(self._stub.FindSimilar, request).hits
 
@@ -232,9 +252,10 @@ class Datasets:
     ) -> pb.PickElementsResponse:
         """Add frames to an issue by id, and crops by (frame id, label id)."""
         pairs = [(key, "") if isinstance(key, str) else key for key in keys]
+        parent = self._names.dataset(dataset)
         request = pb.PickElementsRequest(
-            dataset=dataset,
-            issue=issue,
+            dataset=parent,
+            issue=self._names.issue(issue, project=_project_of(parent)),
             elements=[issue_pb2.ElementKey(frame_id=frame, label_id=crop) for frame, crop in pairs],
         )
         return translate(self._stub.PickElements, request)
@@ -252,10 +273,12 @@ class Datasets:
         With the UUID of an interrupted search as `search_id`, that search resumes, within 90 days
         of its last batch.
         """
+        parent = self._names.dataset(dataset)
+        names = self._names.find_all(CAMPAIGN, campaigns, parent=_project_of(parent))
         request = pb.SearchDatasetRequest(
-            dataset=dataset,
+            dataset=parent,
             search_id=search_id or str(uuid4()),
-            campaigns=campaigns,
+            campaigns=names,
             threshold_override=threshold,
         )
         return _stream(self._stub.SearchDataset(request))
@@ -266,7 +289,8 @@ class Datasets:
         Raises FailedPrecondition naming issues of the dataset. Its id is not used again. With
         `validate_only` nothing is deleted, only counted.
         """
-        request = pb.DeleteDatasetRequest(name=dataset, validate_only=validate_only)
+        name = self._names.find(DATASET, dataset, may_be_gone=True)
+        request = pb.DeleteDatasetRequest(name=name, validate_only=validate_only)
         return translate(self._stub.DeleteDataset, request)
 
     def delete_frames(
@@ -278,7 +302,7 @@ class Datasets:
         never accepted again. With `validate_only` nothing is deleted, only counted.
         """
         request = pb.DeleteFramesRequest(
-            parent=project, frame_ids=frame_ids, validate_only=validate_only
+            parent=self._names.project(project), frame_ids=frame_ids, validate_only=validate_only
         )
         return translate(self._stub.DeleteFrames, request)
 
@@ -286,21 +310,24 @@ class Datasets:
         self, dataset: str, view_id: str, frame_filter: pb.FrameFilter, display_name: str = ""
     ) -> pb.View:
         """Save a filter under a new name."""
+        selection = self._selection(dataset, frame_filter)
         request = pb.CreateViewRequest(
-            parent=dataset,
+            parent=selection["parent"],
             view_id=view_id,
-            view=pb.View(display_name=display_name, filter=frame_filter),
+            view=pb.View(display_name=display_name, filter=selection["filter"]),
             request_id=str(uuid4()),
         )
         return translate(self._stub.CreateView, request)
 
     def view(self, name: str) -> pb.View:
-        """Read a view, by its own resource name."""
-        return translate(self._stub.GetView, pb.GetViewRequest(name=name))
+        """Read a view."""
+        request = pb.GetViewRequest(name=self._names.find(VIEW, name))
+        return translate(self._stub.GetView, request)
 
     def views(self, dataset: str) -> Iterator[pb.View]:
         """The views of a dataset."""
-        return list_items(self._stub.ListViews, pb.ListViewsRequest(parent=dataset), "views")
+        request = pb.ListViewsRequest(parent=self._names.dataset(dataset))
+        return list_items(self._stub.ListViews, request, "views")
 
     def change_view(self, view: pb.View) -> pb.View:
         """Store the changed filter of a view that was read before."""
@@ -309,7 +336,26 @@ class Datasets:
 
     def delete_view(self, name: str) -> None:
         """Delete a view; the frames stay."""
-        translate(self._stub.DeleteView, pb.DeleteViewRequest(name=name))
+        request = pb.DeleteViewRequest(name=self._names.find(VIEW, name))
+        translate(self._stub.DeleteView, request)
+
+    def _selection(
+        self, dataset: str, frame_filter: pb.FrameFilter | None, view: str = ""
+    ) -> dict[str, Any]:
+        """The dataset's name, the filter with its round's id, and the view's id."""
+        parent = self._names.dataset(dataset)
+        if frame_filter is not None and frame_filter.round:
+            given, frame_filter = frame_filter, pb.FrameFilter()
+            frame_filter.CopyFrom(given)
+            frame_filter.round = self._id(ROUND, given.round, parent)
+        return {
+            "parent": parent,
+            "filter": frame_filter,
+            "view": self._id(VIEW, view, parent),
+        }
+
+    def _id(self, kind: ResourceKind, reference: str, parent: str) -> str:
+        return self._names.ids(kind, [reference], parent=parent)[0] if reference else ""
 
 
 def _to_message(
@@ -320,6 +366,10 @@ def _to_message(
     if isinstance(embeddings, Embeddings):
         return embeddings.to_proto()
     return frame_pb2.Embeddings(model_id=model_id, tensor=pack(embeddings))
+
+
+def _project_of(dataset: str) -> str:
+    return str(ProjectName(DatasetName.parse(dataset).project))
 
 
 def _stream(call: Iterator[_Response]) -> Iterator[_Response]:

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator
 import grpc
 
 from sluice.errors import InvalidArgument
+from sluice.names import ProjectName
+from sluice.resources.kinds import API_KEY
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.v1 import dataset_pb2, deletion_pb2, project_pb2
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
@@ -15,9 +18,10 @@ from sluice.v1.project_pb2_grpc import ProjectServiceStub
 
 
 class Projects:
-    """Projects, their keys and datasets. Names are resource names: `projects/{project_id}`."""
+    """Projects, their keys and datasets; found by resource name, id or display name."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = ProjectServiceStub(channel)
         self._datasets = DatasetServiceStub(channel)
 
@@ -30,7 +34,8 @@ class Projects:
 
     def get(self, name: str) -> project_pb2.Project:
         """Read a project."""
-        return translate(self._stub.GetProject, project_pb2.GetProjectRequest(name=name))
+        request = project_pb2.GetProjectRequest(name=self._names.project(name))
+        return translate(self._stub.GetProject, request)
 
     def list(self) -> Iterator[project_pb2.Project]:
         """The projects that the key may see."""
@@ -39,9 +44,11 @@ class Projects:
     def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
         """Delete a project with its keys and everything in it; requires the server's admin key.
 
-        Its id is never used again. With `validate_only` nothing is deleted, only counted.
+        Its id is never used again. With `validate_only` nothing is deleted, only counted. `name` is
+        a resource name or an id: a display name could delete the wrong project.
         """
-        request = project_pb2.DeleteProjectRequest(name=name, validate_only=validate_only)
+        full_name = name if name.startswith("projects/") else str(ProjectName(name))
+        request = project_pb2.DeleteProjectRequest(name=full_name, validate_only=validate_only)
         return translate(self._stub.DeleteProject, request)
 
     def create_api_key(self, project: str, scopes: Iterable[str], display_name: str = "") -> str:
@@ -55,30 +62,31 @@ class Projects:
                 "scopes", f"{unknown[0][6:].lower()!r} is none of log, review, admin"
             )
         request = project_pb2.CreateApiKeyRequest(
-            parent=project,
+            parent=self._names.project(project),
             api_key=project_pb2.ApiKey(display_name=display_name, scopes=scope_names),
         )
         return translate(self._stub.CreateApiKey, request).secret
 
-    def api_keys(self, project: str) -> Iterator[project_pb2.ApiKey]:
+    def api_keys(self, project: str = "") -> Iterator[project_pb2.ApiKey]:
         """The keys of a project, without secrets."""
-        request = project_pb2.ListApiKeysRequest(parent=project)
+        request = project_pb2.ListApiKeysRequest(parent=self._names.project(project))
         return list_items(self._stub.ListApiKeys, request, "api_keys")
 
     def delete_api_key(self, name: str) -> None:
         """Revoke a key at once."""
-        translate(self._stub.DeleteApiKey, project_pb2.DeleteApiKeyRequest(name=name))
+        request = project_pb2.DeleteApiKeyRequest(name=self._names.find(API_KEY, name))
+        translate(self._stub.DeleteApiKey, request)
 
     def create_dataset(
         self, project: str, dataset_id: str, dataset: dataset_pb2.Dataset
     ) -> dataset_pb2.Dataset:
         """Create a dataset with a task type and a class map."""
         request = dataset_pb2.CreateDatasetRequest(
-            parent=project, dataset_id=dataset_id, dataset=dataset
+            parent=self._names.project(project), dataset_id=dataset_id, dataset=dataset
         )
         return translate(self._datasets.CreateDataset, request)
 
-    def datasets(self, project: str) -> Iterator[dataset_pb2.Dataset]:
+    def datasets(self, project: str = "") -> Iterator[dataset_pb2.Dataset]:
         """The datasets of a project."""
-        request = dataset_pb2.ListDatasetsRequest(parent=project)
+        request = dataset_pb2.ListDatasetsRequest(parent=self._names.project(project))
         return list_items(self._datasets.ListDatasets, request, "datasets")

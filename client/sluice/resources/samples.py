@@ -8,7 +8,9 @@ from typing import Final
 import grpc
 
 from sluice.errors import InvalidArgument
+from sluice.names import CampaignName, SampleName
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.v1 import deletion_pb2, ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
@@ -23,11 +25,20 @@ _STATES: Final = {
 class Samples:
     """The samples of a campaign, their review, and the funnel."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = IngestServiceStub(channel)
 
-    def get(self, name: str) -> ingest_pb2.Sample:
-        """Read a sample, with its explanation."""
+    def get(self, campaign: str, frame_id: str = "") -> ingest_pb2.Sample:
+        """Read a sample of a campaign, with its explanation.
+
+        Without a frame id, `campaign` is the resource name of the sample.
+        """
+        if frame_id:
+            parent = CampaignName.parse(self._names.campaign(campaign))
+            name = str(SampleName(parent.project, parent.campaign, frame_id))
+        else:
+            name = str(SampleName.parse(campaign, "sample"))
         return translate(self._stub.GetSample, ingest_pb2.GetSampleRequest(name=name))
 
     def list(
@@ -44,7 +55,7 @@ class Samples:
         `accepted` or `discarded`.
         """
         request = ingest_pb2.ListSamplesRequest(
-            parent=campaign,
+            parent=self._names.campaign(campaign),
             order=ingest_pb2.SAMPLE_ORDER_VERSION if by_version else ingest_pb2.SAMPLE_ORDER_SCORE,
             version=version,
             states=map(_read_state, states),
@@ -53,17 +64,23 @@ class Samples:
 
     def accept(self, campaign: str, frame_ids: Iterable[str]) -> int:
         """Mark samples as examples of the issue; returns the number that changed."""
-        request = ingest_pb2.AcceptSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        request = ingest_pb2.AcceptSamplesRequest(
+            parent=self._names.campaign(campaign), frame_ids=frame_ids
+        )
         return translate(self._stub.AcceptSamples, request).changed_count
 
     def discard(self, campaign: str, frame_ids: Iterable[str]) -> int:
         """Mark samples as not examples of the issue; returns the number that changed."""
-        request = ingest_pb2.DiscardSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        request = ingest_pb2.DiscardSamplesRequest(
+            parent=self._names.campaign(campaign), frame_ids=frame_ids
+        )
         return translate(self._stub.DiscardSamples, request).changed_count
 
     def restore(self, campaign: str, frame_ids: Iterable[str]) -> int:
         """Make samples unsorted again; returns the number that changed."""
-        request = ingest_pb2.RestoreSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        request = ingest_pb2.RestoreSamplesRequest(
+            parent=self._names.campaign(campaign), frame_ids=frame_ids
+        )
         return translate(self._stub.RestoreSamples, request).changed_count
 
     def delete(
@@ -74,13 +91,16 @@ class Samples:
         The counts of the funnel stay, and the frames are not collected again.
         """
         request = ingest_pb2.DeleteSamplesRequest(
-            parent=campaign, frame_ids=frame_ids, validate_only=validate_only
+            parent=self._names.campaign(campaign),
+            frame_ids=frame_ids,
+            validate_only=validate_only,
         )
         return translate(self._stub.DeleteSamples, request)
 
     def funnel(self, campaign: str) -> ingest_pb2.Funnel:
         """Read the funnel: counts of the frames that loggers have seen, by outcome."""
-        return translate(self._stub.GetFunnel, ingest_pb2.GetFunnelRequest(campaign=campaign))
+        request = ingest_pb2.GetFunnelRequest(campaign=self._names.campaign(campaign))
+        return translate(self._stub.GetFunnel, request)
 
 
 def _read_state(name: str) -> ingest_pb2.Sample.State:
