@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Semseg2D,
         TaskType,
     )
+    from sluice.missing_background import MissingBackgroundWarning
     from sluice.sensors import MediaType, SensorData
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "Label",
     "LabeledFrame",
     "MediaType",
+    "MissingBackgroundWarning",
     "Neighbour",
     "Polygons2D",
     "Semseg2D",
@@ -73,6 +75,7 @@ _MODULE_OF = {
     "Label": "sluice.labels",
     "LabeledFrame": "sluice.labeled_frame",
     "MediaType": "sluice.sensors",
+    "MissingBackgroundWarning": "sluice.missing_background",
     "Neighbour": "sluice.explanations",
     "Polygons2D": "sluice.labels",
     "Semseg2D": "sluice.labels",

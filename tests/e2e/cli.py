@@ -79,8 +79,10 @@ class Cli:
         assert code == process.returncode, output + errors
         return output if code == 0 else errors
 
-    def run_in_terminal(self, *arguments: str, columns: int = 80) -> str:
-        """Run a command on a terminal of that width; returns what it shows."""
+    def run_in_terminal(
+        self, *arguments: str, columns: int = 80, typed: str = "", code: int = 0
+    ) -> str:
+        """Run a command on a terminal of that width, and type an answer; returns what it shows."""
         controller, terminal = pty.openpty()
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         env = {name: value for name, value in self.env.items() if name != "COLUMNS"}
@@ -93,13 +95,14 @@ class Cli:
             stderr=terminal,
         ) as process:
             os.close(terminal)
+            os.write(controller, typed.encode())
             output = b""
             with contextlib.suppress(OSError):  # the end of a terminal is an error
                 while part := os.read(controller, 2**16):
                     output += part
         os.close(controller)
         text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.decode().replace("\r\n", "\n"))
-        assert 0 == process.returncode, text
+        assert code == process.returncode, text
         return text
 
     def json(self, *arguments: str) -> Any:
@@ -112,13 +115,18 @@ class Cli:
 
     def start_campaign(self) -> str:
         """Start a campaign that looks for eights."""
+        issue = self.create_issue()
+        self.run("background", "corpus.parquet", *CORPUS_SPACE)
+        return str(self.json("campaigns", "start", issue)["name"])
+
+    def create_issue(self) -> str:
+        """Create a project with an issue of eights, and no background; returns its name."""
         project = ("-p", "night-fleet")
         self.run("projects", "create", "night-fleet")
         self.run("datasets", "create", *project, "street", "--task", "box_2d", "--class", "van")
         issue = self.json("issues", "create", *project, "Eights", "--dataset", "street")["name"]
         self.run("issues", "add-elements", issue, "hard.npz", "--model-id", MODEL)
-        self.run("background", "corpus.parquet", *CORPUS_SPACE)
-        return str(self.json("campaigns", "start", issue)["name"])
+        return str(issue)
 
     def create_resources(self) -> None:
         """Create one resource of each kind in a project, called by display names."""

@@ -97,26 +97,6 @@ def test_a_threshold_overrides_the_campaigns(cli: Cli, campaign: str) -> None:
     assert 0 == cli.funnel(campaign)["matches"]
 
 
-def test_a_missing_background_is_drawn(cli: Cli) -> None:
-    """The scan says so, and who must commit again; a dry run draws none."""
-    project = ("-p", "night-fleet")
-    cli.run("projects", "create", "night-fleet")
-    cli.run("datasets", "create", *project, "street", "--task", "box_2d")
-    issue = cli.json("issues", "create", *project, "Eights", "--dataset", "street")["name"]
-    cli.run("issues", "add-elements", issue, "hard.npz", "--model-id", CORPUS_SPACE[-1])
-    campaign = cli.json("campaigns", "start", issue)["name"]
-    cli.scan("--dry-run")
-    assert not cli.json("campaigns", "show", campaign)["commit_adds_background"]
-    with cli.start("scan", "corpus.parquet", *CORPUS_SPACE) as process:
-        _, stderr = process.communicate()
-    assert f"sluice campaigns commit {campaign}" in stderr
-    assert cli.json("campaigns", "show", campaign)["commit_adds_background"]
-    assert cli.json("campaigns", "commit", campaign)["basis_digest"]
-    with cli.start("scan", "corpus.parquet", *CORPUS_SPACE) as process:
-        _, stderr = process.communicate()
-    assert "background" not in stderr
-
-
 SMALL = "--batch-rows=32"  # so many batches that no scan is over before it is interrupted
 
 

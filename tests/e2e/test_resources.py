@@ -59,6 +59,28 @@ def test_issues_and_their_elements(team: Team) -> None:
         team.issues.delete(issue.name)
 
 
+def test_a_start_without_a_background_warns_first(team: Team) -> None:
+    """A warning that is an error stops the start; with the argument there is no warning."""
+    issue = team.issues.create(team.project, "fog", f"{team.project}/datasets/d").name
+    team.issues.add_elements(issue, [Frame(id="fog")], np.stack([vector("v")]), model_id="other")
+    before = list(team.campaigns.list(team.project))
+    with pytest.raises(sluice.MissingBackgroundWarning, match=r"'other'.*set_background"):
+        team.campaigns.start(issue)
+    assert before == list(team.campaigns.list(team.project))
+
+    campaign = team.campaigns.start(issue, without_background=True)
+
+    assert "" == campaign.version.basis_digest
+
+
+def test_a_campaign_is_renamed(team: Team) -> None:
+    """A campaign has its own display name until it is empty: then it has that of its issue."""
+    campaign = team.started["vans"]
+    assert "Vans, 2026" == team.campaigns.rename(campaign, "Vans, 2026").display_name
+    assert campaign == team.campaigns.get("Vans, 2026").name
+    assert "vans" == team.campaigns.rename(campaign, "").display_name
+
+
 def test_a_budget_bounds_what_is_collected(team: Team) -> None:
     """Matches over the budget are counted; without a budget all are collected again."""
     vans = team.started["vans"]

@@ -126,6 +126,7 @@ GROUPS: Final = (
             "list": campaigns.list_campaigns,
             "start": campaigns.start_campaign,
             "show": campaigns.show_campaign,
+            "rename": campaigns.rename_campaign,
             "versions": campaigns.list_versions,
             "commit": campaigns.commit_version,
             "activate": campaigns.activate,

@@ -54,7 +54,10 @@ FrameIds = Annotated[list[str], typer.Argument(help="Frame ids.")]
 FramesFile = Annotated[
     Path,
     typer.Argument(
-        exists=True, dir_okay=False, help="Frames: .parquet, .arrow, .ipc, .npz or .jsonl."
+        exists=True,
+        allow_dash=True,
+        dir_okay=False,
+        help="Frames: .parquet, .arrow, .ipc, .npz or .jsonl.",
     ),
 ]
 Model = Annotated[str, typer.Option(help="The embedding model.")]

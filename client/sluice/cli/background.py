@@ -7,7 +7,9 @@ import typer
 from sluice.background import dimension_of, draw_background
 from sluice.cli.arguments import FramesFile, Json, Mapping, Metadata, Model, Project, open_frames
 from sluice.cli.connection import connection
+from sluice.cli.missing_background import warn_of_version
 from sluice.cli.output import show_one
+from sluice.state import read_active
 
 COLUMNS = [
     ("embeddings", lambda s: f"{s.model_id} ({s.dimension})"),
@@ -27,10 +29,16 @@ def background(
 ) -> None:
     """Set the background of a space to a random sample of a file's frames.
 
+    Campaigns use it from their next version on; stderr lists those that lack one.
+
     Example: sluice background corpus.parquet -p night-fleet --model-id resnet50-v2
     """
     with connection(context).client(project) as client:
         source = open_frames(file, mapping, metadata)
         sample = draw_background(source, dimension_of(source))
         space = client.campaigns.set_background("", model_id, sample)
+        active = read_active(client.channel, client.names.project())
     show_one(space, COLUMNS, to_json=json)
+    for campaign in active:
+        if (campaign.version.model_id, campaign.version.dimension) == (model_id, space.dimension):
+            warn_of_version(campaign.campaign, campaign.version, is_set=True)

@@ -9,8 +9,16 @@ import typer
 from sluice.cli.arguments import Campaign, Issue, Json, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
+from sluice.cli.missing_background import (
+    WithoutBackground,
+    background_command,
+    confirm,
+    warn_of_version,
+)
 from sluice.cli.output import ColumnNames, show, show_one
 from sluice.cli.tables import ResourceCell
+from sluice.missing_background import describe_space
+from sluice.names import IssueName
 from sluice.v1 import campaign_pb2
 
 
@@ -33,13 +41,15 @@ def _budget(campaign: Any) -> str:
 def _note(campaign: Any) -> str:
     """What limits the newest version, and how to improve it."""
     notes = []
-    if not campaign.version.basis_digest:
-        notes.append("made without a background")
     if campaign.commit_adds_background:
         notes.append("the next commit would use one")
     if campaign.version.diverse:
         notes.append("the issue is diverse: split it or review more")
     return "; ".join(notes)
+
+
+def _background(campaign: Any) -> str:
+    return "yes" if campaign.version.basis_digest else "none: collects far too many frames"
 
 
 def _percent(share: float) -> str:
@@ -95,6 +105,7 @@ DETAILS = [
     *MORE,
     ("clusters", lambda c: c.version.cluster_count),
     ("since then", lambda c: f"{c.elements_added} added, {c.elements_removed} removed"),
+    ("background", _background),
     ("corpus", _corpus),
     ("fit", _fit),
     ("note", _note),
@@ -128,15 +139,25 @@ def start_campaign(
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="0 to 1; default 0.5.")
     ] = None,
+    without_background: WithoutBackground = False,
     project: Project = "",
     json: Json = False,
 ) -> None:
     """Start a campaign: snapshot an issue as version 1, and start to collect.
 
+    Asks before it starts one without a background, which would collect far too many frames.
+
     Example: sluice campaigns start ISSUE --threshold 0.6
     """
     with connection(context).client(project) as client:
-        show_one(client.campaigns.start(issue, threshold=threshold), COLUMNS, to_json=json)
+        name = client.names.issue(issue)
+        space = client.campaigns.space_of(name)
+        if space.model_id and not space.basis_digest:
+            command = background_command(IssueName.parse(name).project, space.model_id)
+            problem = describe_space(space.model_id, space.dimension)
+            confirm(problem, f"Run `{command}` first", accepted=without_background)
+        campaign = client.campaigns.start(name, threshold=threshold, without_background=True)
+    show_one(campaign, COLUMNS, to_json=json)
 
 
 def show_campaign(
@@ -147,7 +168,24 @@ def show_campaign(
     Example: sluice campaigns show CAMPAIGN
     """
     with connection(context).client(project) as client:
-        show_one(client.campaigns.get(campaign), DETAILS, to_json=json)
+        stored = client.campaigns.get(campaign)
+    show_one(stored, DETAILS, to_json=json)
+    warn_of_version(stored.name, stored.version, is_set=stored.commit_adds_background)
+
+
+def rename_campaign(
+    context: typer.Context,
+    campaign: Campaign,
+    called: Annotated[str, typer.Argument(help='The display name; "" for that of the issue.')],
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """Change the display name of a campaign; its resource name stays.
+
+    Example: sluice campaigns rename CAMPAIGN "Vans in fog, 2026"
+    """
+    with connection(context).client(project) as client:
+        show_one(client.campaigns.rename(campaign, called), COLUMNS, to_json=json)
 
 
 def list_versions(
@@ -180,8 +218,10 @@ def commit_version(
     Example: sluice campaigns commit CAMPAIGN --with-feedback
     """
     with connection(context).client(project) as client:
-        version = client.campaigns.commit(campaign, with_feedback=with_feedback)
-        show_one(version, VERSION, to_json=json)
+        name = client.names.campaign(campaign)
+        version = client.campaigns.commit(name, with_feedback=with_feedback)
+    show_one(version, VERSION, to_json=json)
+    warn_of_version(name, version, is_set=False)
 
 
 def activate(

@@ -10,7 +10,7 @@ import grpc
 import typer
 
 from sluice import errors
-from sluice.background import dimension_of, draw_background, find_space, rows_needed
+from sluice.background import dimension_of
 from sluice.cli.arguments import (
     FramesFile,
     Json,
@@ -24,15 +24,15 @@ from sluice.cli.arguments import (
 from sluice.cli.connection import connection, exit_interrupted
 from sluice.cli.interrupts import raising_interrupts
 from sluice.cli.json_output import print_json
+from sluice.cli.missing_background import WithoutBackground
 from sluice.cli.output import console, stderr_console
+from sluice.cli.scan_background import ScanBackground
 from sluice.cli.scan_progress import draw_histogram, progress_bar
 from sluice.formats import Source, open_source
 from sluice.limits import BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
-from sluice.resources import Campaigns
 from sluice.resumption import Resumption
 from sluice.scan import Scan, ScanProgress, batch_rows, load_space
-from sluice.state import SpaceState
 
 
 def scan(
@@ -53,10 +53,13 @@ def scan(
     rows_max: Annotated[
         int, typer.Option("--batch-rows", min=1, max=BATCH_ROWS_MAX, help="Rows per batch.")
     ] = BATCH_ROWS_MAX,
+    without_background: WithoutBackground = False,
     project: Project = "",
     json: Json = False,
 ) -> None:
     """Score and count every row of a file, and collect the matches.
+
+    Draws a missing background from the file first, and commits the campaigns again to use it.
 
     Example: sluice scan corpus.parquet -p night-fleet --model-id resnet50-v2 --dry-run
     """
@@ -66,15 +69,17 @@ def scan(
     state_path = state or file.with_name(file.name + ".scan")
     with connection(context).client(project) as client:
         source, name = open_source(file, columns), client.names.project()
-        space = load_space(client.channel, name, model_id, dimension_of(source), ModelStore())
-        rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
-        started = Resumption.new(file, columns, space, threshold=threshold, batch_rows=rows)
-        resumption = (
-            started
-            if dry_run
-            else _resume(started, state_path, source, resume=resume, restart=restart)
+        dimension = dimension_of(source)
+        if not (resume or restart or dry_run):
+            _check_not_interrupted(state_path)
+        ScanBackground(client.channel, name, model_id, dimension).ensure(
+            source, accepted=without_background, changes_nothing=dry_run or resume
         )
-        _ensure_background(client.channel, source, space, dry_run=dry_run)
+        space = load_space(client.channel, name, model_id, dimension, ModelStore())
+        rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
+        resumption = Resumption.new(file, columns, space, threshold=threshold, batch_rows=rows)
+        if resume:
+            resumption = resumption.resumed(state_path, source)
         job = Scan(space, rows=resumption.batch_rows, threshold=threshold)
         with progress_bar(source.row_count, dry_run=dry_run, quiet=json) as update:
             if dry_run:
@@ -84,46 +89,13 @@ def scan(
     _report(job.progress, "" if dry_run else resumption.session_id, to_json=json)
 
 
-def _resume(
-    started: Resumption, state_path: Path, source: Source, *, resume: bool, restart: bool
-) -> Resumption:
-    """The scan to start or resume; an interrupted one is discarded only with --restart."""
-    if resume:
-        return started.resumed(state_path, source)
-    if state_path.exists() and not restart:
+def _check_not_interrupted(state_path: Path) -> None:
+    """An interrupted scan is discarded only with --restart."""
+    if state_path.exists():
         raise errors.FailedPrecondition(
             f"{state_path}: a scan of this file was interrupted; --resume continues it, --restart "
             "discards it and counts its rows again"
         )
-    return started
-
-
-def _ensure_background(
-    channel: grpc.Channel, source: Source, space: SpaceState, *, dry_run: bool
-) -> None:
-    """Draw a background for a space without one, and print what it changes."""
-    stored = find_space(channel, space.project, space.model_id, space.dimension)
-    if stored is not None and stored.basis_digest:
-        return
-    if dry_run:
-        stderr_console.print("the space has no background; a scan without --dry-run draws one")
-        return
-    stderr_console.print("the space has no background: drawing a random sample of the file")
-    sample = draw_background(source, space.dimension)
-    if len(sample) < (needed := rows_needed(space.dimension)):
-        stderr_console.print(f"{len(sample)} rows are too few: a background needs {needed}")
-        return
-    try:
-        Campaigns(channel).set_background(space.project, space.model_id, sample)
-    except errors.PermissionDenied:
-        stored = find_space(channel, space.project, space.model_id, space.dimension)
-        if stored is None or not stored.basis_digest:
-            raise
-        stderr_console.print("another scan has set a background meanwhile; that one is kept")
-        return
-    stderr_console.print("this scan scores without it; to use it, commit the campaigns:")
-    for campaign in space.campaigns:
-        stderr_console.print(f"sluice campaigns commit {campaign.name}", soft_wrap=True)
 
 
 def _run(

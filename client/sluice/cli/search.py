@@ -19,7 +19,12 @@ from sluice.cli.filters import (
     status_word,
 )
 from sluice.cli.json_output import as_json, print_json
+from sluice.cli.missing_background import warn_of_version
 from sluice.cli.output import ColumnNames, console, show, show_one, stderr_console
+from sluice.client import CollectionClient
+from sluice.names import DatasetName, ProjectName
+from sluice.resources.kinds import CAMPAIGN
+from sluice.state import read_active
 
 HITS = [
     ("frame", lambda h: h.frame.frame.id),
@@ -99,6 +104,7 @@ def search(
     """
     id = search_id or uuid4()
     with connection(context).client(project) as client:
+        _warn_without_background(client, dataset, campaigns)
         if search_id is None:
             stderr_console.print(f"if interrupted, resume with --id {id}", highlight=False)
         *_, last = client.datasets.search(
@@ -111,3 +117,14 @@ def search(
     for verdict in last.verdicts:
         line = f"{verdict.campaign}: {verdict.count:,} {verdict.verdict.replace('_', ' ')}"
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def _warn_without_background(
+    client: CollectionClient, dataset: str, campaigns: list[str] | None
+) -> None:
+    """Warn of the active campaigns of a search whose versions were made without a background."""
+    project = str(ProjectName(DatasetName.parse(client.names.dataset(dataset)).project))
+    names = client.names.find_all(CAMPAIGN, campaigns or [], parent=project)
+    for active in read_active(client.channel, project):
+        if not names or active.campaign in names:
+            warn_of_version(active.campaign, active.version, is_set=False)

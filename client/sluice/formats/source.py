@@ -18,6 +18,12 @@ def open_source(path: Path, columns: Columns, *, embeddings_required: bool = Tru
     an unsupported ending, an unreadable file or missing columns; embeddings may be missing unless
     they are required.
     """
+    if str(path) == "-" or (path.exists() and not (path.is_file() or path.is_dir())):
+        raise InvalidArgument.of(
+            "file",
+            f"{path} is a pipe or device, and files are read more than once: write it to a "
+            ".parquet file first",
+        )
     open_format = _OPENERS.get(path.suffix.lower())
     if open_format is None:
         endings = ", ".join(_OPENERS)

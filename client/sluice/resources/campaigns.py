@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,13 +10,15 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from numpy.typing import NDArray
 
+from sluice.missing_background import MissingBackgroundWarning, describe_space
 from sluice.names import IssueName, ProjectName
 from sluice.resources.pages import list_items
 from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.tensors import pack
-from sluice.v1 import campaign_pb2, deletion_pb2
+from sluice.v1 import campaign_pb2, deletion_pb2, issue_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
+from sluice.v1.issue_pb2_grpc import IssueServiceStub
 
 BACKGROUND_ROWS_PER_MESSAGE: Final = 256
 
@@ -30,10 +33,19 @@ class Campaigns:
     def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
         self._names = names or Resolver(channel)
         self._stub = CampaignServiceStub(channel)
+        self._issues = IssueServiceStub(channel)
 
-    def start(self, issue: str, *, threshold: float | None = None) -> campaign_pb2.Campaign:
-        """Start a campaign for an issue."""
+    def start(
+        self, issue: str, *, threshold: float | None = None, without_background: bool = False
+    ) -> campaign_pb2.Campaign:
+        """Start a campaign for an issue.
+
+        Before it starts one in a space without a background, it issues MissingBackgroundWarning,
+        unless `without_background`.
+        """
         issue_name = self._names.issue(issue)
+        if not without_background:
+            self._warn_without_background(self.space_of(issue_name))
         request = campaign_pb2.CreateCampaignRequest(
             parent=str(ProjectName(IssueName.parse(issue_name).project)),
             campaign=campaign_pb2.Campaign(issue=issue_name, threshold=threshold),
@@ -101,6 +113,11 @@ class Campaigns:
         campaign = campaign_pb2.Campaign(name=self._names.campaign(name), threshold=threshold)
         return self._update(campaign, "threshold")
 
+    def rename(self, name: str, display_name: str) -> campaign_pb2.Campaign:
+        """Change the display name of a campaign; "" for that of its issue."""
+        campaign = campaign_pb2.Campaign(name=self._names.campaign(name), display_name=display_name)
+        return self._update(campaign, "display_name")
+
     def set_budget(
         self, name: str, *, total: int | None = None, per_day: int | None = None
     ) -> campaign_pb2.Campaign:
@@ -133,6 +150,25 @@ class Campaigns:
             for start in starts
         )
         return translate(self._stub.SetBackground, requests)
+
+    def _warn_without_background(self, space: campaign_pb2.Space) -> None:
+        if space.model_id and not space.basis_digest:
+            warnings.warn(
+                f"{describe_space(space.model_id, space.dimension)}. Call campaigns.set_background "
+                "with a random sample of the corpus first, or pass without_background=True",
+                MissingBackgroundWarning,
+                stacklevel=3,
+            )
+
+    def space_of(self, issue: str) -> campaign_pb2.Space:
+        """The space of an issue's elements; empty for an issue without any."""
+        name = self._names.issue(issue)
+        stored = translate(self._issues.GetIssue, issue_pb2.GetIssueRequest(name=name))
+        key = (stored.model_id, stored.dimension)
+        for space in self.spaces(str(ProjectName(IssueName.parse(name).project))):
+            if (space.model_id, space.dimension) == key:
+                return space
+        return campaign_pb2.Space(model_id=stored.model_id, dimension=stored.dimension)
 
     def spaces(self, project: str = "") -> Iterator[campaign_pb2.Space]:
         """The spaces of a project, and whether each has a background."""

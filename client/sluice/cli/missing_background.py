@@ -1,0 +1,61 @@
+"""Warnings and questions of commands about campaigns without a background."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from sluice.cli.output import stderr_console
+from sluice.missing_background import CONSEQUENCE
+from sluice.names import CampaignName
+from sluice.v1 import campaign_pb2
+
+FLAG = "--without-background"
+
+WithoutBackground = Annotated[
+    bool, typer.Option(FLAG, help="Go on without a background; collects far too many frames.")
+]
+
+
+def background_command(project: str, model_id: str) -> str:
+    """The command that sets the background of a model; `project` is a resource name or an id."""
+    project_id = project.removeprefix("projects/")
+    return f"sluice background FILE -p {project_id} --model-id {shlex.quote(model_id)}"
+
+
+def commit_command(campaign: str) -> str:
+    """The command that commits a campaign again, by its resource name."""
+    return f"sluice campaigns commit {campaign}"
+
+
+def print_warning(text: str) -> None:
+    """Print a warning on stderr."""
+    stderr_console.print("[yellow]warning[/]: ", end="")
+    stderr_console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def confirm(problem: str, next_step: str, *, accepted: bool) -> None:
+    """Warn, and ask whether to go on unless that was accepted.
+
+    Without a terminal to answer at, that is wrong usage, and the message names the option.
+    """
+    if not accepted and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise typer.BadParameter(f"{problem}. {next_step}; or go on with {FLAG}")
+    print_warning(f"{problem}. {next_step}")
+    if not accepted:
+        typer.confirm("Go on without a background?", default=False, abort=True, err=True)
+
+
+def warn_of_version(campaign: str, version: campaign_pb2.CampaignVersion, *, is_set: bool) -> None:
+    """Warn if a version was made without a background; `is_set` if its space has one by now."""
+    if version.basis_digest or not version.model_digest:
+        return
+    project = CampaignName.parse(campaign).project
+    steps = [] if is_set else [background_command(project, version.model_id)]
+    commands = "`, then `".join([*steps, commit_command(campaign)])
+    print_warning(
+        f"version {version.number} was made without a background; {CONSEQUENCE}. Run `{commands}`"
+    )
