@@ -83,7 +83,7 @@ class ScanBackground:
 
     def _commit(self, lacking: Sequence[campaign_pb2.ActiveVersion]) -> str:
         """Commit campaigns again, as their versions were; returns why some cannot be."""
-        reasons = {}
+        reasons: dict[str, None] = {}
         for active in lacking:
             reviewed = active.version.accepted_count + active.version.negative_count
             try:
