@@ -39,7 +39,7 @@ class PendingChanges:
 async def get_version(stores: Stores, name: VersionName) -> VersionRecord:
     """A version; raises NotFound naming it if it does not exist."""
     if not _NUMBER.fullmatch(name.number):
-        raise NotFound(f"{name} does not exist; versions are 1, 2, 3…")
+        raise NotFound.of(name, "does not exist; versions are 1, 2, 3…")
     key = version_key(name.campaign, int(name.number))
     return (await read_record(stores.ledger, name.project, key, VersionRecord, name)).record
 

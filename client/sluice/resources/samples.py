@@ -7,6 +7,7 @@ from typing import Final
 
 import grpc
 
+from sluice.checks import read_texts
 from sluice.errors import InvalidArgument
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
@@ -47,23 +48,26 @@ class Samples:
             parent=campaign,
             order=ingest_pb2.SAMPLE_ORDER_VERSION if by_version else ingest_pb2.SAMPLE_ORDER_SCORE,
             version=version,
-            states=map(_read_state, states),
+            states=map(_read_state, read_texts("states", states)),
         )
         return list_items(self._stub.ListSamples, request, "samples")
 
     def accept(self, campaign: str, frame_ids: Iterable[str]) -> int:
         """Mark samples as examples of the issue; returns the number that changed."""
-        request = ingest_pb2.AcceptSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        ids = read_texts("frame_ids", frame_ids)
+        request = ingest_pb2.AcceptSamplesRequest(parent=campaign, frame_ids=ids)
         return translate(self._stub.AcceptSamples, request).changed_count
 
     def discard(self, campaign: str, frame_ids: Iterable[str]) -> int:
         """Mark samples as not examples of the issue; returns the number that changed."""
-        request = ingest_pb2.DiscardSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        ids = read_texts("frame_ids", frame_ids)
+        request = ingest_pb2.DiscardSamplesRequest(parent=campaign, frame_ids=ids)
         return translate(self._stub.DiscardSamples, request).changed_count
 
     def restore(self, campaign: str, frame_ids: Iterable[str]) -> int:
         """Make samples unsorted again; returns the number that changed."""
-        request = ingest_pb2.RestoreSamplesRequest(parent=campaign, frame_ids=frame_ids)
+        ids = read_texts("frame_ids", frame_ids)
+        request = ingest_pb2.RestoreSamplesRequest(parent=campaign, frame_ids=ids)
         return translate(self._stub.RestoreSamples, request).changed_count
 
     def delete(
@@ -74,7 +78,9 @@ class Samples:
         The counts of the funnel stay, and the frames are not collected again.
         """
         request = ingest_pb2.DeleteSamplesRequest(
-            parent=campaign, frame_ids=frame_ids, validate_only=validate_only
+            parent=campaign,
+            frame_ids=read_texts("frame_ids", frame_ids),
+            validate_only=validate_only,
         )
         return translate(self._stub.DeleteSamples, request)
 
