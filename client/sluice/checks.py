@@ -72,7 +72,7 @@ def read_texts(field: str, values: Iterable[str]) -> list[str]:
         raise InvalidArgument.of(field, f"{values!r} is one text; expected a list: [{values!r}]")
     if isinstance(values, Mapping) or not isinstance(values, Iterable):
         raise InvalidArgument.of(
-            field, f"{values!r} is a {type(values).__name__}; expected a list of texts"
+            field, f"{values!r} is of type {type(values).__name__}; expected a list of texts"
         )
     texts = list(values)
     for index, text in enumerate(texts):
@@ -82,7 +82,7 @@ def read_texts(field: str, values: Iterable[str]) -> list[str]:
 
 
 def _expected_text(value: object) -> str:
-    return f"{value!r} is a {type(value).__name__}; expected a text, such as {str(value)!r}"
+    return f"{value!r} is of type {type(value).__name__}; expected a text, such as {str(value)!r}"
 
 
 def check_unique(field: str, what: str, values: Iterable[str]) -> None:

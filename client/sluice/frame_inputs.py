@@ -31,12 +31,12 @@ def read_items(field: str, items: Iterable[_Item], *kinds: type[_Item]) -> list[
     """
     expected = " or ".join(kind.__name__ for kind in kinds)
     if isinstance(items, (*kinds, str)) or not isinstance(items, Iterable):
-        problem = f"{items!r} is a {type(items).__name__}; expected a list of {expected}"
+        problem = f"{items!r} is of type {type(items).__name__}; expected a list of {expected}"
         raise InvalidArgument.of(field, problem)
     read = list(items)
     for index, item in enumerate(read):
         if not isinstance(item, kinds):
-            problem = f"{item!r} is a {type(item).__name__}; expected {expected}"
+            problem = f"{item!r} is of type {type(item).__name__}; expected {expected}"
             raise InvalidArgument.of(f"{field}[{index}]", problem)
     return read
 

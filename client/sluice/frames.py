@@ -211,7 +211,7 @@ def as_python(value: Any) -> Any:
 
 def _unsupported(value: object) -> str:
     accepted = "str, int, float and bool are accepted, as Python values or numpy scalars"
-    return f"{value!r} is a {type(value).__name__}; {accepted}"
+    return f"{value!r} is of type {type(value).__name__}; {accepted}"
 
 
 def value_from_proto(message: frame_pb2.MetadataValue, path: str) -> MetadataValue:

@@ -59,7 +59,9 @@ def score_stream(
 ) -> Iterator[scorer_pb2.ScoreFramesResponse]:
     """See `CollectionClient.score_stream`."""
     if isinstance(batches, Embeddings) or not isinstance(batches, Iterable):
-        problem = f"is a {type(batches).__name__}; expected a list or another iterable of batches"
+        problem = (
+            f"is of type {type(batches).__name__}; expected a list or another iterable of batches"
+        )
         raise errors.InvalidArgument.of("batches", problem)
     requests = ScoreRequests(project, batches, matches_only=matches_only)
     return _receive(channel, project, requests)

@@ -18,7 +18,7 @@ def to_element_keys(keys: Iterable[str | tuple[str, str]]) -> list[issue_pb2.Ele
     if isinstance(keys, str):
         raise InvalidArgument.of("keys", f"{keys!r} is one text; expected a list: [{keys!r}]")
     if not isinstance(keys, Iterable):
-        raise InvalidArgument.of("keys", f"{keys!r} is a {type(keys).__name__}; {_EXPECTED}")
+        raise InvalidArgument.of("keys", f"{keys!r} is of type {type(keys).__name__}; {_EXPECTED}")
     return [_to_message(index, key) for index, key in enumerate(keys)]
 
 
