@@ -31,7 +31,7 @@ BATCH_FLOATS_MAX = 2**20
 """Maximum vector values in a batch: 4 MiB, so that it can submit all its vectors if all match."""
 
 LOGGER = "sluice scan"
-_COLLECTED_VERDICTS = ("pending", "collected")
+_SENT_VERDICTS = ("pending", "collected")
 
 _Item = TypeVar("_Item")
 
@@ -60,10 +60,10 @@ class ScanProgress:
     """Histogram of the rows' highest scores over all campaigns."""
 
     @property
-    def collected(self) -> int:
-        """Matches accepted by the server, which may still drop near duplicates among them."""
+    def sent(self) -> int:
+        """Matches that the server took; it may still drop near duplicates among them."""
         return sum(
-            count for (_, verdict), count in self.verdicts.items() if verdict in _COLLECTED_VERDICTS
+            count for (_, verdict), count in self.verdicts.items() if verdict in _SENT_VERDICTS
         )
 
 

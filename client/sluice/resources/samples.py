@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import grpc
 
 from sluice.checks import read_texts
-from sluice.errors import InvalidArgument
+from sluice.errors import InvalidArgument, Unavailable
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import deletion_pb2, ingest_pb2
 from sluice.v1.ingest_pb2_grpc import IngestServiceStub
+
+WAIT_S: Final = 60.0
+POLL_S: Final = 0.05
+"""How long `Samples.wait` waits by default, and its pause between two looks."""
 
 _STATES: Final = {
     "unsorted": ingest_pb2.Sample.STATE_UNSORTED,
@@ -83,6 +88,20 @@ class Samples:
             validate_only=validate_only,
         )
         return translate(self._stub.DeleteSamples, request)
+
+    def wait(self, campaign: str, *, patience_s: float = WAIT_S) -> ingest_pb2.Funnel:
+        """Wait until every match of a campaign is decided; returns the funnel.
+
+        Matches are pending until the server has looked for near duplicates among them, a moment
+        after they were sent. Raises Unavailable if some still are after `patience_s` seconds.
+        """
+        deadline = time.monotonic() + patience_s
+        while (funnel := self.funnel(campaign)).pending:
+            if time.monotonic() > deadline:
+                problem = f"{funnel.pending:,} matches are pending after {patience_s:g} s"
+                raise Unavailable(f"{campaign}: {problem}; wait again, or see the server's log")
+            time.sleep(POLL_S)
+        return funnel
 
     def funnel(self, campaign: str) -> ingest_pb2.Funnel:
         """Read the funnel: counts of the frames that loggers have seen, by outcome."""
