@@ -19,6 +19,7 @@ from sluice.frame_inputs import read_items, stack_embeddings
 from sluice.frames import Frame
 from sluice.labeled_frame import LabeledFrame
 from sluice.model_store import ModelStore
+from sluice.next_steps import method_step
 from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, SampledFrames
 from sluice.progress import OnProgress, TextProgress
@@ -102,7 +103,9 @@ class CollectionClient:
         """
         key = api_key or os.environ.get("SLUICE_API_KEY", "")
         if not key:
-            raise errors.Unauthenticated("api_key: required, because SLUICE_API_KEY is not set")
+            error = errors.Unauthenticated("api_key: required, because SLUICE_API_KEY is not set")
+            error.next_step = method_step(error)
+            raise error
         self.close()
         self._projects_by_names.clear()
         self._channel = connect_sync(self._target, key, credentials=credentials)

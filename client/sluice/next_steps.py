@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sluice.errors import NotFound, PermissionDenied, SluiceError, Unauthenticated
+from sluice.errors import (
+    AlreadyExists,
+    NotFound,
+    PermissionDenied,
+    SluiceError,
+    Unauthenticated,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ _LISTINGS: Final = {
 
 _ADMIN_KEY: Final = "sluiced keeps the admin's in its data folder, sluice-data/admin.key"
 _NEW_KEY: Final = "the admin's key can create one with that scope"
+_OTHER_ID: Final = "choose another id"
 
 
 def command_step(error: SluiceError) -> str:
@@ -57,10 +64,15 @@ def command_step(error: SluiceError) -> str:
             return f"see `{listing.command}`"
         case Unauthenticated():
             return f"set SLUICE_API_KEY or --api-key to a valid key; {_ADMIN_KEY}"
+        case PermissionDenied(reason="SCOPE_MISSING") if _is_for_admin(error):
+            return f"set SLUICE_API_KEY to that key; {_ADMIN_KEY}"
         case PermissionDenied(reason="SCOPE_MISSING"):
-            return f"{_NEW_KEY}: `sluice projects keys create -p PROJECT --scope SCOPE`"
+            project, scope = _missing_scope(error)
+            return f"{_NEW_KEY}: `sluice projects keys create -p {project} --scope {scope}`"
         case PermissionDenied(reason="FOREIGN_PROJECT"):
             return "set SLUICE_API_KEY to a key of that project, or to the admin's"
+        case AlreadyExists(reason="ALREADY_EXISTS") if not error.metadata:
+            return _OTHER_ID
     return error.next_step
 
 
@@ -71,11 +83,27 @@ def method_step(error: SluiceError) -> str:
             return f"see {listing.method}"
         case Unauthenticated():
             return f"pass a valid key to set_credentials, or set SLUICE_API_KEY; {_ADMIN_KEY}"
+        case PermissionDenied(reason="SCOPE_MISSING") if _is_for_admin(error):
+            return f"pass that key to set_credentials; {_ADMIN_KEY}"
         case PermissionDenied(reason="SCOPE_MISSING"):
-            return f"{_NEW_KEY}: client.projects.create_api_key(project, [scope])"
+            project, scope = _missing_scope(error)
+            call = f"client.projects.create_api_key('projects/{project}', ['{scope}'])"
+            return f"{_NEW_KEY}: {call}"
         case PermissionDenied(reason="FOREIGN_PROJECT"):
             return "use a key of that project, or the admin's"
+        case AlreadyExists(reason="ALREADY_EXISTS") if not error.metadata:
+            return _OTHER_ID
     return ""
+
+
+def _is_for_admin(error: PermissionDenied) -> bool:
+    return "admin_only" in error.metadata
+
+
+def _missing_scope(error: PermissionDenied) -> tuple[str, str]:
+    """The project of a key, and the least scope that it lacks."""
+    scopes = error.metadata.get("scope", "")
+    return error.metadata.get("project") or "PROJECT", scopes.partition(",")[0] or "SCOPE"
 
 
 def _listing_of(error: NotFound) -> Listing | None:

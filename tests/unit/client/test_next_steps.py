@@ -7,10 +7,19 @@ import typer.main
 
 from sluice.cli.app import app
 from sluice.client import CollectionClient
-from sluice.errors import Aborted, NotFound, PermissionDenied, SluiceError, Unauthenticated
+from sluice.errors import (
+    Aborted,
+    AlreadyExists,
+    NotFound,
+    PermissionDenied,
+    SluiceError,
+    Unauthenticated,
+)
 from sluice.next_steps import _LISTINGS, command_step, method_step
 
 ISSUE = NotFound.of("projects/p/issues/i")
+ADMIN_KEY = "sluiced keeps the admin's in its data folder, sluice-data/admin.key"
+NEW_KEY = "the admin's key can create one with that scope"
 SAMPLE = NotFound.of("projects/p/campaigns/c/samples/f%2F1")
 
 
@@ -30,26 +39,27 @@ SAMPLE = NotFound.of("projects/p/campaigns/c/samples/f%2F1")
         ),
         (
             Unauthenticated("authorization: unknown"),
-            (
-                "set SLUICE_API_KEY or --api-key to a valid key; sluiced keeps the admin's in "
-                "its data folder, sluice-data/admin.key"
-            ),
-            (
-                "pass a valid key to set_credentials, or set SLUICE_API_KEY; sluiced keeps the "
-                "admin's in its data folder, sluice-data/admin.key"
-            ),
+            f"set SLUICE_API_KEY or --api-key to a valid key; {ADMIN_KEY}",
+            f"pass a valid key to set_credentials, or set SLUICE_API_KEY; {ADMIN_KEY}",
         ),
         (
-            PermissionDenied("key k lacks the scope"),
-            (
-                "the admin's key can create one with that scope: `sluice projects keys create -p "
-                "PROJECT --scope SCOPE`"
+            PermissionDenied(
+                "key k lacks the scope", metadata={"scope": "review, admin", "project": "p"}
             ),
-            (
-                "the admin's key can create one with that scope: "
-                "client.projects.create_api_key(project, [scope])"
-            ),
+            f"{NEW_KEY}: `sluice projects keys create -p p --scope review`",
+            f"{NEW_KEY}: client.projects.create_api_key('projects/p', ['review'])",
         ),
+        (
+            PermissionDenied("only the admin's key", metadata={"admin_only": "true"}),
+            f"set SLUICE_API_KEY to that key; {ADMIN_KEY}",
+            f"pass that key to set_credentials; {ADMIN_KEY}",
+        ),
+        (
+            PermissionDenied("limited to project p", reason="FOREIGN_PROJECT"),
+            "set SLUICE_API_KEY to a key of that project, or to the admin's",
+            "use a key of that project, or the admin's",
+        ),
+        (AlreadyExists("exists already"), "choose another id", "choose another id"),
         (NotFound("blob x does not exist"), "", ""),
         (NotFound.of("strange"), "", ""),
         (Aborted("read it again"), "", ""),
