@@ -67,8 +67,8 @@ COMMANDS = {
         "projects list",
         ExitCode.REFUSED,
         "target: ingest is missing: add ingest=host:port; expected host:port, or campaign=host:"
-        "port,scorer=host:port,ingest=host:port,curation=host:port, each once or more; loggers do not "
-        "need curation",
+        "port,scorer=host:port,ingest=host:port,curation=host:port, each once or more; loggers do "
+        "not need curation",
         {"SLUICE_TARGET": "campaign=127.0.0.1:1,scorer=127.0.0.1:1"},
     ),
     "a target without curation": Mistake(
@@ -305,8 +305,8 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         ),
         errors.InvalidArgument,
         (
-            "embeddings: required: an array (frames, dimension), or frames that are LabeledFrame with "
-            "embeddings"
+            "embeddings: required: an array (frames, dimension), or frames that are LabeledFrame "
+            "with embeddings"
         ),
     ),
     "fewer embeddings than frames": (
@@ -328,7 +328,8 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
         lambda client, names: client.projects.create_dataset(PROJECT, "d", "boxes", ["van"]),
         errors.InvalidArgument,
         (
-            "task_type: 'boxes' is none of classification_2d, classification_3d, box_2d, cuboid_3d, "
+            "task_type: 'boxes' is none of classification_2d, classification_3d, box_2d, "
+            "cuboid_3d, "
             "semseg_2d, polygons_2d"
         ),
     ),

@@ -44,8 +44,10 @@ def funnel(context: typer.Context, campaign: Campaign, json: Json = False) -> No
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
+    about = "" if counts.distinct_seen_exact else "about "
     for name, indent in _ROWS:
-        table.add_row(indent + name.replace("_", " "), f"{getattr(counts, name):,}")
+        prefix = about if name == "distinct_seen" else ""
+        table.add_row(indent + name.replace("_", " "), f"{prefix}{getattr(counts, name):,}")
     table.add_row("collection rate", f"{counts.collection_rate:.2%}")
-    table.add_row("  of distinct frames", f"{counts.collection_rate_distinct:.2%}")
+    table.add_row("  of distinct frames", f"{about}{counts.collection_rate_distinct:.2%}")
     console.print(table)

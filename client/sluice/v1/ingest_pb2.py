@@ -30,17 +30,17 @@ from sluice.v1 import frame_pb2 as sluice_dot_v1_dot_frame__pb2
 from sluice.v1 import scorer_pb2 as sluice_dot_v1_dot_scorer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sluice/v1/ingest.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sluice/v1/deletion.proto\x1a\x16sluice/v1/errors.proto\x1a\x17sluice/v1/finding.proto\x1a\x15sluice/v1/frame.proto\x1a\x16sluice/v1/scorer.proto\"l\n\rSubmitRequest\x12\'\n\x05start\x18\x01 \x01(\x0b\x32\x16.sluice.v1.SubmitStartH\x00\x12\'\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.sluice.v1.SubmitBatchH\x00\x42\t\n\x07message\"A\n\x0bSubmitStart\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0e\n\x06logger\x18\x03 \x01(\t\"\xd8\x01\n\x0bSubmitBatch\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x13\n\x0bseen_hashes\x18\x02 \x01(\x0c\x12!\n\x07tallies\x18\x03 \x03(\x0b\x32\x10.sluice.v1.Tally\x12\x1f\n\x12threshold_override\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12!\n\x07matches\x18\x05 \x03(\x0b\x32\x10.sluice.v1.Match\x12)\n\nembeddings\x18\x06 \x01(\x0b\x32\x15.sluice.v1.EmbeddingsB\x15\n\x13_threshold_override\"\xbc\x01\n\x05Tally\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\x12\x0b\n\x03sum\x18\x05 \x01(\x01\x12\x13\n\x0bsum_squares\x18\x06 \x01(\x01\x12\x0f\n\x07minimum\x18\x07 \x01(\x01\x12\x0f\n\x07maximum\x18\x08 \x01(\x01\x12\x11\n\thistogram\x18\t \x03(\r\x12\x14\n\x0cnot_selected\x18\n \x01(\x04\"\x8d\x01\n\x05Match\x12\x1f\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Frame\x12.\n\x06scores\x18\x02 \x03(\x0b\x32\x1e.sluice.v1.Match.CampaignScore\x1a\x33\n\rCampaignScore\x12\x13\n\x0btally_index\x18\x01 \x01(\r\x12\r\n\x05score\x18\x02 \x01(\x01\"r\n\x0eSubmitResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.sluice.v1.SubmitStartedH\x00\x12(\n\x06result\x18\x02 \x01(\x0b\x32\x16.sluice.v1.BatchResultH\x00\x42\t\n\x07message\"8\n\rSubmitStarted\x12\x15\n\rmax_in_flight\x18\x01 \x01(\r\x12\x10\n\x08next_seq\x18\x02 \x01(\x04\"w\n\x0b\x42\x61tchResult\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12,\n\x08verdicts\x18\x02 \x01(\x0b\x32\x18.sluice.v1.BatchVerdictsH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.sluice.v1.StatusH\x00\x42\t\n\x07outcome\"K\n\rBatchVerdicts\x12$\n\x08verdicts\x18\x01 \x03(\x0e\x32\x12.sluice.v1.Verdict\x12\x14\n\x0cid_conflicts\x18\x02 \x03(\t\"$\n\x10GetFunnelRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"\xee\x03\n\x06\x46unnel\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0c\n\x04seen\x18\x02 \x01(\x04\x12\x15\n\rdistinct_seen\x18\x03 \x01(\x04\x12\x0f\n\x07matches\x18\x04 \x01(\x04\x12\x11\n\tduplicate\x18\x05 \x01(\x04\x12\x13\n\x0bover_budget\x18\x06 \x01(\x04\x12\x10\n\x08inactive\x18\x07 \x01(\x04\x12\x16\n\x0escore_mismatch\x18\x08 \x01(\x04\x12\x0f\n\x07pending\x18\t \x01(\x04\x12\x16\n\x0enear_duplicate\x18\n \x01(\x04\x12\x11\n\tcollected\x18\x0b \x01(\x04\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x0c \x01(\x04\x12\x11\n\tdiscarded\x18\r \x01(\x04\x12\x14\n\x0cid_conflicts\x18\x0e \x01(\x04\x12\x17\n\x0f\x63ollection_rate\x18\x0f \x01(\x01\x12 \n\x18\x63ollection_rate_distinct\x18\x10 \x01(\x01\x12\'\n\x06scores\x18\x11 \x01(\x0b\x32\x17.sluice.v1.ScoreSummary\x12.\n\nmismatches\x18\x12 \x03(\x0b\x32\x1a.sluice.v1.Funnel.Mismatch\x12\x14\n\x0cnot_selected\x18\x13 \x01(\x04\x1a)\n\x08Mismatch\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"m\n\x0cScoreSummary\x12\x0c\n\x04mean\x18\x01 \x01(\x01\x12\x1a\n\x12standard_deviation\x18\x02 \x01(\x01\x12\x0f\n\x07minimum\x18\x03 \x01(\x01\x12\x0f\n\x07maximum\x18\x04 \x01(\x01\x12\x11\n\thistogram\x18\x05 \x03(\x04\"\xdf\x02\n\x06Sample\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Frame\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\r\n\x05score\x18\x04 \x01(\x01\x12+\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32\x16.sluice.v1.Explanation\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.sluice.v1.Sample.State\x12\x30\n\x0creceive_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsession_id\x18\x08 \x01(\t\x12\x0e\n\x06logger\x18\t \x01(\t\"[\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_UNSORTED\x10\x01\x12\x12\n\x0eSTATE_ACCEPTED\x10\x02\x12\x13\n\x0fSTATE_DISCARDED\x10\x03\" \n\x10GetSampleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xac\x01\n\x12ListSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12%\n\x05order\x18\x04 \x01(\x0e\x32\x16.sluice.v1.SampleOrder\x12\'\n\x06states\x18\x05 \x03(\x0e\x32\x17.sluice.v1.Sample.State\x12\x0f\n\x07version\x18\x06 \x01(\x04\"R\n\x13ListSamplesResponse\x12\"\n\x07samples\x18\x01 \x03(\x0b\x32\x11.sluice.v1.Sample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x14\x41\x63\x63\x65ptSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\".\n\x15\x41\x63\x63\x65ptSamplesResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"N\n\x15\x44iscardSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"/\n\x16\x44iscardSamplesResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"N\n\x15RestoreSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"/\n\x16RestoreSamplesResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"$\n\x12ReadReviewsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"h\n\x13ReadReviewsResponse\x12*\n\x07samples\x18\x01 \x03(\x0b\x32\x19.sluice.v1.ReviewedSample\x12%\n\nembeddings\x18\x02 \x01(\x0b\x32\x11.sluice.v1.Tensor\"\\\n\x0eReviewedSample\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.sluice.v1.Sample.State\"P\n\x14\x44\x65leteSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\";\n\x14PurgeCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08*\xb6\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_PENDING\x10\x01\x12\x15\n\x11VERDICT_DUPLICATE\x10\x02\x12\x17\n\x13VERDICT_OVER_BUDGET\x10\x03\x12\x14\n\x10VERDICT_INACTIVE\x10\x04\x12\x1a\n\x16VERDICT_SCORE_MISMATCH\x10\x05\x12\x1b\n\x17VERDICT_BELOW_THRESHOLD\x10\x06*]\n\x0bSampleOrder\x12\x1c\n\x18SAMPLE_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12SAMPLE_ORDER_SCORE\x10\x01\x12\x18\n\x14SAMPLE_ORDER_VERSION\x10\x02\x32\xae\x07\n\rIngestService\x12\x41\n\x06Submit\x12\x18.sluice.v1.SubmitRequest\x1a\x19.sluice.v1.SubmitResponse(\x01\x30\x01\x12;\n\tGetFunnel\x12\x1b.sluice.v1.GetFunnelRequest\x1a\x11.sluice.v1.Funnel\x12;\n\tGetSample\x12\x1b.sluice.v1.GetSampleRequest\x1a\x11.sluice.v1.Sample\x12L\n\x0bListSamples\x12\x1d.sluice.v1.ListSamplesRequest\x1a\x1e.sluice.v1.ListSamplesResponse\x12R\n\rAcceptSamples\x12\x1f.sluice.v1.AcceptSamplesRequest\x1a .sluice.v1.AcceptSamplesResponse\x12U\n\x0e\x44iscardSamples\x12 .sluice.v1.DiscardSamplesRequest\x1a!.sluice.v1.DiscardSamplesResponse\x12U\n\x0eRestoreSamples\x12 .sluice.v1.RestoreSamplesRequest\x1a!.sluice.v1.RestoreSamplesResponse\x12N\n\x0bReadReviews\x12\x1d.sluice.v1.ReadReviewsRequest\x1a\x1e.sluice.v1.ReadReviewsResponse0\x01\x12Z\n\x0f\x44iagnoseProject\x12!.sluice.v1.DiagnoseProjectRequest\x1a\".sluice.v1.DiagnoseProjectResponse0\x01\x12L\n\rDeleteSamples\x12\x1f.sluice.v1.DeleteSamplesRequest\x1a\x1a.sluice.v1.DeletionSummary\x12L\n\rPurgeCampaign\x12\x1f.sluice.v1.PurgeCampaignRequest\x1a\x1a.sluice.v1.DeletionSummary\x12H\n\x0bPurgeFrames\x12\x1d.sluice.v1.PurgeFramesRequest\x1a\x1a.sluice.v1.DeletionSummaryb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16sluice/v1/ingest.proto\x12\tsluice.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sluice/v1/deletion.proto\x1a\x16sluice/v1/errors.proto\x1a\x17sluice/v1/finding.proto\x1a\x15sluice/v1/frame.proto\x1a\x16sluice/v1/scorer.proto\"l\n\rSubmitRequest\x12\'\n\x05start\x18\x01 \x01(\x0b\x32\x16.sluice.v1.SubmitStartH\x00\x12\'\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x16.sluice.v1.SubmitBatchH\x00\x42\t\n\x07message\"A\n\x0bSubmitStart\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0e\n\x06logger\x18\x03 \x01(\t\"\xd8\x01\n\x0bSubmitBatch\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x13\n\x0bseen_hashes\x18\x02 \x01(\x0c\x12!\n\x07tallies\x18\x03 \x03(\x0b\x32\x10.sluice.v1.Tally\x12\x1f\n\x12threshold_override\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12!\n\x07matches\x18\x05 \x03(\x0b\x32\x10.sluice.v1.Match\x12)\n\nembeddings\x18\x06 \x01(\x0b\x32\x15.sluice.v1.EmbeddingsB\x15\n\x13_threshold_override\"\xbc\x01\n\x05Tally\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x04\x12\x0b\n\x03sum\x18\x05 \x01(\x01\x12\x13\n\x0bsum_squares\x18\x06 \x01(\x01\x12\x0f\n\x07minimum\x18\x07 \x01(\x01\x12\x0f\n\x07maximum\x18\x08 \x01(\x01\x12\x11\n\thistogram\x18\t \x03(\r\x12\x14\n\x0cnot_selected\x18\n \x01(\x04\"\x8d\x01\n\x05Match\x12\x1f\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x10.sluice.v1.Frame\x12.\n\x06scores\x18\x02 \x03(\x0b\x32\x1e.sluice.v1.Match.CampaignScore\x1a\x33\n\rCampaignScore\x12\x13\n\x0btally_index\x18\x01 \x01(\r\x12\r\n\x05score\x18\x02 \x01(\x01\"r\n\x0eSubmitResponse\x12+\n\x07started\x18\x01 \x01(\x0b\x32\x18.sluice.v1.SubmitStartedH\x00\x12(\n\x06result\x18\x02 \x01(\x0b\x32\x16.sluice.v1.BatchResultH\x00\x42\t\n\x07message\"8\n\rSubmitStarted\x12\x15\n\rmax_in_flight\x18\x01 \x01(\r\x12\x10\n\x08next_seq\x18\x02 \x01(\x04\"w\n\x0b\x42\x61tchResult\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12,\n\x08verdicts\x18\x02 \x01(\x0b\x32\x18.sluice.v1.BatchVerdictsH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.sluice.v1.StatusH\x00\x42\t\n\x07outcome\"K\n\rBatchVerdicts\x12$\n\x08verdicts\x18\x01 \x03(\x0e\x32\x12.sluice.v1.Verdict\x12\x14\n\x0cid_conflicts\x18\x02 \x03(\t\"$\n\x10GetFunnelRequest\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\"\x8b\x04\n\x06\x46unnel\x12\x10\n\x08\x63\x61mpaign\x18\x01 \x01(\t\x12\x0c\n\x04seen\x18\x02 \x01(\x04\x12\x15\n\rdistinct_seen\x18\x03 \x01(\x04\x12\x0f\n\x07matches\x18\x04 \x01(\x04\x12\x11\n\tduplicate\x18\x05 \x01(\x04\x12\x13\n\x0bover_budget\x18\x06 \x01(\x04\x12\x10\n\x08inactive\x18\x07 \x01(\x04\x12\x16\n\x0escore_mismatch\x18\x08 \x01(\x04\x12\x0f\n\x07pending\x18\t \x01(\x04\x12\x16\n\x0enear_duplicate\x18\n \x01(\x04\x12\x11\n\tcollected\x18\x0b \x01(\x04\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x0c \x01(\x04\x12\x11\n\tdiscarded\x18\r \x01(\x04\x12\x14\n\x0cid_conflicts\x18\x0e \x01(\x04\x12\x17\n\x0f\x63ollection_rate\x18\x0f \x01(\x01\x12 \n\x18\x63ollection_rate_distinct\x18\x10 \x01(\x01\x12\'\n\x06scores\x18\x11 \x01(\x0b\x32\x17.sluice.v1.ScoreSummary\x12.\n\nmismatches\x18\x12 \x03(\x0b\x32\x1a.sluice.v1.Funnel.Mismatch\x12\x14\n\x0cnot_selected\x18\x13 \x01(\x04\x12\x1b\n\x13\x64istinct_seen_exact\x18\x14 \x01(\x08\x1a)\n\x08Mismatch\x12\x0e\n\x06logger\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"m\n\x0cScoreSummary\x12\x0c\n\x04mean\x18\x01 \x01(\x01\x12\x1a\n\x12standard_deviation\x18\x02 \x01(\x01\x12\x0f\n\x07minimum\x18\x03 \x01(\x01\x12\x0f\n\x07maximum\x18\x04 \x01(\x01\x12\x11\n\thistogram\x18\x05 \x03(\x04\"\xdf\x02\n\x06Sample\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x10.sluice.v1.Frame\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\r\n\x05score\x18\x04 \x01(\x01\x12+\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32\x16.sluice.v1.Explanation\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.sluice.v1.Sample.State\x12\x30\n\x0creceive_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsession_id\x18\x08 \x01(\t\x12\x0e\n\x06logger\x18\t \x01(\t\"[\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_UNSORTED\x10\x01\x12\x12\n\x0eSTATE_ACCEPTED\x10\x02\x12\x13\n\x0fSTATE_DISCARDED\x10\x03\" \n\x10GetSampleRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xac\x01\n\x12ListSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12%\n\x05order\x18\x04 \x01(\x0e\x32\x16.sluice.v1.SampleOrder\x12\'\n\x06states\x18\x05 \x03(\x0e\x32\x17.sluice.v1.Sample.State\x12\x0f\n\x07version\x18\x06 \x01(\x04\"R\n\x13ListSamplesResponse\x12\"\n\x07samples\x18\x01 \x03(\x0b\x32\x11.sluice.v1.Sample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x14\x41\x63\x63\x65ptSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\".\n\x15\x41\x63\x63\x65ptSamplesResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"N\n\x15\x44iscardSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"/\n\x16\x44iscardSamplesResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"N\n\x15RestoreSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"/\n\x16RestoreSamplesResponse\x12\x15\n\rchanged_count\x18\x01 \x01(\r\"$\n\x12ReadReviewsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\"h\n\x13ReadReviewsResponse\x12*\n\x07samples\x18\x01 \x03(\x0b\x32\x19.sluice.v1.ReviewedSample\x12%\n\nembeddings\x18\x02 \x01(\x0b\x32\x11.sluice.v1.Tensor\"\\\n\x0eReviewedSample\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x10\n\x08label_id\x18\x02 \x01(\t\x12&\n\x05state\x18\x03 \x01(\x0e\x32\x17.sluice.v1.Sample.State\"P\n\x14\x44\x65leteSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tframe_ids\x18\x02 \x03(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\";\n\x14PurgeCampaignRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08*\xb6\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_PENDING\x10\x01\x12\x15\n\x11VERDICT_DUPLICATE\x10\x02\x12\x17\n\x13VERDICT_OVER_BUDGET\x10\x03\x12\x14\n\x10VERDICT_INACTIVE\x10\x04\x12\x1a\n\x16VERDICT_SCORE_MISMATCH\x10\x05\x12\x1b\n\x17VERDICT_BELOW_THRESHOLD\x10\x06*]\n\x0bSampleOrder\x12\x1c\n\x18SAMPLE_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12SAMPLE_ORDER_SCORE\x10\x01\x12\x18\n\x14SAMPLE_ORDER_VERSION\x10\x02\x32\xae\x07\n\rIngestService\x12\x41\n\x06Submit\x12\x18.sluice.v1.SubmitRequest\x1a\x19.sluice.v1.SubmitResponse(\x01\x30\x01\x12;\n\tGetFunnel\x12\x1b.sluice.v1.GetFunnelRequest\x1a\x11.sluice.v1.Funnel\x12;\n\tGetSample\x12\x1b.sluice.v1.GetSampleRequest\x1a\x11.sluice.v1.Sample\x12L\n\x0bListSamples\x12\x1d.sluice.v1.ListSamplesRequest\x1a\x1e.sluice.v1.ListSamplesResponse\x12R\n\rAcceptSamples\x12\x1f.sluice.v1.AcceptSamplesRequest\x1a .sluice.v1.AcceptSamplesResponse\x12U\n\x0e\x44iscardSamples\x12 .sluice.v1.DiscardSamplesRequest\x1a!.sluice.v1.DiscardSamplesResponse\x12U\n\x0eRestoreSamples\x12 .sluice.v1.RestoreSamplesRequest\x1a!.sluice.v1.RestoreSamplesResponse\x12N\n\x0bReadReviews\x12\x1d.sluice.v1.ReadReviewsRequest\x1a\x1e.sluice.v1.ReadReviewsResponse0\x01\x12Z\n\x0f\x44iagnoseProject\x12!.sluice.v1.DiagnoseProjectRequest\x1a\".sluice.v1.DiagnoseProjectResponse0\x01\x12L\n\rDeleteSamples\x12\x1f.sluice.v1.DeleteSamplesRequest\x1a\x1a.sluice.v1.DeletionSummary\x12L\n\rPurgeCampaign\x12\x1f.sluice.v1.PurgeCampaignRequest\x1a\x1a.sluice.v1.DeletionSummary\x12H\n\x0bPurgeFrames\x12\x1d.sluice.v1.PurgeFramesRequest\x1a\x1a.sluice.v1.DeletionSummaryb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice.v1.ingest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=3355
-  _globals['_VERDICT']._serialized_end=3537
-  _globals['_SAMPLEORDER']._serialized_start=3539
-  _globals['_SAMPLEORDER']._serialized_end=3632
+  _globals['_VERDICT']._serialized_start=3384
+  _globals['_VERDICT']._serialized_end=3566
+  _globals['_SAMPLEORDER']._serialized_start=3568
+  _globals['_SAMPLEORDER']._serialized_end=3661
   _globals['_SUBMITREQUEST']._serialized_start=192
   _globals['_SUBMITREQUEST']._serialized_end=300
   _globals['_SUBMITSTART']._serialized_start=302
@@ -64,43 +64,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETFUNNELREQUEST']._serialized_start=1295
   _globals['_GETFUNNELREQUEST']._serialized_end=1331
   _globals['_FUNNEL']._serialized_start=1334
-  _globals['_FUNNEL']._serialized_end=1828
-  _globals['_FUNNEL_MISMATCH']._serialized_start=1787
-  _globals['_FUNNEL_MISMATCH']._serialized_end=1828
-  _globals['_SCORESUMMARY']._serialized_start=1830
-  _globals['_SCORESUMMARY']._serialized_end=1939
-  _globals['_SAMPLE']._serialized_start=1942
-  _globals['_SAMPLE']._serialized_end=2293
-  _globals['_SAMPLE_STATE']._serialized_start=2202
-  _globals['_SAMPLE_STATE']._serialized_end=2293
-  _globals['_GETSAMPLEREQUEST']._serialized_start=2295
-  _globals['_GETSAMPLEREQUEST']._serialized_end=2327
-  _globals['_LISTSAMPLESREQUEST']._serialized_start=2330
-  _globals['_LISTSAMPLESREQUEST']._serialized_end=2502
-  _globals['_LISTSAMPLESRESPONSE']._serialized_start=2504
-  _globals['_LISTSAMPLESRESPONSE']._serialized_end=2586
-  _globals['_ACCEPTSAMPLESREQUEST']._serialized_start=2588
-  _globals['_ACCEPTSAMPLESREQUEST']._serialized_end=2665
-  _globals['_ACCEPTSAMPLESRESPONSE']._serialized_start=2667
-  _globals['_ACCEPTSAMPLESRESPONSE']._serialized_end=2713
-  _globals['_DISCARDSAMPLESREQUEST']._serialized_start=2715
-  _globals['_DISCARDSAMPLESREQUEST']._serialized_end=2793
-  _globals['_DISCARDSAMPLESRESPONSE']._serialized_start=2795
-  _globals['_DISCARDSAMPLESRESPONSE']._serialized_end=2842
-  _globals['_RESTORESAMPLESREQUEST']._serialized_start=2844
-  _globals['_RESTORESAMPLESREQUEST']._serialized_end=2922
-  _globals['_RESTORESAMPLESRESPONSE']._serialized_start=2924
-  _globals['_RESTORESAMPLESRESPONSE']._serialized_end=2971
-  _globals['_READREVIEWSREQUEST']._serialized_start=2973
-  _globals['_READREVIEWSREQUEST']._serialized_end=3009
-  _globals['_READREVIEWSRESPONSE']._serialized_start=3011
-  _globals['_READREVIEWSRESPONSE']._serialized_end=3115
-  _globals['_REVIEWEDSAMPLE']._serialized_start=3117
-  _globals['_REVIEWEDSAMPLE']._serialized_end=3209
-  _globals['_DELETESAMPLESREQUEST']._serialized_start=3211
-  _globals['_DELETESAMPLESREQUEST']._serialized_end=3291
-  _globals['_PURGECAMPAIGNREQUEST']._serialized_start=3293
-  _globals['_PURGECAMPAIGNREQUEST']._serialized_end=3352
-  _globals['_INGESTSERVICE']._serialized_start=3635
-  _globals['_INGESTSERVICE']._serialized_end=4577
+  _globals['_FUNNEL']._serialized_end=1857
+  _globals['_FUNNEL_MISMATCH']._serialized_start=1816
+  _globals['_FUNNEL_MISMATCH']._serialized_end=1857
+  _globals['_SCORESUMMARY']._serialized_start=1859
+  _globals['_SCORESUMMARY']._serialized_end=1968
+  _globals['_SAMPLE']._serialized_start=1971
+  _globals['_SAMPLE']._serialized_end=2322
+  _globals['_SAMPLE_STATE']._serialized_start=2231
+  _globals['_SAMPLE_STATE']._serialized_end=2322
+  _globals['_GETSAMPLEREQUEST']._serialized_start=2324
+  _globals['_GETSAMPLEREQUEST']._serialized_end=2356
+  _globals['_LISTSAMPLESREQUEST']._serialized_start=2359
+  _globals['_LISTSAMPLESREQUEST']._serialized_end=2531
+  _globals['_LISTSAMPLESRESPONSE']._serialized_start=2533
+  _globals['_LISTSAMPLESRESPONSE']._serialized_end=2615
+  _globals['_ACCEPTSAMPLESREQUEST']._serialized_start=2617
+  _globals['_ACCEPTSAMPLESREQUEST']._serialized_end=2694
+  _globals['_ACCEPTSAMPLESRESPONSE']._serialized_start=2696
+  _globals['_ACCEPTSAMPLESRESPONSE']._serialized_end=2742
+  _globals['_DISCARDSAMPLESREQUEST']._serialized_start=2744
+  _globals['_DISCARDSAMPLESREQUEST']._serialized_end=2822
+  _globals['_DISCARDSAMPLESRESPONSE']._serialized_start=2824
+  _globals['_DISCARDSAMPLESRESPONSE']._serialized_end=2871
+  _globals['_RESTORESAMPLESREQUEST']._serialized_start=2873
+  _globals['_RESTORESAMPLESREQUEST']._serialized_end=2951
+  _globals['_RESTORESAMPLESRESPONSE']._serialized_start=2953
+  _globals['_RESTORESAMPLESRESPONSE']._serialized_end=3000
+  _globals['_READREVIEWSREQUEST']._serialized_start=3002
+  _globals['_READREVIEWSREQUEST']._serialized_end=3038
+  _globals['_READREVIEWSRESPONSE']._serialized_start=3040
+  _globals['_READREVIEWSRESPONSE']._serialized_end=3144
+  _globals['_REVIEWEDSAMPLE']._serialized_start=3146
+  _globals['_REVIEWEDSAMPLE']._serialized_end=3238
+  _globals['_DELETESAMPLESREQUEST']._serialized_start=3240
+  _globals['_DELETESAMPLESREQUEST']._serialized_end=3320
+  _globals['_PURGECAMPAIGNREQUEST']._serialized_start=3322
+  _globals['_PURGECAMPAIGNREQUEST']._serialized_end=3381
+  _globals['_INGESTSERVICE']._serialized_start=3664
+  _globals['_INGESTSERVICE']._serialized_end=4606
 # @@protoc_insertion_point(module_scope)
