@@ -49,7 +49,7 @@ _SCAN_DIGEST: Final = SCAN.digest
 EXACT: Final = Script.load("exact.lua")
 _EXACT_DIGEST: Final = EXACT.digest
 
-UNION_MAX: Final = 4 * EXACT_MAX
+UNION_MAX: Final = 2 * EXACT_MAX
 """Hashes of several sets that Redis may be asked to unite, which blocks it meanwhile."""
 
 

@@ -302,7 +302,7 @@ async def test_a_batch_without_matches_counts(harness: IngestHarness) -> None:
 
 
 async def test_few_distinct_frames_are_counted_exactly(harness: IngestHarness) -> None:
-    """Frames seen again count once, also by another session, and the funnel says that it is exact."""
+    """Frames seen again count once, also in a later batch, and the funnel says that it is exact."""
     frames = [(frame(f"f{index}"), EYE[4]) for index in range(2_000)]
     await harness.submit(1, harness.batch(frames))
     await harness.submit(2, harness.batch(frames[:700]))
