@@ -71,7 +71,7 @@ def command_step(error: SluiceError) -> str:
             return f"{_NEW_KEY}: `sluice projects keys create -p {project} --scope {scope}`"
         case PermissionDenied(reason="FOREIGN_PROJECT"):
             return "set SLUICE_API_KEY to a key of that project, or to the admin's"
-        case AlreadyExists(reason="ALREADY_EXISTS") if not error.metadata:
+        case AlreadyExists() if _is_of_new_id(error):
             return _OTHER_ID
     return error.next_step
 
@@ -91,9 +91,14 @@ def method_step(error: SluiceError) -> str:
             return f"{_NEW_KEY}: {call}"
         case PermissionDenied(reason="FOREIGN_PROJECT"):
             return "use a key of that project, or the admin's"
-        case AlreadyExists(reason="ALREADY_EXISTS") if not error.metadata:
+        case AlreadyExists() if _is_of_new_id(error):
             return _OTHER_ID
     return ""
+
+
+def _is_of_new_id(error: AlreadyExists) -> bool:
+    """Whether the id of a resource that was to be created is taken, such as `project_id`."""
+    return error.message.partition(":")[0].endswith("_id")
 
 
 def _is_for_admin(error: PermissionDenied) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from sluice.connection_errors import NAME_PROCESSES, explain_failure
 from sluice.errors import (
@@ -33,6 +34,7 @@ from sluice.errors import (
 )
 from sluice.next_steps import method_step
 from sluice.proxies import explain_proxy
+from sluice.targets import process_of
 from sluice.v1 import errors_pb2
 
 DOMAIN: Final = "sluice"
@@ -164,7 +166,24 @@ def translate(call: Callable[..., _Response], *arguments: Any) -> _Response:
     try:
         return call(*arguments)
     except grpc.RpcError as error:
-        raise from_rpc_error(error) from FailedCall(error)
+        sluice_error = from_rpc_error(error)
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            sluice_error = _not_served(sluice_error, arguments)
+        raise sluice_error from FailedCall(error)
+
+
+def _not_served(error: SluiceError, arguments: Iterable[Any]) -> SluiceError:
+    """The error of a call to a process that lacks the service, which is named after the request."""
+    for request in arguments:
+        if isinstance(request, Message):
+            # Each file of protos/ has one service, and the messages of its methods.
+            [service, *_] = request.DESCRIPTOR.file.services_by_name
+            process = process_of(f"/sluice.v1.{service}/")
+            text = f"the server there has no {service}, which the process {process} serves"
+            named = SluiceError(text, reason=error.reason)
+            named.next_step = error.next_step
+            return named
+    return error
 
 
 def dumps(error: SluiceError) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from sluice import errors, rpc_errors
+from sluice.client import CollectionClient
 
 CLASSES = [*errors.SluiceError.__subclasses__(), errors.SequenceGap]
 
@@ -103,6 +106,27 @@ def test_as_text_an_error_names_the_next_step() -> None:
     error = rpc_errors.from_rpc_error(call)
     assert "projects/p/issues/i does not exist" == error.message == str(sent)
     assert f"{error.message}; see client.issues.list('projects/p')" == str(error)
+
+
+def test_a_process_without_the_service_is_told_from_the_one_that_has_it() -> None:
+    """A target that is one process of a cluster is an error that names the service's process."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with CollectionClient(f"127.0.0.1:{port}") as client:
+            client.set_credentials("key")
+            with pytest.raises(errors.SluiceError) as raised:
+                client.samples.funnel("projects/p/campaigns/c")
+            with pytest.raises(errors.SluiceError, match="no FrameService, which the process cur"):
+                client.datasets.counts("projects/p/datasets/d")
+    finally:
+        server.stop(None)
+    assert (
+        "the server there has no IngestService, which the process ingest serves; name the address "
+        "of each process in SLUICE_TARGET: campaign=host:port,scorer=host:port,ingest=host:port,"
+        "curation=host:port" == str(raised.value)
+    )
 
 
 def test_an_unknown_method_asks_for_the_address_of_each_process() -> None:
