@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -379,3 +381,24 @@ def test_another_model_than_the_campaigns(cli: Cli, names: dict[str, str], tmp_p
         f"spaces of the active campaigns at the last sync_state: '{MODEL}' (64)"
         == str(raised.value)
     )
+
+
+SCRIPT = f"""
+import sluice
+client = sluice.CollectionClient()
+client.set_credentials()
+client.issues.get("{NO_ISSUE}")
+"""
+
+
+def test_a_traceback_shows_the_error_in_one_line(cli: Cli, names: dict[str, str]) -> None:
+    """A script that ends with an error prints none of gRPC's block of details."""
+    assert names
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=cli.env, capture_output=True, text=True, check=False
+    )
+    *_, last = done.stderr.splitlines()
+    step = f"see client.issues.list('{PROJECT}')"
+    assert f"sluice.errors.NotFound: {NO_ISSUE} does not exist; {step}" == last
+    assert "debug_error_string" not in done.stderr
+    assert "grpc._channel" not in done.stderr
