@@ -16,6 +16,7 @@ from sluice.cli.exit_codes import ExitCode, exit_code_of
 from sluice.cli.output import stderr_console
 from sluice.client import CollectionClient
 from sluice.names import ProjectName
+from sluice.next_steps import command_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ class Connection:
 
 
 def print_error(error: errors.SluiceError) -> None:
-    """Print an error on stderr."""
+    """Print an error on stderr, with the next step to take."""
     stderr_console.print(f"[red]{error.code.name}[/]: ", end="")
-    stderr_console.print(error.message, markup=False, highlight=False, soft_wrap=True)
+    step = command_step(error)
+    message = f"{error.message}; {step}" if step else error.message
+    stderr_console.print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def exit_interrupted(message: str) -> NoReturn:

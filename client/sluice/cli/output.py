@@ -38,7 +38,10 @@ def show(messages: Iterable[Message], columns: Sequence[Column], *, to_json: boo
         table.add_column(title, overflow="fold")
     for message in messages:
         table.add_row(*(cell(value(message)) for _, value in columns))
-    console.print(table)
+    if table.row_count:
+        console.print(table)
+    else:
+        stderr_console.print("none")  # a header without rows would have columns of no width
 
 
 def show_one(message: Message, columns: Sequence[Column], *, to_json: bool) -> None:

@@ -174,7 +174,7 @@ def _sent(progress: ScanProgress) -> str:
     at_least = "at least " if progress.in_flight else ""
     return (
         f"{progress.rows:,} rows read; the server has counted {at_least}{progress.counted:,} "
-        f"and collected {at_least}{progress.collected:,}"
+        f"and taken {at_least}{progress.sent:,} matches"
     )
 
 
@@ -187,7 +187,7 @@ def _report(progress: ScanProgress, session_id: str, *, to_json: bool) -> None:
             {
                 "rows": progress.rows,
                 "passing": progress.passing,
-                "collected": progress.collected,
+                "collected": progress.sent,
                 "already_counted": progress.skipped,
                 "dry_run": not session_id,
                 "session_id": session_id,

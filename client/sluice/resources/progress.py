@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import grpc
 
+from sluice.checks import read_texts
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import progress_pb2
@@ -79,7 +80,7 @@ class Progress:
             measured_round=measured_round,
             iou_min=iou_min,
             score_min=score_min,
-            slice_views=slice_views,
+            slice_views=read_texts("slice_views", slice_views),
             failures=_to_messages(failures),
         )
         return translate(self._stub.RecordRound, request)

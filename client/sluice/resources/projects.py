@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import grpc
 
+from sluice.checks import read_texts
 from sluice.errors import InvalidArgument
+from sluice.labels import TaskType
+from sluice.resources.class_map import LabelClass, number_classes, read_task_type
 from sluice.resources.pages import list_items
 from sluice.rpc_errors import translate
 from sluice.v1 import dataset_pb2, deletion_pb2, project_pb2
@@ -49,7 +52,7 @@ class Projects:
 
         Returns its secret, which cannot be read again.
         """
-        scope_names = [f"SCOPE_{scope.upper()}" for scope in scopes]
+        scope_names = [f"SCOPE_{scope.upper()}" for scope in read_texts("scopes", scopes)]
         if unknown := sorted(set(scope_names) - set(project_pb2.Scope.keys()[1:])):
             raise InvalidArgument.of(
                 "scopes", f"{unknown[0][6:].lower()!r} is none of log, review, admin"
@@ -70,9 +73,27 @@ class Projects:
         translate(self._stub.DeleteApiKey, project_pb2.DeleteApiKeyRequest(name=name))
 
     def create_dataset(
-        self, project: str, dataset_id: str, dataset: dataset_pb2.Dataset
+        self,
+        project: str,
+        dataset_id: str,
+        task_type: TaskType | str | dataset_pb2.Dataset,
+        classes: Iterable[str | LabelClass] = (),
+        *,
+        display_name: str = "",
     ) -> dataset_pb2.Dataset:
-        """Create a dataset with a task type and a class map."""
+        """Create a dataset with a task type, such as `box_2d`, and a class map.
+
+        Classes that are given by name are numbered from 0, in their order. A `Dataset` message in
+        place of the task type is sent as it is.
+        """
+        if isinstance(task_type, dataset_pb2.Dataset):
+            dataset = task_type
+        else:
+            dataset = dataset_pb2.Dataset(
+                display_name=display_name,
+                task_type=read_task_type(task_type),
+                classes=[label_class.to_proto() for label_class in number_classes(classes)],
+            )
         request = dataset_pb2.CreateDatasetRequest(
             parent=project, dataset_id=dataset_id, dataset=dataset
         )
