@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sluice.append_file import AppendCounts, Placement, append_file
-from sluice.cli.arguments import Dataset, FrameIds, Json, Mapping, Metadata, Seed, parse_columns
+from sluice.append_file import AppendCounts, Placement, ReadOptions, append_file
+from sluice.cli.append_progress import append_bar
+from sluice.cli.arguments import ClassMap, Dataset, FrameIds, Json, Seed, parse_class_map
 from sluice.cli.connection import connection
 from sluice.cli.filters import (
     Failures,
@@ -24,6 +24,17 @@ from sluice.cli.filters import (
     failure_words,
     split_word,
     status_word,
+)
+from sluice.cli.frame_files import (
+    ColumnMapping,
+    FrameFiles,
+    IdsAsText,
+    LabelledFramesFile,
+    Metadata,
+    SkipBadRows,
+    SkippedFile,
+    TimeZone,
+    parse_frame_files,
 )
 from sluice.cli.output import show, show_one, show_text, stderr_console
 from sluice.cli.skipped_labels import SkippedLabels
@@ -58,14 +69,7 @@ COUNTS = [
 def append(
     context: typer.Context,
     dataset: Dataset,
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            help="Frames: .parquet, .arrow, .ipc, .npz or .jsonl; .json: COCO, with labels.",
-        ),
-    ],
+    file: LabelledFramesFile,
     model_id: Annotated[
         str, typer.Option(help="The embedding model; required for a file with embeddings.")
     ] = "",
@@ -86,8 +90,13 @@ def append(
         bool,
         typer.Option("--replace", help="Remove what the file does not state of existing frames."),
     ] = False,
-    mapping: Mapping = None,
+    class_map: ClassMap = None,
+    mapping: ColumnMapping = None,
     metadata: Metadata = None,
+    ids_as_text: IdsAsText = False,
+    timezone: TimeZone = "",
+    skip_bad_rows: SkipBadRows = False,
+    skipped_file: SkippedFile = None,
     json: Json = False,
 ) -> None:
     """Append the frames of a file; frames that exist are merged.
@@ -98,23 +107,41 @@ def append(
 
     Example: sluice datasets append DATASET corpus.parquet --model-id resnet50-v2
     """
-    skipped = SkippedLabels()
-    with connection(context).client() as client:
+    files = parse_frame_files(
+        file,
+        mapping,
+        metadata,
+        ids_as_text=ids_as_text,
+        timezone=timezone,
+        skip_bad_rows=skip_bad_rows,
+        skipped_file=skipped_file,
+    )
+    skipped, renamed = SkippedLabels(), parse_class_map(class_map)
+    with (
+        connection(context).client() as client,
+        files.noting() as on_passed_over,
+        append_bar(quiet=json) as on_progress,
+    ):
         counts = append_file(
             client.datasets,
             dataset,
             file,
-            parse_columns(mapping, metadata),
+            files.columns,
             model_id=model_id,
             placement=Placement(group, slice_, status or "", split),
             replace=replace,
-            on_skip=skipped.add,
+            options=ReadOptions(renamed, files.skipped, skipped.add, on_passed_over, on_progress),
         )
-    _show_append(counts, skipped, status, to_json=json)
+    _show_append(counts, skipped, files, status, to_json=json)
 
 
 def _show_append(
-    counts: AppendCounts, skipped: SkippedLabels, status: StatusOption | None, *, to_json: bool
+    counts: AppendCounts,
+    skipped: SkippedLabels,
+    files: FrameFiles,
+    status: StatusOption | None,
+    *,
+    to_json: bool,
 ) -> None:
     if counts.kept_status:
         stderr_console.print(
@@ -130,6 +157,7 @@ def _show_append(
         "kept_status": counts.kept_status,
         "deleted": counts.deleted,
         "skipped_labels": skipped.count,
+        "skipped_rows": files.skipped_count,
     }
     text = f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
     if counts.deleted:

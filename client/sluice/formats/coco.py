@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 from sluice.formats.json_items import json_arrays
 from sluice.formats.label_ids import scope_label_id
@@ -143,7 +144,9 @@ class _CocoFile:
                         place = f"{self.path}: annotation {box.id!r}"
                         raise _file_error(f"{place}.id", f"duplicate in image {name!r}")
                     labels[label.id] = label
-            yield Frame(id=name, sensors=(sensor,), labels=tuple(labels.values()))
+            frame = Frame(id=name, sensors=(sensor,), labels=tuple(labels.values()))
+            frame.check(f"{self.path}: image {name!r}")
+            yield frame
 
     def _make_label(self, sensor: SensorData, frame_id: str, box: _Box) -> Label | None:
         """The label of a box, clipped to its image; None for one without area."""
@@ -168,14 +171,17 @@ class _CocoFile:
 
 
 def _read_id(place: str, name: str, item: dict[str, Any]) -> _Id:
-    value = item.get(name)
+    value = _to_integer(item.get(name))
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise _file_error(f"{place}.{name}", f"{value!r:.32} is not an id (number or string)")
+    check_text(f"{place}.{name}", str(value))
     return value
 
 
 def _read_size(place: str, name: str, item: dict[str, Any]) -> int:
-    value = item.get(name, 0)
+    value = _to_integer(item.get(name))
+    if value is None:  # unknown, as in a file without sizes
+        return 0
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
         raise _file_error(f"{place}.{name}", f"{value!r:.32} is not a number of pixels")
     return value
@@ -190,9 +196,17 @@ def _read_box(place: str, bbox: object) -> Box2D:
 
 
 def _read_crowd(place: str, value: object) -> bool:
-    if value not in (0, 1, None):  # some files write true and false, or null
-        raise _file_error(f"{place}.iscrowd", f"{value!r:.32} is not 0 or 1")
-    return bool(value)
+    # Some files write true and false, null, or texts.
+    if value in (None, "", "0") or value == 0:
+        return False
+    if value in ("1", 1):
+        return True
+    raise _file_error(f"{place}.iscrowd", f"{value!r:.32} is not 0 or 1")
+
+
+def _to_integer(value: object) -> object:
+    """A whole number that was written with a decimal point, 640.0, as an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_finite(value: object) -> bool:
