@@ -84,13 +84,15 @@ class ReadOptions:
     """What of a file is renamed or left out, and callbacks on what is read.
 
     `class_map` has new names of classes. `skipped` lists rows without a usable vector, which are an
-    error without it. `on_skip` is called with the reason for each label that is skipped,
-    `on_passed_over` with the columns that cannot be fields, and `on_progress` after each call.
+    error without it. `on_skip` and `on_clip` are called with the reason for each label that is
+    skipped or clipped, `on_passed_over` with the columns that cannot be fields, and `on_progress`
+    after each call.
     """
 
     class_map: Mapping[str, str] = field(default_factory=dict)
     skipped: SkippedRows | None = None
     on_skip: Callable[[str], None] = _ignore
+    on_clip: Callable[[str], None] = _ignore
     on_passed_over: Callable[[Mapping[str, str]], None] = _ignore
     on_progress: OnProgress = _ignore
 
@@ -176,8 +178,9 @@ class _FrameFile:
             if column:
                 problem = f"{column!r}: {self._path} is COCO and has no columns"
                 raise InvalidArgument.of(option, problem)
-        frames = read_coco(self._path, on_skip=self._options.on_skip)
-        frames = rename_classes(frames, self._options.class_map)
+        options = self._options
+        frames = read_coco(self._path, on_skip=options.on_skip, on_clip=options.on_clip)
+        frames = rename_classes(frames, options.class_map)
         # An image without annotations is one that shows no object.
         labelled = (NewFrame(frame, labelled=True) for frame in frames)
         while batch := list(islice(labelled, LABELLED_PER_CALL)):

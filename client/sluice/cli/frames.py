@@ -130,7 +130,14 @@ def append(
             model_id=model_id,
             placement=Placement(group, slice_, status or "", split),
             replace=replace,
-            options=ReadOptions(renamed, files.skipped, skipped.add, on_passed_over, on_progress),
+            options=ReadOptions(
+                class_map=renamed,
+                skipped=files.skipped,
+                on_skip=skipped.add,
+                on_clip=skipped.clipped.add,
+                on_passed_over=on_passed_over,
+                on_progress=on_progress,
+            ),
         )
     _show_append(counts, skipped, files, status, to_json=json)
 
@@ -157,6 +164,7 @@ def _show_append(
         "kept_status": counts.kept_status,
         "deleted": counts.deleted,
         "skipped_labels": skipped.count,
+        "clipped_labels": skipped.clipped.count,
         "skipped_rows": files.skipped_count,
     }
     text = f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"

@@ -21,6 +21,9 @@ IMAGES_MAX: Final = 1_000_000
 LABELS_MAX: Final = 2_000_000
 """Limits on memory, at 400 bytes each. COCO's own largest file has 118,287 and 860,001."""
 
+CLIPPED_PIXELS_MIN: Final = 1.0
+"""A box that is cut by less leaves its image by rounding alone, which is not reported."""
+
 _Id = int | str
 
 
@@ -29,17 +32,19 @@ def read_coco(
     *,
     frame_id: str = "file_name",
     on_skip: Callable[[str], None] = lambda _problem: None,
+    on_clip: Callable[[str], None] = lambda _problem: None,
 ) -> Iterator[Frame]:
     """The images of a COCO file as frames with 2D boxes, in the file's order.
 
     `frame_id` is the image field to use as frame id; a number becomes text. Label ids are
     `{frame id}#{annotation id}`: annotation ids are unique in one file only. Boxes are clipped to
-    their image, and one without area is skipped; `on_skip` is called with the reason. Crowds
+    their image, and one without area is skipped; `on_clip` and `on_skip` are called with the file,
+    the annotation and the image (`on_clip` from a pixel on). Crowds
     (`iscrowd`) are read as the box of their region; segmentations are skipped. The file is read
     item by item, so memory grows only with the numbers of images and boxes. Raises InvalidArgument
     for invalid data, naming file, item and field.
     """
-    file = _CocoFile(str(path), frame_id, on_skip)
+    file = _CocoFile(str(path), frame_id, on_skip, on_clip)
     adders = file.adders
     missing = set(adders)
     for part, items in json_arrays(path):
@@ -73,6 +78,7 @@ class _CocoFile:
     path: str
     frame_id: str
     on_skip: Callable[[str], None]
+    on_clip: Callable[[str], None]
     images: dict[_Id, tuple[str, str, int, int]] = field(default_factory=dict)
     categories: dict[_Id, str] = field(default_factory=dict)
     boxes: list[_Box] = field(default_factory=list)
@@ -154,11 +160,12 @@ class _CocoFile:
         if shape and sensor.width and sensor.height:
             shape = shape.clip(sensor.width, sensor.height)
         if not shape or not shape.width or not shape.height:
-            self.on_skip(
-                f"{self.path}: annotation {box.id!r} of image {frame_id!r}: box {box.box.left:g}, "
-                f"{box.box.top:g}, {box.box.width:g}, {box.box.height:g} has no area in the image"
-            )
+            self.on_skip(f"{self._describe(frame_id, box)} has no area in the image")
             return None
+        cut = max(box.box.width - shape.width, box.box.height - shape.height)
+        if cut >= CLIPPED_PIXELS_MIN:
+            size = f"{sensor.width} × {sensor.height}"
+            self.on_clip(f"{self._describe(frame_id, box)} leaves the image of {size} pixels")
         label_id = scope_label_id(frame_id, str(box.id))
         name = self.categories[box.category]
         return Label(
@@ -168,6 +175,10 @@ class _CocoFile:
             sensor_id=IMAGE_SENSOR,
             crowd=box.crowd,
         )
+
+    def _describe(self, frame_id: str, box: _Box) -> str:
+        numbers = f"{box.box.left:g}, {box.box.top:g}, {box.box.width:g}, {box.box.height:g}"
+        return f"{self.path}: annotation {box.id!r} of image {frame_id!r}: box {numbers}"
 
 
 def _read_id(place: str, name: str, item: dict[str, Any]) -> _Id:
