@@ -44,13 +44,7 @@ def background(
     Example: sluice background corpus.parquet -p night-fleet --model-id resnet50-v2
     """
     files = parse_frame_files(
-        file,
-        mapping,
-        metadata,
-        ids_as_text=ids_as_text,
-        timezone=timezone,
-        skip_bad_rows=skip_bad_rows,
-        skipped_file=skipped_file,
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
     )
     with connection(context).client() as client, files.reading() as source:
         sample = draw_background(source, dimension_of(source))

@@ -127,7 +127,6 @@ def parse_frame_files(
     path: Path,
     mapping: list[str] | None,
     metadata: list[str] | None,
-    *,
     ids_as_text: bool,
     timezone: str,
     skip_bad_rows: bool,

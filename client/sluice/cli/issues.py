@@ -97,13 +97,7 @@ def add_elements(
     Example: sluice issues add-elements ISSUE hard.npz --model-id resnet50-v2
     """
     files = parse_frame_files(
-        file,
-        mapping,
-        metadata,
-        ids_as_text=ids_as_text,
-        timezone=timezone,
-        skip_bad_rows=skip_bad_rows,
-        skipped_file=skipped_file,
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
     )
     with connection(context).client() as client, files.reading() as source:
         updated = client.issues.get(issue)

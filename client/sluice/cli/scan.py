@@ -68,13 +68,7 @@ def scan(
     if resume + restart + dry_run > 1:
         raise typer.BadParameter("--resume, --restart and --dry-run exclude each other")
     files = parse_frame_files(
-        file,
-        mapping,
-        metadata,
-        ids_as_text=ids_as_text,
-        timezone=timezone,
-        skip_bad_rows=skip_bad_rows,
-        skipped_file=skipped_file,
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
     )
     name = project_name(project)
     state_path = state or side_file(file, ".scan")
