@@ -145,7 +145,7 @@ def test_folders_and_patterns(cli: Cli, command: Command) -> None:
 
 
 def test_a_folder_is_scanned_once(cli: Cli, campaign: str) -> None:
-    """All rows of a folder's files are counted; the scan can be resumed and leaves no state."""
+    """All rows of a folder's files are counted once, and the scan leaves no state behind."""
     folder = cli.folder / "archive"
     folder.mkdir()
     table = pq.read_table(cli.folder / "corpus.parquet")
