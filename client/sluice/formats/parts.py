@@ -52,7 +52,8 @@ def is_pattern(path: Path) -> bool:
 def side_file(path: Path, ending: str) -> Path:
     """The file beside a file, a folder or the files of a pattern, with an ending of its own."""
     if not is_pattern(path):
-        return path.with_name(path.resolve().name + ending)
+        named = path if path.name not in ("", "..") else path.resolve()
+        return named.with_name(named.name + ending)
     folder = _fixed_folder(path)
     name = "-".join(path.relative_to(folder).parts)
     return folder / ("".join("_" if c in "*?[]" else c for c in name) + ending)

@@ -116,13 +116,17 @@ def test_folders_that_cannot_be_read(tmp_path: Path) -> None:
             find_files(tmp_path / name)
 
 
-def test_side_files(tmp_path: Path) -> None:
-    """A file beside the data has the name of the file or folder, or of the pattern."""
+def test_side_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file beside the data has the name of the file, folder, link or pattern."""
     folder = tmp_path / "parts"
     folder.mkdir()
+    (tmp_path / "link.parquet").symlink_to(folder / "0.parquet")
+    monkeypatch.chdir(folder)
     names = {
         tmp_path / "a.parquet": tmp_path / "a.parquet.scan",
         folder: tmp_path / "parts.scan",
+        Path(): tmp_path / "parts.scan",
+        tmp_path / "link.parquet": tmp_path / "link.parquet.scan",
         folder / "*.parquet": folder / "_.parquet.scan",
         tmp_path / "*" / "a[0-9].parquet": tmp_path / "_-a_0-9_.parquet.scan",
     }
