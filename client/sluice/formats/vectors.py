@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-NULL: Final = "is null or empty"
+NULL: Final = "is null, empty or all NaN"
 NOT_FINITE: Final = "holds NaN, infinity, nulls or numbers over 3.4e38"
 ZERO: Final = "holds only zeros"
 

@@ -30,10 +30,10 @@ VECTORS: list[Any] = [
 GOOD = [1, 4, 7]
 PROBLEMS = {
     0: "holds only zeros",
-    2: "is null or empty",
+    2: "is null, empty or all NaN",
     3: "holds NaN, infinity, nulls or numbers over 3.4e38",
     5: "holds NaN, infinity, nulls or numbers over 3.4e38",
-    6: "is null or empty",
+    6: "is null, empty or all NaN",
 }
 
 
@@ -100,7 +100,8 @@ def test_without_the_option_rows_are_refused(tmp_path: Path, write: Callable[[Pa
         list(open_source(write(tmp_path), Columns()).batches(100))
     problem = (
         "column 'embedding' holds NaN, infinity, nulls or numbers over 3.4e38 or holds only zeros "
-        "or is null or empty in 5 rows: 0, 2, 3, 5, 6; --skip-bad-rows leaves such rows out"
+        "or is null, empty or all NaN in 5 rows: 0, 2, 3, 5, 6; "
+        "--skip-bad-rows leaves such rows out"
     )
     assert problem in raised.value.message
     assert "INVALID_VECTOR" == raised.value.reason
