@@ -5,8 +5,18 @@ from __future__ import annotations
 import typer
 
 from sluice.background import dimension_of, draw_background
-from sluice.cli.arguments import FramesFile, Json, Mapping, Metadata, Model, Project, open_frames
+from sluice.cli.arguments import Json, Model, Project
 from sluice.cli.connection import connection, project_name
+from sluice.cli.frame_files import (
+    ColumnMapping,
+    FramesFile,
+    IdsAsText,
+    Metadata,
+    SkipBadRows,
+    SkippedFile,
+    TimeZone,
+    parse_frame_files,
+)
 from sluice.cli.output import show_one
 
 COLUMNS = [
@@ -21,16 +31,22 @@ def background(
     file: FramesFile,
     project: Project,
     model_id: Model,
-    mapping: Mapping = None,
+    mapping: ColumnMapping = None,
     metadata: Metadata = None,
+    ids_as_text: IdsAsText = False,
+    timezone: TimeZone = "",
+    skip_bad_rows: SkipBadRows = False,
+    skipped_file: SkippedFile = None,
     json: Json = False,
 ) -> None:
     """Set the background of a space to a random sample of a file's frames.
 
     Example: sluice background corpus.parquet -p night-fleet --model-id resnet50-v2
     """
-    with connection(context).client() as client:
-        source = open_frames(file, mapping, metadata)
+    files = parse_frame_files(
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
+    )
+    with connection(context).client() as client, files.reading() as source:
         sample = draw_background(source, dimension_of(source))
         space = client.campaigns.set_background(project_name(project), model_id, sample)
     show_one(space, COLUMNS, to_json=json)

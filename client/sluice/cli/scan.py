@@ -11,21 +11,23 @@ import typer
 
 from sluice import errors
 from sluice.background import dimension_of, draw_background, find_space, rows_needed
-from sluice.cli.arguments import (
-    FramesFile,
-    Json,
-    Mapping,
-    Metadata,
-    Model,
-    Project,
-    Threshold,
-    parse_columns,
-)
+from sluice.cli.arguments import Json, Model, Project, Threshold
 from sluice.cli.connection import connection, exit_interrupted, project_name
+from sluice.cli.frame_files import (
+    ColumnMapping,
+    FrameFiles,
+    FramesFile,
+    IdsAsText,
+    Metadata,
+    SkipBadRows,
+    SkippedFile,
+    TimeZone,
+    parse_frame_files,
+)
 from sluice.cli.interrupts import raising_interrupts
 from sluice.cli.output import console, print_json, stderr_console
 from sluice.cli.scan_progress import draw_histogram, progress_bar
-from sluice.formats import Source, open_source
+from sluice.formats import Source, side_file
 from sluice.limits import BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
 from sluice.resources import Campaigns
@@ -39,8 +41,12 @@ def scan(
     file: FramesFile,
     project: Project,
     model_id: Model,
-    mapping: Mapping = None,
+    mapping: ColumnMapping = None,
     metadata: Metadata = None,
+    ids_as_text: IdsAsText = False,
+    timezone: TimeZone = "",
+    skip_bad_rows: SkipBadRows = False,
+    skipped_file: SkippedFile = None,
     threshold: Threshold = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Score; send nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted scan.")] = False,
@@ -61,13 +67,15 @@ def scan(
     """
     if resume + restart + dry_run > 1:
         raise typer.BadParameter("--resume, --restart and --dry-run exclude each other")
-    columns, name = parse_columns(mapping, metadata), project_name(project)
-    state_path = state or file.with_name(file.name + ".scan")
-    with connection(context).client() as client:
-        source = open_source(file, columns)
+    files = parse_frame_files(
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
+    )
+    name = project_name(project)
+    state_path = state or side_file(file, ".scan")
+    with connection(context).client() as client, files.reading() as source:
         space = load_space(client.channel, name, model_id, dimension_of(source), ModelStore())
         rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
-        started = Resumption.new(file, columns, space, threshold=threshold, batch_rows=rows)
+        started = Resumption.new(file, files.columns, space, threshold=threshold, batch_rows=rows)
         resumption = (
             started
             if dry_run
@@ -80,7 +88,7 @@ def scan(
                 job.try_out(source, update)
             else:
                 _run(job, client.channel, source, resumption, state_path, update, resumed=resume)
-    _report(job.progress, "" if dry_run else resumption.session_id, to_json=json)
+    _report(job.progress, files, "" if dry_run else resumption.session_id, to_json=json)
 
 
 def _resume(
@@ -178,7 +186,7 @@ def _sent(progress: ScanProgress) -> str:
     )
 
 
-def _report(progress: ScanProgress, session_id: str, *, to_json: bool) -> None:
+def _report(progress: ScanProgress, files: FrameFiles, session_id: str, *, to_json: bool) -> None:
     verdicts: dict[str, dict[str, int]] = {}
     for (campaign, verdict), count in sorted(progress.verdicts.items()):
         verdicts.setdefault(campaign, {})[verdict] = count
@@ -189,6 +197,7 @@ def _report(progress: ScanProgress, session_id: str, *, to_json: bool) -> None:
                 "passing": progress.passing,
                 "collected": progress.sent,
                 "already_counted": progress.skipped,
+                "skipped_rows": files.skipped_count,
                 "dry_run": not session_id,
                 "session_id": session_id,
                 "verdicts": verdicts,

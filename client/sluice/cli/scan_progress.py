@@ -23,10 +23,11 @@ _BAR_WIDTH = 50
 _BINS_PER_LINE = 4
 
 
-class _RateColumn(ProgressColumn):
-    """Rows per second."""
+class RateColumn(ProgressColumn):
+    """Frames per second."""
 
     def render(self, task: Task) -> Text:
+        """The speed of a task as text."""
         # A scan of a few batches ends before rich has measured its speed.
         mean = task.completed / task.elapsed if task.elapsed else 0
         speed = task.finished_speed or task.speed or mean
@@ -45,7 +46,7 @@ def progress_bar(
         TextColumn("scanning"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        _RateColumn(),
+        RateColumn(),
         TextColumn(f"{{task.fields[matches]:,}} {'matching' if dry_run else 'sent'}"),
         TimeRemainingColumn(),
     )
