@@ -35,13 +35,12 @@ from sluice.resources import (
     Rounds,
     Samples,
 )
+from sluice.resources.resolver import Resolver
 from sluice.score_stream import score_stream
 from sluice.spaces import describe_spaces
 from sluice.state import (
     SpaceState,
     choose_issues,
-    choose_projects,
-    list_projects,
     load_state,
     read_active,
 )
@@ -59,6 +58,9 @@ class CollectionClient:
     within 90 days, pass its `session_id`, and sample and save the same frames in the same order:
     batches that the server has counted already are skipped.
 
+    Resources are found by resource name, id, start of an id, or display name, in `project` or else
+    in the only project that the key can read; `names` finds their resource names.
+
     Long calls report their progress to `on_progress`, by default on the terminal.
     """
 
@@ -66,6 +68,7 @@ class CollectionClient:
         self,
         target: str = "",
         *,
+        project: str = "",
         session_id: str | None = None,
         logger: str = "",
         cache_dir: Path | None = None,
@@ -76,6 +79,8 @@ class CollectionClient:
         self._store = ModelStore(cache_dir)
         self._on_progress = on_progress or TextProgress()
         self._channel: grpc.Channel | None = None
+        self._project = project
+        self._names: Resolver | None = None
         self._projects_by_names: dict[tuple[str, ...] | None, list[str]] = {}
         self._spaces: list[SpaceState] | None = None
         self._sampled: list[SampledFrames] = []
@@ -109,6 +114,7 @@ class CollectionClient:
         self.close()
         self._projects_by_names.clear()
         self._channel = connect_sync(self._target, key, credentials=credentials)
+        self._names = Resolver(self._channel, self._project)
         self._outbox.use(self._channel)
 
     @property
@@ -119,54 +125,61 @@ class CollectionClient:
         return self._channel
 
     @property
+    def names(self) -> Resolver:
+        """Finds the resource names of what is given by id or display name."""
+        if self._names is None:
+            raise errors.Unauthenticated("call set_credentials first")
+        return self._names
+
+    @property
     def projects(self) -> Projects:
         """Projects and their keys."""
-        return Projects(self.channel)
+        return Projects(self.channel, self.names)
 
     @property
     def datasets(self) -> Datasets:
         """Frames of datasets: status, tags, fields, splits, views and searches."""
-        return Datasets(self.channel)
+        return Datasets(self.channel, self.names)
 
     @property
     def rounds(self) -> Rounds:
         """Rounds of predictions, and their failures."""
-        return Rounds(self.channel)
+        return Rounds(self.channel, self.names)
 
     @property
     def batches(self) -> Batches:
         """Batches of datasets: the groups to label next, with the reasons."""
-        return Batches(self.channel)
+        return Batches(self.channel, self.names)
 
     @property
     def issues(self) -> Issues:
         """Issues and their elements."""
-        return Issues(self.channel)
+        return Issues(self.channel, self.names)
 
     @property
     def campaigns(self) -> Campaigns:
         """Campaigns and their versions."""
-        return Campaigns(self.channel)
+        return Campaigns(self.channel, self.names)
 
     @property
     def samples(self) -> Samples:
         """Samples, their review, and the funnel."""
-        return Samples(self.channel)
+        return Samples(self.channel, self.names)
 
     @property
     def golden_sets(self) -> GoldenSets:
         """Golden sets and their checks."""
-        return GoldenSets(self.channel)
+        return GoldenSets(self.channel, self.names)
 
     @property
     def progress(self) -> Progress:
         """The metric of each labelling round, and the learning curve."""
-        return Progress(self.channel)
+        return Progress(self.channel, self.names)
 
     @property
     def doctor(self) -> Doctor:
         """Diagnosis and repair of projects."""
-        return Doctor(self.channel)
+        return Doctor(self.channel, self.names)
 
     def sync_state(
         self,
@@ -175,24 +188,21 @@ class CollectionClient:
     ) -> None:
         """Read the active campaigns, and download models that are missing from the disk.
 
-        By default, of all issues in all projects that the key may see. Projects are given by id or
-        display name. They are looked up once per key, so a second call takes one round trip per
-        project. Raises NotFound naming an unknown target, and ResourceExhausted if the disk has too
-        little space for the models.
+        By default, of all issues in all projects that the key may see. Projects and issues are
+        given as everywhere: by resource name, id or display name. Projects are looked up once per
+        key, so a second call takes one round trip per project. Raises NotFound naming an unknown
+        target, and ResourceExhausted if the disk has too little space for the models.
         """
-        projects, issues = (
+        targets, issues = (
             None if values is None else read_texts(field, values)
             for field, values in (
                 ("target_project_names", target_project_names),
                 ("target_issue_uuids", target_issue_uuids),
             )
         )
-        active = [
-            version
-            for project in self._find_projects(projects)
-            for version in read_active(self.channel, project)
-        ]
-        versions = choose_issues(active, issues)
+        projects = self._find_projects(targets)
+        active = [v for project in projects for v in read_active(self.channel, project)]
+        versions = choose_issues(self.names, projects, active, issues)
         self._spaces = load_state(
             self.channel,
             self._store,
@@ -203,7 +213,7 @@ class CollectionClient:
     def _find_projects(self, names: Sequence[str] | None) -> list[str]:
         key = None if names is None else tuple(names)
         if key not in self._projects_by_names:
-            self._projects_by_names[key] = choose_projects(list_projects(self.channel), names)
+            self._projects_by_names[key] = self.names.projects(names)
         return self._projects_by_names[key]
 
     def sample_probabilities(
@@ -288,7 +298,8 @@ class CollectionClient:
         project for a batch of another one. An error of `batches` itself is raised as it is, after
         the responses of the batches before it.
         """
-        return score_stream(self.channel, project, batches, matches_only=matches_only)
+        parent = self.names.project(project)
+        return score_stream(self.channel, parent, batches, matches_only=matches_only)
 
 
 def _checked(frame: Frame) -> Frame:

@@ -25,7 +25,7 @@ def check_resource_id(value: str, field: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Name:
+class ResourceName:
     """A resource name; `str` formats it, `parse` reads it.
 
     Ids are percent-encoded, so that any id, even one with a slash, is one segment of a name and of
@@ -35,7 +35,7 @@ class _Name:
     pattern: ClassVar[tuple[str, ...]] = ()
 
     def __str__(self) -> str:
-        segments = (quote(getattr(self, f.name), safe=":@+,") for f in fields(self))
+        segments = (quote(id, safe=":@+,") for id in self.ids)
         return "/".join(f"{kind}/{id}" for kind, id in zip(self.pattern, segments, strict=True))
 
     @classmethod
@@ -48,9 +48,14 @@ class _Name:
             raise InvalidArgument.of(field, f"{text!r} is not of the form {form}")
         return cls(*map(unquote, ids))
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the name, from the project's to its own."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
 
 @dataclass(frozen=True, slots=True, order=True)
-class ProjectName(_Name):
+class ProjectName(ResourceName):
     """`projects/{project}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects",)
@@ -58,7 +63,7 @@ class ProjectName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ApiKeyName(_Name):
+class ApiKeyName(ResourceName):
     """`projects/{project}/apiKeys/{key}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "apiKeys")
@@ -67,7 +72,7 @@ class ApiKeyName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class DatasetName(_Name):
+class DatasetName(ResourceName):
     """`projects/{project}/datasets/{dataset}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets")
@@ -76,7 +81,7 @@ class DatasetName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class DatasetFrameName(_Name):
+class DatasetFrameName(ResourceName):
     """`projects/{project}/datasets/{dataset}/frames/{frame}`, the frame id percent-encoded."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "frames")
@@ -86,7 +91,7 @@ class DatasetFrameName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ViewName(_Name):
+class ViewName(ResourceName):
     """`projects/{project}/datasets/{dataset}/views/{view}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "views")
@@ -96,7 +101,7 @@ class ViewName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class RoundName(_Name):
+class RoundName(ResourceName):
     """`projects/{project}/datasets/{dataset}/rounds/{round}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "rounds")
@@ -106,7 +111,7 @@ class RoundName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class GoldenSetName(_Name):
+class GoldenSetName(ResourceName):
     """`projects/{project}/datasets/{dataset}/goldenSets/{golden_set}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "goldenSets")
@@ -116,7 +121,7 @@ class GoldenSetName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class GoldenCheckName(_Name):
+class GoldenCheckName(ResourceName):
     """`projects/{project}/datasets/{dataset}/goldenSets/{golden_set}/checks/{check}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "goldenSets", "checks")
@@ -127,7 +132,7 @@ class GoldenCheckName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class BatchName(_Name):
+class BatchName(ResourceName):
     """`projects/{project}/datasets/{dataset}/batches/{batch}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "datasets", "batches")
@@ -137,7 +142,7 @@ class BatchName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class IssueName(_Name):
+class IssueName(ResourceName):
     """`projects/{project}/issues/{issue}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "issues")
@@ -146,7 +151,7 @@ class IssueName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class CampaignName(_Name):
+class CampaignName(ResourceName):
     """`projects/{project}/campaigns/{campaign}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "campaigns")
@@ -155,7 +160,7 @@ class CampaignName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class VersionName(_Name):
+class VersionName(ResourceName):
     """`projects/{project}/campaigns/{campaign}/versions/{number}`."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "campaigns", "versions")
@@ -165,7 +170,7 @@ class VersionName(_Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class SampleName(_Name):
+class SampleName(ResourceName):
     """`projects/{project}/campaigns/{campaign}/samples/{frame}`, the frame id percent-encoded."""
 
     pattern: ClassVar[tuple[str, ...]] = ("projects", "campaigns", "samples")

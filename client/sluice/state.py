@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from sluice import errors, rpc_errors
 from sluice.model_store import ModelStore, OnProgress
 from sluice.names import CampaignName, IssueName
+from sluice.resources.kinds import ISSUE
+from sluice.resources.resolver import PREFIX_LENGTH_MIN, Resolver
 from sluice.scoring import Scorer
 from sluice.tally import ScoredBy
 from sluice.thresholds import effective_threshold
-from sluice.v1 import campaign_pb2, project_pb2
+from sluice.v1 import campaign_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
-from sluice.v1.project_pb2_grpc import ProjectServiceStub
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +54,6 @@ class SpaceState:
         return np.array([effective_threshold(override, c.threshold) for c in self.campaigns])
 
 
-def list_projects(channel: grpc.Channel) -> list[project_pb2.Project]:
-    """All projects that the key may see."""
-    stub, token = ProjectServiceStub(channel), ""
-    projects: list[project_pb2.Project] = []
-    while True:
-        request = project_pb2.ListProjectsRequest(page_size=1_000, page_token=token)
-        page = rpc_errors.translate(stub.ListProjects, request)
-        projects += page.projects
-        token = page.next_page_token
-        if not token:
-            return projects
-
-
-def choose_projects(
-    projects: Sequence[project_pb2.Project], names: Sequence[str] | None
-) -> list[str]:
-    """The resource names of the projects with these ids or display names; all if None.
-
-    An id takes precedence over a display name. Raises NotFound naming the first unknown project,
-    and InvalidArgument for a display name that several projects have.
-    """
-    by_id = {project.name.removeprefix("projects/"): project.name for project in projects}
-    if names is None:
-        return sorted(by_id.values())
-    titles = [(project.display_name, project.name) for project in projects]
-    return sorted({by_id.get(name) or _find_by_title(name, titles) for name in names})
-
-
-def _find_by_title(title: str, titles: Sequence[tuple[str, str]]) -> str:
-    names = [name for display_name, name in titles if display_name == title]
-    if len(names) == 1:
-        return names[0]
-    if names:
-        problem = f"{title!r} is the display name of {', '.join(sorted(names))}; give the id"
-        raise errors.InvalidArgument.of("target_project_names", problem)
-    known = ", ".join(sorted(name.removeprefix("projects/") for _, name in titles)) or "none"
-    raise errors.NotFound(f"target_project_names: no project {title!r}; there are: {known}")
-
-
 def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.ActiveVersion]:
     """The active versions of a project, in one round trip."""
     request = campaign_pb2.WatchActiveVersionsRequest(parent=project)
@@ -103,19 +65,32 @@ def read_active(channel: grpc.Channel, project: str) -> list[campaign_pb2.Active
 
 
 def choose_issues(
-    active: Sequence[campaign_pb2.ActiveVersion], uuids: Sequence[str] | None
+    names: Resolver,
+    projects: Sequence[str],
+    active: Sequence[campaign_pb2.ActiveVersion],
+    references: Sequence[str] | None,
 ) -> list[campaign_pb2.ActiveVersion]:
-    """The active versions of the campaigns of these issues; all if None.
+    """The active versions of the campaigns of these issues of the projects; all if None.
 
-    Raises NotFound naming the first issue without an active campaign.
+    Only display names need a listing. Raises NotFound naming the first issue without an active
+    campaign.
     """
-    if uuids is None:
+    if references is None:
         return list(active)
-    active_uuids = {IssueName.parse(version.issue).issue for version in active}
-    for uuid in uuids:
-        if uuid not in active_uuids:
-            raise errors.NotFound(f"target_issue_uuids: no active campaign of issue {uuid!r}")
-    return [version for version in active if IssueName.parse(version.issue).issue in uuids]
+    by_uuid = {IssueName.parse(version.issue).issue: version.issue for version in active}
+    issues = set()
+    for reference in references:
+        matches = [
+            name
+            for uuid, name in by_uuid.items()
+            if reference == name
+            or (len(reference) >= PREFIX_LENGTH_MIN and uuid.startswith(reference))
+        ]
+        issue = matches[0] if len(matches) == 1 else names.find_in(ISSUE, reference, projects)
+        if issue not in by_uuid.values():
+            raise errors.NotFound(f"target_issue_uuids: no active campaign of issue {reference!r}")
+        issues.add(issue)
+    return [version for version in active if version.issue in issues]
 
 
 def load_state(

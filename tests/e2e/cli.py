@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +45,7 @@ class Cli:
             "SLUICE_TARGET": server.target,
             "SLUICE_API_KEY": server.admin_key,
             "SLUICE_CACHE_DIR": str(folder / "models"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
             "COLUMNS": "200",
         }
         digits = load_digits()
@@ -72,6 +79,29 @@ class Cli:
         assert code == process.returncode, output + errors
         return output if code == 0 else errors
 
+    def run_in_terminal(self, *arguments: str, columns: int = 80) -> str:
+        """Run a command on a terminal of that width; returns what it shows."""
+        controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        env = {name: value for name, value in self.env.items() if name != "COLUMNS"}
+        with subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=env | {"TERM": "xterm"},
+            cwd=self.folder,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+        ) as process:
+            os.close(terminal)
+            output = b""
+            with contextlib.suppress(OSError):  # the end of a terminal is an error
+                while part := os.read(controller, 2**16):
+                    output += part
+        os.close(controller)
+        text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.decode().replace("\r\n", "\n"))
+        assert 0 == process.returncode, text
+        return text
+
     def json(self, *arguments: str) -> Any:
         """Run a command with --json; returns the parsed JSON."""
         return json.loads(self.run(*arguments, "--json"))
@@ -90,11 +120,25 @@ class Cli:
         self.run("background", "corpus.parquet", *CORPUS_SPACE)
         return str(self.json("campaigns", "start", issue)["name"])
 
+    def create_resources(self) -> None:
+        """Create one resource of each kind in a project, called by display names."""
+        self.start_campaign()
+        self.run("scan", "corpus.parquet", "--model-id", MODEL)
+        self.run("datasets", "append", "street", "corpus.parquet", "--model-id", MODEL)
+        first = ("r1", "--metric-split", "validation", "--called", "First")
+        self.run("rounds", "create", "street", *first)
+        self.run("views", "save", "street", "night", "--tag", "night", "--called", "By night")
+        golden = ("vans", "golden.json", "--called", "Golden vans")
+        self.run("golden-sets", "create", "street", *golden)
+        check = ("--round", "2", "--annotator", "acme")
+        self.run("golden-sets", "check", "Golden vans", "round-1.json", *check)
+        self.run("projects", "keys", "create", "--scope", "log", "--called", "car 7")
+
     def funnel(self, campaign: str) -> dict[str, Any]:
-        """Read the funnel once nothing is pending, with counts as numbers."""
-        while int((counts := self.json("funnel", campaign))["pending"]):
+        """Read the funnel once nothing is pending."""
+        while (counts := self.json("funnel", campaign))["pending"]:
             pass
-        return {k: int(v) if isinstance(v, str) and v.isdigit() else v for k, v in counts.items()}
+        return dict(counts)
 
 
 def write_predictions(path: Path, frame_ids: list[str]) -> None:

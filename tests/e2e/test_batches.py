@@ -65,12 +65,12 @@ def test_a_batch_by_the_command(team: Team, dataset: str, server: Server, tmp_pa
     batch = cli.json("batches", "create", dataset, "next", *options)
 
     assert batch == cli.json("batches", "show", batch["name"])
-    assert ("COVERAGE_K_CENTER", 5) == (batch["coverage"], batch["coverage_count"])
+    assert ("k_center", 5) == (batch["coverage"], batch["coverage_count"])
     shown = cli.run("batches", "show", batch["name"])
     assert "5 of 5" in shown
     assert "Without failures, the whole batch is for coverage." in shown
     first, *_ = cli.json("batches", "picks", batch["name"])
-    assert (1, "SOURCE_COVERAGE") == (first["rank"], first["source"])
+    assert (1, "coverage") == (first["rank"], first["source"])
     assert first["group"] in cli.run("batches", "picks", batch["name"])
     assert batch["name"] in cli.run("batches", "list", dataset)
     refused = cli.run("batches", "create", dataset, "x", "--failures", "r1=much", code=2)

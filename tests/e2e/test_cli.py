@@ -18,6 +18,7 @@ import typer.main
 from sluice.cli.app import app
 from sluice.cli.exit_codes import MEANINGS, ExitCode
 from tests.e2e.cli import Cli
+from tests.e2e.json_schema import FORMS, check_document
 from tests.e2e.sluiced import Server
 
 ROOT = Path(__file__).parents[2]
@@ -66,12 +67,13 @@ LAST = {("issues", "delete"), ("datasets", "delete"), ("projects", "keys", "dele
 
 
 def test_every_example_works(cli: Cli) -> None:
-    """Each example of the help runs on a new server, once its placeholders are filled in."""
+    """Each example of the help runs on a new server, and prints JSON of the documented schema."""
     filled: dict[str, str] = {"DATASET": DATASET}
-    project = ("-p", "night-fleet")
 
     def run(*path: str) -> Any:
-        return cli.json(*(filled.get(word, word) for word in pending.pop(path)))
+        document = cli.json(*(filled.get(word, word) for word in pending.pop(path)))
+        check_document(" ".join(path), document)
+        return document
 
     pending = dict(EXAMPLES)
     run("projects", "create")
@@ -100,16 +102,16 @@ def test_every_example_works(cli: Cli) -> None:
     filled |= {"SAMPLE": best["name"], "FRAME": best["frame"]["id"]}
     for path in [path for path in pending if path not in LAST]:
         run(*path)
-    other = cli.json("issues", "create", *project, "x", "--dataset", "street")["name"]
+    other = cli.json("issues", "create", "x", "--dataset", "street")["name"]
     first, filled["ISSUE"] = filled["ISSUE"], other
     assert run("issues", "delete")["validate_only"]
     for issue in (other, first):
         cli.json("issues", "delete", issue)
-    assert len(cli.truth) == int(run("datasets", "delete")["frame_count"])
+    assert len(cli.truth) == run("datasets", "delete")["frame_count"]
     assert {"name": key["name"]} == run("projects", "keys", "delete")
     assert not pending
-    assert [] == cli.json("projects", "keys", "list", *project)
-    assert other not in [issue["name"] for issue in cli.json("issues", "list", *project)]
+    assert [] == cli.json("projects", "keys", "list")
+    assert other not in [issue["name"] for issue in cli.json("issues", "list")]
 
 
 def test_a_project_is_deleted_only_with_yes(cli: Cli) -> None:
@@ -175,6 +177,11 @@ def test_the_page_names_every_command() -> None:
     """docs/cli.md lists every command."""
     page = PAGE.read_text()
     assert [] == [path for path in EXAMPLES if f"`{' '.join(path)}`" not in page]
+
+
+def test_the_page_has_the_json_of_every_command() -> None:
+    """docs/cli.md says what each command prints with --json, and names no other command."""
+    assert {" ".join(path) for path in EXAMPLES} == {*FORMS}
 
 
 def help_of(*group: str) -> str:
@@ -289,7 +296,7 @@ def test_names_are_shown_as_they_are(cli: Cli) -> None:
 def test_keys_of_json_are_there_at_zero(cli: Cli) -> None:
     """JSON includes counts that are zero."""
     funnel = cli.json("funnel", cli.start_campaign())
-    assert ("0", "0", "0", 0) == tuple(
+    assert (0, 0, 0, 0) == tuple(
         funnel[key] for key in ("seen", "pending", "collected", "collection_rate")
     )
 
@@ -301,9 +308,13 @@ def test_reviews_can_be_taken_back(cli: Cli) -> None:
     cli.funnel(campaign)
     samples = cli.json("samples", "list", campaign, "--limit", "3")
     first, second, third = (sample["frame"]["id"] for sample in samples)
-    assert {"changed_count": 2} == cli.json("samples", "accept", campaign, first, second)
-    assert {"changed_count": 1} == cli.json("samples", "discard", campaign, third)
-    assert {"changed_count": 1} == cli.json("samples", "restore", campaign, second)
+    for command, frames in (
+        ("accept", [first, second]),
+        ("discard", [third]),
+        ("restore", [second]),
+    ):
+        expected = {"changed_count": len(frames), "dry_run": False}
+        assert expected == cli.json("samples", command, campaign, *frames)
     funnel = cli.funnel(campaign)
     assert (1, 1) == (funnel["accepted"], funnel["discarded"])
     accepted = cli.json("samples", "list", campaign, "--state", "accepted")
@@ -318,7 +329,8 @@ SCAN = ["-p", "p", "--model-id", "m"]
     ("arguments", "env", "code", "message"),
     [
         (["campaigns", "show", CAMPAIGN], {}, 3, "projects/p"),
-        (["campaigns", "show", "nonsense"], {}, 1, "nonsense"),
+        (["campaigns", "show", "nonsense", "-p", "q"], {}, 3, "sluice projects list"),
+        (["campaigns", "show", "projects/p/issues/i"], {}, 1, "projects/p/issues/i"),
         (["campaigns", "threshold", CAMPAIGN, "7"], {}, 1, "7"),
         (["campaigns", "threshold", CAMPAIGN, "x"], {}, 2, "'x'"),
         (["projects", "list"], {"SLUICE_API_KEY": "slc_a_b"}, 4, "UNAUTHENTICATED"),

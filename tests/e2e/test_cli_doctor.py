@@ -74,11 +74,11 @@ def test_differences_are_listed_and_repaired(cli: Cli, sluiced: Sluiced) -> None
     [finding] = cli.json("doctor", "--repair")
     assert {
         "project": f"projects/{PROJECT}",
-        "kind": "FINDING_KIND_COUNTER",
+        "kind": "counter",
         "subject": f"{name} collected",
         "expected": str(before["collected"]),
         "found": str(before["collected"] + 3),
-        "outcome": "FINDING_OUTCOME_REPAIRED",
+        "outcome": "repaired",
     } == finding
     assert [] == cli.json("doctor", PROJECT)
     assert before == cli.funnel(name)
@@ -119,4 +119,4 @@ def test_datasets_are_examined_with_the_rest(cli: Cli, sluiced: Sluiced) -> None
 
 def test_an_unknown_project(cli: Cli) -> None:
     """A project that does not exist has exit code 3."""
-    assert "projects/none does not exist" in cli.run("doctor", "none", code=3)
+    assert "no project 'none'; see `sluice projects list`" in cli.run("doctor", "none", code=3)

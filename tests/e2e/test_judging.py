@@ -161,7 +161,7 @@ def test_the_command_ends_with_the_verdict(cli: Cli) -> None:
     golden = cli.json("golden-sets", "create", dataset, "vans", "golden.json")["name"]
     check = ("golden-sets", "check", golden)
     first = cli.json(*check, "round-1.json", "--round", "1", "--annotator", "acme")
-    assert ("GOLDEN_VERDICT_PASS", True) == (first["check"]["verdict"], first["added"])
+    assert ("pass", True) == (first["check"]["verdict"], first["added"])
     bad = ("missed.json", "--round", "2", "--annotator", "acme")
     for _ in range(2):
         cli.run(*check, *bad, code=ExitCode.BLOCKED)
@@ -209,7 +209,7 @@ def test_unknown_names_never_pass(cli: Cli) -> None:
     shown = cli.run("golden-sets", "show", cli.json("golden-sets", "history", golden)[0]["name"])
     assert "40 Van (did you mean van?)" in shown
     mapped = cli.json(*check, "--round", "2", "--class-map", "Van=van")
-    assert "GOLDEN_VERDICT_PASS" == mapped["check"]["verdict"]
+    assert "pass" == mapped["check"]["verdict"]
     usage = cli.run(*check, "--round", "3", "--class-map", "Van", code=ExitCode.USAGE)
     assert "'Van' is neither a file nor OLD=NEW" in " ".join(usage.split())
 

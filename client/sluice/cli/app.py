@@ -16,14 +16,18 @@ from sluice.cli import (
     datasets,
     demo,
     doctor,
+    elements,
+    fields,
     frames,
     funnel,
     golden_sets,
     issues,
     keys,
+    login,
     old_names,
     progress,
     projects,
+    reviews,
     rounds,
     samples,
     scan,
@@ -32,7 +36,7 @@ from sluice.cli import (
     zcore,
 )
 from sluice.cli.commands import Command, CommandGroup
-from sluice.cli.connection import Connection
+from sluice.cli.connection import Connection, read_key_file
 from sluice.cli.exit_codes import MEANINGS
 from sluice.client import DEFAULT_TARGET
 
@@ -66,6 +70,7 @@ GROUPS: Final = (
             "frames": frames.list_frames,
             "status": frames.set_status,
             "tag": frames.tag,
+            "set-fields": fields.set_fields,
             "split": frames.assign_splits,
             "similar": search.similar,
             "pick": search.pick,
@@ -111,6 +116,7 @@ GROUPS: Final = (
             "rename": issues.rename_issue,
             "add-elements": issues.add_elements,
             "elements": issues.list_elements,
+            "remove-elements": elements.remove_elements,
             "delete": issues.delete_issue,
         },
     ),
@@ -126,6 +132,7 @@ GROUPS: Final = (
             "activate": campaigns.activate,
             "deactivate": campaigns.deactivate,
             "threshold": campaigns.set_threshold,
+            "budget": campaigns.set_budget,
             "delete": campaigns.delete_campaign,
         },
     ),
@@ -135,9 +142,9 @@ GROUPS: Final = (
         {
             "list": samples.list_samples,
             "show": samples.show_sample,
-            "accept": samples.accept,
-            "discard": samples.discard,
-            "restore": samples.restore,
+            "accept": reviews.accept,
+            "discard": reviews.discard,
+            "restore": reviews.restore,
             "delete": samples.delete_samples,
         },
     ),
@@ -170,6 +177,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "background": background.background,
     "scan": scan.scan,
     "doctor": doctor.doctor,
+    "login": login.login,
+    "logout": login.logout,
     "demo": demo.demo,
 }
 
@@ -207,8 +216,11 @@ def _print_version(version: bool) -> None:
 def options(
     context: typer.Context,
     target: Annotated[
-        str, typer.Option(envvar="SLUICE_TARGET", help="The server's address.")
-    ] = DEFAULT_TARGET,
+        str,
+        typer.Option(
+            envvar="SLUICE_TARGET", help=f"The server's address; default {DEFAULT_TARGET}."
+        ),
+    ] = "",
     api_key: Annotated[str, typer.Option(envvar="SLUICE_API_KEY", help="The API key.")] = "",
     api_key_file: Annotated[
         Path | None,
@@ -220,6 +232,9 @@ def options(
             help="A file that holds the API key.",
         ),
     ] = None,
+    profile: Annotated[
+        str, typer.Option(envvar="SLUICE_PROFILE", help="The profile that `sluice login` saved.")
+    ] = "",
     version: Annotated[
         bool,
         typer.Option(
@@ -228,5 +243,4 @@ def options(
     ] = False,
 ) -> None:
     """Find the few frames worth labelling."""
-    key = api_key_file.read_text().strip() if api_key_file and not api_key else api_key
-    context.obj = Connection(target, key)
+    context.obj = Connection(target, api_key or read_key_file(api_key_file), profile)

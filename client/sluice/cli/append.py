@@ -10,7 +10,7 @@ import typer
 
 from sluice.append_file import AppendCounts, Placement, ReadOptions, append_file
 from sluice.cli.append_progress import append_bar
-from sluice.cli.arguments import ClassMap, Dataset, Json, parse_class_map
+from sluice.cli.arguments import ClassMap, Dataset, Json, Project, parse_class_map
 from sluice.cli.connection import connection
 from sluice.cli.filters import SplitOption, StatusOption
 from sluice.cli.frame_files import (
@@ -59,6 +59,7 @@ def append(
     timezone: TimeZone = "",
     skip_bad_rows: SkipBadRows = False,
     skipped_file: SkippedFile = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Append the frames of a file; frames that exist are merged.
@@ -74,10 +75,10 @@ def append(
     )
     skipped, renamed = SkippedLabels(), parse_class_map(class_map)
     reading = _reading(files, skipped, renamed, quiet=json)
-    with connection(context).client() as client, reading as options:
+    with connection(context).client(project) as client, reading as options:
         counts = append_file(
             client.datasets,
-            dataset,
+            client.names.dataset(dataset),
             file,
             files.columns,
             model_id=model_id,

@@ -8,17 +8,46 @@ import typer
 
 from sluice import errors
 from sluice.class_names import read_class_map
+from sluice.cli.completion import completer
+from sluice.resources.kinds import CAMPAIGN, DATASET, ISSUE, PROJECT, ROUND
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Project = Annotated[
-    str, typer.Option("--project", "-p", envvar="SLUICE_PROJECT", help="The project's id.")
+    str,
+    typer.Option(
+        "--project",
+        "-p",
+        envvar="SLUICE_PROJECT",
+        help="The project; default: that of the profile, else the only one.",
+        autocompletion=completer(PROJECT),
+    ),
 ]
 NewId = Annotated[str, typer.Argument(help="The new id: a-z, 0-9 and -.")]
 DisplayName = Annotated[str, typer.Option("--called", help="A display name.")]
-Dataset = Annotated[str, typer.Argument(help="projects/…/datasets/…")]
-Round = Annotated[str, typer.Argument(help="projects/…/datasets/…/rounds/…")]
-Issue = Annotated[str, typer.Argument(help="projects/…/issues/…")]
-Campaign = Annotated[str, typer.Argument(help="projects/…/campaigns/…")]
+Dataset = Annotated[
+    str,
+    typer.Argument(
+        help="A dataset: id, display name or resource name.", autocompletion=completer(DATASET)
+    ),
+]
+Round = Annotated[
+    str,
+    typer.Argument(
+        help="A round: DATASET/ID, or its id or display name.", autocompletion=completer(ROUND)
+    ),
+]
+Issue = Annotated[
+    str,
+    typer.Argument(
+        help="An issue: id or its start, or display name.", autocompletion=completer(ISSUE)
+    ),
+]
+Campaign = Annotated[
+    str,
+    typer.Argument(
+        help="A campaign: id or its start, or display name.", autocompletion=completer(CAMPAIGN)
+    ),
+]
 FrameIds = Annotated[list[str], typer.Argument(help="Frame ids.")]
 Model = Annotated[str, typer.Option(help="The embedding model.")]
 Threshold = Annotated[

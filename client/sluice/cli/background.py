@@ -6,7 +6,7 @@ import typer
 
 from sluice.background import dimension_of, draw_background
 from sluice.cli.arguments import Json, Model, Project
-from sluice.cli.connection import connection, project_name
+from sluice.cli.connection import connection
 from sluice.cli.frame_files import (
     ColumnMapping,
     FramesFile,
@@ -29,7 +29,6 @@ COLUMNS = [
 def background(
     context: typer.Context,
     file: FramesFile,
-    project: Project,
     model_id: Model,
     mapping: ColumnMapping = None,
     metadata: Metadata = None,
@@ -37,6 +36,7 @@ def background(
     timezone: TimeZone = "",
     skip_bad_rows: SkipBadRows = False,
     skipped_file: SkippedFile = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Set the background of a space to a random sample of a file's frames.
@@ -46,7 +46,7 @@ def background(
     files = parse_frame_files(
         file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
     )
-    with connection(context).client() as client, files.reading() as source:
+    with connection(context).client(project) as client, files.reading() as source:
         sample = draw_background(source, dimension_of(source))
-        space = client.campaigns.set_background(project_name(project), model_id, sample)
+        space = client.campaigns.set_background("", model_id, sample)
     show_one(space, COLUMNS, to_json=json)

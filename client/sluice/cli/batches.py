@@ -7,15 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Dataset, Json, NewId, Seed
+from sluice.cli.arguments import Dataset, Json, NewId, Project, Seed
+from sluice.cli.completion import completer
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
 from sluice.resources.batches import BatchSettings
 from sluice.resources.enums import word_of
+from sluice.resources.kinds import BATCH
 from sluice.v1 import batch_pb2
 
-Batch = Annotated[str, typer.Argument(help="projects/…/datasets/…/batches/…")]
+Batch = Annotated[
+    str, typer.Argument(help="A batch: DATASET/ID, or its id.", autocompletion=completer(BATCH))
+]
 
 
 class CoverageOption(StrEnum):
@@ -42,7 +47,7 @@ def _source(pick: Any) -> str:
 
 
 COLUMNS = [
-    ("batch", lambda b: b.name),
+    ("batch", lambda b: ResourceCell(b.name)),
     ("state", _state),
     ("groups", lambda b: f"{b.coverage_count + b.targeted_count:,} of {b.size:,}"),
     ("coverage", lambda b: f"{b.coverage_count:,}"),
@@ -102,6 +107,7 @@ def create_batch(
     override_golden: Annotated[
         str, typer.Option(metavar="REASON", help="Reason to go on despite a failed golden check.")
     ] = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Select the groups to label next; the same options return the same batch.
@@ -121,54 +127,72 @@ def create_batch(
         zcore_field=zcore_field,
         golden_override=override_golden,
     )
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         batch = client.batches.create(dataset, batch_id, settings)
         show_one(batch, DETAILS, to_json=json)
 
 
-def show_batch(context: typer.Context, batch: Batch, json: Json = False) -> None:
+def show_batch(
+    context: typer.Context, batch: Batch, project: Project = "", json: Json = False
+) -> None:
     """Show one batch, with notes on how it was selected.
 
     Example: sluice batches show BATCH
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.batches.get(batch), DETAILS, to_json=json)
 
 
-def list_batches(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def list_batches(
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
     """List the batches of a dataset.
 
     Example: sluice batches list DATASET
     """
-    with connection(context).client() as client:
-        show(client.batches.list(dataset), COLUMNS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.batches.list(dataset), COLUMNS, to_json=json, names=columns)
 
 
-def list_picks(context: typer.Context, batch: Batch, json: Json = False) -> None:
+def list_picks(
+    context: typer.Context,
+    batch: Batch,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
     """List the groups of a batch by rank, each with the reason for its pick.
 
     Example: sluice batches picks BATCH
     """
-    with connection(context).client() as client:
-        show(client.batches.picks(batch), PICKS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.batches.picks(batch), PICKS, to_json=json, names=columns)
 
 
 def delete_batch(
-    context: typer.Context, batch: Batch, dry_run: DryRun = False, json: Json = False
+    context: typer.Context,
+    batch: Batch,
+    dry_run: DryRun = False,
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """Delete a batch with its picks and its view; frames keep their status and tags.
 
     Example: sluice batches delete BATCH --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.batches.delete(batch, validate_only=dry_run)
         show_deletion(summary, to_json=json)
 
 
 def _parse_weight(option: str) -> tuple[str, float]:
-    round_id, _, weight = option.partition("=")
+    round_, equals, weight = option.rpartition("=")
     try:
-        return round_id, float(weight or 1)
+        return (round_, float(weight)) if equals else (option, 1)
     except ValueError as error:
         message = f"{option!r}: expected ROUND or ROUND=WEIGHT, the weight a number"
         raise typer.BadParameter(message, param_hint="--failures") from error

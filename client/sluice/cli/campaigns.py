@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from sluice.cli.arguments import Campaign, Issue, Json, Project
-from sluice.cli.connection import connection, project_name
+from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
 from sluice.v1 import campaign_pb2
 
 
@@ -19,6 +20,14 @@ def _state(campaign: Any) -> str:
 
 def _threshold(campaign: Any) -> str:
     return f"{campaign.threshold:g}" if campaign.HasField("threshold") else "0.5"
+
+
+def _budget(campaign: Any) -> str:
+    """The maximum number of samples, in total and per day."""
+    limits = {"total": "in total", "per_day": "per day"}
+    set_limits = [name for name in limits if campaign.budget.HasField(name)]
+    texts = [f"{getattr(campaign.budget, name):,} {limits[name]}" for name in set_limits]
+    return ", ".join(texts) or "no limit"
 
 
 def _note(campaign: Any) -> str:
@@ -73,16 +82,17 @@ def _fit(campaign: Any) -> str:
 
 
 COLUMNS = [
-    ("campaign", lambda c: c.name),
+    ("campaign", lambda c: ResourceCell(c.name)),
     ("called", lambda c: c.display_name),
     ("state", _state),
     ("version", lambda c: c.version.number),
     ("elements", lambda c: c.version.element_count),
     ("threshold", _threshold),
 ]
+MORE = [("issue", lambda c: ResourceCell(c.issue)), ("budget", _budget)]
 DETAILS = [
     *COLUMNS,
-    ("issue", lambda c: c.issue),
+    *MORE,
     ("clusters", lambda c: c.version.cluster_count),
     ("since then", lambda c: f"{c.elements_added} added, {c.elements_removed} removed"),
     ("corpus", _corpus),
@@ -101,13 +111,15 @@ VERSION = [
 ]
 
 
-def list_campaigns(context: typer.Context, project: Project, json: Json = False) -> None:
+def list_campaigns(
+    context: typer.Context, columns: ColumnNames = "", project: Project = "", json: Json = False
+) -> None:
     """List the campaigns of a project.
 
     Example: sluice campaigns list -p night-fleet
     """
-    with connection(context).client() as client:
-        show(client.campaigns.list(project_name(project)), COLUMNS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.campaigns.list(), COLUMNS, to_json=json, more=MORE, names=columns)
 
 
 def start_campaign(
@@ -116,32 +128,41 @@ def start_campaign(
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="0 to 1; default 0.5.")
     ] = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Start a campaign: snapshot an issue as version 1, and start to collect.
 
     Example: sluice campaigns start ISSUE --threshold 0.6
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.start(issue, threshold=threshold), COLUMNS, to_json=json)
 
 
-def show_campaign(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def show_campaign(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Show a campaign, the changes of its issue since the newest version, and that version's fit.
 
     Example: sluice campaigns show CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.get(campaign), DETAILS, to_json=json)
 
 
-def list_versions(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def list_versions(
+    context: typer.Context,
+    campaign: Campaign,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
     """List the versions of a campaign, newest first.
 
     Example: sluice campaigns versions CAMPAIGN
     """
-    with connection(context).client() as client:
-        show(client.campaigns.versions(campaign), VERSION, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.campaigns.versions(campaign), VERSION, to_json=json, names=columns)
 
 
 def commit_version(
@@ -151,32 +172,37 @@ def commit_version(
         bool,
         typer.Option("--with-feedback", help="Include all accepted and discarded samples."),
     ] = False,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Commit the current issue as the next version.
 
     Example: sluice campaigns commit CAMPAIGN --with-feedback
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         version = client.campaigns.commit(campaign, with_feedback=with_feedback)
         show_one(version, VERSION, to_json=json)
 
 
-def activate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def activate(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Make a campaign collect again.
 
     Example: sluice campaigns activate CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.activate(campaign), COLUMNS, to_json=json)
 
 
-def deactivate(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def deactivate(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Stop a campaign from collecting; its samples stay.
 
     Example: sluice campaigns deactivate CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.deactivate(campaign), COLUMNS, to_json=json)
 
 
@@ -184,6 +210,7 @@ def set_threshold(
     context: typer.Context,
     campaign: Campaign,
     value: Annotated[str, typer.Argument(help="0 to 1, or `default`.")],
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Set a campaign's threshold.
@@ -194,12 +221,61 @@ def set_threshold(
         threshold = None if value == "default" else float(value)
     except ValueError:
         raise typer.BadParameter(f"{value!r}: expected a number or `default`") from None
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.campaigns.set_threshold(campaign, threshold), COLUMNS, to_json=json)
 
 
+def set_budget(
+    context: typer.Context,
+    campaign: Campaign,
+    total: Annotated[
+        str | None, typer.Option(metavar="N", help="Maximum samples in total, or `none`.")
+    ] = None,
+    per_day: Annotated[
+        str | None, typer.Option(metavar="N", help="Maximum samples per UTC day, or `none`.")
+    ] = None,
+    project: Project = "",
+    json: Json = False,
+) -> None:
+    """Set how many samples a campaign may collect; a limit that is not given stays.
+
+    Matches beyond it are counted as over budget. Without options, the budget is only shown.
+
+    Example: sluice campaigns budget CAMPAIGN --total 5000 --per-day 200
+    """
+    limits = {
+        "total": _parse_limit("--total", total),
+        "per_day": _parse_limit("--per-day", per_day),
+    }
+    with connection(context).client(project) as client:
+        stored = client.campaigns.get(campaign)
+        if total is not None or per_day is not None:
+            budget = stored.budget
+            kept = {name: getattr(budget, name) for name in limits if budget.HasField(name)}
+            given = {"total": total, "per_day": per_day}
+            changed = {name: limits[name] for name in limits if given[name] is not None}
+            stored = client.campaigns.set_budget(stored.name, **{**kept, **changed})
+        show_one(stored, [*COLUMNS, ("budget", _budget)], to_json=json)
+
+
+def _parse_limit(option: str, text: str | None) -> int | None:
+    if text in (None, "none"):
+        return None
+    try:
+        limit = int(text or "")
+    except ValueError:
+        limit = -1
+    if limit < 0:
+        raise typer.BadParameter(f"{option} {text!r}: expected a number of samples or `none`")
+    return limit
+
+
 def delete_campaign(
-    context: typer.Context, campaign: Campaign, dry_run: DryRun = False, json: Json = False
+    context: typer.Context,
+    campaign: Campaign,
+    dry_run: DryRun = False,
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """Delete an inactive campaign with its samples, snapshots and models.
 
@@ -207,6 +283,6 @@ def delete_campaign(
 
     Example: sluice campaigns delete CAMPAIGN --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.campaigns.delete(campaign, validate_only=dry_run)
         show_deletion(summary, to_json=json)

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from sluice.cli.arguments import Dataset, DisplayName, Json, NewId, Project
-from sluice.cli.connection import connection, project_name
+from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
 from sluice.v1 import dataset_pb2, frame_pb2
 
 
@@ -34,31 +35,33 @@ def _classes(dataset: Any) -> str:
 
 
 COLUMNS = [
-    ("dataset", lambda d: d.name),
+    ("dataset", lambda d: ResourceCell(d.name)),
     ("called", lambda d: d.display_name),
     ("task", _task),
     ("classes", _classes),
 ]
 
 
-def list_datasets(context: typer.Context, project: Project, json: Json = False) -> None:
+def list_datasets(
+    context: typer.Context, columns: ColumnNames = "", project: Project = "", json: Json = False
+) -> None:
     """List the datasets of a project.
 
     Example: sluice datasets list -p night-fleet
     """
-    with connection(context).client() as client:
-        show(client.projects.datasets(project_name(project)), COLUMNS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.projects.datasets(), COLUMNS, to_json=json, names=columns)
 
 
 def create_dataset(
     context: typer.Context,
-    project: Project,
     dataset_id: NewId,
     task: Annotated[TaskOption, typer.Option(help="The kind of labels.")],
     label_class: Annotated[
         list[str] | None, typer.Option("--class", help="A class's name; may be repeated.")
     ] = None,
     called: DisplayName = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Create a dataset; its classes are numbered from 0 in the given order.
@@ -71,13 +74,17 @@ def create_dataset(
         task_type=f"TASK_TYPE_{task.name}",
         classes=[dataset_pb2.LabelClass(id=number, name=name) for number, name in names],
     )
-    with connection(context).client() as client:
-        dataset = client.projects.create_dataset(project_name(project), dataset_id, spec)
+    with connection(context).client(project) as client:
+        dataset = client.projects.create_dataset("", dataset_id, spec)
     show_one(dataset, COLUMNS, to_json=json)
 
 
 def delete_dataset(
-    context: typer.Context, dataset: Dataset, dry_run: DryRun = False, json: Json = False
+    context: typer.Context,
+    dataset: Dataset,
+    dry_run: DryRun = False,
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """Delete a dataset with its frames, views, rounds, batches and golden sets.
 
@@ -86,6 +93,6 @@ def delete_dataset(
 
     Example: sluice datasets delete DATASET --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.datasets.delete(dataset, validate_only=dry_run)
         show_deletion(summary, to_json=json)

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from sluice.cli.arguments import Json
-from sluice.cli.connection import connection, project_name
+from sluice.cli.connection import connection
 from sluice.cli.exit_codes import ExitCode
-from sluice.cli.output import as_json, cell, console, print_json, stderr_console
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import cell, console, stderr_console
 from sluice.client import CollectionClient
 from sluice.v1 import finding_pb2
 
@@ -27,7 +28,7 @@ ProjectFinding = tuple[str, finding_pb2.Finding]
 def doctor(
     context: typer.Context,
     projects: Annotated[
-        list[str] | None, typer.Argument(help="Project ids; default: all that the key can read.")
+        list[str] | None, typer.Argument(help="Projects; default: all that the key can read.")
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired.")] = False,
     json: Json = False,
@@ -39,8 +40,7 @@ def doctor(
     Example: sluice doctor night-fleet --repair
     """
     with connection(context).client() as client:
-        names = [project_name(project) for project in projects or ()]
-        names = names or [project.name for project in client.projects.list()]
+        names = client.names.projects(projects or None)
         findings = []
         for project, finding in _unique(_examine(client, names, repair=repair, quiet=json)):
             findings.append((project, finding))

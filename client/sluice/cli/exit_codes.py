@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from sluice import errors
+from sluice.resources.resolver import ProjectRequired
 
 
 class ExitCode(IntEnum):
@@ -37,6 +38,7 @@ MEANINGS: Final = {
 }
 
 _BY_ERROR: Final[dict[type[errors.SluiceError], ExitCode]] = {
+    ProjectRequired: ExitCode.USAGE,
     errors.NotFound: ExitCode.NOT_FOUND,
     errors.Unauthenticated: ExitCode.DENIED,
     errors.PermissionDenied: ExitCode.DENIED,

@@ -58,9 +58,7 @@ Fields = Annotated[
         "--field", metavar="NAME=VALUE", help="Only frames with this value; may be repeated."
     ),
 ]
-RoundId = Annotated[
-    str, typer.Option("--round", help="Only frames that failed in this round, by its id.")
-]
+RoundId = Annotated[str, typer.Option("--round", help="Only frames that failed in this round.")]
 Failures = Annotated[
     list[FailureOption] | None,
     typer.Option("--failure", help="Only frames with this kind of failure; may be repeated."),
@@ -84,13 +82,14 @@ class FilterOptions:
             statuses=self.statuses or (),
             splits=self.splits or (),
             tags=self.tags or (),
-            fields=dict(map(_parse_field, self.fields or ())),
+            fields=dict(map(parse_field, self.fields or ())),
             round_id=self.round_id,
             failures=self.failures or (),
         )
 
 
-def _parse_field(text: str) -> tuple[str, MetadataValue]:
+def parse_field(text: str) -> tuple[str, MetadataValue]:
+    """A field and its value: `true` and `false`, a number, else text."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise typer.BadParameter(f"{text!r}: expected NAME=VALUE")

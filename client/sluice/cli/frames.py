@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.arguments import Dataset, FrameIds, Json, Seed
+from sluice.cli.arguments import Dataset, FrameIds, Json, Project, Seed
 from sluice.cli.connection import connection
 from sluice.cli.filters import (
     Failures,
@@ -22,7 +22,8 @@ from sluice.cli.filters import (
     split_word,
     status_word,
 )
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.frame_columns import frame_columns, metadata_words
+from sluice.cli.output import ColumnNames, show, show_one, show_text
 
 COLUMNS = [
     ("frame", lambda f: f.frame.id),
@@ -33,6 +34,10 @@ COLUMNS = [
     ("labels", lambda f: len(f.frame.labels)),
     ("tags", lambda f: ", ".join(f.tags)),
     ("failures", failure_words),
+]
+MORE = [
+    *frame_columns(lambda f: f.frame),
+    ("fields", lambda f: metadata_words(f.fields)),
 ]
 COUNTS = [
     (name, lambda counts, name=name: f"{getattr(counts, name):,}")
@@ -51,12 +56,14 @@ COUNTS = [
 ] + [("embeddings", lambda c: f"{c.model_id} ({c.dimension})" if c.model_id else "")]
 
 
-def counts(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def counts(
+    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+) -> None:
     """Count the groups of a dataset by status and split.
 
     Example: sluice datasets counts DATASET
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.datasets.counts(dataset), COUNTS, to_json=json)
 
 
@@ -71,6 +78,8 @@ def list_frames(
     failures: Failures = None,
     view: Annotated[str, typer.Option(help="A saved view; replaces the filter options.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of frames.")] = 50,
+    columns: ColumnNames = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """List the frames of a dataset that pass all filter options.
@@ -79,9 +88,9 @@ def list_frames(
     """
     options = FilterOptions(statuses, splits, tags, fields, round_id, failures)
     frame_filter = None if view else options.to_proto()
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         frames = client.datasets.frames(dataset, frame_filter, view=view)
-        show(islice(frames, limit), COLUMNS, to_json=json)
+        show(islice(frames, limit), COLUMNS, to_json=json, more=MORE, names=columns)
 
 
 def set_status(
@@ -92,13 +101,14 @@ def set_status(
     allow_backward: Annotated[
         bool, typer.Option("--allow-backward", help="Allow an earlier status.")
     ] = False,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Set the status of groups.
 
     Example: sluice datasets status DATASET selected FRAME
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         changed = client.datasets.set_status(dataset, groups, status, allow_backward=allow_backward)
     _show_changed(changed, to_json=json)
 
@@ -111,13 +121,14 @@ def tag(
     remove: Annotated[
         list[str] | None, typer.Option(help="A tag to remove; may be repeated.")
     ] = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Add tags to frames, or remove them.
 
     Example: sluice datasets tag DATASET FRAME --add night
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         changed = client.datasets.tag(dataset, frame_ids, add=add or (), remove=remove or ())
     _show_changed(changed, to_json=json)
 
@@ -131,6 +142,7 @@ def assign_splits(
     ],
     seed: Seed = 0,
     statuses: Statuses = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Assign groups without a split to splits at random, stratified by class.
@@ -138,7 +150,7 @@ def assign_splits(
     Example: sluice datasets split DATASET --share train=0.8 --share validation=0.2
     """
     share_by_split = dict(map(_parse_share, shares))
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         counts = client.datasets.assign_splits(
             dataset, share_by_split, seed=seed, statuses=statuses or ()
         )

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import typer
 from rich.table import Table
 
-from sluice.cli.arguments import Campaign, Json
+from sluice.cli.arguments import Campaign, Json, Project
 from sluice.cli.connection import connection
-from sluice.cli.output import as_json, console, print_json
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import console
 from sluice.v1 import ingest_pb2
 
 _ROWS = [
@@ -34,12 +35,14 @@ _ROWS = [
 ]
 
 
-def funnel(context: typer.Context, campaign: Campaign, json: Json = False) -> None:
+def funnel(
+    context: typer.Context, campaign: Campaign, project: Project = "", json: Json = False
+) -> None:
     """Show what became of every frame that a campaign has scored.
 
     Example: sluice funnel CAMPAIGN
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         counts = client.samples.funnel(campaign)
     if json:
         print_json(as_json(counts))

@@ -7,17 +7,35 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import ClassMap, Dataset, DisplayName, Json, NewId, parse_class_map
+from sluice.cli.arguments import (
+    ClassMap,
+    Dataset,
+    DisplayName,
+    Json,
+    NewId,
+    Project,
+    parse_class_map,
+)
+from sluice.cli.completion import completer
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.exit_codes import ExitCode
-from sluice.cli.output import as_json, cell, console, print_json, show, show_one
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import ColumnNames, cell, console, show, show_one
 from sluice.cli.skipped_labels import SkippedLabels
+from sluice.cli.tables import ResourceCell
 from sluice.formats.coco import read_coco
+from sluice.resources.kinds import GOLDEN_SET
 from sluice.v1 import frame_pb2, golden_set_pb2
 
-GoldenSet = Annotated[str, typer.Argument(help="projects/…/datasets/…/goldenSets/…")]
-Check = Annotated[str, typer.Argument(help="projects/…/goldenSets/…/checks/…")]
+GoldenSet = Annotated[
+    str,
+    typer.Argument(
+        help="A golden set: DATASET/ID, or its id or display name.",
+        autocompletion=completer(GOLDEN_SET),
+    ),
+]
+Check = Annotated[str, typer.Argument(help="A check: GOLDEN_SET/ID, or its id or the start.")]
 Coco = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="COCO annotations.")]
 FrameIdField = Annotated[
     str, typer.Option("--frame-id", help="The field of COCO's images that holds the frame's id.")
@@ -71,7 +89,7 @@ def _iou(check: Any) -> str:
 
 
 SETS = [
-    ("golden set", lambda g: g.name),
+    ("golden set", lambda g: ResourceCell(g.name)),
     ("called", lambda g: g.display_name),
     ("task", _task),
     ("images", lambda g: g.image_count),
@@ -80,21 +98,24 @@ SETS = [
     ("other classes", _other_classes),
 ]
 HISTORY = [
+    ("check", lambda c: ResourceCell(c.name)),
     ("round", lambda c: c.round),
-    ("schema", lambda c: c.schema_version),
     ("annotator", lambda c: c.annotator),
-    ("guideline", lambda c: c.guideline_version),
     ("verdict", _verdict),
     ("images", lambda c: c.summary.images),
-    ("with labels", lambda c: c.summary.images_with_labels),
     ("labels", lambda c: c.summary.detections),
-    ("per image", lambda c: f"{c.summary.detections_per_image:.2f}"),
-    ("not counted", lambda c: c.summary.other_labels or ""),
     ("reason", lambda c: c.reason),
 ]
+MORE_OF_HISTORY = [
+    ("schema", lambda c: c.schema_version),
+    ("guideline", lambda c: c.guideline_version),
+    ("with labels", lambda c: c.summary.images_with_labels),
+    ("per image", lambda c: f"{c.summary.detections_per_image:.2f}"),
+    ("not counted", lambda c: c.summary.other_labels or ""),
+]
 DETAILS = [
-    ("check", lambda c: c.name),
     *HISTORY,
+    *MORE_OF_HISTORY,
     ("overridden", _override),
     ("findings", _findings),
     ("missing", lambda c: c.missing_count),
@@ -107,7 +128,7 @@ DETAILS = [
     ("mean overlap", _iou),
 ]
 GATE = [
-    ("golden set", lambda c: c.name.partition("/checks/")[0]),
+    ("golden set", lambda c: ResourceCell(c.name.partition("/checks/")[0])),
     *HISTORY,
 ]
 
@@ -120,6 +141,7 @@ def create_golden_set(
     frame_id_field: FrameIdField = "file_name",
     class_map: ClassMap = None,
     called: DisplayName = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Create a golden set from a COCO file; it never changes.
@@ -128,7 +150,7 @@ def create_golden_set(
     """
     skipped = SkippedLabels()
     renamed = parse_class_map(class_map)
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         golden_set = client.golden_sets.create(
             dataset,
             golden_set_id,
@@ -145,13 +167,19 @@ def create_golden_set(
     show_one(golden_set, SETS, to_json=json)
 
 
-def list_golden_sets(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def list_golden_sets(
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
     """List the golden sets of a dataset.
 
     Example: sluice golden-sets list DATASET
     """
-    with connection(context).client() as client:
-        show(client.golden_sets.list(dataset), SETS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.golden_sets.list(dataset), SETS, to_json=json, names=columns)
 
 
 def check(
@@ -164,6 +192,7 @@ def check(
     guideline: Annotated[str, typer.Option(help="The version of the guideline.")] = "1",
     frame_id_field: FrameIdField = "file_name",
     class_map: ClassMap = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Compare a round's COCO file with a golden set; the verdict is kept.
@@ -175,7 +204,7 @@ def check(
     """
     skipped = SkippedLabels()
     renamed = parse_class_map(class_map)
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         response = client.golden_sets.check(
             golden_set,
             read_coco(
@@ -198,21 +227,35 @@ def check(
     _exit_if(blocked=response.check.blocks)
 
 
-def history(context: typer.Context, golden_set: GoldenSet, json: Json = False) -> None:
+def history(
+    context: typer.Context,
+    golden_set: GoldenSet,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
     """List the checks of a golden set by round.
 
     Example: sluice golden-sets history GOLDEN_SET
     """
-    with connection(context).client() as client:
-        show(client.golden_sets.checks(golden_set), HISTORY, to_json=json)
+    with connection(context).client(project) as client:
+        show(
+            client.golden_sets.checks(golden_set),
+            HISTORY,
+            to_json=json,
+            more=MORE_OF_HISTORY,
+            names=columns,
+        )
 
 
-def show_check(context: typer.Context, check: Check, json: Json = False) -> None:
+def show_check(
+    context: typer.Context, check: Check, project: Project = "", json: Json = False
+) -> None:
     """Show a check, with all its counts and findings.
 
     Example: sluice golden-sets show CHECK
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.golden_sets.get_check(check), DETAILS, to_json=json)
 
 
@@ -221,25 +264,28 @@ def override_check(
     check: Check,
     reason: Annotated[str, typer.Option(help="The reason; it is kept.")],
     by: Annotated[str, typer.Option(help="Who decides; it is kept.")] = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Override a failed check, so that it blocks nothing.
 
     Example: sluice golden-sets override CHECK --reason "the guideline changed" --by Ada
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         overridden = client.golden_sets.override(check, reason, decided_by=by)
     show_one(overridden, DETAILS, to_json=json)
 
 
-def gate(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def gate(
+    context: typer.Context, dataset: Dataset, project: Project = "", json: Json = False
+) -> None:
     """Show whether the next batch of a dataset is blocked, and by which check.
 
     Exit code 7: it is blocked.
 
     Example: sluice golden-sets gate DATASET
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         response = client.golden_sets.gate(dataset)
     if json:
         print_json(as_json(response))
@@ -251,13 +297,17 @@ def gate(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
 
 
 def delete_golden_set(
-    context: typer.Context, golden_set: GoldenSet, dry_run: DryRun = False, json: Json = False
+    context: typer.Context,
+    golden_set: GoldenSet,
+    dry_run: DryRun = False,
+    project: Project = "",
+    json: Json = False,
 ) -> None:
     """Delete a golden set with its images and its checks, which block nothing any more.
 
     Example: sluice golden-sets delete GOLDEN_SET --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.golden_sets.delete(golden_set, validate_only=dry_run)
         show_deletion(summary, to_json=json)
 

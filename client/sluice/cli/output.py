@@ -2,59 +2,72 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from google.protobuf.json_format import MessageToDict
+import typer
 from google.protobuf.message import Message
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-console = Console()
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.tables import cell, console, print_fields, print_table
+
+__all__ = [
+    "Column",
+    "ColumnNames",
+    "as_json",
+    "cell",
+    "console",
+    "print_json",
+    "select_columns",
+    "show",
+    "show_one",
+    "show_text",
+    "stderr_console",
+    "without_predictions",
+]
+
 stderr_console = Console(stderr=True)
 
 Column = tuple[str, Callable[[Any], object]]
 
-_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+ColumnNames = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="NAMES",
+        help="Columns to show, separated by commas; `+url,time` adds to the default; `all`.",
+    ),
+]
 
 
-def as_json(message: Message) -> dict[str, Any]:
-    """A message as protobuf's JSON, with the field names of the proto; zeros are included."""
-    return MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+def show(
+    messages: Iterable[Message],
+    columns: Sequence[Column],
+    *,
+    to_json: bool,
+    more: Sequence[Column] = (),
+    names: str = "",
+) -> None:
+    """Print messages: a table for people, a JSON list for scripts.
 
-
-def show(messages: Iterable[Message], columns: Sequence[Column], *, to_json: bool) -> None:
-    """Print messages: a table for people, a JSON list for scripts."""
+    `names` selects columns, of which `more` are shown on request only; unknown names are wrong
+    usage, before the first message is requested.
+    """
+    selected = select_columns(names, columns, more)
     if to_json:
         print_json([as_json(message) for message in messages])
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title, _ in columns:
-        table.add_column(title, overflow="fold")
-    for message in messages:
-        table.add_row(*(cell(value(message)) for _, value in columns))
-    if table.row_count:
-        console.print(table)
-    else:
-        stderr_console.print("none")  # a header without rows would have columns of no width
+    rows = [[value(message) for _, value in selected] for message in messages]
+    print_table([title for title, _ in selected], rows)
 
 
 def show_one(message: Message, columns: Sequence[Column], *, to_json: bool) -> None:
     """Print one message: its fields line by line for people, a JSON object for scripts."""
     if to_json:
         print_json(as_json(message))
-        return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for title, value in columns:
-        table.add_row(title, cell(value(message)))
-    console.print(table)
+    else:
+        print_fields([(title, value(message)) for title, value in columns])
 
 
 def show_text(text: str, document: dict[str, Any], *, to_json: bool) -> None:
@@ -65,15 +78,21 @@ def show_text(text: str, document: dict[str, Any], *, to_json: bool) -> None:
         console.print(cell(text), soft_wrap=True)
 
 
-def cell(value: object) -> Text:
-    """A value as plain text: its markup is shown, its control characters are replaced."""
-    return Text("".join(c if c.isprintable() else _UNPRINTABLE for c in str(value)))
-
-
-def print_json(value: object) -> None:
-    """Print indented JSON on stdout."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+def select_columns(
+    names: str, columns: Sequence[Column], more: Sequence[Column]
+) -> Sequence[Column]:
+    """The columns of --columns: by title, a dash for each space."""
+    if not names:
+        return columns
+    if names == "all":
+        return [*columns, *more]
+    by_name = {column[0].replace(" ", "-"): column for column in (*columns, *more)}
+    adds = names.startswith("+")
+    words = [word.strip().replace(" ", "-") for word in names.removeprefix("+").split(",")]
+    if unknown := [word for word in words if word not in by_name]:
+        known = ", ".join(by_name)
+        raise typer.BadParameter(f"{unknown[0]!r}: expected all, or some of {known}")
+    return [*(columns if adds else ()), *(by_name[word] for word in words)]
 
 
 def without_predictions(count: int) -> str:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.arguments import Dataset, Json
+from sluice.cli.arguments import Dataset, Json, Project
 from sluice.cli.connection import connection
-from sluice.cli.output import as_json, print_json, show, show_one, without_predictions
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import ColumnNames, show, show_one, without_predictions
 from sluice.cli.progress_tables import print_progress
 from sluice.formats.results import read_judged, read_results
 
@@ -23,9 +24,7 @@ ResultsFile = Annotated[
 ]
 MeasuredRound = Annotated[
     str,
-    typer.Option(
-        "--from", metavar="ROUND", help="The id of the round whose predictions to measure."
-    ),
+    typer.Option("--from", metavar="ROUND", help="The round whose predictions to measure."),
 ]
 Groups = Annotated[
     int | None,
@@ -81,6 +80,7 @@ def record(
             help='Judged failures, JSON lines: {"label": …, "first": …, "second": …}.',
         ),
     ] = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Record the metric of a round on each validation sample, from a file or measured.
@@ -93,7 +93,7 @@ def record(
         raise typer.BadParameter("--slice, --iou-min and --score-min require --from")
     if file and groups is None:
         raise typer.BadParameter("--groups is required with a file")
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         judged = read_judged(failures) if failures else ()
         if file:
             results = read_results(file)
@@ -110,7 +110,7 @@ def record(
             response = client.progress.record_measured(
                 dataset,
                 round_number,
-                f"{dataset}/rounds/{measured_round}",
+                measured_round,
                 labelled_groups=groups or 0,
                 iou_min=iou_min,
                 score_min=score_min,
@@ -123,13 +123,19 @@ def record(
         show_one(response.round, ROUNDS, to_json=False)
 
 
-def list_recorded_rounds(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def list_recorded_rounds(
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
     """List the recorded rounds of a dataset.
 
     Example: sluice progress list DATASET
     """
-    with connection(context).client() as client:
-        show(client.progress.rounds(dataset), ROUNDS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.progress.rounds(dataset), ROUNDS, to_json=json, names=columns)
 
 
 def show_progress(
@@ -149,13 +155,14 @@ def show_progress(
         Path | None,
         typer.Option(dir_okay=False, help="Also draw it into this file: .png, .svg or .pdf."),
     ] = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Show the progress over all rounds, with one recommendation; you decide.
 
     Example: sluice progress show DATASET --target 0.9
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         progress = client.progress.get(
             dataset,
             target=target,

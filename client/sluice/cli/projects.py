@@ -7,21 +7,24 @@ from typing import Annotated
 import typer
 
 from sluice.cli.arguments import DisplayName, FrameIds, Json, NewId, Project
-from sluice.cli.connection import connection, project_name
+from sluice.cli.completion import completer
+from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.tables import ResourceCell
+from sluice.resources.kinds import PROJECT
 
-COLUMNS = [("project", lambda p: p.name), ("called", lambda p: p.display_name)]
+COLUMNS = [("project", lambda p: ResourceCell(p.name)), ("called", lambda p: p.display_name)]
 LIST = [*COLUMNS, ("state", lambda p: "being deleted" if p.HasField("delete_time") else "")]
 
 
-def list_projects(context: typer.Context, json: Json = False) -> None:
+def list_projects(context: typer.Context, columns: ColumnNames = "", json: Json = False) -> None:
     """List the projects that the key can read.
 
     Example: sluice projects list
     """
     with connection(context).client() as client:
-        show(client.projects.list(), LIST, to_json=json)
+        show(client.projects.list(), LIST, to_json=json, names=columns)
 
 
 def create_project(
@@ -40,7 +43,10 @@ def create_project(
 
 def delete_project(
     context: typer.Context,
-    project_id: Annotated[str, typer.Argument(metavar="PROJECT", help="The id of the project.")],
+    project_id: Annotated[
+        str,
+        typer.Argument(metavar="PROJECT", help="The project.", autocompletion=completer(PROJECT)),
+    ],
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; there is no way back.")] = False,
     json: Json = False,
@@ -56,15 +62,15 @@ def delete_project(
         problem = "set either --dry-run, to see what would be deleted, or --yes, to delete it"
         raise typer.BadParameter(problem)
     with connection(context).client() as client:
-        summary = client.projects.delete(project_name(project_id), validate_only=dry_run)
+        summary = client.projects.delete(project_id, validate_only=dry_run)
         show_deletion(summary, to_json=json)
 
 
 def delete_frames(
     context: typer.Context,
-    project: Project,
     frame_ids: FrameIds,
     dry_run: DryRun = False,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Delete frames with all their copies in a project.
@@ -75,7 +81,6 @@ def delete_frames(
 
     Example: sluice projects delete-frames -p night-fleet FRAME --dry-run
     """
-    parent = project_name(project)
-    with connection(context).client() as client:
-        summary = client.datasets.delete_frames(parent, frame_ids, validate_only=dry_run)
+    with connection(context).client(project) as client:
+        summary = client.datasets.delete_frames("", frame_ids, validate_only=dry_run)
         show_deletion(summary, to_json=json)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Campaign, FrameIds, Json
+from sluice.cli.arguments import Campaign, FrameIds, Json, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.frame_columns import frame_columns
+from sluice.cli.output import ColumnNames, show, show_one
+from sluice.cli.reviews import SampleStateOption
+from sluice.cli.tables import ResourceCell
 from sluice.v1 import ingest_pb2
-
-
-class SampleStateOption(StrEnum):
-    """The review state of a sample."""
-
-    UNSORTED = "unsorted"
-    ACCEPTED = "accepted"
-    DISCARDED = "discarded"
 
 
 def _state(sample: Any) -> str:
@@ -53,13 +47,19 @@ COLUMNS = [
     ("cluster", _cluster),
     ("nearest elements", _nearest),
 ]
+MORE = [
+    *frame_columns(lambda s: s.frame),
+    ("crop", lambda s: s.explanation.label_id),
+    ("logger", lambda s: s.logger),
+    ("sample", lambda s: ResourceCell(s.name)),
+]
 DETAILS = [
     *COLUMNS,
     ("crop", lambda s: s.explanation.label_id or "the whole frame"),
     ("distance", lambda s: f"{s.explanation.distance:.2f} (radius {s.explanation.radius:.2f})"),
     ("over threshold", lambda s: f"{s.explanation.margin_to_threshold:+.3f}"),
     ("over runner-up", _runner_up),
-    ("media", lambda s: ", ".join(sensor.url for sensor in s.frame.sensors)),
+    *frame_columns(lambda s: s.frame),
     ("logger", lambda s: s.logger),
 ]
 
@@ -73,61 +73,34 @@ def list_samples(
         typer.Option(help="Only samples in this state; may be repeated."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of samples.")] = 50,
+    columns: ColumnNames = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """List the samples of a campaign, best first.
 
     Example: sluice samples list CAMPAIGN --limit 10
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         samples = client.samples.list(campaign, by_version=by_version, states=state or ())
-        show(islice(samples, limit), COLUMNS, to_json=json)
+        show(islice(samples, limit), COLUMNS, to_json=json, more=MORE, names=columns)
 
 
 def show_sample(
     context: typer.Context,
-    sample: Annotated[str, typer.Argument(help="projects/…/campaigns/…/samples/…")],
+    campaign: Campaign,
+    frame_id: Annotated[
+        str, typer.Argument(metavar="FRAME", help="A frame id; not after a sample's resource name.")
+    ] = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Show one sample, and why it was collected.
 
-    Example: sluice samples show SAMPLE
+    Example: sluice samples show CAMPAIGN FRAME
     """
-    with connection(context).client() as client:
-        show_one(client.samples.get(sample), DETAILS, to_json=json)
-
-
-def accept(
-    context: typer.Context, campaign: Campaign, frame_ids: FrameIds, json: Json = False
-) -> None:
-    """Accept samples: they are what the campaign looks for.
-
-    Example: sluice samples accept CAMPAIGN FRAME
-    """
-    with connection(context).client() as client:
-        _show_changed(client.samples.accept(campaign, frame_ids), to_json=json)
-
-
-def discard(
-    context: typer.Context, campaign: Campaign, frame_ids: FrameIds, json: Json = False
-) -> None:
-    """Discard samples: they are not what the campaign looks for.
-
-    Example: sluice samples discard CAMPAIGN FRAME
-    """
-    with connection(context).client() as client:
-        _show_changed(client.samples.discard(campaign, frame_ids), to_json=json)
-
-
-def restore(
-    context: typer.Context, campaign: Campaign, frame_ids: FrameIds, json: Json = False
-) -> None:
-    """Undo the review of samples.
-
-    Example: sluice samples restore CAMPAIGN FRAME
-    """
-    with connection(context).client() as client:
-        _show_changed(client.samples.restore(campaign, frame_ids), to_json=json)
+    with connection(context).client(project) as client:
+        show_one(client.samples.get(campaign, frame_id), DETAILS, to_json=json)
 
 
 def delete_samples(
@@ -135,6 +108,7 @@ def delete_samples(
     campaign: Campaign,
     frame_ids: FrameIds,
     dry_run: DryRun = False,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Delete samples of a campaign; the counts of the funnel stay.
@@ -144,10 +118,6 @@ def delete_samples(
 
     Example: sluice samples delete CAMPAIGN FRAME --dry-run
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         summary = client.samples.delete(campaign, frame_ids, validate_only=dry_run)
         show_deletion(summary, to_json=json)
-
-
-def _show_changed(count: int, *, to_json: bool) -> None:
-    show_text(f"{count} changed", {"changed_count": count}, to_json=to_json)

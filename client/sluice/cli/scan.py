@@ -12,7 +12,7 @@ import typer
 from sluice import errors
 from sluice.background import dimension_of, draw_background, find_space, rows_needed
 from sluice.cli.arguments import Json, Model, Project, Threshold
-from sluice.cli.connection import connection, exit_interrupted, project_name
+from sluice.cli.connection import connection, exit_interrupted
 from sluice.cli.frame_files import (
     ColumnMapping,
     FrameFiles,
@@ -25,7 +25,8 @@ from sluice.cli.frame_files import (
     parse_frame_files,
 )
 from sluice.cli.interrupts import raising_interrupts
-from sluice.cli.output import console, print_json, stderr_console
+from sluice.cli.json_output import print_json
+from sluice.cli.output import console, stderr_console
 from sluice.cli.scan_progress import draw_histogram, progress_bar
 from sluice.formats import Source, side_file
 from sluice.limits import BATCH_ROWS_MAX
@@ -39,7 +40,6 @@ from sluice.state import SpaceState
 def scan(
     context: typer.Context,
     file: FramesFile,
-    project: Project,
     model_id: Model,
     mapping: ColumnMapping = None,
     metadata: Metadata = None,
@@ -59,6 +59,7 @@ def scan(
     rows_max: Annotated[
         int, typer.Option("--batch-rows", min=1, max=BATCH_ROWS_MAX, help="Rows per batch.")
     ] = BATCH_ROWS_MAX,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Score and count every row of a file, and collect the matches.
@@ -70,9 +71,9 @@ def scan(
     files = parse_frame_files(
         file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
     )
-    name = project_name(project)
     state_path = state or side_file(file, ".scan")
-    with connection(context).client() as client, files.reading() as source:
+    with connection(context).client(project) as client, files.reading() as source:
+        name = client.names.project()
         space = load_space(client.channel, name, model_id, dimension_of(source), ModelStore())
         rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
         started = Resumption.new(file, files.columns, space, threshold=threshold, batch_rows=rows)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import typer
 
 from sluice import errors
-from sluice.cli.arguments import Dataset, FrameIds, Issue, Json, Threshold
+from sluice.cli.arguments import Dataset, FrameIds, Issue, Json, Project, Threshold
 from sluice.cli.connection import connection, exit_interrupted
 from sluice.cli.filters import (
     Fields,
@@ -20,7 +20,8 @@ from sluice.cli.filters import (
     split_word,
     status_word,
 )
-from sluice.cli.output import as_json, console, print_json, show, show_one, stderr_console
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import ColumnNames, console, show, show_one, stderr_console
 from sluice.v1 import dataset_frame_pb2 as pb
 
 HITS = [
@@ -42,13 +43,15 @@ def similar(
     dataset: Dataset,
     frame_ids: Annotated[list[str], typer.Argument(help="Ids of the query frames.")],
     query_dataset: Annotated[
-        str, typer.Option("--of", help="The id of the query frames' dataset; default DATASET.")
+        str, typer.Option("--of", help="The query frames' dataset; default DATASET.")
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of frames.")] = 20,
     statuses: Statuses = None,
     splits: Splits = None,
     tags: Tags = None,
     fields: Fields = None,
+    columns: ColumnNames = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Find the frames most similar to given frames.
@@ -56,11 +59,11 @@ def similar(
     Example: sluice datasets similar DATASET FRAME --limit 5
     """
     frame_filter = FilterOptions(statuses, splits, tags, fields).to_proto()
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         hits = client.datasets.similar(
             dataset, frame_ids, limit=limit, frame_filter=frame_filter, query_dataset=query_dataset
         )
-        show(hits, HITS, to_json=json)
+        show(hits, HITS, to_json=json, names=columns)
 
 
 def pick(
@@ -68,13 +71,14 @@ def pick(
     dataset: Dataset,
     issue: Issue,
     frame_ids: FrameIds,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Add frames to an issue, with their stored embeddings.
 
     Example: sluice datasets pick DATASET ISSUE FRAME
     """
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         show_one(client.datasets.pick(dataset, issue, frame_ids), PICKED, to_json=json)
 
 
@@ -89,6 +93,7 @@ def search(
         UUID | None, typer.Option("--id", help="Resumes the search with this UUID.")
     ] = None,
     threshold: Threshold = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Search a dataset with the active campaigns: count all frames, collect the matches.
@@ -96,7 +101,7 @@ def search(
     Example: sluice datasets search DATASET --campaign CAMPAIGN
     """
     id = search_id or uuid4()
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         *_, last = _resumable(
             id,
             client.datasets.search(

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sluice.cli.arguments import Dataset, DisplayName, Json, NewId
+from sluice.cli.arguments import Dataset, DisplayName, Json, NewId, Project
+from sluice.cli.completion import completer
 from sluice.cli.connection import connection
 from sluice.cli.filters import (
     Failures,
@@ -19,7 +20,9 @@ from sluice.cli.filters import (
     split_word,
     status_word,
 )
-from sluice.cli.output import show, show_one, show_text
+from sluice.cli.output import ColumnNames, show, show_one, show_text
+from sluice.cli.tables import ResourceCell
+from sluice.resources.kinds import VIEW
 from sluice.v1 import dataset_frame_pb2 as pb
 
 
@@ -36,7 +39,7 @@ def _filter_words(view: Any) -> str:
 
 
 COLUMNS = [
-    ("view", lambda v: v.name),
+    ("view", lambda v: ResourceCell(v.name)),
     ("called", lambda v: v.display_name),
     ("shows", _filter_words),
 ]
@@ -53,6 +56,7 @@ def save_view(
     fields: Fields = None,
     round_id: RoundId = "",
     failures: Failures = None,
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Save a filter as a view.
@@ -60,29 +64,42 @@ def save_view(
     Example: sluice views save DATASET night --tag night
     """
     options = FilterOptions(statuses, splits, tags, fields, round_id, failures)
-    with connection(context).client() as client:
+    with connection(context).client(project) as client:
         view = client.datasets.save_view(dataset, view_id, options.to_proto(), called)
         show_one(view, COLUMNS, to_json=json)
 
 
-def list_views(context: typer.Context, dataset: Dataset, json: Json = False) -> None:
+def list_views(
+    context: typer.Context,
+    dataset: Dataset,
+    columns: ColumnNames = "",
+    project: Project = "",
+    json: Json = False,
+) -> None:
     """List the views of a dataset.
 
     Example: sluice views list DATASET
     """
-    with connection(context).client() as client:
-        show(client.datasets.views(dataset), COLUMNS, to_json=json)
+    with connection(context).client(project) as client:
+        show(client.datasets.views(dataset), COLUMNS, to_json=json, names=columns)
 
 
 def delete_view(
     context: typer.Context,
-    view: Annotated[str, typer.Argument(help="projects/…/datasets/…/views/…")],
+    view: Annotated[
+        str,
+        typer.Argument(
+            help="A view: DATASET/ID, or its id or display name.", autocompletion=completer(VIEW)
+        ),
+    ],
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Delete a view; its frames stay.
 
     Example: sluice views delete VIEW
     """
-    with connection(context).client() as client:
-        client.datasets.delete_view(view)
-    show_text(f"deleted {view}", {"name": view}, to_json=json)
+    with connection(context).client(project) as client:
+        name = client.datasets.view(view).name
+        client.datasets.delete_view(name)
+    show_text(f"deleted {name}", {"name": name}, to_json=json)

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sluice.cli.arguments import Dataset, Json, Seed
+from sluice.cli.arguments import Dataset, Json, Project, Seed
 from sluice.cli.connection import connection
 from sluice.cli.filters import Failures, Fields, FilterOptions, RoundId, Splits, Statuses, Tags
-from sluice.cli.output import as_json, console, print_json, stderr_console
+from sluice.cli.json_output import as_json, print_json
+from sluice.cli.output import console, stderr_console
 from sluice.resources.enums import word_of
 from sluice.v1 import dataset_frame_pb2 as pb
 
@@ -35,6 +36,7 @@ def zcore(
     round_id: RoundId = "",
     failures: Failures = None,
     view: Annotated[str, typer.Option(help="A saved view; replaces the filter options.")] = "",
+    project: Project = "",
     json: Json = False,
 ) -> None:
     """Score how much each frame covers and how little it repeats; store the scores in a field.
@@ -42,7 +44,7 @@ def zcore(
     Example: sluice datasets zcore DATASET --seed 7 --draws 100000
     """
     options = FilterOptions(statuses, splits, tags, fields, round_id, failures)
-    with connection(context).client() as client, _bar(quiet=json) as update:
+    with connection(context).client(project) as client, _bar(quiet=json) as update:
         progress = client.datasets.compute_zcore(
             dataset,
             None if view else options.to_proto(),

@@ -9,7 +9,9 @@ import grpc
 
 from sluice.errors import InvalidArgument
 from sluice.resources.enums import value_of
+from sluice.resources.kinds import BATCH, ROUND
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.v1 import batch_pb2 as pb
 from sluice.v1 import deletion_pb2
@@ -24,7 +26,8 @@ class BatchSettings:
     least 10 groups. A share of them, `coverage_share`, by default 0.3, is selected for coverage by
     the method `coverage`: `facility`, `k_center` or `zcore`. The others are selected for their
     similarity to failures by the method `targeted`: `joint` or `neighbours`; `failures` has the
-    weight of each round's failures, by round id. `zcore` uses the scores that
+    weight of each round's failures, by the round's id or
+    display name. `zcore` uses the scores that
     `Datasets.compute_zcore` stored in `zcore_field`, by default `zcore`, or computes them. At most
     one group is selected per value of `scene_field`.
     """
@@ -68,9 +71,10 @@ class BatchSettings:
 
 
 class Batches:
-    """Batches of datasets. Names are resource names: `projects/p/datasets/d/batches/b`."""
+    """Batches of datasets, found by resource name, `dataset/batch` or id."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = BatchServiceStub(channel)
 
     def create(
@@ -82,26 +86,33 @@ class Batches:
         AlreadyExists if the id has a batch with other settings, and FailedPrecondition if no group
         remains, or if a golden check failed and is not overridden.
         """
-        batch = (settings or BatchSettings()).to_proto()
-        request = pb.CreateBatchRequest(parent=dataset, batch_id=batch_id, batch=batch)
+        batch, parent = (settings or BatchSettings()).to_proto(), self._names.dataset(dataset)
+        rounds = [failures.round for failures in batch.failures]
+        for failures, id in zip(batch.failures, self._names.ids(ROUND, rounds, parent=parent)):
+            failures.round = id
+        request = pb.CreateBatchRequest(parent=parent, batch_id=batch_id, batch=batch)
         return translate(self._stub.CreateBatch, request)
 
     def get(self, name: str) -> pb.Batch:
         """Read a batch."""
-        return translate(self._stub.GetBatch, pb.GetBatchRequest(name=name))
+        request = pb.GetBatchRequest(name=self._names.find(BATCH, name))
+        return translate(self._stub.GetBatch, request)
 
     def list(self, dataset: str) -> Iterator[pb.Batch]:
         """The batches of a dataset, by name."""
-        return list_items(self._stub.ListBatches, pb.ListBatchesRequest(parent=dataset), "batches")
+        request = pb.ListBatchesRequest(parent=self._names.dataset(dataset))
+        return list_items(self._stub.ListBatches, request, "batches")
 
     def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
         """Delete a batch with its picks and its view; frames keep their status and tags.
 
         Its id is not used again. With `validate_only` nothing is deleted, only counted.
         """
-        request = pb.DeleteBatchRequest(name=name, validate_only=validate_only)
+        full_name = self._names.find(BATCH, name, may_be_gone=True)
+        request = pb.DeleteBatchRequest(name=full_name, validate_only=validate_only)
         return translate(self._stub.DeleteBatch, request)
 
     def picks(self, name: str) -> Iterator[pb.Pick]:
         """The groups of a batch by rank, with the reason for each."""
-        return list_items(self._stub.ListPicks, pb.ListPicksRequest(parent=name), "picks")
+        request = pb.ListPicksRequest(parent=self._names.find(BATCH, name))
+        return list_items(self._stub.ListPicks, request, "picks")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import grpc
@@ -15,9 +15,12 @@ from sluice.checks import read_texts
 from sluice.frame_inputs import gather_embeddings, read_items, split_calls, to_frame
 from sluice.frames import Frame, MetadataInput, metadata_to_proto
 from sluice.labeled_frame import LabeledFrame
+from sluice.names import DatasetFrameName, DatasetName, ProjectName
 from sluice.resources.element_keys import to_element_keys
 from sluice.resources.filters import read_split, read_status
+from sluice.resources.kinds import CAMPAIGN, DATASET, ROUND, VIEW, ResourceKind
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import FailedCall, from_rpc_error, translate
 from sluice.tensors import Embeddings
 from sluice.v1 import dataset_frame_pb2 as pb
@@ -52,12 +55,13 @@ class NewFrame:
 
 
 class Datasets:
-    """Frames of datasets. Names are resource names: `projects/p/datasets/d`.
+    """Frames of datasets, which are found by resource name, id or display name.
 
     `projects` creates and lists the datasets themselves.
     """
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = FrameServiceStub(channel)
 
     def append(
@@ -87,10 +91,11 @@ class Datasets:
         captures = [item.frame if isinstance(item, NewFrame) else item for item in items]
         rows = gather_embeddings(captures, embeddings, model_id)
         messages = [_to_new_frame(item).to_proto() for item in items]
+        parent = self._names.dataset(dataset)
         total = pb.AppendFramesResponse()
         for start, stop, part in split_calls(messages, rows):
             request = pb.AppendFramesRequest(
-                dataset=dataset,
+                dataset=parent,
                 frames=messages[start:stop],
                 embeddings=None if part is None else part.to_proto(),
                 status=read_status(status) if status else None,
@@ -101,36 +106,43 @@ class Datasets:
             _add_counts(total, translate(self._stub.AppendFrames, request))
         return total
 
-    def get(self, name: str) -> pb.DatasetFrame:
-        """Read one frame, by its own resource name."""
+    def get(self, dataset: str, frame_id: str = "") -> pb.DatasetFrame:
+        """Read one frame of a dataset.
+
+        Without a frame id, `dataset` is the resource name of the frame.
+        """
+        name = dataset
+        if frame_id:
+            parent = DatasetName.parse(self._names.dataset(dataset))
+            name = str(DatasetFrameName(parent.project, parent.dataset, frame_id))
         return translate(self._stub.GetFrame, pb.GetFrameRequest(name=name))
 
     def frames(
         self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.DatasetFrame]:
         """The frames of a filter or a view, in the order of appending."""
-        request = pb.ListFramesRequest(parent=dataset, filter=frame_filter, view=view)
+        request = pb.ListFramesRequest(**self._selection(dataset, frame_filter, view))
         return list_items(self._stub.ListFrames, request, "frames")
 
     def read(
         self, dataset: str, frame_filter: pb.FrameFilter | None = None, *, view: str = ""
     ) -> Iterator[pb.ReadFramesResponse]:
         """The frames of a filter or a view in one stream, with their embeddings."""
-        request = pb.ReadFramesRequest(
-            parent=dataset, filter=frame_filter, view=view, with_embeddings=True
-        )
+        selection = self._selection(dataset, frame_filter, view)
+        request = pb.ReadFramesRequest(**selection, with_embeddings=True)
         return _stream(self._stub.ReadFrames(request))
 
     def counts(self, dataset: str) -> pb.DatasetCounts:
         """Numbers of groups and frames by status and split."""
-        return translate(self._stub.CountFrames, pb.CountFramesRequest(dataset=dataset))
+        request = pb.CountFramesRequest(dataset=self._names.dataset(dataset))
+        return translate(self._stub.CountFrames, request)
 
     def set_status(
         self, dataset: str, groups: Iterable[str], status: str, *, allow_backward: bool = False
     ) -> int:
         """Set the status of up to 1,000 groups; returns the number that changed."""
         request = pb.SetStatusRequest(
-            dataset=dataset,
+            dataset=self._names.dataset(dataset),
             groups=read_texts("groups", groups),
             status=read_status(status),
             allow_backward=allow_backward,
@@ -148,7 +160,7 @@ class Datasets:
     ) -> int:
         """Add and remove tags of up to 1,000 frames; returns the number that changed."""
         request = pb.TagFramesRequest(
-            dataset=dataset,
+            dataset=self._names.dataset(dataset),
             frame_ids=read_texts("frame_ids", frame_ids),
             add=read_texts("add", add),
             remove=read_texts("remove", remove),
@@ -171,7 +183,9 @@ class Datasets:
             )
             for frame_id, values in fields.items()
         ]
-        request = pb.SetFieldsRequest(dataset=dataset, changes=changes, request_id=str(uuid4()))
+        request = pb.SetFieldsRequest(
+            dataset=self._names.dataset(dataset), changes=changes, request_id=str(uuid4())
+        )
         return translate(self._stub.SetFields, request).changed_count
 
     def compute_zcore(
@@ -190,10 +204,11 @@ class Datasets:
         Scores the frames of a filter or a view that have embeddings. By default the field is
         `zcore`, 1,000,000 points are drawn, and 1,000 neighbours count as redundant.
         """
+        selection = self._selection(dataset, frame_filter, view)
         request = pb.ComputeZcoreRequest(
-            dataset=dataset,
-            filter=frame_filter,
-            view=view,
+            dataset=selection["parent"],
+            filter=selection["filter"],
+            view=selection["view"],
             field=field,
             seed=seed,
             draws=draws,
@@ -214,7 +229,7 @@ class Datasets:
         If `statuses` is given, only groups with one of these statuses get a split.
         """
         request = pb.AssignSplitsRequest(
-            dataset=dataset,
+            dataset=self._names.dataset(dataset),
             shares=[
                 pb.AssignSplitsRequest.Share(split=read_split(split), share=share)
                 for split, share in shares.items()
@@ -233,13 +248,15 @@ class Datasets:
         frame_filter: pb.FrameFilter | None = None,
         query_dataset: str = "",
     ) -> Sequence[pb.FindSimilarResponse.Hit]:
-        """The frames most similar to query frames, which may be in another dataset (its id)."""
+        """The frames most similar to query frames, which may be in another dataset."""
+        selection = self._selection(dataset, frame_filter)
+        project = _project_of(selection["parent"])
         request = pb.FindSimilarRequest(
-            dataset=dataset,
+            dataset=selection["parent"],
             frame_ids=read_texts("frame_ids", frame_ids),
-            query_dataset=query_dataset,
+            query_dataset=self._id(DATASET, query_dataset, project),
             limit=limit,
-            filter=frame_filter,
+            filter=selection["filter"],
         )
         return translate(self._stub.FindSimilar, request).hits
 
@@ -247,8 +264,11 @@ class Datasets:
         self, dataset: str, issue: str, keys: Iterable[str | tuple[str, str]]
     ) -> pb.PickElementsResponse:
         """Add frames to an issue by id, and crops by (frame id, label id)."""
+        parent = self._names.dataset(dataset)
         request = pb.PickElementsRequest(
-            dataset=dataset, issue=issue, elements=to_element_keys(keys)
+            dataset=parent,
+            issue=self._names.issue(issue, project=_project_of(parent)),
+            elements=to_element_keys(keys),
         )
         return translate(self._stub.PickElements, request)
 
@@ -265,10 +285,14 @@ class Datasets:
         With the UUID of an interrupted search as `search_id`, that search resumes, within 90 days
         of its last batch.
         """
+        parent = self._names.dataset(dataset)
+        names = self._names.find_all(
+            CAMPAIGN, read_texts("campaigns", campaigns), parent=_project_of(parent)
+        )
         request = pb.SearchDatasetRequest(
-            dataset=dataset,
+            dataset=parent,
             search_id=search_id or str(uuid4()),
-            campaigns=read_texts("campaigns", campaigns),
+            campaigns=names,
             threshold_override=threshold,
         )
         return _stream(self._stub.SearchDataset(request))
@@ -279,7 +303,8 @@ class Datasets:
         Raises FailedPrecondition naming issues of the dataset. Its id is not used again. With
         `validate_only` nothing is deleted, only counted.
         """
-        request = pb.DeleteDatasetRequest(name=dataset, validate_only=validate_only)
+        name = self._names.find(DATASET, dataset, may_be_gone=True)
+        request = pb.DeleteDatasetRequest(name=name, validate_only=validate_only)
         return translate(self._stub.DeleteDataset, request)
 
     def delete_frames(
@@ -291,7 +316,7 @@ class Datasets:
         never accepted again. With `validate_only` nothing is deleted, only counted.
         """
         request = pb.DeleteFramesRequest(
-            parent=project,
+            parent=self._names.project(project),
             frame_ids=read_texts("frame_ids", frame_ids),
             validate_only=validate_only,
         )
@@ -301,21 +326,24 @@ class Datasets:
         self, dataset: str, view_id: str, frame_filter: pb.FrameFilter, display_name: str = ""
     ) -> pb.View:
         """Save a filter under a new name."""
+        selection = self._selection(dataset, frame_filter)
         request = pb.CreateViewRequest(
-            parent=dataset,
+            parent=selection["parent"],
             view_id=view_id,
-            view=pb.View(display_name=display_name, filter=frame_filter),
+            view=pb.View(display_name=display_name, filter=selection["filter"]),
             request_id=str(uuid4()),
         )
         return translate(self._stub.CreateView, request)
 
     def view(self, name: str) -> pb.View:
-        """Read a view, by its own resource name."""
-        return translate(self._stub.GetView, pb.GetViewRequest(name=name))
+        """Read a view."""
+        request = pb.GetViewRequest(name=self._names.find(VIEW, name))
+        return translate(self._stub.GetView, request)
 
     def views(self, dataset: str) -> Iterator[pb.View]:
         """The views of a dataset."""
-        return list_items(self._stub.ListViews, pb.ListViewsRequest(parent=dataset), "views")
+        request = pb.ListViewsRequest(parent=self._names.dataset(dataset))
+        return list_items(self._stub.ListViews, request, "views")
 
     def change_view(self, view: pb.View) -> pb.View:
         """Store the changed filter of a view that was read before."""
@@ -324,7 +352,26 @@ class Datasets:
 
     def delete_view(self, name: str) -> None:
         """Delete a view; the frames stay."""
-        translate(self._stub.DeleteView, pb.DeleteViewRequest(name=name))
+        request = pb.DeleteViewRequest(name=self._names.find(VIEW, name))
+        translate(self._stub.DeleteView, request)
+
+    def _selection(
+        self, dataset: str, frame_filter: pb.FrameFilter | None, view: str = ""
+    ) -> dict[str, Any]:
+        """The dataset's name, the filter with its round's id, and the view's id."""
+        parent = self._names.dataset(dataset)
+        if frame_filter is not None and frame_filter.round:
+            given, frame_filter = frame_filter, pb.FrameFilter()
+            frame_filter.CopyFrom(given)
+            frame_filter.round = self._id(ROUND, given.round, parent)
+        return {
+            "parent": parent,
+            "filter": frame_filter,
+            "view": self._id(VIEW, view, parent),
+        }
+
+    def _id(self, kind: ResourceKind, reference: str, parent: str) -> str:
+        return self._names.ids(kind, [reference], parent=parent)[0] if reference else ""
 
 
 def _to_new_frame(item: Frame | LabeledFrame | NewFrame) -> NewFrame:
@@ -337,6 +384,10 @@ def _add_counts(total: pb.AppendFramesResponse, response: pb.AppendFramesRespons
     total.unchanged_count += response.unchanged_count
     total.kept_status_count += response.kept_status_count
     total.deleted_frame_ids.extend(response.deleted_frame_ids)
+
+
+def _project_of(dataset: str) -> str:
+    return str(ProjectName(DatasetName.parse(dataset).project))
 
 
 def _stream(call: Iterator[_Response]) -> Iterator[_Response]:

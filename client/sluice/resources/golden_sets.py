@@ -10,7 +10,9 @@ import grpc
 from sluice.class_names import rename_classes
 from sluice.errors import InvalidArgument
 from sluice.frames import Frame
+from sluice.resources.kinds import CHECK, GOLDEN_SET
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.v1 import deletion_pb2, golden_set_pb2
 from sluice.v1.golden_set_pb2_grpc import GoldenSetServiceStub
@@ -20,13 +22,14 @@ BYTES_PER_MESSAGE: Final = 2**20
 
 
 class GoldenSets:
-    """Golden sets and their checks. Names are resource names: `projects/p/datasets/d/goldenSets/g`.
+    """Golden sets and their checks, found by resource name, `dataset/id`, id or display name.
 
     Annotations are frames with labels, for example from `sluice.formats.coco.read_coco`: boxes, or
     one class per image. A frame without labels is an annotated image without objects.
     """
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = GoldenSetServiceStub(channel)
 
     def create(
@@ -48,7 +51,7 @@ class GoldenSets:
         has the id, and InvalidArgument if no label has a class of the dataset.
         """
         first = golden_set_pb2.CreateGoldenSetRequest(
-            parent=dataset,
+            parent=self._names.dataset(dataset),
             golden_set_id=golden_set_id,
             golden_set=golden_set_pb2.GoldenSet(display_name=display_name, limits=limits),
         )
@@ -57,12 +60,12 @@ class GoldenSets:
 
     def get(self, name: str) -> golden_set_pb2.GoldenSet:
         """Read a golden set, without its images."""
-        request = golden_set_pb2.GetGoldenSetRequest(name=name)
+        request = golden_set_pb2.GetGoldenSetRequest(name=self._names.find(GOLDEN_SET, name))
         return translate(self._stub.GetGoldenSet, request)
 
     def list(self, dataset: str) -> Iterator[golden_set_pb2.GoldenSet]:
         """The golden sets of a dataset."""
-        request = golden_set_pb2.ListGoldenSetsRequest(parent=dataset)
+        request = golden_set_pb2.ListGoldenSetsRequest(parent=self._names.dataset(dataset))
         return list_items(self._stub.ListGoldenSets, request, "golden_sets")
 
     def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
@@ -70,7 +73,8 @@ class GoldenSets:
 
         Its id is not used again. With `validate_only` nothing is deleted, only counted.
         """
-        request = golden_set_pb2.DeleteGoldenSetRequest(name=name, validate_only=validate_only)
+        full_name = self._names.find(GOLDEN_SET, name, may_be_gone=True)
+        request = golden_set_pb2.DeleteGoldenSetRequest(name=full_name, validate_only=validate_only)
         return translate(self._stub.DeleteGoldenSet, request)
 
     def check(
@@ -93,7 +97,7 @@ class GoldenSets:
         other annotations.
         """
         first = golden_set_pb2.CheckRoundRequest(
-            golden_set=name,
+            golden_set=self._names.find(GOLDEN_SET, name),
             key=golden_set_pb2.CheckRoundRequest.Key(
                 round=round_number,
                 schema_version=schema_version,
@@ -106,11 +110,12 @@ class GoldenSets:
 
     def get_check(self, name: str) -> golden_set_pb2.GoldenCheck:
         """Read a check, with its details."""
-        return translate(self._stub.GetCheck, golden_set_pb2.GetCheckRequest(name=name))
+        request = golden_set_pb2.GetCheckRequest(name=self._names.find(CHECK, name))
+        return translate(self._stub.GetCheck, request)
 
     def checks(self, name: str) -> Iterator[golden_set_pb2.GoldenCheck]:
         """The checks of a golden set, by round, without details."""
-        request = golden_set_pb2.ListChecksRequest(parent=name)
+        request = golden_set_pb2.ListChecksRequest(parent=self._names.find(GOLDEN_SET, name))
         return list_items(self._stub.ListChecks, request, "checks")
 
     def override(
@@ -118,13 +123,14 @@ class GoldenSets:
     ) -> golden_set_pb2.GoldenCheck:
         """Override a failed check; the person, the time and the reason are stored."""
         request = golden_set_pb2.OverrideCheckRequest(
-            name=check, reason=reason, decided_by=decided_by
+            name=self._names.find(CHECK, check), reason=reason, decided_by=decided_by
         )
         return translate(self._stub.OverrideCheck, request)
 
     def gate(self, dataset: str) -> golden_set_pb2.GoldenGate:
         """Read whether the next batch of a dataset is blocked, and by which check."""
-        return translate(self._stub.GetGate, golden_set_pb2.GetGateRequest(dataset=dataset))
+        request = golden_set_pb2.GetGateRequest(dataset=self._names.dataset(dataset))
+        return translate(self._stub.GetGate, request)
 
 
 def _messages(first: Any, frames: Iterable[Frame], sensor_id: str | None) -> Iterator[Any]:

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import grpc
 
 from sluice.checks import read_texts
+from sluice.resources.kinds import ROUND, VIEW
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.v1 import progress_pb2
 from sluice.v1.progress_pb2_grpc import ProgressServiceStub
 
 
 class Progress:
-    """The recorded rounds of datasets. Names are resource names: `projects/p/datasets/d`."""
+    """The recorded rounds of datasets; these are found by resource name, id or display name."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = ProgressServiceStub(channel)
 
     def record(
@@ -41,7 +44,7 @@ class Progress:
         ids = list(values)
         rows = {sample: row for row, sample in enumerate(ids)}
         request = progress_pb2.RecordRoundRequest(
-            dataset=dataset,
+            dataset=self._names.dataset(dataset),
             round=round_number,
             labelled_groups=labelled_groups,
             sample_ids=ids,
@@ -70,24 +73,27 @@ class Progress:
         """Record the metric of an imported round's predictions, measured by the server.
 
         The server measures the round's metric split. If `labelled_groups` is 0, the server counts
-        them. Each view of `slice_views`, by id, becomes a slice. A repeated call returns the first
+        them. Each view of `slice_views` becomes a slice. A repeated call returns the first
         measurement.
         """
+        parent = self._names.dataset(dataset)
         request = progress_pb2.RecordRoundRequest(
-            dataset=dataset,
+            dataset=parent,
             round=round_number,
             labelled_groups=labelled_groups,
-            measured_round=measured_round,
+            measured_round=self._names.find(ROUND, measured_round, parent=parent),
             iou_min=iou_min,
             score_min=score_min,
-            slice_views=read_texts("slice_views", slice_views),
+            slice_views=self._names.ids(
+                VIEW, read_texts("slice_views", slice_views), parent=parent
+            ),
             failures=_to_messages(failures),
         )
         return translate(self._stub.RecordRound, request)
 
     def rounds(self, dataset: str) -> Iterator[progress_pb2.RecordedRound]:
         """The recorded rounds of a dataset, by number."""
-        request = progress_pb2.ListRecordedRoundsRequest(parent=dataset)
+        request = progress_pb2.ListRecordedRoundsRequest(parent=self._names.dataset(dataset))
         return list_items(self._stub.ListRecordedRounds, request, "rounds")
 
     def get(
@@ -100,7 +106,10 @@ class Progress:
     ) -> progress_pb2.DatasetProgress:
         """The learning curve over all rounds, and a recommendation; a person decides."""
         request = progress_pb2.GetProgressRequest(
-            dataset=dataset, target=target, gain_min=gain_min, next_groups=next_groups
+            dataset=self._names.dataset(dataset),
+            target=target,
+            gain_min=gain_min,
+            next_groups=next_groups,
         )
         return translate(self._stub.GetProgress, request)
 

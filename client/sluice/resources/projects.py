@@ -10,7 +10,9 @@ from sluice.checks import read_texts
 from sluice.errors import InvalidArgument
 from sluice.labels import TaskType
 from sluice.resources.class_map import LabelClass, number_classes, read_task_type
+from sluice.resources.kinds import API_KEY, PROJECT
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.v1 import dataset_pb2, deletion_pb2, project_pb2
 from sluice.v1.dataset_pb2_grpc import DatasetServiceStub
@@ -18,9 +20,10 @@ from sluice.v1.project_pb2_grpc import ProjectServiceStub
 
 
 class Projects:
-    """Projects, their keys and datasets. Names are resource names: `projects/{project_id}`."""
+    """Projects, their keys and datasets; found by resource name, id or display name."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = ProjectServiceStub(channel)
         self._datasets = DatasetServiceStub(channel)
 
@@ -33,7 +36,8 @@ class Projects:
 
     def get(self, name: str) -> project_pb2.Project:
         """Read a project."""
-        return translate(self._stub.GetProject, project_pb2.GetProjectRequest(name=name))
+        request = project_pb2.GetProjectRequest(name=self._names.project(name))
+        return translate(self._stub.GetProject, request)
 
     def list(self) -> Iterator[project_pb2.Project]:
         """The projects that the key may see."""
@@ -44,7 +48,8 @@ class Projects:
 
         Its id is never used again. With `validate_only` nothing is deleted, only counted.
         """
-        request = project_pb2.DeleteProjectRequest(name=name, validate_only=validate_only)
+        full_name = self._names.find(PROJECT, name, may_be_gone=True)
+        request = project_pb2.DeleteProjectRequest(name=full_name, validate_only=validate_only)
         return translate(self._stub.DeleteProject, request)
 
     def create_api_key(self, project: str, scopes: Iterable[str], display_name: str = "") -> str:
@@ -58,19 +63,20 @@ class Projects:
                 "scopes", f"{unknown[0][6:].lower()!r} is none of log, review, admin"
             )
         request = project_pb2.CreateApiKeyRequest(
-            parent=project,
+            parent=self._names.project(project),
             api_key=project_pb2.ApiKey(display_name=display_name, scopes=scope_names),
         )
         return translate(self._stub.CreateApiKey, request).secret
 
-    def api_keys(self, project: str) -> Iterator[project_pb2.ApiKey]:
+    def api_keys(self, project: str = "") -> Iterator[project_pb2.ApiKey]:
         """The keys of a project, without secrets."""
-        request = project_pb2.ListApiKeysRequest(parent=project)
+        request = project_pb2.ListApiKeysRequest(parent=self._names.project(project))
         return list_items(self._stub.ListApiKeys, request, "api_keys")
 
     def delete_api_key(self, name: str) -> None:
         """Revoke a key at once."""
-        translate(self._stub.DeleteApiKey, project_pb2.DeleteApiKeyRequest(name=name))
+        request = project_pb2.DeleteApiKeyRequest(name=self._names.find(API_KEY, name))
+        translate(self._stub.DeleteApiKey, request)
 
     def create_dataset(
         self,
@@ -95,11 +101,11 @@ class Projects:
                 classes=[label_class.to_proto() for label_class in number_classes(classes)],
             )
         request = dataset_pb2.CreateDatasetRequest(
-            parent=project, dataset_id=dataset_id, dataset=dataset
+            parent=self._names.project(project), dataset_id=dataset_id, dataset=dataset
         )
         return translate(self._datasets.CreateDataset, request)
 
-    def datasets(self, project: str) -> Iterator[dataset_pb2.Dataset]:
+    def datasets(self, project: str = "") -> Iterator[dataset_pb2.Dataset]:
         """The datasets of a project."""
-        request = dataset_pb2.ListDatasetsRequest(parent=project)
+        request = dataset_pb2.ListDatasetsRequest(parent=self._names.project(project))
         return list_items(self._datasets.ListDatasets, request, "datasets")

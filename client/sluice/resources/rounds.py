@@ -11,7 +11,9 @@ import grpc
 from sluice.class_names import rename_label
 from sluice.labels import Label
 from sluice.resources.filters import read_split
+from sluice.resources.kinds import ROUND
 from sluice.resources.pages import list_items
+from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
 from sluice.v1 import deletion_pb2
 from sluice.v1 import round_pb2 as pb
@@ -57,9 +59,10 @@ class PredictedFrame:
 
 
 class Rounds:
-    """Rounds of datasets. Names are resource names: `projects/p/datasets/d/rounds/r`."""
+    """Rounds of datasets, found by resource name, `dataset/round`, id or display name."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, names: Resolver | None = None) -> None:
+        self._names = names or Resolver(channel)
         self._stub = RoundServiceStub(channel)
 
     def create(
@@ -68,24 +71,30 @@ class Rounds:
         """Create a round; failures are never mined from its metric split."""
         new_round = pb.Round(display_name=display_name, metric_split=read_split(metric_split))
         request = pb.CreateRoundRequest(
-            parent=dataset, round_id=round_id, round=new_round, request_id=str(uuid4())
+            parent=self._names.dataset(dataset),
+            round_id=round_id,
+            round=new_round,
+            request_id=str(uuid4()),
         )
         return translate(self._stub.CreateRound, request)
 
     def get(self, name: str) -> pb.Round:
         """Read a round, with the metric of its predictions."""
-        return translate(self._stub.GetRound, pb.GetRoundRequest(name=name))
+        request = pb.GetRoundRequest(name=self._names.find(ROUND, name))
+        return translate(self._stub.GetRound, request)
 
     def list(self, dataset: str) -> Iterator[pb.Round]:
         """The rounds of a dataset."""
-        return list_items(self._stub.ListRounds, pb.ListRoundsRequest(parent=dataset), "rounds")
+        request = pb.ListRoundsRequest(parent=self._names.dataset(dataset))
+        return list_items(self._stub.ListRounds, request, "rounds")
 
     def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
         """Delete a round: its predictions, and the failures that frames have from it.
 
         Its id is not used again. With `validate_only` nothing is deleted, only counted.
         """
-        request = pb.DeleteRoundRequest(name=name, validate_only=validate_only)
+        full_name = self._names.find(ROUND, name, may_be_gone=True)
+        request = pb.DeleteRoundRequest(name=full_name, validate_only=validate_only)
         return translate(self._stub.DeleteRound, request)
 
     def import_predictions(
@@ -101,7 +110,7 @@ class Rounds:
         """
         renamed = [frame.rename_classes(class_map or {}) for frame in frames]
         request = pb.ImportPredictionsRequest(
-            round=name, frames=[frame.to_proto() for frame in renamed]
+            round=self._names.find(ROUND, name), frames=[frame.to_proto() for frame in renamed]
         )
         return translate(self._stub.ImportPredictions, request)
 
@@ -110,6 +119,9 @@ class Rounds:
     ) -> pb.Round:
         """Measure the metric split, and tag the failures in another split with the round."""
         request = pb.MineFailuresRequest(
-            round=name, split=read_split(split), iou_min=iou_min, score_min=score_min
+            round=self._names.find(ROUND, name),
+            split=read_split(split),
+            iou_min=iou_min,
+            score_min=score_min,
         )
         return translate(self._stub.MineFailures, request)

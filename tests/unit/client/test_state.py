@@ -1,42 +1,53 @@
-"""The projects and issues that a client selects by name."""
+"""The issues that a client selects by name."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from sluice import errors
-from sluice.state import choose_issues, choose_projects
-from sluice.v1 import campaign_pb2, project_pb2
+from sluice.resources.resolver import Resolver
+from sluice.state import choose_issues
+from sluice.v1 import campaign_pb2
+from tests.unit.client.listed_resources import ListedResources
 
-# The display name of b is the id of a; c and d have the same display name.
-PROJECTS = [
-    project_pb2.Project(name=f"projects/{project_id}", display_name=title)
-    for project_id, title in (("a", "Trucks"), ("b", "a"), ("c", "Trains"), ("d", "Trains"))
-]
+ONE, TWO, IDLE = "11111111-aaaa", "22222222-bbbb", "33333333-cccc"
+PROJECTS = ["projects/a", "projects/b"]
 ACTIVE = [
-    campaign_pb2.ActiveVersion(campaign=f"projects/a/campaigns/{i}", issue=f"projects/a/issues/{i}")
-    for i in ("one", "two")
+    campaign_pb2.ActiveVersion(campaign=f"{project}/campaigns/c", issue=f"{project}/issues/{id}")
+    for project, id in zip(PROJECTS, (ONE, TWO), strict=True)
 ]
+LISTED = {
+    f"projects/a/issues/{ONE}": "Vans",
+    f"projects/a/issues/{IDLE}": "Idle",
+    f"projects/b/issues/{TWO}": "Trams",
+}
 
 
-def test_all_projects_when_none_is_named() -> None:
-    """A display name that equals another project's id hides no project."""
-    assert [f"projects/{i}" for i in "abcd"] == choose_projects(PROJECTS, None)
+def choose(*references: str) -> list[campaign_pb2.ActiveVersion]:
+    """The active versions of these issues."""
+    channel: Any = ListedResources(LISTED)
+    return choose_issues(Resolver(channel), PROJECTS, ACTIVE, references)
 
 
-def test_projects_are_named_by_id_or_title() -> None:
-    """An id takes precedence over a display name, and duplicate projects are used once."""
-    assert ["projects/a"] == choose_projects(PROJECTS, ["a", "Trucks"])
-    assert [] == choose_projects(PROJECTS, [])
-    with pytest.raises(errors.NotFound, match=r"'q'; there are: a, b, c, d$"):
-        choose_projects(PROJECTS, ["a", "q"])
-    with pytest.raises(errors.InvalidArgument, match=r"'Trains' .* projects/c, projects/d"):
-        choose_projects(PROJECTS, ["Trains"])
+@pytest.mark.parametrize("reference", [TWO, "2222", f"projects/b/issues/{TWO}", "Trams"])
+def test_issues_are_given_as_everywhere(reference: str) -> None:
+    """An issue is found by UUID, start of it, resource name or display name, in any project."""
+    assert ACTIVE[1:] == choose(reference)
+    assert ACTIVE == choose("Vans", reference)
 
 
-def test_issues_are_named_by_uuid() -> None:
-    """All campaigns, or those of the issues named."""
-    assert ACTIVE == choose_issues(ACTIVE, None)
-    assert ACTIVE[1:] == choose_issues(ACTIVE, ["two"])
-    with pytest.raises(errors.NotFound, match="'three'"):
-        choose_issues(ACTIVE, ["two", "three"])
+def test_all_issues_are_the_default() -> None:
+    """Without a selection all active versions are used, and nothing is listed."""
+    channel: Any = ListedResources(LISTED)
+    assert ACTIVE == choose_issues(Resolver(channel), PROJECTS, ACTIVE, None)
+    choose_issues(Resolver(channel), PROJECTS, ACTIVE, [ONE, "2222"])
+    assert {} == channel.calls
+
+
+@pytest.mark.parametrize("reference", ["Idle", "Lorries", f"projects/b/issues/{ONE}"])
+def test_an_issue_without_a_campaign_is_named(reference: str) -> None:
+    """An issue that does not exist, or has no active campaign, is an error that names it."""
+    with pytest.raises(errors.NotFound, match=reference):
+        choose("Vans", reference)
