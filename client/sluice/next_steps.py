@@ -63,7 +63,7 @@ def command_step(error: SluiceError) -> str:
         case NotFound() if listing := _listing_of(error):
             return f"see `{listing.command}`"
         case Unauthenticated():
-            return f"set SLUICE_API_KEY or --api-key to a valid key; {_ADMIN_KEY}"
+            return f"use `sluice login`, or set SLUICE_API_KEY to a valid key; {_ADMIN_KEY}"
         case PermissionDenied(reason="SCOPE_MISSING") if _is_for_admin(error):
             return f"set SLUICE_API_KEY to that key; {_ADMIN_KEY}"
         case PermissionDenied(reason="SCOPE_MISSING"):

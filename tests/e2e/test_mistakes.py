@@ -42,7 +42,7 @@ class Mistake:
 
 
 ADMIN_KEY = "sluiced keeps the admin's in its data folder, sluice-data/admin.key"
-SET_KEY = f"set SLUICE_API_KEY or --api-key to a valid key; {ADMIN_KEY}"
+SET_KEY = f"use `sluice login`, or set SLUICE_API_KEY to a valid key; {ADMIN_KEY}"
 
 COMMANDS = {
     # How the server is reached
@@ -85,7 +85,7 @@ COMMANDS = {
     "no key": Mistake(
         "projects list",
         ExitCode.DENIED,
-        f"api_key: required, because SLUICE_API_KEY is not set; {SET_KEY}",
+        f"API key required; {SET_KEY}",
         {"SLUICE_API_KEY": ""},
     ),
     "a malformed key": Mistake(
@@ -114,7 +114,7 @@ COMMANDS = {
         {"SLUICE_API_KEY": "{admin_key_of_project}"},
     ),
     "a key of another project": Mistake(
-        "campaigns list -p empty",
+        "campaigns list -p projects/empty",
         ExitCode.DENIED,
         "parent: 'projects/empty' is not in project 'night-fleet'; API key {log_key_id} is limited "
         "to that project; set SLUICE_API_KEY to a key of that project, or to the admin's",
@@ -124,7 +124,7 @@ COMMANDS = {
     "an unknown project": Mistake(
         "campaigns list -p nowhere",
         ExitCode.NOT_FOUND,
-        "projects/nowhere does not exist; see `sluice projects list`",
+        "project: no project 'nowhere'; see `sluice projects list`",
     ),
     "an unknown dataset": Mistake(
         f"datasets counts {PROJECT}/datasets/none",
@@ -154,7 +154,7 @@ COMMANDS = {
     "an unknown view": Mistake(
         f"datasets frames {STREET} --view none",
         ExitCode.NOT_FOUND,
-        f"{STREET}/views/none does not exist; see `sluice views list {STREET}`",
+        f"view: no view 'none' in {STREET}; see `sluice views list {STREET}`",
     ),
     "an unknown round": Mistake(
         f"rounds mine-failures {STREET}/rounds/none --split train",
@@ -289,7 +289,7 @@ CALLS: dict[str, tuple[Call, type[Exception], str]] = {
     "an unknown project": (
         lambda client, names: client.sync_state(["nowhere"]),
         errors.NotFound,
-        "target_project_names: no project 'nowhere'; there are: empty, night-fleet",
+        "project: no project 'nowhere'; see `sluice projects list`",
     ),
     "one id in place of a list": (
         lambda client, names: client.samples.accept(names["campaign"], "abc"),

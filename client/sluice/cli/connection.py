@@ -32,14 +32,15 @@ class Connection:
     """Whether the profile may be missing, since it is about to be saved."""
 
     def settings(self) -> Profile:
-        """What the options say, else the profile, else the defaults."""
+        """What the options say, else the profile, else the defaults.
+
+        The key of a profile is sent to the server of the profile only.
+        """
         missing = self.may_be_new and self.profile not in read_profiles()
         stored = Profile() if missing else find_profile(self.profile)
-        return Profile(
-            self.target or stored.target or DEFAULT_TARGET,
-            self.api_key or stored.api_key,
-            stored.project,
-        )
+        target = self.target or stored.target or DEFAULT_TARGET
+        stored_key = stored.api_key if target == stored.target else ""
+        return Profile(target, self.api_key or stored_key, stored.project)
 
     @contextmanager
     def client(self, project: str = "") -> Iterator[CollectionClient]:
@@ -47,9 +48,7 @@ class Connection:
         with self.printing_errors():
             settings = self.settings()
             if not settings.api_key:
-                raise errors.Unauthenticated(
-                    "API key required: use `sluice login`, or set SLUICE_API_KEY"
-                )
+                raise errors.Unauthenticated("API key required")
             default_project = project or settings.project
             with CollectionClient(settings.target, project=default_project) as client:
                 client.set_credentials(api_key=settings.api_key)

@@ -39,7 +39,7 @@ SAMPLE = NotFound.of("projects/p/campaigns/c/samples/f%2F1")
         ),
         (
             Unauthenticated("authorization: unknown"),
-            f"set SLUICE_API_KEY or --api-key to a valid key; {ADMIN_KEY}",
+            f"use `sluice login`, or set SLUICE_API_KEY to a valid key; {ADMIN_KEY}",
             f"pass a valid key to set_credentials, or set SLUICE_API_KEY; {ADMIN_KEY}",
         ),
         (
