@@ -39,9 +39,14 @@ test: .venv/.ready .venv-deploy/.ready  ## run all tests but those of test-peers
 
 # The server runs from .venv, as a process of its own, so that FiftyOne's pins do not restrict it.
 .PHONY: test-peers
-test-peers: .venv/.ready .venv-peers/.ready  ## run the tests with a real FiftyOne; ARGS=… goes to pytest
+test-peers: .venv/.ready .venv-peers/.ready $(if $(ARGS),,test-files)  ## run the tests with a real FiftyOne and files of other tools; ARGS=… goes to pytest
 	PYTHONPATH=client .venv-peers/bin/python -m pytest -c tests/peers/pytest.ini \
 	  --rootdir=. --confcutdir=. $(or $(ARGS),tests/peers)
+
+# Each tool writes its files in .venv-writers, so that the tools' pins do not restrict FiftyOne's.
+.PHONY: test-files
+test-files: .venv/.ready .venv-writers/.ready  ## run the tests with files of polars, pandas, Ray and others; ARGS=… goes to pytest
+	$(PY) -m pytest $(or $(ARGS),tests/writers)
 
 .PHONY: check
 check: check-style check-types check-imports check-words check-protos check-stubs check-needs  ## lint, types, import rules, readability, protos, stubs
@@ -61,7 +66,7 @@ lock: .venv/.locked  ## pin all needs of the pyproject.toml files; UPGRADE=1 tak
 
 .PHONY: clean
 clean:  ## remove environments and caches; data of sluiced stays
-	rm -rf .venv .venv-bench .venv-deploy .venv-oldest .venv-peers .venv-protos
+	rm -rf .venv .venv-bench .venv-deploy .venv-oldest .venv-peers .venv-protos .venv-writers
 	rm -rf node_modules build dist client/dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find bench client demo services tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
@@ -129,6 +134,11 @@ check-needs: .venv/.ready .venv-oldest/.ready
 # 1.2 GB.
 .venv-peers/.ready: requirements-peers.lock tools/venv.sh
 	tools/venv.sh .venv-peers requirements-peers.lock
+	touch $@
+
+# 1.3 GB.
+.venv-writers/.ready: requirements-writers.lock tools/venv.sh
+	tools/venv.sh .venv-writers requirements-writers.lock
 	touch $@
 
 # The oldest numpy has no wheel for Python 3.13.

@@ -40,7 +40,7 @@ def print_funnel(console: Console, result: JobResult) -> None:
     table.add_column("", style="dim")
     for name, meaning in (
         ("seen", "repeats included"),
-        ("distinct_seen", "estimated"),
+        ("distinct_seen", "repeats counted once"),
         ("matches", "at or over the threshold"),
         *VERDICTS.items(),
         ("accepted", "by review"),

@@ -62,6 +62,7 @@ def needs() -> dict[str, list[str]]:
         "requirements-oldest.lock": [floor(need) for need in base],
         "requirements-peers.lock": [*base, *extras["peers"]],
         "requirements-protos.lock": extras["protos"],
+        "requirements-writers.lock": extras["writers"],
     }
 
 

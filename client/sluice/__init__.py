@@ -34,11 +34,18 @@ if TYPE_CHECKING:
         TaskType,
     )
     from sluice.missing_background import MissingBackgroundWarning
+    from sluice.resources.batches import BatchSettings
+    from sluice.resources.class_map import LabelClass
+    from sluice.resources.datasets import NewFrame
+    from sluice.resources.filters import frame_filter
+    from sluice.resources.rounds import PredictedFrame, Prediction
     from sluice.sensors import MediaType, SensorData
+    from sluice.tensors import Embeddings
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchSettings",
     "BestFrame",
     "Box2D",
     "Classification2D",
@@ -46,23 +53,30 @@ __all__ = [
     "CollectionClient",
     "CollectionReport",
     "Cuboid3D",
+    "Embeddings",
     "Explanation",
     "Frame",
     "Label",
+    "LabelClass",
     "LabeledFrame",
     "MediaType",
     "MissingBackgroundWarning",
     "Neighbour",
+    "NewFrame",
     "Polygons2D",
+    "PredictedFrame",
+    "Prediction",
     "Semseg2D",
     "SensorData",
     "SluiceError",
     "TaskType",
     "connect",
     "connect_sync",
+    "frame_filter",
 ]
 
 _MODULE_OF = {
+    "BatchSettings": "sluice.resources.batches",
     "BestFrame": "sluice.collection",
     "Box2D": "sluice.labels",
     "Classification2D": "sluice.labels",
@@ -70,20 +84,26 @@ _MODULE_OF = {
     "CollectionClient": "sluice.client",
     "CollectionReport": "sluice.collection",
     "Cuboid3D": "sluice.labels",
+    "Embeddings": "sluice.tensors",
     "Explanation": "sluice.explanations",
     "Frame": "sluice.frames",
     "Label": "sluice.labels",
+    "LabelClass": "sluice.resources.class_map",
     "LabeledFrame": "sluice.labeled_frame",
     "MediaType": "sluice.sensors",
     "MissingBackgroundWarning": "sluice.missing_background",
     "Neighbour": "sluice.explanations",
+    "NewFrame": "sluice.resources.datasets",
     "Polygons2D": "sluice.labels",
+    "PredictedFrame": "sluice.resources.rounds",
+    "Prediction": "sluice.resources.rounds",
     "Semseg2D": "sluice.labels",
     "SensorData": "sluice.sensors",
     "SluiceError": "sluice.errors",
     "TaskType": "sluice.labels",
     "connect": "sluice.channel",
     "connect_sync": "sluice.channel",
+    "frame_filter": "sluice.resources.filters",
 }
 
 if not TYPE_CHECKING:  # with __getattr__ a type checker would accept any name

@@ -22,9 +22,9 @@ _SEED: Final = 0
 
 def dimension_of(source: Source) -> int:
     """The dimension of a file's embeddings; InvalidArgument if it is out of range."""
-    first = next(source.batches(1), None)
+    first = next(source.batches(_ROWS_AT_ONCE), None)
     if first is None:
-        raise InvalidArgument.of("file", "has no rows")
+        raise InvalidArgument.of("file", "has no rows with an embedding")
     dimension = int(first.embeddings.shape[1])
     if not DIMENSION_MIN <= dimension <= DIMENSION_MAX:
         raise InvalidArgument.of(

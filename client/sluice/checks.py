@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,6 +24,8 @@ def check_text(
     field: str, value: str, bytes_max: int = ID_BYTES_MAX, *, empty: bool = False
 ) -> None:
     """Reject a text that is too long, not encodable as UTF-8, or empty unless `empty` is set."""
+    if not isinstance(value, str):
+        raise InvalidArgument.of(field, _expected_text(value))
     if not value and not empty:
         raise InvalidArgument.of(field, f"is empty; 1 to {bytes_max:,} bytes are accepted")
     try:
@@ -57,6 +59,30 @@ def check_count(field: str, value: int) -> None:
     """Reject a number that does not fit into uint32."""
     if not 0 <= value <= _UINT32_MAX:
         raise InvalidArgument.of(field, f"{value} is not in 0…{_UINT32_MAX:,}")
+
+
+def read_texts(field: str, values: Iterable[str]) -> list[str]:
+    """The texts of an iterable, such as the ids of frames.
+
+    Raises InvalidArgument for a single text, which would be taken letter by letter, for a value
+    that is not iterable, and for an item that is not a text. Errors of the iterable are raised as
+    they are.
+    """
+    if isinstance(values, str | bytes):
+        raise InvalidArgument.of(field, f"{values!r} is one text; expected a list: [{values!r}]")
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise InvalidArgument.of(
+            field, f"{values!r} is of type {type(values).__name__}; expected a list of texts"
+        )
+    texts = list(values)
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InvalidArgument.of(f"{field}[{index}]", _expected_text(text))
+    return texts
+
+
+def _expected_text(value: object) -> str:
+    return f"{value!r} is of type {type(value).__name__}; expected a text, such as {str(value)!r}"
 
 
 def check_unique(field: str, what: str, values: Iterable[str]) -> None:

@@ -10,14 +10,16 @@ from typing import Self
 from uuid import uuid4
 
 import grpc
-import numpy as np
 
-from sluice import errors, rpc_errors
+from sluice import errors
 from sluice.channel import connect_sync
+from sluice.checks import read_texts
 from sluice.collection import CollectionReport, make_batches, make_report, select_frames
+from sluice.frame_inputs import read_items, stack_embeddings
 from sluice.frames import Frame
 from sluice.labeled_frame import LabeledFrame
 from sluice.model_store import ModelStore
+from sluice.next_steps import method_step
 from sluice.outbox import Outbox
 from sluice.probabilities import Probabilities, SampledFrames
 from sluice.progress import OnProgress, TextProgress
@@ -34,6 +36,8 @@ from sluice.resources import (
     Samples,
 )
 from sluice.resources.resolver import Resolver
+from sluice.score_stream import score_stream
+from sluice.spaces import describe_spaces
 from sluice.state import (
     SpaceState,
     choose_issues,
@@ -42,7 +46,6 @@ from sluice.state import (
 )
 from sluice.tensors import Embeddings
 from sluice.v1 import scorer_pb2
-from sluice.v1.scorer_pb2_grpc import ScorerServiceStub
 
 DEFAULT_TARGET = "localhost:50050"
 
@@ -50,9 +53,10 @@ DEFAULT_TARGET = "localhost:50050"
 class CollectionClient:
     """Samples frames against the active campaigns and submits those that match.
 
-    A context manager. To resume an interrupted run within 90 days, pass its `session_id`, and
-    sample and save the same frames in the same order: batches that the server has counted already
-    are skipped.
+    The target is the server's `host:port`, by default that of the variable `SLUICE_TARGET`, else
+    localhost:50050; for other forms see `connect`. A context manager. To resume an interrupted run
+    within 90 days, pass its `session_id`, and sample and save the same frames in the same order:
+    batches that the server has counted already are skipped.
 
     Resources are found by resource name, id, start of an id, or display name, in `project` or else
     in the only project that the key can read; `names` finds their resource names.
@@ -62,7 +66,7 @@ class CollectionClient:
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: str = "",
         *,
         project: str = "",
         session_id: str | None = None,
@@ -71,7 +75,7 @@ class CollectionClient:
         on_progress: OnProgress | None = None,
     ) -> None:
         self.session_id = session_id or str(uuid4())
-        self._target = target
+        self._target = target or os.environ.get("SLUICE_TARGET") or DEFAULT_TARGET
         self._store = ModelStore(cache_dir)
         self._on_progress = on_progress or TextProgress()
         self._channel: grpc.Channel | None = None
@@ -104,7 +108,9 @@ class CollectionClient:
         """
         key = api_key or os.environ.get("SLUICE_API_KEY", "")
         if not key:
-            raise errors.Unauthenticated("api_key: required, because SLUICE_API_KEY is not set")
+            error = errors.Unauthenticated("api_key: required, because SLUICE_API_KEY is not set")
+            error.next_step = method_step(error)
+            raise error
         self.close()
         self._projects_by_names.clear()
         self._channel = connect_sync(self._target, key, credentials=credentials)
@@ -177,8 +183,8 @@ class CollectionClient:
 
     def sync_state(
         self,
-        target_project_names: Sequence[str] | None = None,
-        target_issue_uuids: Sequence[str] | None = None,
+        target_project_names: Iterable[str] | None = None,
+        target_issue_uuids: Iterable[str] | None = None,
     ) -> None:
         """Read the active campaigns, and download models that are missing from the disk.
 
@@ -187,9 +193,16 @@ class CollectionClient:
         key, so a second call takes one round trip per project. Raises NotFound naming an unknown
         target, and ResourceExhausted if the disk has too little space for the models.
         """
-        projects = self._find_projects(target_project_names)
+        targets, issues = (
+            None if values is None else read_texts(field, values)
+            for field, values in (
+                ("target_project_names", target_project_names),
+                ("target_issue_uuids", target_issue_uuids),
+            )
+        )
+        projects = self._find_projects(targets)
         active = [v for project in projects for v in read_active(self.channel, project)]
-        versions = choose_issues(self.names, projects, active, target_issue_uuids)
+        versions = choose_issues(self.names, projects, active, issues)
         self._spaces = load_state(
             self.channel,
             self._store,
@@ -212,23 +225,13 @@ class CollectionClient:
         next `save_for_collection`. Raises InvalidArgument naming an invalid frame; no frame of the
         call is kept then.
         """
-        labeled_frames = list(frames)
-        parts = [frame.vectors() for frame in labeled_frames]
+        labeled_frames = read_items("frames", frames, LabeledFrame)
         checked = [_checked(frame.frame()) for frame in labeled_frames]
         if not labeled_frames:
             return Probabilities(0, [])
-        dimensions = {vectors.shape[1] for vectors, _ in parts}
-        if len(dimensions) > 1:
-            raise errors.InvalidArgument.of(
-                "frames", f"have vectors of several dimensions: {sorted(dimensions)}"
-            )
-        spaces = self._spaces_of(embedding_model_id, dimensions.pop())
-        embeddings = Embeddings(
-            spaces[0].model_id,
-            np.concatenate([vectors for vectors, _ in parts]),
-            np.repeat(np.arange(len(parts)), [len(vectors) for vectors, _ in parts]),
-            [label_id for _, label_ids in parts for label_id in label_ids],
-        )
+        embeddings = stack_embeddings(labeled_frames, embedding_model_id or "")
+        spaces = self._spaces_of(embedding_model_id, embeddings.vectors.shape[1])
+        embeddings = replace(embeddings, model_id=spaces[0].model_id)
         sampled = [
             SampledFrames.of(space, checked, embeddings, self._on_progress) for space in spaces
         ]
@@ -243,11 +246,11 @@ class CollectionClient:
             [model_id] = model_ids
         spaces = [s for s in self._spaces if (s.model_id, s.dimension) == (model_id, dimension)]
         if not spaces:
-            known = ", ".join(sorted(f"{s.model_id!r} ({s.dimension})" for s in self._spaces))
+            known = describe_spaces((s.model_id, s.dimension) for s in self._spaces)
             raise errors.InvalidArgument.of(
                 "embedding_model_id",
                 f"no active campaign scores vectors of {model_id!r} with {dimension} dimensions; "
-                f"campaigns score {known or 'nothing'}",
+                f"spaces of the active campaigns at the last sync_state: {known}",
                 reason="SPACE_MISMATCH",
             )
         return spaces
@@ -290,26 +293,13 @@ class CollectionClient:
         """Score batches on the server against its active campaigns; yields one response per batch.
 
         With `matches_only`, responses have `matches` in place of scores, which may be much faster.
-        Raises the error of an invalid batch in place of its response.
+        A response has no scores while no campaign of its space is active. Raises the error of an
+        invalid batch in place of its response, and InvalidArgument listing the spaces of the
+        project for a batch of another one. An error of `batches` itself is raised as it is, after
+        the responses of the batches before it.
         """
         parent = self.names.project(project)
-        requests = (
-            scorer_pb2.StreamScoresRequest(
-                batch_id=number,
-                batch=scorer_pb2.ScoreFramesRequest(
-                    parent=parent, embeddings=embeddings.to_proto(), matches_only=matches_only
-                ),
-            )
-            for number, embeddings in enumerate(batches)
-        )
-        call = ScorerServiceStub(self.channel).StreamScores(requests)
-        try:
-            for response in call:
-                if response.HasField("error"):
-                    raise rpc_errors.from_status(response.error)
-                yield response.scores
-        except grpc.RpcError as error:
-            raise rpc_errors.from_rpc_error(error) from error
+        return score_stream(self.channel, parent, batches, matches_only=matches_only)
 
 
 def _checked(frame: Frame) -> Frame:

@@ -13,7 +13,6 @@ from sluice.batches import NUMBER_BYTES_MAX, ScoredFrames, make_batch
 from sluice.explanations import Explanation
 from sluice.limits import BATCH_BYTES_MAX, BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.probabilities import SampledFrames
-from sluice.tensors import Embeddings
 from sluice.v1 import ingest_pb2
 
 BATCH_FRAMES = 256
@@ -193,19 +192,11 @@ def _fits(batch: ingest_pb2.SubmitBatch) -> bool:
 
 def _make_batch(selection: FrameSelection, start: int, stop: int) -> ingest_pb2.SubmitBatch:
     sampled, frames = selection.sampled, slice(start, stop)
-    embeddings = sampled.embeddings
-    rows = slice(*np.searchsorted(embeddings.frame_of_row, [start, stop]).tolist())
-    part = Embeddings(
-        embeddings.model_id,
-        embeddings.vectors[rows],
-        embeddings.frame_of_row[rows] - start,
-        embeddings.label_ids[rows],
-    )
     batch_frames = sampled.frames[frames]
     scored = ScoredFrames(
         [frame.id for frame in batch_frames],
         batch_frames.__getitem__,
-        part,
+        sampled.embeddings.of_range(start, stop),
         sampled.scores.scores[frames],
         sampled.space.scored_by,
     )

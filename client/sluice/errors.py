@@ -44,6 +44,7 @@ class SluiceError(Exception):
 
     `reason` is a name of the proto enum ErrorReason, stable for programs; the message is for
     people and names the offending field and value; `metadata` repeats those values for programs.
+    As text, an error is its message and, if there is one, the next step to take.
     """
 
     status: ClassVar[str] = "UNKNOWN"
@@ -66,6 +67,11 @@ class SluiceError(Exception):
         self.fields = tuple(fields)
         self.metadata = dict(metadata or {})
         self.retry_after_s = retry_after_s
+        self.next_step = ""
+        """What a caller in Python can do about it; set by the client. "": the message says it."""
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.next_step}" if self.next_step else self.message
 
     @property
     def code(self) -> grpc.StatusCode:
@@ -118,6 +124,11 @@ class NotFound(SluiceError):
 
     status = "NOT_FOUND"
     default_reason = "NOT_FOUND"
+
+    @classmethod
+    def of(cls, name: object, problem: str = "does not exist") -> NotFound:
+        """The error for a resource name, which is in the metadata for programs."""
+        return cls(f"{name} {problem}", metadata={"name": str(name)})
 
 
 class AlreadyExists(SluiceError):

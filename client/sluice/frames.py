@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError
 
 from sluice.checks import (
@@ -24,6 +26,9 @@ from sluice.sensors import SensorData
 from sluice.v1 import frame_pb2
 
 MetadataValue = str | int | float | bool
+
+MetadataInput = MetadataValue | np.generic
+"""A value that callers may give: numpy's scalars count as the Python values that they hold."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
@@ -146,7 +151,7 @@ def _check_size(path: str, message: frame_pb2.Frame) -> None:
         raise too_large(path, problem, FRAME_BYTES_MAX)
 
 
-def check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
+def check_metadata(path: str, metadata: Mapping[str, MetadataInput]) -> None:
     """Reject too many pairs, and invalid keys or values, naming their path below `path`."""
     if len(metadata) > METADATA_PAIRS_MAX:
         problem = f"has {len(metadata)} pairs; at most {METADATA_PAIRS_MAX} are accepted"
@@ -157,25 +162,22 @@ def check_metadata(path: str, metadata: Mapping[str, MetadataValue]) -> None:
 
 
 def _check_value(path: str, value: object) -> None:
-    match value:
+    match as_python(value):
         case bool():
             pass
-        case str():
-            check_text(path, value, FRAME_BYTES_MAX, empty=True)
-        case int():
-            if not _INT64_MIN <= value <= _INT64_MAX:
-                raise InvalidArgument.of(path, f"{value} needs more than 64 bits")
-        case float():
-            check_finite(path, value)
+        case str() as text:
+            check_text(path, text, FRAME_BYTES_MAX, empty=True)
+        case int() as integer:
+            if not _INT64_MIN <= integer <= _INT64_MAX:
+                raise InvalidArgument.of(path, f"{integer} needs more than 64 bits")
+        case float() as number:
+            check_finite(path, number)
         case _:
-            raise InvalidArgument.of(
-                path,
-                f"{value!r} is a {type(value).__name__}; str, int, float and bool are accepted",
-            )
+            raise InvalidArgument.of(path, _unsupported(value))
 
 
 def metadata_to_proto(
-    metadata: Mapping[str, MetadataValue],
+    metadata: Mapping[str, MetadataInput],
 ) -> dict[str, frame_pb2.MetadataValue]:
     """The metadata as messages, by key."""
     return {key: value_to_proto(value) for key, value in metadata.items()}
@@ -188,17 +190,28 @@ def metadata_from_proto(
     return {key: value_from_proto(value, f"{path}[{key!r}]") for key, value in messages.items()}
 
 
-def value_to_proto(value: MetadataValue) -> frame_pb2.MetadataValue:
-    """A value as a message."""
-    match value:
-        case bool():
-            return frame_pb2.MetadataValue(flag=value)
-        case int():
-            return frame_pb2.MetadataValue(integer=value)
-        case float():
-            return frame_pb2.MetadataValue(number=value)
-        case str():
-            return frame_pb2.MetadataValue(text=value)
+def value_to_proto(value: MetadataInput) -> frame_pb2.MetadataValue:
+    """A value as a message; InvalidArgument for one of another type."""
+    match as_python(value):
+        case bool() as flag:
+            return frame_pb2.MetadataValue(flag=flag)
+        case int() as integer:
+            return frame_pb2.MetadataValue(integer=integer)
+        case float() as number:
+            return frame_pb2.MetadataValue(number=number)
+        case str() as text:
+            return frame_pb2.MetadataValue(text=text)
+    raise InvalidArgument.of("metadata", _unsupported(value))
+
+
+def as_python(value: Any) -> Any:
+    """A numpy scalar as the Python value that it holds; other values as they are."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unsupported(value: object) -> str:
+    accepted = "str, int, float and bool are accepted, as Python values or numpy scalars"
+    return f"{value!r} is of type {type(value).__name__}; {accepted}"
 
 
 def value_from_proto(message: frame_pb2.MetadataValue, path: str) -> MetadataValue:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sluice.errors import InvalidArgument
-from sluice.frames import Frame, MetadataValue
+from sluice.frames import Frame, MetadataInput, as_python
 from sluice.labels import (
     Box2D,
     Classification2D,
@@ -38,7 +38,7 @@ class LabeledFrame:
         date_captured: Time | None = None,
         *,
         device_id: str = "",
-        user_metadata: Mapping[str, MetadataValue] | None = None,
+        user_metadata: Mapping[str, MetadataInput] | None = None,
         sensors: Iterable[SensorData] = (),
         labels: Iterable[Label] = (),
         embedding: ArrayLike | None = None,
@@ -56,7 +56,7 @@ class LabeledFrame:
         for label_id, vector in (crop_embeddings or {}).items():
             self.add_crop_embedding(label_id=label_id, embedding=vector)
 
-    def add_user_metadata(self, key: str, value: MetadataValue) -> None:
+    def add_user_metadata(self, key: str, value: MetadataInput) -> None:
         """Add a pair to the frame's metadata."""
         self._metadata[key] = value
 
@@ -156,8 +156,13 @@ class LabeledFrame:
             device=self._device,
             sensors=tuple(self._sensors),
             labels=tuple(self._labels),
-            metadata=self._metadata,
+            metadata={key: as_python(value) for key, value in self._metadata.items()},
         )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it has a vector of itself or of a crop."""
+        return bool(self._vectors)
 
     def vectors(self) -> tuple[NDArray[np.float32], list[str]]:
         """The vectors `(rows, dimension)`, and the label id of each one's crop, "" for the frame.

@@ -101,7 +101,7 @@ class ModelStore:
                     self._check_free_space(chunk.total_bytes)
                 content += chunk.data
         except grpc.RpcError as error:
-            raise rpc_errors.from_rpc_error(error) from error
+            raise rpc_errors.from_rpc_error(error) from rpc_errors.FailedCall(error)
         if sha256(content).hexdigest() != digest:
             raise errors.DataLoss(
                 f"{version}: the downloaded file does not match digest {digest}",

@@ -11,13 +11,16 @@ from typing import Any, Final, Self
 from uuid import uuid4
 
 from sluice.errors import FailedPrecondition
-from sluice.formats import Columns, Source
+from sluice.formats import Columns, Source, find_files
 from sluice.state import SpaceState
 
 _FINGERPRINT_BYTES: Final = 2**16
 _RUN_FIELDS: Final = {"session_id", "batch_rows", "file", "counted_batches", "counted_digest"}
 """Fields that may differ from a new scan; the other fields must be equal. The file may differ if
 its rows that are counted do not."""
+
+_READING_OPTIONS: Final = {"ids_as_text", "timezone"}
+"""A scan that a row has stopped may be resumed with the option that its error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Resumption:
             project=space.project,
             model_id=space.model_id,
             threshold=threshold,
-            columns=json.loads(json.dumps(asdict(columns))),
+            columns=_describe_columns(columns),
         )
 
     def ended_by_row(self, source: Source, batches: int) -> Self:
@@ -111,8 +114,22 @@ class Resumption:
             ) from error
 
 
+def _describe_columns(columns: Columns) -> dict[str, Any]:
+    """The columns, without the options that change no row which was read without them."""
+    described: dict[str, Any] = json.loads(json.dumps(asdict(columns)))
+    return {name: described[name] for name in described.keys() - _READING_OPTIONS}
+
+
 def _fingerprint(path: Path) -> str:
-    """Identifies a file by its size and a digest of its beginning and end."""
+    """Identifies a file by its size and a digest of its beginning and end; several by all names."""
+    files = find_files(path)
+    if len(files) == 1:
+        return _fingerprint_file(files[0])
+    parts = [f"{file.name}\0{_fingerprint_file(file)}" for file in files]
+    return f"{len(files)} files-{sha256(chr(10).join(parts).encode()).hexdigest()[:16]}"
+
+
+def _fingerprint_file(path: Path) -> str:
     size = path.stat().st_size
     with path.open("rb") as file:
         digest = sha256(file.read(_FINGERPRINT_BYTES))

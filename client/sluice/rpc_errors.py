@@ -13,7 +13,9 @@ from typing import Any, Final, TypeVar, cast
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
+from sluice.connection_errors import NAME_PROCESSES, explain_failure
 from sluice.errors import (
     Aborted,
     AlreadyExists,
@@ -30,7 +32,9 @@ from sluice.errors import (
     Unauthenticated,
     Unavailable,
 )
+from sluice.next_steps import method_step
 from sluice.proxies import explain_proxy
+from sluice.targets import process_of
 from sluice.v1 import errors_pb2
 
 DOMAIN: Final = "sluice"
@@ -96,13 +100,38 @@ def from_status(status: errors_pb2.Status) -> SluiceError:
                 retry_after_s = delay.ToMilliseconds() / 1000
     code = _BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
     cls = _BY_REASON.get(reason or "") or _BY_CODE.get(code, SluiceError)
-    return cls(
+    error = cls(
         status.message,
         reason=reason,
         fields=fields,
         metadata=metadata,
         retry_after_s=retry_after_s,
     )
+    error.next_step = method_step(error)
+    return error
+
+
+class FailedCall(grpc.RpcError):
+    """A failed call as the cause of a Sluice error: one line, not the block that gRPC prints.
+
+    `original` is the error of gRPC, with the details that help to find a fault in the network.
+    """
+
+    def __init__(self, original: grpc.RpcError) -> None:
+        super().__init__(f"gRPC status {original.code().name}")
+        self.original = original
+
+    def code(self) -> grpc.StatusCode:
+        """See grpc.Call."""
+        return self.original.code()
+
+    def details(self) -> str:
+        """See grpc.Call."""
+        return self.original.details() or ""
+
+    def trailing_metadata(self) -> Any:
+        """See grpc.Call."""
+        return self.original.trailing_metadata()
 
 
 def from_rpc_error(error: grpc.RpcError) -> SluiceError:
@@ -116,8 +145,20 @@ def from_rpc_error(error: grpc.RpcError) -> SluiceError:
     if code is grpc.StatusCode.INTERNAL and _CONNECTION_LOST in details:
         return Unavailable(details)
     if code is grpc.StatusCode.UNAVAILABLE:
-        details = explain_proxy(details)
-    return _BY_CODE.get(code, SluiceError)(details)
+        return _explain_unavailable(details)
+    sluice_error = _BY_CODE.get(code, SluiceError)(details)
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        sluice_error.next_step = NAME_PROCESSES
+    return sluice_error
+
+
+def _explain_unavailable(details: str) -> Unavailable:
+    message, next_step = explain_proxy(details), ""
+    if message == details:
+        message, next_step = explain_failure(details)
+    error = Unavailable(message)
+    error.next_step = next_step
+    return error
 
 
 def translate(call: Callable[..., _Response], *arguments: Any) -> _Response:
@@ -125,7 +166,24 @@ def translate(call: Callable[..., _Response], *arguments: Any) -> _Response:
     try:
         return call(*arguments)
     except grpc.RpcError as error:
-        raise from_rpc_error(error) from error
+        sluice_error = from_rpc_error(error)
+        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+            sluice_error = _not_served(sluice_error, arguments)
+        raise sluice_error from FailedCall(error)
+
+
+def _not_served(error: SluiceError, arguments: Iterable[Any]) -> SluiceError:
+    """The error of a call to a process that lacks the service, which is named after the request."""
+    for request in arguments:
+        if isinstance(request, Message):
+            # Each file of protos/ has one service, and the messages of its methods.
+            [service, *_] = request.DESCRIPTOR.file.services_by_name
+            process = process_of(f"/sluice.v1.{service}/")
+            text = f"the server there has no {service}, which the process {process} serves"
+            named = SluiceError(text, reason=error.reason)
+            named.next_step = error.next_step
+            return named
+    return error
 
 
 def dumps(error: SluiceError) -> bytes:

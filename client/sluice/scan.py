@@ -6,7 +6,7 @@ Memory does not grow with the file, apart from 8 bytes a row for duplicate ids.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -21,6 +21,7 @@ from sluice.formats import Rows, Source
 from sluice.limits import BATCH_MATCHES_MAX, BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
 from sluice.session import SubmitSession
+from sluice.spaces import describe_spaces
 from sluice.state import SpaceState, load_state, read_active
 from sluice.tally import BINS
 from sluice.tensors import Embeddings
@@ -30,7 +31,7 @@ BATCH_FLOATS_MAX = 2**20
 """Maximum vector values in a batch: 4 MiB, so that it can submit all its vectors if all match."""
 
 LOGGER = "sluice scan"
-_COLLECTED_VERDICTS = ("pending", "collected")
+_SENT_VERDICTS = ("pending", "collected")
 
 _Item = TypeVar("_Item")
 
@@ -59,10 +60,10 @@ class ScanProgress:
     """Histogram of the rows' highest scores over all campaigns."""
 
     @property
-    def collected(self) -> int:
-        """Matches accepted by the server, which may still drop near duplicates among them."""
+    def sent(self) -> int:
+        """Matches that the server took; it may still drop near duplicates among them."""
         return sum(
-            count for (_, verdict), count in self.verdicts.items() if verdict in _COLLECTED_VERDICTS
+            count for (_, verdict), count in self.verdicts.items() if verdict in _SENT_VERDICTS
         )
 
 
@@ -91,18 +92,28 @@ def load_space(
     channel: grpc.Channel, project: str, model_id: str, dimension: int, store: ModelStore
 ) -> SpaceState:
     """The active campaigns of a space, and their scorer; FailedPrecondition if there are none."""
+    versions = read_active(channel, project)
+    spaces = [(item.version.model_id, item.version.dimension) for item in versions]
     active = [
-        item
-        for item in read_active(channel, project)
-        if (item.version.model_id, item.version.dimension) == (model_id, dimension)
+        item for item, space in zip(versions, spaces, strict=True) if space == (model_id, dimension)
     ]
     if not active:
-        raise errors.FailedPrecondition(
-            f"{project}: no active campaign scores vectors of {model_id!r} with {dimension} "
-            "dimensions"
-        )
+        raise _no_campaign(project, (model_id, dimension), spaces)
     [space] = load_state(channel, store, active, None)
     return space
+
+
+def _no_campaign(
+    project: str, space: tuple[str, int], active_spaces: Sequence[tuple[str, int]]
+) -> errors.FailedPrecondition:
+    model_id, dimension = space
+    step = f"spaces of the active campaigns: {describe_spaces(active_spaces)}"
+    if not active_spaces:
+        step = "no campaign is active; start one with `sluice campaigns start ISSUE`"
+    return errors.FailedPrecondition(
+        f"{project}: no active campaign scores vectors of {model_id!r} with {dimension} "
+        f"dimensions; {step}"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

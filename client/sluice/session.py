@@ -233,7 +233,7 @@ class _Stream:
         except StopIteration:
             raise errors.Unavailable("the server ended the stream") from None
         except grpc.RpcError as error:
-            raise rpc_errors.from_rpc_error(error) from error
+            raise rpc_errors.from_rpc_error(error) from rpc_errors.FailedCall(error)
         return response
 
 

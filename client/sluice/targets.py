@@ -25,6 +25,9 @@ _EXPECTED: Final = (
     "once or more; loggers do not need curation"
 )
 
+_URL_SCHEMES: Final = ("http", "https", "grpc", "grpcs", "tcp")
+_GRPC_SCHEMES: Final = ("dns", "unix", "unix-abstract", "vsock", "ipv4", "ipv6", "xds")
+
 Options = list[tuple[str, Any]]
 
 
@@ -37,20 +40,36 @@ def parse_target(target: str) -> dict[str, str]:
     if "=" not in target:
         if not target:
             raise InvalidArgument.of("target", f"is empty; expected {_EXPECTED}")
+        _check_address(target)
         return {"": target}
     addresses_of: dict[str, list[str]] = {process: [] for process in _PROCESSES}
     for part in target.split(","):
         process, _, address = part.strip().partition("=")
         if process not in addresses_of or not address:
             raise InvalidArgument.of("target", f"{part!r}; expected {_EXPECTED}")
+        _check_address(address)
         addresses_of[process].append(address)
     if missing := [process for process in _REQUIRED if not addresses_of[process]]:
         raise _missing_process(missing[0])
     return {process: _join(addresses) for process, addresses in addresses_of.items() if addresses}
 
 
+def _check_address(address: str) -> None:
+    """Reject URLs and malformed ports, which gRPC would report as unknown hosts."""
+    scheme, separator, rest = address.partition("://")
+    if separator and scheme.lower() in _URL_SCHEMES:
+        host = rest.partition("/")[0] or "localhost:50050"
+        problem = f"{address!r} is a URL; a target is host:port: write {host!r}"
+        raise InvalidArgument.of("target", problem)
+    host, colon, port = address.rpartition(":")
+    if colon and ":" not in host and host not in _GRPC_SCHEMES and not port.isdigit():
+        problem = f"{address!r} has the port {port!r}; a target is host:port, as localhost:50050"
+        raise InvalidArgument.of("target", problem)
+
+
 def _missing_process(process: str) -> InvalidArgument:
-    return InvalidArgument.of("target", f"{process} is missing; expected {_EXPECTED}")
+    problem = f"{process} is missing: add {process}=host:port; expected {_EXPECTED}"
+    return InvalidArgument.of("target", problem)
 
 
 def _join(addresses: list[str]) -> str:

@@ -17,11 +17,26 @@ _FLOAT32 = np.dtype("<f4")
 
 
 def pack(vectors: ArrayLike) -> frame_pb2.Tensor:
-    """The message of `(rows, dimension)` vectors, as float32."""
-    rows = np.ascontiguousarray(vectors, _FLOAT32)
+    """The message of `(rows, dimension)` vectors, as float32; InvalidArgument for other values."""
+    rows = to_matrix(vectors)
+    return frame_pb2.Tensor(dimension=rows.shape[1], data=rows.tobytes())
+
+
+def to_matrix(vectors: ArrayLike) -> NDArray[np.float32]:
+    """The `(rows, dimension) float32` vectors of an array or of lists of numbers.
+
+    Raises InvalidArgument for values that are not numbers, rows of different lengths, and arrays
+    without two axes. Numbers out of float32's range become infinity, which is rejected later.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(vectors, _FLOAT32)
+    except (TypeError, ValueError) as error:
+        problem = f"not an array of numbers (rows, dimension): {error}"
+        raise InvalidArgument.of("embeddings", problem) from error
     if rows.ndim != 2:
         raise InvalidArgument.of("embeddings", f"has {rows.ndim} axes, not rows and dimension")
-    return frame_pb2.Tensor(dimension=rows.shape[1], data=rows.tobytes())
+    return rows
 
 
 def unpack(
@@ -66,9 +81,10 @@ class Embeddings:
     label_ids: Sequence[str]
 
     @classmethod
-    def of_frames(cls, model_id: str, vectors: NDArray[np.float32]) -> Embeddings:
-        """One row for each frame."""
-        return cls(model_id, vectors, np.arange(len(vectors)), [""] * len(vectors))
+    def of_frames(cls, model_id: str, vectors: ArrayLike) -> Embeddings:
+        """One row for each frame, `(frames, dimension)`."""
+        rows = to_matrix(vectors)
+        return cls(model_id, rows, np.arange(len(rows)), [""] * len(rows))
 
     @property
     def frame_count(self) -> int:
@@ -79,6 +95,20 @@ class Embeddings:
     def one_row_each(self) -> bool:
         """Whether row i belongs to frame i."""
         return self.frame_count == len(self.vectors)
+
+    def of_elements(self) -> Embeddings:
+        """The same rows, each as the one row of a frame."""
+        return Embeddings(self.model_id, self.vectors, np.arange(len(self.vectors)), self.label_ids)
+
+    def of_range(self, start: int, stop: int) -> Embeddings:
+        """The embeddings of the frames `start` to `stop`, without the last, as a batch."""
+        rows = slice(*np.searchsorted(self.frame_of_row, [start, stop]).tolist())
+        return Embeddings(
+            self.model_id,
+            self.vectors[rows],
+            self.frame_of_row[rows] - start,
+            self.label_ids[rows],
+        )
 
     def check(self, field: str) -> None:
         """Raise InvalidArgument naming an invalid column, by its path below `field`."""

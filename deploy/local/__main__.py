@@ -17,16 +17,20 @@ def main() -> int:
     """Run until SIGINT or SIGTERM, or until a process ends by itself."""
     arguments = _parse()
     qdrant_url = os.environ.get("SLUICE_QDRANT_URL", "")
-    cluster = Cluster(
-        arguments.data_dir,
-        scorers=arguments.scorers,
-        ingesters=arguments.ingesters,
-        qdrant_url=qdrant_url,
-    )
+    try:
+        cluster = Cluster(
+            arguments.data_dir,
+            scorers=arguments.scorers,
+            ingesters=arguments.ingesters,
+            qdrant_url=qdrant_url,
+        )
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
     for number in _SIGNALS:  # Ctrl-C too: a background job ignores it by default
         signal.signal(number, signal.default_int_handler)
     try:
-        cluster.start()
+        cluster.start(_print_ready)
         if not qdrant_url:
             print("Qdrant is a stand-in for one machine: set SLUICE_QDRANT_URL to use a server.")
         print(f"Logs and data are in {cluster.folder}; Ctrl-C ends all processes.\n")
@@ -35,12 +39,20 @@ def main() -> int:
         ended = cluster.wait()
         print(f"{ended.name} has ended; its log is {ended.log}", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 0
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         cluster.stop()
+
+
+def _print_ready(name: str, number: int, total: int) -> None:
+    """Say on stderr which process is ready, since all of them together take seconds."""
+    print(f"[{number}/{total}] {name} is ready", file=sys.stderr, flush=True)
 
 
 def _parse() -> argparse.Namespace:

@@ -6,13 +6,14 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from deploy.local.process import LocalProcess, free_port
+from deploy.local.ports import SavedPorts
+from deploy.local.process import LocalProcess
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REDIS_OPTIONS: Final = {
@@ -33,10 +34,15 @@ _NO_ENV: Final[Mapping[str, str]] = MappingProxyType({})
 _NO_PROGRAMS: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
+def _ignore_progress(_name: str, _ready: int, _total: int) -> None:
+    """The default of `Cluster.start`."""
+
+
 class Cluster:
     """The processes by name: `redis`, `qdrant`, `campaign`, `scorer-0`, `ingest-0`, `curation`.
 
-    The folder holds all data, logs and secrets, so that the cluster can be started again there.
+    The folder holds all data, logs, secrets and ports, so that the cluster can be started again
+    there, for the same targets.
     `settings` are additional settings of all services, by name; `programs` are arguments of Python
     in place of `-m services.<name>`, by process.
     """
@@ -59,6 +65,7 @@ class Cluster:
         self._secrets = {name: _load_secret(folder / name) for name in ("pepper", "internal_key")}
         self.admin_key = _load_secret(folder / "admin.key", prefix=f"slc_{secrets.token_hex(8)}_")
         self._ports: dict[str, int] = {}
+        self._saved_ports = SavedPorts(folder / "ports.json")
         self.processes: dict[str, LocalProcess] = {}
         self._add_redis()
         self._qdrant_url = qdrant_url or self._add_qdrant()
@@ -69,6 +76,7 @@ class Cluster:
             self._port(name)
         for name in services:
             self._add_service(name)
+        self._saved_ports.write()
 
     @property
     def target(self) -> str:
@@ -86,13 +94,18 @@ class Cluster:
         """The address that a process listens on."""
         return f"127.0.0.1:{self._ports[name]}"
 
-    def start(self) -> None:
-        """Start all processes at once, and wait until each is ready."""
+    def start(self, on_ready: Callable[[str, int, int], None] = _ignore_progress) -> None:
+        """Start all processes at once, and wait until each is ready.
+
+        `on_ready` is called with the name of each that is, their number so far, and of all.
+        Raises RuntimeError with the log of a process that does not start.
+        """
         started = [process for process in self.processes.values() if not process.running]
         for process in started:
             process.launch()
-        for process in started:
+        for number, process in enumerate(started, 1):
             process.wait()
+            on_ready(process.name, number, len(started))
 
     def wait(self) -> LocalProcess:
         """Wait until one of the processes has ended, and return it."""
@@ -159,7 +172,7 @@ class Cluster:
         )
 
     def _port(self, name: str) -> int:
-        self._ports[name] = free_port()
+        self._ports[name] = self._saved_ports.port_of(name)
         return self._ports[name]
 
 

@@ -76,7 +76,8 @@ def check_space(candidates: CandidateSet, issue: IssueRecord) -> None:
     if issue.model_id and (candidates.model_id, dimension) != (issue.model_id, issue.dimension):
         problem = (
             f"its embedding is of model {candidates.model_id!r} and dimension {dimension}, "
-            f"the issue's are of {issue.model_id!r} and {issue.dimension}"
+            f"the issue's are of {issue.model_id!r} and {issue.dimension}; use that model, or "
+            "another issue"
         )
         raise candidate_error(0, candidates.candidates[0], "", problem, "SPACE_MISMATCH")
 

@@ -104,4 +104,6 @@ async def _delete_record(
 def _check_inactive(name: IssueName, campaigns: list[CampaignRecord]) -> None:
     active = sorted(str(CampaignName(name.project, c.id)) for c in campaigns if c.active)
     if active:
-        raise FailedPrecondition(f"{name} has active campaigns: {', '.join(active)}")
+        raise FailedPrecondition(
+            f"{name} has active campaigns: {', '.join(active)}; deactivate them first"
+        )

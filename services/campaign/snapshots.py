@@ -98,7 +98,7 @@ async def read_content(stores: Stores, name: IssueName) -> SnapshotContent:
         if (await get_issue(stores, name)).edits != issue.edits:
             continue
         if not elements:
-            raise FailedPrecondition(f"{name} has no elements; at least one is required")
+            raise FailedPrecondition(f"{name} has no elements; add at least one first")
         await asyncio.to_thread(_verify, name, elements, vectors)
         return SnapshotContent(issue, SnapshotMembers(elements, vectors))
     raise Aborted(f"{name} changed during each of {ATTEMPTS} attempts to read it: try again")

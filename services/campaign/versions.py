@@ -18,7 +18,7 @@ from services.campaign.records import (
 )
 from services.campaign.snapshots import read_elements
 from services.campaign.spaces import find_space
-from services.records.documents import find_record, read_record, read_records
+from services.records.documents import find_record, read_records
 from services.records.pages import Page
 from services.records.stores import Stores
 from sluice.errors import NotFound
@@ -37,11 +37,15 @@ class PendingChanges:
 
 
 async def get_version(stores: Stores, name: VersionName) -> VersionRecord:
-    """A version; raises NotFound naming it if it does not exist."""
+    """A version; raises NotFound naming it, or its campaign, if it does not exist."""
     if not _NUMBER.fullmatch(name.number):
-        raise NotFound(f"{name} does not exist; versions are 1, 2, 3…")
+        raise NotFound.of(name, "does not exist; versions are 1, 2, 3…")
     key = version_key(name.campaign, int(name.number))
-    return (await read_record(stores.ledger, name.project, key, VersionRecord, name)).record
+    stored = await find_record(stores.ledger, name.project, key, VersionRecord)
+    if stored is None:
+        await get_campaign(stores, CampaignName(name.project, name.campaign))
+        raise NotFound.of(name)
+    return stored.record
 
 
 async def list_versions(

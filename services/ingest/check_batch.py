@@ -137,7 +137,7 @@ async def _read_version(
     try:
         return await active.version(project, campaign, number)
     except NotFound as error:
-        raise NotFound(f"{field}: {error.message}") from error
+        raise NotFound(f"{field}: {error.message}", metadata=error.metadata) from error
 
 
 def _campaign_id(project: str, tally: Tally, field: str) -> str:

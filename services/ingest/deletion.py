@@ -26,12 +26,13 @@ from services.ingest.records import (
     order_keys,
     row_key,
 )
+from services.ingest.samples import not_a_sample
 from services.ledger.interface import Entry
 from services.records.records import decode, encode
 from services.records.scanning import list_children, scan_pages
 from services.records.tombstones import DeletionCounts, check_frame_ids
 from services.vectors.interface import Kind
-from sluice.errors import Aborted, NotFound, Unavailable
+from sluice.errors import Aborted, Unavailable
 from sluice.names import CampaignName, ProjectName
 
 MATCHES_PER_COMMIT: Final = 200
@@ -55,7 +56,7 @@ async def delete_samples(
     for match in matches:
         row = rows.get(match)
         if row is None or decode(Row, row).state is not RowState.COLLECTED:
-            raise NotFound(f"frame_ids: {match[1]!r} is not a sample of {campaign}")
+            raise not_a_sample(campaign, match[1])
     if not validate_only:
         await _purge_matches(ingest, campaign.project, matches)
     return DeletionCounts(samples=len(matches))

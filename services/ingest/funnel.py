@@ -32,10 +32,14 @@ class ScoreSummary:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The counts of a campaign at one moment, and the score mismatches by logger."""
+    """The counts of a campaign at one moment, and the score mismatches by logger.
+
+    `distinct_seen` is an estimate unless `distinct_seen_exact`.
+    """
 
     counts: Mapping[Count, int]
     distinct_seen: int
+    distinct_seen_exact: bool
     scores: ScoreSummary
     mismatches: Mapping[str, int]
 
@@ -66,20 +70,24 @@ async def read_funnel(ingest: Ingest, project: str, campaign: str) -> Funnel:
     values = await ledger.counters(project, names)
     counts = {count: values[count.of(campaign)] for count in Count}
     histogram = tuple(values[name] for name in bins)
+    distinct_seen, exact = await _count_distinct_seen(ledger, project, campaign)
     return Funnel(
         counts=counts,
-        # An estimate, which must not exceed the exact count of frames seen.
-        distinct_seen=min(
-            await _count_distinct_seen(ledger, project, campaign), counts[Count.SEEN]
-        ),
+        # An estimate must not exceed the exact count of frames seen.
+        distinct_seen=min(distinct_seen, counts[Count.SEEN]),
+        distinct_seen_exact=exact,
         scores=_summarise(counts, histogram, await _read_extremes(ledger, project, campaign)),
         mismatches={logger: values[name] for logger, name in mismatches.items()},
     )
 
 
-async def _count_distinct_seen(ledger: Ledger, project: str, campaign: str) -> int:
+async def _count_distinct_seen(ledger: Ledger, project: str, campaign: str) -> tuple[int, bool]:
+    """The number of different frames seen, and whether it is exact."""
     sets = await _list_last_segments(ledger, project, key("seen-set", campaign))
-    return await ledger.count_distinct(project, sets) if sets else 0
+    exact = await ledger.count_exactly(project, sets)
+    if exact is not None:
+        return exact, True
+    return await ledger.count_distinct(project, sets), False
 
 
 async def _list_last_segments(ledger: Ledger, project: str, parent: str) -> list[str]:

@@ -11,6 +11,7 @@ import msgspec
 from services.ingest.context import Ingest
 from services.ingest.counters import Count
 from services.ingest.records import Review, Row, row_key
+from services.ingest.samples import not_a_sample
 from services.ledger.interface import Add, Conflict, Entry, Transaction
 from services.records.idempotency import IdempotentRequest, commit_once, find_response
 from services.records.records import Record, decode, encode
@@ -84,7 +85,7 @@ def _plan_review(
     for frame_id, key in zip(request.frame_ids, keys, strict=True):
         row = decode(Row, entries[key]) if key in entries else None
         if row is None or not row.is_sample:
-            raise errors.NotFound(f"frame_ids: {frame_id!r} is not a sample of {request.campaign}")
+            raise not_a_sample(request.campaign, frame_id)
         if row.review is request.review:
             continue
         checks[key] = entries[key].revision

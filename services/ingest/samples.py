@@ -48,6 +48,13 @@ class SampleFilter:
         return not self.states or sample.row.review in self.states
 
 
+def not_a_sample(campaign: CampaignName, frame_id: str) -> errors.NotFound:
+    """The error for a frame that is not a sample of a campaign."""
+    name = SampleName(campaign.project, campaign.campaign, frame_id)
+    problem = f"frame_ids: {frame_id!r} is not a sample of {campaign}"
+    return errors.NotFound(problem, metadata={"name": str(name)})
+
+
 async def get_sample(ingest: Ingest, name: SampleName) -> Sample:
     """One sample.
 
@@ -56,7 +63,9 @@ async def get_sample(ingest: Ingest, name: SampleName) -> Sample:
     campaign = CampaignName(name.project, name.campaign)
     samples = await _read_samples(ingest, campaign, [name.frame])
     if not samples:
-        raise errors.NotFound(f"name: sample {str(name)!r} does not exist")
+        raise errors.NotFound(
+            f"name: sample {str(name)!r} does not exist", metadata={"name": str(name)}
+        )
     return samples[0]
 
 

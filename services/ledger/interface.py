@@ -21,6 +21,9 @@ ABSENT: Final = 0
 """The revision of a key that does not exist; in `Transaction.checks` it means "must not exist"."""
 
 
+EXACT_MAX: Final = 100_000
+"""Different hashes up to which a distinct count is exact."""
+
 Hashes = Sequence[int] | NDArray[np.uint64]
 """Unsigned 64-bit hashes."""
 
@@ -107,6 +110,13 @@ class Ledger(Protocol):
         """Estimated number of different hashes in the union of those distinct counts.
 
         HyperLogLog with 2^14 registers: standard error 0.81 %.
+        """
+
+    async def count_exactly(self, partition: str, names: Sequence[str]) -> int | None:
+        """The number of different hashes in the union of those distinct counts, if it is known.
+
+        It is while each of them has at most `EXACT_MAX` different hashes. None afterwards, for
+        counts that an earlier Sluice began, and for a union that would take too long.
         """
 
     async def commit(self, transaction: Transaction) -> None:

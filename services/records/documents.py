@@ -40,7 +40,7 @@ async def read_record(
     """The record of that key; raises NotFound naming `name` if there is none."""
     stored = await find_record(ledger, partition, key, kind)
     if stored is None:
-        raise NotFound(f"{name} does not exist")
+        raise NotFound.of(name)
     return stored
 
 

@@ -51,6 +51,10 @@ class GuardedLedger:
         """See `Ledger.count_distinct`."""
         return await self._ledger.count_distinct(partition, names)
 
+    async def count_exactly(self, partition: str, names: Sequence[str]) -> int | None:
+        """See `Ledger.count_exactly`."""
+        return await self._ledger.count_exactly(partition, names)
+
     async def commit(self, transaction: Transaction) -> None:
         """See `Ledger.commit`; raises NotFound if the partition is a deleted project."""
         # Other partitions have ids that no project can have.

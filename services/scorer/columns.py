@@ -118,7 +118,9 @@ class ColumnSelector:
         try:
             await self._active.version(name.project, name.campaign, 1)
         except NotFound:
-            return NotFound(f"{field}: campaign {str(name)!r} does not exist")
+            return NotFound(
+                f"{field}: campaign {str(name)!r} does not exist", metadata={"name": str(name)}
+            )
         return FailedPrecondition(f"{field}: campaign {str(name)!r} is not active")
 
 

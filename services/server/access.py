@@ -35,13 +35,13 @@ class AccessRule:
             raise PermissionDenied(
                 f"API key {caller.key_id} is limited to project {caller.project!r}; "
                 "only the admin's key may call this method",
-                metadata={"scope": "admin"},
+                metadata={"scope": "admin", "admin_only": "true"},
             )
         if not self.scopes & caller.scopes:
             accepted = ", ".join(scope for scope in Scope if scope in self.scopes)
             raise PermissionDenied(
                 f"API key {caller.key_id} lacks the required scope (one of {accepted})",
-                metadata={"scope": accepted},
+                metadata={"scope": accepted, "project": caller.project},
             )
 
     def check_project(self, caller: Caller, request: Any, *, required: bool = True) -> None:

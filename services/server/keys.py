@@ -16,6 +16,7 @@ from services.ledger.interface import ABSENT, Conflict, Ledger, Transaction
 from services.records.records import Record, decode, encode, key, prefix, segments
 from services.records.scanning import scan_pages
 from sluice.errors import AlreadyExists, InvalidArgument, NotFound, Unauthenticated
+from sluice.names import ApiKeyName
 
 PARTITION: Final = "_system"
 """The ledger partition of API keys; no project can have this id."""
@@ -146,7 +147,10 @@ class KeyStore:
         """
         listing_key, record_key = _listing_key(project, key_id), _record_key(key_id)
         if not await self._ledger.get(PARTITION, [listing_key]):
-            raise NotFound(f"name: project {project!r} has no API key {key_id!r}")
+            raise NotFound(
+                f"name: project {project!r} has no API key {key_id!r}",
+                metadata={"name": str(ApiKeyName(project, key_id))},
+            )
         await self._ledger.commit(Transaction(PARTITION, deletes=[listing_key, record_key]))
 
     async def verify(self, token: str) -> Caller:

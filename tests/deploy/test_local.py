@@ -50,6 +50,24 @@ def test_the_printed_target_works(command: LocalProcess, tmp_path: Path) -> None
     command.send(signal.SIGINT)
     assert 0 == command.wait_until_ended(60)
     assert [] == [pid for pid in started if Path(f"/proc/{pid}").exists()]
+    ready = re.findall(r"\[(\d)/7\] (\S+) is ready", (tmp_path / "log").read_text())
+    assert [str(number) for number in range(1, 8)] == [number for number, _ in ready]
+    assert {"redis", "campaign", "scorer-1", "curation"} < {name for _, name in ready}
+    assert line == command.start()  # the same target
+
+
+def test_a_second_start_says_that_it_runs(command: LocalProcess, tmp_path: Path) -> None:
+    """A cluster that runs already is named in one line, without a traceback."""
+    command.start()
+    second = command.variant(
+        [sys.executable, "-m", "deploy.local", f"--data-dir={tmp_path / 'data'}", "--scorers=2"], {}
+    )
+    second.launch()
+    assert 1 == second.wait_until_ended(60)
+    second.stop()
+    log = (tmp_path / "log").read_text()
+    assert "of redis is in use; is this cluster running already?" in log
+    assert "Traceback" not in log
 
 
 def test_a_process_that_ends_is_named(command: LocalProcess, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def dataset(cli: Cli) -> str:
 
 
 def counts(added: int, changed: int, unchanged: int, kept_status: int = 0) -> dict[str, int]:
-    """The JSON of an append without skipped labels."""
+    """The JSON of an append that skips nothing."""
     return {
         "added": added,
         "changed": changed,
@@ -41,6 +41,8 @@ def counts(added: int, changed: int, unchanged: int, kept_status: int = 0) -> di
         "kept_status": kept_status,
         "deleted": 0,
         "skipped_labels": 0,
+        "clipped_labels": 0,
+        "skipped_rows": 0,
     }
 
 

@@ -91,7 +91,10 @@ def test_options_precede_the_environment_and_that_the_profile(cli: Cli, server: 
         listed = json.loads(cli.run(*words.split(), "--json", code=0, **env))
         assert expected == [dataset["name"] for dataset in listed], (words, env)
     listing = ("projects", "list")
-    cli.run(*listing, code=ExitCode.UNAVAILABLE, SLUICE_TARGET=NOBODY)
+    # The saved key is for the server of its profile: another one never sees it.
+    assert "API key required" in cli.run(*listing, code=ExitCode.DENIED, SLUICE_TARGET=NOBODY)
+    key = {"SLUICE_API_KEY": server.admin_key}
+    cli.run(*listing, code=ExitCode.UNAVAILABLE, SLUICE_TARGET=NOBODY, **key)
     cli.run("--target", server.target, *listing, SLUICE_TARGET=NOBODY)
     cli.run(*listing, code=ExitCode.DENIED, SLUICE_API_KEY="slc_a_b")
     cli.run("--api-key", server.admin_key, *listing, SLUICE_API_KEY="slc_a_b")

@@ -172,7 +172,7 @@ def write_damaged(cli: Cli, **columns: Any) -> str:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"embedding": {7: None}}, "column 'embedding' is null in row 7"),
+        ({"embedding": {7: None}}, "column 'embedding' is null, empty or all NaN in row 7"),
         ({"embedding": {7: [1.0]}}, "has a length other than 64 (as in row 0) in row 7"),
         ({"embedding": {7: [0.0] * 64, 9: [float("nan")] * 64}}, "in 2 rows: 7, 9"),
         ({"frame_id": {7: "digit-0"}}, "has duplicate 'digit-0' in 2 rows: 0, 7"),
@@ -201,7 +201,7 @@ def test_a_bad_row_is_corrected_and_the_scan_resumed(cli: Cli, campaign: str) ->
     stderr = cli.run("scan", "big.parquet", *CORPUS_SPACE, SMALL, code=1)
     counted = cli.funnel(campaign)["seen"]
 
-    assert "'embedding' holds NaN, infinity or only zeros in row 59000" in stderr
+    assert "'embedding' is null, empty or all NaN in row 59000; --skip-bad-rows" in stderr
     assert counted > 58_000
     assert f"the server has counted {counted:,}" in stderr
     assert "Correct the file, then use --resume" in stderr

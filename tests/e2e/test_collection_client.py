@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from sluice.scoring import normalise
 from sluice.tensors import Embeddings
 from tests.e2e.sluiced import Server
 from tests.e2e.team import MODEL, NOON, Team, frames, vector
+
+ATTEMPTS = 10_000
 
 VANS = [f"v{index}" for index in range(6)]
 TRAMS = [f"t{index}" for index in range(3)]
@@ -257,3 +260,44 @@ def test_a_stream_can_return_matches_only(synced: Team) -> None:
     np.testing.assert_allclose(given, passing, rtol=0, atol=1e-5)
     assert b"" == only.scores
     assert 0 < len(passing) < scores.size
+
+
+def test_a_stream_of_an_unknown_space_names_the_spaces(synced: Team) -> None:
+    """Vectors of a model or dimension that the project lacks are an error that lists its spaces."""
+    for model, dimension in (("resnet50-v3", 64), (MODEL, 32)):
+        batch = Embeddings.of_frames(model, np.ones((2, dimension)))
+        with pytest.raises(errors.InvalidArgument) as raised:
+            list(synced.score_stream(synced.project, [batch]))
+        assert (
+            f"batches[0].model_id: projects/p has no space {model!r} ({dimension}); its spaces: "
+            f"{MODEL!r} (64)" == raised.value.message
+        )
+
+
+def test_a_stream_without_an_active_campaign_has_no_scores(synced: Team) -> None:
+    """A space that exists may have no active campaign: its responses have no versions."""
+    for campaign in synced.started.values():
+        synced.campaigns.deactivate(campaign)
+    batches = [Embeddings.of_frames(MODEL, np.stack([vector("v1")]))]
+    for _ in range(ATTEMPTS):  # the scorer learns of the change within a second
+        [response] = synced.score_stream(synced.project, batches)
+        if not response.versions:
+            break
+    assert (b"", 1) == (response.scores, response.frame_count)
+
+
+def test_an_error_of_the_batches_comes_out_as_itself(synced: Team) -> None:
+    """The caller's own error is raised after the scores of the batches before it."""
+
+    def batches() -> Iterator[Embeddings]:
+        yield Embeddings.of_frames(MODEL, np.stack([vector("v1")]))
+        raise KeyError("mine")
+
+    responses = synced.score_stream(synced.project, batches())
+    assert 1 == next(responses).frame_count
+    with pytest.raises(KeyError, match="mine"):
+        next(responses)
+    with pytest.raises(errors.InvalidArgument, match=r"batches\[0\]: 7; expected Embeddings"):
+        list(synced.score_stream(synced.project, [7]))  # type: ignore[list-item]
+    with pytest.raises(errors.InvalidArgument, match="batches: is of type Embeddings; expected a"):
+        synced.score_stream(synced.project, Embeddings.of_frames(MODEL, [[1, 2]]))  # type: ignore[arg-type]

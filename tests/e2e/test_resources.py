@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sluice
-from sluice import Frame, errors
+from sluice import Box2D, Frame, Label, LabeledFrame, errors
 from tests.e2e.sluiced import Server
 from tests.e2e.team import MODEL, Team, frames, vector
 
@@ -134,3 +134,44 @@ def test_samples_are_reviewed(team: Team) -> None:
     assert best == team.samples.get(best.name)
     with pytest.raises(errors.InvalidArgument, match="'good' is none of unsorted, accepted"):
         listed("good")
+
+
+def test_labeled_frames_are_elements_with_their_crops(team: Team) -> None:
+    """A labelled frame is added with its own embedding, and each of its crops as an element."""
+    van = Label(id="van", class_name="van", shape=Box2D(0, 0, 4, 4))
+    crops = LabeledFrame(
+        "both", embedding=vector("v-both"), labels=[van], crop_embeddings={"van": vector("v-van")}
+    )
+    [issue] = [i for i in team.issues.list(team.project) if i.display_name == "vans"]
+    updated = team.issues.add_elements(issue.name, [crops, *frames("v-one")], model_id=MODEL)
+    assert 8 == updated.element_count
+    assert {("both", ""), ("both", "van"), ("v-one", "")} == {
+        (element.frame.id, element.label_id)
+        for element in team.issues.elements(issue.name)
+        if not element.frame.id.startswith("vans-")
+    }
+    assert 6 == team.issues.remove_elements(issue.name, ["v-one", ("both", "van")]).element_count
+    with pytest.raises(errors.InvalidArgument, match="embeddings: required"):
+        team.issues.add_elements(issue.name, [Frame(id="bare")], model_id=MODEL)
+
+
+def test_a_dataset_is_created_and_filled_without_protobuf(team: Team) -> None:
+    """Task type, classes and frames are Python values; many frames take several calls."""
+    dataset = team.projects.create_dataset(team.project, "street", "box_2d", ["van", "car"])
+    assert [(0, "van"), (1, "car")] == [(c.id, c.name) for c in dataset.classes]
+    captures = [LabeledFrame(f"f{i}", user_metadata={"i": np.int64(i)}) for i in range(4_100)]
+    assert 4_100 == team.datasets.append(dataset.name, captures).added_count
+    embedded = [*frames("v1", "v2"), *frames("x1")]
+    assert 3 == team.datasets.append(dataset.name, embedded, model_id=MODEL).added_count
+    counts = team.datasets.counts(dataset.name)
+    assert (4_103, MODEL, 64) == (counts.frames, counts.model_id, counts.dimension)
+    assert 1 == team.datasets.tag(dataset.name, ["v1"], add=["seen"])
+    tagged = sluice.frame_filter(tags=["seen"])
+    assert ["v1"] == [f.frame.id for f in team.datasets.frames(dataset.name, tagged)]
+
+
+@pytest.mark.parametrize("method", ["accept", "discard", "restore", "delete"])
+def test_one_id_in_place_of_a_list_is_an_error(team: Team, method: str) -> None:
+    """A text is not taken letter by letter."""
+    with pytest.raises(errors.InvalidArgument, match="'abc' is one text; expected a list"):
+        getattr(team.samples, method)(team.started["vans"], "abc")

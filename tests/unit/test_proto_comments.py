@@ -44,6 +44,7 @@ from services.ingest.judge import SCORE_TOLERANCE
 from services.ingest.review_samples import REVIEWED_MAX
 from services.ingest.sessions import KEPT_US
 from services.ledger.hyperloglog import STANDARD_ERROR
+from services.ledger.interface import EXACT_MAX
 from services.records.pages import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from services.records.tombstones import FRAMES_PER_DELETION_MAX
 from services.scorer.score import EXPLANATIONS_MAX
@@ -101,7 +102,7 @@ LIMITS: Final[dict[str, tuple[float, ...]]] = {
     "*.histogram": (BINS,),
     "Match.CampaignScore.score": (SCORE_TOLERANCE,),
     "Match.scores": (limits.BATCH_MATCHES_MAX,),
-    "Funnel.distinct_seen": (round(100 * STANDARD_ERROR, 2),),
+    "Funnel.distinct_seen": (EXACT_MAX, round(100 * STANDARD_ERROR, 2)),
     "AcceptSamplesRequest.frame_ids": (REVIEWED_MAX,),
     "DiscardSamplesRequest.frame_ids": (REVIEWED_MAX,),
     "RestoreSamplesRequest.frame_ids": (REVIEWED_MAX,),

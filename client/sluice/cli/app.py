@@ -9,6 +9,7 @@ import typer
 
 from sluice import __version__
 from sluice.cli import (
+    append,
     background,
     batches,
     campaigns,
@@ -64,7 +65,7 @@ GROUPS: Final = (
         {
             "list": datasets.list_datasets,
             "create": datasets.create_dataset,
-            "append": frames.append,
+            "append": append.append,
             "counts": frames.counts,
             "frames": frames.list_frames,
             "status": frames.set_status,

@@ -5,8 +5,18 @@ from __future__ import annotations
 import typer
 
 from sluice.background import dimension_of, draw_background
-from sluice.cli.arguments import FramesFile, Json, Mapping, Metadata, Model, Project, open_frames
+from sluice.cli.arguments import Json, Model, Project
 from sluice.cli.connection import connection
+from sluice.cli.frame_files import (
+    ColumnMapping,
+    FramesFile,
+    IdsAsText,
+    Metadata,
+    SkipBadRows,
+    SkippedFile,
+    TimeZone,
+    parse_frame_files,
+)
 from sluice.cli.missing_background import warn_of_version
 from sluice.cli.output import show_one
 from sluice.state import read_active
@@ -22,8 +32,12 @@ def background(
     context: typer.Context,
     file: FramesFile,
     model_id: Model,
-    mapping: Mapping = None,
+    mapping: ColumnMapping = None,
     metadata: Metadata = None,
+    ids_as_text: IdsAsText = False,
+    timezone: TimeZone = "",
+    skip_bad_rows: SkipBadRows = False,
+    skipped_file: SkippedFile = None,
     project: Project = "",
     json: Json = False,
 ) -> None:
@@ -33,8 +47,10 @@ def background(
 
     Example: sluice background corpus.parquet -p night-fleet --model-id resnet50-v2
     """
-    with connection(context).client(project) as client:
-        source = open_frames(file, mapping, metadata)
+    files = parse_frame_files(
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
+    )
+    with connection(context).client(project) as client, files.reading() as source:
         sample = draw_background(source, dimension_of(source))
         space = client.campaigns.set_background("", model_id, sample)
         active = read_active(client.channel, client.names.project())

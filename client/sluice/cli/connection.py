@@ -16,6 +16,7 @@ from sluice import errors
 from sluice.cli.exit_codes import ExitCode, exit_code_of
 from sluice.cli.output import stderr_console
 from sluice.client import DEFAULT_TARGET, CollectionClient
+from sluice.next_steps import command_step
 from sluice.profiles import Profile, find_profile, read_profiles
 from sluice.resources.resolver import list_command_of
 
@@ -31,14 +32,15 @@ class Connection:
     """Whether the profile may be missing, since it is about to be saved."""
 
     def settings(self) -> Profile:
-        """What the options say, else the profile, else the defaults."""
+        """What the options say, else the profile, else the defaults.
+
+        The key of a profile is sent to the server of the profile only.
+        """
         missing = self.may_be_new and self.profile not in read_profiles()
         stored = Profile() if missing else find_profile(self.profile)
-        return Profile(
-            self.target or stored.target or DEFAULT_TARGET,
-            self.api_key or stored.api_key,
-            stored.project,
-        )
+        target = self.target or stored.target or DEFAULT_TARGET
+        stored_key = stored.api_key if target == stored.target else ""
+        return Profile(target, self.api_key or stored_key, stored.project)
 
     @contextmanager
     def client(self, project: str = "") -> Iterator[CollectionClient]:
@@ -46,9 +48,7 @@ class Connection:
         with self.printing_errors():
             settings = self.settings()
             if not settings.api_key:
-                raise errors.Unauthenticated(
-                    "API key required: use `sluice login`, or set SLUICE_API_KEY"
-                )
+                raise errors.Unauthenticated("API key required")
             default_project = project or settings.project
             with CollectionClient(settings.target, project=default_project) as client:
                 client.set_credentials(api_key=settings.api_key)
@@ -67,12 +67,17 @@ class Connection:
 
 
 def print_error(error: errors.SluiceError) -> None:
-    """Print an error on stderr."""
+    """Print an error on stderr, with the next step to take."""
     stderr_console.print(f"[red]{error.code.name}[/]: ", end="")
     message = error.message
-    if isinstance(error, errors.NotFound) and (listing := list_command_of(message)):
-        message = f"{message}; see `{listing}`"
+    if "see `" not in message and (step := command_step(error) or _listing_step(error)):
+        message = f"{message}; {step}"
     stderr_console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def _listing_step(error: errors.SluiceError) -> str:
+    listing = list_command_of(error.message) if isinstance(error, errors.NotFound) else ""
+    return f"see `{listing}`" if listing else ""
 
 
 def exit_interrupted(message: str) -> NoReturn:

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sluice.append_file import AppendCounts, Placement, append_file
-from sluice.cli.arguments import (
-    Dataset,
-    FrameIds,
-    Json,
-    Mapping,
-    Metadata,
-    Project,
-    Seed,
-    parse_columns,
-)
+from sluice.cli.arguments import Dataset, FrameIds, Json, Project, Seed
 from sluice.cli.connection import connection
 from sluice.cli.filters import (
     Failures,
     Fields,
     FilterOptions,
     RoundId,
-    SplitOption,
     Splits,
     Statuses,
     StatusOption,
@@ -35,8 +23,7 @@ from sluice.cli.filters import (
     status_word,
 )
 from sluice.cli.frame_columns import frame_columns, metadata_words
-from sluice.cli.output import ColumnNames, show, show_one, show_text, stderr_console
-from sluice.cli.skipped_labels import SkippedLabels
+from sluice.cli.output import ColumnNames, show, show_one, show_text
 
 COLUMNS = [
     ("frame", lambda f: f.frame.id),
@@ -67,89 +54,6 @@ COUNTS = [
         "golden",
     )
 ] + [("embeddings", lambda c: f"{c.model_id} ({c.dimension})" if c.model_id else "")]
-
-
-def append(
-    context: typer.Context,
-    dataset: Dataset,
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            help="Frames: .parquet, .arrow, .ipc, .npz or .jsonl; .json: COCO, with labels.",
-        ),
-    ],
-    model_id: Annotated[
-        str, typer.Option(help="The embedding model; required for a file with embeddings.")
-    ] = "",
-    group: Annotated[str, typer.Option(help="The column that holds the scene.")] = "",
-    slice_: Annotated[
-        str, typer.Option("--slice", help="The column that holds the slice of the scene.")
-    ] = "",
-    status: Annotated[
-        StatusOption | None,
-        typer.Option(
-            help="The status of the groups; a later one stays. Default: new groups are unlabelled."
-        ),
-    ] = None,
-    split: Annotated[
-        SplitOption, typer.Option(help="The split of the groups; it must not change.")
-    ] = SplitOption.NONE,
-    replace: Annotated[
-        bool,
-        typer.Option("--replace", help="Remove what the file does not state of existing frames."),
-    ] = False,
-    mapping: Mapping = None,
-    metadata: Metadata = None,
-    project: Project = "",
-    json: Json = False,
-) -> None:
-    """Append the frames of a file; frames that exist are merged.
-
-    What the file states of a frame is set, everything else stays: a COCO file sets labels and sizes
-    of images, other files set what they have columns for. Columns without another use become
-    fields.
-
-    Example: sluice datasets append DATASET corpus.parquet --model-id resnet50-v2
-    """
-    skipped = SkippedLabels()
-    with connection(context).client(project) as client:
-        counts = append_file(
-            client.datasets,
-            client.names.dataset(dataset),
-            file,
-            parse_columns(mapping, metadata),
-            model_id=model_id,
-            placement=Placement(group, slice_, status or "", split),
-            replace=replace,
-            on_skip=skipped.add,
-        )
-    _show_append(counts, skipped, status, to_json=json)
-
-
-def _show_append(
-    counts: AppendCounts, skipped: SkippedLabels, status: StatusOption | None, *, to_json: bool
-) -> None:
-    if counts.kept_status:
-        stderr_console.print(
-            f"groups that keep a status later than {status}: {counts.kept_status:,}; to move them "
-            "back, use `sluice datasets status … --allow-backward`",
-            soft_wrap=True,
-        )
-    skipped.show()
-    document = {
-        "added": counts.added,
-        "changed": counts.changed,
-        "unchanged": counts.unchanged,
-        "kept_status": counts.kept_status,
-        "deleted": counts.deleted,
-        "skipped_labels": skipped.count,
-    }
-    text = f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged"
-    if counts.deleted:
-        text += f", {counts.deleted:,} skipped: they were deleted"
-    show_text(text, document, to_json=to_json)
 
 
 def counts(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import typer
 from rich.table import Table
 
@@ -9,6 +11,7 @@ from sluice.cli.arguments import Campaign, Json, Project
 from sluice.cli.connection import connection
 from sluice.cli.json_output import as_json, print_json
 from sluice.cli.output import console
+from sluice.v1 import ingest_pb2
 
 _ROWS = [
     ("seen", ""),
@@ -47,8 +50,16 @@ def funnel(
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
-    for name, indent in _ROWS:
-        table.add_row(indent + name.replace("_", " "), f"{getattr(counts, name):,}")
-    table.add_row("collection rate", f"{counts.collection_rate:.2%}")
-    table.add_row("  of distinct frames", f"{counts.collection_rate_distinct:.2%}")
+    for row in read_rows(counts):
+        table.add_row(*row)
     console.print(table)
+
+
+def read_rows(counts: ingest_pb2.Funnel) -> Iterator[tuple[str, str]]:
+    """Name and figure of each row; an estimate begins with "about"."""
+    about = "" if counts.distinct_seen_exact else "about "
+    for name, indent in _ROWS:
+        prefix = about if name == "distinct_seen" else ""
+        yield indent + name.replace("_", " "), f"{prefix}{getattr(counts, name):,}"
+    yield "collection rate", f"{counts.collection_rate:.2%}"
+    yield "  of distinct frames", f"{about}{counts.collection_rate_distinct:.2%}"

@@ -154,7 +154,12 @@ def create_golden_set(
         golden_set = client.golden_sets.create(
             dataset,
             golden_set_id,
-            read_coco(file, frame_id=frame_id_field, on_skip=skipped.add),
+            read_coco(
+                file,
+                frame_id=frame_id_field,
+                on_skip=skipped.add,
+                on_clip=skipped.clipped.add,
+            ),
             display_name=called,
             class_map=renamed,
         )
@@ -202,7 +207,12 @@ def check(
     with connection(context).client(project) as client:
         response = client.golden_sets.check(
             golden_set,
-            read_coco(file, frame_id=frame_id_field, on_skip=skipped.add),
+            read_coco(
+                file,
+                frame_id=frame_id_field,
+                on_skip=skipped.add,
+                on_clip=skipped.clipped.add,
+            ),
             round_number=round_number,
             schema_version=schema,
             annotator=annotator,

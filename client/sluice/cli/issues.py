@@ -6,19 +6,20 @@ from typing import Annotated
 
 import typer
 
-from sluice.cli.arguments import (
-    FramesFile,
-    Issue,
-    Json,
-    Mapping,
-    Metadata,
-    Model,
-    Project,
-    open_frames,
-)
+from sluice.cli.arguments import Issue, Json, Model, Project
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.frame_columns import frame_columns
+from sluice.cli.frame_files import (
+    ColumnMapping,
+    FramesFile,
+    IdsAsText,
+    Metadata,
+    SkipBadRows,
+    SkippedFile,
+    TimeZone,
+    parse_frame_files,
+)
 from sluice.cli.output import ColumnNames, show, show_one
 from sluice.cli.tables import ResourceCell
 
@@ -92,8 +93,12 @@ def add_elements(
     issue: Issue,
     file: FramesFile,
     model_id: Model,
-    mapping: Mapping = None,
+    mapping: ColumnMapping = None,
     metadata: Metadata = None,
+    ids_as_text: IdsAsText = False,
+    timezone: TimeZone = "",
+    skip_bad_rows: SkipBadRows = False,
+    skipped_file: SkippedFile = None,
     project: Project = "",
     json: Json = False,
 ) -> None:
@@ -101,8 +106,10 @@ def add_elements(
 
     Example: sluice issues add-elements ISSUE hard.npz --model-id resnet50-v2
     """
-    with connection(context).client(project) as client:
-        source = open_frames(file, mapping, metadata)
+    files = parse_frame_files(
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
+    )
+    with connection(context).client(project) as client, files.reading() as source:
         updated = client.issues.get(issue)
         for rows in source.batches(_ELEMENTS_PER_CALL):
             frames = [rows.frame(index) for index in range(len(rows))]

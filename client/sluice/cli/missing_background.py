@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sluice.cli.exit_codes import ExitCode
 from sluice.cli.output import stderr_console
 from sluice.missing_background import CONSEQUENCE
 from sluice.names import CampaignName
@@ -43,7 +44,10 @@ def confirm(problem: str, next_step: str, *, accepted: bool) -> None:
     Without a terminal to answer at, that is wrong usage, and the message names the option.
     """
     if not accepted and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise typer.BadParameter(f"{problem}. {next_step}; or go on with {FLAG}")
+        # A usage error of typer is wrapped in a box, from which no command can be copied.
+        text = f"{problem}. {next_step}; or go on with {FLAG}"
+        stderr_console.print(text, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(ExitCode.USAGE)
     print_warning(f"{problem}. {next_step}")
     if not accepted:
         typer.confirm("Go on without a background?", default=False, abort=True, err=True)

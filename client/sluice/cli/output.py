@@ -59,7 +59,10 @@ def show(
         print_json([as_json(message) for message in messages])
         return
     rows = [[value(message) for _, value in selected] for message in messages]
-    print_table([title for title, _ in selected], rows)
+    if rows:
+        print_table([title for title, _ in selected], rows)
+    else:
+        stderr_console.print("none")  # a header without rows would have columns of no width
 
 
 def show_one(message: Message, columns: Sequence[Column], *, to_json: bool) -> None:

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from sluice.cli.arguments import DisplayName, FrameIds, Json, NewId, Project
+from sluice.cli.completion import completer
 from sluice.cli.connection import connection
 from sluice.cli.deletions import DryRun, show_deletion
 from sluice.cli.output import ColumnNames, show, show_one
 from sluice.cli.tables import ResourceCell
+from sluice.resources.kinds import PROJECT
 
 COLUMNS = [("project", lambda p: ResourceCell(p.name)), ("called", lambda p: p.display_name)]
 LIST = [*COLUMNS, ("state", lambda p: "being deleted" if p.HasField("delete_time") else "")]
@@ -41,7 +43,10 @@ def create_project(
 
 def delete_project(
     context: typer.Context,
-    project_id: Annotated[str, typer.Argument(metavar="PROJECT", help="The id of the project.")],
+    project_id: Annotated[
+        str,
+        typer.Argument(metavar="PROJECT", help="The project.", autocompletion=completer(PROJECT)),
+    ],
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; there is no way back.")] = False,
     json: Json = False,

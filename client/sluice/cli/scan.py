@@ -11,24 +11,26 @@ import typer
 
 from sluice import errors
 from sluice.background import dimension_of
-from sluice.cli.arguments import (
-    FramesFile,
-    Json,
-    Mapping,
-    Metadata,
-    Model,
-    Project,
-    Threshold,
-    parse_columns,
-)
+from sluice.cli.arguments import Json, Model, Project, Threshold
 from sluice.cli.connection import connection, exit_interrupted
+from sluice.cli.frame_files import (
+    ColumnMapping,
+    FrameFiles,
+    FramesFile,
+    IdsAsText,
+    Metadata,
+    SkipBadRows,
+    SkippedFile,
+    TimeZone,
+    parse_frame_files,
+)
 from sluice.cli.interrupts import raising_interrupts
 from sluice.cli.json_output import print_json
 from sluice.cli.missing_background import WithoutBackground
 from sluice.cli.output import console, stderr_console
 from sluice.cli.scan_background import ScanBackground
 from sluice.cli.scan_progress import draw_histogram, progress_bar
-from sluice.formats import Source, open_source
+from sluice.formats import Source, side_file
 from sluice.limits import BATCH_ROWS_MAX
 from sluice.model_store import ModelStore
 from sluice.resumption import Resumption
@@ -39,8 +41,12 @@ def scan(
     context: typer.Context,
     file: FramesFile,
     model_id: Model,
-    mapping: Mapping = None,
+    mapping: ColumnMapping = None,
     metadata: Metadata = None,
+    ids_as_text: IdsAsText = False,
+    timezone: TimeZone = "",
+    skip_bad_rows: SkipBadRows = False,
+    skipped_file: SkippedFile = None,
     threshold: Threshold = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Score; send nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted scan.")] = False,
@@ -65,11 +71,12 @@ def scan(
     """
     if resume + restart + dry_run > 1:
         raise typer.BadParameter("--resume, --restart and --dry-run exclude each other")
-    columns = parse_columns(mapping, metadata)
-    state_path = state or file.with_name(file.name + ".scan")
-    with connection(context).client(project) as client:
-        source, name = open_source(file, columns), client.names.project()
-        dimension = dimension_of(source)
+    files = parse_frame_files(
+        file, mapping, metadata, ids_as_text, timezone, skip_bad_rows, skipped_file
+    )
+    state_path = state or side_file(file, ".scan")
+    with connection(context).client(project) as client, files.reading() as source:
+        name, dimension = client.names.project(), dimension_of(source)
         if not (resume or restart or dry_run):
             _check_not_interrupted(state_path)
         ScanBackground(client.channel, name, model_id, dimension).ensure(
@@ -77,7 +84,9 @@ def scan(
         )
         space = load_space(client.channel, name, model_id, dimension, ModelStore())
         rows = min(rows_max, batch_rows(space.dimension, len(space.campaigns)))
-        resumption = Resumption.new(file, columns, space, threshold=threshold, batch_rows=rows)
+        resumption = Resumption.new(
+            file, files.columns, space, threshold=threshold, batch_rows=rows
+        )
         if resume:
             resumption = resumption.resumed(state_path, source)
         job = Scan(space, rows=resumption.batch_rows, threshold=threshold)
@@ -86,7 +95,7 @@ def scan(
                 job.try_out(source, update)
             else:
                 _run(job, client.channel, source, resumption, state_path, update, resumed=resume)
-    _report(job.progress, "" if dry_run else resumption.session_id, to_json=json)
+    _report(job.progress, files, "" if dry_run else resumption.session_id, to_json=json)
 
 
 def _check_not_interrupted(state_path: Path) -> None:
@@ -147,11 +156,11 @@ def _sent(progress: ScanProgress) -> str:
     at_least = "at least " if progress.in_flight else ""
     return (
         f"{progress.rows:,} rows read; the server has counted {at_least}{progress.counted:,} "
-        f"and collected {at_least}{progress.collected:,}"
+        f"and taken {at_least}{progress.sent:,} matches"
     )
 
 
-def _report(progress: ScanProgress, session_id: str, *, to_json: bool) -> None:
+def _report(progress: ScanProgress, files: FrameFiles, session_id: str, *, to_json: bool) -> None:
     verdicts: dict[str, dict[str, int]] = {}
     for (campaign, verdict), count in sorted(progress.verdicts.items()):
         verdicts.setdefault(campaign, {})[verdict] = count
@@ -160,8 +169,9 @@ def _report(progress: ScanProgress, session_id: str, *, to_json: bool) -> None:
             {
                 "rows": progress.rows,
                 "passing": progress.passing,
-                "collected": progress.collected,
+                "collected": progress.sent,
                 "already_counted": progress.skipped,
+                "skipped_rows": files.skipped_count,
                 "dry_run": not session_id,
                 "session_id": session_id,
                 "verdicts": verdicts,

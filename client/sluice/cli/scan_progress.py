@@ -23,10 +23,11 @@ _BAR_WIDTH = 50
 _BINS_PER_LINE = 4
 
 
-class _RateColumn(ProgressColumn):
-    """Rows per second."""
+class RateColumn(ProgressColumn):
+    """Frames per second."""
 
     def render(self, task: Task) -> Text:
+        """The speed of a task as text."""
         # A scan of a few batches ends before rich has measured its speed.
         mean = task.completed / task.elapsed if task.elapsed else 0
         speed = task.finished_speed or task.speed or mean
@@ -37,21 +38,24 @@ class _RateColumn(ProgressColumn):
 def progress_bar(
     row_count: int | None, *, dry_run: bool, quiet: bool
 ) -> Iterator[Callable[[ScanProgress], None]]:
-    """A bar on stderr: rate, frames collected (or matching, in a dry run), remaining time."""
+    """A bar on stderr: rate, matches sent (or found, in a dry run), remaining time.
+
+    What is sent is not collected yet: the server drops near duplicates a moment later.
+    """
     columns = (
         TextColumn("scanning"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        _RateColumn(),
-        TextColumn(f"{{task.fields[collected]:,}} {'matching' if dry_run else 'collected'}"),
+        RateColumn(),
+        TextColumn(f"{{task.fields[matches]:,}} {'matching' if dry_run else 'sent'}"),
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=stderr_console, disable=quiet) as bars:
-        bar = bars.add_task("scan", total=row_count, collected=0)
+        bar = bars.add_task("scan", total=row_count, matches=0)
 
         def update(progress: ScanProgress) -> None:
-            collected = progress.passing if dry_run else progress.collected
-            bars.update(bar, completed=progress.rows, collected=collected)
+            matches = progress.passing if dry_run else progress.sent
+            bars.update(bar, completed=progress.rows, matches=matches)
 
         yield update
 

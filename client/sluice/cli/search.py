@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID, uuid4
 
 import typer
 
+from sluice import errors
 from sluice.cli.arguments import Dataset, FrameIds, Issue, Json, Project, Threshold
-from sluice.cli.connection import connection
+from sluice.cli.connection import connection, exit_interrupted
 from sluice.cli.filters import (
     Fields,
     FilterOptions,
@@ -25,6 +27,7 @@ from sluice.client import CollectionClient
 from sluice.names import DatasetName, ProjectName
 from sluice.resources.kinds import CAMPAIGN
 from sluice.state import read_active
+from sluice.v1 import dataset_frame_pb2 as pb
 
 HITS = [
     ("frame", lambda h: h.frame.frame.id),
@@ -105,10 +108,11 @@ def search(
     id = search_id or uuid4()
     with connection(context).client(project) as client:
         _warn_without_background(client, dataset, campaigns)
-        if search_id is None:
-            stderr_console.print(f"if interrupted, resume with --id {id}", highlight=False)
-        *_, last = client.datasets.search(
-            dataset, search_id=str(id), campaigns=campaigns or (), threshold=threshold
+        *_, last = _resumable(
+            id,
+            client.datasets.search(
+                dataset, search_id=str(id), campaigns=campaigns or (), threshold=threshold
+            ),
         )
     if json:
         print_json({"search_id": str(id), **as_json(last)})
@@ -128,3 +132,21 @@ def _warn_without_background(
     for active in read_active(client.channel, project):
         if not names or active.campaign in names:
             warn_of_version(active.campaign, active.version, is_set=False)
+
+
+def _resumable(
+    id: UUID, responses: Iterator[pb.SearchDatasetResponse]
+) -> Iterator[pb.SearchDatasetResponse]:
+    """The responses of a search; if they end early, print how far it came and how to resume it."""
+    frames = 0
+    try:
+        for response in responses:
+            frames = response.frames
+            yield response
+    except KeyboardInterrupt:
+        exit_interrupted(f"interrupted after {frames:,} frames; resume with --id {id}")
+    except errors.SluiceError:
+        if frames:
+            text = f"stopped after {frames:,} frames; resume with --id {id}"
+            stderr_console.print(text, highlight=False, soft_wrap=True)
+        raise

@@ -118,7 +118,7 @@ def _read_views(datasets: Datasets, dataset: str, target: Any) -> dict[str, list
     names = [view.display_name or view.name.rpartition("/")[2] for view in views]
     check_view_names(names, target.list_saved_views())
     return {
-        name: [frame.frame.id for frame in datasets.frames(dataset, view.filter)]
+        name: [frame.frame.id for frame in datasets.frames(dataset, view=view.name)]
         for name, view in zip(names, views, strict=True)
     }
 

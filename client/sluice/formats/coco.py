@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 from sluice.formats.json_items import json_arrays
 from sluice.formats.label_ids import scope_label_id
@@ -20,6 +21,9 @@ IMAGES_MAX: Final = 1_000_000
 LABELS_MAX: Final = 2_000_000
 """Limits on memory, at 400 bytes each. COCO's own largest file has 118,287 and 860,001."""
 
+CLIPPED_PIXELS_MIN: Final = 1.0
+"""A box that is cut by less leaves its image by rounding alone, which is not reported."""
+
 _Id = int | str
 
 
@@ -28,17 +32,19 @@ def read_coco(
     *,
     frame_id: str = "file_name",
     on_skip: Callable[[str], None] = lambda _problem: None,
+    on_clip: Callable[[str], None] = lambda _problem: None,
 ) -> Iterator[Frame]:
     """The images of a COCO file as frames with 2D boxes, in the file's order.
 
     `frame_id` is the image field to use as frame id; a number becomes text. Label ids are
     `{frame id}#{annotation id}`: annotation ids are unique in one file only. Boxes are clipped to
-    their image, and one without area is skipped; `on_skip` is called with the reason. Crowds
+    their image, and one without area is skipped; `on_clip` and `on_skip` are called with the file,
+    the annotation and the image (`on_clip` from a pixel on). Crowds
     (`iscrowd`) are read as the box of their region; segmentations are skipped. The file is read
     item by item, so memory grows only with the numbers of images and boxes. Raises InvalidArgument
     for invalid data, naming file, item and field.
     """
-    file = _CocoFile(str(path), frame_id, on_skip)
+    file = _CocoFile(str(path), frame_id, on_skip, on_clip)
     adders = file.adders
     missing = set(adders)
     for part, items in json_arrays(path):
@@ -72,6 +78,7 @@ class _CocoFile:
     path: str
     frame_id: str
     on_skip: Callable[[str], None]
+    on_clip: Callable[[str], None]
     images: dict[_Id, tuple[str, str, int, int]] = field(default_factory=dict)
     categories: dict[_Id, str] = field(default_factory=dict)
     boxes: list[_Box] = field(default_factory=list)
@@ -143,7 +150,9 @@ class _CocoFile:
                         place = f"{self.path}: annotation {box.id!r}"
                         raise _file_error(f"{place}.id", f"duplicate in image {name!r}")
                     labels[label.id] = label
-            yield Frame(id=name, sensors=(sensor,), labels=tuple(labels.values()))
+            frame = Frame(id=name, sensors=(sensor,), labels=tuple(labels.values()))
+            frame.check(f"{self.path}: image {name!r}")
+            yield frame
 
     def _make_label(self, sensor: SensorData, frame_id: str, box: _Box) -> Label | None:
         """The label of a box, clipped to its image; None for one without area."""
@@ -151,11 +160,12 @@ class _CocoFile:
         if shape and sensor.width and sensor.height:
             shape = shape.clip(sensor.width, sensor.height)
         if not shape or not shape.width or not shape.height:
-            self.on_skip(
-                f"{self.path}: annotation {box.id!r} of image {frame_id!r}: box {box.box.left:g}, "
-                f"{box.box.top:g}, {box.box.width:g}, {box.box.height:g} has no area in the image"
-            )
+            self.on_skip(f"{self._describe(frame_id, box)} has no area in the image")
             return None
+        cut = max(box.box.width - shape.width, box.box.height - shape.height)
+        if cut >= CLIPPED_PIXELS_MIN:
+            size = f"{sensor.width} × {sensor.height}"
+            self.on_clip(f"{self._describe(frame_id, box)} leaves the image of {size} pixels")
         label_id = scope_label_id(frame_id, str(box.id))
         name = self.categories[box.category]
         return Label(
@@ -166,16 +176,23 @@ class _CocoFile:
             crowd=box.crowd,
         )
 
+    def _describe(self, frame_id: str, box: _Box) -> str:
+        numbers = f"{box.box.left:g}, {box.box.top:g}, {box.box.width:g}, {box.box.height:g}"
+        return f"{self.path}: annotation {box.id!r} of image {frame_id!r}: box {numbers}"
+
 
 def _read_id(place: str, name: str, item: dict[str, Any]) -> _Id:
-    value = item.get(name)
+    value = _to_integer(item.get(name))
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         raise _file_error(f"{place}.{name}", f"{value!r:.32} is not an id (number or string)")
+    check_text(f"{place}.{name}", str(value))
     return value
 
 
 def _read_size(place: str, name: str, item: dict[str, Any]) -> int:
-    value = item.get(name, 0)
+    value = _to_integer(item.get(name))
+    if value is None:  # unknown, as in a file without sizes
+        return 0
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
         raise _file_error(f"{place}.{name}", f"{value!r:.32} is not a number of pixels")
     return value
@@ -190,9 +207,17 @@ def _read_box(place: str, bbox: object) -> Box2D:
 
 
 def _read_crowd(place: str, value: object) -> bool:
-    if value not in (0, 1, None):  # some files write true and false, or null
-        raise _file_error(f"{place}.iscrowd", f"{value!r:.32} is not 0 or 1")
-    return bool(value)
+    # Some files write true and false, null, or texts.
+    if value in (None, "", "0") or value == 0:
+        return False
+    if value in ("1", 1):
+        return True
+    raise _file_error(f"{place}.iscrowd", f"{value!r:.32} is not 0 or 1")
+
+
+def _to_integer(value: object) -> object:
+    """A whole number that was written with a decimal point, 640.0, as an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_finite(value: object) -> bool:

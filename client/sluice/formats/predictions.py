@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from sluice.checks import check_text
 from sluice.errors import InvalidArgument
 from sluice.formats.rows import IMAGE_SENSOR
 from sluice.formats.unique_ids import UniqueIds
@@ -36,12 +37,14 @@ def read_predictions(path: Path) -> Iterator[PredictedFrame]:
 def _read_lines(path: Path) -> Iterator[tuple[int, PredictedFrame]]:
     """The frames of a file, with their line numbers."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:  # files from Windows have a byte order mark
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield number, _parse_frame(f"{path} line {number}", line)
     except UnicodeDecodeError as error:
         raise InvalidArgument.of("file", f"{path} is not UTF-8: {error}") from error
+    except OSError as error:
+        raise InvalidArgument.of("file", f"{path} cannot be read: {error.strerror}") from error
 
 
 def _check_first(path: Path, line: int, frame: PredictedFrame) -> None:
@@ -62,6 +65,7 @@ def _parse_frame(place: str, line: str) -> PredictedFrame:
     frame_id, predictions = item.get("frame_id"), item.get("predictions")
     if not isinstance(frame_id, str) or not frame_id:
         raise _file_error(place, f"frame_id: {frame_id!r:.32} is not an id")
+    check_text(f"{place} frame_id", frame_id)
     if not isinstance(predictions, list):
         raise _file_error(place, f"predictions: {predictions!r:.32} is not a list")
     return PredictedFrame(
@@ -79,6 +83,7 @@ def _parse_prediction(place: str, index: int, item: Any) -> Prediction:
     class_name, score = item.get("class_name"), item.get("score")
     if not isinstance(class_name, str) or not class_name:
         raise _file_error(place, f"class_name: {class_name!r:.32} is not a class name")
+    check_text(f"{place} class_name", class_name)
     if not _is_number(score) or not 0 <= score <= 1:
         raise _file_error(place, f"score: {score!r:.32} is not in 0…1")
     sensor_id = item.get("sensor_id", IMAGE_SENSOR if "box" in item else "")

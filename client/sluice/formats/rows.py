@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.errors import FieldViolation, InvalidArgument
+from sluice.errors import InvalidArgument
+from sluice.formats.column_errors import column_error
 from sluice.formats.columns import Columns
+from sluice.formats.times import add_time_zone
+from sluice.formats.values import UNREADABLE, is_missing, to_metadata, to_python
+from sluice.formats.vectors import find_bad_vectors
 from sluice.frames import Frame
-from sluice.limits import METADATA_PAIRS_MAX
 from sluice.scoring import normalise
 from sluice.sensors import SensorData
 
-IMAGE_SENSOR = "image"
-_ROWS_NAMED_MAX = 10
+IMAGE_SENSOR: Final = "image"
 
 
 class Column(Protocol):
@@ -32,12 +33,12 @@ class Column(Protocol):
 class Rows:
     """Consecutive rows: ids, embeddings `(rows, dimension) float32`, and all other columns.
 
-    `start` is the number of the first row; row numbers begin with 0. The dimension is 0 in a file
-    without embeddings.
+    `numbers` are the numbers of the rows in the file, which begin with 0. The dimension is 0 in a
+    file without embeddings.
     """
 
     file: str
-    start: int
+    numbers: Sequence[int]
     columns: Columns
     ids: Sequence[str]
     embeddings: NDArray[np.float32]
@@ -46,29 +47,46 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def take(self, indexes: Sequence[int]) -> Rows:
+        """The rows at these indexes."""
+        return replace(
+            self,
+            numbers=[self.numbers[index] for index in indexes],
+            ids=[self.ids[index] for index in indexes],
+            embeddings=self.embeddings[list(indexes)],
+            others={name: _ColumnPart(column, indexes) for name, column in self.others.items()},
+        )
+
     def frame(self, index: int) -> Frame:
         """The frame of one row; raises InvalidArgument naming file, row and field."""
-        values = {name: _to_python(column[index]) for name, column in self.others.items()}
+        values = {name: self._read_value(name, index) for name in self.others}
         columns = self.columns
         image_url, device = values.get(columns.image_url), values.get(columns.device)
         captured = values.get(columns.date_captured)
+        metadata = {name: to_metadata(values.get(name)) for name in columns.metadata_of(values)}
         frame = Frame(
             id=self.ids[index],
-            capture_time=captured if isinstance(captured, datetime) else None,
+            capture_time=(
+                add_time_zone(captured, columns.timezone)
+                if isinstance(captured, datetime)
+                else None
+            ),
             device=str(device or ""),
             sensors=(SensorData(sensor_id=IMAGE_SENSOR, url=str(image_url)),) if image_url else (),
-            metadata=_make_metadata(
-                {name: values.get(name) for name in columns.metadata_of(values)}
-            ),
+            metadata={name: value for name, value in metadata.items() if not is_missing(value)},
         )
-        frame.check(f"{self.file} row {self.start + index}")
+        frame.check(f"{self.file} row {self.numbers[index]}")
         return frame
 
     def check(self) -> None:
-        """Raise InvalidArgument for an empty id."""
-        empty = [self.start + index for index, frame_id in enumerate(self.ids) if not frame_id]
+        """Raise InvalidArgument for an id that is empty, or not encodable as UTF-8."""
+        column = self.columns.frame_id
+        empty = [n for n, frame_id in zip(self.numbers, self.ids) if not frame_id]
         if empty:
-            raise column_error(self.file, self.columns.frame_id, "is empty", empty)
+            raise column_error(self.file, column, "is empty", empty)
+        if not _is_encodable("".join(self.ids)):
+            malformed = [n for n, id in zip(self.numbers, self.ids) if not _is_encodable(id)]
+            raise column_error(self.file, column, "cannot be encoded as UTF-8", malformed)
 
     def unit(self, dimension: int) -> NDArray[np.float32]:
         """The normalised embeddings, `(rows, dimension) float32`.
@@ -76,19 +94,35 @@ class Rows:
         Raises InvalidArgument naming the rows of another dimension, or with NaN, infinity or only
         zeros.
         """
-        file, column = self.file, self.columns.embedding
         if (length := self.embeddings.shape[1]) != dimension:
-            problem = f"has {length} numbers, not the {dimension} of row 0"
-            raise column_error(file, column, problem, [self.start])
+            problem = f"has {length} numbers, not {dimension} as in the first row"
+            raise column_error(self.file, self.columns.embedding, problem, self.numbers[:1])
         try:
             return normalise(self.embeddings)
         except InvalidArgument:
-            finite = np.isfinite(self.embeddings).all(axis=1)
-            invalid_rows = np.flatnonzero(~(finite & self.embeddings.any(axis=1))) + self.start
-            problem = "holds NaN, infinity or only zeros"
-            raise column_error(
-                file, column, problem, invalid_rows.tolist(), reason="INVALID_VECTOR"
-            ) from None
+            self.check_vectors()
+            raise
+
+    def check_vectors(self) -> None:
+        """Raise InvalidArgument for vectors that are missing, or have no direction."""
+        problems = find_bad_vectors(self.embeddings)
+        if not problems:
+            return
+        raise column_error(
+            self.file,
+            self.columns.embedding,
+            " or ".join(sorted(set(problems.values()))),
+            [self.numbers[index] for index in problems],
+            hint="--skip-bad-rows leaves such rows out",
+            reason="INVALID_VECTOR",
+        )
+
+    def _read_value(self, name: str, index: int) -> Any:
+        try:
+            return to_python(self.others[name][index])
+        except UNREADABLE as error:
+            problem = f"cannot be read: {error}"
+            raise column_error(self.file, name, problem, [self.numbers[index]]) from error
 
 
 class Source(Protocol):
@@ -104,68 +138,25 @@ class Source(Protocol):
         Raises InvalidArgument for invalid data, naming file, column and rows.
         """
 
-
-def parse_times(
-    file: str, column: str, start: int, values: Sequence[object]
-) -> list[datetime | None]:
-    """Parse a column of ISO 8601 times.
-
-    All of them are parsed before any row is scored, so that a malformed one costs nothing. Raises
-    InvalidArgument naming the rows with a malformed time, or one without a time zone.
-    """
-    times = [_parse_time(file, column, start + index, value) for index, value in enumerate(values)]
-    naive = [start + i for i, time in enumerate(times) if time is not None and not time.tzinfo]
-    if naive:
-        raise column_error(file, column, "has no time zone", naive)
-    return times
+    @property
+    def passed_over(self) -> Mapping[str, str]:
+        """The type of each column read so far that cannot be metadata, and is left out."""
 
 
-def check_metadata(file: str, names: Sequence[str]) -> None:
-    """Raise InvalidArgument for more metadata columns than a frame may have."""
-    if len(names) > METADATA_PAIRS_MAX:
-        problem = f"is over the limit of {METADATA_PAIRS_MAX} metadata columns (got {len(names)})"
-        raise column_error(file, names[-1], problem)
+@dataclass(frozen=True, slots=True)
+class _ColumnPart:
+    """Some rows of a column."""
+
+    column: Column
+    indexes: Sequence[int]
+
+    def __getitem__(self, index: int) -> Any:
+        return self.column[self.indexes[index]]
 
 
-def column_error(
-    file: str, column: str, problem: str, rows: Sequence[int] = (), *, reason: str | None = None
-) -> InvalidArgument:
-    """The error for a column of a file, with the problem and the rows that have it."""
-    ellipsis = ", …" if len(rows) > _ROWS_NAMED_MAX else ""
-    row_list = ", ".join(map(str, rows[:_ROWS_NAMED_MAX])) + ellipsis
-    rows_text = f" in {len(rows)} rows: {row_list}" if len(rows) > 1 else f" in row {row_list}"
-    description = problem + (rows_text if rows else "")
-    return InvalidArgument(
-        f"{file}: column {column!r} {description}",
-        reason=reason,
-        fields=[FieldViolation(column, description)],
-        metadata={"file": file, "column": column, "rows": row_list},
-    )
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _to_python(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _make_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that are present, as frame metadata: times and dates become text."""
-    return {
-        name: value.isoformat() if isinstance(value, date) else value
-        for name, value in values.items()
-        if not _is_missing(value)
-    }
-
-
-def _parse_time(file: str, column: str, row: int, value: object) -> datetime | None:
-    if _is_missing(value) or value == "":
-        return None
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            pass
-    raise column_error(file, column, f"{value!r} is not an ISO 8601 time", [row])
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

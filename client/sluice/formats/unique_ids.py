@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sluice.formats.rows import Rows, Source, column_error
+from sluice.errors import InvalidArgument
+from sluice.formats.column_errors import column_error
+from sluice.formats.rows import Rows, Source
 
 
 class UniqueIds:
@@ -53,6 +55,11 @@ class UniqueSource:
         """See `Source.row_count`."""
         return self._source.row_count
 
+    @property
+    def passed_over(self) -> Mapping[str, str]:
+        """See `Source.passed_over`."""
+        return self._source.passed_over
+
     def batches(self, rows: int) -> Iterator[Rows]:
         """See `Source.batches`; InvalidArgument naming a duplicate id and both rows."""
         ids = UniqueIds()
@@ -63,15 +70,19 @@ class UniqueSource:
 
     def _check(self, batch: Rows, index: int, rows: int) -> None:
         """Refuse the id of a row if an earlier row has it too."""
-        frame_id, row = batch.ids[index], batch.start + index
+        frame_id, row = batch.ids[index], batch.numbers[index]
         for earlier in self._source.batches(rows):
             if frame_id in earlier.ids:
-                first = earlier.start + earlier.ids.index(frame_id)
-                if first < row:
-                    raise column_error(
-                        batch.file,
-                        batch.columns.frame_id,
-                        f"has duplicate {frame_id!r}",
-                        [first, row],
-                    )
+                first = earlier.numbers[earlier.ids.index(frame_id)]
+                if (earlier.file, first) != (batch.file, row):
+                    raise _duplicate(batch, frame_id, row, earlier.file, first)
                 return
+
+
+def _duplicate(batch: Rows, frame_id: str, row: int, file: str, first: int) -> InvalidArgument:
+    """The error for an id that an earlier row has too, maybe in another file."""
+    column = batch.columns.frame_id
+    if file == batch.file:
+        return column_error(file, column, f"has duplicate {frame_id!r}", [first, row])
+    problem = f"has duplicate {frame_id!r}, which row {first} of {file} has too,"
+    return column_error(batch.file, column, problem, [row])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from sluice.missing_background import MissingBackgroundWarning, describe_space
 from sluice.names import IssueName, ProjectName
 from sluice.resources.pages import list_items
 from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
-from sluice.tensors import pack
+from sluice.tensors import pack, to_matrix
 from sluice.v1 import campaign_pb2, deletion_pb2, issue_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.issue_pb2_grpc import IssueServiceStub
@@ -133,19 +133,20 @@ class Campaigns:
         return translate(self._stub.UpdateCampaign, request)
 
     def set_background(
-        self, project: str, model_id: str, embeddings: NDArray[Any]
+        self, project: str, model_id: str, embeddings: ArrayLike
     ) -> campaign_pb2.Space:
         """Set the background of a space: a random sample of its frames, `(rows, dimension)`.
 
         Raises PermissionDenied for a key without scope admin if the space has another one.
         """
         parent = self._names.project(project)
-        starts = range(0, len(embeddings), BACKGROUND_ROWS_PER_MESSAGE)
+        rows = to_matrix(embeddings)  # here, since grpc would hide an error of its thread
+        starts = range(0, len(rows), BACKGROUND_ROWS_PER_MESSAGE)
         requests = (
             campaign_pb2.SetBackgroundRequest(
                 parent=parent,
                 model_id=model_id,
-                embeddings=pack(embeddings[start : start + BACKGROUND_ROWS_PER_MESSAGE]),
+                embeddings=pack(rows[start : start + BACKGROUND_ROWS_PER_MESSAGE]),
             )
             for start in starts
         )

@@ -11,16 +11,20 @@ import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from numpy.typing import ArrayLike
 
-from sluice.frames import Frame, MetadataValue, metadata_to_proto
+from sluice.checks import read_texts
+from sluice.frame_inputs import gather_embeddings, read_items, split_calls, to_frame
+from sluice.frames import Frame, MetadataInput, metadata_to_proto
+from sluice.labeled_frame import LabeledFrame
 from sluice.names import DatasetFrameName, DatasetName, ProjectName
+from sluice.resources.element_keys import to_element_keys
 from sluice.resources.filters import read_split, read_status
 from sluice.resources.kinds import CAMPAIGN, DATASET, ROUND, VIEW, ResourceKind
 from sluice.resources.pages import list_items
 from sluice.resources.resolver import Resolver
-from sluice.rpc_errors import from_rpc_error, translate
-from sluice.tensors import Embeddings, pack
+from sluice.rpc_errors import FailedCall, from_rpc_error, translate
+from sluice.tensors import Embeddings
 from sluice.v1 import dataset_frame_pb2 as pb
-from sluice.v1 import deletion_pb2, frame_pb2, issue_pb2
+from sluice.v1 import deletion_pb2
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
 
 _Response = TypeVar("_Response")
@@ -36,7 +40,7 @@ class NewFrame:
     frame: Frame
     group: str = ""
     slice: str = ""
-    fields: Mapping[str, MetadataValue] = field(default_factory=dict)
+    fields: Mapping[str, MetadataInput] = field(default_factory=dict)
     labelled: bool = False
 
     def to_proto(self) -> pb.DatasetFrame:
@@ -63,7 +67,7 @@ class Datasets:
     def append(
         self,
         dataset: str,
-        frames: Sequence[Frame | NewFrame],
+        frames: Iterable[Frame | LabeledFrame | NewFrame],
         embeddings: ArrayLike | Embeddings | None = None,
         *,
         model_id: str = "",
@@ -75,23 +79,32 @@ class Datasets:
         """Append frames; those that exist are merged: what a frame does not state stays.
 
         `embeddings` is `(frames, dimension)`, one row per frame, of model `model_id`; or
-        `Embeddings`, with crops; with None, existing frames keep their embeddings. The status and
+        `Embeddings`, with crops. By default they are those that each LabeledFrame has; without any,
+        existing frames keep their embeddings. More frames than fit into one call are sent in
+        several, which can be repeated; the response has their totals. The status and
         the split apply to the frames' groups: new ones are unlabelled by default; existing ones
         keep a later status, and the split that they have (another one is FailedPrecondition). With
         `replace`, parts of existing frames that are not stated are removed. With
         `urls_are_file_names`, sensor URLs never replace stored ones.
         """
-        new_frames = [f if isinstance(f, NewFrame) else NewFrame(f) for f in frames]
-        request = pb.AppendFramesRequest(
-            dataset=self._names.dataset(dataset),
-            frames=[frame.to_proto() for frame in new_frames],
-            embeddings=_to_message(embeddings, model_id),
-            status=read_status(status) if status else None,
-            split=read_split(split),
-            replace=replace,
-            urls_are_file_names=urls_are_file_names,
-        )
-        return translate(self._stub.AppendFrames, request)
+        items = read_items("frames", frames, Frame, LabeledFrame, NewFrame)
+        captures = [item.frame if isinstance(item, NewFrame) else item for item in items]
+        rows = gather_embeddings(captures, embeddings, model_id)
+        messages = [_to_new_frame(item).to_proto() for item in items]
+        parent = self._names.dataset(dataset)
+        total = pb.AppendFramesResponse()
+        for start, stop, part in split_calls(messages, rows):
+            request = pb.AppendFramesRequest(
+                dataset=parent,
+                frames=messages[start:stop],
+                embeddings=None if part is None else part.to_proto(),
+                status=read_status(status) if status else None,
+                split=read_split(split),
+                replace=replace,
+                urls_are_file_names=urls_are_file_names,
+            )
+            _add_counts(total, translate(self._stub.AppendFrames, request))
+        return total
 
     def get(self, dataset: str, frame_id: str = "") -> pb.DatasetFrame:
         """Read one frame of a dataset.
@@ -130,7 +143,7 @@ class Datasets:
         """Set the status of up to 1,000 groups; returns the number that changed."""
         request = pb.SetStatusRequest(
             dataset=self._names.dataset(dataset),
-            groups=groups,
+            groups=read_texts("groups", groups),
             status=read_status(status),
             allow_backward=allow_backward,
             request_id=str(uuid4()),
@@ -148,15 +161,15 @@ class Datasets:
         """Add and remove tags of up to 1,000 frames; returns the number that changed."""
         request = pb.TagFramesRequest(
             dataset=self._names.dataset(dataset),
-            frame_ids=frame_ids,
-            add=add,
-            remove=remove,
+            frame_ids=read_texts("frame_ids", frame_ids),
+            add=read_texts("add", add),
+            remove=read_texts("remove", remove),
             request_id=str(uuid4()),
         )
         return translate(self._stub.TagFrames, request).changed_count
 
     def set_fields(
-        self, dataset: str, fields: Mapping[str, Mapping[str, MetadataValue | None]]
+        self, dataset: str, fields: Mapping[str, Mapping[str, MetadataInput | None]]
     ) -> int:
         """Set fields of up to 1,000 frames, by frame id; the value None removes a field.
 
@@ -222,7 +235,7 @@ class Datasets:
                 for split, share in shares.items()
             ],
             seed=seed,
-            statuses=[read_status(word) for word in statuses],
+            statuses=map(read_status, read_texts("statuses", statuses)),
         )
         return translate(self._stub.AssignSplits, request)
 
@@ -240,7 +253,7 @@ class Datasets:
         project = _project_of(selection["parent"])
         request = pb.FindSimilarRequest(
             dataset=selection["parent"],
-            frame_ids=frame_ids,
+            frame_ids=read_texts("frame_ids", frame_ids),
             query_dataset=self._id(DATASET, query_dataset, project),
             limit=limit,
             filter=selection["filter"],
@@ -251,12 +264,11 @@ class Datasets:
         self, dataset: str, issue: str, keys: Iterable[str | tuple[str, str]]
     ) -> pb.PickElementsResponse:
         """Add frames to an issue by id, and crops by (frame id, label id)."""
-        pairs = [(key, "") if isinstance(key, str) else key for key in keys]
         parent = self._names.dataset(dataset)
         request = pb.PickElementsRequest(
             dataset=parent,
             issue=self._names.issue(issue, project=_project_of(parent)),
-            elements=[issue_pb2.ElementKey(frame_id=frame, label_id=crop) for frame, crop in pairs],
+            elements=to_element_keys(keys),
         )
         return translate(self._stub.PickElements, request)
 
@@ -274,7 +286,9 @@ class Datasets:
         of its last batch.
         """
         parent = self._names.dataset(dataset)
-        names = self._names.find_all(CAMPAIGN, campaigns, parent=_project_of(parent))
+        names = self._names.find_all(
+            CAMPAIGN, read_texts("campaigns", campaigns), parent=_project_of(parent)
+        )
         request = pb.SearchDatasetRequest(
             dataset=parent,
             search_id=search_id or str(uuid4()),
@@ -302,7 +316,9 @@ class Datasets:
         never accepted again. With `validate_only` nothing is deleted, only counted.
         """
         request = pb.DeleteFramesRequest(
-            parent=self._names.project(project), frame_ids=frame_ids, validate_only=validate_only
+            parent=self._names.project(project),
+            frame_ids=read_texts("frame_ids", frame_ids),
+            validate_only=validate_only,
         )
         return translate(self._stub.DeleteFrames, request)
 
@@ -358,14 +374,16 @@ class Datasets:
         return self._names.ids(kind, [reference], parent=parent)[0] if reference else ""
 
 
-def _to_message(
-    embeddings: ArrayLike | Embeddings | None, model_id: str
-) -> frame_pb2.Embeddings | None:
-    if embeddings is None:
-        return None
-    if isinstance(embeddings, Embeddings):
-        return embeddings.to_proto()
-    return frame_pb2.Embeddings(model_id=model_id, tensor=pack(embeddings))
+def _to_new_frame(item: Frame | LabeledFrame | NewFrame) -> NewFrame:
+    return item if isinstance(item, NewFrame) else NewFrame(to_frame(item))
+
+
+def _add_counts(total: pb.AppendFramesResponse, response: pb.AppendFramesResponse) -> None:
+    total.added_count += response.added_count
+    total.changed_count += response.changed_count
+    total.unchanged_count += response.unchanged_count
+    total.kept_status_count += response.kept_status_count
+    total.deleted_frame_ids.extend(response.deleted_frame_ids)
 
 
 def _project_of(dataset: str) -> str:
@@ -377,4 +395,4 @@ def _stream(call: Iterator[_Response]) -> Iterator[_Response]:
     try:
         yield from call
     except grpc.RpcError as error:
-        raise from_rpc_error(error) from error
+        raise from_rpc_error(error) from FailedCall(error)

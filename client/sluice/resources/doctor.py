@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 
 from sluice.resources.resolver import Resolver
-from sluice.rpc_errors import from_rpc_error
+from sluice.rpc_errors import FailedCall, from_rpc_error
 from sluice.v1 import finding_pb2
 from sluice.v1.campaign_pb2_grpc import CampaignServiceStub
 from sluice.v1.dataset_frame_pb2_grpc import FrameServiceStub
@@ -36,4 +36,4 @@ class Doctor:
             for service in self._services:
                 yield from service.DiagnoseProject(request)
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
+            raise from_rpc_error(error) from FailedCall(error)

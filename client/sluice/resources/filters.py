@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sluice.frames import MetadataValue, value_to_proto
+from sluice.checks import read_texts
+from sluice.frames import MetadataInput, value_to_proto
 from sluice.resources.enums import value_of
 from sluice.v1 import dataset_frame_pb2 as pb
 
@@ -17,7 +18,7 @@ def frame_filter(
     statuses: Sequence[str] = (),
     splits: Sequence[str] = (),
     tags: Sequence[str] = (),
-    fields: Mapping[str, MetadataValue] | None = None,
+    fields: Mapping[str, MetadataInput] | None = None,
     bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
     round_id: str = "",
     failures: Sequence[str] = (),
@@ -39,13 +40,14 @@ def frame_filter(
         for name, (low, high) in (bounds or {}).items()
     ]
     return pb.FrameFilter(
-        statuses=[read_status(word) for word in statuses],
-        splits=[read_split(word) for word in splits],
-        tags=tags,
+        statuses=map(read_status, read_texts("statuses", statuses)),
+        splits=map(read_split, read_texts("splits", splits)),
+        tags=read_texts("tags", tags),
         fields=conditions,
         round=round_id,
         failure_kinds=[
-            value_of(pb.FailureKind, "FAILURE_KIND_", word, "failures") for word in failures
+            value_of(pb.FailureKind, "FAILURE_KIND_", word, "failures")
+            for word in read_texts("failures", failures)
         ],
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import grpc
 
+from sluice.checks import read_texts
 from sluice.resources.kinds import ROUND, VIEW
 from sluice.resources.pages import list_items
 from sluice.resources.resolver import Resolver
@@ -83,7 +84,9 @@ class Progress:
             measured_round=self._names.find(ROUND, measured_round, parent=parent),
             iou_min=iou_min,
             score_min=score_min,
-            slice_views=self._names.ids(VIEW, slice_views, parent=parent),
+            slice_views=self._names.ids(
+                VIEW, read_texts("slice_views", slice_views), parent=parent
+            ),
             failures=_to_messages(failures),
         )
         return translate(self._stub.RecordRound, request)

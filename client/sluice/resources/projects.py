@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 
 import grpc
 
+from sluice.checks import read_texts
 from sluice.errors import InvalidArgument
-from sluice.names import ProjectName
-from sluice.resources.kinds import API_KEY
+from sluice.labels import TaskType
+from sluice.resources.class_map import LabelClass, number_classes, read_task_type
+from sluice.resources.kinds import API_KEY, PROJECT
 from sluice.resources.pages import list_items
 from sluice.resources.resolver import Resolver
 from sluice.rpc_errors import translate
@@ -44,10 +46,9 @@ class Projects:
     def delete(self, name: str, *, validate_only: bool = False) -> deletion_pb2.DeletionSummary:
         """Delete a project with its keys and everything in it; requires the server's admin key.
 
-        Its id is never used again. With `validate_only` nothing is deleted, only counted. `name` is
-        a resource name or an id: a display name could delete the wrong project.
+        Its id is never used again. With `validate_only` nothing is deleted, only counted.
         """
-        full_name = name if name.startswith("projects/") else str(ProjectName(name))
+        full_name = self._names.find(PROJECT, name, may_be_gone=True)
         request = project_pb2.DeleteProjectRequest(name=full_name, validate_only=validate_only)
         return translate(self._stub.DeleteProject, request)
 
@@ -56,7 +57,7 @@ class Projects:
 
         Returns its secret, which cannot be read again.
         """
-        scope_names = [f"SCOPE_{scope.upper()}" for scope in scopes]
+        scope_names = [f"SCOPE_{scope.upper()}" for scope in read_texts("scopes", scopes)]
         if unknown := sorted(set(scope_names) - set(project_pb2.Scope.keys()[1:])):
             raise InvalidArgument.of(
                 "scopes", f"{unknown[0][6:].lower()!r} is none of log, review, admin"
@@ -78,9 +79,27 @@ class Projects:
         translate(self._stub.DeleteApiKey, request)
 
     def create_dataset(
-        self, project: str, dataset_id: str, dataset: dataset_pb2.Dataset
+        self,
+        project: str,
+        dataset_id: str,
+        task_type: TaskType | str | dataset_pb2.Dataset,
+        classes: Iterable[str | LabelClass] = (),
+        *,
+        display_name: str = "",
     ) -> dataset_pb2.Dataset:
-        """Create a dataset with a task type and a class map."""
+        """Create a dataset with a task type, such as `box_2d`, and a class map.
+
+        Classes that are given by name are numbered from 0, in their order. A `Dataset` message in
+        place of the task type is sent as it is.
+        """
+        if isinstance(task_type, dataset_pb2.Dataset):
+            dataset = task_type
+        else:
+            dataset = dataset_pb2.Dataset(
+                display_name=display_name,
+                task_type=read_task_type(task_type),
+                classes=[label_class.to_proto() for label_class in number_classes(classes)],
+            )
         request = dataset_pb2.CreateDatasetRequest(
             parent=self._names.project(project), dataset_id=dataset_id, dataset=dataset
         )

@@ -75,15 +75,15 @@ class Resolver:
 
     def dataset(self, reference: str, *, project: str = "") -> str:
         """The name of a dataset."""
-        return self.find(kinds.DATASET, reference, parent=project)
+        return self.find(kinds.DATASET, reference, parent=self.project(project) if project else "")
 
     def issue(self, reference: str, *, project: str = "") -> str:
         """The name of an issue."""
-        return self.find(kinds.ISSUE, reference, parent=project)
+        return self.find(kinds.ISSUE, reference, parent=self.project(project) if project else "")
 
     def campaign(self, reference: str, *, project: str = "") -> str:
         """The name of a campaign."""
-        return self.find(kinds.CAMPAIGN, reference, parent=project)
+        return self.find(kinds.CAMPAIGN, reference, parent=self.project(project) if project else "")
 
     def candidates(self, kind: ResourceKind) -> list[NameCandidate]:
         """All resources of a kind in the default project."""

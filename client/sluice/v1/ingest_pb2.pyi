@@ -153,7 +153,7 @@ class GetFunnelRequest(_message.Message):
     def __init__(self, campaign: _Optional[str] = ...) -> None: ...
 
 class Funnel(_message.Message):
-    __slots__ = ("campaign", "seen", "distinct_seen", "matches", "duplicate", "over_budget", "inactive", "score_mismatch", "pending", "near_duplicate", "collected", "accepted", "discarded", "id_conflicts", "collection_rate", "collection_rate_distinct", "scores", "mismatches", "not_selected")
+    __slots__ = ("campaign", "seen", "distinct_seen", "matches", "duplicate", "over_budget", "inactive", "score_mismatch", "pending", "near_duplicate", "collected", "accepted", "discarded", "id_conflicts", "collection_rate", "collection_rate_distinct", "scores", "mismatches", "not_selected", "distinct_seen_exact")
     class Mismatch(_message.Message):
         __slots__ = ("logger", "count")
         LOGGER_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +180,7 @@ class Funnel(_message.Message):
     SCORES_FIELD_NUMBER: _ClassVar[int]
     MISMATCHES_FIELD_NUMBER: _ClassVar[int]
     NOT_SELECTED_FIELD_NUMBER: _ClassVar[int]
+    DISTINCT_SEEN_EXACT_FIELD_NUMBER: _ClassVar[int]
     campaign: str
     seen: int
     distinct_seen: int
@@ -199,7 +200,8 @@ class Funnel(_message.Message):
     scores: ScoreSummary
     mismatches: _containers.RepeatedCompositeFieldContainer[Funnel.Mismatch]
     not_selected: int
-    def __init__(self, campaign: _Optional[str] = ..., seen: _Optional[int] = ..., distinct_seen: _Optional[int] = ..., matches: _Optional[int] = ..., duplicate: _Optional[int] = ..., over_budget: _Optional[int] = ..., inactive: _Optional[int] = ..., score_mismatch: _Optional[int] = ..., pending: _Optional[int] = ..., near_duplicate: _Optional[int] = ..., collected: _Optional[int] = ..., accepted: _Optional[int] = ..., discarded: _Optional[int] = ..., id_conflicts: _Optional[int] = ..., collection_rate: _Optional[float] = ..., collection_rate_distinct: _Optional[float] = ..., scores: _Optional[_Union[ScoreSummary, _Mapping]] = ..., mismatches: _Optional[_Iterable[_Union[Funnel.Mismatch, _Mapping]]] = ..., not_selected: _Optional[int] = ...) -> None: ...
+    distinct_seen_exact: bool
+    def __init__(self, campaign: _Optional[str] = ..., seen: _Optional[int] = ..., distinct_seen: _Optional[int] = ..., matches: _Optional[int] = ..., duplicate: _Optional[int] = ..., over_budget: _Optional[int] = ..., inactive: _Optional[int] = ..., score_mismatch: _Optional[int] = ..., pending: _Optional[int] = ..., near_duplicate: _Optional[int] = ..., collected: _Optional[int] = ..., accepted: _Optional[int] = ..., discarded: _Optional[int] = ..., id_conflicts: _Optional[int] = ..., collection_rate: _Optional[float] = ..., collection_rate_distinct: _Optional[float] = ..., scores: _Optional[_Union[ScoreSummary, _Mapping]] = ..., mismatches: _Optional[_Iterable[_Union[Funnel.Mismatch, _Mapping]]] = ..., not_selected: _Optional[int] = ..., distinct_seen_exact: bool = ...) -> None: ...
 
 class ScoreSummary(_message.Message):
     __slots__ = ("mean", "standard_deviation", "minimum", "maximum", "histogram")

@@ -131,7 +131,8 @@ class _AppendOperation:
         if (model_id, dimension) != (stored.model_id, stored.dimension):
             problem = (
                 f"model {model_id!r} and dimension {dimension}; {self.name} has model "
-                f"{stored.model_id!r} and dimension {stored.dimension}"
+                f"{stored.model_id!r} and dimension {stored.dimension}; use that model, or another "
+                "dataset"
             )
             raise InvalidArgument.of("embeddings", problem, reason="SPACE_MISMATCH")
 

@@ -116,7 +116,7 @@ class ExistingDatasets:
     async def get(self, name: DatasetName) -> Dataset:
         """See `DatasetReader.get`."""
         if await self.ledger.get(name.project, [DatasetDeletion(name).tombstone, MARK]):
-            raise NotFound(f"{name} does not exist: it was deleted")
+            raise NotFound.of(name, "does not exist: it was deleted")
         return await self.datasets.get(name)
 
     async def check(self) -> None:

@@ -122,7 +122,10 @@ def check_frames_exist(
     """Raise NotFound naming the first frame without a summary."""
     for frame_id in frame_ids:
         if frame_id not in summaries:
-            raise NotFound(f"frame {frame_id!r} is not one of {name}")
+            missing = DatasetFrameName(name.project, name.dataset, frame_id)
+            raise NotFound(
+                f"frame {frame_id!r} is not one of {name}", metadata={"name": str(missing)}
+            )
 
 
 async def list_frames(

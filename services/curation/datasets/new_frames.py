@@ -98,7 +98,13 @@ def check_frames(request: AppendRequest, dataset: Dataset) -> None:
             if problem := dataset.describe_mismatch(label):
                 path = f".frame.labels[{number}]"
                 raise frame_error(
-                    index, frame_id, path, problem, "LABEL_MISMATCH", label_id=label.id
+                    index,
+                    frame_id,
+                    path,
+                    problem,
+                    "LABEL_MISMATCH",
+                    label_id=label.id,
+                    task_type=dataset.task_type.name.lower(),
                 )
 
 

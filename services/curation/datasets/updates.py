@@ -26,7 +26,7 @@ from services.records.records import Record, decode, encode
 from sluice.checks import check_text, too_large
 from sluice.errors import FailedPrecondition, InvalidArgument, NotFound
 from sluice.frames import MetadataValue, check_metadata
-from sluice.names import DatasetName
+from sluice.names import DatasetFrameName, DatasetName
 
 AT_ONCE_MAX: Final = 1_000
 """Maximum number of groups or frames that one call changes."""
@@ -190,7 +190,8 @@ async def _read(
     entries = await ledger.get(name.project, list(keys.values()))
     for id, key in keys.items():
         if key not in entries:
-            raise NotFound(f"{noun} {id!r} is not one of {name}")
+            missing = DatasetFrameName(name.project, name.dataset, id)
+            raise NotFound(f"{noun} {id!r} is not one of {name}", metadata={"name": str(missing)})
     return {id: (decode(kind, entries[key]), entries[key]) for id, key in keys.items()}
 
 

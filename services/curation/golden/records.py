@@ -132,7 +132,7 @@ def check_key(name: GoldenCheckName) -> str:
     """Key of a check, ordered by round; NotFound for a malformed check id."""
     match = _ID.fullmatch(name.check)
     if match is None:
-        raise NotFound(f"{name} does not exist")
+        raise NotFound.of(name)
     golden_set = GoldenSetName(name.project, name.dataset, name.golden_set)
     return f"{checks_prefix(golden_set)}{int(match[1]):010}/{name.check}"
 

@@ -130,6 +130,7 @@ def funnel(campaign: str, figures: Funnel) -> pb.Funnel:
         campaign=campaign,
         **counts,
         distinct_seen=figures.distinct_seen,
+        distinct_seen_exact=figures.distinct_seen_exact,
         collection_rate=figures.collection_rate,
         collection_rate_distinct=figures.collection_rate_distinct,
         scores=pb.ScoreSummary(

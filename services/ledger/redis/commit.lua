@@ -4,7 +4,8 @@
 -- as a whole. Because of the first line, Redis rejects it before it starts when memory is exhausted.
 --
 -- KEYS: entries (key → "revision value"), index (the keys, ordered), counters (name → number, and
---       "" → the last revision), ring (slot → "number sending outcome"), distinct counts…
+--       "" → the last revision), ring (slot → "number sending outcome"), and three for each
+--       distinct count: registers of an earlier Sluice, registers, and the set of its hashes.
 -- ARGV: the number of the transaction among this writer's, its slot in the ring, how often it was
 --       sent before, the lengths of eight lists, and the lists one after the other.
 -- Replies "OK", "SUPERSEDED", {"key", name, its revision} or {"counter", name, its value}.
@@ -16,6 +17,7 @@ local DISTINCT_FROM = 5
 local REVISION = ''
 local EXACT = 2 ^ 53
 local HASH_BYTES = 8
+local HASHES_MAX = 100000 -- EXACT_MAX of interface.py
 local CHUNK = 2000 -- unpack takes about 8,000 values; even, so that pairs stay together
 local RING_SECONDS = 24 * 3600
 
@@ -113,7 +115,14 @@ for i = 1, hashes.last - hashes.first + 1 do
   for from = 1, #packed, HASH_BYTES do
     items[#items + 1] = packed:sub(from, from + HASH_BYTES - 1)
   end
-  write('PFADD', KEYS[DISTINCT_FROM + i - 1], items, 1, #items)
+  local key = DISTINCT_FROM + 3 * (i - 1)
+  local older, registers, set = KEYS[key], KEYS[key + 1], KEYS[key + 2]
+  local is_older = redis.call('EXISTS', older) == 1
+  local is_new = redis.call('EXISTS', registers) == 0
+  local is_exact = not is_older and (is_new or redis.call('EXISTS', set) == 1)
+  write('PFADD', registers, items, 1, #items)
+  if is_exact then write('SADD', set, items, 1, #items) end
+  if not is_exact or redis.call('SCARD', set) > HASHES_MAX then redis.call('UNLINK', set) end
 end
 
 -- One HSET for all sums that are exact in Lua; HINCRBY for the others, one counter per command.

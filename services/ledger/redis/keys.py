@@ -36,8 +36,15 @@ class PartitionKeys:
         return self._key(b"w:" + writer.encode())
 
     def distinct(self, names: Iterable[bytes]) -> list[bytes]:
-        """A HyperLogLog for each distinct count."""
-        return [self._key(b"d:" + name) for name in names]
+        """Three keys for each distinct count: two HyperLogLogs, and the set of its hashes.
+
+        The first HyperLogLog is of an earlier Sluice, which keeps no set: its count is estimated.
+        """
+        return [self._key(kind + name) for name in names for kind in (b"d:", b"h:", b"x:")]
+
+    def registers(self, names: Iterable[bytes]) -> list[bytes]:
+        """The HyperLogLogs of each distinct count."""
+        return [self._key(kind + name) for name in names for kind in (b"d:", b"h:")]
 
     def _key(self, suffix: bytes) -> bytes:
         """`sluice:{partition}:suffix`.

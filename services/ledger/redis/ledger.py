@@ -9,7 +9,7 @@ from typing import Final
 from services.ledger.encoding import EncodedTransaction, encode, key_range
 from services.ledger.interface import Entry, Transaction
 from services.ledger.redis.keys import PartitionKeys
-from services.ledger.redis.request import Command, CommitRequest, scan_command
+from services.ledger.redis.request import Command, CommitRequest, exact_command, scan_command
 from services.ledger.redis.server import RedisServer, Reply
 from services.ledger.redis.writer import RedisWriter
 from sluice import errors
@@ -92,7 +92,16 @@ class RedisLedger:
         self._require_open()
         if not encoded:
             return 0
-        return int(await self._read(("PFCOUNT", *redis_keys.distinct(encoded))))
+        return int(await self._read(("PFCOUNT", *redis_keys.registers(encoded))))
+
+    async def count_exactly(self, partition: str, names: Sequence[str]) -> int | None:
+        """See `Ledger.count_exactly`."""
+        redis_keys, encoded = PartitionKeys(encode(partition)), {encode(name) for name in names}
+        self._require_open()
+        if not encoded:
+            return 0
+        count = int(await self._read(exact_command(redis_keys.distinct(encoded))))
+        return None if count < 0 else count
 
     async def commit(self, transaction: Transaction) -> None:
         """See `Ledger.commit`. A cancelled caller does not learn whether it was applied.

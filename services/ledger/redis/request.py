@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
 from typing import Final
 
 from services.ledger.encoding import INT64_MAX, INT64_MIN, EncodedTransaction
-from services.ledger.interface import Add, Conflict
+from services.ledger.interface import EXACT_MAX, Add, Conflict
 from services.ledger.redis.keys import PartitionKeys
 from sluice import errors
 
@@ -46,6 +46,11 @@ SCAN: Final = Script.load("scan.lua")
 OPEN: Final = Script.load("open.lua")
 _COMMIT_DIGEST: Final = COMMIT.digest
 _SCAN_DIGEST: Final = SCAN.digest
+EXACT: Final = Script.load("exact.lua")
+_EXACT_DIGEST: Final = EXACT.digest
+
+UNION_MAX: Final = 2 * EXACT_MAX
+"""Hashes of several sets that Redis may be asked to unite, which blocks it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,11 @@ def scan_command(partition: bytes, start: bytes, stop: bytes, limit: int) -> Com
     keys = PartitionKeys(partition)
     names = (keys.entries, keys.index)
     return ("EVALSHA_RO", _SCAN_DIGEST, 2, *names, b"[" + start, b"(" + stop, limit)
+
+
+def exact_command(keys: Sequence[bytes]) -> Command:
+    """The call that counts the hashes of a union; three keys for each distinct count."""
+    return ("EVALSHA_RO", _EXACT_DIGEST, len(keys), *keys, UNION_MAX)
 
 
 def _bound(add: Add) -> int:

@@ -18,7 +18,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from services.ledger.redis import checks
 from services.ledger.redis.keys import SCHEMA
-from services.ledger.redis.request import COMMIT, OPEN, SCAN, Command
+from services.ledger.redis.request import COMMIT, EXACT, OPEN, SCAN, Command
 from services.ledger.redis.retries import retry_until
 from sluice import errors
 
@@ -154,6 +154,7 @@ class RedisServer:
             [
                 ("SCRIPT", "LOAD", COMMIT.source),
                 ("SCRIPT", "LOAD", SCAN.source),
+                ("SCRIPT", "LOAD", EXACT.source),
                 ("EVAL", OPEN.source, 1, SCHEMA, checks.SCHEMA_VERSION),
             ],
         )

@@ -7,7 +7,7 @@ import sqlite3
 from services.ledger import hyperloglog
 from services.ledger.encoding import INT64_MAX, INT64_MIN, EncodedTransaction
 from services.ledger.interface import ABSENT, Conflict
-from services.ledger.sqlite import tables
+from services.ledger.sqlite import exact, tables
 
 
 def apply(connection: sqlite3.Connection, transaction: EncodedTransaction) -> None:
@@ -59,6 +59,7 @@ def _next_revision(connection: sqlite3.Connection, partition: bytes) -> int:
 
 def _insert_distinct(connection: sqlite3.Connection, transaction: EncodedTransaction) -> None:
     registers = dict(tables.read_registers(connection, transaction.partition, transaction.distinct))
+    exact.insert(connection, transaction.partition, transaction.distinct, registers)
     for name, hashes in transaction.distinct.items():
         hyperloglog.insert(registers.setdefault(name, hyperloglog.empty_registers()), hashes)
     rows = [(transaction.partition, name, count.tobytes()) for name, count in registers.items()]

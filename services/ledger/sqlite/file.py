@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from services.ledger.sqlite import exact
 from sluice import errors
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 # Names and values are BLOBs: ordered by their bytes, and free to contain NUL.
 _SCHEMA = (
@@ -25,8 +27,10 @@ _SCHEMA = (
     """CREATE TABLE distinct_counts (
         partition BLOB, name BLOB, registers BLOB NOT NULL,
         PRIMARY KEY (partition, name)) WITHOUT ROWID""",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+_UPGRADES: Final = {1: exact.SCHEMA}
+"""What each schema version lacks of the next one."""
+
 _CHECKPOINT_PAGES = 4_000
 _WAL_BYTES_KEPT = 64 * 2**20
 
@@ -79,7 +83,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _pragma(connection, "user_version")
-    if version not in (0, SCHEMA_VERSION):
+    if version not in (0, *_UPGRADES, SCHEMA_VERSION):
         raise errors.FailedPrecondition(
             f"ledger {path}: has schema version {version}, this Sluice supports {SCHEMA_VERSION}"
         )
@@ -94,14 +98,18 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
-    if version == 0:
-        _create_schema(connection)
+    statements: tuple[str, ...] = _SCHEMA if version == 0 else ()
+    for older in range(max(version, 1), SCHEMA_VERSION):
+        statements += _UPGRADES[older]
+    if statements:
+        _change_schema(connection, statements)
 
 
-def _create_schema(connection: sqlite3.Connection) -> None:
+def _change_schema(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA:
+    for statement in statements:
         connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from services.ledger import hyperloglog
 from services.ledger.encoding import EncodedTransaction, encode, key_range
 from services.ledger.interface import Entry, Transaction
-from services.ledger.sqlite import file, tables
+from services.ledger.sqlite import exact, file, tables
 from services.ledger.sqlite.writer import SqliteWriter, to_unavailable
 from sluice import errors
 
@@ -83,6 +83,16 @@ class SqliteLedger:
             )
         )
         return hyperloglog.estimate(merged)
+
+    async def count_exactly(self, partition: str, names: Sequence[str]) -> int | None:
+        """See `Ledger.count_exactly`."""
+        encoded, keys = encode(partition), {encode(name) for name in names}
+
+        def count(reader: sqlite3.Connection) -> int | None:
+            stored_names = [name for name, _ in tables.read_registers(reader, encoded, keys)]
+            return exact.count(reader, encoded, stored_names)
+
+        return await self._read(count)
 
     async def commit(self, transaction: Transaction) -> None:
         """See `Ledger.commit`. A cancelled caller does not learn whether it was applied."""

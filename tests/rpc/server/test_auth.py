@@ -231,7 +231,7 @@ async def test_a_key_needs_the_scope(served: AuthorisedServer) -> None:
     error = rpc_errors.from_rpc_error(failed.value)
     assert (errors.PermissionDenied, "SCOPE_MISSING") == (type(error), error.reason)
     assert "lacks the required scope (one of admin)" in error.message
-    assert {"scope": "admin"} == error.metadata
+    assert {"scope": "admin", "project": "p"} == error.metadata
 
 
 async def test_a_method_without_a_rule_is_refused(

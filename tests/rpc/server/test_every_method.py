@@ -56,8 +56,11 @@ async def test_a_method_refuses_other_scopes(with_scopes: WithScopes, method: st
     error = await call_error(channel, method)
 
     assert errors.PermissionDenied is type(error)
-    accepted = ", ".join(scope for scope in Scope if scope in ACCESS_RULES[method].scopes)
-    assert {"scope": accepted} == error.metadata
+    rule = ACCESS_RULES[method]
+    accepted = ", ".join(scope for scope in Scope if scope in rule.scopes)
+    admin_only = rule.project_field is CrossProjectAccess.ADMIN_ONLY
+    detail = {"admin_only": "true"} if admin_only else {"project": "p"}
+    assert {"scope": accepted, **detail} == error.metadata
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ _RESPONSES: dict[str, tuple[Any, str, Any]] = {
 class DeniedError(grpc.RpcError):
     """The error of a call whose key lacks the scope."""
 
+    def code(self) -> grpc.StatusCode:
+        """See grpc.Call."""
+        return grpc.StatusCode.PERMISSION_DENIED
+
+    def details(self) -> str:
+        """See grpc.Call."""
+        return "lacks the scope"
+
     def trailing_metadata(self) -> Any:
         """The details that the server sends."""
         return [(DETAILS_KEY, to_status(PermissionDenied("lacks the scope")).SerializeToString())]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 
@@ -303,3 +304,30 @@ def test_time_is_kept_in_utc() -> None:
     assert datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC) == time
     assert time is not None
     assert UTC is time.tzinfo
+
+
+@pytest.mark.parametrize(
+    ("scalar", "value"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.float64(0.1), 0.1),
+        (np.int64(-(2**63)), -(2**63)),
+        (np.uint8(7), 7),
+        (np.bool_(True), True),
+        (np.str_("fog"), "fog"),
+    ],
+)
+def test_numpy_scalars_are_metadata(scalar: Any, value: Any) -> None:
+    """A scalar of numpy is stored as the Python value that it holds."""
+    frame = Frame(id="f", metadata={"weather": scalar})
+    received = Frame.from_proto(frame.to_proto()).metadata["weather"]
+    assert (value, type(value)) == (received, type(received))
+
+
+@pytest.mark.parametrize(
+    "value", [np.datetime64("2026-01-01"), np.longdouble(1), np.bytes_(b"x"), np.zeros(1), None]
+)
+def test_other_metadata_is_named(value: Any) -> None:
+    """A value of another type is an error that says which types are accepted."""
+    with pytest.raises(InvalidArgument, match="str, int, float and bool are accepted"):
+        Frame(id="f", metadata={"weather": value}).to_proto()

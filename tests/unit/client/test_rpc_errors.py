@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from sluice import errors, rpc_errors
+from sluice.client import CollectionClient
 
 CLASSES = [*errors.SluiceError.__subclasses__(), errors.SequenceGap]
 
@@ -78,3 +81,59 @@ def test_a_failure_of_the_network_becomes_the_nearest_class(
     """Without details the status code decides; a lost connection is Unavailable: retried."""
     error = rpc_errors.from_rpc_error(failed_call(code, details))
     assert (expected, details) == (type(error), error.message)
+
+
+def test_the_cause_is_the_error_of_grpc_in_one_line() -> None:
+    """The cause of an error has gRPC's code and details, and prints one line."""
+
+    def call() -> None:
+        raise failed_call(grpc.StatusCode.NOT_FOUND, "nothing\nthere")
+
+    with pytest.raises(errors.NotFound) as raised:
+        rpc_errors.translate(call)
+    cause = raised.value.__cause__
+    assert isinstance(cause, rpc_errors.FailedCall)
+    assert isinstance(cause, grpc.RpcError)
+    assert (grpc.StatusCode.NOT_FOUND, "nothing\nthere") == (cause.code(), cause.details())
+    assert isinstance(cause.original, grpc.aio.AioRpcError)
+    assert "gRPC status NOT_FOUND" == str(cause)
+
+
+def test_as_text_an_error_names_the_next_step() -> None:
+    """The text of an error ends with the next step, and its message stays as the server sent it."""
+    sent = errors.NotFound.of("projects/p/issues/i")
+    call = failed_call(grpc.StatusCode.NOT_FOUND, "cut", rpc_errors.dumps(sent))
+    error = rpc_errors.from_rpc_error(call)
+    assert "projects/p/issues/i does not exist" == error.message == str(sent)
+    assert f"{error.message}; see client.issues.list('projects/p')" == str(error)
+
+
+def test_a_process_without_the_service_is_told_from_the_one_that_has_it() -> None:
+    """A target that is one process of a cluster is an error that names the service's process."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with CollectionClient(f"127.0.0.1:{port}") as client:
+            client.set_credentials("key")
+            with pytest.raises(errors.SluiceError) as raised:
+                client.samples.funnel("projects/p/campaigns/c")
+            with pytest.raises(errors.SluiceError, match="no FrameService, which the process cur"):
+                client.datasets.counts("projects/p/datasets/d")
+    finally:
+        server.stop(None)
+    assert (
+        "the server there has no IngestService, which the process ingest serves; name the address "
+        "of each process in SLUICE_TARGET: campaign=host:port,scorer=host:port,ingest=host:port,"
+        "curation=host:port" == str(raised.value)
+    )
+
+
+def test_an_unknown_method_asks_for_the_address_of_each_process() -> None:
+    """A process that lacks a service is one of a cluster: its target names each process."""
+    error = rpc_errors.from_rpc_error(
+        failed_call(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+    )
+    assert "Method not found!; name the address of each process in SLUICE_TARGET: campaign=" in str(
+        error
+    )

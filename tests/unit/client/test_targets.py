@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -121,11 +122,42 @@ def test_invalid_targets_are_rejected(target: str, message: str) -> None:
         parse_target(target)
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("http://localhost:50050", "is a URL; a target is host:port: write 'localhost:50050'"),
+        (
+            "https://sluice.example.com:443/x",
+            "a target is host:port: write 'sluice.example.com:443'",
+        ),
+        (
+            "localhost:x",
+            "'localhost:x' has the port 'x'; a target is host:port, as localhost:50050",
+        ),
+        ("localhost:50050/", "has the port '50050/'"),
+        ("campaign=http://h:1,scorer=h:2,ingest=h:3", "'http://h:1' is a URL"),
+    ],
+)
+def test_urls_and_malformed_ports_are_rejected(target: str, message: str) -> None:
+    """A target that gRPC would look up as an unknown host is an error that shows what to write."""
+    with pytest.raises(InvalidArgument, match=re.escape(message)):
+        parse_target(target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["dns:///scorer.sluice:50052", "unix:/tmp/s.sock", "[::1]:50050", "::1", "ipv4:1.2.3.4:5"],
+)
+def test_targets_of_grpc_are_accepted(target: str) -> None:
+    """Every form of address that gRPC knows passes as it is."""
+    assert {"": target} == parse_target(target)
+
+
 def test_loggers_need_no_curation() -> None:
     """A target without curation works for loggers; curation calls raise an error."""
     with connect_sync("campaign=h:1,scorer=h:2,ingest=h:3", "key") as channel:
         CampaignServiceStub(channel)
-        with pytest.raises(InvalidArgument, match="curation is missing"):
+        with pytest.raises(InvalidArgument, match="curation is missing: add curation=host:port"):
             FrameServiceStub(channel)
 
 

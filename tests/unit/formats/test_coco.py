@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -126,13 +127,15 @@ def test_errors_name_the_item_and_field(
 
 
 def test_boxes_are_clipped_to_their_image(write: Callable[[dict[str, Any]], Path]) -> None:
-    """A box that leaves its image is cut, as after rounding; without a size it stays."""
+    """A box that leaves its image is cut, and named unless it is by rounding alone."""
     boxes = [(7, [600.31, 10, 39.7, 40]), (7, [-4, 470, 39, 40]), (3, [-4, 470, 39, 40])]
     annotations = [
         {"id": n, "image_id": image, "category_id": 1, "bbox": box}
         for n, (image, box) in enumerate(boxes)
     ]
-    frames = list(read_coco(write(FILE | {"annotations": annotations})))
+    reasons: list[str] = []
+    path = write(FILE | {"annotations": annotations})
+    frames = list(read_coco(path, on_clip=reasons.append))
     for frame in frames:
         frame.check()
     [rounded, cut], [other] = [[label.shape for label in frame.labels] for frame in frames]
@@ -140,6 +143,8 @@ def test_boxes_are_clipped_to_their_image(write: Callable[[dict[str, Any]], Path
     assert isinstance(rounded, Box2D)
     assert pytest.approx(39.69) == rounded.width
     assert [Box2D(0, 470, 35, 10), Box2D(-4, 470, 39, 40)] == [cut, other]
+    place = f"{path}: annotation 1 of image 'b.png': box -4, 470, 39, 40"
+    assert [f"{place} leaves the image of 640 × 480 pixels"] == reasons
 
 
 def test_boxes_without_area_are_skipped_by_name(write: Callable[[dict[str, Any]], Path]) -> None:
@@ -156,6 +161,63 @@ def test_boxes_without_area_are_skipped_by_name(write: Callable[[dict[str, Any]]
         "annotation 0 of image 'b.png': box 1, 2, 3, 0 has no area in the image",
         "annotation 1 of image 'b.png': box 640, 0, 5, 5 has no area in the image",
     ] == [reason.partition(": ")[2] for reason in reasons]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [(None, None, (0, 0)), (640.0, 480.0, (640, 480)), (0, 0, (0, 0))],
+)
+def test_sizes_of_other_tools(
+    write: Callable[[dict[str, Any]], Path], width: Any, height: Any, size: tuple[int, int]
+) -> None:
+    """A size may be null, as unknown, or have a decimal point."""
+    content = deepcopy(FILE)
+    content["images"][0] |= {"width": width, "height": height}
+    first, _ = read_coco(write(content))
+
+    assert size == (first.sensors[0].width, first.sensors[0].height)
+
+
+@pytest.mark.parametrize(
+    ("value", "crowd"),
+    [("0", False), ("1", True), ("", False), (None, False), (0.0, False), (True, True)],
+)
+def test_crowds_of_other_tools(
+    write: Callable[[dict[str, Any]], Path], value: Any, crowd: bool
+) -> None:
+    """`iscrowd` may be text, null or a boolean."""
+    content = deepcopy(FILE)
+    content["annotations"][0] |= {"iscrowd": value}
+    first, _ = read_coco(write(content))
+
+    assert crowd == first.labels[0].crowd
+
+
+def test_ids_with_a_decimal_point(write: Callable[[dict[str, Any]], Path]) -> None:
+    """Ids that a tool has written as 7.0 are those that another has written as 7."""
+    content = deepcopy(FILE)
+    content["annotations"][0] |= {"id": 1.0, "image_id": 7.0, "category_id": 2.0}
+
+    assert list(read_coco(write(FILE))) == list(read_coco(write(content)))
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "place"),
+    [
+        ("images", {"file_name": "\ud800"}, "images[0].file_name"),
+        ("images", {"file_name": "x" * 5_000}, "images[0].file_name"),
+        ("annotations", {"id": "\ud800"}, "annotations[0].id"),
+        ("categories", {"name": "\ud800"}, "image 'b.png'.labels[1].class_name"),
+    ],
+)
+def test_texts_that_cannot_be_stored(
+    write: Callable[[dict[str, Any]], Path], part: str, change: dict[str, Any], place: str
+) -> None:
+    """A text that is too long or cannot be encoded is refused with its place."""
+    content = deepcopy(FILE)
+    content[part][0] |= change
+    with pytest.raises(InvalidArgument, match=re.escape(place)):
+        list(read_coco(write(content)))
 
 
 @pytest.mark.parametrize("part", ["images", "annotations", "categories"])

@@ -51,6 +51,22 @@ def test_boxes_and_classes_are_read(tmp_path: Path) -> None:
     assert PredictedFrame("c") == empty
 
 
+def test_a_byte_order_mark(tmp_path: Path) -> None:
+    """A file from Windows may begin with a byte order mark; its lines may end as there."""
+    file = tmp_path / "predictions.jsonl"
+    file.write_text(line(GOOD) + "\r\n" + line(frame_id="b"), encoding="utf-8-sig", newline="")
+
+    assert ["a", "b"] == [frame.frame_id for frame in read_predictions(file)]
+
+
+@pytest.mark.parametrize("name", ["frame_id", "class_name"])
+def test_texts_that_cannot_be_encoded(tmp_path: Path, name: str) -> None:
+    """Half a character, which JSON can hold, is refused with its line and field."""
+    text = line(GOOD).replace('"van"' if name == "class_name" else '"a"', '"\\ud800"')
+    with pytest.raises(InvalidArgument, match=f"line 1.* {name}: .* cannot be encoded"):
+        list(read_predictions(write_file(tmp_path, text)))
+
+
 @pytest.mark.parametrize("apart", [1, 1_000])
 def test_a_second_line_of_a_frame_is_refused(tmp_path: Path, apart: int) -> None:
     """A duplicate frame is named with both lines, however far apart they are."""

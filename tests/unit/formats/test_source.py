@@ -18,7 +18,7 @@ from sluice.errors import InvalidArgument
 from sluice.formats import Columns, Rows, open_source
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-VECTORS = np.arange(30, dtype=np.float32).reshape(10, 3)
+VECTORS = np.arange(1, 31, dtype=np.float32).reshape(10, 3)
 IDS = [f"f{index}" for index in range(10)]
 
 Table = dict[str, list[Any]]
@@ -148,7 +148,7 @@ INVALID: list[tuple[Callable[[Path, Table], Path], Table, str, str]] = [
         write_parquet,
         change_table(embedding=[[1.0, None]] * 10),
         "embedding",
-        "holds nulls in 10 rows",
+        "nulls or numbers over 3.4e38 in 10 rows",
     ),
     (write_jsonl, change_table(embedding=[[1.0, "2"]] * 10), "embedding", "not numbers in 10 rows"),
     (write_parquet, change_table(embedding=[[]] * 10), "embedding", "lists of floats"),
@@ -298,8 +298,8 @@ def test_npz_is_read_by_rows(tmp_path: Path, compress: bool, order: Any) -> None
 def test_metadata_is_chosen(tmp_path: Path) -> None:
     """Only the named columns become metadata; a missing one is rejected by name."""
     path = write_parquet(tmp_path / "f", table() | {"weights": [[1.0]] * 10})
-    with pytest.raises(InvalidArgument, match=r"'weights' is list.*--metadata"):
-        open_source(path, Columns())
+    with pytest.raises(InvalidArgument, match=r"'weights' is list.*; metadata are strings"):
+        open_source(path, Columns.of([], ["weights"]))
     [batch] = read(path, 100, Columns.of([], ["speed"]))
     assert {"speed": 3.0} == batch.frame(3).metadata
     with pytest.raises(InvalidArgument, match="'height' is missing"):
@@ -318,15 +318,16 @@ def test_too_much_metadata(tmp_path: Path, write: Callable[[Path, Table], Path])
 def test_invalid_vectors(tmp_path: Path, write: Callable[[Path, Table], Path]) -> None:
     """Errors name the rows with NaN, infinity or zeros, and those of another dimension."""
     vectors = VECTORS.tolist()
-    vectors[0] = [1.0, 1.0, 1.0]
-    vectors[5], vectors[6], vectors[9] = [0.0] * 3, [float("nan")] * 3, [float("inf"), 1.0, 1.0]
-    batches = read(write(tmp_path / "f", change_table(embedding=vectors)), 4)
-    with pytest.raises(InvalidArgument, match=r"'embedding' holds NaN.* in 2 rows: 5, 6"):
-        batches[1].unit(3)
-    with pytest.raises(InvalidArgument, match=r"in row 9"):
-        batches[2].unit(3)
-    with pytest.raises(InvalidArgument, match=r"has 3 numbers, not the 4 of row 0"):
-        batches[0].unit(4)
+    vectors[5], vectors[6], vectors[9] = [0.0] * 3, [1.0, float("nan"), 1.0], [1e300, 1.0, 1.0]
+    path = write(tmp_path / "f", change_table(embedding=vectors))
+    problem = r"'embedding' holds NaN.* or holds only zeros in 3 rows: 5, 6, 9; --skip-bad-rows"
+    with pytest.raises(InvalidArgument, match=problem):
+        read(path, 100)
+    with pytest.raises(InvalidArgument, match=r"in 2 rows: 5, 6;"):
+        read(path, 4)
+    rows = next(open_source(path, Columns()).batches(4))
+    with pytest.raises(InvalidArgument, match=r"has 3 numbers, not 4 as in the first row in row 0"):
+        rows.unit(4)
 
 
 def test_malformed_lines(tmp_path: Path) -> None:

@@ -248,7 +248,10 @@ class FunnelMachine(RuleBasedStateMachine):
             assert verdicts[Verdict.PENDING] == sum(counts[c] for c in after)
             assert self.seen[campaign] == counts[Count.SEEN] == sum(funnel.scores.histogram)
             assert sum(funnel.mismatches.values()) == counts[Count.SCORE_MISMATCH]
-            assert abs(len(self.distinct[campaign]) - funnel.distinct_seen) <= 1
+            assert (len(self.distinct[campaign]), True) == (
+                funnel.distinct_seen,
+                funnel.distinct_seen_exact,
+            )
             if counts[Count.SEEN]:
                 collected = counts[Count.COLLECTED]
                 assert collected / counts[Count.SEEN] == funnel.collection_rate
@@ -298,15 +301,36 @@ async def test_a_batch_without_matches_counts(harness: IngestHarness) -> None:
     )
 
 
-async def test_distinct_frames_never_exceed_frames_seen(harness: IngestHarness) -> None:
+async def test_few_distinct_frames_are_counted_exactly(harness: IngestHarness) -> None:
+    """Frames seen again count once, also in a later batch, and the funnel says that it is exact."""
+    frames = [(frame(f"f{index}"), EYE[4]) for index in range(2_000)]
+    await harness.submit(1, harness.batch(frames))
+    await harness.submit(2, harness.batch(frames[:700]))
+    funnel = await harness.funnel("c")
+    assert (2_700, 2_000, True) == (
+        funnel.counts[Count.SEEN],
+        funnel.distinct_seen,
+        funnel.distinct_seen_exact,
+    )
+
+
+async def test_distinct_frames_never_exceed_frames_seen(
+    harness: IngestHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The estimate of distinct frames is bounded by the exact count of frames seen."""
+
+    async def unknown(_project: str, _names: list[str]) -> None:
+        """See `Ledger.count_exactly`: there were too many."""
+
+    monkeypatch.setattr(harness.stores.ledger, "count_exactly", unknown)
     frames = [(frame(f"f{index}"), EYE[4]) for index in range(2_000)]
     batch = harness.batch(frames)
     await harness.submit(1, batch)
     [seen_set] = await harness.stores.ledger.scan(PROJECT, "seen-set/c/", limit=2)
     estimate = await harness.stores.ledger.count_distinct(PROJECT, [seen_set.key.split("/")[-1]])
     assert estimate > len(frames), "these frames are not overestimated: use others"
-    assert len(frames) == (await harness.funnel("c")).distinct_seen
+    funnel = await harness.funnel("c")
+    assert (len(frames), False) == (funnel.distinct_seen, funnel.distinct_seen_exact)
 
 
 async def test_the_summary_covers_the_scores_of_all_frames(harness: IngestHarness) -> None:

@@ -73,9 +73,37 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     newer.close()
     before = path.read_bytes()
 
-    with pytest.raises(errors.FailedPrecondition, match=r"schema version 7.* supports 1"):
+    with pytest.raises(errors.FailedPrecondition, match=r"schema version 7.* supports 2"):
         SqliteLedger(path)
     assert before == path.read_bytes()
+
+
+def test_an_older_schema_is_upgraded(path: Path) -> None:
+    """The ledger of an earlier Sluice keeps its content; its distinct counts stay estimates."""
+    asyncio.run(commit(SqliteLedger(path), Transaction("p", distinct={"ids": [1, 2]})))
+    older = sqlite3.connect(path)
+    older.executescript("DROP TABLE exact_counts; DROP TABLE exact_hashes; PRAGMA user_version = 1")
+    older.close()
+
+    asyncio.run(commit(SqliteLedger(path), Transaction("p", distinct={"ids": [3], "new": [1]})))
+    assert (3, None, 1) == asyncio.run(count(SqliteLedger(path)))
+
+
+async def commit(ledger: SqliteLedger, transaction: Transaction) -> None:
+    """Commit a transaction, and close the ledger."""
+    await ledger.commit(transaction)
+    await ledger.close()
+
+
+async def count(ledger: SqliteLedger) -> tuple[int, int | None, int | None]:
+    """The estimate and the exact number of `ids`, and the exact number of `new`; then close."""
+    counts = (
+        await ledger.count_distinct("p", ["ids"]),
+        await ledger.count_exactly("p", ["ids"]),
+        await ledger.count_exactly("p", ["new"]),
+    )
+    await ledger.close()
+    return counts
 
 
 def test_another_file_is_rejected_and_unlocked(path: Path) -> None:

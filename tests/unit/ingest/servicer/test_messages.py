@@ -76,7 +76,7 @@ def test_mismatches_are_by_logger() -> None:
     """The loggers of a funnel are sorted by name."""
     scores = ScoreSummary(0.0, 0.0, 0.0, 0.0, (0,) * BINS)
     counts = dict.fromkeys(Count, 0)
-    figures = Funnel(counts, 0, scores, {"car-2": 1, "bus": 2, "car-10": 3})
+    figures = Funnel(counts, 0, True, scores, {"car-2": 1, "bus": 2, "car-10": 3})
     funnel = messages.funnel("projects/p/campaigns/c", figures)
 
     assert [("bus", 2), ("car-10", 3), ("car-2", 1)] == [
