@@ -55,7 +55,7 @@ def test_labels_and_archive_stay_together(cli: Cli, dataset: str) -> None:
     assert [counts(0, 2, 0), counts(0, 0, 2)] == [labels, archive]
     assert ("truck-7", "s3://0", 640) == summary(first)
     assert (["000.png#0"], True) == ([x["id"] for x in first["frame"]["labels"]], first["labelled"])
-    assert "ANNOTATION_STATUS_ANNOTATED" == first["status"]
+    assert "annotated" == first["status"]
 
 
 def summary(frame: dict[str, Any]) -> tuple[str, str, int]:

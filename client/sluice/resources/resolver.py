@@ -206,7 +206,8 @@ def _choose(
             f"{reference!r} is ambiguous, expected one of {_listed(matches)}",
             metadata={"candidates": " ".join(match.name for match in matches)},
         )
-    if may_be_gone and parent and kind.complete_id.fullmatch(reference):
+    has_parent = parent or kind.parent is None
+    if may_be_gone and has_parent and kind.complete_id.fullmatch(reference):
         return kind.name_in(parent, reference)
     raise NotFound(_describe_unknown(kind, reference, candidates, parent))
 
