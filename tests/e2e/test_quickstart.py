@@ -47,17 +47,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(script: str, server: Server, folder: Path, answers: str) -> str:
-    """Run a script in the folder, as a user would; returns its output."""
-    env = {
+def environment(server: Server, folder: Path) -> dict[str, str]:
+    """The variables of a user's shell, with the commands of this environment."""
+    return {
         **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "SLUICE_TARGET": server.target,
         "SLUICE_API_KEY": server.admin_key,
         "SLUICE_CACHE_DIR": str(folder / "models"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
     }
+
+
+def run(script: str, server: Server, folder: Path, answers: str) -> str:
+    """Run a script in the folder, as a user would; returns its output."""
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=env,
+        env=environment(server, folder),
         cwd=folder,
         input=answers,
         capture_output=True,
@@ -84,6 +90,31 @@ def test_the_script_ends_with_reviewed_samples(server: Server, folder: Path) -> 
     assert sum(frame_id.endswith("-8") for frame_id in accepted) > 6
     assert f"{funnel.collected} samples" in output
     assert re.search(r"\d matches among 1000 frames", output)
+
+
+def test_ten_commands_end_with_reviewed_samples(server: Server, folder: Path) -> None:
+    """The page's commands, typed in bash, collect frames of the class and accept the best."""
+    _, typed = re.findall(r"```console\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    commands = [line.removeprefix("$ ") for line in typed.splitlines()]
+    assert 10 == len(commands)
+    assert not any(word in typed for word in ("projects/", "issues/", "campaigns/", "datasets/"))
+    done = subprocess.run(
+        ["/bin/bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+        env=environment(server, folder),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout + done.stderr
+    with sluice.CollectionClient(server.target) as client:
+        client.set_credentials(server.admin_key)
+        accepted = list(client.samples.list("Vans in fog", states=["accepted"]))
+    assert len(accepted) > 20
+    assert all(sample.score >= 0.7 for sample in accepted)
+    assert sum(sample.frame.id.endswith("-8") for sample in accepted) > 0.9 * len(accepted)
 
 
 def test_the_script_is_short_and_plain() -> None:

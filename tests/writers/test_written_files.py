@@ -58,7 +58,7 @@ class Refused:
         return f"{self.tool}-{self.name}"
 
 
-FOG = {"weather": {"text": "fog"}}
+FOG = {"weather": "fog"}
 READ = [
     *(
         Written("polars", name, metadata=FOG)
@@ -90,7 +90,7 @@ READ = [
         "polars",
         "others.parquet",
         passed_over=("second", "exposure", "pose", "raw"),
-        metadata={**FOG, "price": {"number": 0.5}},
+        metadata={**FOG, "price": 0.5},
     ),
     Written("polars", "bad.arrow", ("--skip-bad-rows",), skipped=3),
     *(
@@ -112,7 +112,7 @@ READ = [
         "duckdb",
         "others.parquet",
         passed_over=("raw", "pose", "tags", "lag"),
-        metadata={"price": {"number": 0.5}, "notes": {"text": "{}"}, "at": {"text": "12:00:00"}},
+        metadata={"price": 0.5, "notes": "{}", "at": "12:00:00"},
         device="",
     ),
     *(
