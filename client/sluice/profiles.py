@@ -49,6 +49,8 @@ def read_profiles() -> dict[str, Profile]:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument.of("config", f"{path} cannot be read: {error}") from error
     if os.name == "posix" and mode & _READABLE_BY_OTHERS:
         problem = f"{path} has API keys, and others can read it; use `chmod 600 {path}`"
         raise FailedPrecondition(problem)
@@ -56,6 +58,8 @@ def read_profiles() -> dict[str, Profile]:
         sections = tomllib.loads(text).get("profiles", {})
     except tomllib.TOMLDecodeError as error:
         raise InvalidArgument.of("config", f"{path}: {error}") from error
+    if not isinstance(sections, Mapping):
+        raise InvalidArgument.of("config", f"{path}: profiles is not a table")
     return {name: _read_profile(path, name, section) for name, section in sections.items()}
 
 

@@ -139,7 +139,7 @@ class FitRecord(Record, frozen=True, kw_only=True):
     """The fit summary of a scoring model; `members` is None if the share was not estimated."""
 
     remainder_weight: float
-    prototype_share: float
+    prototype_share: float = 0.0
     set_aside: int
     members: MemberShareRecord | None = None
 

@@ -18,7 +18,10 @@ from services.server.keys import EXPECTED_METADATA, Caller, KeyStore
 from sluice.errors import PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable
 
 REVERIFY_AFTER_S: Final = 1.0
-"""Interval at which the key of an open stream is verified again: it may have been revoked."""
+"""Interval at which the key of an open stream is verified again: it may have been revoked.
+
+That of a stream of requests is verified with its next request.
+"""
 
 _caller: ContextVar[Caller] = ContextVar("caller")
 

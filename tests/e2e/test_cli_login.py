@@ -116,6 +116,21 @@ def test_a_failed_login_changes_nothing(cli: Cli, server: Server) -> None:
     assert "failed" not in (cli.folder / "config" / "sluice" / "config.toml").read_text()
 
 
+def test_a_login_without_a_key_keeps_the_saved_one(cli: Cli, server: Server) -> None:
+    """With nothing on stdin, a second login changes the project and keeps the key."""
+    log_in(cli, server, "-p", "night-fleet")
+    process = subprocess.run(
+        [*COMMAND, "login", "-p", "day-fleet"],
+        env=cli.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == process.returncode, process.stderr
+    assert [] == json.loads(cli.run("datasets", "list", "--json"))
+
+
 def test_logging_out_forgets_the_key(cli: Cli, server: Server) -> None:
     """A logout removes one profile; a second one finds none."""
     log_in(cli, server, "--profile", "other")

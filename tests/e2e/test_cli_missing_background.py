@@ -118,6 +118,8 @@ def test_a_scan_keeps_the_feedback_of_a_version(cli: Cli, campaign: str) -> None
     best = cli.json("samples", "list", campaign, "--limit", "2")
     cli.run("samples", "accept", campaign, *(sample["frame"]["id"] for sample in best))
     cli.run("campaigns", "commit", campaign, "--with-feedback")
+    advice = f"sluice campaigns commit {campaign} --with-feedback"
+    assert advice in run(cli, "campaigns", "show", campaign)
     cli.scan()
     version = newest_version(cli, campaign)
     assert (3, 2) == (version["number"], version["accepted_count"])

@@ -34,13 +34,15 @@ class Connection:
     def settings(self) -> Profile:
         """What the options say, else the profile, else the defaults.
 
-        The key of a profile is sent to the server of the profile only.
+        The key and the project of a profile are for the server of the profile only.
         """
         missing = self.may_be_new and self.profile not in read_profiles()
         stored = Profile() if missing else find_profile(self.profile)
-        target = self.target or stored.target or DEFAULT_TARGET
-        stored_key = stored.api_key if target == stored.target else ""
-        return Profile(target, self.api_key or stored_key, stored.project)
+        stored_target = stored.target or DEFAULT_TARGET
+        target = self.target or stored_target
+        if target != stored_target:
+            stored = Profile()
+        return Profile(target, self.api_key or stored.api_key, stored.project)
 
     @contextmanager
     def client(self, project: str = "") -> Iterator[CollectionClient]:

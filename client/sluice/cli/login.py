@@ -39,7 +39,8 @@ def login(
     new = Connection(target or options.target, key, name, may_be_new=True)
     with new.client(project) as client:
         project_id = _default_project(client, project)
-        saved = Profile(new.settings().target, key, project_id)
+        settings = new.settings()
+        saved = Profile(settings.target, settings.api_key, project_id)
         file = save_profile(name, saved)
     document = {"profile": name, "target": saved.target, "project": project_id, "file": str(file)}
     text = f"profile {name}: {saved.target}, {_project_words(project_id)}; saved in {file}"
@@ -69,8 +70,8 @@ def _default_project(client: CollectionClient, project: str) -> str:
     """The id of the given project, else of the only one; "" if there are several or none."""
     if project:
         return ProjectName.parse(client.names.project(project)).project
-    names = client.names.projects(None)
-    return ProjectName.parse(names[0]).project if len(names) == 1 else ""
+    projects = client.names.usable_projects()
+    return projects[0].id if len(projects) == 1 else ""
 
 
 def _project_words(project: str) -> str:

@@ -27,9 +27,15 @@ def background_command(project: str, model_id: str) -> str:
     return f"sluice background FILE -p {project_id} --model-id {shlex.quote(model_id)}"
 
 
-def commit_command(campaign: str) -> str:
-    """The command that commits a campaign again, by its resource name."""
-    return f"sluice campaigns commit {campaign}"
+def commit_command(campaign: str, version: campaign_pb2.CampaignVersion) -> str:
+    """The command that commits a campaign again, with its reviews if its version has any."""
+    flag = " --with-feedback" if has_feedback(version) else ""
+    return f"sluice campaigns commit {campaign}{flag}"
+
+
+def has_feedback(version: campaign_pb2.CampaignVersion) -> bool:
+    """Whether a version was made from reviewed samples too."""
+    return bool(version.accepted_count + version.negative_count)
 
 
 def print_warning(text: str) -> None:
@@ -59,7 +65,7 @@ def warn_of_version(campaign: str, version: campaign_pb2.CampaignVersion, *, is_
         return
     project = CampaignName.parse(campaign).project
     steps = [] if is_set else [background_command(project, version.model_id)]
-    commands = "`, then `".join([*steps, commit_command(campaign)])
+    commands = "`, then `".join([*steps, commit_command(campaign, version)])
     print_warning(
         f"version {version.number} was made without a background; {CONSEQUENCE}. Run `{commands}`"
     )

@@ -65,7 +65,8 @@ def scan(
 ) -> None:
     """Score and count every row of a file, and collect the matches.
 
-    Draws a missing background from the file first, and commits the campaigns again to use it.
+    Draws a missing background from the file first, and commits the campaigns again to use it, from
+    their issues as they are now.
 
     Example: sluice scan corpus.parquet -p night-fleet --model-id resnet50-v2 --dry-run
     """

@@ -13,6 +13,7 @@ from sluice.cli.missing_background import (
     background_command,
     commit_command,
     confirm,
+    has_feedback,
     print_warning,
 )
 from sluice.cli.output import stderr_console
@@ -48,8 +49,8 @@ class ScanBackground:
             reason = self._draw(source) or self._commit(lacking)
         except errors.PermissionDenied as error:
             reason = error.message
-        if reason and (lacking := self._versions_without_background()):
-            problem = f"{self._problem(lacking)}. {reason}"
+        if lacking := self._versions_without_background():
+            problem = f"{self._problem(lacking)}. {reason}" if reason else self._problem(lacking)
             confirm(problem, self._next_step(lacking), accepted=False)
 
     def _versions_without_background(self) -> list[campaign_pb2.ActiveVersion]:
@@ -82,15 +83,17 @@ class ScanBackground:
         return ""
 
     def _commit(self, lacking: Sequence[campaign_pb2.ActiveVersion]) -> str:
-        """Commit campaigns again, as their versions were; returns why some cannot be."""
+        """Commit campaigns from their issues as they are now; returns why some cannot be.
+
+        With feedback if their versions had any.
+        """
         reasons: dict[str, None] = {}
         for active in lacking:
-            reviewed = active.version.accepted_count + active.version.negative_count
             try:
                 version = Campaigns(self.channel).commit(
-                    active.campaign, with_feedback=bool(reviewed)
+                    active.campaign, with_feedback=has_feedback(active.version)
                 )
-            except errors.Aborted:  # another commit was faster, and has used the background
+            except errors.Aborted:  # another change was faster, such as the same commit
                 continue
             except (errors.FailedPrecondition, errors.NotFound, errors.PermissionDenied) as error:
                 reasons[error.message] = None
@@ -109,7 +112,7 @@ class ScanBackground:
         return f"committed without a background: {names}; {CONSEQUENCE}"
 
     def _next_step(self, lacking: Sequence[campaign_pb2.ActiveVersion]) -> str:
-        commands = [commit_command(active.campaign) for active in lacking]
+        commands = [commit_command(active.campaign, active.version) for active in lacking]
         if not self._is_set():
             commands.insert(0, background_command(self.project, self.model_id))
         return f"Run `{'`, then `'.join(commands)}`"

@@ -35,6 +35,7 @@ class NameCandidate:
     id: str
     display_name: str
     reference: str
+    is_being_deleted: bool = False
 
     def __str__(self) -> str:
         called = f" ({self.display_name})" if self.display_name not in ("", self.id) else ""
@@ -72,6 +73,10 @@ class Resolver:
         if references is None:
             return sorted(c.name for c in self._candidates(kinds.PROJECT, ""))
         return sorted({*self.find_all(kinds.PROJECT, references)})
+
+    def usable_projects(self) -> list[NameCandidate]:
+        """All projects but those that are being deleted, whose calls are refused."""
+        return [c for c in self._candidates(kinds.PROJECT, "") if not c.is_being_deleted]
 
     def dataset(self, reference: str, *, project: str = "") -> str:
         """The name of a dataset."""
@@ -175,11 +180,15 @@ class Resolver:
             ids = kind.name.parse(message.name).ids
             reference = "/".join(ids[1:] or ids)
             yield NameCandidate(
-                message.name, ids[-1], getattr(message, "display_name", ""), reference
+                message.name,
+                ids[-1],
+                getattr(message, "display_name", ""),
+                reference,
+                kind is kinds.PROJECT and message.HasField("delete_time"),
             )
 
     def _only_project(self) -> str:
-        projects = list(self._candidates(kinds.PROJECT, ""))
+        projects = self.usable_projects()
         if len(projects) == 1:
             return projects[0].name
         if not projects:

@@ -130,14 +130,19 @@ class Basis:
         return self.locate(unit)[0]
 
     def locate(self, unit: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Project normalised rows as `project` does; returns the inverse lengths `(rows,)` too."""
+        """Project normalised rows as `project` does; returns the inverse lengths `(rows,)` too.
+
+        These are at most the largest of the background, lest the prototype outweigh all else in
+        frames that the projection hardly sees.
+        """
         projected = np.empty((len(unit), self.components), np.float32)
         for block in blocks(len(unit)):
             np.matmul(unit[block] - self.mean, self.projection, out=projected[block])
         lengths = np.sqrt(np.einsum("ij,ij->i", projected, projected))
         lengths[lengths <= self._noise_length] = np.inf
         projected /= lengths[:, None]
-        return projected, 1 / lengths
+        limit = self.background_inverse_lengths.max(initial=0) or np.inf
+        return projected, np.minimum(1 / lengths, np.float32(limit))
 
     def project_rows(self, unit: NDArray[np.float32]) -> BasisRows:
         """Project normalised rows `(rows, dim)` with all that fitting needs."""

@@ -100,7 +100,7 @@ class ScoringModel:
     - the product of the frame less the mean with `direction` `(dim,)`, which is empty if the basis
       has no remainder;
     - the product of the frame less the mean with `prototype` `(dim,)`, over the length of the
-      frame's projection; empty for large issues, and without a basis of format 3.
+      frame's projection; empty where the prototype has no part.
 
     See `Bounds` for `bound_centres` `(bounds, components)` and `bound_weights` `(bounds,)`.
     `summary` is None in models of format 2, which earlier versions of Sluice wrote.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,9 @@ class Similarities:
 
 
 def concatenate(*parts: BasisRows) -> BasisRows:
-    """Concatenate the rows of all parts."""
+    """Concatenate the rows of all parts; inverse lengths stay known if all parts have them."""
     names = [field.name for field in fields(BasisRows)]
-    return BasisRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    rows = BasisRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    if len(rows.inverse_lengths) == len(rows):
+        return rows
+    return replace(rows, inverse_lengths=rows.inverse_lengths[:0])

@@ -67,6 +67,7 @@ def test_the_key_is_not_in_the_repr() -> None:
     ("text", "message"),
     [
         ("[profiles.work", "at end of document"),
+        ("profiles = 3", "profiles is not a table"),
         ("[profiles]\nwork = 1", r"profiles\.work is not a table"),
         ("[profiles.work]\nkey = 'x'", r"profiles\.work\.key: expected text for api_key, project"),
         ("[profiles.work]\ntarget = 1", r"profiles\.work\.target: expected text"),
@@ -77,6 +78,15 @@ def test_a_malformed_file_is_named(config: Path, text: str, message: str) -> Non
     save_profile("work", WORK)
     config.write_text(text)
     with pytest.raises(InvalidArgument, match=message) as caught:
+        read_profiles()
+    assert str(config) in caught.value.message
+
+
+def test_an_unreadable_file_is_named(config: Path) -> None:
+    """A file that is not UTF-8 is an error that names it."""
+    save_profile("work", WORK)
+    config.write_bytes(b"\xff")
+    with pytest.raises(InvalidArgument, match="cannot be read") as caught:
         read_profiles()
     assert str(config) in caught.value.message
 

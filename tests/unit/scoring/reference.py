@@ -87,8 +87,14 @@ def locate(frames: NDArray[np.float32], basis: Basis | None) -> Located:
     projected = (exact - basis.mean) @ basis.projection.astype(np.float64)
     lengths = np.sqrt((projected**2).sum(axis=1, keepdims=True))
     remainders = (exact - basis.mean) @ basis.remainder.astype(np.float64)
-    plain = (exact - basis.mean) @ components_of(basis) / lengths
+    plain = (exact - basis.mean) @ components_of(basis) / bounded(lengths, basis)
     return Located(projected / lengths, remainders, plain)
+
+
+def bounded(lengths: Rows, basis: Basis) -> Rows:
+    """Lengths of projections, but at least the smallest of the background."""
+    largest = basis.background_inverse_lengths.max(initial=0)
+    return np.maximum(lengths, 1 / largest) if largest else lengths
 
 
 def components_of(basis: Basis) -> Rows:
@@ -326,7 +332,8 @@ def contrast(frame: NDArray[np.float32], model: ScoringModel, basis: Basis | Non
         total += float((unit - basis.mean) @ model.direction.astype(np.float64))
     if model.prototype.size:
         length = np.linalg.norm((unit - basis.mean) @ basis.projection.astype(np.float64))
-        total += float((unit - basis.mean) @ model.prototype.astype(np.float64) / length)
+        product = (unit - basis.mean) @ model.prototype.astype(np.float64)
+        total += float(product / bounded(np.array([length]), basis)[0])
     return total
 
 

@@ -98,6 +98,16 @@ def test_projected_rows_are_those_of_the_formulas() -> None:
     np.testing.assert_allclose(similar, pairs, rtol=0, atol=1e-12)
 
 
+def test_a_frame_that_the_projection_hardly_sees_is_scored_by_its_other_terms() -> None:
+    """The prototype's term is at most that of a frame as long as the shortest background row."""
+    basis = build_basis(draw(1, 300, 75))
+    near_mean = basis.mean + 1e-4 * np.random.default_rng(4).normal(size=(9, 75))
+    # Not normalised: these have no direction but what little they differ from the mean.
+    projected, inverse_lengths = basis.locate(near_mean.astype(np.float32))
+    assert (inverse_lengths == basis.background_inverse_lengths.max()).all()
+    np.testing.assert_allclose(np.linalg.norm(projected, axis=1), 1, rtol=1e-5)
+
+
 @pytest.mark.parametrize("noise", [0, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-2])
 def test_a_background_that_hardly_varies_drowns_no_ridge(noise: float) -> None:
     """With a nearly constant background, elements still have the contrasts fitted to them.
